@@ -1,0 +1,80 @@
+/**
+ * The client's changes on stdout, a line each. A slow reader never holds the client up nor grows its memory
+ * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and a
+ * route that came and went in the meantime is not mentioned.
+ */
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { formatRoute } from "../route/announcement.ts";
+import type { Route } from "../route/route.ts";
+import { NextHopType } from "../wire/protocol.ts";
+import type { LineWriter } from "./output.ts";
+
+interface Change {
+  readonly route: Route;
+  readonly isAdded: boolean;
+}
+
+const TYPE_NAMES: Record<NextHopType, string> = {
+  [NextHopType.STANDARD]: "STANDARD",
+  [NextHopType.NAT]: "NAT",
+  [NextHopType.LOADBALANCER_TARGET]: "LOADBALANCER_TARGET",
+};
+
+export class ChangePrinter {
+  /** Changes not printed yet, in order, by route. */
+  readonly #behind = new Map<string, Change>();
+  #isCatchingUp = false;
+
+  constructor(
+    private readonly out: Pick<LineWriter, "write" | "drained">,
+    private readonly format: "text" | "json",
+  ) {}
+
+  changed(route: Route, isAdded: boolean): void {
+    const change = { route, isAdded };
+    if (this.#behind.size === 0 && this.out.write(this.#line(change))) return;
+    const key = formatRoute(route);
+    // A route comes and goes in turn, so a second change takes the first one back.
+    if (!this.#behind.delete(key)) this.#behind.set(key, change);
+    void this.#catchUp();
+  }
+
+  /** A server's state. In text it is in the log. */
+  server(server: string, state: string, reason: string | null): void {
+    if (this.format !== "json") return;
+    this.out.write(
+      `${JSON.stringify({ event: "server", time: now(), server, state, ...(reason && { reason }) })}\n`,
+    );
+  }
+
+  async #catchUp(): Promise<void> {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    while (this.#behind.size > 0) {
+      await this.out.drained();
+      for (const [key, change] of this.#behind) {
+        if (!this.out.write(this.#line(change))) break;
+        this.#behind.delete(key);
+      }
+    }
+    this.#isCatchingUp = false;
+  }
+
+  #line({ route, isAdded }: Change): string {
+    if (this.format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
+    const { vni, destination, nextHop } = route;
+    const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
+    return `${JSON.stringify({
+      event: isAdded ? "add" : "remove",
+      time: now(),
+      vni,
+      destination: formatPrefix(destination),
+      nextHop: { address: formatAddress(address), targetVni, type: TYPE_NAMES[type], natPortFrom, natPortTo },
+    })}\n`;
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

@@ -1,0 +1,144 @@
+import type { Endpoint } from "../net/endpoint.ts";
+import type { Route } from "../route/route.ts";
+import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
+import { DEFAULT_PORT } from "../wire/protocol.ts";
+import type { Command, CommandContext } from "./command.ts";
+import type { CommandDefinition } from "./command-definition.ts";
+import { parseFlags } from "./flags.ts";
+import { httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import {
+  readAnnouncements,
+  readEndpoints,
+  readRetryBounds,
+  readSeconds,
+  readSecondsOrForever,
+  readVnis,
+} from "./values.ts";
+
+const definition = {
+  meta: {
+    name: "client",
+    description:
+      "Run a MetalBond client: it announces routes to its servers, and prints those that come and go in the VNIs it subscribes to.",
+  },
+  args: {
+    server: {
+      type: "string",
+      alias: "s",
+      required: true,
+      repeatable: true,
+      valueHint: "HOST[:PORT]",
+      example: "[2001:db8::10]:4711",
+      description: `Keep a connection to this server. Port ${DEFAULT_PORT} if left out.`,
+    },
+    vni: {
+      type: "string",
+      alias: "subscribe",
+      aliasBeforeDigits: "v",
+      repeatable: true,
+      valueHint: "VNI",
+      example: "100",
+      description: "Subscribe to the routes of this virtual network, 0 to 4294967295.",
+    },
+    announce: {
+      type: "string",
+      alias: "a",
+      repeatable: true,
+      valueHint: "ROUTE",
+      example: "100#10.0.1.0/24@2001:db8::1",
+      description:
+        "Announce this route: VNI#PREFIX@HOP, and behind it #lb, #nat or #nat#FROM#TO with ports. VNI#PREFIX#HOP… is the same.",
+    },
+    keepalive: keepaliveFlag,
+    http: httpFlag,
+    retry: {
+      type: "string",
+      valueHint: "MIN-MAX",
+      example: "5-10",
+      default: `${DEFAULT_RETRY.minMs / 1000}-${DEFAULT_RETRY.maxMs / 1000}`,
+      description: "Connect to a lost server again after a random time of so many seconds.",
+    },
+    hold: {
+      type: "string",
+      valueHint: "SEC",
+      example: "60",
+      default: "60",
+      description: "Keep a lost server's routes this long while another server is connected.",
+    },
+    "hold-alone": {
+      type: "string",
+      valueHint: "SEC|forever",
+      example: "forever",
+      default: "forever",
+      description: "Keep them this long while none is.",
+    },
+    json: { type: "boolean", description: "Print changes as JSON, one object a line." },
+    verbose: verboseFlag,
+  },
+} satisfies CommandDefinition;
+
+export interface ClientOptions {
+  /** At least one, each once. */
+  readonly servers: readonly Endpoint[];
+  /** VNIs to subscribe to, each once. */
+  readonly vnis: readonly number[];
+  readonly announcements: readonly Route[];
+  /** Null: no HTTP. */
+  readonly http: Endpoint | null;
+  readonly keepaliveSeconds: number;
+  readonly retry: RetryBounds;
+  readonly holdSeconds: number;
+  /** Infinity for "forever". */
+  readonly holdAloneSeconds: number;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  /** What works but is hardly meant, one line each, for the log. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws UsageError */
+export function parseClientOptions(rawArgs: readonly string[]): ClientOptions {
+  const flags = parseFlags(definition.args, rawArgs);
+  const vnis = readVnis("--vni", flags.vni);
+  const { routes, warnings } = readAnnouncements("--announce", flags.announce);
+  if (vnis.length === 0 && routes.length === 0) {
+    warnings.push("neither --vni nor --announce is given: this client will only stay connected");
+  }
+  return {
+    servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
+    vnis,
+    announcements: routes,
+    http: readHttp(flags.http),
+    keepaliveSeconds: readKeepalive(flags.keepalive),
+    retry: readRetryBounds("--retry", flags.retry),
+    holdSeconds: readSeconds("--hold", flags.hold),
+    holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
+    json: flags.json,
+    verbose: flags.verbose,
+    warnings,
+  };
+}
+
+/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+export function clientCommand(
+  run: (options: ClientOptions, context: CommandContext) => Promise<number>,
+): Command {
+  return {
+    definition,
+    examples: [
+      {
+        comment: "Print the routes of two VNIs, and whatever changes in them",
+        line: "bunbond client --server '[2001:db8::10]:4711' --vni 100 --vni 200",
+      },
+      {
+        comment: "Announce a network behind this hypervisor, and NAT with a port range",
+        line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2048",
+      },
+      {
+        comment: "Two servers, changes as JSON",
+        line: "bunbond client -s one.example,two.example -v 100 --json",
+      },
+    ],
+    run: (context) => run(parseClientOptions(context.rawArgs), context),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * How a command is described, as data: citty's definitions, and what they lack for strict reading (flags.ts) and
+ * good help (help.ts). Both go by the same description, so that neither knows a flag that the other does not.
+ */
+import type { BooleanArgDef, CommandMeta, StringArgDef } from "citty";
+
+/** Names that work but are not shown: what other programs call the same. */
+interface HiddenAliases {
+  hiddenAlias?: string[];
+}
+
+/** A flag without value. */
+export type SwitchDef = BooleanArgDef & HiddenAliases & { type: "boolean"; description: string };
+
+export type ValueFlagDef = StringArgDef &
+  HiddenAliases & {
+    type: "string";
+    description: string;
+    /** How the value looks, for help: "HOST[:PORT]". */
+    valueHint: string;
+    /** A value for messages: "as in --server [2001:db8::10]:4711". */
+    example: string;
+    /** The flag makes a list: it may be repeated, and each value may be several with commas. */
+    repeatable?: true;
+    /** A letter that names this flag only if digits follow; without them it is another flag's alias. */
+    aliasBeforeDigits?: string;
+  };
+
+export type FlagDef = SwitchDef | ValueFlagDef;
+export type FlagDefs = Record<string, FlagDef>;
+
+/** A citty command definition that is plain data. */
+export interface CommandDefinition {
+  meta: CommandMeta & { name: string; description: string };
+  args: FlagDefs;
+}
+
+/** The names of a flag that help shows, dashes included, a letter first. */
+export function shownNames(name: string, def: FlagDef): string[] {
+  const letters = def.type === "string" && def.aliasBeforeDigits ? [def.aliasBeforeDigits] : [];
+  return [...letters, name, ...aliases(def)].map(dashed).sort((a, b) => dashCount(a) - dashCount(b));
+}
+
+/** Every name that always means this flag, dashes included. */
+export function allNames(name: string, def: FlagDef): string[] {
+  return [name, ...aliases(def), ...(def.hiddenAlias ?? [])].map(dashed);
+}
+
+function aliases({ alias }: FlagDef): string[] {
+  return typeof alias === "string" ? [alias] : (alias ?? []);
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+function dashCount(dashedName: string): number {
+  return dashedName.startsWith("--") ? 2 : 1;
+}

@@ -1,0 +1,9 @@
+import { clientCommand } from "./client-command.ts";
+import type { Command } from "./command.ts";
+import { demoCommand } from "./demo-command.ts";
+import { runClient } from "./run-client.ts";
+import { runServer } from "./run-server.ts";
+import { serverCommand } from "./server-command.ts";
+
+/** The program's commands, in the order in which help shows them. */
+export const commands: readonly Command[] = [serverCommand(runServer), clientCommand(runClient), demoCommand];

@@ -1,0 +1,113 @@
+/** Help texts, made from the same definitions that the flags are read by. */
+import type { Command, Example } from "./command.ts";
+import { type FlagDef, shownNames } from "./command-definition.ts";
+import type { Style } from "./style.ts";
+
+export interface HelpLayout {
+  readonly style: Style;
+  /** Terminal width in cells, where known. */
+  readonly columns: number | undefined;
+}
+
+/** Of one command. */
+export function commandHelp({ definition, examples }: Command, layout: HelpLayout): string {
+  const { style } = layout;
+  const { meta, args } = definition;
+  const required = Object.entries(args).flatMap(([name, def]) =>
+    def.type === "string" && def.required
+      ? [` --${name} ${def.valueHint}${def.repeatable ? "..." : ""}`]
+      : [],
+  );
+  const flags = Object.entries(args).map(([name, def]) => flagRow(name, def));
+  return [
+    paragraph(meta.description, layout),
+    `${style.bold("Usage:")} bunbond ${meta.name}${required.join("")} [flags]\n`,
+    section("Flags", [...flags, HELP_ROW], layout),
+    section("Environment", [COLOR_ROW], layout),
+    exampleSection(examples, layout),
+    section("Exit codes", EXIT_CODE_ROWS, layout),
+  ].join("\n");
+}
+
+/** Of the program: its commands. */
+export function programHelp(commands: readonly Command[], layout: HelpLayout): string {
+  const { style } = layout;
+  const rows = commands.map(
+    ({ definition: { meta } }): Row => ({ left: meta.name, right: meta.description }),
+  );
+  const helpRow: Row = { left: "help COMMAND", right: "Print a command's flags and examples." };
+  return [
+    paragraph(
+      "BunBond distributes routes of virtual networks between hypervisors (MetalBond protocol).",
+      layout,
+    ),
+    `${style.bold("Usage:")} bunbond COMMAND [flags]\n`,
+    section("Commands", [...rows, helpRow], layout),
+    section("Flags", [HELP_ROW, { left: "    --version", right: "Print the version." }], layout),
+    section("Environment", [COLOR_ROW], layout),
+    exampleSection(
+      commands.flatMap(({ examples }) => examples.slice(0, 1)),
+      layout,
+    ),
+    section("Exit codes", EXIT_CODE_ROWS, layout),
+  ].join("\n");
+}
+
+/** A name and what is said of it. */
+interface Row {
+  readonly left: string;
+  readonly right: string;
+}
+
+const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
+const COLOR_ROW: Row = { left: "NO_COLOR", right: "If set, output has no colours on a terminal either." };
+const EXIT_CODE_ROWS: readonly Row[] = [
+  { left: "0", right: "done, or stopped by SIGTERM or SIGINT" },
+  { left: "1", right: "failed" },
+  { left: "2", right: "the command line is wrong" },
+];
+
+/** Cells of the left column; longer names get a line of their own. */
+const LEFT_CELLS = 34;
+
+function flagRow(name: string, def: FlagDef): Row {
+  const names = shownNames(name, def).join(", ");
+  // Flags without a letter stand under the long names of those that have one.
+  const left = `${names.startsWith("--") ? "    " : ""}${names}`;
+  if (def.type === "boolean") return { left, right: def.description };
+  const facts = [
+    def.required && "required",
+    def.repeatable && "repeat it, or separate by commas",
+    def.aliasBeforeDigits && `-${def.aliasBeforeDigits} only with a number behind it`,
+    def.default !== undefined && `default ${def.default}`,
+  ].filter((fact) => typeof fact === "string");
+  const right = facts.length === 0 ? def.description : `${def.description} (${facts.join("; ")})`;
+  return { left: `${left} ${def.valueHint}`, right };
+}
+
+function paragraph(text: string, layout: HelpLayout): string {
+  return `${Bun.wrapAnsi(text, widthCells(layout))}\n`;
+}
+
+function section(title: string, rows: readonly Row[], layout: HelpLayout): string {
+  const leftCells = Math.min(LEFT_CELLS, Math.max(...rows.map(({ left }) => Bun.stringWidth(left))));
+  const indent = " ".repeat(2 + leftCells + 2);
+  const lines = rows.map(({ left, right }) => {
+    const wrapped = Bun.wrapAnsi(right, widthCells(layout) - indent.length).replaceAll("\n", `\n${indent}`);
+    const missingCells = leftCells - Bun.stringWidth(left);
+    const gap = missingCells < 0 ? `\n${indent}` : " ".repeat(missingCells + 2);
+    return `  ${layout.style.name(left)}${gap}${wrapped}\n`;
+  });
+  return `${layout.style.bold(`${title}:`)}\n${lines.join("")}`;
+}
+
+/** Command lines are never wrapped: they are there to be copied. */
+function exampleSection(examples: readonly Example[], { style }: HelpLayout): string {
+  const lines = examples.map(({ comment, line }) => `  ${style.dim(`# ${comment}`)}\n  ${line}\n`);
+  return `${style.bold("Examples:")}\n${lines.join("")}`;
+}
+
+/** Narrower would make a column of single words, wider is hard to read. */
+function widthCells({ columns }: HelpLayout): number {
+  return Math.min(100, Math.max(80, columns ?? 80));
+}

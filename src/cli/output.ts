@@ -1,0 +1,121 @@
+/**
+ * Text to a stream that may be a slow pipe, a full disk or `head`, without ever blocking the event loop:
+ *
+ *     write() → pending text → one write per event-loop turn → the stream's sink
+ *
+ * process.stdout will not do under Bun: what it still holds at exit is lost to a slow reader, and console.log
+ * never learns that the reader has gone.
+ */
+
+/** What is needed of Bun's FileSink: each call is done, or resolves once the stream has taken its bytes. */
+export interface TextSink {
+  write(text: string): number | Promise<number>;
+  flush(): number | Promise<number>;
+  end(): number | Promise<number>;
+}
+
+export interface LineWriterOptions {
+  /** At most this much text waits for the stream, in UTF-16 units; a longer piece is taken when nothing waits. */
+  readonly limitChars?: number;
+}
+
+export class LineWriter {
+  readonly #sink: TextSink;
+  readonly #limitChars: number;
+  #pending = "";
+  /** Length of the text that the sink is busy with. */
+  #writingChars = 0;
+  #isScheduled = false;
+  #draining: Promise<void> | null = null;
+  #isClosed = false;
+  #failure: Error | null = null;
+  readonly #goneCallbacks: (() => void)[] = [];
+
+  constructor(sink: TextSink, { limitChars = 4 << 20 }: LineWriterOptions = {}) {
+    this.#sink = sink;
+    this.#limitChars = limitChars;
+  }
+
+  /**
+   * Takes text, whole lines as a rule. False: it was not taken, since too much waits already; {@link drained}
+   * tells when there is room. Once the reader has gone, or after {@link end}, all is taken and dropped.
+   */
+  write(text: string): boolean {
+    if (this.#isClosed) return true;
+    const waitingChars = this.#pending.length + this.#writingChars;
+    if (waitingChars > 0 && waitingChars + text.length > this.#limitChars) return false;
+    this.#pending += text;
+    this.#schedule();
+    return true;
+  }
+
+  /** Resolves when the stream has taken everything, or its reader has gone. */
+  async drained(): Promise<void> {
+    while (this.#pending !== "") await this.#drain();
+    await this.#draining;
+  }
+
+  /** The reader has gone (EPIPE: `head` has seen enough), or the stream has failed: nobody sees further text. */
+  onGone(callback: () => void): void {
+    if (this.#isClosed) callback();
+    else this.#goneCallbacks.push(callback);
+  }
+
+  /** Why the stream failed; null while it works, and when merely its reader has gone. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** Writes what waits and closes; text that comes later is dropped. */
+  async end(): Promise<void> {
+    await this.drained();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      await this.#sink.end();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#draining !== null) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      void this.#drain();
+    });
+  }
+
+  /** Never rejects. At most one write is under way, so that an error comes to exactly one place. */
+  #drain(): Promise<void> {
+    this.#draining ??= this.#writePending().finally(() => {
+      this.#draining = null;
+      if (this.#pending !== "") this.#schedule();
+    });
+    return this.#draining;
+  }
+
+  async #writePending(): Promise<void> {
+    while (this.#pending !== "") {
+      const text = this.#pending;
+      this.#pending = "";
+      this.#writingChars = text.length;
+      try {
+        await this.#sink.write(text);
+        await this.#sink.flush();
+      } catch (error) {
+        this.#fail(error);
+      }
+      this.#writingChars = 0;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#isClosed = true;
+    this.#pending = "";
+    const failure = error instanceof Error ? error : new Error(String(error));
+    if (!("code" in failure) || failure.code !== "EPIPE") this.#failure = failure;
+    for (const callback of this.#goneCallbacks.splice(0)) callback();
+  }
+}

@@ -1,0 +1,88 @@
+import type { Endpoint } from "../net/endpoint.ts";
+import type { Gentleness } from "../server/peer.ts";
+import { DEFAULT_PORT } from "../wire/protocol.ts";
+import type { Command, CommandContext } from "./command.ts";
+import type { CommandDefinition } from "./command-definition.ts";
+import { parseFlags } from "./flags.ts";
+import { httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import { readEndpoint, readOneOf, readSeconds } from "./values.ts";
+
+const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
+
+const definition = {
+  meta: {
+    name: "server",
+    description:
+      "Run a MetalBond server: it takes routes from its clients and gives them to those that subscribed.",
+  },
+  args: {
+    listen: {
+      type: "string",
+      alias: "l",
+      hiddenAlias: ["listener"],
+      valueHint: "ADDR[:PORT]",
+      example: "[::]:4711",
+      default: `[::]:${DEFAULT_PORT}`,
+      description: `Take clients on this address, IPv4, IPv6 ([::] is both) or with a zone. Port ${DEFAULT_PORT} if left out.`,
+    },
+    http: httpFlag,
+    keepalive: keepaliveFlag,
+    settle: {
+      type: "string",
+      valueHint: "SEC",
+      example: "15",
+      default: "15",
+      description:
+        "After the start, wait this long for clients to return before telling anyone that a table is complete.",
+    },
+    gentle: {
+      type: "string",
+      valueHint: "auto|always|never",
+      example: "auto",
+      default: "auto",
+      description:
+        "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
+    },
+    verbose: verboseFlag,
+  },
+} satisfies CommandDefinition;
+
+export interface ServerOptions {
+  readonly listen: Endpoint;
+  /** Null: no HTTP. */
+  readonly http: Endpoint | null;
+  readonly keepaliveSeconds: number;
+  readonly settleSeconds: number;
+  readonly gentle: Gentleness;
+  readonly verbose: boolean;
+}
+
+/** @throws UsageError */
+export function parseServerOptions(rawArgs: readonly string[]): ServerOptions {
+  const flags = parseFlags(definition.args, rawArgs);
+  return {
+    listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
+    http: readHttp(flags.http),
+    keepaliveSeconds: readKeepalive(flags.keepalive),
+    settleSeconds: readSeconds("--settle", flags.settle),
+    gentle: readOneOf("--gentle", flags.gentle, GENTLENESS),
+    verbose: flags.verbose,
+  };
+}
+
+/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+export function serverCommand(
+  run: (options: ServerOptions, context: CommandContext) => Promise<number>,
+): Command {
+  return {
+    definition,
+    examples: [
+      { comment: "All addresses of both families", line: "bunbond server" },
+      {
+        comment: "One address, and the routes over HTTP",
+        line: "bunbond server -l 192.0.2.1:4711 --http '[::1]:4712'",
+      },
+    ],
+    run: (context) => run(parseServerOptions(context.rawArgs), context),
+  };
+}

@@ -1,0 +1,20 @@
+/** Time to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
+const STOP_WITHIN_MS = 5_000;
+
+/**
+ * Resolves with the first SIGTERM or SIGINT, or when `also` does. From then on a second signal ends the process
+ * as usual, and so does time: a reader of our output that stands still must not hold up a stop.
+ */
+export function untilStopped(also: Promise<unknown> = new Promise(() => {})): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.off("SIGTERM", stop);
+      process.off("SIGINT", stop);
+      setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref();
+      resolve();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+    void also.then(stop);
+  });
+}

@@ -1,0 +1,104 @@
+/** Values of flags: each reader takes the flag's name for its message and throws UsageError with a caret. */
+import { type Endpoint, type EndpointUse, parseEndpoint, sameEndpoint } from "../net/endpoint.ts";
+import { AnnouncementError, formatRoute, parseAnnouncement } from "../route/announcement.ts";
+import type { TextRange } from "../route/caret.ts";
+import type { Route } from "../route/route.ts";
+import type { RetryBounds } from "../session/retry.ts";
+import { MAX_VNI } from "../wire/protocol.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Timers count milliseconds in 31 bits and fire at once beyond 24.8 days. */
+const MAX_SECONDS = 20 * 86400;
+
+export function readEndpoint(flag: string, text: string, defaultPort: number, use: EndpointUse): Endpoint {
+  const endpoint = parseEndpoint(text, defaultPort, use);
+  if ("code" in endpoint) throw badValue(flag, text, endpoint, endpoint.message);
+  return endpoint;
+}
+
+/** In the order given; another spelling of the same endpoint counts once. */
+export function readEndpoints(flag: string, texts: readonly string[], defaultPort: number): Endpoint[] {
+  const endpoints = texts.map((text) => readEndpoint(flag, text, defaultPort, "connect"));
+  return endpoints.filter((one, i) => endpoints.findIndex((other) => sameEndpoint(one, other)) === i);
+}
+
+/** In the order given, each once. */
+export function readVnis(flag: string, texts: readonly string[]): number[] {
+  return [...new Set(texts.map((text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
+}
+
+export function readWholeNumber(flag: string, text: string, least: number, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw badValue(flag, text, whole(text), `a whole number from ${least} to ${most} is needed`);
+}
+
+export function readOneOf<T extends string>(flag: string, text: string, words: readonly T[]): T {
+  const word = words.find((candidate) => candidate === text.toLowerCase());
+  if (word !== undefined) return word;
+  throw badValue(flag, text, whole(text), `one of ${words.join(", ")} is needed`);
+}
+
+/** A time of 0 seconds or more, fractions allowed: "15", "0.5". */
+export function readSeconds(flag: string, text: string): number {
+  const seconds = secondsIn(text);
+  if (seconds !== null) return seconds;
+  throw badValue(flag, text, whole(text), SECONDS_RULE);
+}
+
+/** As {@link readSeconds}, and "forever" is Infinity. */
+export function readSecondsOrForever(flag: string, text: string): number {
+  const seconds = text.toLowerCase() === "forever" ? Number.POSITIVE_INFINITY : secondsIn(text);
+  if (seconds !== null) return seconds;
+  throw badValue(flag, text, whole(text), `${SECONDS_RULE}, or "forever"`);
+}
+
+/** Two times as in {@link readSeconds}, "5-10": the wait before the next try is drawn from between them. */
+export function readRetryBounds(flag: string, text: string): RetryBounds {
+  const [min, max, ...more] = text.split("-").map(secondsIn);
+  if (min != null && max != null && min <= max && more.length === 0) {
+    return { minMs: min * 1000, maxMs: max * 1000 };
+  }
+  throw badValue(flag, text, whole(text), "two numbers of seconds are needed, the smaller first, as in 5-10");
+}
+
+const SECONDS_RULE = `a number of seconds from 0 to ${MAX_SECONDS} is needed, without a unit`;
+
+function secondsIn(text: string): number | null {
+  const seconds = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  return seconds <= MAX_SECONDS ? seconds : null;
+}
+
+export interface Announcements {
+  readonly routes: Route[];
+  readonly warnings: string[];
+}
+
+/** In the order given, each route once. */
+export function readAnnouncements(flag: string, texts: readonly string[]): Announcements {
+  const routes = new Map<string, Route>();
+  const warnings: string[] = [];
+  for (const text of texts) {
+    const parsed = readAnnouncement(flag, text);
+    routes.set(formatRoute(parsed.route), parsed.route);
+    warnings.push(...parsed.warnings.map((warning) => `${flag} ${text}: ${warning}`));
+  }
+  return { routes: [...routes.values()], warnings };
+}
+
+function readAnnouncement(flag: string, text: string) {
+  try {
+    return parseAnnouncement(text);
+  } catch (error) {
+    if (error instanceof AnnouncementError) throw badValue(flag, text, error, error.message);
+    throw error;
+  }
+}
+
+function badValue(flag: string, text: string, range: TextRange, reason: string): UsageError {
+  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { value: { text, range } });
+}
+
+function whole(text: string): TextRange {
+  return { start: 0, end: text.length };
+}

@@ -1,0 +1,227 @@
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import type { Route } from "../route/route.ts";
+import type { Clock, Random, Timer } from "../session/clock.ts";
+import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import { type Logger, silentLogger } from "../session/logger.ts";
+import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
+import { BunNetwork } from "../transport/bun-network.ts";
+import type { Network } from "../transport/stream.ts";
+import { SystemClock } from "../transport/system-clock.ts";
+import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
+import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "./hold.ts";
+import { MergedView } from "./merged-view.ts";
+import { ServerLink, type ServerState } from "./server-link.ts";
+import { announcementKey } from "./wanted.ts";
+
+/** What a client tells of its life. All are optional. */
+export interface ClientHandler {
+  /** A route came into view: the first server brought it. */
+  routeAdded?(route: Route): void;
+  /** A route left the view: the last server dropped it. */
+  routeRemoved?(route: Route): void;
+  /** `reason` says why the connection ended, when the state is `retry` or `stopped`. */
+  serverState?(server: Endpoint, state: ServerState, reason: CloseReason | null): void;
+}
+
+export interface ClientOptions {
+  /** All of them are used at the same time; one given twice counts once. */
+  readonly servers: readonly Endpoint[];
+  /** Default 5. The smaller one of server and client is used. */
+  readonly keepaliveSeconds?: number;
+  /** Default 5 to 10 s. */
+  readonly retry?: RetryBounds;
+  /** Default 60 s; for ever while there is no server at all. */
+  readonly hold?: HoldTimes;
+  readonly handler?: ClientHandler;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly network?: Network;
+}
+
+export interface ServerInfo {
+  readonly server: Endpoint;
+  readonly state: ServerState;
+  /** Why the last connection ended or could not be made. */
+  readonly lastReason: CloseReason | null;
+}
+
+/**
+ * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
+ * subscribes to. Everything wanted is remembered and sent to each server whenever it is there.
+ */
+export class Client {
+  readonly #vnis = new Set<number>();
+  readonly #announcements = new Map<string, Route>();
+  readonly #view: MergedView;
+  readonly #links: ServerLink[];
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #handler: ClientHandler;
+  readonly #hold: HoldTimes;
+  readonly #holdClock: HoldClock;
+  #holdTimer: Timer | null = null;
+  #started = false;
+  #stopped = false;
+  /** Resolves when it has stopped. */
+  #stopDone: Promise<void> | null = null;
+
+  constructor(options: ClientOptions) {
+    this.#clock = options.clock ?? new SystemClock();
+    this.#logger = options.logger ?? silentLogger;
+    this.#handler = options.handler ?? {};
+    this.#hold = options.hold ?? DEFAULT_HOLD;
+    this.#holdClock = new HoldClock(this.#hold, this.#clock.nowMs());
+    this.#view = new MergedView({
+      added: (route) => {
+        if (!this.#stopped) this.#handler.routeAdded?.(route);
+      },
+      removed: (route) => {
+        if (!this.#stopped) this.#handler.routeRemoved?.(route);
+      },
+    });
+    const context = {
+      keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
+      retry: options.retry ?? DEFAULT_RETRY,
+      network: options.network ?? new BunNetwork(),
+      clock: this.#clock,
+      random: options.random ?? Math.random,
+      logger: this.#logger,
+      wanted: { vnis: this.#vnis, announcements: this.#announcements },
+      view: this.#view,
+      stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
+        this.#serverState(link, state, reason),
+      lost: (link: ServerLink) => {
+        const nowMs = this.#clock.nowMs();
+        if (this.#view.serverLost(link.number, nowMs) > 0) this.#holdClock.lost(link.number, nowMs);
+      },
+    };
+    const endpoints = new Map(options.servers.map((server) => [formatEndpoint(server), server]));
+    this.#links = Array.from(endpoints.values(), (server, number) => new ServerLink(number, server, context));
+  }
+
+  /** Starts connecting to all servers: once, for a client that was stopped stays so. */
+  start(): void {
+    if (this.#started || this.#stopped) return;
+    this.#started = true;
+    for (const link of this.#links) link.start();
+  }
+
+  /** False: it was subscribed already. */
+  subscribe(vni: number): boolean {
+    if (this.#vnis.has(vni)) return false;
+    this.#vnis.add(vni);
+    for (const link of this.#links) link.vniChanged(vni);
+    return true;
+  }
+
+  /** Its routes leave the view at once. False: it was not subscribed. */
+  unsubscribe(vni: number): boolean {
+    if (!this.#vnis.delete(vni)) return false;
+    for (const link of this.#links) link.vniChanged(vni);
+    this.#view.dropVni(vni);
+    return true;
+  }
+
+  /** False: it was announced already. */
+  announce(route: Route): boolean {
+    const key = announcementKey(route);
+    if (this.#announcements.has(key)) return false;
+    this.#announcements.set(key, route);
+    for (const link of this.#links) link.announcementChanged(key, route);
+    this.#view.announced(route);
+    return true;
+  }
+
+  /** False: it was not announced. */
+  withdraw(route: Route): boolean {
+    const key = announcementKey(route);
+    if (!this.#announcements.delete(key)) return false;
+    for (const link of this.#links) link.announcementChanged(key, route);
+    this.#view.ownWithdrawn(route, (server) => this.#links[server]?.isExact ?? false);
+    return true;
+  }
+
+  /** The routes in view: received, and not announced by this client itself. */
+  routes(): Iterable<Route> {
+    return this.#view.routes();
+  }
+
+  get routeCount(): number {
+    return this.#view.routeCount;
+  }
+
+  /** The routes that this client announces. */
+  announcements(): Iterable<Route> {
+    return this.#announcements.values();
+  }
+
+  servers(): ServerInfo[] {
+    return this.#links.map(({ endpoint, state, lastReason }) => ({ server: endpoint, state, lastReason }));
+  }
+
+  /** The servers that have the route, lost ones that had it among them. */
+  serversOf(route: Route): Endpoint[] {
+    return this.#view.serversOf(route).flatMap((number) => this.#links[number]?.endpoint ?? []);
+  }
+
+  /**
+   * Withdraws all announcements, waits until the network has taken that, at most `withinMs`, and closes.
+   * A server that is away needs no telling: with the connection the announcements went. No route events
+   * come from here on: what the client knew has not changed, it only stops looking.
+   */
+  stop(withinMs = 2_000): Promise<void> {
+    this.#stopDone ??= this.#stop(withinMs);
+    return this.#stopDone;
+  }
+
+  async #stop(withinMs: number): Promise<void> {
+    this.#stopped = true;
+    for (const [key, route] of this.#announcements) {
+      this.#announcements.delete(key);
+      for (const link of this.#links) link.announcementChanged(key, route);
+    }
+    const deadlineMs = this.#clock.nowMs() + withinMs;
+    while (this.#links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
+      await new Promise<void>((resolve) => this.#clock.after(5, resolve));
+    }
+    this.#holdTimer?.cancel();
+    for (const link of this.#links) link.stop();
+  }
+
+  #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {
+    this.#logger.debug("server state", {
+      server: link.name,
+      state,
+      ...(reason && { reason: describeCloseReason(reason) }),
+    });
+    const anyEstablished = this.#links.some((other) => other.state === "established");
+    const isAlone = this.#holdClock.setAnyEstablished(anyEstablished, this.#clock.nowMs());
+    if (!this.#stopped) {
+      if (isAlone) this.#warnAlone();
+      this.#dropOverdue();
+    }
+    this.#handler.serverState?.(link.endpoint, state, reason);
+  }
+
+  #warnAlone(): void {
+    const seconds = this.#hold.holdAloneMs / 1000;
+    this.#logger.error("no server is left; the routes stay as they were last known", {
+      routes: this.#view.routeCount,
+      forSeconds: Number.isFinite(seconds) ? seconds : "ever",
+    });
+  }
+
+  /** Drops stale routes whose time is over, and sets the timer for the next. */
+  #dropOverdue(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const { server, lostUntilMs } of this.#holdClock.takeOverdue(nowMs)) {
+      this.#view.sweep(server, lostUntilMs);
+    }
+    this.#holdTimer?.cancel();
+    const { nextDeadlineMs } = this.#holdClock;
+    // Whoever was told of the routes may have stopped us.
+    if (this.#stopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
+    this.#holdTimer = this.#clock.after(nextDeadlineMs - nowMs, () => this.#dropOverdue());
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What one server still has to be told: the difference between what the client wants and what was sent on
+ * this connection, worked out when the socket has room.
+ *
+ * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that we are no Go program, and
+ * fences UNSUBSCRIBEs), announcements.
+ *
+ * Care for Go servers, until an end mark has shown that the server is a BunBond:
+ *
+ * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
+ *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
+ *   (RFC 6928), and an answer means that everything before was read.
+ * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second later, when it has
+ *   certainly been carried out. A new SUBSCRIBE waits as long (see subscription-output.ts).
+ * - Our own routes come back as echoes (see announcement-output.ts).
+ */
+import type { Route } from "../route/route.ts";
+import type { Clock, Timer } from "../session/clock.ts";
+import type { Connection, OutputSource } from "../transport/connection.ts";
+import { GENTLE_WRITE_BYTES } from "../transport/pace.ts";
+import type { UpdateFields } from "../wire/message.ts";
+import { AnnouncementOutput } from "./announcement-output.ts";
+import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
+import type { Wanted } from "./wanted.ts";
+
+const CAREFUL_WRITES = 10;
+const RUN_BUFFER_BYTES = 65_536;
+
+const NOTHING = new Uint8Array(0);
+// Written and sent within one call: one serves all links.
+const run = new Uint8Array(RUN_BUFFER_BYTES);
+const runView = new DataView(run.buffer);
+
+export class LinkOutput implements OutputSource {
+  readonly #subscriptions: SubscriptionOutput;
+  readonly #announcements: AnnouncementOutput;
+  readonly #timers = new Set<Timer>();
+  #careful = true;
+  #writes = 0;
+  /** Writes known to have been read, and those that will be once KEEPALIVE `#carefulKeepalive` is answered. */
+  #writesRead = 0;
+  #writesBeforeKeepalive = 0;
+  /** The KEEPALIVE that is waited for; 0: none. */
+  #carefulKeepalive = 0;
+  /** A timer is set for what waits until then; Infinity: none. */
+  #wakesAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    wanted: Wanted,
+    private readonly connection: () => Connection,
+    private readonly clock: Clock,
+  ) {
+    this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
+    this.#announcements = new AnnouncementOutput(wanted.announcements);
+  }
+
+  /** UPDATEs of the VNI count. */
+  isSubscribed(vni: number): boolean {
+    return this.#subscriptions.isSubscribed(vni);
+  }
+
+  /** The server has read every SUBSCRIBE. */
+  get subscribesRead(): boolean {
+    return this.#subscriptions.allRead;
+  }
+
+  /** Nothing is left to be sent. */
+  get idle(): boolean {
+    return this.#subscriptions.idle && this.#announcements.idle;
+  }
+
+  /** The VNI is wanted now, or no longer and its routes have been dropped. */
+  vniChanged(vni: number): void {
+    this.#subscriptions.changed(vni);
+    this.connection().wake();
+  }
+
+  /** The route is announced now, or no longer. */
+  announcementChanged(key: string, route: Route): void {
+    this.#announcements.changed(key, route);
+    this.connection().wake();
+  }
+
+  /** The received ADD may be one that we have withdrawn, coming back. */
+  mayBeEcho(received: UpdateFields): boolean {
+    return this.#announcements.mayBeEcho(received);
+  }
+
+  /** The server has sent an end mark: it is a BunBond, and needs no care. */
+  endMarkSeen(): void {
+    if (!this.#careful) return;
+    this.#careful = false;
+    this.#announcements.expectNoEchoes();
+    this.connection().wake();
+  }
+
+  keepaliveAnswered(): void {
+    const answered = this.connection().keepalivesAnswered;
+    if (this.#carefulKeepalive > 0 && answered >= this.#carefulKeepalive) {
+      this.#writesRead = this.#writesBeforeKeepalive;
+      this.#carefulKeepalive = 0;
+    }
+    this.#subscriptions.keepaliveAnswered(answered);
+    this.#announcements.keepaliveAnswered(answered);
+    this.connection().wake();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  nextRun(limitBytes: number): Uint8Array {
+    if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
+    let limit = Math.min(limitBytes, RUN_BUFFER_BYTES);
+    if (this.#careful) {
+      if (this.#writes - this.#writesRead >= CAREFUL_WRITES) {
+        return this.#carefulKeepalive === 0 ? this.#sendKeepalive() : NOTHING;
+      }
+      limit = Math.min(limit, GENTLE_WRITE_BYTES);
+    }
+    const end = this.#encodeSubscriptions(limit) || this.#announcements.encode(runView, limit);
+    if (end > 0) {
+      this.#writes++;
+      return run.subarray(0, end);
+    }
+    return this.#announcements.needsKeepalive ? this.#sendKeepalive() : NOTHING;
+  }
+
+  /** The connection writes it before it asks for the next run. */
+  #sendKeepalive(): Uint8Array {
+    const number = this.connection().sendKeepalive();
+    if (this.#carefulKeepalive === 0) {
+      this.#carefulKeepalive = number;
+      this.#writesBeforeKeepalive = this.#writes;
+    }
+    this.#subscriptions.keepaliveSent(number);
+    this.#announcements.keepaliveSent(number);
+    return NOTHING;
+  }
+
+  #encodeSubscriptions(limit: number): number {
+    if (this.#subscriptions.idle) return 0;
+    const unsubscribed = new Set<number>();
+    const end = this.#subscriptions.encode(runView, limit, this.#careful, unsubscribed);
+    if (this.#careful && unsubscribed.size > 0) {
+      this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
+    }
+    const { nextDueMs } = this.#subscriptions;
+    if (nextDueMs < this.#wakesAtMs) {
+      this.#wakesAtMs = nextDueMs;
+      this.#after(nextDueMs - this.clock.nowMs(), () => {
+        this.#wakesAtMs = Number.POSITIVE_INFINITY;
+      });
+    }
+    return end;
+  }
+
+  /** Does something later, and sees to it that what comes of it is sent. */
+  #after(delayMs: number, act: () => void): void {
+    const timer = this.clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      act();
+      this.connection().wake();
+    });
+    this.#timers.add(timer);
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * One server, from the client's side, for as long as the client runs:
+ *
+ *     connecting ──▶ handshake ──▶ established ─┐
+ *          ▲                                    │ for whatever reason
+ *          └───────── retry (5 to 10 s) ◀───────┘
+ *
+ * A server that is away is never an error, only a state. Each time it becomes established it is told all that
+ * the client wants, and what it had before is swept when it has said all that it has now:
+ *
+ * - at its end mark, VNI by VNI;
+ * - from a server without end marks (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
+ *   passed for its other clients to have returned, and no stale route was confirmed for a second.
+ */
+import type { Endpoint } from "../net/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import type { Clock, Random, Timer } from "../session/clock.ts";
+import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import type { Logger } from "../session/logger.ts";
+import { type RetryBounds, retryAfterMs } from "../session/retry.ts";
+import { Connection, type ConnectionHandler, RUN_BYTES } from "../transport/connection.ts";
+import { SteadyPace } from "../transport/pace.ts";
+import type { ByteStream, Network, StreamEvents } from "../transport/stream.ts";
+import type { UpdateFields } from "../wire/message.ts";
+import { Action, TIMEOUT_INTERVALS } from "../wire/protocol.ts";
+import type { SkipCode } from "../wire/protocol-error.ts";
+import { LinkOutput } from "./link-output.ts";
+import type { MergedView, ServerNumber } from "./merged-view.ts";
+import type { Wanted } from "./wanted.ts";
+
+export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
+
+/** After ESTABLISHED, how long a server without end marks has for its table to become whole again. */
+const SWEEP_AFTER_MS = 15_000;
+/** And for how long none of the stale routes may have been confirmed. */
+const SWEEP_QUIET_MS = 1_000;
+
+export interface LinkContext {
+  readonly keepaliveSeconds: number;
+  readonly retry: RetryBounds;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly wanted: Wanted;
+  readonly view: MergedView;
+  /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
+  lost(link: ServerLink): void;
+  /** `reason` says why, when the state is `retry` or `stopped`. */
+  stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
+}
+
+export class ServerLink implements ConnectionHandler {
+  readonly name: string;
+  #state: ServerState = "connecting";
+  #lastReason: CloseReason | null = null;
+  #connection: Connection | null = null;
+  #output: LinkOutput | null = null;
+  #hasEndMarks = false;
+  #timer: Timer | null = null;
+  #lastConfirmedMs = 0;
+  /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
+  #attempt = 0;
+  readonly #skipCodesLogged = new Set<SkipCode>();
+
+  constructor(
+    readonly number: ServerNumber,
+    readonly endpoint: Endpoint,
+    private readonly context: LinkContext,
+  ) {
+    this.name = formatEndpoint(endpoint);
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+  /** Why the last connection ended or could not be made. */
+  get lastReason(): CloseReason | null {
+    return this.#lastReason;
+  }
+  /** Its views are exact: it does not echo our own announcements. */
+  get isExact(): boolean {
+    return this.#hasEndMarks;
+  }
+  /** Everything wanted has been handed to the network. */
+  get idle(): boolean {
+    return (
+      this.#state !== "established" || ((this.#output?.idle ?? true) && (this.#connection?.drained ?? true))
+    );
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  stop(): void {
+    this.#attempt++;
+    this.#timer?.cancel();
+    const connection = this.#connection;
+    if (connection !== null) connection.close({ reason: "stopped" });
+    else if (this.#state !== "stopped") this.#enter("stopped", { reason: "stopped" });
+  }
+
+  // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
+
+  vniChanged(vni: number): void {
+    this.#output?.vniChanged(vni);
+  }
+
+  announcementChanged(...change: Parameters<LinkOutput["announcementChanged"]>): void {
+    this.#output?.announcementChanged(...change);
+  }
+
+  // --- connecting --------------------------------------------------------------------------------
+
+  #connect(): void {
+    const attempt = ++this.#attempt;
+    this.#enter("connecting", null);
+    // Whoever was told may have stopped us.
+    if (attempt !== this.#attempt) return;
+    const timeoutMs = this.context.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
+    this.#timer = this.context.clock.after(timeoutMs, () => this.#retry({ reason: "connect-timeout" }));
+    this.context.network.connect(this.endpoint, {
+      connected: (stream) => (attempt === this.#attempt ? this.#open(stream) : null),
+      failed: (detail) => {
+        if (attempt === this.#attempt) this.#retry({ reason: "connect-failed", detail });
+      },
+    });
+  }
+
+  #open(stream: ByteStream): StreamEvents {
+    const { clock, wanted, keepaliveSeconds } = this.context;
+    this.#timer?.cancel();
+    this.#hasEndMarks = false;
+    const output = new LinkOutput(wanted, () => connection, clock);
+    const connection = new Connection(
+      { role: "client", keepaliveSeconds },
+      stream,
+      clock,
+      output,
+      this,
+      new SteadyPace(RUN_BYTES),
+    );
+    this.#output = output;
+    this.#connection = connection;
+    this.#enter("handshake", null);
+    return connection;
+  }
+
+  #retry(reason: CloseReason): void {
+    const { clock, random, retry } = this.context;
+    this.#attempt++;
+    this.#timer?.cancel();
+    const afterMs = retryAfterMs(retry, random);
+    this.#timer = clock.after(afterMs, () => this.#connect());
+    this.#enter("retry", reason);
+    this.context.logger.warn("server away, trying again", {
+      server: this.name,
+      reason: describeCloseReason(reason),
+      afterSeconds: Math.round(afterMs / 100) / 10,
+    });
+  }
+
+  #enter(state: ServerState, reason: CloseReason | null): void {
+    this.#state = state;
+    if (reason !== null) this.#lastReason = reason;
+    this.context.stateChanged(this, state, reason);
+  }
+
+  // --- what the connection tells -----------------------------------------------------------------
+
+  established(): void {
+    const { clock, logger } = this.context;
+    logger.info("server established", {
+      server: this.name,
+      keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
+    });
+    this.#lastConfirmedMs = clock.nowMs();
+    this.#timer = clock.after(SWEEP_AFTER_MS, this.#sweepIfQuiet);
+    this.#enter("established", null);
+  }
+
+  update(fields: UpdateFields): void {
+    const output = this.#output;
+    if (output?.isSubscribed(fields.vni) !== true) return;
+    const { view, clock } = this.context;
+    if (fields.action === Action.REMOVE) view.withdrawn(this.number, fields);
+    else if (view.received(this.number, fields, output.mayBeEcho(fields)))
+      this.#lastConfirmedMs = clock.nowMs();
+  }
+
+  skipped(code: SkipCode): void {
+    if (this.#skipCodesLogged.has(code)) return;
+    this.#skipCodesLogged.add(code);
+    this.context.logger.warn("update skipped; more of this kind from this server are not logged", {
+      server: this.name,
+      code,
+    });
+  }
+
+  keepalive(): void {
+    this.#output?.keepaliveAnswered();
+  }
+
+  endMark(vni: number): void {
+    const { view } = this.context;
+    if (!this.#hasEndMarks) {
+      this.#hasEndMarks = true;
+      this.#output?.endMarkSeen();
+      view.provenExact(this.number);
+    }
+    if (this.#output?.isSubscribed(vni) === true) view.sweepVni(this.number, vni);
+  }
+
+  closed(reason: CloseReason): void {
+    const wasEstablished = this.#state === "established";
+    this.#output?.stop();
+    this.#output = this.#connection = null;
+    this.#timer?.cancel();
+    if (wasEstablished) this.context.lost(this);
+    if (reason.reason === "stopped") this.#enter("stopped", reason);
+    else this.#retry(reason);
+  }
+
+  /** A server does not subscribe. */
+  subscribe(): void {}
+  unsubscribe(): void {}
+
+  readonly #sweepIfQuiet = (): void => {
+    const { clock, view } = this.context;
+    if (this.#hasEndMarks || view.staleCopies(this.number) === 0) return;
+    const quietMs = clock.nowMs() - this.#lastConfirmedMs;
+    const isSure = this.#output?.subscribesRead === true && quietMs >= SWEEP_QUIET_MS;
+    if (isSure) view.sweep(this.number);
+    else this.#timer = clock.after(SWEEP_QUIET_MS, this.#sweepIfQuiet);
+  };
+}

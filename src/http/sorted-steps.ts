@@ -1,0 +1,54 @@
+/**
+ * Sorting in small steps. Sorting a million lines in one go would hold the event loop for a second or more,
+ * and keepalives with it. So lines are gathered into short sorted runs, and the runs are merged while the
+ * result is read:
+ *
+ *     lines → runs of RUN_LINES, each sorted at once → a tree of two-way merges → sorted lines
+ *
+ * A line costs about log2(number of runs) comparisons when it is read, and no second copy of all is made.
+ */
+
+const RUN_LINES = 1024;
+
+/**
+ * The lines in the order of their UTF-16 units, equal ones kept. A null is no line but a place to pause: between
+ * two values there is never more work than gathering and sorting one run (about a millisecond), but for the
+ * first line, which visits each run once.
+ */
+export function* sortedInSteps(lines: Iterable<string>): Generator<string | null> {
+  const runs: string[][] = [];
+  let run: string[] = [];
+  for (const line of lines) {
+    run.push(line);
+    if (run.length < RUN_LINES) continue;
+    runs.push(run.sort());
+    run = [];
+    yield null;
+  }
+  runs.push(run.sort());
+  yield* mergedRuns(runs);
+}
+
+/** `runs` is not empty. */
+function mergedRuns(runs: readonly string[][]): Iterable<string> {
+  const [first = [], ...others] = runs;
+  if (others.length === 0) return first;
+  const middle = runs.length >>> 1;
+  return merged(mergedRuns(runs.slice(0, middle)), mergedRuns(runs.slice(middle)));
+}
+
+function* merged(left: Iterable<string>, right: Iterable<string>): Generator<string> {
+  const lefts = left[Symbol.iterator]();
+  const rights = right[Symbol.iterator]();
+  let a = lefts.next();
+  let b = rights.next();
+  while (!a.done || !b.done) {
+    if (b.done || (!a.done && a.value <= b.value)) {
+      yield a.value;
+      a = lefts.next();
+    } else {
+      yield b.value;
+      b = rights.next();
+    }
+  }
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bun
+/** The executable. */
+import { commands } from "./cli/commands.ts";
+import { runProgram } from "./cli/program.ts";
+import { processIo } from "./cli/program-io.ts";
+
+const exitCode = await runProgram(process.argv.slice(2), processIo(), commands);
+// All output is written by now. What may still hold the process is an attempt to connect that nobody waits for.
+process.exit(exitCode);

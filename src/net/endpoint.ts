@@ -1,0 +1,184 @@
+/**
+ * host:port as people write it on a command line. A host is an IPv4 address, an IPv6 address or a name. An
+ * IPv6 address followed by a port stands in brackets (RFC 3986), for its own colons look the same: "::1:4711"
+ * is an address without a port. A zone (RFC 4007) names a link-local address's interface: "[fe80::1%eth0]:4711".
+ *
+ * Results are canonical, addresses as RFC 5952 writes them and names in lower case, so that two spellings of
+ * a server become the same endpoint.
+ */
+import { formatAddress, parseAddress } from "./address.ts";
+
+/** A host and a TCP port. The host has no brackets and keeps its zone: "fe80::1%eth0". */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type EndpointErrorCode =
+  | "MISSING_HOST"
+  | "MISSING_PORT"
+  | "MISSING_BRACKETS"
+  | "BAD_BRACKETS"
+  | "BAD_ADDRESS"
+  | "BAD_ZONE"
+  | "BAD_NAME"
+  | "BAD_PORT";
+
+/** What is wrong, and where in the text: offsets `start` up to `end`, equal where something is missing. */
+export interface EndpointError {
+  readonly code: EndpointErrorCode;
+  readonly message: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the endpoint is for. To "listen", ":4711" is all addresses (host "::") and port 0 is any free port. */
+export type EndpointUse = "connect" | "listen";
+
+/**
+ * Reads "10.0.0.1:4711", "[::1]:4711", "fe80::1%eth0", "host.example", … Without a `defaultPort` the text has to
+ * name one. A result with a `code` is an error.
+ */
+export function parseEndpoint(
+  text: string,
+  defaultPort?: number,
+  use: EndpointUse = "connect",
+): Endpoint | EndpointError {
+  const parts = splitEndpoint(text);
+  if ("code" in parts) return parts;
+  const host = parseHost(parts, use);
+  if (typeof host !== "string") return host;
+  const { portText } = parts;
+  if (portText === null) {
+    if (defaultPort !== undefined) return { host, port: defaultPort };
+    const example = formatEndpoint({ host, port: 4711 });
+    return fail("MISSING_PORT", `the port is missing, as in ${example}`, text.length, text.length);
+  }
+  const port = parsePort(portText, use);
+  if (port !== null) return { host, port };
+  const message = `the port must be a number from ${lowestPort(use)} to 65535`;
+  return fail("BAD_PORT", message, text.length - portText.length, text.length);
+}
+
+/** "host:port", an IPv6 address in brackets. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Both must be canonical, as {@link parseEndpoint} makes them. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.host === b.host && a.port === b.port;
+}
+
+/** A dual-stack socket shows IPv4 peers as "::ffff:192.0.2.1": that becomes "192.0.2.1". Other text stays. */
+export function normalizePeerAddress(text: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text;
+}
+
+interface EndpointParts {
+  readonly host: string;
+  /** Offset of the host in the text: 1 behind a bracket, else 0. */
+  readonly hostStart: 0 | 1;
+  /** The brackets or the number of colons say that the host must be an IPv6 address. */
+  readonly isIpv6: boolean;
+  readonly portText: string | null;
+}
+
+function splitEndpoint(text: string): EndpointParts | EndpointError {
+  if (text.startsWith("[")) return splitBrackets(text);
+  const [host = "", portText, ...more] = text.split(":");
+  if (more.length > 0) return { host: text, hostStart: 0, isIpv6: true, portText: null };
+  return { host, hostStart: 0, isIpv6: false, portText: portText ?? null };
+}
+
+function splitBrackets(text: string): EndpointParts | EndpointError {
+  const close = text.indexOf("]");
+  if (close < 0) return fail("BAD_BRACKETS", `the closing "]" is missing`, text.length, text.length);
+  const rest = text.slice(close + 1);
+  if (rest !== "" && !rest.startsWith(":")) {
+    return fail("BAD_BRACKETS", `behind "]" only a port may stand, as in [::1]:4711`, close + 1, text.length);
+  }
+  return {
+    host: text.slice(1, close),
+    hostStart: 1,
+    isIpv6: true,
+    portText: rest === "" ? null : rest.slice(1),
+  };
+}
+
+/** The host in canonical form. */
+function parseHost(parts: EndpointParts, use: EndpointUse): string | EndpointError {
+  const { host, isIpv6, portText } = parts;
+  if (isIpv6) return parseIpv6Host(parts);
+  if (host === "" && portText !== null && use === "listen") return "::";
+  if (host === "") return fail("MISSING_HOST", "the host is missing, as in host.example:4711", 0, 0);
+  const percent = host.indexOf("%");
+  if (percent >= 0) return fail("BAD_ZONE", "only an IPv6 address has a zone", percent, host.length);
+  // A last label of digits, or like 0x7f, belongs to no name: some resolvers would read an odd IPv4 address.
+  const looksLikeIpv4 = /(^|\.)(\d+|0x[\da-f]*)\.?$/i.test(host);
+  return looksLikeIpv4 ? parseIpv4Host(host) : parseName(host);
+}
+
+function parseIpv4Host(host: string): string | EndpointError {
+  const address = parseAddress(host);
+  if (address !== null) return formatAddress(address);
+  return fail(
+    "BAD_ADDRESS",
+    "not an IPv4 address: four numbers from 0 to 255, as in 10.0.0.1",
+    0,
+    host.length,
+  );
+}
+
+function parseIpv6Host({ host, hostStart }: EndpointParts): string | EndpointError {
+  const canonical = canonicalIpv6(host);
+  if (canonical !== null) return canonical;
+  const [, bare = "", port] = /^(.*):(\d+)$/.exec(host) ?? [];
+  if (hostStart === 0 && canonicalIpv6(bare) !== null) {
+    const message = `an IPv6 address with a port needs brackets: [${bare}]:${port}`;
+    return fail("MISSING_BRACKETS", message, 0, bare.length);
+  }
+  const [address = ""] = host.split("%");
+  if (canonicalIpv6(address) !== null) {
+    const message = "behind % goes the name of an interface, as in fe80::1%eth0";
+    return fail("BAD_ZONE", message, hostStart + address.length, hostStart + host.length);
+  }
+  return fail("BAD_ADDRESS", "not an IPv6 address", hostStart, hostStart + address.length);
+}
+
+/** The address with its zone, if it has one. */
+function canonicalIpv6(host: string): string | null {
+  // Interface names as Linux allows them (dev_valid_name() in net/core/dev.c), but for those with "%" or "]".
+  const [, text = "", zone = ""] = /^([^%]*)(%[^\s/:%\]]{1,15})?$/.exec(host) ?? [];
+  const address = parseAddress(text);
+  return address?.family === 6 ? formatAddress(address) + zone : null;
+}
+
+/** Host names after RFC 1123, section 2.1, and the underscore, which name servers and containers use all the same. */
+function parseName(host: string): string | EndpointError {
+  const badCharacter = host.search(/[^a-z0-9._-]/i);
+  if (badCharacter >= 0) {
+    const message = `a host name has only letters a to z, digits, "-" and "."`;
+    return fail("BAD_NAME", message, badCharacter, badCharacter + 1);
+  }
+  const labels = host.replace(/\.$/, "").split(".");
+  const isName =
+    labels.every((label) => /^\w([\w-]{0,61}\w)?$/.test(label)) && labels.join(".").length <= 253;
+  if (isName) return host.toLowerCase();
+  const message = `not a host name: parts of 1 to 63 characters, no "-" at either end, 253 in all`;
+  return fail("BAD_NAME", message, 0, host.length);
+}
+
+/** Null when it is no port. Leading zeros are refused as in addresses. */
+function parsePort(text: string, use: EndpointUse): number | null {
+  const port = /^(0|[1-9]\d{0,4})$/.test(text) ? Number(text) : -1;
+  return port >= lowestPort(use) && port <= 65535 ? port : null;
+}
+
+function lowestPort(use: EndpointUse): 0 | 1 {
+  return use === "listen" ? 0 : 1;
+}
+
+function fail(code: EndpointErrorCode, message: string, start: number, end: number): EndpointError {
+  return { code, message, start, end };
+}

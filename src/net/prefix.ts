@@ -1,0 +1,56 @@
+import { compareAddress, formatAddress, parseAddress, sameAddress } from "./address.ts";
+import { familyBits, type IpAddress, type Prefix } from "./ip.ts";
+
+export interface ParsedPrefix {
+  readonly prefix: Prefix;
+  /** The text had bits set behind its length ("10.0.0.1/8"): worth a warning, often a slip. */
+  readonly hostBitsMasked: boolean;
+}
+
+/** Reads "10.0.0.0/8" or "2001:db8::/32"; null when it is none. The length must be there, without leading zeros. */
+export function parsePrefix(text: string): ParsedPrefix | null {
+  const slash = text.indexOf("/");
+  const lengthText = text.slice(slash + 1);
+  if (slash < 0 || !/^(0|[1-9]\d{0,2})$/.test(lengthText)) return null;
+  const address = parseAddress(text.slice(0, slash));
+  const lengthBits = Number(lengthText);
+  if (address === null || lengthBits > familyBits(address.family)) return null;
+  const prefix = maskPrefix(address, lengthBits);
+  return { prefix, hostBitsMasked: !sameAddress(address, prefix) };
+}
+
+export function formatPrefix(prefix: Prefix): string {
+  return `${formatAddress(prefix)}/${prefix.lengthBits}`;
+}
+
+/** The block of the first `lengthBits` bits (0 to 32, or 128) that holds the address. */
+export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
+  return {
+    family: address.family,
+    w0: address.w0 & maskWord(lengthBits, 0),
+    w1: address.w1 & maskWord(lengthBits, 1),
+    w2: address.w2 & maskWord(lengthBits, 2),
+    w3: address.w3 & maskWord(lengthBits, 3),
+    lengthBits,
+  };
+}
+
+/**
+ * Word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. The ends are cases of their own, since
+ * a shift by 32 shifts by 0 in JavaScript.
+ */
+export function maskWord(lengthBits: number, wordIndex: number): number {
+  const bits = lengthBits - 32 * wordIndex;
+  if (bits <= 0) return 0;
+  if (bits >= 32) return -1;
+  return -1 << (32 - bits);
+}
+
+export function samePrefix(a: Prefix, b: Prefix): boolean {
+  return a.lengthBits === b.lengthBits && sameAddress(a, b);
+}
+
+/** Order for sorting: by address, then the shorter (covering) one first. Negative, 0 or positive. */
+export function comparePrefix(a: Prefix, b: Prefix): number {
+  return compareAddress(a, b) || a.lengthBits - b.lengthBits;
+}

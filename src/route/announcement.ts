@@ -1,0 +1,223 @@
+/**
+ * Routes as text: announcements, which people write, and route lines, which they read.
+ *
+ *     VNI#PREFIX@HOP[#std|lb|nat[#FROM#TO]]     100#10.0.1.0/24@2001:db8::1#nat#1024#2048
+ *     VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]     the Go program's spelling of the same
+ *
+ * Both are read in any case, and only the first is written. NAT without ports means a range of 0 to 0. A target
+ * VNI has no place in either, so that an announcement's is always 0.
+ *
+ * What is surely a slip is refused together with its place; what works but seldom does what its author wants is
+ * taken with a warning.
+ */
+import { formatAddress, parseAddress } from "../net/address.ts";
+import type { IpAddress } from "../net/ip.ts";
+import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
+import type { NextHop } from "../wire/message.ts";
+import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
+import type { TextRange } from "./caret.ts";
+import type { Route } from "./route.ts";
+
+export type AnnouncementErrorCode =
+  | "BAD_VNI"
+  | "MISSING_PREFIX"
+  | "BAD_PREFIX"
+  | "MISSING_HOP"
+  | "BAD_HOP"
+  | "BAD_TYPE"
+  | "PORTS_WITHOUT_NAT"
+  | "MISSING_PORT"
+  | "BAD_PORT"
+  | "BAD_PORT_RANGE"
+  | "TRAILING_TEXT";
+
+/** What is wrong with an announcement, and where in its text. */
+export class AnnouncementError extends Error implements TextRange {
+  readonly start: number;
+  readonly end: number;
+
+  constructor(
+    readonly code: AnnouncementErrorCode,
+    { start, end }: TextRange,
+    message: string,
+  ) {
+    super(message);
+    this.name = "AnnouncementError";
+    this.start = start;
+    this.end = end;
+  }
+}
+
+export interface ParsedAnnouncement {
+  readonly route: Route;
+  /** For people, one line each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads one announcement in either spelling, without white space around it.
+ * @throws AnnouncementError
+ */
+export function parseAnnouncement(text: string): ParsedAnnouncement {
+  const [vniPart, prefixPart, hopPart, typePart, fromPart, toPart, ...more] = splitParts(text);
+  const behind = { start: text.length, end: text.length };
+
+  const vni = readVni(vniPart);
+  if (prefixPart === undefined) refuse("MISSING_PREFIX", behind, `"#" and the prefix are missing`);
+  const { prefix: destination, hostBitsMasked } = readPrefix(prefixPart);
+  if (hopPart === undefined) refuse("MISSING_HOP", behind, `"@" and the next hop are missing`);
+  const address = readHop(hopPart);
+  const type = typePart === undefined ? NextHopType.STANDARD : readType(typePart);
+  const [natPortFrom, natPortTo] = readPorts(type, fromPart, toPart, behind);
+  const [extra] = more;
+  if (extra !== undefined) {
+    refuse("TRAILING_TEXT", { start: extra.start, end: text.length }, "nothing may follow the ports");
+  }
+
+  const warnings: string[] = [];
+  if (hostBitsMasked) {
+    warnings.push(`${prefixPart.text} has bits behind its length: taken as ${formatPrefix(destination)}`);
+  }
+  if (address.family === 4) {
+    const hop = formatAddress(address);
+    warnings.push(
+      `the next hop ${hop} is an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients reconnect for ever on it`,
+    );
+  }
+  const nextHop: NextHop = { address, targetVni: 0, type, natPortFrom, natPortTo };
+  return { route: { vni, destination, nextHop }, warnings };
+}
+
+/**
+ * The announcement that reads as this route.
+ * @throws RangeError when none does: for a target VNI, ports without NAT, half a port range
+ */
+export function formatAnnouncement({ vni, destination, nextHop }: Route): string {
+  const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
+  const hasPorts = natPortFrom !== 0 || natPortTo !== 0;
+  const isPortRange = type === NextHopType.NAT && natPortFrom >= 1 && natPortFrom <= natPortTo;
+  if (targetVni !== 0 || (hasPorts && !isPortRange)) {
+    throw new RangeError("no announcement can say this route's target VNI or ports");
+  }
+  const route = `${vni}#${formatPrefix(destination)}@${formatAddress(address)}`;
+  if (type === NextHopType.STANDARD) return route;
+  return `${route}#${TYPE_NAMES[type]}${hasPorts ? `#${natPortFrom}#${natPortTo}` : ""}`;
+}
+
+/**
+ * The line that stands for a route in output: "100 10.0.1.0/24 via 2001:db8::1", and behind it whatever is not
+ * default of "type nat", "ports 1024-2048" and "target-vni 200". Each of a route's fields shows, so that no two
+ * routes have the same line.
+ */
+export function formatRoute({ vni, destination, nextHop }: Route): string {
+  const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
+  let line = `${vni} ${formatPrefix(destination)} via ${formatAddress(address)}`;
+  if (type !== NextHopType.STANDARD) line += ` type ${TYPE_NAMES[type]}`;
+  if (natPortFrom !== 0 || natPortTo !== 0) line += ` ports ${natPortFrom}-${natPortTo}`;
+  if (targetVni !== 0) line += ` target-vni ${targetVni}`;
+  return line;
+}
+
+const TYPE_NAMES: Record<NextHopType, string> = {
+  [NextHopType.STANDARD]: "std",
+  [NextHopType.NAT]: "nat",
+  [NextHopType.LOADBALANCER_TARGET]: "lb",
+};
+
+const TYPES = new Map<string, NextHopType>([
+  ["std", NextHopType.STANDARD],
+  ["nat", NextHopType.NAT],
+  ["lb", NextHopType.LOADBALANCER_TARGET],
+]);
+
+/** A part of the announcement and its place. */
+interface Part extends TextRange {
+  readonly text: string;
+}
+
+function refuse(code: AnnouncementErrorCode, range: TextRange, message: string): never {
+  throw new AnnouncementError(code, range, message);
+}
+
+/** VNI, prefix, hop and the rest. Only between prefix and hop an "@" separates, too. There is at least one part. */
+function splitParts(text: string): [Part, ...Part[]] {
+  const [vni = "", ...rest] = text.split("#");
+  const [destination = "", ...options] = rest;
+  const at = destination.indexOf("@");
+  const texts = at < 0 ? rest : [destination.slice(0, at), destination.slice(at + 1), ...options];
+  const parts: [Part, ...Part[]] = [{ text: vni, start: 0, end: vni.length }];
+  let start = vni.length + 1;
+  for (const part of texts) {
+    parts.push({ text: part, start, end: start + part.length });
+    start += part.length + 1;
+  }
+  return parts;
+}
+
+function readVni(part: Part): number {
+  const vni = /^\d+$/.test(part.text) ? Number(part.text) : -1;
+  if (vni < 0 || vni > MAX_VNI) refuse("BAD_VNI", part, `the VNI must be a number from 0 to ${MAX_VNI}`);
+  return vni;
+}
+
+function readPrefix(part: Part): ParsedPrefix {
+  const parsed = parsePrefix(part.text);
+  if (parsed !== null) return parsed;
+  const slash = part.text.indexOf("/");
+  const address = parseAddress(slash < 0 ? part.text : part.text.slice(0, slash));
+  if (address === null) {
+    const end = slash < 0 ? part.end : part.start + slash;
+    return refuse("BAD_PREFIX", { start: part.start, end }, "the prefix needs an IPv4 or IPv6 address");
+  }
+  const range = `from 0 to ${address.family === 4 ? 32 : 128}`;
+  if (slash < 0) {
+    const end = { start: part.end, end: part.end };
+    return refuse("BAD_PREFIX", end, `"/" and the prefix length are missing, a number ${range}`);
+  }
+  const length = { start: part.start + slash + 1, end: part.end };
+  return refuse("BAD_PREFIX", length, `the prefix length must be a number ${range}`);
+}
+
+function readHop(part: Part): IpAddress {
+  const address = parseAddress(part.text);
+  if (address !== null) return address;
+  const behindAddress = part.text.search(/[/%]/);
+  if (behindAddress > 0 && parseAddress(part.text.slice(0, behindAddress)) !== null) {
+    const range = { start: part.start + behindAddress, end: part.end };
+    refuse("BAD_HOP", range, "the next hop is an address alone, without a length or zone");
+  }
+  return refuse("BAD_HOP", part, "the next hop must be an IPv6 address");
+}
+
+function readType(part: Part): NextHopType {
+  const type = TYPES.get(part.text.toLowerCase());
+  return type ?? refuse("BAD_TYPE", part, "the type must be std, lb or nat");
+}
+
+function readPorts(
+  type: NextHopType,
+  from: Part | undefined,
+  to: Part | undefined,
+  behind: TextRange,
+): readonly [from: number, to: number] {
+  if (from === undefined) return [0, 0];
+  if (type !== NextHopType.NAT) {
+    const ports = { start: from.start, end: to?.end ?? from.end };
+    refuse("PORTS_WITHOUT_NAT", ports, "only a next hop of type nat has ports");
+  }
+  const fromPort = readPort(from);
+  if (to === undefined) refuse("MISSING_PORT", behind, `"#" and the last port are missing`);
+  const toPort = readPort(to);
+  if (fromPort > toPort) {
+    const range = { start: from.start, end: to.end };
+    refuse("BAD_PORT_RANGE", range, "the first port must not be greater than the last");
+  }
+  return [fromPort, toPort];
+}
+
+function readPort(part: Part): number {
+  const port = /^\d+$/.test(part.text) ? Number(part.text) : 0;
+  if (port < 1 || port > MAX_PORT)
+    refuse("BAD_PORT", part, `the port must be a number from 1 to ${MAX_PORT}`);
+  return port;
+}

@@ -1,0 +1,171 @@
+import type { Clock } from "../session/clock.ts";
+import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import type { Logger } from "../session/logger.ts";
+import type { SessionState } from "../session/session.ts";
+import { Connection, type ConnectionHandler, type OutputSource, RUN_BYTES } from "../transport/connection.ts";
+import { GentlePace, SteadyPace } from "../transport/pace.ts";
+import type { ByteStream } from "../transport/stream.ts";
+import type { UpdateFields } from "../wire/message.ts";
+import { Action } from "../wire/protocol.ts";
+import type { SkipCode } from "../wire/protocol-error.ts";
+import type { ExchangePeer, RouteExchange } from "./route-exchange.ts";
+import type { ServerCounters } from "./stats.ts";
+
+/**
+ * Whether subscribers are written to in small steps, which Go's clients need to survive (see transport/pace.ts).
+ * `auto`: until the peer has shown by an early KEEPALIVE that it is no Go program.
+ */
+export type Gentleness = "auto" | "always" | "never";
+
+/** A peer as operators see it. */
+export interface PeerInfo {
+  readonly id: number;
+  readonly remote: string;
+  readonly state: SessionState;
+  readonly isServer: boolean;
+  readonly keepaliveSeconds: number;
+  readonly subscriptions: readonly number[];
+  readonly announcedRoutes: number;
+  readonly skippedUpdates: number;
+  /** Milliseconds since it became ESTABLISHED, or null before. */
+  readonly establishedForMs: number | null;
+}
+
+/** What a peer needs of the server that accepted it. */
+export interface PeerContext {
+  readonly keepaliveSeconds: number;
+  readonly gentle: Gentleness;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exchange: RouteExchange;
+  readonly counters: ServerCounters;
+  gone(peer: ServerPeer): void;
+}
+
+/** A client of the server: its connection on one side, its place in the exchange on the other. */
+export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
+  readonly connection: Connection;
+  readonly #subscriptions = new Set<number>();
+  readonly #skipCodesLogged = new Set<SkipCode>();
+  #announcedRoutes = 0;
+  #skippedUpdates = 0;
+  #isGentle: boolean;
+  #establishedMs: number | null = null;
+
+  constructor(
+    readonly id: number,
+    stream: ByteStream,
+    private readonly context: PeerContext,
+  ) {
+    this.#isGentle = context.gentle !== "never";
+    this.connection = new Connection(
+      { role: "server", keepaliveSeconds: context.keepaliveSeconds },
+      stream,
+      context.clock,
+      this,
+      this,
+      this.#isGentle ? new GentlePace() : new SteadyPace(RUN_BYTES),
+    );
+  }
+
+  get isServer(): boolean {
+    return this.connection.peerIsServer;
+  }
+
+  info(): PeerInfo {
+    const { connection } = this;
+    return {
+      id: this.id,
+      remote: connection.remote,
+      state: connection.state,
+      isServer: connection.peerIsServer,
+      keepaliveSeconds: connection.keepaliveSeconds,
+      subscriptions: [...this.#subscriptions].sort((a, b) => a - b),
+      announcedRoutes: this.#announcedRoutes,
+      skippedUpdates: this.#skippedUpdates,
+      establishedForMs:
+        this.#establishedMs === null ? null : this.context.clock.nowMs() - this.#establishedMs,
+    };
+  }
+
+  wake(): void {
+    this.connection.wake();
+  }
+
+  nextRun(limitBytes: number): Uint8Array {
+    return this.context.exchange.nextRun(this, limitBytes);
+  }
+
+  established(): void {
+    this.#establishedMs = this.context.clock.nowMs();
+    this.context.exchange.join(this);
+    this.context.logger.info("peer established", {
+      ...this.#name,
+      keepaliveSeconds: this.connection.keepaliveSeconds,
+      isServer: this.isServer,
+    });
+  }
+
+  keepalive(): void {
+    if (!this.#isGentle || this.context.gentle !== "auto" || !this.connection.keepaliveCameEarly) return;
+    this.#isGentle = false;
+    this.connection.setPace(new SteadyPace(RUN_BYTES));
+  }
+
+  update(fields: UpdateFields): void {
+    const { exchange, counters } = this.context;
+    counters.updatesReceived++;
+    if (fields.action === Action.ADD) {
+      if (exchange.add(this, fields)) this.#announcedRoutes++;
+    } else if (exchange.remove(this, fields)) this.#announcedRoutes--;
+    else counters.strangersRemoves++;
+  }
+
+  skipped(code: SkipCode): void {
+    this.#skippedUpdates++;
+    this.context.counters.skipped(code);
+    if (this.#skipCodesLogged.has(code)) return;
+    this.#skipCodesLogged.add(code);
+    this.context.logger.warn("update skipped; more of this kind from this peer are only counted", {
+      ...this.#name,
+      code,
+    });
+  }
+
+  subscribe(vni: number): void {
+    if (!this.context.exchange.subscribe(this, vni)) return;
+    this.#subscriptions.add(vni);
+    this.context.logger.debug("peer subscribed", { ...this.#name, vni });
+  }
+
+  unsubscribe(vni: number): void {
+    if (!this.context.exchange.unsubscribe(this, vni)) return;
+    this.#subscriptions.delete(vni);
+    this.context.logger.debug("peer unsubscribed", { ...this.#name, vni });
+  }
+
+  /** A client sends no end marks. */
+  endMark(): void {}
+
+  closed(reason: CloseReason): void {
+    const { exchange, counters, logger } = this.context;
+    counters.closed(reason);
+    const fields = {
+      ...this.#name,
+      reason: describeCloseReason(reason),
+      routesWithdrawn: this.#announcedRoutes,
+    };
+    if (this.#establishedMs !== null) {
+      exchange.leave(this);
+      logger.info("peer gone", fields);
+    } else if (reason.reason === "closed-by-peer") {
+      // A port probe, a load balancer's health check: nothing to wake anyone for.
+      logger.debug("connection ended before its handshake", fields);
+    } else logger.warn("connection refused or lost before its handshake was complete", fields);
+    this.context.gone(this);
+  }
+
+  get #name() {
+    return { peer: this.connection.remote, id: this.id };
+  }
+}

@@ -1,0 +1,132 @@
+import type { Endpoint } from "../net/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import type { Route } from "../route/route.ts";
+import type { Clock, Timer } from "../session/clock.ts";
+import { type Logger, silentLogger } from "../session/logger.ts";
+import { BunNetwork } from "../transport/bun-network.ts";
+import type { Listener, Network } from "../transport/stream.ts";
+import { SystemClock } from "../transport/system-clock.ts";
+import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
+import { type Gentleness, type PeerInfo, ServerPeer } from "./peer.ts";
+import { RouteExchange } from "./route-exchange.ts";
+import { ServerCounters } from "./stats.ts";
+
+export interface ServerOptions {
+  /** Where to listen; port 0 takes a free one. */
+  readonly listen: Endpoint;
+  /** Default 5. The smaller one of server and client is used. */
+  readonly keepaliveSeconds?: number;
+  /**
+   * For how long after the start end marks are held back, so that a client that returns early does not take
+   * the absence of those who are still on their way for withdrawals (RFC 4724 calls it deferral).
+   * Default 15: the clients' longest retry of 10 s, plus handshake.
+   */
+  readonly settleSeconds?: number;
+  /** Default `auto`. */
+  readonly gentle?: Gentleness;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly network?: Network;
+}
+
+export const DEFAULT_SETTLE_SECONDS = 15;
+
+export interface ServerStats {
+  readonly peers: number;
+  readonly establishedPeers: number;
+  readonly routes: number;
+  readonly counters: ServerCounters;
+}
+
+/** A MetalBond server: takes announcements and tells every subscriber of a VNI what it does not know yet. */
+export class Server {
+  readonly #peers = new Set<ServerPeer>();
+  readonly #counters = new ServerCounters();
+  readonly #exchange: RouteExchange;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #keepaliveSeconds: number;
+  readonly #gentle: Gentleness;
+  #listener: Listener | null = null;
+  #settleTimer: Timer | null = null;
+  #nextPeerId = 1;
+
+  private constructor(options: ServerOptions) {
+    const settleSeconds = options.settleSeconds ?? DEFAULT_SETTLE_SECONDS;
+    this.#logger = options.logger ?? silentLogger;
+    this.#clock = options.clock ?? new SystemClock();
+    this.#keepaliveSeconds = options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS;
+    this.#gentle = options.gentle ?? "auto";
+    this.#exchange = new RouteExchange({ holdEndMarks: settleSeconds > 0 });
+    if (settleSeconds > 0) {
+      this.#settleTimer = this.#clock.after(settleSeconds * 1000, () => {
+        this.#logger.debug("settled: end marks are sent from now on");
+        this.#exchange.releaseEndMarks();
+      });
+    }
+  }
+
+  /** Listens, or rejects with a ListenError that says why it cannot. */
+  static async start(options: ServerOptions): Promise<Server> {
+    const server = new Server(options);
+    const network = options.network ?? new BunNetwork();
+    try {
+      server.#listener = await network.listen(options.listen, (stream) => server.#accept(stream));
+    } catch (error) {
+      server.#settleTimer?.cancel();
+      throw error;
+    }
+    server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
+    return server;
+  }
+
+  /** Where it listens, with the port really taken. */
+  get endpoint(): Endpoint {
+    if (this.#listener === null) throw new Error("the server has stopped");
+    return this.#listener.endpoint;
+  }
+
+  /** All routes known, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
+  routes(): Iterable<Route> {
+    return this.#exchange.routes();
+  }
+
+  peers(): PeerInfo[] {
+    return Array.from(this.#peers, (peer) => peer.info());
+  }
+
+  stats(): ServerStats {
+    const established = Array.from(this.#peers).filter((peer) => peer.connection.state === "established");
+    return {
+      peers: this.#peers.size,
+      establishedPeers: established.length,
+      routes: this.#exchange.routeCount,
+      counters: this.#counters,
+    };
+  }
+
+  /** Closes the listener and every connection, in order. */
+  stop(): void {
+    this.#settleTimer?.cancel();
+    this.#listener?.stop();
+    this.#listener = null;
+    // Nobody is told of the others' leaving: to the clients the server goes, not the routes.
+    for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
+  }
+
+  #accept(stream: ConstructorParameters<typeof ServerPeer>[1]) {
+    this.#counters.connectionsAccepted++;
+    const peer = new ServerPeer(this.#nextPeerId++, stream, {
+      keepaliveSeconds: this.#keepaliveSeconds,
+      gentle: this.#gentle,
+      clock: this.#clock,
+      logger: this.#logger,
+      exchange: this.#exchange,
+      counters: this.#counters,
+      gone: (gone) => this.#peers.delete(gone),
+    });
+    this.#peers.add(peer);
+    this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
+    return peer.connection;
+  }
+}

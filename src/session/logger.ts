@@ -1,0 +1,24 @@
+/** Numbers with their unit in the name, as everywhere: `{ peer: "10.0.0.1:33012", retryAfterMs: 6200 }`. */
+export type LogFields = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * Where sessions, servers and clients tell what happens. The message is a fixed text, so that lines can be
+ * counted and searched by it; whatever varies goes into the fields.
+ */
+export interface Logger {
+  /** What only someone hunting a fault wants to know. */
+  debug(message: string, fields?: LogFields): void;
+  /** What happens in good order, seldom enough to be read. */
+  info(message: string, fields?: LogFields): void;
+  /** What an operator should look at; work goes on. */
+  warn(message: string, fields?: LogFields): void;
+  /** What was asked for cannot be done. */
+  error(message: string, fields?: LogFields): void;
+}
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+};

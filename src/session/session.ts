@@ -1,0 +1,186 @@
+/**
+ * One connection's protocol state: events in, actions out.
+ *
+ *     client   connecting ──▶ hello-sent ──HELLO──▶ hello-received ──KEEPALIVE──▶ established
+ *               sends HELLO                 sends KEEPALIVE
+ *
+ *     server   hello-awaited ──HELLO──▶ hello-sent ──KEEPALIVE──▶ established
+ *                             sends HELLO           sends KEEPALIVE
+ *
+ * From any state: closed, for a reason. A session is used for one connection only.
+ *
+ * Both sides take the smaller keepalive interval. Once established the client sends a KEEPALIVE each
+ * interval and the server answers each; whoever has received no frame for 2.5 intervals closes. Before
+ * that, each step may take 2.5 of the own intervals.
+ *
+ * The session knows no socket and sets no timer: `deadlineMs` says when it next wants a `timer` event
+ * (a timer event that comes early does nothing), and the returned actions are to be carried out in order.
+ */
+
+import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
+import type { ProtocolErrorCode } from "../wire/protocol-error.ts";
+import type { CloseReason } from "./close-reason.ts";
+
+export type SessionState =
+  | "connecting"
+  | "hello-awaited"
+  | "hello-sent"
+  | "hello-received"
+  | "established"
+  | "closed";
+
+export type SessionEvent =
+  /** The transport is connected (client only; a server's session begins with the connection). */
+  | { readonly type: "connected" }
+  | { readonly type: "hello"; readonly keepaliveSeconds: number; readonly isServer: boolean }
+  | { readonly type: "keepalive" }
+  /** A SUBSCRIBE, UNSUBSCRIBE or UPDATE: carry it out only if no `close` comes back. */
+  | { readonly type: "data" }
+  | { readonly type: "timer" }
+  /** The connection ends for a reason from outside: the transport, the operator, the decoder. */
+  | { readonly type: "close"; readonly reason: CloseReason };
+
+export type SessionAction =
+  | { readonly type: "send-hello"; readonly keepaliveSeconds: number; readonly isServer: boolean }
+  | { readonly type: "send-keepalive" }
+  | { readonly type: "established" }
+  | { readonly type: "close"; readonly reason: CloseReason };
+
+/** Shared event objects, so that a frame costs no allocation. */
+export const DATA_EVENT: SessionEvent = { type: "data" };
+export const KEEPALIVE_EVENT: SessionEvent = { type: "keepalive" };
+export const TIMER_EVENT: SessionEvent = { type: "timer" };
+
+const NOTHING: readonly SessionAction[] = [];
+const SEND_KEEPALIVE: readonly SessionAction[] = [{ type: "send-keepalive" }];
+const ESTABLISHED: readonly SessionAction[] = [{ type: "established" }];
+/** The answer goes out before whatever `established` sets off. */
+const ANSWER_AND_ESTABLISHED: readonly SessionAction[] = [
+  { type: "send-keepalive" },
+  { type: "established" },
+];
+
+export interface SessionConfig {
+  readonly role: "client" | "server";
+  /** Our own keepalive interval, 1 or more. */
+  readonly keepaliveSeconds: number;
+}
+
+export class Session {
+  state: SessionState;
+  /** The interval in force: our own until the peer's HELLO, then the smaller of both. */
+  keepaliveSeconds: number;
+  /** The peer's HELLO said that it is a server. */
+  peerIsServer = false;
+  readonly role: "client" | "server";
+  /** When the step of the handshake began, or the last frame came. */
+  #lastReceivedMs: number;
+  /** When the client's next KEEPALIVE is due. */
+  #nextKeepaliveMs = Number.POSITIVE_INFINITY;
+  /** The smaller interval. In force once established: the handshake's steps keep to the own one. */
+  #negotiatedSeconds = 0;
+  #helloMs = 0;
+  #keepalivesReceived = 0;
+  /** The peer has sent a KEEPALIVE sooner than one each interval: Go's programs never do (see `#noteRhythm`). */
+  keepaliveCameEarly = false;
+
+  constructor(config: SessionConfig, nowMs: number) {
+    this.role = config.role;
+    this.keepaliveSeconds = config.keepaliveSeconds;
+    this.state = config.role === "client" ? "connecting" : "hello-awaited";
+    this.#lastReceivedMs = nowMs;
+  }
+
+  /** When the next `timer` event is wanted; Infinity once closed. */
+  get deadlineMs(): number {
+    if (this.state === "closed") return Number.POSITIVE_INFINITY;
+    return Math.min(this.#silenceDeadlineMs, this.#nextKeepaliveMs);
+  }
+
+  get #silenceDeadlineMs(): number {
+    return this.#lastReceivedMs + this.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
+  }
+
+  handle(event: SessionEvent, nowMs: number): readonly SessionAction[] {
+    if (this.state === "closed") return NOTHING;
+    switch (event.type) {
+      case "data":
+        if (this.state !== "established") return this.#refuse("OUT_OF_STATE");
+        this.#lastReceivedMs = nowMs;
+        return NOTHING;
+      case "keepalive":
+        return this.#onKeepalive(nowMs);
+      case "hello":
+        return this.#onHello(event, nowMs);
+      case "timer":
+        return this.#onTimer(nowMs);
+      case "connected":
+        this.state = "hello-sent";
+        this.#lastReceivedMs = nowMs;
+        return [{ type: "send-hello", keepaliveSeconds: this.keepaliveSeconds, isServer: false }];
+      case "close":
+        return this.#close(event.reason);
+    }
+  }
+
+  #onHello(event: SessionEvent & { type: "hello" }, nowMs: number): readonly SessionAction[] {
+    const expected = this.role === "client" ? "hello-sent" : "hello-awaited";
+    if (this.state !== expected) return this.#refuse("SECOND_HELLO");
+    if (event.keepaliveSeconds === 0) return this.#refuse("KEEPALIVE_INTERVAL_ZERO");
+    this.peerIsServer = event.isServer;
+    this.#negotiatedSeconds = Math.min(this.keepaliveSeconds, event.keepaliveSeconds);
+    this.#lastReceivedMs = this.#helloMs = nowMs;
+    if (this.role === "client") {
+      this.state = "hello-received";
+      return SEND_KEEPALIVE;
+    }
+    this.state = "hello-sent";
+    return [{ type: "send-hello", keepaliveSeconds: this.keepaliveSeconds, isServer: true }];
+  }
+
+  #onKeepalive(nowMs: number): readonly SessionAction[] {
+    this.#lastReceivedMs = nowMs;
+    this.#noteRhythm(nowMs);
+    if (this.state === "established") return this.role === "server" ? SEND_KEEPALIVE : NOTHING;
+    const awaited = this.role === "client" ? "hello-received" : "hello-sent";
+    if (this.state !== awaited) return this.#refuse("OUT_OF_STATE");
+    this.state = "established";
+    this.keepaliveSeconds = this.#negotiatedSeconds;
+    if (this.role === "server") return ANSWER_AND_ESTABLISHED;
+    this.#nextKeepaliveMs = nowMs + this.keepaliveSeconds * 1000;
+    return ESTABLISHED;
+  }
+
+  #onTimer(nowMs: number): readonly SessionAction[] {
+    if (nowMs >= this.#silenceDeadlineMs) {
+      if (this.state === "connecting") return this.#close({ reason: "connect-timeout" });
+      if (this.state === "established") return this.#close({ reason: "keepalive-timeout" });
+      return this.#close({ reason: "handshake-timeout" });
+    }
+    if (nowMs < this.#nextKeepaliveMs) return NOTHING;
+    // Counted from the plan, not from now, so that the rhythm does not drift; missed ones are not made up for.
+    const intervalMs = this.keepaliveSeconds * 1000;
+    this.#nextKeepaliveMs += intervalMs * (1 + Math.floor((nowMs - this.#nextKeepaliveMs) / intervalMs));
+    return SEND_KEEPALIVE;
+  }
+
+  /**
+   * A Go client sends its first KEEPALIVE when it has our HELLO and another at each tick of its interval.
+   * Counted from the HELLO, since ticks can arrive late and then close together, but never ahead of
+   * their time; half a tick and 200 ppm are left for clocks that differ.
+   */
+  #noteRhythm(nowMs: number): void {
+    this.#keepalivesReceived++;
+    const ticks = (nowMs - this.#helloMs) / (this.#negotiatedSeconds * 1000);
+    if (this.#keepalivesReceived > 1 + Math.floor(ticks * 1.0002 + 0.5)) this.keepaliveCameEarly = true;
+  }
+
+  #refuse(code: ProtocolErrorCode): readonly SessionAction[] {
+    return this.#close({ reason: "protocol-error", code });
+  }
+
+  #close(reason: CloseReason): readonly SessionAction[] {
+    this.state = "closed";
+    return [{ type: "close", reason }];
+  }
+}

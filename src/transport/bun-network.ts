@@ -1,0 +1,132 @@
+/** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
+import { type Endpoint, formatEndpoint, normalizePeerAddress } from "../net/endpoint.ts";
+import {
+  type ByteStream,
+  type ConnectEvents,
+  ListenError,
+  type Listener,
+  type Network,
+  type StreamEvents,
+} from "./stream.ts";
+
+type Socket = Bun.Socket<SocketData>;
+
+/** What hangs on a Bun socket: who takes its events, null until it is open or when nobody wants it any more. */
+interface SocketData {
+  events: StreamEvents | null;
+  opened(socket: Socket): void;
+}
+
+export class BunNetwork implements Network {
+  async listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
+    const opened = (socket: Socket) => {
+      socket.data = { events: null, opened };
+      socket.data.events = accept(new SocketStream(socket));
+    };
+    try {
+      const listener = Bun.listen<SocketData>({
+        hostname: endpoint.host,
+        port: endpoint.port,
+        data: { events: null, opened },
+        socket: socketHandler,
+      });
+      return {
+        endpoint: { host: endpoint.host, port: listener.port },
+        stop: () => listener.stop(),
+      };
+    } catch (error) {
+      throw listenError(endpoint, error);
+    }
+  }
+
+  connect(endpoint: Endpoint, { connected, failed }: ConnectEvents): void {
+    const opened = (socket: Socket) => {
+      const events = connected(new SocketStream(socket));
+      if (events === null) socket.terminate();
+      else socket.data.events = events;
+    };
+    Bun.connect<SocketData>({
+      hostname: endpoint.host,
+      port: endpoint.port,
+      data: { events: null, opened },
+      socket: socketHandler,
+    }).catch((error: unknown) => failed(errorText(error)));
+  }
+}
+
+const socketHandler: Bun.SocketHandler<SocketData> = {
+  binaryType: "uint8array",
+  open(socket) {
+    // Frames are gathered into runs before they are written: Nagle could only delay them.
+    socket.setNoDelay(true);
+    socket.data.opened(socket);
+  },
+  data(socket, chunk) {
+    socket.data.events?.received(chunk);
+  },
+  drain(socket) {
+    socket.data.events?.writable();
+  },
+  error(socket, error) {
+    socketClosed(socket, errorText(error));
+  },
+  close(socket, error) {
+    socketClosed(socket, error === undefined ? null : errorText(error));
+  },
+};
+
+function socketClosed(socket: Socket, detail: string | null): void {
+  const { events } = socket.data;
+  socket.data.events = null;
+  events?.closed(detail);
+}
+
+class SocketStream implements ByteStream {
+  readonly remote: string;
+  readonly local: string;
+
+  constructor(private readonly socket: Socket) {
+    this.remote = formatEndpoint({
+      host: normalizePeerAddress(socket.remoteAddress),
+      port: socket.remotePort,
+    });
+    this.local = formatEndpoint({ host: normalizePeerAddress(socket.localAddress), port: socket.localPort });
+  }
+
+  write(bytes: Uint8Array): number {
+    // Bun answers -1 on a socket that is closing; its close event follows.
+    return Math.max(0, this.socket.write(bytes));
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  abort(): void {
+    this.socket.terminate();
+  }
+}
+
+/** What stood in the way of listening, in words that help. */
+export function listenError(endpoint: Endpoint, error: unknown): ListenError {
+  const code = errorCode(error);
+  const address = formatEndpoint(endpoint);
+  const advice: Record<string, string> = {
+    EADDRINUSE: `${address} is in use: stop the other program (ss -ltnp shows it) or choose another port`,
+    EADDRNOTAVAIL: `${address} is not an address of this machine (ip address shows those it has)`,
+    EACCES: `no permission to listen on ${address}: ports below 1024 need CAP_NET_BIND_SERVICE`,
+    EINVAL: `cannot listen on ${address}: a link-local address needs its interface, as in [fe80::1%eth0]:4711`,
+    ENOTFOUND: `cannot listen on ${address}: no such address or host name`,
+  };
+  return new ListenError(code, endpoint, advice[code] ?? `cannot listen on ${address}: ${errorText(error)}`);
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "EUNKNOWN";
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

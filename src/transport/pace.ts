@@ -1,0 +1,41 @@
+/**
+ * How fast runs go out.
+ *
+ * A Go peer takes each read of up to 65,535 bytes as whole messages, and breaks its session when a read is
+ * full or ends inside one. What it survives was measured: whole frames in writes small enough for one
+ * segment, and time between them to be read, even by a client that installs each route in its kernel.
+ */
+export interface Pace {
+  /** The longest run to write at a time. */
+  readonly writeBytes: number;
+  /** How long to wait before the next run; 0: it may go now. */
+  waitMs(nowMs: number): number;
+  wrote(nowMs: number): void;
+}
+
+/** As fast as the socket takes it. */
+export class SteadyPace implements Pace {
+  constructor(readonly writeBytes: number) {}
+  waitMs(): number {
+    return 0;
+  }
+  wrote(): void {}
+}
+
+/** A frame never straddles two segments of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
+export const GENTLE_WRITE_BYTES = 1_400;
+/** At 40 bytes a frame this makes some 9,000 frames a second; a Go client that installs routes takes 10,000. */
+export const GENTLE_PAUSE_MS = 4;
+
+/** One small write, then a pause. */
+export class GentlePace implements Pace {
+  readonly writeBytes = GENTLE_WRITE_BYTES;
+  #nextMs = 0;
+
+  waitMs(nowMs: number): number {
+    return Math.max(0, this.#nextMs - nowMs);
+  }
+  wrote(nowMs: number): void {
+    this.#nextMs = nowMs + GENTLE_PAUSE_MS;
+  }
+}

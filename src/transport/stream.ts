@@ -1,0 +1,56 @@
+import type { Endpoint } from "../net/endpoint.ts";
+
+/**
+ * What the rest of BunBond knows of a TCP connection. Two implementations: bun-network.ts (sockets) and
+ * the tests' in-memory pipes, which can stall, cut and delay at will.
+ */
+export interface ByteStream {
+  /** Takes as much as fits and says how many bytes that were; the rest is the caller's until `writable`. */
+  write(bytes: Uint8Array): number;
+  /** Ends the connection once everything taken has been sent. */
+  end(): void;
+  /** Ends the connection at once. */
+  abort(): void;
+  /** The other side, as `[2001:db8::1]:52100`: for people; two peers can look alike (scopes are lost). */
+  readonly remote: string;
+  readonly local: string;
+}
+
+export interface StreamEvents {
+  /** `chunk` is the receiver's to keep: it is never overwritten. */
+  received(chunk: Uint8Array): void;
+  /** After a write that did not take everything: there is room again. */
+  writable(): void;
+  /** The last event. `detail` is there when it did not end in order. */
+  closed(detail: string | null): void;
+}
+
+export interface Listener {
+  /** With the port that was really taken, when 0 was asked for. */
+  readonly endpoint: Endpoint;
+  stop(): void;
+}
+
+export interface ConnectEvents {
+  /** Returns who takes the stream's events from now on; a stream nobody wants any more is aborted by null. */
+  connected(stream: ByteStream): StreamEvents | null;
+  failed(detail: string): void;
+}
+
+export interface Network {
+  /** Rejects with a {@link ListenError} when the endpoint cannot be had. */
+  listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener>;
+  connect(endpoint: Endpoint, events: ConnectEvents): void;
+}
+
+/** The address to listen on cannot be had. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  constructor(
+    readonly code: string,
+    readonly endpoint: Endpoint,
+    message: string,
+  ) {
+    super(message);
+  }
+}

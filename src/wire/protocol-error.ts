@@ -1,0 +1,81 @@
+/**
+ * Bad input from a peer, by code. There are two kinds (RFC 7606's lesson: the smaller the damage of one
+ * bad route, the better):
+ *
+ * - The peer's bytes cannot be trusted any more: the connection is closed and its routes go.
+ * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted.
+ */
+
+const CLOSING_TEXT = {
+  UNSUPPORTED_VERSION: "the peer speaks another version of the protocol, or something else than MetalBond",
+  PAYLOAD_TOO_LONG: "the peer announces a payload longer than the 1188 bytes that the protocol allows",
+  UNKNOWN_TYPE: "the peer sent a message of a type that the protocol does not have",
+  MALFORMED_MESSAGE: "the peer sent a message that is not valid protobuf",
+  FRAME_LENGTH_MISMATCH: "the bytes are not exactly one frame: they end inside it, or others follow",
+  OUT_OF_STATE: "the peer sent a message that must not come at this point of the session",
+  SECOND_HELLO: "the peer sent a second HELLO",
+  KEEPALIVE_INTERVAL_ZERO: "the peer asks for a keepalive interval of 0 seconds; configure at least 1",
+} as const;
+
+const SKIP_TEXT = {
+  UNKNOWN_ACTION: "an UPDATE's action is neither ADD nor REMOVE",
+  MISSING_DESTINATION: "an UPDATE has no destination",
+  MISSING_NEXT_HOP: "an UPDATE has no next hop",
+  BAD_IP_VERSION: "a destination's IP version is neither IPv4 nor IPv6",
+  BAD_ADDRESS_LENGTH: "an address has another length than its family's (4 or 16 bytes)",
+  BAD_PREFIX_LENGTH: "a prefix length is over 32 (IPv4) or 128 (IPv6)",
+  UNKNOWN_NEXT_HOP_TYPE: "a next hop's type is none of STANDARD, NAT and LOADBALANCER_TARGET",
+  BAD_NAT_PORTS: "a NAT port is over 65535, or the first of a range is greater than the last",
+} as const;
+
+/** Codes after which the connection is closed. */
+export type ClosingCode = keyof typeof CLOSING_TEXT;
+/** Codes for which one UPDATE is skipped and the session stays. */
+export type SkipCode = keyof typeof SKIP_TEXT;
+export type ProtocolErrorCode = ClosingCode | SkipCode;
+
+const TEXT: Record<ProtocolErrorCode, string> = { ...CLOSING_TEXT, ...SKIP_TEXT };
+
+function isKeyOf<T extends object>(key: PropertyKey, object: T): key is keyof T {
+  return Object.hasOwn(object, key);
+}
+
+/** All skip codes, for counters by reason. */
+export const SKIP_CODES: readonly SkipCode[] = Object.keys(SKIP_TEXT).filter((code) =>
+  isKeyOf(code, SKIP_TEXT),
+);
+
+/** What a code means, in one line for an operator. */
+export function describeCode(code: ProtocolErrorCode): string {
+  return TEXT[code];
+}
+
+/** What is known of a bad spot, as data. */
+export interface ProtocolErrorDetail {
+  /** Where in the frame, in bytes from its first. */
+  readonly offset?: number;
+  /** The offending number: a version, a length, a type. */
+  readonly value?: number;
+  /** Which rule was broken, where the code alone does not say. */
+  readonly reason?: string;
+}
+
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode;
+  /** True: the connection must be closed. False: the UPDATE is skipped. */
+  readonly closesConnection: boolean;
+  readonly detail: ProtocolErrorDetail;
+
+  constructor(code: ProtocolErrorCode, detail: ProtocolErrorDetail = {}) {
+    const { offset, value, reason } = detail;
+    const known: string[] = [];
+    if (reason !== undefined) known.push(reason);
+    if (value !== undefined) known.push(`value ${value}`);
+    if (offset !== undefined) known.push(`at byte ${offset} of the frame`);
+    super(TEXT[code] + (known.length > 0 ? ` (${known.join(", ")})` : ""));
+    this.name = "ProtocolError";
+    this.code = code;
+    this.closesConnection = isKeyOf(code, CLOSING_TEXT);
+    this.detail = detail;
+  }
+}

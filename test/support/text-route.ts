@@ -1,0 +1,49 @@
+/** Routes as tests write them down: in text, in the shape that `--json` prints. */
+
+export interface TextRoute {
+  readonly vni: number;
+  /** "10.0.1.0/24" */
+  readonly destination: string;
+  readonly nextHop: {
+    readonly address: string;
+    readonly targetVni: number;
+    readonly type: "STANDARD" | "NAT" | "LOADBALANCER_TARGET";
+    readonly natPortFrom: number;
+    readonly natPortTo: number;
+  };
+}
+
+const NO_PORTS = { targetVni: 0, natPortFrom: 0, natPortTo: 0 };
+
+export function standardRoute(vni: number, destination: string, address: string): TextRoute {
+  return { vni, destination, nextHop: { address, type: "STANDARD", ...NO_PORTS } };
+}
+
+export function loadBalancerRoute(vni: number, destination: string, address: string): TextRoute {
+  return { vni, destination, nextHop: { address, type: "LOADBALANCER_TARGET", ...NO_PORTS } };
+}
+
+export function natRoute(
+  vni: number,
+  destination: string,
+  address: string,
+  natPortFrom: number,
+  natPortTo: number,
+): TextRoute {
+  return { vni, destination, nextHop: { address, targetVni: 0, type: "NAT", natPortFrom, natPortTo } };
+}
+
+/** All there is to a route in one line, for comparing and reading: "100 10.0.1.0/24 via 2001:db8::1 NAT 1-9". */
+export function routeLine({ vni, destination, nextHop }: TextRoute): string {
+  const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
+  const target = targetVni === 0 ? "" : ` vni ${targetVni}`;
+  const ports = natPortFrom === 0 && natPortTo === 0 ? "" : ` ${natPortFrom}-${natPortTo}`;
+  return `${vni} ${destination} via ${address}${target} ${type}${ports}`;
+}
+
+/** The route as `--announce` takes it. */
+export function announceFlag({ vni, destination, nextHop }: TextRoute): string {
+  const { address, type, natPortFrom, natPortTo } = nextHop;
+  const suffix = { STANDARD: "", LOADBALANCER_TARGET: "#lb", NAT: `#nat#${natPortFrom}#${natPortTo}` };
+  return `${vni}#${destination}@${address}${suffix[type]}`;
+}
