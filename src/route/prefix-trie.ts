@@ -365,7 +365,7 @@ export class PrefixPool {
       const head = nodes[node] as number;
       const position = head & POSITION_MASK;
       const common = store.commonBits(nodes, node + ADDRESS, w0, w1, w2, w3);
-      const limit = common < maxLengthBits ? common : maxLengthBits;
+      const limit = Math.min(common, maxLengthBits);
       const cover = nodes[node + COVER] as number;
       if (limit < position) {
         return store.climb(cover, limit) || best || -1;
@@ -377,7 +377,7 @@ export class PrefixPool {
     if (content !== 0) {
       const handle = content & HANDLE_MASK;
       const common = store.commonBits(store.records, handle * store.recordWords, w0, w1, w2, w3);
-      const found = store.climb(handle, common < maxLengthBits ? common : maxLengthBits);
+      const found = store.climb(handle, Math.min(common, maxLengthBits));
       if (found !== 0) return found;
     }
     return best || -1;
@@ -392,7 +392,7 @@ export class PrefixPool {
     const { nodes, headWords, addressWords } = store;
     const batch = this.#batch;
     for (let start = 0; start < count; start += BATCH) {
-      const n = count - start < BATCH ? count - start : BATCH;
+      const n = Math.min(count - start, BATCH);
       const first = start * addressWords;
       batch.fill(nodes[root] as number);
       for (let busy = true; busy; ) {
