@@ -1,0 +1,283 @@
+import {
+  ADDRESS,
+  DIRECT,
+  HANDLE_MASK,
+  MAX_STRIDE_BITS,
+  OWN_SHIFT,
+  RANGE,
+  type TrieStore,
+} from "./trie-store.ts";
+
+/*
+ * How nodes of a trie double and halve.
+ *
+ * A node doubles when direct children stand in a quarter of its slots: each of them becomes two of half the
+ * size or, with two slots, goes into the larger node, which saves every look-up below a step. It halves
+ * when own content stands in no more than an eighth of its slots. Between the two lies a factor of two, so
+ * that a flapping route does not flip a node to and fro. (LC-tries: Nilsson and Karlsson, 1999; the Linux
+ * kernel's fib_trie.c resizes by similar rules.)
+ *
+ * `at` is the slot where the node hangs, `parent` the node of that slot, 0 for a root.
+ */
+
+/** Big direct children that one doubling may split: bounds the time of an update. */
+const MAX_BIG_CHILDREN = 64;
+
+/** Doubles the node once if its children call for it. One step per update keeps updates short. */
+export function growNode(store: TrieStore, at: number, parent: number): boolean {
+  const node = ~(store.nodes[at] as number);
+  const strideBits = store.strideOf(node);
+  const direct = store.nodes[node + DIRECT] as number;
+  const big = direct >>> 16;
+  if (((direct & 0xffff) + big) * 4 < 1 << strideBits) return false;
+  if (strideBits === MAX_STRIDE_BITS || big > MAX_BIG_CHILDREN) return false;
+  if ((store.positionOf(node) & 31) + strideBits === 32) return false;
+  double(store, at, parent);
+  return true;
+}
+
+/** Halves the node, or replaces it by its only content, as far as it has become too large. */
+export function shrinkNode(store: TrieStore, at: number, parent: number): void {
+  for (;;) {
+    const slot = store.nodes[at] as number;
+    if (slot >= 0) return;
+    const strideBits = store.strideOf(~slot);
+    if (strideBits === 1) {
+      const first = ~slot + store.headWords;
+      if (store.nodes[first] !== 0 && store.nodes[first + 1] !== 0) return;
+      collapse(store, at, parent);
+      return;
+    }
+    const own = (store.nodes[~slot] as number) >> OWN_SHIFT;
+    if (own > 1 && own * 8 > 1 << strideBits) return;
+    halve(store, at, parent);
+  }
+}
+
+/** A node of two slots and one content gives way to the content. */
+function collapse(store: TrieStore, at: number, parent: number): void {
+  const nodes = store.nodes;
+  const slot = nodes[at] as number;
+  const first = ~slot + store.headWords;
+  const content = nodes[first] !== 0 ? (nodes[first] as number) : (nodes[first + 1] as number);
+  store.countDirect(parent, slot, -1);
+  nodes[at] = lift(store, content, store.headOf(slot), store.endOf(parent));
+  store.countDirect(parent, nodes[at] as number, 1);
+  store.freeNode(~slot, 1);
+}
+
+/** Slot content as it stands in a node above, ending at `end`, where `cover` was the cover of its node. */
+function lift(store: TrieStore, content: number, cover: number, end: number): number {
+  return cover === 0 ? content : store.withHead(content, store.attach(store.headOf(content), cover), end);
+}
+
+/** Replaces the node by one of twice as many slots. */
+function double(store: TrieStore, at: number, parent: number): void {
+  const { nodes, headWords } = store;
+  const oldSlot = nodes[at] as number;
+  const old = ~oldSlot;
+  const strideBits = store.strideOf(old);
+  const oldEnd = store.endOf(old);
+  const node = store.allocateNode(strideBits + 1);
+  store.countDirect(parent, oldSlot, -1);
+  store.writeHead(node, store.positionOf(old), strideBits + 1, store.headOf(oldSlot));
+  copyAddress(store, node, old);
+
+  let own = 0;
+  let to = node + headWords;
+  const from = old + headWords;
+  const behind = from + (1 << strideBits);
+  for (let i = from; i < behind; i++, to += 2) {
+    const content = nodes[i] as number;
+    if (content === 0) {
+      nodes[to] = 0;
+      nodes[to + 1] = 0;
+      continue;
+    }
+    if (content < 0 && store.positionOf(~content) === oldEnd) splitChild(store, content, to);
+    else spread(store, content, oldEnd, to);
+    for (let half = to; half < to + 2; half++) {
+      store.countDirect(node, nodes[half] as number, 1);
+      shrinkNode(store, half, node);
+      if (isOwn(nodes[half] as number)) own++;
+    }
+  }
+  store.addOwn(node, own);
+  store.freeNode(old, strideBits);
+  nodes[at] = ~node;
+  store.countDirect(parent, ~node, 1);
+}
+
+/** Whether a slot holds a node or a prefix that no other slot of the node holds. */
+function isOwn(slot: number): boolean {
+  return slot < 0 || (slot !== 0 && (slot & RANGE) === 0);
+}
+
+/**
+ * Gives what stood in one slot, ending at bit `oldEnd`, to the two slots at `to` that end a bit later: it
+ * belongs in one of them by its bit `oldEnd`; the other keeps the prefixes that contain both.
+ */
+function spread(store: TrieStore, content: number, oldEnd: number, to: number): void {
+  const { nodes, records } = store;
+  let side: number;
+  if (content < 0) {
+    side = store.bitAt(nodes, ~content + ADDRESS, oldEnd);
+  } else {
+    const handle = content & HANDLE_MASK;
+    if (store.lengthOf(handle) <= oldEnd) {
+      nodes[to] = handle | RANGE;
+      nodes[to + 1] = handle | RANGE;
+      return;
+    }
+    side = store.bitAt(records, handle * store.recordWords, oldEnd);
+  }
+  const shared = store.climb(store.headOf(content), oldEnd);
+  nodes[to + side] = content;
+  nodes[to + 1 - side] = shared === 0 ? 0 : shared | RANGE;
+}
+
+/** Splits a direct child over the two slots at `to`, which take over the first bit of its index. */
+function splitChild(store: TrieStore, slot: number, to: number): void {
+  const { nodes, headWords } = store;
+  const child = ~slot;
+  const strideBits = store.strideOf(child);
+  const cover = store.headOf(slot);
+  const end = store.positionOf(child) + 1;
+  if (strideBits === 1) {
+    nodes[to] = lift(store, nodes[child + headWords] as number, cover, end);
+    nodes[to + 1] = lift(store, nodes[child + headWords + 1] as number, cover, end);
+  } else {
+    nodes[to] = halfOf(store, child, 0, strideBits - 1, cover, end);
+    nodes[to + 1] = halfOf(store, child, 1, strideBits - 1, cover, end);
+  }
+  store.freeNode(child, strideBits);
+}
+
+/** Half of a node's slots as the content of a slot that ends at bit `end`. */
+function halfOf(
+  store: TrieStore,
+  node: number,
+  half: number,
+  strideBits: number,
+  coverAbove: number,
+  end: number,
+): number {
+  const { nodes, headWords } = store;
+  const size = 1 << strideBits;
+  const from = node + headWords + half * size;
+  const nodeEnd = store.endOf(node);
+
+  // A prefix that fills this half exactly becomes its cover; the chains of the slots then end below it.
+  const top = topOf(store, store.headOf(nodes[from] as number));
+  const filling = top !== 0 && store.lengthOf(top) === end ? top : 0;
+  let own = 0;
+  let used = 0;
+  let last = 0;
+  for (let i = from; i < from + size; i++) {
+    let content = nodes[i] as number;
+    if (content === 0) continue;
+    if (filling !== 0) {
+      content = store.withHead(content, store.cut(store.headOf(content), end), nodeEnd);
+      nodes[i] = content;
+      if (content === 0) continue;
+    }
+    used++;
+    last = content;
+    if (isOwn(content)) own++;
+  }
+  if (filling !== 0) store.setParent(filling, coverAbove);
+  const cover = filling !== 0 ? filling : coverAbove;
+  if (used === 0) return store.withHead(0, cover, end);
+  if (used === 1 && own === 1) return lift(store, last, cover, end);
+
+  const made = store.allocateNode(strideBits);
+  store.writeHead(made, end, strideBits, cover);
+  copyAddress(store, made, node);
+  setBits(store, made, half, end);
+  store.addOwn(made, own);
+  const countChildren = nodes[node + DIRECT] !== 0;
+  for (let i = 0; i < size; i++) {
+    const content = nodes[from + i] as number;
+    nodes[made + headWords + i] = content;
+    if (countChildren) store.countDirect(made, content, 1);
+  }
+  return ~made;
+}
+
+/** Replaces the node by one of half as many slots. */
+function halve(store: TrieStore, at: number, parent: number): void {
+  const { nodes, headWords } = store;
+  const oldSlot = nodes[at] as number;
+  const old = ~oldSlot;
+  const strideBits = store.strideOf(old) - 1;
+  const end = store.endOf(old) - 1;
+  const node = store.allocateNode(strideBits);
+  store.countDirect(parent, oldSlot, -1);
+  store.writeHead(node, store.positionOf(old), strideBits, store.headOf(oldSlot));
+  copyAddress(store, node, old);
+
+  let own = 0;
+  for (let i = 0; i < 1 << strideBits; i++) {
+    const left = nodes[old + headWords + 2 * i] as number;
+    const right = nodes[old + headWords + 2 * i + 1] as number;
+    let content: number;
+    if (!isOwn(right)) {
+      // What spans several slots is in the chain of the other one, or is the same.
+      content = isOwn(left) ? left : store.withHead(0, left & HANDLE_MASK, end);
+    } else if (!isOwn(left)) {
+      content = right;
+    } else {
+      content = ~join(store, node, left, right, i, end);
+    }
+    nodes[node + headWords + i] = content;
+    if (isOwn(content)) own++;
+    store.countDirect(node, content, 1);
+  }
+  store.addOwn(node, own);
+  store.freeNode(old, strideBits + 1);
+  nodes[at] = ~node;
+  store.countDirect(parent, ~node, 1);
+}
+
+/** A node of two slots below slot `index` of `node`, which ends at bit `end`. */
+function join(
+  store: TrieStore,
+  node: number,
+  left: number,
+  right: number,
+  index: number,
+  end: number,
+): number {
+  const { nodes, headWords } = store;
+  const made = store.allocateNode(1);
+  store.writeHead(made, end, 1, store.climb(store.headOf(left), end));
+  copyAddress(store, made, node);
+  setBits(store, made, index, end);
+  nodes[made + headWords] = store.withHead(left, store.cut(store.headOf(left), end), end + 1);
+  nodes[made + headWords + 1] = store.withHead(right, store.cut(store.headOf(right), end), end + 1);
+  store.addOwn(made, 2);
+  store.countDirect(made, left, 1);
+  store.countDirect(made, right, 1);
+  return made;
+}
+
+/** The shortest prefix of a chain. */
+function topOf(store: TrieStore, head: number): number {
+  let top = head;
+  while (top !== 0) {
+    const above = store.parentOf(top);
+    if (above === 0) return top;
+    top = above;
+  }
+  return 0;
+}
+
+function copyAddress(store: TrieStore, to: number, from: number): void {
+  for (let i = ADDRESS; i < store.headWords; i++) store.nodes[to + i] = store.nodes[from + i] as number;
+}
+
+/** Sets the address bits of a node right before bit `end`, 0 so far, to `bits`. */
+function setBits(store: TrieStore, node: number, bits: number, end: number): void {
+  const at = node + ADDRESS + ((end - 1) >> 5);
+  store.nodes[at] = (store.nodes[at] as number) | (bits << (31 - ((end - 1) & 31)));
+}

@@ -1,0 +1,266 @@
+/*
+ * Measures the prefix tries on a table of prefixes and prints one line of JSON:
+ *
+ *     bun test/bench/trie.ts DUMP...
+ *
+ * DUMP has the format of lpm-dump.ts; trie-dump.ts makes four. Times are nanoseconds per operation, the
+ * best and the median of the passes. Each pass inserts in the dump's order into an empty pool and
+ * withdraws in that order, by prefix. `max_update_us` is the longest single update: per update the best of the
+ * passes, so that what the machine does beside does not count; `max_update_seen_us` is the longest with it.
+ * Checksums are those of the peers in bart/ and prefix-trie-rs/: value i for prefix i, a miss counts 0.
+ */
+import { PrefixCursor } from "../../src/route/prefix-cursor.ts";
+import { PrefixPool } from "../../src/route/prefix-trie.ts";
+import { decodeDump, type LpmDump } from "./lpm-dump.ts";
+
+const PASSES = 5;
+
+/** Words of one address out of many, for calls that take four. */
+class Keys {
+  constructor(
+    readonly words: Int32Array,
+    readonly width: 1 | 4,
+  ) {}
+  get count(): number {
+    return this.words.length / this.width;
+  }
+  word(i: number, k: number): number {
+    return k < this.width ? (this.words[i * this.width + k] ?? 0) : 0;
+  }
+}
+
+class Table {
+  readonly pool: PrefixPool;
+  readonly root: number;
+  readonly count: number;
+  readonly keys: Keys;
+
+  constructor(readonly dump: LpmDump) {
+    this.pool = new PrefixPool(dump.family);
+    this.root = this.pool.createRoot();
+    this.count = dump.lengths.length;
+    this.keys = new Keys(dump.addresses, dump.family === 4 ? 1 : 4);
+  }
+
+  insert(i: number): number {
+    const { keys, dump } = this;
+    return this.pool.insert(
+      this.root,
+      keys.word(i, 0),
+      keys.word(i, 1),
+      keys.word(i, 2),
+      keys.word(i, 3),
+      dump.lengths[i] ?? 0,
+    );
+  }
+
+  find(i: number): number {
+    const { keys, dump } = this;
+    return this.pool.find(
+      this.root,
+      keys.word(i, 0),
+      keys.word(i, 1),
+      keys.word(i, 2),
+      keys.word(i, 3),
+      dump.lengths[i] ?? 0,
+    );
+  }
+
+  withdraw(i: number): void {
+    this.pool.remove(this.root, this.find(i));
+  }
+
+  lookup(keys: Keys, i: number): number {
+    return this.pool.lookup(this.root, keys.word(i, 0), keys.word(i, 1), keys.word(i, 2), keys.word(i, 3));
+  }
+
+  insertAll(): void {
+    for (let i = 0; i < this.count; i++) this.insert(i);
+  }
+
+  withdrawAll(): void {
+    for (let i = 0; i < this.count; i++) this.withdraw(i);
+  }
+
+  findAll(): number {
+    let sum = 0;
+    for (let i = 0; i < this.count; i++) sum = (sum + this.find(i)) | 0;
+    return sum;
+  }
+
+  lookupAll(keys: Keys): number {
+    const count = keys.count;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum = (sum + this.lookup(keys, i)) | 0;
+    return sum;
+  }
+
+  /** Each key is chosen by the answer before it. */
+  lookupDependent(keys: Keys): number {
+    const count = keys.count;
+    let handle = 0;
+    for (let i = 0; i < count; i++) handle = this.lookup(keys, i + (handle >> 30) - (handle >> 31));
+    return handle;
+  }
+
+  iterate(): number {
+    const cursor = new PrefixCursor(this.pool, this.root);
+    let sum = 0;
+    for (let handle = cursor.next(); handle !== -1; handle = cursor.next()) sum = (sum + handle) | 0;
+    return sum;
+  }
+}
+
+interface Timing {
+  readonly best: number;
+  readonly median: number;
+}
+
+function timing(times: number[]): Timing {
+  const sorted = times.toSorted((a, b) => a - b);
+  const round = (ns: number | undefined): number => Math.round((ns ?? 0) * 10) / 10;
+  return { best: round(sorted[0]), median: round(sorted[sorted.length >> 1]) };
+}
+
+function time(count: number, run: () => void): number {
+  const start = Bun.nanoseconds();
+  run();
+  return (Bun.nanoseconds() - start) / count;
+}
+
+function passes(count: number, run: () => void): Timing {
+  return timing(Array.from({ length: PASSES }, () => time(count, run)));
+}
+
+/** Writes into `best` how long each update took, where that is less; returns the longest seen. */
+function timeEach(count: number, update: (i: number) => void, best: Float64Array): number {
+  let longest = 0;
+  for (let i = 0; i < count; i++) {
+    const start = Bun.nanoseconds();
+    update(i);
+    const took = Bun.nanoseconds() - start;
+    if (took > longest) longest = took;
+    if (took < (best[i] ?? 0)) best[i] = took;
+  }
+  return longest;
+}
+
+/** Updates that span most of the table: the shortest prefixes, in and out. */
+function* coveringUpdates(table: Table): Generator<() => void> {
+  const { pool, root } = table;
+  const deepest = table.dump.family === 4 ? 20 : 44;
+  const mask = (bits: number): number => (bits >= 32 ? -1 : bits <= 0 ? 0 : -1 << (32 - bits));
+  for (let length = deepest; length >= 0; length--) {
+    const w0 = table.keys.word(0, 0) & mask(length);
+    const w1 = table.keys.word(0, 1) & mask(length - 32);
+    if (pool.find(root, w0, w1, 0, 0, length) !== -1) continue;
+    let handle = -1;
+    yield () => {
+      handle = pool.insert(root, w0, w1, 0, 0, length);
+    };
+    yield () => pool.remove(root, handle);
+  }
+}
+
+const checksum = (sum: number, value: number): number => (Math.imul(sum, 31) + value + 1) | 0;
+
+function measure(path: string, file: ArrayBuffer): object {
+  const dump = decodeDump(file);
+  const width = dump.family === 4 ? 1 : 4;
+  const hits = new Keys(dump.hits, width);
+  const random = new Keys(dump.random, width);
+  const count = dump.lengths.length;
+
+  const insertTimes: number[] = [];
+  const withdrawTimes: number[] = [];
+  let table = new Table(dump);
+  for (let pass = 0; pass < PASSES; pass++) {
+    table = new Table(dump);
+    insertTimes.push(time(count, () => table.insertAll()));
+    withdrawTimes.push(time(count, () => table.withdrawAll()));
+  }
+
+  const bestInserts = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
+  const bestWithdraws = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
+  const bestCovering = new Float64Array(1000).fill(Number.POSITIVE_INFINITY);
+  let longest = 0;
+  for (let pass = 0; pass < 3; pass++) {
+    table = new Table(dump);
+    longest = Math.max(
+      longest,
+      timeEach(count, (i) => table.insert(i), bestInserts),
+    );
+    const covering = [...coveringUpdates(table)];
+    longest = Math.max(
+      longest,
+      timeEach(covering.length, (i) => covering[i]?.(), bestCovering.subarray(0, covering.length)),
+    );
+    longest = Math.max(
+      longest,
+      timeEach(count, (i) => table.withdraw(i), bestWithdraws),
+    );
+  }
+  let longestBest = 0;
+  for (const times of [bestInserts, bestWithdraws, bestCovering]) {
+    for (const took of times) if (Number.isFinite(took)) longestBest = Math.max(longestBest, took);
+  }
+
+  table = new Table(dump);
+  const values = new Int32Array(count + 1);
+  for (let i = 0; i < count; i++) values[table.insert(i)] = i;
+  const bytes = table.pool.bytesUsed();
+  const idle = table.pool.bytesIdle();
+  const answers = new Int32Array(Math.max(hits.count, random.count));
+  const figures = {
+    insert_ns: timing(insertTimes),
+    delete_ns: timing(withdrawTimes),
+    exact_get_ns: passes(count, () => table.findAll()),
+    update_ns: passes(count, () => table.insertAll()),
+    lookup_hit_ns: passes(hits.count, () => table.lookupAll(hits)),
+    lookup_rand_ns: passes(random.count, () => table.lookupAll(random)),
+    lookup_dependent_ns: passes(hits.count, () => table.lookupDependent(hits)),
+    lookup_many_hit_ns: passes(hits.count, () =>
+      table.pool.lookupMany(table.root, dump.hits, hits.count, answers),
+    ),
+    lookup_many_rand_ns: passes(random.count, () =>
+      table.pool.lookupMany(table.root, dump.random, random.count, answers),
+    ),
+    iterate_sorted_ns: passes(count, () => table.iterate()),
+  };
+
+  const sumOf = (keys: Keys): number => {
+    let sum = 0;
+    for (let i = 0; i < keys.count; i++) {
+      const handle = table.lookup(keys, i);
+      sum = checksum(sum, handle === -1 ? -1 : (values[handle] ?? 0));
+    }
+    return sum >>> 0;
+  };
+  let sumSorted = 0;
+  const cursor = new PrefixCursor(table.pool, table.root);
+  for (let handle = cursor.next(); handle !== -1; handle = cursor.next()) {
+    sumSorted = checksum(sumSorted, values[handle] ?? 0);
+  }
+  const sumHit = sumOf(hits);
+  const sumRandom = sumOf(random);
+  for (let i = 1; i < count; i += 2) table.withdraw(i);
+  return {
+    table: path.split("/").at(-1),
+    program: "bunbond",
+    n: count,
+    ...figures,
+    bytes_per_prefix: Math.round((bytes / count) * 10) / 10,
+    idle_bytes_per_prefix: Math.round((idle / count) * 10) / 10,
+    max_update_us: Math.round(longestBest / 1000),
+    max_update_seen_us: Math.round(longest / 1000),
+    sum_hit: sumHit,
+    sum_rand: sumRandom,
+    sum_hit_half: sumOf(hits),
+    sum_rand_half: sumOf(random),
+    sum_sorted: sumSorted >>> 0,
+  };
+}
+
+for (const path of process.argv.slice(2)) {
+  console.log(JSON.stringify(measure(path, await Bun.file(path).arrayBuffer())));
+}
