@@ -26,26 +26,44 @@ export class OutOfWordsError extends Error {
   }
 }
 
+/** Below this a plain array is copied in some microseconds; a WebAssembly memory takes longer only to be made. */
+const PLAIN_WORDS = WORDS_PER_PAGE;
+
 export class GrowingWords {
-  readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
+  #memory: WebAssembly.Memory | null = null;
 
   /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
-  words = new Int32Array(this.#memory.buffer);
+  words: Int32Array = new Int32Array(16);
 
   /** Makes at least `length` words accessible and returns the array. Content and indexes stay. */
   reserve(length: number): Int32Array {
-    const missing = length - this.words.length;
-    if (missing > 0) {
-      const grownBy =
-        Math.max(Math.ceil(missing / WORDS_PER_PAGE), this.words.length / WORDS_PER_PAGE / 8) | 0;
-      try {
-        this.#memory.grow(Math.min(grownBy, MAX_PAGES - this.words.length / WORDS_PER_PAGE));
-      } catch {
-        throw new OutOfWordsError(length);
-      }
-      this.words = new Int32Array(this.#memory.buffer);
-      if (this.words.length < length) throw new OutOfWordsError(length);
+    if (length > this.words.length) {
+      if (length <= PLAIN_WORDS) this.#replace(new Int32Array(Math.max(length, this.words.length * 2)));
+      else this.#growMemory(length);
     }
     return this.words;
+  }
+
+  #growMemory(length: number): void {
+    const pages = Math.ceil(length / WORDS_PER_PAGE);
+    try {
+      if (this.#memory === null) {
+        this.#memory = new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES });
+        this.#replace(new Int32Array(this.#memory.buffer));
+        return;
+      }
+      const hasPages = this.words.length / WORDS_PER_PAGE;
+      const grownBy = Math.max(pages - hasPages, hasPages >> 3);
+      this.#memory.grow(Math.min(grownBy, MAX_PAGES - hasPages));
+    } catch {
+      throw new OutOfWordsError(length);
+    }
+    this.words = new Int32Array(this.#memory.buffer);
+    if (this.words.length < length) throw new OutOfWordsError(length);
+  }
+
+  #replace(words: Int32Array): void {
+    words.set(this.words);
+    this.words = words;
   }
 }

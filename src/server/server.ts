@@ -57,7 +57,10 @@ export class Server {
     this.#clock = options.clock ?? new SystemClock();
     this.#keepaliveSeconds = options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS;
     this.#gentle = options.gentle ?? "auto";
-    this.#exchange = new RouteExchange({ holdEndMarks: settleSeconds > 0 });
+    this.#exchange = new RouteExchange({
+      holdEndMarks: settleSeconds > 0,
+      soon: (run) => this.#clock.soon(run),
+    });
     if (settleSeconds > 0) {
       this.#settleTimer = this.#clock.after(settleSeconds * 1000, () => {
         this.#logger.debug("settled: end marks are sent from now on");

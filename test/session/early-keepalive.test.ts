@@ -50,6 +50,10 @@ describe("a Go client is never flagged in a week", () => {
   test("when its HELLO was read late and three ticks come at once", () => {
     expect(cameEarly([0, 15_000, 15_000, 15_000, 20_000])).toBe(false);
   });
+
+  test("when its ticks began nearly half an interval before our HELLO", () => {
+    expect(cameEarly([0, 2_600, 7_600, 12_600])).toBe(false);
+  });
 });
 
 describe("flagged is", () => {

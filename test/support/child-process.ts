@@ -9,7 +9,7 @@
 const DEFAULT_WAIT_MS = 30_000;
 /** How long a program may take from SIGTERM to its end. */
 const STOP_WAIT_MS = 20_000;
-const FAILURE_STDERR_LINES = 20;
+const FAILURE_STDERR_LINES = 10;
 
 export interface ChildOptions {
   /** The program and its arguments. */
@@ -19,9 +19,10 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-const running = new Set<ChildProcess>();
+/** All that are not disposed of yet, in the order of their start: the cause of a failure is often another's. */
+const children = new Set<ChildProcess>();
 process.on("exit", () => {
-  for (const child of running) child.signal("SIGKILL");
+  for (const child of children) child.signal("SIGKILL");
 });
 
 /** Calls `onLine` for each line, without its line feed; a last line may lack it. */
@@ -55,7 +56,7 @@ export class ChildProcess {
       stdout: "pipe",
       stderr: "pipe",
     });
-    running.add(this);
+    children.add(this);
     this.#ended = this.#read();
   }
 
@@ -70,7 +71,6 @@ export class ChildProcess {
       readLines(stderr, keep(this.stderrLines)),
       exited,
     ]);
-    running.delete(this);
     this.#exitText = `ended with ${this.#child.signalCode ?? this.#child.exitCode}`;
     this.#wake();
     return exited;
@@ -125,7 +125,9 @@ export class ChildProcess {
       };
       const fail = (why: string) => {
         const text = typeof what === "string" ? what : what();
-        finish(() => reject(new Error(`waiting for ${text}: ${why}\n${this.describe()}`)));
+        const others = [...children].filter((child) => child !== this);
+        const programs = [this, ...others].map((child) => child.describe());
+        finish(() => reject(new Error([`waiting for ${text}: ${why}`, ...programs].join("\n"))));
       };
       const look = () => {
         try {
@@ -161,6 +163,7 @@ export class ChildProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    children.delete(this);
   }
 }
 
@@ -172,7 +175,7 @@ export async function withAddress<T extends ChildProcess>(
   try {
     return Object.assign(server, { address: await readAddress() });
   } catch (error) {
-    await server.kill();
+    await server[Symbol.asyncDispose]();
     throw error;
   }
 }

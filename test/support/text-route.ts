@@ -44,6 +44,7 @@ export function routeLine({ vni, destination, nextHop }: TextRoute): string {
 /** The route as `--announce` takes it. */
 export function announceFlag({ vni, destination, nextHop }: TextRoute): string {
   const { address, type, natPortFrom, natPortTo } = nextHop;
-  const suffix = { STANDARD: "", LOADBALANCER_TARGET: "#lb", NAT: `#nat#${natPortFrom}#${natPortTo}` };
+  const ports = natPortFrom === 0 && natPortTo === 0 ? "" : `#${natPortFrom}#${natPortTo}`;
+  const suffix = { STANDARD: "", LOADBALANCER_TARGET: "#lb", NAT: `#nat${ports}` };
   return `${vni}#${destination}@${address}${suffix[type]}`;
 }

@@ -1,0 +1,195 @@
+/*
+ * Next hops as numbers. A data centre has far fewer of them than routes, so each is kept once, and a route names
+ * it by its number. Two next hops are one if all five fields are equal.
+ *
+ * A row of the array:
+ *
+ *     0 to 3   address, IPv4 in word 0
+ *     4        target VNI
+ *     5        NAT ports: first in the low 16 bits, last in the high ones
+ *     6        type in bits 0 to 1, bit 2 is set for an IPv6 address
+ *     7        number of routes that name it
+ *     8        next row of the same hash bucket, or of the free list
+ */
+
+import { nextHopOf } from "../wire/codec.ts";
+import type { NextHop } from "../wire/message.ts";
+import { UpdateFields } from "../wire/message.ts";
+import type { NextHopType } from "../wire/protocol.ts";
+import { GrowingWords } from "./growing-words.ts";
+
+const ROW_WORDS = 9;
+const TARGET_VNI = 4;
+const PORTS = 5;
+const KIND = 6;
+const REFERENCES = 7;
+const NEXT = 8;
+
+const TYPE_BITS = 3;
+const IPV6_BIT = 4;
+const NONE = -1;
+const FIRST_BUCKETS = 64;
+
+export class NextHops {
+  readonly #store = new GrowingWords();
+  #buckets = new Int32Array(FIRST_BUCKETS).fill(NONE);
+  #rowCount = 0;
+  #free = NONE;
+  #size = 0;
+  readonly #fields = new UpdateFields();
+
+  /** Number of next hops that are named by a route. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The number of the next hop in `f`, or -1 if no route names it. */
+  find(f: UpdateFields): number {
+    const ports = f.natPortFrom | (f.natPortTo << 16);
+    const kind = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
+    const targetVni = f.targetVni | 0;
+    const words = this.#store.words;
+    const bucket = hash(f.h0, f.h1, f.h2, f.h3, targetVni, ports, kind) & (this.#buckets.length - 1);
+    let id = this.#buckets[bucket] as number;
+    while (id !== NONE) {
+      const at = id * ROW_WORDS;
+      if (
+        words[at + 3] === f.h3 &&
+        words[at + 2] === f.h2 &&
+        words[at + 1] === f.h1 &&
+        words[at] === f.h0 &&
+        words[at + PORTS] === ports &&
+        words[at + KIND] === kind &&
+        words[at + TARGET_VNI] === targetVni
+      ) {
+        break;
+      }
+      id = words[at + NEXT] as number;
+    }
+    return id;
+  }
+
+  /** The number of the next hop in `f`, new or known. Who keeps it calls {@link retain}. */
+  intern(f: UpdateFields): number {
+    const found = this.find(f);
+    return found === NONE ? this.#make(f) : found;
+  }
+
+  retain(id: number): void {
+    const at = id * ROW_WORDS + REFERENCES;
+    const words = this.#store.words;
+    words[at] = (words[at] as number) + 1;
+  }
+
+  /** A route does not name it any more; with the last one the number is free to be used again. */
+  release(id: number): void {
+    const words = this.#store.words;
+    const at = id * ROW_WORDS;
+    const references = (words[at + REFERENCES] as number) - 1;
+    words[at + REFERENCES] = references;
+    if (references > 0) return;
+    const bucket = this.#bucketOf(at);
+    let before = NONE;
+    let found = this.#buckets[bucket] as number;
+    while (found !== id) {
+      before = found;
+      found = words[found * ROW_WORDS + NEXT] as number;
+    }
+    const next = words[at + NEXT] as number;
+    if (before === NONE) this.#buckets[bucket] = next;
+    else words[before * ROW_WORDS + NEXT] = next;
+    words[at + NEXT] = this.#free;
+    this.#free = id;
+    this.#size--;
+  }
+
+  /** Puts the next hop into `out`, whose other fields stay. */
+  fill(id: number, out: UpdateFields): void {
+    const words = this.#store.words;
+    const at = id * ROW_WORDS;
+    const ports = words[at + PORTS] as number;
+    const kind = words[at + KIND] as number;
+    out.h0 = words[at] as number;
+    out.h1 = words[at + 1] as number;
+    out.h2 = words[at + 2] as number;
+    out.h3 = words[at + 3] as number;
+    out.targetVni = (words[at + TARGET_VNI] as number) >>> 0;
+    out.natPortFrom = ports & 0xffff;
+    out.natPortTo = ports >>> 16;
+    // Only types that the decoder let pass were ever put in.
+    out.hopType = (kind & TYPE_BITS) as NextHopType;
+    out.hopFamily = (kind & IPV6_BIT) === 0 ? 4 : 6;
+  }
+
+  nextHopOf(id: number): NextHop {
+    this.fill(id, this.#fields);
+    return nextHopOf(this.#fields);
+  }
+
+  #make(f: UpdateFields): number {
+    let id = this.#free;
+    if (id !== NONE) this.#free = this.#store.words[id * ROW_WORDS + NEXT] as number;
+    else id = this.#rowCount++;
+    const at = id * ROW_WORDS;
+    const words = this.#store.reserve(at + ROW_WORDS);
+    words[at] = f.h0;
+    words[at + 1] = f.h1;
+    words[at + 2] = f.h2;
+    words[at + 3] = f.h3;
+    words[at + TARGET_VNI] = f.targetVni | 0;
+    words[at + PORTS] = f.natPortFrom | (f.natPortTo << 16);
+    words[at + KIND] = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
+    words[at + REFERENCES] = 0;
+    const bucket = this.#bucketOf(at);
+    words[at + NEXT] = this.#buckets[bucket] as number;
+    this.#buckets[bucket] = id;
+    if (++this.#size > this.#buckets.length) this.#growBuckets();
+    return id;
+  }
+
+  #growBuckets(): void {
+    const old = this.#buckets;
+    const words = this.#store.words;
+    this.#buckets = new Int32Array(old.length * 2).fill(NONE);
+    for (let id of old) {
+      while (id !== NONE) {
+        const at = id * ROW_WORDS;
+        const next = words[at + NEXT] as number;
+        const bucket = this.#bucketOf(at);
+        words[at + NEXT] = this.#buckets[bucket] as number;
+        this.#buckets[bucket] = id;
+        id = next;
+      }
+    }
+  }
+
+  #bucketOf(at: number): number {
+    const words = this.#store.words;
+    return (
+      hash(
+        words[at] as number,
+        words[at + 1] as number,
+        words[at + 2] as number,
+        words[at + 3] as number,
+        words[at + TARGET_VNI] as number,
+        words[at + PORTS] as number,
+        words[at + KIND] as number,
+      ) &
+      (this.#buckets.length - 1)
+    );
+  }
+}
+
+/** Each word is multiplied in; the last steps (murmur3's finalizer) spread every bit over the low ones. */
+function hash(a: number, b: number, c: number, d: number, e: number, f: number, g: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul((h ^ b) + 0x7f4a7c15, 0xc2b2ae35);
+  h = Math.imul(((h << 13) | (h >>> 19)) ^ c, 0x27d4eb2f);
+  h = Math.imul(((h << 13) | (h >>> 19)) ^ d, 0x165667b1);
+  h = Math.imul(((h << 13) | (h >>> 19)) ^ e, 0x85ebca6b);
+  h = Math.imul(((h << 13) | (h >>> 19)) ^ f, 0xc2b2ae35);
+  h ^= g;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

@@ -1,0 +1,415 @@
+/** A connection's order, patience and end, over pipes in memory. */
+import { describe, expect, test } from "bun:test";
+import { RUN_BYTES } from "../../src/transport/connection.ts";
+import { GentlePace, SteadyPace } from "../../src/transport/pace.ts";
+import {
+  ConnectionUnderTest,
+  type ConnectionUnderTestOptions,
+  manyAdds,
+} from "../support/connection-under-test.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { frameOfText } from "../support/frame-text.ts";
+import { MessageReader } from "../support/message-reader.ts";
+
+const AMPLE = 1 << 30;
+
+function established(options: ConnectionUnderTestOptions = {}): ConnectionUnderTest {
+  return new ConnectionUnderTest(options).establish();
+}
+
+describe("handshake", () => {
+  test("server: HELLO alone, KEEPALIVE alone, and only then runs", () => {
+    const pair = new ConnectionUnderTest();
+    pair.give("ADD 100 10.0.0.0/8 via ::1");
+    pair.peer.send("HELLO 3");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["HELLO 5 server"]);
+    expect(pair.source.asked).toBe(0);
+    pair.peer.send("KEEPALIVE");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE", "ADD 100 10.0.0.0/8 via ::1"]);
+    expect(pair.handler.calls).toEqual(["established"]);
+    expect(pair.connection.keepaliveSeconds).toBe(3);
+  });
+
+  test("client: HELLO at once, KEEPALIVE at the answer", () => {
+    const pair = new ConnectionUnderTest({ role: "client" });
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["HELLO 5"]);
+    pair.peer.send("HELLO 3 server");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE"]);
+    pair.peer.send("KEEPALIVE");
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["established"]);
+    expect([pair.connection.peerIsServer, pair.connection.keepalivesAnswered]).toEqual([true, 1]);
+  });
+});
+
+describe("input", () => {
+  test("is the same however it is cut", () => {
+    const frames = [
+      "HELLO 5",
+      "KEEPALIVE",
+      "SUBSCRIBE 7",
+      "ADD 7 10.0.0.0/8 via ::1",
+      "UNSUBSCRIBE 7",
+      "KEEPALIVE",
+    ];
+    const bytes = Uint8Array.from(frames.flatMap((frame) => [...frameOfText(frame)]));
+    const calls = ["established", "subscribe 7", "update 7", "unsubscribe 7", "keepalive"];
+    for (let size = 1; size <= bytes.length; size++) {
+      const pair = new ConnectionUnderTest();
+      for (let at = 0; at < bytes.length; at += size) {
+        pair.peer.sendBytes(bytes.subarray(at, at + size));
+        pair.clock.settle();
+      }
+      expect(pair.handler.calls).toEqual(calls);
+    }
+  });
+
+  test("stops at the first bad frame of a chunk", () => {
+    const pair = established();
+    pair.peer.send("SUBSCRIBE 1", "HEX 01000006", "SUBSCRIBE 2");
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["subscribe 1", "closed protocol-error UNKNOWN_TYPE"]);
+  });
+
+  test.each(["SUBSCRIBE 1", "UNSUBSCRIBE 1", "ADD 1 ::/0 via ::1", "ADD 1 10.0.0.0/33 via ::1"])(
+    "before ESTABLISHED, %s reaches no handler",
+    (frame) => {
+      for (const before of [[], ["HELLO 5"]]) {
+        const pair = new ConnectionUnderTest();
+        pair.peer.send(...before, frame);
+        pair.clock.settle();
+        expect(pair.handler.calls).toEqual(["closed protocol-error OUT_OF_STATE"]);
+      }
+    },
+  );
+
+  test("stops when the handler closes", () => {
+    const pair = established();
+    pair.handler.onCall = (call) => {
+      if (call === "subscribe 1") pair.connection.close({ reason: "reset" });
+    };
+    pair.peer.send("SUBSCRIBE 1", "SUBSCRIBE 2", "KEEPALIVE");
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["subscribe 1", "closed reset"]);
+    expect(pair.peer.takeHeard()).toEqual([]);
+  });
+
+  test("an UPDATE with a bad value is skipped, and the next one is not", () => {
+    const pair = established();
+    pair.peer.send("ADD 1 10.0.0.0/33 via ::1", "ADD 2 10.0.0.0/8 via ::1");
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["skipped BAD_PREFIX_LENGTH", "update 2"]);
+  });
+
+  test("client: end marks are no answers to KEEPALIVEs, but signs of life", () => {
+    const pair = established({ role: "client" });
+    expect([pair.connection.sendKeepalive(), pair.connection.sendKeepalive()]).toEqual([2, 3]);
+    pair.peer.send("END 0", "KEEPALIVE", "END 4294967295");
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["endMark 0", "keepalive", "endMark 4294967295"]);
+    expect(pair.connection.keepalivesAnswered).toBe(2);
+    for (let marks = 0; marks < 5; marks++) {
+      pair.clock.advance(10_000);
+      pair.peer.send("END 0");
+    }
+    expect(pair.connection.state).toBe("established");
+  });
+
+  test("server: a KEEPALIVE with a payload is answered like any other", () => {
+    const pair = established();
+    pair.peer.send("END 100");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE"]);
+  });
+});
+
+describe("output", () => {
+  test.each([1_000, 70_000])(
+    "in a pipe of %d bytes, a KEEPALIVE waits for one run at most",
+    (capacityBytes) => {
+      const pair = established({ capacityBytes });
+      pair.peer.stream.isReading = false;
+      pair.give(...manyAdds(5_000));
+      pair.clock.settle();
+      pair.peer.send("KEEPALIVE");
+      pair.clock.settle();
+      pair.peer.stream.isReading = true;
+      pair.clock.settle();
+      const heard = pair.peer.takeHeard();
+      const before = heard.slice(0, heard.indexOf("KEEPALIVE"));
+      const beforeBytes = before.reduce((sum, frame) => sum + frameOfText(frame).length, 0);
+      expect(heard.length).toBe(5_001);
+      expect(beforeBytes).toBeLessThanOrEqual(capacityBytes + RUN_BYTES);
+    },
+  );
+
+  test("partial writes, wherever they end, never put anything into a frame", () => {
+    const adds = manyAdds(12);
+    for (let capacityBytes = 1; capacityBytes <= 100; capacityBytes++) {
+      const pair = established({ capacityBytes, pace: new SteadyPace(100) });
+      pair.peer.onMessage = () => pair.source.spoil();
+      pair.give(...adds);
+      pair.peer.send(...Array.from({ length: 6 }, () => "KEEPALIVE"));
+      pair.clock.settle();
+      const heard = pair.peer.takeHeard();
+      expect(heard.filter((frame) => frame !== "KEEPALIVE")).toEqual(adds);
+      expect(heard.length).toBe(adds.length + 6);
+      expect(pair.connection.drained).toBe(true);
+    }
+  });
+
+  test("the source is not asked while the socket takes nothing, however often it wakes", () => {
+    const pair = established({ capacityBytes: 1_000 });
+    pair.peer.stream.isReading = false;
+    pair.give(...manyAdds(4_000));
+    pair.clock.settle();
+    expect(pair.connection.drained).toBe(false);
+    const { asked } = pair.source;
+    for (let wakes = 0; wakes < 10; wakes++) {
+      pair.connection.wake();
+      pair.clock.settle();
+    }
+    expect(pair.source.asked).toBe(asked);
+    pair.peer.stream.isReading = true;
+    pair.clock.settle();
+    expect(pair.peer.takeHeard().length).toBe(4_000);
+    expect(pair.connection.drained).toBe(true);
+  });
+
+  test("many wakes in one turn ask once", () => {
+    const pair = established();
+    const { asked } = pair.source;
+    for (let wakes = 0; wakes < 10; wakes++) pair.connection.wake();
+    expect(pair.source.asked).toBe(asked);
+    pair.clock.settle();
+    expect(pair.source.asked).toBe(asked + 1);
+  });
+
+  test("one connection's megabytes do not keep the others waiting", () => {
+    const clock = new FakeClock();
+    const run = new Uint8Array(60_000);
+    const asked: string[] = [];
+    const pairs = ["a", "b"].map((name) => ({ name, pair: established({ clock, capacityBytes: AMPLE }) }));
+    for (const { name, pair } of pairs) {
+      pair.peer.stream.events = { received() {}, writable() {}, closed() {} };
+      let runsLeft = 50;
+      pair.source.nextRun = () => {
+        asked.push(name);
+        return runsLeft-- > 0 ? run : new Uint8Array(0);
+      };
+      pair.connection.wake();
+    }
+    clock.settle();
+    const streaks = asked.join("").match(/a+|b+/g) ?? [];
+    expect(asked.length).toBe(102);
+    // 1 MB a turn, in runs of 60,000 bytes.
+    expect(Math.max(...streaks.map((streak) => streak.length))).toBeLessThanOrEqual(18);
+  });
+
+  test("a KEEPALIVE that the source sends while it is asked goes before its next run", () => {
+    const pair = established({ role: "client", pace: new SteadyPace(100) });
+    const { nextRun } = pair.source;
+    let wantsKeepalive = true;
+    pair.source.nextRun = (limitBytes) => {
+      if (!wantsKeepalive) return nextRun.call(pair.source, limitBytes);
+      wantsKeepalive = false;
+      pair.connection.sendKeepalive();
+      return new Uint8Array(0);
+    };
+    pair.give("SUBSCRIBE 100");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE", "SUBSCRIBE 100"]);
+  });
+});
+
+describe("gentle pace", () => {
+  test("at most 1,400 bytes of whole frames each 4 ms", () => {
+    const pair = established({ pace: new GentlePace(), capacityBytes: AMPLE });
+    const adds = manyAdds(1_000);
+    const startMs = pair.clock.nowMs();
+    pair.give(...adds);
+    pair.clock.advance(2_000);
+    expect(pair.peer.takeHeard()).toEqual(adds);
+    for (const [index, { atMs, bytes }] of pair.peer.chunks.entries()) {
+      expect(atMs).toBe(startMs + 4 * index);
+      expect(bytes.length).toBeLessThanOrEqual(1_400);
+      // A reader of its own for each chunk: it must not end inside a frame.
+      const wholeBytes = [...new MessageReader().read(bytes)].reduce(
+        (sum, frame) => sum + frame.bytes.length,
+        0,
+      );
+      expect(wholeBytes).toBe(bytes.length);
+      // Nor be needlessly small: the last one is what was left.
+      if (index < pair.peer.chunks.length - 1) expect(bytes.length).toBeGreaterThan(1_350);
+    }
+  });
+
+  test("wakes do not hurry it, and KEEPALIVEs do not wait for it", () => {
+    const pair = established({ pace: new GentlePace() });
+    pair.give(...manyAdds(100));
+    pair.clock.settle();
+    pair.peer.takeHeard();
+    pair.connection.wake();
+    pair.peer.send("KEEPALIVE");
+    pair.clock.settle();
+    expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE"]);
+  });
+
+  test("full speed begins at once", () => {
+    const pair = established({ pace: new GentlePace(), capacityBytes: AMPLE });
+    pair.give(...manyAdds(1_000));
+    pair.clock.settle();
+    expect(pair.peer.takeHeard().length).toBeLessThan(40);
+    pair.connection.setPace(new SteadyPace(RUN_BYTES));
+    pair.clock.settle();
+    expect(pair.peer.takeHeard().length).toBeGreaterThan(960);
+  });
+});
+
+describe("silence", () => {
+  test("for 2.5 intervals ends the connection, at once and for good", () => {
+    const pair = established();
+    pair.clock.advance(12_499);
+    expect(pair.handler.calls).toEqual([]);
+    pair.clock.advance(1);
+    expect(pair.handler.calls).toEqual(["closed keepalive-timeout"]);
+    expect(pair.peer.closedBecause).toBe("connection reset");
+  });
+
+  test("in the handshake ends it after 2.5 of the own intervals", () => {
+    const pair = new ConnectionUnderTest();
+    pair.clock.advance(5_000);
+    pair.peer.send("HELLO 1");
+    pair.clock.advance(12_499);
+    expect(pair.handler.calls).toEqual([]);
+    pair.clock.advance(1);
+    expect(pair.handler.calls).toEqual(["closed handshake-timeout"]);
+  });
+
+  test("the first bytes of a frame are no sign of life", () => {
+    const pair = established();
+    pair.clock.advance(12_000);
+    pair.peer.send("HEX 010000");
+    pair.clock.advance(500);
+    expect(pair.handler.calls).toEqual(["closed keepalive-timeout"]);
+  });
+
+  test("a process that was stopped reads what waits before it judges its peer", () => {
+    for (const sentAfterMs of [0, 12_000, 20_000, 60_000]) {
+      const pair = established();
+      pair.clock.freeze(sentAfterMs);
+      pair.peer.send("KEEPALIVE");
+      pair.clock.freeze(60_000 - sentAfterMs);
+      pair.clock.settle();
+      expect(pair.handler.calls).toEqual(["keepalive"]);
+      pair.clock.advance(12_500);
+      expect(pair.handler.calls).toEqual(["keepalive", "closed keepalive-timeout"]);
+    }
+  });
+
+  test("a process that was stopped ends a peer from which nothing waits", () => {
+    const pair = established();
+    pair.clock.freeze(60_000);
+    pair.clock.settle();
+    expect(pair.handler.calls).toEqual(["closed keepalive-timeout"]);
+  });
+
+  test("client: KEEPALIVEs go out each interval while a large table is being sent", () => {
+    const pair = established({ role: "client", pace: new GentlePace() });
+    pair.peer.onMessage = (message) => {
+      if (message.type === "KEEPALIVE") pair.peer.send("KEEPALIVE");
+    };
+    const add = frameOfText("ADD 1 10.0.0.0/8 via ::1");
+    pair.source.nextRun = () => add;
+    pair.connection.wake();
+    pair.clock.advance(5_000);
+    expect(pair.peer.takeHeard().at(-1)).toBe("KEEPALIVE");
+    pair.clock.advance(5_000);
+    expect(pair.peer.takeHeard().at(-1)).toBe("KEEPALIVE");
+  });
+});
+
+describe("the end", () => {
+  test("comes once, whoever makes it, and leaves no timer", () => {
+    const ends: Record<string, (pair: ConnectionUnderTest) => void> = {
+      stopped: ({ connection }) => connection.close({ reason: "stopped" }),
+      "closed-by-peer": ({ peer }) => peer.end(),
+      "connection-lost": ({ peer }) => peer.abort(),
+      "keepalive-timeout": ({ clock }) => clock.advance(60_000),
+      "protocol-error MALFORMED_MESSAGE": ({ peer }) => peer.send("HEX 0100010380"),
+    };
+    for (const [reason, end] of Object.entries(ends)) {
+      const pair = established({ pace: new GentlePace(), capacityBytes: 2_000 });
+      pair.give(...manyAdds(1_000));
+      pair.clock.settle();
+      end(pair);
+      pair.clock.settle();
+      expect(pair.clock.pendingTimers).toBe(0);
+      pair.connection.close({ reason: "reset" });
+      pair.connection.wake();
+      pair.clock.advance(60_000);
+      expect(pair.handler.calls).toEqual([`closed ${reason}`]);
+      expect([pair.connection.state, pair.peer.isClosed]).toEqual(["closed", true]);
+    }
+  });
+
+  test("for a peer that asks for answer upon answer and reads none", () => {
+    const pair = established({ capacityBytes: 1_000 });
+    pair.peer.stream.isReading = false;
+    const KEEPALIVES = Array.from({ length: 100 }, () => "KEEPALIVE");
+    // 250 answers fill the pipe, 16,384 the queue.
+    for (let sent = 0; sent < 16_600; sent += 100) pair.peer.send(...KEEPALIVES);
+    pair.clock.settle();
+    expect(pair.connection.state).toBe("established");
+    pair.peer.send(...KEEPALIVES);
+    pair.clock.settle();
+    expect(pair.handler.calls.at(-1)).toBe("closed send-queue-full");
+    expect(pair.handler.calls.filter((call) => call.startsWith("closed")).length).toBe(1);
+    expect(pair.clock.pendingTimers).toBe(0);
+  });
+
+  test.each(["established", "update 1", "keepalive"])("for a fault of ours in the handler's %s", (call) => {
+    const clock = new FakeClock();
+    const [faulty, other] = [new ConnectionUnderTest({ clock }), new ConnectionUnderTest({ clock })];
+    faulty.handler.onCall = (seen) => {
+      if (seen === call) throw new Error("a fault");
+    };
+    const frames = ["HELLO 5", "KEEPALIVE", "ADD 1 ::/0 via ::1", "KEEPALIVE"];
+    for (const pair of [faulty, other]) pair.peer.send(...frames);
+    clock.settle();
+    expect(faulty.handler.calls.slice(-2)).toEqual([call, "closed internal-error"]);
+    expect(faulty.peer.isClosed).toBe(true);
+    expect(other.connection.state).toBe("established");
+  });
+
+  test("for a fault of ours in the source, whatever made it be asked", () => {
+    const moments: Record<string, (pair: ConnectionUnderTest) => void> = {
+      wake: (pair) => pair.connection.wake(),
+      keepalive: (pair) => pair.peer.send("KEEPALIVE"),
+      pace: (pair) => pair.clock.advance(4),
+      writable: (pair) => {
+        pair.peer.stream.isReading = true;
+      },
+    };
+    for (const [name, happen] of Object.entries(moments)) {
+      const pair = established({
+        pace: new GentlePace(),
+        capacityBytes: name === "writable" ? 1_000 : AMPLE,
+      });
+      if (name === "writable") pair.peer.stream.isReading = false;
+      pair.give(...manyAdds(1_000));
+      pair.clock.settle();
+      pair.source.nextRun = () => {
+        throw new Error("a fault");
+      };
+      happen(pair);
+      pair.clock.advance(10);
+      expect(pair.handler.calls.at(-1)).toBe("closed internal-error");
+      expect(pair.clock.pendingTimers).toBe(0);
+    }
+  });
+});
