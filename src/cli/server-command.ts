@@ -43,6 +43,13 @@ const definition = {
       description:
         "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
     },
+    "send-hold": {
+      type: "string",
+      valueHint: "SEC",
+      example: "90",
+      default: "90",
+      description: "Close a peer that takes no byte for this long although some are due.",
+    },
     verbose: verboseFlag,
   },
 } satisfies CommandDefinition;
@@ -54,6 +61,7 @@ export interface ServerOptions {
   readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
   readonly gentle: Gentleness;
+  readonly sendHoldSeconds: number;
   readonly verbose: boolean;
 }
 
@@ -66,6 +74,7 @@ export function parseServerOptions(rawArgs: readonly string[]): ServerOptions {
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
     gentle: readOneOf("--gentle", flags.gentle, GENTLENESS),
+    sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"]),
     verbose: flags.verbose,
   };
 }

@@ -35,6 +35,7 @@ export interface PeerInfo {
 export interface PeerContext {
   readonly keepaliveSeconds: number;
   readonly gentle: Gentleness;
+  readonly sendHoldMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly exchange: RouteExchange;
@@ -59,7 +60,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   ) {
     this.#isGentle = context.gentle !== "never";
     this.connection = new Connection(
-      { role: "server", keepaliveSeconds: context.keepaliveSeconds },
+      { role: "server", keepaliveSeconds: context.keepaliveSeconds, sendHoldMs: context.sendHoldMs },
       stream,
       context.clock,
       this,

@@ -24,12 +24,15 @@ export interface ServerOptions {
   readonly settleSeconds?: number;
   /** Default `auto`. */
   readonly gentle?: Gentleness;
+  /** A peer that takes no byte for this long while some are due is closed. Default 90. */
+  readonly sendHoldSeconds?: number;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly network?: Network;
 }
 
 export const DEFAULT_SETTLE_SECONDS = 15;
+export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
 export interface ServerStats {
   readonly peers: number;
@@ -47,6 +50,7 @@ export class Server {
   readonly #clock: Clock;
   readonly #keepaliveSeconds: number;
   readonly #gentle: Gentleness;
+  readonly #sendHoldMs: number;
   #listener: Listener | null = null;
   #settleTimer: Timer | null = null;
   #nextPeerId = 1;
@@ -57,6 +61,7 @@ export class Server {
     this.#clock = options.clock ?? new SystemClock();
     this.#keepaliveSeconds = options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS;
     this.#gentle = options.gentle ?? "auto";
+    this.#sendHoldMs = (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000;
     this.#exchange = new RouteExchange({
       holdEndMarks: settleSeconds > 0,
       soon: (run) => this.#clock.soon(run),
@@ -122,6 +127,7 @@ export class Server {
     const peer = new ServerPeer(this.#nextPeerId++, stream, {
       keepaliveSeconds: this.#keepaliveSeconds,
       gentle: this.#gentle,
+      sendHoldMs: this.#sendHoldMs,
       clock: this.#clock,
       logger: this.#logger,
       exchange: this.#exchange,

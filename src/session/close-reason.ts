@@ -10,6 +10,7 @@ import type { ProtocolErrorCode } from "../wire/protocol-error.ts";
  * - `connect-failed`, `connect-timeout`: it never came to be
  * - `handshake-timeout`: a step towards ESTABLISHED took longer than 2.5 of our keepalive intervals
  * - `keepalive-timeout`: nothing was received for 2.5 negotiated intervals
+ * - `send-hold-timeout`: it has taken no byte of what was due for too long
  * - `send-queue-full`: it asked for answer upon answer and read none of them
  * - `internal-error`: a fault of this program, to be reported; only this connection pays for it
  * - `protocol-error`: the other side broke the protocol; `code` says how
@@ -25,6 +26,7 @@ export type CloseReason =
         | "connect-timeout"
         | "handshake-timeout"
         | "keepalive-timeout"
+        | "send-hold-timeout"
         | "send-queue-full"
         | "internal-error";
       /** What the system said, where it said something. */

@@ -63,6 +63,13 @@ export interface ConnectionHandler {
   closed(reason: CloseReason): void;
 }
 
+export interface ConnectionConfig extends SessionConfig {
+  /** A peer that takes no byte for this long while some are due is closed (RFC 9687's send hold timer). */
+  readonly sendHoldMs?: number;
+}
+
+export const DEFAULT_SEND_HOLD_MS = 90_000;
+
 /** Longest run pulled at a time: what a KEEPALIVE or another VNI's change has to wait for at most. */
 export const RUN_BYTES = 65_536;
 /** Written per turn of the event loop before others get theirs: some milliseconds' work. */
@@ -100,10 +107,13 @@ export class Connection implements StreamEvents {
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
   #paceTimer: Timer | null = null;
+  readonly #sendHoldMs: number;
+  #sendHoldTimer: Timer | null = null;
+  #lastTakenMs = 0;
   #closed = false;
 
   constructor(
-    config: SessionConfig,
+    config: ConnectionConfig,
     private readonly stream: ByteStream,
     private readonly clock: Clock,
     private readonly source: OutputSource,
@@ -111,6 +121,7 @@ export class Connection implements StreamEvents {
     private pace: Pace = new SteadyPace(RUN_BYTES),
   ) {
     this.#session = new Session(config, clock.nowMs());
+    this.#sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_MS;
     if (config.role === "client") this.#feed({ type: "connected" });
     this.#armTimer();
   }
@@ -266,6 +277,7 @@ export class Connection implements StreamEvents {
     this.#closed = true;
     this.#timer?.cancel();
     this.#paceTimer?.cancel();
+    this.#sendHoldTimer?.cancel();
     this.#rest = NO_BYTES;
     this.#control = NO_CONTROL;
     this.#controlBytes = 0;
@@ -378,7 +390,21 @@ export class Connection implements StreamEvents {
   #write(bytes: Uint8Array): void {
     const taken = this.stream.write(bytes);
     this.#blocked = taken < bytes.length;
+    if (this.#blocked) this.#watchProgress(taken > 0);
     if (!this.#blocked) this.#rest = NO_BYTES;
     else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);
   }
+
+  #watchProgress(hasTaken: boolean): void {
+    if (hasTaken || this.#sendHoldTimer === null) this.#lastTakenMs = this.clock.nowMs();
+    this.#sendHoldTimer ??= this.clock.after(this.#sendHoldMs, this.#judgeProgress);
+  }
+
+  readonly #judgeProgress = (): void => {
+    this.#sendHoldTimer = null;
+    if (!this.#blocked || this.#closed) return;
+    const waitMs = this.#lastTakenMs + this.#sendHoldMs - this.clock.nowMs();
+    if (waitMs <= 0) this.close({ reason: "send-hold-timeout" });
+    else this.#sendHoldTimer = this.clock.after(waitMs, this.#judgeProgress);
+  };
 }

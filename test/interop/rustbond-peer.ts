@@ -42,7 +42,7 @@ export function reasonToSkip(): string | undefined {
 
 /** Builds the program; a minute or two where it has never been built. */
 export async function buildRustbondPeer(): Promise<void> {
-  const cargo = new ChildProcess({ command: ["cargo", "build", "--release", "--locked"], cwd: CRATE });
+  await using cargo = new ChildProcess({ command: ["cargo", "build", "--release", "--locked"], cwd: CRATE });
   if ((await cargo.ended) !== 0) throw new Error(cargo.describe());
 }
 
@@ -137,7 +137,7 @@ export async function startRustbondClients(
     for (const server of servers) await clients.established(server);
     return clients;
   } catch (error) {
-    await clients.kill();
+    await clients[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -203,7 +203,7 @@ suite(`rustbond clients on a BunBond server${because}`, () => {
     const own = standardRoute(100, "10.7.0.0/24", "2001:db8::e");
     const other = standardRoute(100, "10.7.1.0/24", "2001:db8::f");
     const listen = freeAddress();
-    const first = await startBunbondServer({ listen });
+    await using first = await startBunbondServer({ listen });
     await using one = await startRustbondClient(first.address);
     await using two = await startRustbondClient(first.address);
     for (const client of [one, two]) await client.subscribe(100);
@@ -319,9 +319,9 @@ suite(`BunBond client on a rustbond server${because}`, () => {
 
   scenario("keeps its routes while its only server is away, and changes nothing at the return", async () => {
     const listen = freeAddress();
-    const first = await startRustbondServer(listen);
+    await using first = await startRustbondServer(listen);
     await using client = startBunbondClient({ servers: [listen], vnis: [100] });
-    const early = await startRustbondClient(listen);
+    await using early = await startRustbondClient(listen);
     await early.announce(...ALL_KINDS);
     await client.viewIs(ALL_KINDS);
     // Stopped, the server takes no notice of the announcer's end: no withdrawals come before its own end.

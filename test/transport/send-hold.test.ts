@@ -1,0 +1,58 @@
+/** A peer that sends, but takes nothing (RFC 9687): its keepalives must not keep it for ever. */
+import { expect, test } from "bun:test";
+import { ConnectionUnderTest, manyAdds } from "../support/connection-under-test.ts";
+
+const SEND_HOLD_MS = 90_000;
+
+/** An established pair whose peer has stopped reading, with more due than the pipe holds. */
+function stalled(): ConnectionUnderTest {
+  const pair = new ConnectionUnderTest({ capacityBytes: 1_000 }).establish();
+  pair.peer.stream.isReading = false;
+  pair.give(...manyAdds(100));
+  pair.clock.settle();
+  return pair;
+}
+
+/** Time passes, and the peer sends a KEEPALIVE each 5 s meanwhile. */
+function live(pair: ConnectionUnderTest, forMs: number): void {
+  for (let leftMs = forMs; leftMs > 0; leftMs -= 5_000) {
+    pair.peer.send("KEEPALIVE");
+    pair.clock.advance(Math.min(leftMs, 5_000));
+  }
+}
+
+const closes = (pair: ConnectionUnderTest) => pair.handler.calls.filter((call) => call.startsWith("closed"));
+
+test("who takes no byte for 90 s is closed, however alive it says it is", () => {
+  const pair = stalled();
+  live(pair, SEND_HOLD_MS - 1);
+  expect(closes(pair)).toEqual([]);
+  pair.clock.advance(1);
+  expect(closes(pair)).toEqual(["closed send-hold-timeout"]);
+  expect(pair.clock.pendingTimers).toBe(0);
+});
+
+test("each byte taken starts the time anew", () => {
+  const pair = stalled();
+  live(pair, 60_000);
+  // It reads what the pipe holds, which makes room for as much again, and stops once more.
+  pair.peer.stream.isReading = true;
+  pair.clock.soon(() => {
+    pair.peer.stream.isReading = false;
+  });
+  pair.clock.settle();
+  live(pair, 60_000);
+  expect(closes(pair)).toEqual([]);
+  live(pair, 40_000);
+  expect(closes(pair)).toEqual(["closed send-hold-timeout"]);
+});
+
+test("who has nothing due may be silent for as long as it keeps alive", () => {
+  const pair = stalled();
+  pair.peer.stream.isReading = true;
+  pair.clock.settle();
+  pair.peer.stream.isReading = false;
+  // Its KEEPALIVEs' answers fit in the pipe.
+  live(pair, 3 * SEND_HOLD_MS);
+  expect(closes(pair)).toEqual([]);
+});
