@@ -46,8 +46,8 @@ export interface PeerContext {
 /** A client of the server: its connection on one side, its place in the exchange on the other. */
 export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
   readonly connection: Connection;
-  readonly #subscriptions = new Set<number>();
-  readonly #skipCodesLogged = new Set<SkipCode>();
+  /** Made with the first one: most peers never send a bad UPDATE. */
+  #skipCodesLogged: Set<SkipCode> | null = null;
   #announcedRoutes = 0;
   #skippedUpdates = 0;
   #isGentle: boolean;
@@ -81,7 +81,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       state: connection.state,
       isServer: connection.peerIsServer,
       keepaliveSeconds: connection.keepaliveSeconds,
-      subscriptions: [...this.#subscriptions].sort((a, b) => a - b),
+      subscriptions: this.#establishedMs === null ? [] : this.context.exchange.subscriptionsOf(this),
       announcedRoutes: this.#announcedRoutes,
       skippedUpdates: this.#skippedUpdates,
       establishedForMs:
@@ -125,6 +125,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   skipped(code: SkipCode): void {
     this.#skippedUpdates++;
     this.context.counters.skipped(code);
+    this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
     this.context.logger.warn("update skipped; more of this kind from this peer are only counted", {
@@ -135,13 +136,11 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   subscribe(vni: number): void {
     if (!this.context.exchange.subscribe(this, vni)) return;
-    this.#subscriptions.add(vni);
     this.context.logger.debug("peer subscribed", { ...this.#name, vni });
   }
 
   unsubscribe(vni: number): void {
     if (!this.context.exchange.unsubscribe(this, vni)) return;
-    this.#subscriptions.delete(vni);
     this.context.logger.debug("peer unsubscribed", { ...this.#name, vni });
   }
 

@@ -141,6 +141,11 @@ export class RouteExchange {
     return true;
   }
 
+  /** The VNIs that the peer subscribes to, in order. */
+  subscriptionsOf(peer: ExchangePeer): number[] {
+    return [...(this.#peers.get(peer)?.subscriptions.keys() ?? [])].sort((a, b) => a - b);
+  }
+
   /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */
   releaseEndMarks(): void {
     this.#endMarksHeld = false;

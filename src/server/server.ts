@@ -4,10 +4,10 @@ import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
-import type { Listener, Network } from "../transport/stream.ts";
+import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
-import { type Gentleness, type PeerInfo, ServerPeer } from "./peer.ts";
+import { type Gentleness, type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange } from "./route-exchange.ts";
 import { ServerCounters } from "./stats.ts";
 
@@ -48,9 +48,7 @@ export class Server {
   readonly #exchange: RouteExchange;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #keepaliveSeconds: number;
-  readonly #gentle: Gentleness;
-  readonly #sendHoldMs: number;
+  readonly #peerContext: PeerContext;
   #listener: Listener | null = null;
   #settleTimer: Timer | null = null;
   #nextPeerId = 1;
@@ -59,13 +57,20 @@ export class Server {
     const settleSeconds = options.settleSeconds ?? DEFAULT_SETTLE_SECONDS;
     this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? new SystemClock();
-    this.#keepaliveSeconds = options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS;
-    this.#gentle = options.gentle ?? "auto";
-    this.#sendHoldMs = (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000;
     this.#exchange = new RouteExchange({
       holdEndMarks: settleSeconds > 0,
       soon: (run) => this.#clock.soon(run),
     });
+    this.#peerContext = {
+      keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
+      gentle: options.gentle ?? "auto",
+      sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
+      clock: this.#clock,
+      logger: this.#logger,
+      exchange: this.#exchange,
+      counters: this.#counters,
+      gone: (peer) => this.#peers.delete(peer),
+    };
     if (settleSeconds > 0) {
       this.#settleTimer = this.#clock.after(settleSeconds * 1000, () => {
         this.#logger.debug("settled: end marks are sent from now on");
@@ -122,18 +127,9 @@ export class Server {
     for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
   }
 
-  #accept(stream: ConstructorParameters<typeof ServerPeer>[1]) {
+  #accept(stream: ByteStream): StreamEvents {
     this.#counters.connectionsAccepted++;
-    const peer = new ServerPeer(this.#nextPeerId++, stream, {
-      keepaliveSeconds: this.#keepaliveSeconds,
-      gentle: this.#gentle,
-      sendHoldMs: this.#sendHoldMs,
-      clock: this.#clock,
-      logger: this.#logger,
-      exchange: this.#exchange,
-      counters: this.#counters,
-      gone: (gone) => this.#peers.delete(gone),
-    });
+    const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext);
     this.#peers.add(peer);
     this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
     return peer.connection;

@@ -106,6 +106,8 @@ export class Connection implements StreamEvents {
   #keepalivesSent = 0;
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
+  /** When it fires. */
+  #timerMs = Number.POSITIVE_INFINITY;
   #paceTimer: Timer | null = null;
   readonly #sendHoldMs: number;
   #sendHoldTimer: Timer | null = null;
@@ -288,20 +290,27 @@ export class Connection implements StreamEvents {
   }
 
   /**
-   * The timer is set anew only when it fires: received frames merely move the deadline. A deadline that has
-   * passed is judged once the sockets have had a turn, for after a pause (a stopped process, a suspended
-   * machine) the frames that prove the peer alive may be waiting to be read.
+   * Received frames mostly move the deadline on: then the timer that is set fires too early, and is set anew.
+   * Only one that would fire too late is replaced.
    */
   #armTimer(): void {
-    this.#timer?.cancel();
     const deadlineMs = this.#session.deadlineMs;
-    if (this.#closed || deadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.clock.after(Math.max(0, deadlineMs - this.clock.nowMs()), () => {
-      this.clock.soon(() => {
-        if (this.#feed(TIMER_EVENT)) this.#armTimer();
-      });
-    });
+    if (this.#closed || deadlineMs >= this.#timerMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = deadlineMs;
+    this.#timer = this.clock.after(Math.max(0, deadlineMs - this.clock.nowMs()), this.#timerFired);
   }
+
+  /**
+   * A deadline is judged once the sockets have had a turn: after a pause (a stopped process, a suspended machine)
+   * the frames that prove the peer alive may be waiting to be read.
+   */
+  readonly #timerFired = (): void => {
+    this.clock.soon(() => {
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      if (this.#feed(TIMER_EVENT)) this.#armTimer();
+    });
+  };
 
   // --- output ------------------------------------------------------------------------------------
 
