@@ -43,6 +43,14 @@ const definition = {
       description:
         "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
     },
+    retain: {
+      type: "string",
+      valueHint: "SEC",
+      example: "30",
+      default: "0",
+      description:
+        "Keep a lost client's routes this long, as far as it did not withdraw them, so that it can restart unnoticed.",
+    },
     "send-hold": {
       type: "string",
       valueHint: "SEC",
@@ -61,6 +69,7 @@ export interface ServerOptions {
   readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
   readonly gentle: Gentleness;
+  readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
   readonly verbose: boolean;
 }
@@ -74,6 +83,7 @@ export function parseServerOptions(rawArgs: readonly string[]): ServerOptions {
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
     gentle: readOneOf("--gentle", flags.gentle, GENTLENESS),
+    retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"]),
     verbose: flags.verbose,
   };

@@ -40,7 +40,10 @@ export interface PeerContext {
   readonly logger: Logger;
   readonly exchange: RouteExchange;
   readonly counters: ServerCounters;
-  gone(peer: ServerPeer): void;
+  /** For how long a lost peer's routes are kept; 0: not at all. */
+  readonly retainMs: number;
+  /** `forget` drops the routes that were retained; null when there are none. */
+  gone(peer: ServerPeer, forget: (() => void) | null): void;
 }
 
 /** A client of the server: its connection on one side, its place in the exchange on the other. */
@@ -150,19 +153,28 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   closed(reason: CloseReason): void {
     const { exchange, counters, logger } = this.context;
     counters.closed(reason);
-    const fields = {
-      ...this.#name,
-      reason: describeCloseReason(reason),
-      routesWithdrawn: this.#announcedRoutes,
-    };
-    if (this.#establishedMs !== null) {
+    let forget: (() => void) | null = null;
+    const fields = { ...this.#name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
+    if (this.#establishedMs !== null && this.#mayReturn(reason)) {
+      forget = exchange.retain(this);
+      logger.info("peer gone, its routes are retained", {
+        ...fields,
+        forSeconds: this.context.retainMs / 1000,
+      });
+    } else if (this.#establishedMs !== null) {
       exchange.leave(this);
-      logger.info("peer gone", fields);
+      logger.info("peer gone, its routes are withdrawn", fields);
     } else if (reason.reason === "closed-by-peer") {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
       logger.debug("connection ended before its handshake", fields);
     } else logger.warn("connection refused or lost before its handshake was complete", fields);
-    this.context.gone(this);
+    this.context.gone(this, forget);
+  }
+
+  /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */
+  #mayReturn({ reason }: CloseReason): boolean {
+    const isBroken = reason === "protocol-error" || reason === "internal-error";
+    return this.context.retainMs > 0 && this.#announcedRoutes > 0 && !isBroken && reason !== "stopped";
   }
 
   get #name() {

@@ -19,7 +19,7 @@
 import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
-import { Change, RouteTable, type VniTable } from "../route/route-table.ts";
+import { Change, RouteTable, type TableUsage, type VniTable } from "../route/route-table.ts";
 import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
@@ -65,6 +65,8 @@ export class RouteExchange {
   readonly #audiences: (Audience | undefined)[] = [];
   /** By peer number. */
   readonly #isServer: boolean[] = [];
+  readonly #isRetained: boolean[] = [];
+  #retainedPeers = 0;
   readonly #freeNumbers: number[] = [];
   readonly #run = new Uint8Array(RUN_BYTES);
   readonly #runView = new DataView(this.#run.buffer);
@@ -83,6 +85,11 @@ export class RouteExchange {
     return this.#table.routeCount;
   }
 
+  /** Rows beyond those of routes are tombstones, and places where cursors stand. */
+  usage(): TableUsage {
+    return this.#table.usage();
+  }
+
   join(peer: ExchangePeer): void {
     const number = this.#freeNumbers.pop() ?? this.#isServer.length;
     this.#isServer[number] = peer.isServer;
@@ -91,10 +98,22 @@ export class RouteExchange {
 
   /** Ends all subscriptions and announcements of the peer. */
   leave(peer: ExchangePeer): void {
-    const record = this.#record(peer);
-    for (const subscription of record.subscriptions.values()) this.#end(subscription);
-    this.#peers.delete(peer);
-    this.#removeAnnouncements(record.number);
+    this.#removeAnnouncements(this.#endSubscriptions(peer));
+  }
+
+  /**
+   * Ends the peer's subscriptions, but keeps its announcements: stale, until somebody announces the same route and
+   * so takes it over, or until the returned function is called.
+   */
+  retain(peer: ExchangePeer): () => void {
+    const number = this.#endSubscriptions(peer);
+    this.#isRetained[number] = true;
+    this.#retainedPeers++;
+    return () => {
+      this.#retainedPeers--;
+      this.#isRetained[number] = false;
+      this.#removeAnnouncements(number);
+    };
   }
 
   /** The peer announces a route. False: it had already. */
@@ -102,6 +121,7 @@ export class RouteExchange {
     const table = this.#table;
     const change = table.add(this.#record(peer).number, fields);
     if (change === Change.NOTHING) return false;
+    if (this.#retainedPeers > 0) this.#takeOver(table.row);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
@@ -309,6 +329,25 @@ export class RouteExchange {
   }
 
   // --- changes -----------------------------------------------------------------------------------
+
+  /** Somebody alive announces the route: what peers that are gone said of it counts no more. */
+  #takeOver(row: number): void {
+    const { origins, rows } = this.#table;
+    let origin = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
+    while (origin !== NIL) {
+      const next = origins.nextOfRoute(origin);
+      const announcer = origins.peerOf(origin);
+      if (this.#isRetained[announcer]) this.#table.removeOrigin(row, announcer);
+      origin = next;
+    }
+  }
+
+  #endSubscriptions(peer: ExchangePeer): number {
+    const record = this.#record(peer);
+    for (const subscription of record.subscriptions.values()) this.#end(subscription);
+    this.#peers.delete(peer);
+    return record.number;
+  }
 
   /** An entry is new at the journal's end: whoever has not passed it has something to do. */
   #entryChanged(vni: VniTable): void {

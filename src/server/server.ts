@@ -24,6 +24,11 @@ export interface ServerOptions {
   readonly settleSeconds?: number;
   /** Default `auto`. */
   readonly gentle?: Gentleness;
+  /**
+   * A lost peer's routes stay for this long, as far as it had not withdrawn them; not after a breach of the protocol.
+   * Whoever announces one of them takes it over. Default 0: they go with the connection, as with other servers.
+   */
+  readonly retainSeconds?: number;
   /** A peer that takes no byte for this long while some are due is closed. Default 90. */
   readonly sendHoldSeconds?: number;
   readonly logger?: Logger;
@@ -51,6 +56,7 @@ export class Server {
   readonly #peerContext: PeerContext;
   #listener: Listener | null = null;
   #settleTimer: Timer | null = null;
+  readonly #retainTimers = new Set<Timer>();
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
@@ -65,11 +71,12 @@ export class Server {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
       gentle: options.gentle ?? "auto",
       sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
+      retainMs: (options.retainSeconds ?? 0) * 1000,
       clock: this.#clock,
       logger: this.#logger,
       exchange: this.#exchange,
       counters: this.#counters,
-      gone: (peer) => this.#peers.delete(peer),
+      gone: (peer, forget) => this.#gone(peer, forget),
     };
     if (settleSeconds > 0) {
       this.#settleTimer = this.#clock.after(settleSeconds * 1000, () => {
@@ -121,10 +128,22 @@ export class Server {
   /** Closes the listener and every connection, in order. */
   stop(): void {
     this.#settleTimer?.cancel();
+    for (const timer of this.#retainTimers) timer.cancel();
     this.#listener?.stop();
     this.#listener = null;
     // Nobody is told of the others' leaving: to the clients the server goes, not the routes.
     for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
+  }
+
+  #gone(peer: ServerPeer, forget: (() => void) | null): void {
+    this.#peers.delete(peer);
+    if (forget === null) return;
+    const timer = this.#clock.after(this.#peerContext.retainMs, () => {
+      this.#retainTimers.delete(timer);
+      this.#logger.info("peer did not return in time, its routes are withdrawn", { id: peer.id });
+      forget();
+    });
+    this.#retainTimers.add(timer);
   }
 
   #accept(stream: ByteStream): StreamEvents {

@@ -8,6 +8,7 @@ const DEFAULTS: ServerOptions = {
   keepaliveSeconds: 5,
   settleSeconds: 15,
   gentle: "auto",
+  retainSeconds: 0,
   sendHoldSeconds: 90,
   verbose: false,
 };
@@ -27,6 +28,7 @@ describe("parseServerOptions takes", () => {
     [["--settle", "0"], { settleSeconds: 0 }],
     [["--settle", "0.5"], { settleSeconds: 0.5 }],
     [["--gentle", "never"], { gentle: "never" }],
+    [["--retain", "30"], { retainSeconds: 30 }],
     [["--send-hold", "30"], { sendHoldSeconds: 30 }],
     [["--gentle=Always"], { gentle: "always" }],
     [["-v"], { verbose: true }],

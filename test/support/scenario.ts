@@ -20,8 +20,7 @@
  */
 import { formatRoute } from "../../src/route/announcement.ts";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
-import type { Logger } from "../../src/session/logger.ts";
-import { silentLogger } from "../../src/session/logger.ts";
+import { type Logger, silentLogger } from "../../src/session/logger.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { frameOfText } from "./frame-text.ts";
 import { MemoryNetwork } from "./memory-network.ts";
@@ -32,7 +31,7 @@ export interface Scenario {
   /** Numbered from 1 on. */
   readonly steps: readonly string[];
   /** Default: settled from the start, and not gentle. */
-  readonly server?: Pick<ServerOptions, "settleSeconds" | "gentle" | "keepaliveSeconds">;
+  readonly server?: Pick<ServerOptions, "settleSeconds" | "gentle" | "keepaliveSeconds" | "retainSeconds">;
 }
 
 interface ScenarioPeer {
@@ -67,10 +66,8 @@ class Stage {
   #server: Server | null = null;
 
   async open(options: Scenario["server"]): Promise<void> {
-    const noteClosed: Logger["info"] = (_message, fields) => {
-      if (typeof fields?.["id"] === "number" && typeof fields["reason"] === "string") {
-        this.#closed.set(fields["id"], fields["reason"]);
-      }
+    const noteClosed: Logger["info"] = (_message, { id, reason } = {}) => {
+      if (typeof id === "number" && typeof reason === "string") this.#closed.set(id, reason);
     };
     this.#server = await Server.start({
       settleSeconds: 0,
