@@ -13,6 +13,12 @@ export { formatAddress, parseAddress } from "./net/address.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./net/endpoint.ts";
 export type { IpAddress, Prefix } from "./net/ip.ts";
 export { formatPrefix, parsePrefix } from "./net/prefix.ts";
+export {
+  AnnouncementError,
+  formatRoute,
+  type ParsedAnnouncement,
+  parseAnnouncement,
+} from "./route/announcement.ts";
 export type { Route } from "./route/route.ts";
 export type { Gentleness, PeerInfo } from "./server/peer.ts";
 export { Server, type ServerOptions, type ServerStats } from "./server/server.ts";

@@ -1,7 +1,7 @@
 /**
  * The client's changes on stdout, a line each. A slow reader never holds the client up nor grows its memory
- * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and a
- * route that came and went in the meantime is not mentioned.
+ * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and each
+ * server's last state. A route that came and went in the meantime is not mentioned.
  */
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
@@ -22,8 +22,8 @@ const TYPE_NAMES: Record<NextHopType, string> = {
 };
 
 export class ChangePrinter {
-  /** Changes not printed yet, in order, by route. */
-  readonly #behind = new Map<string, Change>();
+  /** What is not printed yet, in order: changes by route, and by server the line of its state. */
+  readonly #behind = new Map<string, Change | string>();
   #isCatchingUp = false;
 
   constructor(
@@ -43,9 +43,13 @@ export class ChangePrinter {
   /** A server's state. In text it is in the log. */
   server(server: string, state: string, reason: string | null): void {
     if (this.format !== "json") return;
-    this.out.write(
-      `${JSON.stringify({ event: "server", time: now(), server, state, ...(reason && { reason }) })}\n`,
-    );
+    const fields = { event: "server", time: now(), server, state, ...(reason && { reason }) };
+    const line = `${JSON.stringify(fields)}\n`;
+    if (this.#behind.size === 0 && this.out.write(line)) return;
+    const key = `server ${server}`;
+    this.#behind.delete(key);
+    this.#behind.set(key, line);
+    void this.#catchUp();
   }
 
   async #catchUp(): Promise<void> {
@@ -54,7 +58,7 @@ export class ChangePrinter {
     while (this.#behind.size > 0) {
       await this.out.drained();
       for (const [key, change] of this.#behind) {
-        if (!this.out.write(this.#line(change))) break;
+        if (!this.out.write(typeof change === "string" ? change : this.#line(change))) break;
         this.#behind.delete(key);
       }
     }

@@ -29,10 +29,24 @@ export type ValueFlagDef = StringArgDef &
 export type FlagDef = SwitchDef | ValueFlagDef;
 export type FlagDefs = Record<string, FlagDef>;
 
-/** A citty command definition that is plain data. */
+/** The words of a command that stand without a flag, all of one kind. */
+export interface WordsDef {
+  /** What a word is, for help: "ROUTE". */
+  valueHint: string;
+  description: string;
+  /** A word for messages: "as in bunbond announce 100#10.0.1.0/24@2001:db8::1". */
+  example: string;
+  /** One or more of them, and each may be several with commas; else it is exactly one. */
+  repeatable?: true;
+}
+
+/** A citty command definition that is plain data, and its words. */
 export interface CommandDefinition {
+  /** The name may be two words: "peer reset". */
   meta: CommandMeta & { name: string; description: string };
   args: FlagDefs;
+  /** Left out: the command takes flags only. */
+  words?: WordsDef;
 }
 
 /** The names of a flag that help shows, dashes included, a letter first. */

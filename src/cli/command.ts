@@ -13,13 +13,20 @@ export interface Example {
   readonly line: string;
 }
 
+/** What an exit code of a command means, beyond those that all have. */
+export interface ExitCode {
+  readonly code: 3 | 4;
+  readonly meaning: string;
+}
+
 /** One subcommand of the program. */
 export interface Command {
   readonly definition: CommandDefinition;
   readonly examples: readonly Example[];
+  readonly exitCodes?: readonly ExitCode[];
   /**
-   * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, anything else
-   * one line and exit code 1.
+   * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, a CommandError has
+   * its own, anything else is one line and exit code 1.
    */
   run(context: CommandContext): Promise<number>;
 }

@@ -1,3 +1,5 @@
+import { runBench } from "./bench/run-bench.ts";
+import { benchCommand } from "./bench-command.ts";
 import { clientCommand } from "./client-command.ts";
 import type { Command } from "./command.ts";
 import { demoCommand } from "./demo-command.ts";
@@ -6,4 +8,9 @@ import { runServer } from "./run-server.ts";
 import { serverCommand } from "./server-command.ts";
 
 /** The program's commands, in the order in which help shows them. */
-export const commands: readonly Command[] = [serverCommand(runServer), clientCommand(runClient), demoCommand];
+export const commands: readonly Command[] = [
+  serverCommand(runServer),
+  clientCommand(runClient),
+  benchCommand(runBench),
+  demoCommand,
+];

@@ -25,7 +25,7 @@ const TIMEOUT_MS = 30_000;
 
 export const demoCommand: Command = {
   definition,
-  examples: [{ comment: "Takes some three seconds", line: "bunbond demo" }],
+  examples: [{ comment: "Takes a second or two", line: "bunbond demo" }],
   run: (context) => {
     parseFlags(definition.args, context.rawArgs);
     return new Demo(context).run();

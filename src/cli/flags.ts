@@ -1,5 +1,5 @@
 /**
- * Strict reading of a command's flags from its citty definition. citty's own parser lets unknown flags pass,
+ * Strict reading of a command's flags and words from its citty definition. citty's own parser lets unknown flags pass,
  * keeps only the last of a repeated one and takes a missing value for an empty one, so the words are split by
  * node:util's parseArgs and judged here: what a command does not define is refused, with the nearest it does.
  *
@@ -9,7 +9,14 @@
  * as --flag=true or =false, and -v means one flag with a number behind it and another one without.
  */
 import { parseArgs } from "node:util";
-import { allNames, type FlagDef, type FlagDefs, type ValueFlagDef } from "./command-definition.ts";
+import {
+  allNames,
+  type CommandDefinition,
+  type FlagDef,
+  type FlagDefs,
+  type ValueFlagDef,
+  type WordsDef,
+} from "./command-definition.ts";
 import { nearest } from "./nearest.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -24,14 +31,65 @@ type FlagValue<T> = T extends { type: "boolean" }
 /** A switch is false and a list empty when not given; other flags have their default or are undefined. */
 export type FlagValues<T extends FlagDefs> = { [Name in keyof T]: FlagValue<T[Name]> };
 
-/** @throws UsageError for anything but flags that the definition has, used as it says */
-export function parseFlags<T extends FlagDefs>(defs: T, rawArgs: readonly string[]): FlagValues<T> {
+/** Values by the flags' names in the definition: a switch's, a text, or the items of a list. */
+export type GivenValues = ReadonlyMap<string, boolean | string | readonly string[]>;
+
+const NO_VALUES: GivenValues = new Map();
+
+/**
+ * `fromFile` is what a configuration file says: what the command line says comes before it, a whole list too.
+ * @throws UsageError for anything but flags that the definition has, used as it says
+ */
+export function parseFlags<T extends FlagDefs>(
+  defs: T,
+  rawArgs: readonly string[],
+  fromFile: GivenValues = NO_VALUES,
+): FlagValues<T> {
+  return complete(defs, new Map([...fromFile, ...givenFlags(defs, rawArgs)]));
+}
+
+export interface Arguments<T extends FlagDefs> {
+  readonly flags: FlagValues<T>;
+  /** At least one if the command has words, exactly one unless they are repeatable. */
+  readonly words: readonly string[];
+}
+
+/**
+ * Flags and words, in any order. Behind "--" everything is a word.
+ * @throws UsageError as {@link parseFlags}
+ */
+export function parseArguments<T extends CommandDefinition>(
+  { meta, args, words: def }: T,
+  rawArgs: readonly string[],
+): Arguments<T["args"]> {
+  const { values, words } = read(args, def ?? null, rawArgs);
+  if (def !== undefined && words.length === 0) {
+    const hint = `give ${def.repeatable ? "at least one" : "it"}, as in bunbond ${meta.name} ${def.example}`;
+    throw new UsageError("MISSING_ARGUMENT", `${def.valueHint} is missing`, { hint });
+  }
+  return { flags: complete<T["args"]>(args, values), words };
+}
+
+/**
+ * What the command line says by itself; flags that it lacks are no fault here.
+ * @throws UsageError as {@link parseFlags}
+ */
+export function givenFlags(defs: FlagDefs, rawArgs: readonly string[]): GivenValues {
+  return read(defs, null, rawArgs).values;
+}
+
+function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly string[]) {
   const names = namesOf(defs);
   const values = new Map<string, boolean | string | string[]>();
+  const words: string[] = [];
   let previous: FoundFlag | null = null;
   for (const token of tokenize(defs, names, rawArgs)) {
     if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") throw unexpectedArgument(token.value, previous);
+    if (token.kind === "positional") {
+      if (wordsDef === null) throw unexpectedArgument(token.value, previous);
+      words.push(...takeWord(wordsDef, token.value, words.length > 0));
+      continue;
+    }
     const name = names.get(token.rawName);
     const def = name === undefined ? undefined : defs[name];
     if (name === undefined || def === undefined) throw unknownFlag(token.rawName, names);
@@ -50,7 +108,15 @@ export function parseFlags<T extends FlagDefs>(defs: T, rawArgs: readonly string
       values.set(name, value);
     }
   }
-  return complete(defs, values);
+  return { values, words };
+}
+
+function takeWord({ valueHint, repeatable }: WordsDef, word: string, isSecond: boolean): string[] {
+  if (repeatable) return listItems(valueHint, word);
+  if (!isSecond && word !== "") return [word];
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
+    hint: `one ${valueHint} is taken`,
+  });
 }
 
 interface FoundFlag {
@@ -137,7 +203,8 @@ function refuseSecond(isSecond: boolean, rawName: string): void {
   if (isSecond) throw new UsageError("REPEATED_FLAG", `${rawName} is given twice; give it once`);
 }
 
-function listItems(rawName: string, value: string): string[] {
+/** The items of a list with commas. */
+export function listItems(rawName: string, value: string): string[] {
   const items = value.split(",").map((item) => item.trim());
   if (!items.includes("")) return items;
   throw new UsageError("MISSING_VALUE", `${rawName} has an empty item in its list "${value}"`);
@@ -169,20 +236,23 @@ function unexpectedArgument(value: string, previous: FoundFlag | null): UsageErr
   return new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${value}"`, { hint });
 }
 
-function complete<T extends FlagDefs>(
-  defs: T,
-  given: ReadonlyMap<string, boolean | string | string[]>,
-): FlagValues<T> {
-  const values: Record<string, boolean | string | string[] | undefined> = {};
+function complete<T extends FlagDefs>(defs: T, given: GivenValues): FlagValues<T> {
+  const values: Record<string, boolean | string | readonly string[] | undefined> = {};
   for (const [name, def] of Object.entries(defs)) {
-    values[name] = given.get(name) ?? def.default ?? absent(def);
-    if (def.type === "string" && def.required && !given.has(name)) {
-      const example = `--${name} ${def.example}`;
-      throw new UsageError("MISSING_FLAG", `--${name} is missing`, { hint: `give at least ${example}` });
+    const value = given.get(name);
+    values[name] = value ?? def.default ?? absent(def);
+    if (def.type === "string" && def.required && (value === undefined || isEmptyList(value))) {
+      const flag = `--${name}`;
+      const hint = `give at least ${flag} ${def.example}`;
+      throw new UsageError("MISSING_FLAG", `${flag} is missing`, { flag, hint });
     }
   }
   // Each name has what FlagValue says of its definition: the loops above went by the same properties.
   return values as FlagValues<T>;
+}
+
+function isEmptyList(value: boolean | string | readonly string[]): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function absent(def: FlagDef): false | string[] | undefined {

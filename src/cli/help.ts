@@ -1,6 +1,6 @@
 /** Help texts, made from the same definitions that the flags are read by. */
-import type { Command, Example } from "./command.ts";
-import { type FlagDef, shownNames } from "./command-definition.ts";
+import type { Command, Example, ExitCode } from "./command.ts";
+import { type FlagDef, shownNames, type WordsDef } from "./command-definition.ts";
 import type { Style } from "./style.ts";
 
 export interface HelpLayout {
@@ -10,22 +10,24 @@ export interface HelpLayout {
 }
 
 /** Of one command. */
-export function commandHelp({ definition, examples }: Command, layout: HelpLayout): string {
+export function commandHelp({ definition, examples, exitCodes = [] }: Command, layout: HelpLayout): string {
   const { style } = layout;
-  const { meta, args } = definition;
+  const { meta, args, words } = definition;
   const required = Object.entries(args).flatMap(([name, def]) =>
     def.type === "string" && def.required
       ? [` --${name} ${def.valueHint}${def.repeatable ? "..." : ""}`]
       : [],
   );
   const flags = Object.entries(args).map(([name, def]) => flagRow(name, def));
+  const wordsUsage = words === undefined ? "" : ` ${words.valueHint}${words.repeatable ? "..." : ""}`;
   return [
     paragraph(meta.description, layout),
-    `${style.bold("Usage:")} bunbond ${meta.name}${required.join("")} [flags]\n`,
+    `${style.bold("Usage:")} bunbond ${meta.name}${wordsUsage}${required.join("")} [flags]\n`,
+    ...(words === undefined ? [] : [section("Arguments", [wordsRow(words)], layout)]),
     section("Flags", [...flags, HELP_ROW], layout),
     section("Environment", [COLOR_ROW], layout),
     exampleSection(examples, layout),
-    section("Exit codes", EXIT_CODE_ROWS, layout),
+    section("Exit codes", [...EXIT_CODE_ROWS, ...exitCodes.map(exitCodeRow)], layout),
   ].join("\n");
 }
 
@@ -49,8 +51,14 @@ export function programHelp(commands: readonly Command[], layout: HelpLayout): s
       commands.flatMap(({ examples }) => examples.slice(0, 1)),
       layout,
     ),
-    section("Exit codes", EXIT_CODE_ROWS, layout),
+    section("Exit codes", [...EXIT_CODE_ROWS, ...distinctExitCodes(commands).map(exitCodeRow)], layout),
   ].join("\n");
+}
+
+/** Those that only some of the commands have. */
+function distinctExitCodes(commands: readonly Command[]): ExitCode[] {
+  const all = commands.flatMap(({ exitCodes = [] }) => exitCodes);
+  return [...new Map(all.map((exitCode) => [exitCode.code, exitCode])).values()];
 }
 
 /** A name and what is said of it. */
@@ -69,6 +77,15 @@ const EXIT_CODE_ROWS: readonly Row[] = [
 
 /** Cells of the left column; longer names get a line of their own. */
 const LEFT_CELLS = 34;
+
+function exitCodeRow({ code, meaning }: ExitCode): Row {
+  return { left: `${code}`, right: meaning };
+}
+
+function wordsRow({ valueHint, description, repeatable }: WordsDef): Row {
+  const fact = repeatable ? " (one or more, or separated by commas)" : "";
+  return { left: valueHint, right: `${description}${fact}` };
+}
 
 function flagRow(name: string, def: FlagDef): Row {
   const names = shownNames(name, def).join(", ");

@@ -1,15 +1,16 @@
 /**
  * The program between its command line and its exit code: finds the command, and makes of whatever goes wrong
- * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line.
+ * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line; some commands have more.
  */
 import { printable } from "../route/caret.ts";
 import type { Command } from "./command.ts";
-import { parseFlags } from "./flags.ts";
+import { CommandError } from "./command-error.ts";
+import { givenFlags } from "./flags.ts";
 import { commandHelp, type HelpLayout, programHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import type { ProgramIo } from "./program-io.ts";
 import { styleFor } from "./style.ts";
-import { UsageError } from "./usage-error.ts";
+import { describeUsageError, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version-command.ts";
 
 /**
@@ -36,18 +37,19 @@ async function runCommand(
   io: ProgramIo,
   commands: readonly Command[],
 ): Promise<number> {
-  const [word, ...rawArgs] = argv;
+  const [word, ...words] = argv;
   if (word === undefined) {
     io.stderr.write(programHelp(commands, layoutFor(io, io.stderrIsTty)));
     return 2;
   }
   let command: Command | null = null;
+  let rawArgs: readonly string[] = [];
   try {
     if (word === "help" || asksForHelp([word])) {
-      printHelp(rawArgs, io, commands);
+      printHelp(words, io, commands);
       return 0;
     }
-    command = findCommand(word === "--version" ? "version" : word, commands);
+    ({ command, rawArgs } = findCommand(word === "--version" ? ["version", ...words] : argv, commands));
     if (asksForHelp(rawArgs)) {
       io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
       return 0;
@@ -58,6 +60,11 @@ async function runCommand(
     if (error instanceof UsageError) {
       io.stderr.write(usageReport(name, error));
       return 2;
+    }
+    if (error instanceof CommandError) {
+      const json = JSON.stringify({ error: error.code, message: error.message });
+      io.stderr.write(`${error.asJson ? json : `${name}: ${describe(error)}`}\n`);
+      return error.exitCode;
     }
     io.stderr.write(`${name}: ${describe(error)}\n`);
     if (error instanceof Error && command !== null && isVerbose(command, rawArgs))
@@ -76,37 +83,54 @@ function asksForHelp(rawArgs: readonly string[]): boolean {
   return (end < 0 ? rawArgs : rawArgs.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
 }
 
-function printHelp([name, extra]: readonly string[], io: ProgramIo, commands: readonly Command[]): void {
-  if (extra !== undefined) {
-    const hint = "help takes the name of one command";
-    throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${extra}"`, { hint });
-  }
+function printHelp(words: readonly string[], io: ProgramIo, commands: readonly Command[]): void {
   const layout = layoutFor(io, io.stdoutIsTty);
-  const text =
-    name === undefined ? programHelp(commands, layout) : commandHelp(findCommand(name, commands), layout);
-  io.stdout.write(text);
+  if (words.length === 0) {
+    io.stdout.write(programHelp(commands, layout));
+    return;
+  }
+  const { command, rawArgs } = findCommand(words, commands);
+  if (rawArgs.length > 0) {
+    const hint = "help takes the name of one command";
+    throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${rawArgs[0]}"`, { hint });
+  }
+  io.stdout.write(commandHelp(command, layout));
 }
 
-function findCommand(word: string, commands: readonly Command[]): Command {
-  const command = commands.find(({ definition }) => definition.meta.name === word);
-  if (command !== undefined) return command;
-  const isFlag = word.startsWith("-");
-  const known = isFlag
-    ? ["--help", "--version"]
-    : ["help", ...commands.map(({ definition }) => definition.meta.name)];
-  const guess = nearest(word, known);
+interface FoundCommand {
+  readonly command: Command;
+  /** What stands behind its name. */
+  readonly rawArgs: readonly string[];
+}
+
+/** What `argv`, which is not empty, begins with: "client drain" rather than "client". */
+function findCommand(argv: readonly string[], commands: readonly Command[]): FoundCommand {
+  for (const wordCount of [2, 1]) {
+    const name = argv.slice(0, wordCount).join(" ");
+    const command = commands.find(({ definition }) => definition.meta.name === name);
+    if (command !== undefined) return { command, rawArgs: argv.slice(wordCount) };
+  }
+  throw unknownCommand(argv, commands);
+}
+
+function unknownCommand([first = "", second]: readonly string[], commands: readonly Command[]): UsageError {
+  const names = commands.map(({ definition }) => definition.meta.name);
+  const isTwoWords = second !== undefined && names.some((name) => name.startsWith(`${first} `));
+  const word = isTwoWords ? `${first} ${second}` : first;
+  const isFlag = first.startsWith("-");
+  const guess = nearest(word, isFlag ? ["--help", "--version"] : ["help", ...names]);
   const [code, what] = isFlag
     ? (["UNKNOWN_FLAG", "flag"] as const)
     : (["UNKNOWN_COMMAND", "command"] as const);
   const hint = guess !== null ? `did you mean ${guess}?` : isFlag ? "flags go behind a command" : undefined;
-  throw new UsageError(code, `unknown ${what} ${word}`, hint === undefined ? {} : { hint });
+  return new UsageError(code, `unknown ${what} ${word}`, hint === undefined ? {} : { hint });
 }
 
-/** One line, and under it the place in a wrong value. */
-function usageReport(name: string, { message, hint, caret }: UsageError): string {
-  const end = hint === null ? "." : hint.endsWith("?") ? `; ${hint}` : `; ${hint}.`;
-  const line = `${name}: ${message}${end} Run '${name} --help'.\n`;
-  return caret === null ? line : `${line}${caret.replace(/^/gm, "  ")}\n`;
+/** One line, and under it the place in a wrong value. What is wrong in a file, help will not tell. */
+function usageReport(name: string, error: UsageError): string {
+  const advice = error.place === null ? ` Run '${name} --help'.` : "";
+  const [line, ...caret] = describeUsageError(error).split("\n");
+  return [`${name}: ${line}${advice}`, ...caret, ""].join("\n");
 }
 
 /** What went wrong, on one line. */
@@ -118,7 +142,5 @@ function describe(error: unknown): string {
 
 /** Only asked of a command that got as far as running, so that its flags are right. */
 function isVerbose({ definition }: Command, rawArgs: readonly string[]): boolean {
-  if (!("verbose" in definition.args)) return false;
-  const { verbose } = parseFlags(definition.args, rawArgs);
-  return verbose === true;
+  return "verbose" in definition.args && givenFlags(definition.args, rawArgs).get("verbose") === true;
 }

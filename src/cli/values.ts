@@ -18,13 +18,13 @@ export function readEndpoint(flag: string, text: string, defaultPort: number, us
 
 /** In the order given; another spelling of the same endpoint counts once. */
 export function readEndpoints(flag: string, texts: readonly string[], defaultPort: number): Endpoint[] {
-  const endpoints = texts.map((text) => readEndpoint(flag, text, defaultPort, "connect"));
+  const endpoints = readEach(texts, (text) => readEndpoint(flag, text, defaultPort, "connect"));
   return endpoints.filter((one, i) => endpoints.findIndex((other) => sameEndpoint(one, other)) === i);
 }
 
 /** In the order given, each once. */
 export function readVnis(flag: string, texts: readonly string[]): number[] {
-  return [...new Set(texts.map((text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
+  return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
 }
 
 export function readWholeNumber(flag: string, text: string, least: number, most: number): number {
@@ -78,11 +78,11 @@ export interface Announcements {
 export function readAnnouncements(flag: string, texts: readonly string[]): Announcements {
   const routes = new Map<string, Route>();
   const warnings: string[] = [];
-  for (const text of texts) {
+  readEach(texts, (text) => {
     const parsed = readAnnouncement(flag, text);
     routes.set(formatRoute(parsed.route), parsed.route);
     warnings.push(...parsed.warnings.map((warning) => `${flag} ${text}: ${warning}`));
-  }
+  });
   return { routes: [...routes.values()], warnings };
 }
 
@@ -95,8 +95,25 @@ function readAnnouncement(flag: string, text: string) {
   }
 }
 
+/** Of several that are wrong, the first is thrown, with the others. */
+function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
+  const values: T[] = [];
+  const errors: UsageError[] = [];
+  for (const text of texts) {
+    try {
+      values.push(read(text));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first, ...others] = errors;
+  if (first === undefined) return values;
+  throw first.with({ others });
+}
+
 function badValue(flag: string, text: string, range: TextRange, reason: string): UsageError {
-  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { value: { text, range } });
+  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { flag, value: { text, range } });
 }
 
 function whole(text: string): TextRange {

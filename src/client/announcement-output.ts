@@ -44,10 +44,8 @@ export class AnnouncementOutput {
 
   changed(key: string, route: Route): void {
     const isWanted = this.wanted.has(key);
-    if (isWanted === this.#sent.has(key)) {
-      this.#pending.delete(key);
-      if (isWanted) this.#echoing.delete(key);
-    } else {
+    if (isWanted === this.#sent.has(key)) this.#pending.delete(key);
+    else {
       this.#pending.set(key, route);
       if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
     }

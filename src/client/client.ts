@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, sameEndpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock, Random, Timer } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
@@ -42,9 +42,18 @@ export interface ClientOptions {
 export interface ServerInfo {
   readonly server: Endpoint;
   readonly state: ServerState;
+  /** For how long it has been in that state, in milliseconds. */
+  readonly stateForMs: number;
   /** Why the last connection ended or could not be made. */
   readonly lastReason: CloseReason | null;
+  /** How often it became established. */
+  readonly sessions: number;
+  /** Routes that it had when it was lost, and has not confirmed since. */
+  readonly staleRoutes: number;
 }
+
+/** What becomes of a client's announcements when it stops. */
+export type Leave = "withdraw" | "keep";
 
 /**
  * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
@@ -53,6 +62,10 @@ export interface ServerInfo {
 export class Client {
   readonly #vnis = new Set<number>();
   readonly #announcements = new Map<string, Route>();
+  /** What the servers are to be told of these: all, or none while drained. */
+  readonly #offered = new Map<string, Route>();
+  /** When it was drained; null: it is not. */
+  #drainedMs: number | null = null;
   readonly #view: MergedView;
   readonly #links: ServerLink[];
   readonly #clock: Clock;
@@ -87,7 +100,7 @@ export class Client {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      wanted: { vnis: this.#vnis, announcements: this.#announcements },
+      wanted: { vnis: this.#vnis, announcements: this.#offered },
       view: this.#view,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
         this.#serverState(link, state, reason),
@@ -128,8 +141,7 @@ export class Client {
     const key = announcementKey(route);
     if (this.#announcements.has(key)) return false;
     this.#announcements.set(key, route);
-    for (const link of this.#links) link.announcementChanged(key, route);
-    this.#view.announced(route);
+    if (this.#drainedMs === null) this.#offer(key, route);
     return true;
   }
 
@@ -137,9 +149,44 @@ export class Client {
   withdraw(route: Route): boolean {
     const key = announcementKey(route);
     if (!this.#announcements.delete(key)) return false;
-    for (const link of this.#links) link.announcementChanged(key, route);
-    this.#view.ownWithdrawn(route, (server) => this.#links[server]?.isExact ?? false);
+    this.#retract(key, route);
     return true;
+  }
+
+  /**
+   * Withdraws all announcements, and stays connected: traffic turns away while it can still be served. They are
+   * remembered, and so is what is announced from now on. False: it was drained already.
+   */
+  drain(): boolean {
+    if (this.#drainedMs !== null) return false;
+    this.#drainedMs = this.#clock.nowMs();
+    for (const [key, route] of this.#offered) this.#retract(key, route);
+    return true;
+  }
+
+  /** Announces everything again. False: it was not drained. */
+  undrain(): boolean {
+    if (this.#drainedMs === null) return false;
+    this.#drainedMs = null;
+    for (const [key, route] of this.#announcements) this.#offer(key, route);
+    return true;
+  }
+
+  /** For how long it has been drained, or null. */
+  get drainedForMs(): number | null {
+    return this.#drainedMs === null ? null : this.#clock.nowMs() - this.#drainedMs;
+  }
+
+  /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
+  resetServer(server: Endpoint): boolean {
+    const link = this.#links.find(({ endpoint }) => sameEndpoint(endpoint, server));
+    link?.reset();
+    return link !== undefined;
+  }
+
+  /** The VNIs that it subscribes to. */
+  subscriptions(): Iterable<number> {
+    return this.#vnis;
   }
 
   /** The routes in view: received, and not announced by this client itself. */
@@ -151,13 +198,25 @@ export class Client {
     return this.#view.routeCount;
   }
 
-  /** The routes that this client announces. */
+  /** The routes that this client announces, or will again when it is no longer drained. */
   announcements(): Iterable<Route> {
     return this.#announcements.values();
   }
 
+  get announcementCount(): number {
+    return this.#announcements.size;
+  }
+
   servers(): ServerInfo[] {
-    return this.#links.map(({ endpoint, state, lastReason }) => ({ server: endpoint, state, lastReason }));
+    const nowMs = this.#clock.nowMs();
+    return this.#links.map((link) => ({
+      server: link.endpoint,
+      state: link.state,
+      stateForMs: nowMs - link.stateSinceMs,
+      lastReason: link.lastReason,
+      sessions: link.sessions,
+      staleRoutes: this.#view.staleCopies(link.number),
+    }));
   }
 
   /** The servers that have the route, lost ones that had it among them. */
@@ -169,24 +228,36 @@ export class Client {
    * Withdraws all announcements, waits until the network has taken that, at most `withinMs`, and closes.
    * A server that is away needs no telling: with the connection the announcements went. No route events
    * come from here on: what the client knew has not changed, it only stops looking.
+   *
+   * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
+   * the next client on this host.
    */
-  stop(withinMs = 2_000): Promise<void> {
-    this.#stopDone ??= this.#stop(withinMs);
+  stop(withinMs = 2_000, leave: Leave = "withdraw"): Promise<void> {
+    this.#stopDone ??= this.#stop(withinMs, leave);
     return this.#stopDone;
   }
 
-  async #stop(withinMs: number): Promise<void> {
+  async #stop(withinMs: number, leave: Leave): Promise<void> {
     this.#stopped = true;
-    for (const [key, route] of this.#announcements) {
-      this.#announcements.delete(key);
-      for (const link of this.#links) link.announcementChanged(key, route);
-    }
+    if (leave === "withdraw") this.drain();
     const deadlineMs = this.#clock.nowMs() + withinMs;
     while (this.#links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.#clock.after(5, resolve));
     }
     this.#holdTimer?.cancel();
     for (const link of this.#links) link.stop();
+  }
+
+  #offer(key: string, route: Route): void {
+    this.#offered.set(key, route);
+    for (const link of this.#links) link.announcementChanged(key, route);
+    this.#view.announced(route);
+  }
+
+  #retract(key: string, route: Route): void {
+    if (!this.#offered.delete(key)) return;
+    for (const link of this.#links) link.announcementChanged(key, route);
+    this.#view.ownWithdrawn(route, (server) => this.#links[server]?.isExact ?? false);
   }
 
   #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {

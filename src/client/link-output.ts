@@ -10,8 +10,8 @@
  * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
  *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
  *   (RFC 6928), and an answer means that everything before was read.
- * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second later, when it has
- *   certainly been carried out. A new SUBSCRIBE waits as long (see subscription-output.ts).
+ * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read,
+ *   when it has certainly been carried out. A new SUBSCRIBE waits as long (see subscription-output.ts).
  * - Our own routes come back as echoes (see announcement-output.ts).
  */
 import type { Route } from "../route/route.ts";
@@ -100,7 +100,10 @@ export class LinkOutput implements OutputSource {
       this.#writesRead = this.#writesBeforeKeepalive;
       this.#carefulKeepalive = 0;
     }
-    this.#subscriptions.keepaliveAnswered(answered);
+    const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
+    if (this.#careful && unsubscribed.size > 0) {
+      this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
+    }
     this.#announcements.keepaliveAnswered(answered);
     this.connection().wake();
   }
@@ -140,11 +143,7 @@ export class LinkOutput implements OutputSource {
 
   #encodeSubscriptions(limit: number): number {
     if (this.#subscriptions.idle) return 0;
-    const unsubscribed = new Set<number>();
-    const end = this.#subscriptions.encode(runView, limit, this.#careful, unsubscribed);
-    if (this.#careful && unsubscribed.size > 0) {
-      this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
-    }
+    const end = this.#subscriptions.encode(runView, limit, this.#careful);
     const { nextDueMs } = this.#subscriptions;
     if (nextDueMs < this.#wakesAtMs) {
       this.#wakesAtMs = nextDueMs;

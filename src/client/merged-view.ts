@@ -155,8 +155,8 @@ export class MergedView {
   ownWithdrawn(route: Route, isExact: (server: ServerNumber) => boolean): void {
     const key = this.#keyOf(route);
     const own = this.#own.get(route.vni);
-    own?.delete(key);
-    if (own?.size === 0) this.#own.delete(route.vni);
+    if (!own?.delete(key)) return;
+    if (own.size === 0) this.#own.delete(route.vni);
     const entry = this.#vnis.get(route.vni)?.get(key);
     if (entry === undefined) return;
     for (const [server, copy] of entry.copies) {

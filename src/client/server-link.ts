@@ -53,6 +53,8 @@ export interface LinkContext {
 export class ServerLink implements ConnectionHandler {
   readonly name: string;
   #state: ServerState = "connecting";
+  #stateSinceMs: number;
+  #sessions = 0;
   #lastReason: CloseReason | null = null;
   #connection: Connection | null = null;
   #output: LinkOutput | null = null;
@@ -69,10 +71,19 @@ export class ServerLink implements ConnectionHandler {
     private readonly context: LinkContext,
   ) {
     this.name = formatEndpoint(endpoint);
+    this.#stateSinceMs = context.clock.nowMs();
   }
 
   get state(): ServerState {
     return this.#state;
+  }
+  /** When it came to be in that state, by the clock. */
+  get stateSinceMs(): number {
+    return this.#stateSinceMs;
+  }
+  /** How often it became established. */
+  get sessions(): number {
+    return this.#sessions;
   }
   /** Why the last connection ended or could not be made. */
   get lastReason(): CloseReason | null {
@@ -101,6 +112,13 @@ export class ServerLink implements ConnectionHandler {
     else if (this.#state !== "stopped") this.#enter("stopped", { reason: "stopped" });
   }
 
+  /** Ends the connection, or the wait for the next one, and connects at once. */
+  reset(): void {
+    if (this.#state === "stopped") return;
+    if (this.#connection === null) this.#connect();
+    else this.#connection.close({ reason: "reset" });
+  }
+
   // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
 
   vniChanged(vni: number): void {
@@ -115,6 +133,7 @@ export class ServerLink implements ConnectionHandler {
 
   #connect(): void {
     const attempt = ++this.#attempt;
+    this.#timer?.cancel();
     this.#enter("connecting", null);
     // Whoever was told may have stopped us.
     if (attempt !== this.#attempt) return;
@@ -161,7 +180,15 @@ export class ServerLink implements ConnectionHandler {
     });
   }
 
+  #reconnect(reason: CloseReason): void {
+    const attempt = ++this.#attempt;
+    this.#enter("retry", reason);
+    // Whoever was told may have stopped us.
+    if (attempt === this.#attempt) this.#connect();
+  }
+
   #enter(state: ServerState, reason: CloseReason | null): void {
+    if (state !== this.#state) this.#stateSinceMs = this.context.clock.nowMs();
     this.#state = state;
     if (reason !== null) this.#lastReason = reason;
     this.context.stateChanged(this, state, reason);
@@ -175,6 +202,7 @@ export class ServerLink implements ConnectionHandler {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
+    this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(SWEEP_AFTER_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
@@ -209,16 +237,16 @@ export class ServerLink implements ConnectionHandler {
       this.#output?.endMarkSeen();
       view.provenExact(this.number);
     }
-    if (this.#output?.isSubscribed(vni) === true) view.sweepVni(this.number, vni);
+    view.sweepVni(this.number, vni);
   }
 
   closed(reason: CloseReason): void {
     const wasEstablished = this.#state === "established";
     this.#output?.stop();
     this.#output = this.#connection = null;
-    this.#timer?.cancel();
     if (wasEstablished) this.context.lost(this);
     if (reason.reason === "stopped") this.#enter("stopped", reason);
+    else if (reason.reason === "reset") this.#reconnect(reason);
     else this.#retry(reason);
   }
 

@@ -10,38 +10,37 @@
  *   SUBSCRIBE waits for that, or an ADD under way would be taken for one of the new subscription and
  *   stay for ever.
  *
- * A Go server may take a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a SUBSCRIBE
- * of a VNI that it thinks subscribed locks it up for everybody. So with `care` a second passes between
- * the two, whichever comes first.
+ * A Go server may carry out a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a
+ * SUBSCRIBE of a VNI that it thinks subscribed locks it up for everybody. So with `care` whichever comes second waits
+ * until the KEEPALIVE behind the first one is answered, which says that it was read, and a second more.
  */
 import type { Clock } from "../session/clock.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
 import { MessageType } from "../wire/protocol.ts";
 
-/** Between SUBSCRIBE and UNSUBSCRIBE of one VNI on a connection that needs care. */
+/** With care, from the answer to the KEEPALIVE behind a SUBSCRIBE or UNSUBSCRIBE until what may follow it. */
 export const SUBSCRIPTION_PAUSE_MS = 1_000;
 
-interface Ending {
-  /** When UNSUBSCRIBE was written, ms. */
-  readonly sinceMs: number;
+/** A SUBSCRIBE or UNSUBSCRIBE that was written. */
+interface Written {
+  readonly vni: number;
+  readonly isUnsubscribe: boolean;
   /** The number of the KEEPALIVE behind it; Infinity until that is sent. */
   fence: number;
+  /** When that was answered; Infinity until then. */
+  answeredMs: number;
 }
 
 export class SubscriptionOutput {
-  /** VNI → when SUBSCRIBE was written, ms. */
-  readonly #subscribed = new Map<number, number>();
-  /** VNI → when SUBSCRIBE was written, ms. */
-  readonly #dropped = new Map<number, number>();
-  readonly #ending = new Map<number, Ending>();
+  readonly #subscribed = new Map<number, Written>();
+  readonly #dropped = new Map<number, Written>();
+  readonly #ending = new Map<number, Written>();
   /** VNIs of which the server may have to be told something. */
   readonly #pending: Set<number>;
-  /** The KEEPALIVE behind the last SUBSCRIBE; Infinity until that is sent. */
-  #lastFence = Number.POSITIVE_INFINITY;
-  #keepalivesAnswered = 0;
-  /** What was written last has no KEEPALIVE behind it yet. */
-  needsKeepalive = false;
-  /** When something that has to wait for the sake of a Go server can be sent; Infinity: nothing waits. */
+  /** What has no KEEPALIVE behind it yet, and what waits for the answer to its one, in order. */
+  #unfenced: Written[] = [];
+  readonly #unanswered: Written[] = [];
+  /** When something that waits for its second to pass can be sent; Infinity: nothing does. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -56,77 +55,87 @@ export class SubscriptionOutput {
     return this.#subscribed.has(vni);
   }
 
+  /** What was written last has no KEEPALIVE behind it yet. */
+  get needsKeepalive(): boolean {
+    return this.#unfenced.length > 0;
+  }
+
   /** The server has been told everything. */
   get idle(): boolean {
     return this.#pending.size === 0 && !this.needsKeepalive;
   }
 
-  /** The server has read every SUBSCRIBE that it is due. */
+  /** The server has been told everything, and has read it. */
   get allRead(): boolean {
-    return this.idle && this.#keepalivesAnswered >= this.#lastFence;
+    return this.idle && this.#unanswered.length === 0;
   }
 
   changed(vni: number): void {
-    const sinceMs = this.#subscribed.get(vni);
-    if (!this.wanted.has(vni) && sinceMs !== undefined) {
+    const subscribe = this.#subscribed.get(vni);
+    if (!this.wanted.has(vni) && subscribe !== undefined) {
       this.#subscribed.delete(vni);
-      this.#dropped.set(vni, sinceMs);
+      this.#dropped.set(vni, subscribe);
     }
     this.#pending.add(vni);
   }
 
-  /**
-   * Writes what may be sent now, up to `limit`, and returns the offset behind it. VNIs of UNSUBSCRIBEs are put
-   * into `unsubscribed`.
-   */
-  encode(view: DataView, limit: number, care: boolean, unsubscribed: Set<number>): number {
-    const nowMs = this.clock.nowMs();
-    const pauseMs = care ? SUBSCRIPTION_PAUSE_MS : 0;
+  /** Writes what may be sent now, up to `limit`, and returns the offset behind it. */
+  encode(view: DataView, limit: number, care: boolean): number {
     this.nextDueMs = Number.POSITIVE_INFINITY;
     let end = 0;
     for (const vni of this.#pending) {
       if (end + MAX_CONTROL_FRAME_BYTES > limit) break;
       const isWanted = this.wanted.has(vni);
-      const droppedMs = this.#dropped.get(vni);
-      const dueMs = (droppedMs ?? this.#ending.get(vni)?.sinceMs ?? Number.NEGATIVE_INFINITY) + pauseMs;
-      if (droppedMs !== undefined) {
-        if (this.#isTooSoon(nowMs, dueMs)) continue;
+      const dropped = this.#dropped.get(vni);
+      if (dropped !== undefined) {
+        if (care && this.#mustWait(dropped, care)) continue;
         this.#dropped.delete(vni);
-        this.#ending.set(vni, { sinceMs: nowMs, fence: Number.POSITIVE_INFINITY });
-        unsubscribed.add(vni);
+        this.#ending.set(vni, this.#written(vni, true));
         end = encodeSubscription(view, end, MessageType.UNSUBSCRIBE, vni);
       } else if (isWanted && !this.#subscribed.has(vni)) {
-        const fence = this.#ending.get(vni)?.fence ?? 0;
-        if (this.#isTooSoon(nowMs, dueMs) || this.#keepalivesAnswered < fence) continue;
+        const ending = this.#ending.get(vni);
+        if (ending !== undefined && this.#mustWait(ending, care)) continue;
         this.#ending.delete(vni);
-        this.#subscribed.set(vni, nowMs);
-        this.#lastFence = Number.POSITIVE_INFINITY;
+        this.#subscribed.set(vni, this.#written(vni, false));
         end = encodeSubscription(view, end, MessageType.SUBSCRIBE, vni);
       }
       // An UNSUBSCRIBE leaves a VNI that is wanted again here, for its SUBSCRIBE.
       if (!isWanted || this.#subscribed.has(vni)) this.#pending.delete(vni);
     }
-    if (end > 0) this.needsKeepalive = true;
     return end;
   }
 
   /** KEEPALIVE number `keepalive` goes out now, behind all that was written before. */
   keepaliveSent(keepalive: number): void {
-    this.needsKeepalive = false;
-    this.#lastFence = Math.min(this.#lastFence, keepalive);
-    for (const ending of this.#ending.values()) ending.fence = Math.min(ending.fence, keepalive);
-  }
-
-  keepaliveAnswered(keepalivesAnswered: number): void {
-    this.#keepalivesAnswered = keepalivesAnswered;
-    const overMs = this.clock.nowMs() - SUBSCRIPTION_PAUSE_MS;
-    for (const [vni, { sinceMs, fence }] of this.#ending) {
-      if (keepalivesAnswered >= fence && sinceMs <= overMs) this.#ending.delete(vni);
+    for (const written of this.#unfenced) {
+      written.fence = keepalive;
+      this.#unanswered.push(written);
     }
+    this.#unfenced = [];
   }
 
-  #isTooSoon(nowMs: number, dueMs: number): boolean {
-    if (nowMs >= dueMs) return false;
+  /** Returns the VNIs whose UNSUBSCRIBE has been read now. */
+  keepaliveAnswered(keepalivesAnswered: number): Set<number> {
+    const nowMs = this.clock.nowMs();
+    const answered = this.#unanswered.filter(({ fence }) => fence <= keepalivesAnswered);
+    this.#unanswered.splice(0, answered.length);
+    for (const written of answered) written.answeredMs = nowMs;
+    for (const [vni, { answeredMs }] of this.#ending) {
+      if (nowMs >= answeredMs + SUBSCRIPTION_PAUSE_MS) this.#ending.delete(vni);
+    }
+    return new Set(answered.filter(({ isUnsubscribe }) => isUnsubscribe).map(({ vni }) => vni));
+  }
+
+  #written(vni: number, isUnsubscribe: boolean): Written {
+    const never = Number.POSITIVE_INFINITY;
+    const written = { vni, isUnsubscribe, fence: never, answeredMs: never };
+    this.#unfenced.push(written);
+    return written;
+  }
+
+  #mustWait({ answeredMs }: Written, care: boolean): boolean {
+    const dueMs = answeredMs + (care ? SUBSCRIPTION_PAUSE_MS : 0);
+    if (this.clock.nowMs() >= dueMs) return false;
     this.nextDueMs = Math.min(this.nextDueMs, dueMs);
     return true;
   }

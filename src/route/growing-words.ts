@@ -44,6 +44,11 @@ export class GrowingWords {
     return this.words;
   }
 
+  /** Bytes taken; of what a WebAssembly memory grew ahead of need, nothing is resident. */
+  get bytes(): number {
+    return this.words.byteLength;
+  }
+
   #growMemory(length: number): void {
     const pages = Math.ceil(length / WORDS_PER_PAGE);
     try {

@@ -28,19 +28,32 @@ const NEXT = 8;
 const TYPE_BITS = 3;
 const IPV6_BIT = 4;
 const NONE = -1;
+/** A power of 2. */
 const FIRST_BUCKETS = 64;
 
 export class NextHops {
   readonly #store = new GrowingWords();
-  #buckets = new Int32Array(FIRST_BUCKETS).fill(NONE);
+  /** First row of each bucket. */
+  readonly #buckets = new GrowingWords();
+  #bucketCount = FIRST_BUCKETS;
+  /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
+  #bucketMask = FIRST_BUCKETS - 1;
   #rowCount = 0;
   #free = NONE;
   #size = 0;
   readonly #fields = new UpdateFields();
 
+  constructor() {
+    this.#buckets.reserve(FIRST_BUCKETS).fill(NONE);
+  }
+
   /** Number of next hops that are named by a route. */
   get size(): number {
     return this.#size;
+  }
+
+  get bytes(): number {
+    return this.#store.bytes + this.#buckets.bytes;
   }
 
   /** The number of the next hop in `f`, or -1 if no route names it. */
@@ -49,8 +62,8 @@ export class NextHops {
     const kind = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
     const targetVni = f.targetVni | 0;
     const words = this.#store.words;
-    const bucket = hash(f.h0, f.h1, f.h2, f.h3, targetVni, ports, kind) & (this.#buckets.length - 1);
-    let id = this.#buckets[bucket] as number;
+    const bucket = this.#bucketOfHash(hash(f.h0, f.h1, f.h2, f.h3, targetVni, ports, kind));
+    let id = this.#buckets.words[bucket] as number;
     while (id !== NONE) {
       const at = id * ROW_WORDS;
       if (
@@ -89,14 +102,15 @@ export class NextHops {
     words[at + REFERENCES] = references;
     if (references > 0) return;
     const bucket = this.#bucketOf(at);
+    const buckets = this.#buckets.words;
     let before = NONE;
-    let found = this.#buckets[bucket] as number;
+    let found = buckets[bucket] as number;
     while (found !== id) {
       before = found;
       found = words[found * ROW_WORDS + NEXT] as number;
     }
     const next = words[at + NEXT] as number;
-    if (before === NONE) this.#buckets[bucket] = next;
+    if (before === NONE) buckets[bucket] = next;
     else words[before * ROW_WORDS + NEXT] = next;
     words[at + NEXT] = this.#free;
     this.#free = id;
@@ -141,31 +155,43 @@ export class NextHops {
     words[at + KIND] = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
     words[at + REFERENCES] = 0;
     const bucket = this.#bucketOf(at);
-    words[at + NEXT] = this.#buckets[bucket] as number;
-    this.#buckets[bucket] = id;
-    if (++this.#size > this.#buckets.length) this.#growBuckets();
+    const buckets = this.#buckets.words;
+    words[at + NEXT] = buckets[bucket] as number;
+    buckets[bucket] = id;
+    if (++this.#size > this.#bucketCount) this.#addBucket();
     return id;
   }
 
-  #growBuckets(): void {
-    const old = this.#buckets;
+  /**
+   * One bucket more for one next hop more (linear hashing): the new one takes its share of the one that it was
+   * split from. Doubling all of them at once would stop the event loop for 0.1 s at some 500,000 next hops.
+   */
+  #addBucket(): void {
+    const added = this.#bucketCount++;
+    if (added > this.#bucketMask) this.#bucketMask = this.#bucketMask * 2 + 1;
+    const split = added & (this.#bucketMask >>> 1);
+    const buckets = this.#buckets.reserve(this.#bucketCount);
     const words = this.#store.words;
-    this.#buckets = new Int32Array(old.length * 2).fill(NONE);
-    for (let id of old) {
-      while (id !== NONE) {
-        const at = id * ROW_WORDS;
-        const next = words[at + NEXT] as number;
-        const bucket = this.#bucketOf(at);
-        words[at + NEXT] = this.#buckets[bucket] as number;
-        this.#buckets[bucket] = id;
-        id = next;
-      }
+    let id = buckets[split] as number;
+    buckets[split] = buckets[added] = NONE;
+    while (id !== NONE) {
+      const at = id * ROW_WORDS;
+      const next = words[at + NEXT] as number;
+      const bucket = this.#bucketOf(at);
+      words[at + NEXT] = buckets[bucket] as number;
+      buckets[bucket] = id;
+      id = next;
     }
+  }
+
+  #bucketOfHash(hash: number): number {
+    const bucket = hash & this.#bucketMask;
+    return bucket < this.#bucketCount ? bucket : bucket & (this.#bucketMask >>> 1);
   }
 
   #bucketOf(at: number): number {
     const words = this.#store.words;
-    return (
+    return this.#bucketOfHash(
       hash(
         words[at] as number,
         words[at + 1] as number,
@@ -174,8 +200,7 @@ export class NextHops {
         words[at + TARGET_VNI] as number,
         words[at + PORTS] as number,
         words[at + KIND] as number,
-      ) &
-      (this.#buckets.length - 1)
+      ),
     );
   }
 }

@@ -22,8 +22,18 @@ export class Origins {
   readonly #store = new GrowingWords();
   #rowCount = 0;
   #free = NIL;
+  #used = 0;
   /** Per peer its newest announcement. */
   readonly #firstOfPeer: number[] = [];
+
+  /** Origins of all routes. */
+  get used(): number {
+    return this.#used;
+  }
+
+  get bytes(): number {
+    return this.#store.bytes;
+  }
 
   peerOf(origin: number): number {
     return this.#store.words[origin * ROW_WORDS + PEER] as number;
@@ -57,6 +67,7 @@ export class Origins {
     words[at + PREVIOUS_OF_PEER] = NIL;
     if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = origin;
     this.#firstOfPeer[peer] = origin;
+    this.#used++;
     return origin;
   }
 
@@ -76,6 +87,7 @@ export class Origins {
     this.#unlinkFromPeer(at, peer);
     words[at + NEXT_OF_ROUTE] = this.#free;
     this.#free = origin;
+    this.#used--;
     return before === NIL ? nextOfRoute : first;
   }
 

@@ -48,6 +48,10 @@ export class RouteRows {
     return this.#used;
   }
 
+  get bytes(): number {
+    return this.#store.bytes;
+  }
+
   /** A row with words of no meaning yet. */
   allocate(): number {
     this.#used++;

@@ -49,6 +49,18 @@ export const Change = {
 } as const;
 export type Change = (typeof Change)[keyof typeof Change];
 
+/** What is in use of the arrays behind a table: all 0 but `bytes` once the last route has gone. */
+export interface TableUsage {
+  /** Routes, tombstones, and places of cursors in journals. */
+  readonly rows: number;
+  readonly origins: number;
+  readonly nextHops: number;
+  readonly prefixes: number;
+  readonly vnis: number;
+  /** Of all arrays, with what waits in them to be used again: they never shrink. */
+  readonly bytes: number;
+}
+
 /** A peer as the table knows it: a small number, used again when nothing names it any more. */
 export type PeerNumber = number;
 
@@ -73,6 +85,25 @@ export class RouteTable {
 
   get routeCount(): number {
     return this.#routeCount;
+  }
+
+  usage(): TableUsage {
+    const [hops, prefixes4, prefixes6] = [this.#hops, this.#prefixes4, this.#prefixes6];
+    return {
+      rows: this.rows.used,
+      origins: this.origins.used,
+      nextHops: hops.size,
+      prefixes: prefixes4.size + prefixes6.size,
+      vnis: this.#vnis.size,
+      bytes:
+        this.rows.bytes +
+        this.origins.bytes +
+        hops.bytes +
+        prefixes4.bytesUsed() +
+        prefixes6.bytesUsed() +
+        this.#first4.bytes +
+        this.#first6.bytes,
+    };
   }
 
   find(vni: number): VniTable | undefined {

@@ -16,6 +16,8 @@ import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 
 const WINDOW_BYTES = 65_536;
+/** 3 MB of windows: what a socket on loopback holds. */
+const MAX_WINDOWS = 32;
 /** Header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6, the least an UPDATE can take. */
 const MIN_UPDATE_FRAME_BYTES = 20;
 
@@ -33,12 +35,14 @@ export class FrameWindow {
   #version = -1;
   #limitBytes = 0;
 
-  /**
-   * Covers the entries from `start` on, as many as fit in `limitBytes`. `version` changes whenever an entry comes, goes, moves or changes.
-   */
+  /** Whether it covers the entries from `start` on, at least as many as fit in `limitBytes`. */
+  covers(start: number, limitBytes: number, version: number): boolean {
+    if (this.#start !== start || this.#version !== version) return false;
+    return this.reachesEnd || this.#limitBytes >= limitBytes;
+  }
+
+  /** Covers the entries from `start` on, as many as fit in `limitBytes`. */
   load(table: RouteTable, start: number, limitBytes: number, version: number): void {
-    const isCovered = this.reachesEnd || this.#limitBytes >= limitBytes;
-    if (this.#version === version && this.#start === start && isCovered) return;
     this.#version = version;
     this.#start = start;
     this.#limitBytes = limitBytes;
@@ -65,5 +69,27 @@ export class FrameWindow {
     }
     this.count = count;
     this.reachesEnd = row === NIL;
+  }
+}
+
+/**
+ * The windows used last. A subscriber takes all that its socket holds, some megabytes, before the next one gets its
+ * turn and begins where the first had begun.
+ */
+export class FrameWindows {
+  readonly #windows: FrameWindow[] = [];
+  #oldest = 0;
+
+  /**
+   * A window over the entries from `start` on, as many as fit in `limitBytes`. `version` changes whenever an entry
+   * comes, goes, moves or changes. Valid until some further calls.
+   */
+  at(table: RouteTable, start: number, limitBytes: number, version: number): FrameWindow {
+    for (const window of this.#windows) if (window.covers(start, limitBytes, version)) return window;
+    const window = this.#windows[this.#oldest] ?? new FrameWindow();
+    this.#windows[this.#oldest] = window;
+    this.#oldest = (this.#oldest + 1) % MAX_WINDOWS;
+    window.load(table, start, limitBytes, version);
+    return window;
   }
 }

@@ -151,33 +151,38 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   endMark(): void {}
 
   closed(reason: CloseReason): void {
-    const { exchange, counters, logger } = this.context;
+    const { exchange, counters, logger, retainMs } = this.context;
     counters.closed(reason);
-    let forget: (() => void) | null = null;
     const fields = { ...this.#name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
-    if (this.#establishedMs !== null && this.#mayReturn(reason)) {
-      forget = exchange.retain(this);
-      logger.info("peer gone, its routes are retained", {
-        ...fields,
-        forSeconds: this.context.retainMs / 1000,
-      });
-    } else if (this.#establishedMs !== null) {
-      exchange.leave(this);
-      logger.info("peer gone, its routes are withdrawn", fields);
-    } else if (reason.reason === "closed-by-peer") {
+    const log = isFault(reason.reason) ? logger.warn : logger.info;
+    let forget: (() => void) | null = null;
+    if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
-      logger.debug("connection ended before its handshake", fields);
-    } else logger.warn("connection refused or lost before its handshake was complete", fields);
+      const isProbe =
+        reason.reason === "closed-by-peer" ||
+        (reason.reason === "connection-lost" && !this.connection.receivedHello);
+      if (isProbe) logger.debug("connection ended before its handshake", fields);
+      else logger.warn("connection refused or lost before its handshake was complete", fields);
+    } else if (this.#mayReturn(reason)) {
+      forget = exchange.retain(this, this.#announcedRoutes);
+      log("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
+    } else {
+      exchange.leave(this);
+      log("peer gone, its routes are withdrawn", fields);
+    }
     this.context.gone(this, forget);
   }
 
   /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */
   #mayReturn({ reason }: CloseReason): boolean {
-    const isBroken = reason === "protocol-error" || reason === "internal-error";
-    return this.context.retainMs > 0 && this.#announcedRoutes > 0 && !isBroken && reason !== "stopped";
+    return this.context.retainMs > 0 && this.#announcedRoutes > 0 && !isFault(reason) && reason !== "stopped";
   }
 
   get #name() {
     return { peer: this.connection.remote, id: this.id };
   }
+}
+
+function isFault(reason: CloseReason["reason"]): boolean {
+  return reason === "protocol-error" || reason === "internal-error";
 }

@@ -23,7 +23,7 @@ import { Change, RouteTable, type TableUsage, type VniTable } from "../route/rou
 import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
-import { FrameWindow } from "./frame-window.ts";
+import { type FrameWindow, FrameWindows } from "./frame-window.ts";
 import { SubscribedPeer, Subscription } from "./subscription.ts";
 
 /** A connected peer, as announcer and as subscriber. */
@@ -38,6 +38,13 @@ export interface ExchangeOptions {
   readonly holdEndMarks: boolean;
   /** Runs the rest of a long job in the next turn of the event loop; left out: jobs are done in one go. */
   readonly soon?: (run: () => void) => void;
+}
+
+/** A VNI as operators see it. */
+export interface VniInfo {
+  readonly vni: number;
+  readonly routes: number;
+  readonly subscribers: number;
 }
 
 /** The subscriptions of one VNI. */
@@ -59,13 +66,14 @@ const LEAVE_SLICE = 16_384;
 export class RouteExchange {
   readonly #table = new RouteTable();
   readonly #journal = new Journal(this.#table.rows);
-  readonly #window = new FrameWindow();
+  readonly #windows = new FrameWindows();
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
   /** By peer number. */
   readonly #isServer: boolean[] = [];
-  readonly #isRetained: boolean[] = [];
+  /** Of peers that are gone: how many announcements are kept for them. */
+  readonly #retained: number[] = [];
   #retainedPeers = 0;
   readonly #freeNumbers: number[] = [];
   readonly #run = new Uint8Array(RUN_BYTES);
@@ -90,6 +98,21 @@ export class RouteExchange {
     return this.#table.usage();
   }
 
+  /** Announcements kept for peers that are gone. */
+  get retainedAnnouncements(): number {
+    return this.#retained.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The VNIs with a route or a subscriber, in order. */
+  vnis(): VniInfo[] {
+    const infos = Array.from(this.#table.vnis(), ({ vni, index, routeCount }) => ({
+      vni,
+      routes: routeCount,
+      subscribers: this.#audiences[index]?.subscriptions.length ?? 0,
+    }));
+    return infos.sort((a, b) => a.vni - b.vni);
+  }
+
   join(peer: ExchangePeer): void {
     const number = this.#freeNumbers.pop() ?? this.#isServer.length;
     this.#isServer[number] = peer.isServer;
@@ -102,16 +125,16 @@ export class RouteExchange {
   }
 
   /**
-   * Ends the peer's subscriptions, but keeps its announcements: stale, until somebody announces the same route and
-   * so takes it over, or until the returned function is called.
+   * Ends the peer's subscriptions, but keeps its announcements, `count` of them: stale, until somebody announces the
+   * same route and so takes it over, or until the returned function is called.
    */
-  retain(peer: ExchangePeer): () => void {
+  retain(peer: ExchangePeer, count: number): () => void {
     const number = this.#endSubscriptions(peer);
-    this.#isRetained[number] = true;
+    this.#retained[number] = count;
     this.#retainedPeers++;
     return () => {
       this.#retainedPeers--;
-      this.#isRetained[number] = false;
+      this.#retained[number] = 0;
       this.#removeAnnouncements(number);
     };
   }
@@ -214,9 +237,9 @@ export class RouteExchange {
       this.#audienceOf(table).allQueued = false;
       return NO_BYTES;
     }
-    this.#window.load(this.#table, start, limitBytes, this.#version);
-    if (this.#window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
-    const run = this.#pass(subscription, limitBytes);
+    const window = this.#windows.at(this.#table, start, limitBytes, this.#version);
+    if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
+    const run = this.#pass(subscription, window, limitBytes);
     if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
       subscription.peer.enqueue(subscription);
       return run;
@@ -253,8 +276,7 @@ export class RouteExchange {
    * Decides about each entry of the window that fits. As long as what is due is what the window holds, in one
    * piece, its bytes are the answer; otherwise the pieces are gathered.
    */
-  #pass(subscription: Subscription, limitBytes: number): Uint8Array {
-    const window = this.#window;
+  #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
     const words = this.#table.rows.words;
     const { rows, ends } = window;
     const { peer, table } = subscription;
@@ -284,7 +306,7 @@ export class RouteExchange {
       sent[slot >>> 5] = bits ^ bit;
       if (!isInView && origin >= 0) {
         // Alive, but its only origin is the subscriber itself: its own REMOVE.
-        runEnd = this.#gather(runEnd, pieceStart, pieceEnd);
+        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         this.#table.fill(rows[i] as number, this.#fields);
         runEnd = encodeUpdate(this.#runView, runEnd, this.#fields, Action.REMOVE);
         pieceStart = pieceEnd = end;
@@ -296,7 +318,7 @@ export class RouteExchange {
         if (origin + 1 === NIL) this.#freed[freed++] = rows[i] as number;
       }
       if (start !== pieceEnd) {
-        runEnd = this.#gather(runEnd, pieceStart, pieceEnd);
+        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         pieceStart = start;
       }
       pieceEnd = end;
@@ -304,7 +326,7 @@ export class RouteExchange {
     const run =
       runEnd === 0
         ? window.bytes.subarray(pieceStart, pieceEnd)
-        : this.#run.subarray(0, this.#gather(runEnd, pieceStart, pieceEnd));
+        : this.#run.subarray(0, this.#gather(window, runEnd, pieceStart, pieceEnd));
     if (i > 0) subscription.place = this.#journal.movePlace(table, subscription.place, rows[i - 1] as number);
     for (let f = 0; f < freed; f++) this.#free(table, this.#freed[f] as number);
     return run;
@@ -313,9 +335,9 @@ export class RouteExchange {
   readonly #freed = new Int32Array(RUN_BYTES / 16);
 
   /** Copies a piece of the window to the run, and returns where the run ends then. */
-  #gather(runEnd: number, pieceStart: number, pieceEnd: number): number {
+  #gather(window: FrameWindow, runEnd: number, pieceStart: number, pieceEnd: number): number {
     if (pieceStart === pieceEnd) return runEnd;
-    this.#run.set(this.#window.bytes.subarray(pieceStart, pieceEnd), runEnd);
+    this.#run.set(window.bytes.subarray(pieceStart, pieceEnd), runEnd);
     return runEnd + pieceEnd - pieceStart;
   }
 
@@ -337,7 +359,11 @@ export class RouteExchange {
     while (origin !== NIL) {
       const next = origins.nextOfRoute(origin);
       const announcer = origins.peerOf(origin);
-      if (this.#isRetained[announcer]) this.#table.removeOrigin(row, announcer);
+      const retained = this.#retained[announcer] ?? 0;
+      if (retained > 0) {
+        this.#table.removeOrigin(row, announcer);
+        this.#retained[announcer] = retained - 1;
+      }
       origin = next;
     }
   }

@@ -8,7 +8,7 @@ import type { ByteStream, Listener, Network, StreamEvents } from "../transport/s
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { type Gentleness, type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
-import { RouteExchange } from "./route-exchange.ts";
+import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { ServerCounters } from "./stats.ts";
 
 export interface ServerOptions {
@@ -43,6 +43,8 @@ export interface ServerStats {
   readonly peers: number;
   readonly establishedPeers: number;
   readonly routes: number;
+  /** Announcements kept for peers that are gone (`retainSeconds`). */
+  readonly retainedAnnouncements: number;
   readonly counters: ServerCounters;
 }
 
@@ -115,12 +117,25 @@ export class Server {
     return Array.from(this.#peers, (peer) => peer.info());
   }
 
+  /** The VNIs with a route or a subscriber, in order. */
+  vnis(): VniInfo[] {
+    return this.#exchange.vnis();
+  }
+
+  /** Ends the connection of the peer with that id. False: there is none. */
+  resetPeer(id: number): boolean {
+    const peer = Array.from(this.#peers).find((candidate) => candidate.id === id);
+    peer?.connection.close({ reason: "reset" });
+    return peer !== undefined;
+  }
+
   stats(): ServerStats {
     const established = Array.from(this.#peers).filter((peer) => peer.connection.state === "established");
     return {
       peers: this.#peers.size,
       establishedPeers: established.length,
       routes: this.#exchange.routeCount,
+      retainedAnnouncements: this.#exchange.retainedAnnouncements,
       counters: this.#counters,
     };
   }

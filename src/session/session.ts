@@ -18,7 +18,7 @@
  */
 
 import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
-import type { ProtocolErrorCode } from "../wire/protocol-error.ts";
+import { describeCode, type ProtocolErrorCode } from "../wire/protocol-error.ts";
 import type { CloseReason } from "./close-reason.ts";
 
 export type SessionState =
@@ -80,6 +80,8 @@ export class Session {
   /** The smaller interval. In force once established: the handshake's steps keep to the own one. */
   #negotiatedSeconds = 0;
   #helloMs = 0;
+  /** The peer's HELLO has come. */
+  receivedHello = false;
   #keepalivesReceived = 0;
   /** The peer has sent a KEEPALIVE sooner than one each interval: Go's programs never do (see `#noteRhythm`). */
   keepaliveCameEarly = false;
@@ -127,6 +129,7 @@ export class Session {
     const expected = this.role === "client" ? "hello-sent" : "hello-awaited";
     if (this.state !== expected) return this.#refuse("SECOND_HELLO");
     if (event.keepaliveSeconds === 0) return this.#refuse("KEEPALIVE_INTERVAL_ZERO");
+    this.receivedHello = true;
     this.peerIsServer = event.isServer;
     this.#negotiatedSeconds = Math.min(this.keepaliveSeconds, event.keepaliveSeconds);
     this.#lastReceivedMs = this.#helloMs = nowMs;
@@ -176,7 +179,7 @@ export class Session {
   }
 
   #refuse(code: ProtocolErrorCode): readonly SessionAction[] {
-    return this.#close({ reason: "protocol-error", code });
+    return this.#close({ reason: "protocol-error", code, detail: describeCode(code) });
   }
 
   #close(reason: CloseReason): readonly SessionAction[] {

@@ -82,6 +82,7 @@ const CONTROL_LIMIT_BYTES = 65_536;
 const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set([
   "keepalive-timeout",
   "handshake-timeout",
+  "send-hold-timeout",
   "send-queue-full",
 ]);
 
@@ -136,6 +137,10 @@ export class Connection implements StreamEvents {
   }
   get keepaliveSeconds(): number {
     return this.#session.keepaliveSeconds;
+  }
+  /** The peer has got as far as a HELLO. */
+  get receivedHello(): boolean {
+    return this.#session.receivedHello;
   }
   /** The peer has shown by an early KEEPALIVE that it is no Go program. */
   get keepaliveCameEarly(): boolean {

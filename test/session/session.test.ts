@@ -1,32 +1,17 @@
 /** One connection's protocol state, as rows of time, event, what it answers and where it stands. */
 import { describe, expect, test } from "bun:test";
-import { describeCloseReason } from "../../src/session/close-reason.ts";
 import { DEFAULT_RETRY, retryAfterMs } from "../../src/session/retry.ts";
-import { Session, type SessionAction, type SessionEvent } from "../../src/session/session.ts";
+import {
+  CLIENT_UP,
+  NONE,
+  type Row,
+  realRows,
+  SERVER_UP,
+  type SessionRows,
+  sessionAfter,
+} from "../support/session-rows.ts";
 
-/** Milliseconds, event, actions (", " between), state. Events: "hello 5", "hello 5 server", "keepalive", … */
-type Row = readonly [atMs: number, event: string, actions: string, state: string];
-
-interface Scenario {
-  readonly role: "client" | "server";
-  /** Default 5. */
-  readonly keepaliveSeconds?: number;
-  readonly rows: readonly Row[];
-}
-
-const NONE = "";
-const CLIENT_UP: readonly Row[] = [
-  [0, "connected", "send-hello 5", "hello-sent"],
-  [10, "hello 5 server", "send-keepalive", "hello-received"],
-  [20, "keepalive", "established", "established"],
-];
-const SERVER_UP: readonly Row[] = [
-  [0, "hello 5", "send-hello 5 server", "hello-sent"],
-  [0, "keepalive", "send-keepalive, established", "established"],
-];
-const refused = (code: string) => `close protocol-error ${code}`;
-
-const SCENARIOS: Record<string, Scenario> = {
+const SCENARIOS: Record<string, SessionRows> = {
   "client: handshake": { role: "client", rows: CLIENT_UP },
   "server: handshake; the answer goes out before anything else": { role: "server", rows: SERVER_UP },
 
@@ -172,61 +157,6 @@ const SCENARIOS: Record<string, Scenario> = {
     ],
   },
 
-  "client: data before HELLO": {
-    role: "client",
-    rows: [
-      [0, "connected", "send-hello 5", "hello-sent"],
-      [0, "data", refused("OUT_OF_STATE"), "closed"],
-    ],
-  },
-  "client: KEEPALIVE before HELLO": {
-    role: "client",
-    rows: [
-      [0, "connected", "send-hello 5", "hello-sent"],
-      [0, "keepalive", refused("OUT_OF_STATE"), "closed"],
-    ],
-  },
-  "client: data before KEEPALIVE": {
-    role: "client",
-    rows: [...CLIENT_UP.slice(0, 2), [10, "data", refused("OUT_OF_STATE"), "closed"]],
-  },
-  "client: a second HELLO before KEEPALIVE": {
-    role: "client",
-    rows: [...CLIENT_UP.slice(0, 2), [10, "hello 5 server", refused("SECOND_HELLO"), "closed"]],
-  },
-  "client: a second HELLO once established": {
-    role: "client",
-    rows: [...CLIENT_UP, [20, "hello 5 server", refused("SECOND_HELLO"), "closed"]],
-  },
-  "client: interval 0": {
-    role: "client",
-    rows: [
-      [0, "connected", "send-hello 5", "hello-sent"],
-      [0, "hello 0 server", refused("KEEPALIVE_INTERVAL_ZERO"), "closed"],
-    ],
-  },
-  "server: data before HELLO": { role: "server", rows: [[0, "data", refused("OUT_OF_STATE"), "closed"]] },
-  "server: KEEPALIVE before HELLO": {
-    role: "server",
-    rows: [[0, "keepalive", refused("OUT_OF_STATE"), "closed"]],
-  },
-  "server: data before KEEPALIVE": {
-    role: "server",
-    rows: [...SERVER_UP.slice(0, 1), [0, "data", refused("OUT_OF_STATE"), "closed"]],
-  },
-  "server: a second HELLO before KEEPALIVE": {
-    role: "server",
-    rows: [...SERVER_UP.slice(0, 1), [0, "hello 5", refused("SECOND_HELLO"), "closed"]],
-  },
-  "server: a second HELLO once established": {
-    role: "server",
-    rows: [...SERVER_UP, [0, "hello 5", refused("SECOND_HELLO"), "closed"]],
-  },
-  "server: interval 0": {
-    role: "server",
-    rows: [[0, "hello 0", refused("KEEPALIVE_INTERVAL_ZERO"), "closed"]],
-  },
-
   "once closed, nothing happens any more": {
     role: "client",
     rows: [
@@ -241,48 +171,11 @@ const SCENARIOS: Record<string, Scenario> = {
   },
 };
 
-function eventOf(text: string): SessionEvent {
-  const [type, interval, server] = text.split(" ");
-  switch (type) {
-    case "hello":
-      return { type, keepaliveSeconds: Number(interval), isServer: server === "server" };
-    case "close":
-      return { type, reason: { reason: "stopped" } };
-    case "connected":
-    case "keepalive":
-    case "data":
-    case "timer":
-      return { type };
-    default:
-      throw new Error(`no event: "${text}"`);
-  }
-}
-
-function textOf(action: SessionAction): string {
-  if (action.type === "close") return `close ${describeCloseReason(action.reason)}`;
-  if (action.type !== "send-hello") return action.type;
-  return `send-hello ${action.keepaliveSeconds}${action.isServer ? " server" : ""}`;
-}
-
 describe("scenarios", () => {
-  for (const [name, { role, keepaliveSeconds = 5, rows }] of Object.entries(SCENARIOS)) {
-    test(name, () => {
-      const session = new Session({ role, keepaliveSeconds }, 0);
-      const seen = rows.map(([atMs, event]): Row => {
-        const actions = session.handle(eventOf(event), atMs).map(textOf).join(", ");
-        return [atMs, event, actions, session.state];
-      });
-      expect(seen).toEqual([...rows]);
-    });
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    test(name, () => expect(realRows(scenario)).toEqual([...scenario.rows]));
   }
 });
-
-/** Feeds the rows and stands where they end. */
-function sessionAfter({ role, keepaliveSeconds = 5, rows }: Scenario): Session {
-  const session = new Session({ role, keepaliveSeconds }, 0);
-  for (const [atMs, event] of rows) session.handle(eventOf(event), atMs);
-  return session;
-}
 
 describe("the deadline", () => {
   test("is always a time at which the timer event does something, or Infinity", () => {

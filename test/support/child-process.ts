@@ -80,6 +80,10 @@ export class ChildProcess {
     for (const look of this.#lookAgain) look();
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** The end of the program and all its output: its exit code (128 + signal number if it was killed). */
   get ended(): Promise<number> {
     return this.#ended;

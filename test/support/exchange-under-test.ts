@@ -86,11 +86,13 @@ export class ExchangeUnderTest {
   /** One run. Asking a peer that was not woken is allowed, and must give nothing. */
   pull(name: string, limitBytes: number): string[] {
     const peer = this.#peer(name);
+    const wasAwake = peer.isAwake;
+    // It may be woken from within, to be asked again in the next turn.
+    peer.isAwake = false;
     const run = this.exchange.nextRun(peer, limitBytes);
     if (run.length > limitBytes) throw new Error(`a run of ${run.length} bytes, where ${limitBytes} may be`);
-    if (run.length > 0 && !peer.isAwake)
-      throw new Error(`there is something for ${name}, but nobody woke it`);
-    if (run.length === 0) peer.isAwake = false;
+    if (run.length > 0 && !wasAwake) throw new Error(`there is something for ${name}, but nobody woke it`);
+    if (run.length > 0) peer.isAwake = true;
     const heard: string[] = [];
     const vnis = new Set<number>();
     for (const { message } of peer.reader.read(run.slice())) {

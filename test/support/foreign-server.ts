@@ -163,7 +163,7 @@ export class ForeignPeer implements StreamEvents {
   #changed(vni: number): void {
     const nowMs = this.server.options.clock.nowMs();
     const sinceMs = nowMs - (this.#changedMs.get(vni) ?? Number.NEGATIVE_INFINITY);
-    if (sinceMs < 900) this.#harm(`SUBSCRIBE and UNSUBSCRIBE of VNI ${vni} within ${sinceMs} ms`);
+    if (sinceMs < 1_000) this.#harm(`SUBSCRIBE and UNSUBSCRIBE of VNI ${vni} within ${sinceMs} ms`);
     this.#changedMs.set(vni, nowMs);
   }
 

@@ -41,9 +41,9 @@ export class ScriptedLink implements Network, ByteStream {
   // --- the test as the server ---------------------------------------------------------------------
 
   /** Connected, a HELLO, and the KEEPALIVE that makes the client ESTABLISHED; what it writes then is not taken yet. */
-  establish(): this {
+  establish(keepaliveSeconds = 5): this {
     this.accept();
-    this.say("HELLO 5 server");
+    this.say(`HELLO ${keepaliveSeconds} server`);
     this.take();
     this.answerAll();
     return this;

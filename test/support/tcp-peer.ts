@@ -12,7 +12,7 @@ import { MessageReader } from "./message-reader.ts";
 
 /** Ends a wait that would be for ever; it decides nothing. */
 const WAIT_MS = 30_000;
-/** So long that no test has to think of keeping its sessions alive. */
+/** So long that, with a server of the same interval, no test has to think of keeping its sessions alive. */
 export const LONG_KEEPALIVE_SECONDS = 600;
 
 export class TcpPeer {
@@ -76,6 +76,15 @@ export class TcpPeer {
     return this.hearing.until(new RegExp(`^${RegExp.escape(frame)}$`));
   }
 
+  /** Waits for these frames, in any order, and nothing between them. */
+  async heardAll(...frames: readonly string[]): Promise<void> {
+    const missing = new Set(frames);
+    while (missing.size > 0) {
+      const frame = await this.hearing.next();
+      if (!missing.delete(frame)) throw new Error(`waiting for ${[...missing].join(", ")}: heard ${frame}`);
+    }
+  }
+
   /** Asks for a KEEPALIVE: with the answer, the server has read all that any peer had sent before. */
   async roundTrip(): Promise<void> {
     this.send("KEEPALIVE");
@@ -84,7 +93,7 @@ export class TcpPeer {
 
   /** Waits until the server has closed the connection, and gives what was heard since the last call. */
   closedByServer(): Promise<string[]> {
-    return this.hearing.until("close");
+    return this.hearing.untilClosed();
   }
 
   /** Ends the connection in order. */
@@ -123,8 +132,29 @@ class Hearing {
     this.#lookAgain();
   }
 
-  /** Waits for a frame that matches and gives those in front of it, or all until the close. */
-  until(end: RegExp | "close"): Promise<string[]> {
+  /** The next frame that was not asked for yet. */
+  async next(): Promise<string> {
+    const [frame = ""] = await this.#wait("a frame", () =>
+      this.#heard.length > 0 ? this.#heard.splice(0, 1) : null,
+    );
+    return frame;
+  }
+
+  /** Waits for a frame that matches, and gives those in front of it. */
+  until(end: RegExp): Promise<string[]> {
+    return this.#wait(`${end}`, () => {
+      const at = this.#heard.findIndex((frame) => end.test(frame));
+      return at < 0 ? null : this.#heard.splice(0, at + 1).slice(0, -1);
+    });
+  }
+
+  /** Waits until the connection is closed, and gives all that was heard before. */
+  untilClosed(): Promise<string[]> {
+    return this.#wait("the end of the connection", () => (this.#isClosed ? this.#heard.splice(0) : null));
+  }
+
+  /** Looks for what `probe` gives whenever something has come, until that is not null. */
+  #wait(what: string, probe: () => string[] | null): Promise<string[]> {
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
         clearTimeout(timer);
@@ -133,15 +163,13 @@ class Hearing {
       };
       const fail = (why: string) => {
         const heard = this.#heard.join(", ") || "nothing";
-        finish(() => reject(new Error(`waiting for ${end}: ${why}; heard ${heard}`)));
+        finish(() => reject(new Error(`waiting for ${what}: ${why}; heard ${heard}`)));
       };
       const look = () => {
         if (this.#fault !== null) return fail(this.#fault);
-        const at = end === "close" ? -1 : this.#heard.findIndex((frame) => end.test(frame));
-        if (at >= 0) return finish(() => resolve(this.#heard.splice(0, at + 1).slice(0, -1)));
-        if (!this.#isClosed) return;
-        if (end === "close") finish(() => resolve(this.#heard.splice(0)));
-        else fail("the connection was closed");
+        const found = probe();
+        if (found !== null) finish(() => resolve(found));
+        else if (this.#isClosed) fail("the connection was closed");
       };
       const timer = setTimeout(() => fail(`nothing in ${WAIT_MS} ms`), WAIT_MS);
       this.#lookAgain = look;

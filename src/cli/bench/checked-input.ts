@@ -1,0 +1,54 @@
+/**
+ * Stands between a socket and its connection: UPDATEs are checked where they arrived and go no further, all
+ * else is the connection's. Of UPDATEs it gets only the first of each chunk, as a sign of life.
+ */
+import type { Connection } from "../../transport/connection.ts";
+import type { StreamEvents } from "../../transport/stream.ts";
+import { Framer } from "../../wire/framer.ts";
+import { MessageType } from "../../wire/protocol.ts";
+import { ProtocolError } from "../../wire/protocol-error.ts";
+import type { DeliveryCheck } from "./delivery-check.ts";
+
+export class CheckedInput implements StreamEvents {
+  readonly #framer = new Framer();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly check: DeliveryCheck,
+    /** Called behind each chunk. */
+    private readonly chunkChecked: () => void,
+  ) {}
+
+  received(chunk: Uint8Array): void {
+    try {
+      this.#frames(chunk);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.connection.close({ reason: "protocol-error", code: error.code, detail: error.message });
+    }
+    this.chunkChecked();
+  }
+
+  #frames(chunk: Uint8Array): void {
+    const framer = this.#framer;
+    let hasShownLife = false;
+    framer.push(chunk);
+    while (framer.next()) {
+      if (framer.type === MessageType.UPDATE) {
+        this.check.update(framer.view, framer.frameOffset, framer.payloadLengthBytes);
+        if (hasShownLife) continue;
+        hasShownLife = true;
+      }
+      const end = framer.payloadOffset + framer.payloadLengthBytes;
+      this.connection.received(framer.bytes.subarray(framer.frameOffset, end));
+    }
+  }
+
+  writable(): void {
+    this.connection.writable();
+  }
+
+  closed(detail: string | null): void {
+    this.connection.closed(detail);
+  }
+}

@@ -1,0 +1,54 @@
+/** How long an update takes: one at a time at a steady pace, from its write to its receipt at each subscriber. */
+import { type Figure, quantile } from "./figures.ts";
+import type { Totals } from "./messages.ts";
+import {
+  announceMarkers,
+  announcerSpecs,
+  assemble,
+  type RunContext,
+  type Scenario,
+  subscriberSpecs,
+} from "./scenario.ts";
+import type { LatencyWorkload } from "./workload.ts";
+
+export class Latency implements Scenario {
+  readonly announcers = 1;
+  readonly routesPerAnnouncer: number;
+  readonly encode = [];
+  #sortedNs: Float64Array = new Float64Array(0);
+
+  constructor(private readonly load: LatencyWorkload) {
+    this.routesPerAnnouncer = load.updates / 2;
+  }
+
+  shareDone({ sentUpdates }: Totals): number {
+    return sentUpdates / this.load.updates;
+  }
+
+  async run(context: RunContext): Promise<void> {
+    const { subscribers, updates, rate } = this.load;
+    await assemble(context, [...subscriberSpecs(0, subscribers), ...announcerSpecs(subscribers, 1)]);
+    context.bar.step(`${rate} updates per second`);
+    const order = { type: "latency", updates, updatesPerSecond: rate } as const;
+    const { latenciesNs } = await context.crew.carryOut(order);
+    this.#sortedNs = (latenciesNs[0] ?? this.#sortedNs).sort();
+    await announceMarkers(context, { turn: "add", routes: 0, markers: 1 });
+  }
+
+  figures({ deliveries }: Totals): Figure[] {
+    const at = (name: string, label: string, share: number): Figure => ({
+      name,
+      label,
+      value: quantile(this.#sortedNs, share) / 1000,
+      unit: "µs",
+      decimals: 1,
+    });
+    return [
+      { name: "deliveries", label: "deliveries", value: deliveries.received },
+      at("p50Us", "latency, median", 0.5),
+      at("p90Us", "  90 %", 0.9),
+      at("p99Us", "  99 %", 0.99),
+      at("maxUs", "  highest", 1),
+    ];
+  }
+}

@@ -1,0 +1,38 @@
+/** One line on a terminal that tells how far a run is, drawn over itself. */
+import { formatNumber } from "./figures.ts";
+
+const BAR_CELLS = 24;
+const CLEAR_LINE = "\r\x1b[K";
+
+export class ProgressBar {
+  #step = "";
+  #isShown = false;
+
+  /** `write`: to the terminal; null: there is none, and nothing is shown. */
+  constructor(private readonly write: ((text: string) => void) | null) {}
+
+  /** What is being done now. */
+  step(text: string): void {
+    this.#step = text;
+    this.show(null, "");
+  }
+
+  /** `share`: how much of all is done, 0 to 1; null: it cannot be said. */
+  show(share: number | null, details: string): void {
+    if (this.write === null) return;
+    const bar =
+      share === null ? "" : ` ${barOf(share)} ${formatNumber(Math.floor(share * 100)).padStart(3)} %`;
+    this.#isShown = true;
+    this.write(`${CLEAR_LINE}${this.#step}${bar}${details === "" ? "" : `  ${details}`}`);
+  }
+
+  clear(): void {
+    if (this.#isShown) this.write?.(CLEAR_LINE);
+    this.#isShown = false;
+  }
+}
+
+function barOf(share: number): string {
+  const full = Math.min(BAR_CELLS, Math.floor(share * BAR_CELLS));
+  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)}`;
+}

@@ -1,0 +1,34 @@
+/** The built executable does what the sources do. How it is built is in test/build.test.ts. */
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { tmpdir } from "node:os";
+import { builtExecutable } from "../support/built-executable.ts";
+import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
+import { ChildProcess } from "../support/child-process.ts";
+import { everyRoute, vnisOfEveryRoute } from "../support/every-route.ts";
+import { announceFlag, standardRoute } from "../support/text-route.ts";
+
+setDefaultTimeout(60_000);
+
+let command: readonly string[];
+beforeAll(async () => {
+  command = [await builtExecutable()];
+}, 300_000);
+
+test("a server and two clients exchange every kind of route", async () => {
+  const other = standardRoute(100, "10.0.9.0/24", "2001:db8::9");
+  await using server = await startBunbondServer({ command });
+  const common = { command, servers: [server.address], vnis: vnisOfEveryRoute };
+  await using one = startBunbondClient({ ...common, announce: everyRoute.map(announceFlag) });
+  await using two = startBunbondClient({ ...common, announce: [announceFlag(other)] });
+  await two.viewIs(everyRoute);
+  await one.viewIs([other]);
+  expect(await one.stop()).toBe(0);
+  await two.viewIs([]);
+  expect(await server.stop()).toBe(0);
+});
+
+test("demo starts the executable itself as server and clients", async () => {
+  await using demo = new ChildProcess({ command: [...command, "demo"], cwd: tmpdir() });
+  expect(await demo.ended).toBe(0);
+  expect(demo.stdoutLines.at(-1)).toEndWith("All of it was seen.");
+});

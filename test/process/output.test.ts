@@ -1,0 +1,74 @@
+/** The client's output into something that does not read it to the end, or not now. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { Client } from "../../src/client/client.ts";
+import { parseEndpoint } from "../../src/net/endpoint.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
+import { parseAnnouncement } from "../../src/route/announcement.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
+import { ChildProcess } from "../support/child-process.ts";
+import { hasRoutes } from "../support/http-routes.ts";
+import { StalledPipe } from "../support/stalled-pipe.ts";
+import { TcpPeer } from "../support/tcp-peer.ts";
+
+setDefaultTimeout(60_000);
+
+test("a client whose reader has gone ends in good order at its next line", async () => {
+  await using server = await startBunbondServer();
+  using announcer = await TcpPeer.establish(server.address);
+  const pipeline = `set -o pipefail; "$@" | { head -n 1; exec 0<&-; echo "reader gone" >&2; }`;
+  const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100"];
+  await using shell = new ChildProcess({ command: ["bash", "-c", pipeline, "bash", ...client] });
+  announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");
+  await shell.logged(/^reader gone$/);
+  announcer.send("ADD 100 10.0.2.0/24 via 2001:db8::1");
+  expect(await shell.ended).toBe(0);
+  expect(shell.stdoutLines).toEqual(["+ 100 10.0.1.0/24 via 2001:db8::1"]);
+});
+
+/** Their lines, 185 bytes each, are more than pipe and client together hold, which is 4 MB. */
+const ROUTES = Array.from(
+  { length: 25_000 },
+  (_, i) => parseAnnouncement(`100#10.${i >> 8}.${i & 255}.0/24@2001:db8::1`).route,
+);
+const MARKER = parseAnnouncement("100#192.0.2.255/32@2001:db8::255").route;
+
+test("a reader that stands still holds nothing up, and has the present routes in the end", async () => {
+  await using server = await startBunbondServer();
+  const announcer = announcerAt(server.address);
+  using pipe = await StalledPipe.create();
+  await using client = new ChildProcess({ command: pipe.stdoutOf(clientCommand(server.address)) });
+  for (const route of ROUTES) announcer.announce(route);
+  announcer.start();
+  await hasRoutes(client, ROUTES.length);
+  for (const route of ROUTES.filter((_, i) => i % 2 === 0)) announcer.withdraw(route);
+  await hasRoutes(client, ROUTES.length / 2);
+  expect(server.stderrLines.filter((line) => line.includes("peer gone"))).toEqual([]);
+
+  await using cat = new ChildProcess({ command: ["cat", pipe.path] });
+  announcer.announce(MARKER);
+  const marker = formatPrefix(MARKER.destination);
+  await cat.until("the marker", () => cat.stdoutLines.at(-1)?.includes(marker) || undefined);
+  const present = new Set<string>();
+  for (const line of cat.stdoutLines) {
+    const { event, destination = "" } = JSON.parse(line) as { event: string; destination?: string };
+    if (event === "add" && !present.has(destination)) present.add(destination);
+    else if (event !== "server" && !present.delete(destination)) throw new Error(`no change: ${line}`);
+  }
+  const left = ROUTES.filter((_, i) => i % 2 === 1).map(({ destination }) => formatPrefix(destination));
+  expect([...present.symmetricDifference(new Set([...left, marker]))].slice(0, 5)).toEqual([]);
+  // What came and went while nobody read is not mentioned.
+  expect(cat.stdoutLines.length).toBeLessThan(ROUTES.length * 1.5);
+  await announcer.stop();
+});
+
+function clientCommand(server: string): readonly string[] {
+  return [...FROM_SOURCE, "client", "--server", server, "--vni", "100", "--json", "--http", "[::1]:0"];
+}
+
+function announcerAt(address: string): Client {
+  const endpoint = parseEndpoint(address);
+  if ("code" in endpoint) throw new Error(endpoint.message);
+  const announcer = new Client({ servers: [endpoint] });
+  announcer.subscribe(1); // the end mark tells it that it need not be gentle
+  return announcer;
+}

@@ -1,0 +1,110 @@
+/** A client and its servers, of which some are late, or die and return. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
+import { freeAddress } from "../support/free-address.ts";
+import type { RouteClient } from "../support/route-client.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+
+setDefaultTimeout(60_000);
+
+const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
+const ON_FIRST_ONLY = standardRoute(100, "10.0.2.0/24", "2001:db8::2");
+const MARKER = standardRoute(100, "192.0.2.255/32", "2001:db8::255");
+
+/** Both clients wait until they have given up once, so that the server really comes late. */
+async function retried(...clients: readonly RouteClient[]): Promise<void> {
+  for (const client of clients) await client.serverState("retry");
+}
+
+test("a server that is down at the start, and comes late", async () => {
+  const address = freeAddress();
+  await using client = startBunbondClient({ servers: [address], vnis: [100] });
+  await using announcer = startBunbondClient({ servers: [address], announce: [announceFlag(ROUTE)] });
+  await retried(client, announcer);
+  await client.logged(new RegExp(`server away.* server=${RegExp.escape(address)} reason="connect-failed `));
+  await using _server = await startBunbondServer({ listen: address });
+  await client.viewIs([ROUTE]);
+});
+
+/** A client at two servers, another that announces to both, and one that announces to the first only. */
+async function withTwoServers(
+  flags: readonly string[],
+  run: (setup: {
+    readonly client: RouteClient;
+    readonly onFirstOnly: RouteClient;
+    readonly second: string;
+    killFirst(): Promise<void>;
+    restartFirst(): Promise<void>;
+  }) => Promise<void>,
+): Promise<void> {
+  await using first = await startBunbondServer();
+  await using second = await startBunbondServer();
+  const servers = [first.address, second.address];
+  await using _onBoth = startBunbondClient({ servers, announce: [announceFlag(ROUTE)] });
+  await using onFirstOnly = startBunbondClient({
+    servers: [first.address],
+    announce: [announceFlag(ON_FIRST_ONLY)],
+  });
+  await using client = startBunbondClient({ servers, vnis: [100], flags });
+  await client.viewIs([ROUTE, ON_FIRST_ONLY]);
+  for (const server of servers) await client.established(server);
+  await using stack = new AsyncDisposableStack();
+  await run({
+    client,
+    onFirstOnly,
+    second: second.address,
+    async killFirst() {
+      await first.kill();
+      await client.serverState("retry", first.address);
+    },
+    async restartFirst() {
+      const from = client.events.length;
+      stack.use(await startBunbondServer({ listen: first.address }));
+      await client.event(
+        (event) =>
+          event.event === "server" && event.server === first.address && event.state === "established",
+        "the first server's return",
+        from,
+      );
+    },
+  });
+}
+
+test("two servers, one killed: what it alone had goes with --hold 0, and comes back with it", async () => {
+  await withTwoServers(["--hold", "0"], async ({ client, killFirst, restartFirst }) => {
+    const from = client.events.length;
+    await killFirst();
+    await client.viewIs([ROUTE]);
+    await restartFirst();
+    await client.viewIs([ROUTE, ON_FIRST_ONLY]);
+    expect(client.changes(from)).toEqual([`- ${routeLine(ON_FIRST_ONLY)}`, `+ ${routeLine(ON_FIRST_ONLY)}`]);
+  });
+});
+
+test("two servers, one killed: by default its routes stay, until it returns without them", async () => {
+  await withTwoServers([], async ({ client, onFirstOnly, second, killFirst, restartFirst }) => {
+    const from = client.events.length;
+    await killFirst();
+    await using marker = startBunbondClient({ servers: [second], announce: [announceFlag(MARKER)] });
+    await client.viewIs([ROUTE, ON_FIRST_ONLY, MARKER]);
+    await onFirstOnly.stop();
+    await restartFirst();
+    await client.viewIs([ROUTE, MARKER]);
+    expect(client.changes(from)).toEqual([`+ ${routeLine(MARKER)}`, `- ${routeLine(ON_FIRST_ONLY)}`]);
+    await marker.stop();
+  });
+});
+
+test("a client that stops withdraws at all its servers", async () => {
+  await using first = await startBunbondServer();
+  await using second = await startBunbondServer();
+  const servers = [first.address, second.address];
+  await using announcer = startBunbondClient({ servers, announce: [announceFlag(ROUTE)] });
+  await using atFirst = startBunbondClient({ servers: [first.address], vnis: [100] });
+  await using atSecond = startBunbondClient({ servers: [second.address], vnis: [100] });
+  await atFirst.viewIs([ROUTE]);
+  await atSecond.viewIs([ROUTE]);
+  expect(await announcer.stop()).toBe(0);
+  await atFirst.viewIs([]);
+  await atSecond.viewIs([]);
+});

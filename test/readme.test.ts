@@ -1,0 +1,398 @@
+/**
+ * What the README says holds: its commands exist, its tables are those of the program, its example runs, its outputs
+ * are what comes out. A code block of a kind that this file does not know fails.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import manifest from "../package.json" with { type: "json" };
+import { ChangePrinter } from "../src/cli/change-printer.ts";
+import { clientCommand, parseClientOptions } from "../src/cli/client-command.ts";
+import type { Command } from "../src/cli/command.ts";
+import { type FlagDef, shownNames } from "../src/cli/command-definition.ts";
+import { commands } from "../src/cli/commands.ts";
+import { LineWriter } from "../src/cli/output.ts";
+import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
+import { MemorySink, runInProcess } from "./cli/in-process.ts";
+import { type BunbondServer, startBunbondServer } from "./support/bunbond-process.ts";
+import { ChildProcess } from "./support/child-process.ts";
+import { routeOfText } from "./support/frame-text.ts";
+import { httpBase } from "./support/http-routes.ts";
+
+setDefaultTimeout(60_000);
+
+const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const README = await Bun.file(join(REPOSITORY, "README.md")).text();
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  /** The nearest heading above. */
+  readonly heading: string;
+}
+
+function blocksOf(markdown: string): Block[] {
+  const blocks: Block[] = [];
+  let heading = "";
+  for (const [, title, language = "", text = ""] of markdown.matchAll(
+    /^#+ (.*)$|^```(\w*)\n([\s\S]*?)^```$/gm,
+  )) {
+    if (title !== undefined) heading = title;
+    else blocks.push({ language, text, heading });
+  }
+  return blocks;
+}
+
+const BLOCKS = blocksOf(README);
+
+/** The only block of that language under that heading which has `part` in it. */
+function block(language: string, heading: string, part = ""): string {
+  const found = BLOCKS.filter(
+    (one) => one.language === language && one.heading === heading && one.text.includes(part),
+  );
+  expect(found).toHaveLength(1);
+  return found[0]?.text ?? "";
+}
+
+/** The lines of a section, up to the next heading. */
+function section(heading: string): string[] {
+  const lines = README.split("\n");
+  const start = lines.findIndex((line) => line.replace(/^#+ /, "") === heading && line.startsWith("#"));
+  expect(start).toBeGreaterThanOrEqual(0);
+  const length = lines.slice(start + 1).findIndex((line) => line.startsWith("#"));
+  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length);
+}
+
+const tableOf = (heading: string) => section(heading).filter((line) => line.startsWith("|"));
+
+/** One command line as words, without what a shell would do beyond quotes. */
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) => word.replaceAll(/['"]/g, ""));
+}
+
+/** All command lines of a block: lines continued by "\" are one, those joined by && are several. */
+function commandLines(text: string): string[] {
+  return text
+    .replaceAll(/\s*\\\n\s*/g, " ")
+    .split(/\n|&&/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+describe("command lines", () => {
+  const lines = BLOCKS.filter(({ language }) => language === "sh").flatMap(({ text }) => commandLines(text));
+
+  test.each(lines)("%s", async (line) => {
+    const words = wordsOf(line);
+    while (/^BUNBOND_\w+=/.test(words[0] ?? ""))
+      await expectVariable(words.shift() ?? "", words.at(-1) ?? "");
+    expectCommand(words);
+  });
+
+  test("all commands that are shown are there", () => {
+    expect(lines.length).toBeGreaterThan(15);
+  });
+});
+
+function expectCommand([program = "", first = "", ...rest]: readonly string[]): void {
+  if (program === "bunbond" || program === "dist/bunbond") expectBunbond(first, rest);
+  else if (program === "scp") expect(first).toBe("dist/bunbond");
+  else if (program === "bun" && first === "test") {
+    expect(rest.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([]);
+  } else if (program === "npm" || program === "bun") {
+    if (first === "run") expectScript(rest[0] ?? "");
+    else if (first !== "install") expectScript(first);
+  } else if (program !== "curl") {
+    // curl's are carried out below
+    throw new Error(`the README has a command that nothing here checks: ${program}`);
+  }
+}
+
+function expectScript(name: string): void {
+  expect(Object.keys(manifest.scripts)).toContain(name);
+}
+
+function expectBunbond(command: string, args: readonly string[]): void {
+  if (command === "server") parseServerOptions(args);
+  else if (command === "client") expect(parseClientOptions(args).warnings).toEqual([]);
+  else expect([command, ...args]).toEqual(["--version"]);
+}
+
+/** An environment variable is one that the test file behind it reads. */
+async function expectVariable(assignment: string, path: string): Promise<void> {
+  expect(await Bun.file(join(REPOSITORY, path)).text()).toContain(assignment.split("=", 1)[0] ?? "");
+}
+
+describe("the commands' flags", () => {
+  const noWork = async () => 0;
+  const code = (text: string) => `\`${text.replaceAll("|", "\\|")}\``;
+
+  function row(name: string, def: FlagDef): string {
+    const names = shownNames(name, def).map(code).join(", ");
+    const [value, fallback] = def.type === "string" ? [code(def.valueHint), def.default] : ["", undefined];
+    const notes =
+      def.type === "boolean"
+        ? []
+        : [
+            def.required && "Required.",
+            def.repeatable && "Repeat it, or separate by commas.",
+            def.aliasBeforeDigits && `\`-${def.aliasBeforeDigits}\` only with a number behind it.`,
+          ].filter((note) => typeof note === "string");
+    const meaning = [def.description.replaceAll("|", "\\|"), ...notes].join(" ");
+    return `| ${names} | ${value} | ${fallback === undefined ? "" : code(fallback)} | ${meaning} |`.replaceAll(
+      / {2,}/g,
+      "  ",
+    );
+  }
+
+  test.each<readonly [string, Command]>([
+    ["server", serverCommand(noWork)],
+    ["client", clientCommand(noWork)],
+  ])("of %s are those of --help", async (name, command) => {
+    const { args } = command.definition;
+    const table = tableOf(`Flags of \`bunbond ${name}\``);
+    expect(table.slice(2)).toEqual(Object.entries(args).map(([flag, def]) => row(flag, def)));
+    const help = (await runInProcess([name, "--help"], [command])).stdout.replaceAll(/\s+/g, " ");
+    for (const [flag, def] of Object.entries(args)) {
+      expect(help).toContain(shownNames(flag, def).join(", "));
+      expect(help).toContain(def.description);
+    }
+  });
+
+  test("that the Go program and rustbond have are taken", () => {
+    const [, , ...rows] = tableOf("Beside metalbond (Go) and rustbond").slice(0, 7);
+    const written = rows.map((line) => line.split("|")[1] ?? "");
+    const flags = written.flatMap((cell) =>
+      [...cell.matchAll(/`(--?[a-z-]+)/g)].map(([, flag = ""]) => flag),
+    );
+    expect(flags.length).toBeGreaterThan(12);
+    const values: Readonly<Record<string, readonly string[]>> = {
+      "--listen": ["[::]:4711"],
+      "--listener": ["[::]:4711"],
+      "-l": ["[::]:4711"],
+      "--http": ["[::]:4712"],
+      "--keepalive": ["5"],
+      "--verbose": [],
+      "--server": ["[::1]:4711"],
+      "-s": ["[::1]:4711"],
+      "--subscribe": ["100,200"],
+      "--vni": ["100"],
+      "-v": ["100"],
+      "--announce": ["100#10.0.1.0/24#2001:db8::1#NAT#1024#2047"],
+      "-a": ["100#10.0.1.0/24@2001:db8::1#nat#1024#2048"],
+    };
+    for (const flag of flags) {
+      const words = [flag, ...(values[flag] ?? ["no value known"])];
+      if (/^(-l|--listen.*)$/.test(flag)) parseServerOptions(words);
+      else parseClientOptions(/^(-s|--server)$/.test(flag) ? words : ["--server", "::1", ...words]);
+    }
+    for (const [, announcement = ""] of written.join().matchAll(/`(\d+#[^`]*)`/g)) {
+      expect(parseClientOptions(["-s", "::1", "-a", announcement]).announcements).toHaveLength(1);
+    }
+  });
+
+  test("of kernel routes are not there yet", () => {
+    const known = commands.flatMap(({ definition }) => Object.keys(definition.args));
+    const missing = [
+      ...section("What is not there yet")
+        .join()
+        .matchAll(/`--([a-z0-9-]+)`/g),
+    ].map(([, flag = ""]) => flag);
+    expect(missing).toContain("install-routes");
+    expect(missing.filter((flag) => known.includes(flag))).toEqual([]);
+  });
+});
+
+test("npm start is what it is said to be", () => {
+  const [bun, main, command, ...args] = wordsOf(manifest.scripts.start);
+  expect([bun, main, command]).toEqual(["bun", "src/main.ts", "server"]);
+  expect(parseServerOptions(args)).toMatchObject({
+    listen: { host: "::", port: 4711 },
+    http: { host: "::1", port: 4712 },
+  });
+  expect(tableOf("Development").join()).toContain(
+    "`npm start` | a server on `[::]:4711`, HTTP on `[::1]:4712`",
+  );
+});
+
+test("the demo shows what the README shows", async () => {
+  await using demo = new ChildProcess({
+    command: wordsOf(manifest.scripts.demo).map((word) => (word === "bun" ? process.execPath : word)),
+    cwd: REPOSITORY,
+    env: { NODE_ENV: undefined },
+  });
+  expect(await demo.ended).toBe(0);
+  expect(demoStages(demo.stdoutLines)).toEqual(
+    demoStages(block("text", "Five minutes").trimEnd().split("\n")),
+  );
+});
+
+/** Times differ from run to run, and so does the order of lines between two of the demo's sentences. */
+function demoStages(lines: readonly string[]): { sentence: string; changes: string[] }[] {
+  const stages: { sentence: string; changes: string[] }[] = [];
+  for (const line of lines.filter((line) => line !== "")) {
+    const [, sentence] = /^\d+\.\d\d s {2}(.*)$/.exec(line) ?? [];
+    if (sentence !== undefined) stages.push({ sentence, changes: [] });
+    else stages.at(-1)?.changes.push(line);
+  }
+  for (const { changes } of stages) changes.sort();
+  return stages;
+}
+
+describe("a client's output", () => {
+  const heading = "What a client prints";
+
+  async function printed(format: "text" | "json", print: (printer: ChangePrinter) => void): Promise<string> {
+    const sink = new MemorySink();
+    const out = new LineWriter(sink);
+    print(new ChangePrinter(out, format));
+    await out.end();
+    return sink.text;
+  }
+
+  test("as text", async () => {
+    const text = block("text", heading);
+    expect(
+      await printed("text", (printer) => {
+        for (const line of text.trimEnd().split("\n")) {
+          printer.changed(routeOfText(line.slice(2)), line.startsWith("+"));
+        }
+      }),
+    ).toBe(text);
+  });
+
+  test("as JSON", async () => {
+    const lines = block("json", heading).trimEnd().split("\n");
+    for (const line of lines) {
+      // Trusted to be what it says: it is compared with what is really printed.
+      const event = JSON.parse(line) as JsonEvent;
+      const output = await printed("json", (printer) => {
+        if (event.event === "server") printer.server(event.server, event.state, event.reason ?? null);
+        else printer.changed(routeOfText(routeText(event)), event.event === "add");
+      });
+      expect(output.replace(/"time":"[^"]*"/, `"time":"${event.time}"`)).toBe(`${line}\n`);
+    }
+    expect(lines).toHaveLength(4);
+  });
+});
+
+type JsonEvent = { readonly time: string } & (
+  | { readonly event: "server"; readonly server: string; readonly state: string; readonly reason?: string }
+  | {
+      readonly event: "add" | "remove";
+      readonly vni: number;
+      readonly destination: string;
+      readonly nextHop: {
+        readonly address: string;
+        readonly type: string;
+        readonly natPortFrom: number;
+        readonly natPortTo: number;
+      };
+    }
+);
+
+/** In the words of frame-text.ts. */
+function routeText({ vni, destination, nextHop }: Extract<JsonEvent, { vni: number }>): string {
+  const { address, type, natPortFrom, natPortTo } = nextHop;
+  const nat = type === "NAT" ? ` type nat ports ${natPortFrom}-${natPortTo}` : "";
+  return `${vni} ${destination} via ${address}${nat}`;
+}
+
+describe("HTTP", () => {
+  let server: BunbondServer;
+  let base: string;
+  beforeAll(async () => {
+    server = await startBunbondServer({ flags: ["--http", "[::1]:0"] });
+    base = await httpBase(server);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  test("has the paths of the table, and no other", async () => {
+    const shown = tableOf("HTTP")
+      .slice(2)
+      .map((row) => /`(\/[^`]*)`/.exec(row)?.[1] ?? row);
+    const index = (await (await fetch(base)).json()) as { readonly endpoints: readonly string[] };
+    expect(shown.sort()).toEqual(["/", ...index.endpoints].sort());
+    for (const path of shown) expect((await fetch(base + path)).status).toBe(200);
+    const health = tableOf("HTTP").find((row) => row.includes("/healthz")) ?? "";
+    expect(health).toContain(`\`${await (await fetch(`${base}/healthz`)).text()}\``);
+  });
+
+  const noCurl = Bun.which("curl") === null;
+  const lines = commandLines(block("sh", "For real", "curl"));
+  test.skipIf(noCurl).each(lines)(`%s${noCurl ? " (skipped: curl is not installed)" : ""}`, async (line) => {
+    await using shell = new ChildProcess({
+      command: ["bash", "-c", line.replace("http://[::1]:4712", base)],
+    });
+    expect(await shell.ended).toBe(0);
+    JSON.parse(shell.stdoutLines.join("\n"));
+  });
+});
+
+test("the exit codes are those of --help", async () => {
+  const shown = tableOf("Exit codes")
+    .slice(2)
+    .map((row) => [...row.matchAll(/`(\d)` \| ([^:|]*)/g)].map(([, code, text]) => `${code} ${text}`.trim()));
+  const { stdout } = await runInProcess(["--help"], []);
+  const [, rows = ""] = /^Exit codes:\n([\s\S]*)$/m.exec(stdout) ?? [];
+  expect(shown.flat()).toEqual(
+    rows
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trim().replace(/ +/, " ")),
+  );
+});
+
+describe("the library's example", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "bunbond-readme-"));
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+  await mkdir(join(directory, "node_modules"));
+  await symlink(REPOSITORY, join(directory, "node_modules/bunbond"));
+  for (const types of ["@types", "bun-types"]) {
+    await symlink(join(REPOSITORY, "node_modules", types), join(directory, "node_modules", types));
+  }
+  await writeFile(join(directory, "example.ts"), block("ts", "As a library"));
+  const tsconfig = { extends: join(REPOSITORY, "tsconfig.json"), include: ["example.ts"] };
+  await writeFile(join(directory, "tsconfig.json"), JSON.stringify(tsconfig));
+
+  test("prints what it is said to print", async () => {
+    await using example = new ChildProcess({ command: [process.execPath, "example.ts"], cwd: directory });
+    expect(await example.ended).toBe(0);
+    expect(example.stderrLines).toEqual([]);
+    expect(example.stdoutLines).toEqual(block("text", "As a library").trimEnd().split("\n"));
+  });
+
+  test("has the right types", async () => {
+    await using check = new ChildProcess({
+      command: [process.execPath, "check", "--no-script"],
+      cwd: directory,
+    });
+    await check.ended;
+    // What is wrong in src/ itself is for `npm run check` to say.
+    expect(check.stdoutLines.filter((line) => line.startsWith("example.ts"))).toEqual([]);
+    expect(check.describe()).toMatch(/No type errors|checked \d+ files/);
+  });
+});
+
+test("every path that is named is there", () => {
+  const named = [...README.matchAll(/`((?:src|test|\.ci)\/[\w./-]*|LICENSE)`/g)].map(([, path = ""]) => path);
+  expect(named.length).toBeGreaterThan(15);
+  expect(named.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([]);
+});
+
+test("every kind of code block is checked", () => {
+  const kinds = BLOCKS.map(({ language, heading }) => `${language} in ${heading}`);
+  const drawings = ["text in How it fits together", "text in The protocol"];
+  const checked = [
+    "text in Five minutes",
+    "text in What a client prints",
+    "json in What a client prints",
+    "ts in As a library",
+    "text in As a library",
+  ];
+  const known = new Set([...drawings, ...checked]);
+  expect(kinds.filter((kind) => !kind.startsWith("sh ") && !known.has(kind))).toEqual([]);
+});

@@ -1,0 +1,176 @@
+/**
+ * The whole server under whatever chance brings: peers that come, announce, subscribe, stall, break the protocol
+ * and vanish, on pipes that are short, slow and cut anywhere. The slow model judges each frame that anybody hears.
+ *
+ *     BUNBOND_RUNS=10000 bun test test/server/server-property.test.ts        that many runs; fast-check prints seeds
+ */
+import { test } from "bun:test";
+import fc from "fast-check";
+import { Server } from "../../src/server/server.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { MemoryNetwork } from "../support/memory-network.ts";
+import { SeededRandom } from "../support/random.ts";
+import { RawPeer } from "../support/raw-peer.ts";
+import { SlowModel } from "../support/slow-model.ts";
+import { tellHeard, WatchedNetwork } from "../support/watched-network.ts";
+
+const { BUNBOND_RUNS } = process.env;
+const LISTEN = { host: "::", port: 4711 };
+const SETTLE_MS = 3_000;
+
+/** A client that keeps to the protocol in one thing: no SUBSCRIBE before the fence of an UNSUBSCRIBE. */
+class RandomPeer {
+  readonly raw: RawPeer;
+  isSilent = false;
+  #keepalivesSent = 1;
+  #keepalivesAnswered = 0;
+  /** Per VNI the KEEPALIVE behind its last UNSUBSCRIBE. */
+  readonly #fences = new Map<number, number>();
+
+  constructor(clock: FakeClock, network: MemoryNetwork, model: SlowModel, hello: string) {
+    this.raw = new RawPeer(clock);
+    this.raw.onMessage = (message) => {
+      if (message.type === "KEEPALIVE" && message.endOfVni === undefined) this.#keepalivesAnswered++;
+      tellHeard(model, this.raw.name, message);
+    };
+    this.raw.connect(network, LISTEN);
+    this.raw.send(hello, "KEEPALIVE");
+    const keepAlive = () => {
+      if (this.raw.isClosed || this.isSilent) return;
+      this.send("KEEPALIVE");
+      clock.after(2_000, keepAlive);
+    };
+    clock.after(2_000, keepAlive);
+  }
+
+  send(...frames: readonly string[]): void {
+    this.#keepalivesSent += frames.filter((frame) => frame === "KEEPALIVE").length;
+    this.raw.send(...frames);
+  }
+
+  subscribe(vni: number): void {
+    if ((this.#fences.get(vni) ?? 0) <= this.#keepalivesAnswered) this.send(`SUBSCRIBE ${vni}`);
+  }
+
+  unsubscribe(vni: number): void {
+    this.send(`UNSUBSCRIBE ${vni}`, "KEEPALIVE");
+    this.#fences.set(vni, this.#keepalivesSent);
+  }
+}
+
+const who = fc.nat({ max: 3 });
+const vni = fc.constantFrom(0, 100);
+const HOPS = [
+  "10.0.1.0/24 via 2001:db8::1",
+  "10.0.1.9/24 via 2001:db8::1",
+  "::/0 via 10.0.0.1 type nat ports 1-9",
+];
+const route = fc.tuple(vni, fc.constantFrom(...HOPS)).map(([of, text]) => `${of} ${text}`);
+const frame = fc.oneof(
+  { weight: 6, arbitrary: route.map((text) => `ADD ${text}`) },
+  { weight: 4, arbitrary: route.map((text) => `REMOVE ${text}`) },
+  { weight: 1, arbitrary: fc.constantFrom("KEEPALIVE", "ADD 100 10.0.0.0/33 via ::1") },
+);
+const breach = fc.constantFrom("HELLO 5", "HEX 02", "HEX 0104a5", "HEX 0100020310ff", "HEX 010000");
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("send" as const),
+      who,
+      frames: fc.array(frame, { maxLength: 6 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("subscribe" as const), who, vni }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), who, vni }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(0, 1, 3, 40, 2_500) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("stall" as const, "read" as const), who }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom("end" as const, "abort" as const, "silent" as const), who }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("breach" as const), who, frame: breach }) },
+);
+
+const scene = fc.record({
+  pipe: fc.constantFrom(
+    { capacityBytes: 1, delayMs: 0 },
+    { capacityBytes: 7, delayMs: 0 },
+    { capacityBytes: 60, delayMs: 2 },
+    { capacityBytes: 200, delayMs: 30 },
+    { capacityBytes: 2_000, delayMs: 0 },
+    { capacityBytes: 65_536, delayMs: 30 },
+  ),
+  cutSeed: fc.option(fc.integer(), { nil: null }),
+  gentle: fc.constantFrom("auto" as const, "always" as const, "never" as const),
+  settles: fc.boolean(),
+  steps: fc.array(step, { maxLength: 60, size: "max" }),
+});
+
+type Scene = typeof scene extends fc.Arbitrary<infer T> ? T : never;
+
+async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<void> {
+  const clock = new FakeClock();
+  const model = new SlowModel({ holdEndMarks: settles });
+  const cutter = cutSeed === null ? null : new SeededRandom(cutSeed);
+  const network = new MemoryNetwork({
+    clock,
+    ...pipe,
+    ...(cutter === null ? {} : { cutRandomly: () => cutter.word() / 2 ** 32 }),
+  });
+  // Asked for before the server's own timer, so that the model knows first.
+  if (settles) clock.after(SETTLE_MS, () => model.releaseEndMarks());
+  const server = await Server.start({
+    listen: LISTEN,
+    settleSeconds: settles ? SETTLE_MS / 1_000 : 0,
+    gentle,
+    clock,
+    network: new WatchedNetwork(network, model),
+  });
+  const peers = new Map<number, RandomPeer>();
+  /** The peer in this seat; whoever is gone is followed by a new one. Seats 2 and 3 are for servers. */
+  const peerAt = (seat: number): RandomPeer => {
+    const seated = peers.get(seat);
+    if (seated !== undefined && !seated.raw.isClosed) return seated;
+    const peer = new RandomPeer(clock, network, model, seat < 2 ? "HELLO 2" : "HELLO 2 server");
+    peers.set(seat, peer);
+    clock.advance(pipe.delayMs);
+    return peer;
+  };
+  for (const step of steps) {
+    if (step.do === "wait") {
+      clock.advance(step.ms);
+      continue;
+    }
+    const peer = peerAt(step.who);
+    if (step.do === "send") peer.send(...step.frames);
+    else if (step.do === "subscribe") peer.subscribe(step.vni);
+    else if (step.do === "unsubscribe") peer.unsubscribe(step.vni);
+    else if (step.do === "breach") peer.send(step.frame);
+    else if (step.do === "silent") peer.isSilent = true;
+    else if (step.do === "end") peer.raw.end();
+    else if (step.do === "abort") peer.raw.abort();
+    else peer.raw.stream.isReading = step.do === "read";
+  }
+  // Long enough for the marks, and for the server to miss whoever fell silent.
+  for (const { raw } of peers.values()) raw.stream.isReading = true;
+  clock.advance(5_500);
+  // Long enough for all that is due; not for the server to miss those who fall silent now.
+  for (const peer of peers.values()) peer.isSilent = true;
+  clock.advance(2_000);
+  model.atQuiet();
+  server.stop();
+  clock.advance(10_000);
+}
+
+const TIMEOUT_MS = 3_600_000;
+
+test(
+  "every peer hears what the rules say, whatever happens",
+  () => fc.assert(fc.asyncProperty(scene, play), { numRuns: Number(BUNBOND_RUNS ?? 200) }),
+  TIMEOUT_MS,
+);

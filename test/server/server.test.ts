@@ -1,0 +1,291 @@
+/** The server as a whole, where a scenario's steps do not say enough. The rules step by step: test/scenario. */
+import { describe, expect, test } from "bun:test";
+import { Server, type ServerOptions } from "../../src/server/server.ts";
+import type { LogFields, Logger } from "../../src/session/logger.ts";
+import { RUN_BYTES } from "../../src/transport/connection.ts";
+import { ListenError } from "../../src/transport/stream.ts";
+import { SKIP_CODES } from "../../src/wire/protocol-error.ts";
+import { manyAdds } from "../support/connection-under-test.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { frameOfText } from "../support/frame-text.ts";
+import { MemoryNetwork } from "../support/memory-network.ts";
+import { RawPeer } from "../support/raw-peer.ts";
+import { refusedVectors } from "../support/wire-vectors.ts";
+
+const LISTEN = { host: "::", port: 4711 };
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "100 10.0.2.0/24 via 2001:db8::2";
+
+class Stage {
+  readonly clock = new FakeClock();
+  readonly network: MemoryNetwork;
+  readonly log: { readonly message: string; readonly fields: LogFields }[] = [];
+  readonly logger: Logger;
+
+  constructor(capacityBytes = 65_536) {
+    this.network = new MemoryNetwork({ clock: this.clock, capacityBytes });
+    const note = (message: string, fields: LogFields = {}) => {
+      this.log.push({ message, fields });
+    };
+    this.logger = { debug: note, info: note, warn: note, error: note };
+  }
+
+  start(options: Partial<ServerOptions> = {}): Promise<Server> {
+    const { clock, network, logger } = this;
+    return Server.start({
+      listen: LISTEN,
+      settleSeconds: 0,
+      gentle: "never",
+      clock,
+      network,
+      logger,
+      ...options,
+    });
+  }
+
+  /** An established peer that says this, and whose handshake is forgotten. */
+  peer(...frames: readonly string[]): RawPeer {
+    const peer = new RawPeer(this.clock).connect(this.network, LISTEN);
+    for (const frame of ["HELLO 5", "KEEPALIVE"]) {
+      peer.send(frame);
+      this.clock.settle();
+    }
+    peer.takeHeard();
+    peer.chunks.length = 0;
+    peer.send(...frames);
+    this.clock.settle();
+    return peer;
+  }
+}
+
+describe("every refused frame", () => {
+  const skipCodes = new Set<string>(SKIP_CODES);
+  // Not a frame's fault, but of who cut the stream: only whole frames in hand can have it.
+  const vectors = refusedVectors.filter(({ code }) => code !== "FRAME_LENGTH_MISMATCH");
+
+  test("that closes: the peer goes with its routes, and nobody else", async () => {
+    for (const { name, frame, code } of vectors.filter(({ code }) => !skipCodes.has(code))) {
+      const stage = new Stage();
+      const server = await stage.start();
+      const watcher = stage.peer("SUBSCRIBE 100");
+      const other = stage.peer(`ADD ${Q}`);
+      const bad = stage.peer(`ADD ${R}`);
+      watcher.takeHeard();
+      bad.sendBytes(frame);
+      stage.clock.settle();
+      const { closes, protocolErrors } = server.stats().counters;
+      expect({ name, closes, protocolErrors }).toEqual({
+        name,
+        closes: { "protocol-error": 1 },
+        protocolErrors: { [code]: 1 },
+      });
+      expect([bad.isClosed, watcher.isClosed, other.isClosed]).toEqual([true, false, false]);
+      expect(watcher.takeHeard()).toEqual([`REMOVE ${R}`]);
+      expect(server.stats()).toMatchObject({ peers: 2, establishedPeers: 2, routes: 1 });
+    }
+  });
+
+  test("that is skipped: counted by its reason, logged once, and the session stays", async () => {
+    const tried = new Set<string>();
+    for (const { name, frame, code } of vectors.filter(({ code }) => skipCodes.has(code))) {
+      tried.add(code);
+      const stage = new Stage();
+      const server = await stage.start();
+      const watcher = stage.peer("SUBSCRIBE 100");
+      watcher.takeHeard();
+      const peer = stage.peer(`ADD ${R}`);
+      for (let times = 0; times < 3; times++) peer.sendBytes(frame);
+      peer.send(`ADD ${Q}`, "KEEPALIVE");
+      stage.clock.settle();
+      expect({ name, skippedUpdates: server.stats().counters.skippedUpdates }).toEqual({
+        name,
+        skippedUpdates: { [code]: 3 },
+      });
+      expect(stage.log.filter(({ fields: { code: logged } }) => logged === code).length).toBe(1);
+      expect(watcher.takeHeard()).toEqual([`ADD ${R}`, `ADD ${Q}`]);
+      expect(peer.takeHeard()).toEqual(["KEEPALIVE"]);
+      expect(server.peers().map((info) => info.skippedUpdates)).toEqual([0, 3]);
+    }
+    expect([...tried].sort()).toEqual([...SKIP_CODES].sort());
+  });
+});
+
+describe("a large table", () => {
+  const ADDS = manyAdds(4_000);
+
+  test("is sent with KEEPALIVEs answered on the way, between frames", async () => {
+    const stage = new Stage(5_000);
+    await stage.start();
+    stage.peer(...ADDS);
+    const slow = stage.peer();
+    slow.stream.isReading = false;
+    slow.send("SUBSCRIBE 100", "KEEPALIVE");
+    stage.clock.settle();
+    slow.send("KEEPALIVE");
+    stage.clock.settle();
+    slow.stream.isReading = true;
+    stage.clock.settle();
+    const heard = slow.takeHeard();
+    const answers = heard.flatMap((frame, index) => (frame === "KEEPALIVE" ? [index] : []));
+    expect([answers.length, heard.length]).toEqual([2, ADDS.length + 3]);
+    const beforeSecond = heard.slice(0, answers[1]);
+    const bytes = beforeSecond.reduce((sum, frame) => sum + frameOfText(frame).length, 0);
+    expect(bytes).toBeLessThanOrEqual(5_000 + RUN_BYTES);
+    expect(heard.filter((frame) => frame.startsWith("ADD")).sort()).toEqual([...ADDS].sort());
+    expect(heard.at(-1)).toBe("END 100");
+  });
+
+  test("goes in order to a peer that does not read for a while, and as it is then", async () => {
+    const stage = new Stage(5_000);
+    await stage.start();
+    const announcer = stage.peer(...ADDS);
+    const slow = stage.peer();
+    slow.stream.isReading = false;
+    slow.send("SUBSCRIBE 100");
+    stage.clock.settle();
+    announcer.send(...ADDS.map((add) => add.replace("ADD", "REMOVE")));
+    stage.clock.settle();
+    slow.stream.isReading = true;
+    stage.clock.settle();
+    const heard = slow.takeHeard();
+    const added = heard.filter((frame) => frame.startsWith("ADD"));
+    const removed = heard.filter((frame) => frame.startsWith("REMOVE"));
+    // What had been handed to the socket, and a REMOVE for each of that.
+    expect(added.length).toBeGreaterThan(100);
+    expect(added.length).toBeLessThan(2_500);
+    expect(removed.map((frame) => frame.slice(7)).sort()).toEqual(
+      added.map((frame) => frame.slice(4)).sort(),
+    );
+  });
+});
+
+describe("gentleness", () => {
+  const ADDS = manyAdds(400);
+  /** Bytes of the longest chunk that a new subscriber gets, and for how long chunks come. */
+  async function measure(gentle: ServerOptions["gentle"], ...frames: readonly string[]) {
+    const stage = new Stage(1 << 20);
+    await stage.start(gentle === undefined ? {} : { gentle });
+    stage.peer(...ADDS);
+    const subscriber = stage.peer(...frames);
+    const startMs = stage.clock.nowMs();
+    stage.clock.advance(1_000);
+    expect(subscriber.takeHeard()).toContain("END 100");
+    const longestBytes = Math.max(...subscriber.chunks.map(({ bytes }) => bytes.length));
+    return { isGentle: longestBytes <= 1_400, tookMs: (subscriber.chunks.at(-1)?.atMs ?? 0) - startMs };
+  }
+
+  test("auto: small steps for who keeps the rhythm, as Go does", async () => {
+    const { isGentle, tookMs } = await measure("auto", "SUBSCRIBE 100");
+    expect(isGentle).toBe(true);
+    expect(tookMs).toBeGreaterThanOrEqual(40);
+  });
+
+  test("auto: full speed for who sends a KEEPALIVE early, as rustbond and BunBond do", async () => {
+    expect(await measure("auto", "KEEPALIVE", "SUBSCRIBE 100")).toEqual({ isGentle: false, tookMs: 0 });
+    expect((await measure("auto", "SUBSCRIBE 100", "KEEPALIVE")).tookMs).toBe(0);
+  });
+
+  test("always: whoever it is", async () => {
+    expect((await measure("always", "KEEPALIVE", "SUBSCRIBE 100")).isGentle).toBe(true);
+  });
+
+  test("never: nobody", async () => {
+    expect(await measure("never", "SUBSCRIBE 100")).toEqual({ isGentle: false, tookMs: 0 });
+  });
+
+  test("auto is the default", async () => {
+    const stage = new Stage();
+    await Server.start({ listen: LISTEN, settleSeconds: 0, clock: stage.clock, network: stage.network });
+    stage.peer(...ADDS);
+    expect(stage.peer("SUBSCRIBE 100").takeHeard().length).toBeLessThan(50);
+  });
+});
+
+describe("the default settle time", () => {
+  test("is 15 s", async () => {
+    const stage = new Stage();
+    await Server.start({ listen: LISTEN, clock: stage.clock, network: stage.network });
+    const subscriber = stage.peer("SUBSCRIBE 100");
+    subscriber.keepAlive(5_000);
+    stage.clock.advance(14_999);
+    expect(subscriber.takeHeard()).not.toContain("END 100");
+    stage.clock.advance(1);
+    expect(subscriber.takeHeard()).toContain("END 100");
+  });
+});
+
+describe("what operators see", () => {
+  test("peers, routes and counts", async () => {
+    const stage = new Stage();
+    const server = await stage.start();
+    const silent = new RawPeer(stage.clock).connect(stage.network, LISTEN);
+    const peer = stage.peer(
+      `ADD ${R}`,
+      `ADD ${Q}`,
+      `ADD ${Q}`,
+      "SUBSCRIBE 7",
+      "SUBSCRIBE 0",
+      `REMOVE ${R}`,
+      `REMOVE ${R}`,
+    );
+    stage.clock.advance(1_500);
+    expect(server.peers()).toEqual([
+      {
+        id: 1,
+        remote: silent.name,
+        state: "hello-awaited",
+        isServer: false,
+        keepaliveSeconds: 5,
+        subscriptions: [],
+        announcedRoutes: 0,
+        skippedUpdates: 0,
+        establishedForMs: null,
+      },
+      {
+        id: 2,
+        remote: peer.name,
+        state: "established",
+        isServer: false,
+        keepaliveSeconds: 5,
+        subscriptions: [0, 7],
+        announcedRoutes: 1,
+        skippedUpdates: 0,
+        establishedForMs: 1_500,
+      },
+    ]);
+    expect(server.stats()).toMatchObject({
+      peers: 2,
+      establishedPeers: 1,
+      routes: 1,
+      counters: { connectionsAccepted: 2, updatesReceived: 5, strangersRemoves: 1 },
+    });
+  });
+});
+
+describe("start and stop", () => {
+  test("an address in use is refused, and leaves no timer", async () => {
+    const stage = new Stage();
+    await stage.start();
+    const second = stage.start({ settleSeconds: 15 });
+    expect(second).rejects.toBeInstanceOf(ListenError);
+    await second.catch(() => {});
+    expect(stage.clock.pendingTimers).toBe(0);
+  });
+
+  test("stop closes everybody, and tells nobody that the others' routes are gone", async () => {
+    const stage = new Stage();
+    const server = await stage.start({ settleSeconds: 3_600 });
+    const watcher = stage.peer("SUBSCRIBE 100");
+    const announcer = stage.peer(`ADD ${R}`);
+    watcher.takeHeard();
+    server.stop();
+    stage.clock.settle();
+    expect([watcher.closedBecause, announcer.closedBecause]).toEqual(["in order", "in order"]);
+    expect(watcher.takeHeard()).toEqual([]);
+    expect(server.stats()).toMatchObject({ peers: 0, routes: 0, counters: { closes: { stopped: 2 } } });
+    expect(stage.clock.pendingTimers).toBe(0);
+    const late = new RawPeer(stage.clock).connect(stage.network, LISTEN);
+    stage.clock.settle();
+    expect(late.closedBecause).toBe("connection refused");
+  });
+});
