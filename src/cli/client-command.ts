@@ -1,21 +1,27 @@
+import type { Leave } from "../client/client.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-import { parseFlags } from "./flags.ts";
-import { httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import { readOptions } from "./config-options.ts";
+import { type GivenValues, parseFlags } from "./flags.ts";
+import { configFlag, httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
 import {
   readAnnouncements,
   readEndpoints,
+  readOneOf,
   readRetryBounds,
   readSeconds,
   readSecondsOrForever,
   readVnis,
 } from "./values.ts";
 
-const definition = {
+const LEAVES = ["withdraw", "keep"] as const satisfies readonly Leave[];
+
+export const clientDefinition = {
   meta: {
     name: "client",
     description:
@@ -72,7 +78,25 @@ const definition = {
       default: "forever",
       description: "Keep them this long while none is.",
     },
+    leave: {
+      type: "string",
+      valueHint: LEAVES.join("|"),
+      example: "keep",
+      default: "withdraw",
+      description:
+        "On SIGTERM, withdraw what was announced before closing; keep: only close, so that a server with --retain keeps it for the client that comes next.",
+    },
+    drain: {
+      type: "string",
+      valueHint: "SEC",
+      example: "5",
+      default: "0",
+      description:
+        "Between withdrawing and closing, stay connected this long: the network turns away in the meantime.",
+    },
+    socket: socketFlag("client"),
     json: { type: "boolean", description: "Print changes as JSON, one object a line." },
+    config: configFlag,
     verbose: verboseFlag,
   },
 } satisfies CommandDefinition;
@@ -90,19 +114,33 @@ export interface ClientOptions {
   readonly holdSeconds: number;
   /** Infinity for "forever". */
   readonly holdAloneSeconds: number;
+  readonly leave: Leave;
+  readonly drainSeconds: number;
+  /** Null: no control socket. */
+  readonly socket: SocketChoice | null;
   readonly json: boolean;
+  /** The file that some of it is from; null: none. */
+  readonly config: string | null;
   readonly verbose: boolean;
   /** What works but is hardly meant, one line each, for the log. */
   readonly warnings: readonly string[];
 }
 
-/** @throws UsageError */
-export function parseClientOptions(rawArgs: readonly string[]): ClientOptions {
-  const flags = parseFlags(definition.args, rawArgs);
+/**
+ * `fromFile` are the settings of a configuration file.
+ * @throws UsageError
+ */
+export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientOptions {
+  const flags = parseFlags(clientDefinition.args, rawArgs, fromFile);
   const vnis = readVnis("--vni", flags.vni);
   const { routes, warnings } = readAnnouncements("--announce", flags.announce);
   if (vnis.length === 0 && routes.length === 0) {
     warnings.push("neither --vni nor --announce is given: this client will only stay connected");
+  }
+  const leave = readOneOf("--leave", flags.leave, LEAVES);
+  const drainSeconds = readSeconds("--drain", flags.drain);
+  if (leave === "keep" && drainSeconds > 0) {
+    warnings.push("--drain is of use with --leave withdraw only: with keep nothing turns away");
   }
   return {
     servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
@@ -113,10 +151,19 @@ export function parseClientOptions(rawArgs: readonly string[]): ClientOptions {
     retry: readRetryBounds("--retry", flags.retry),
     holdSeconds: readSeconds("--hold", flags.hold),
     holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
+    leave,
+    drainSeconds,
+    socket: readSocket(flags.socket, "client"),
     json: flags.json,
+    config: flags.config ?? null,
     verbose: flags.verbose,
     warnings,
   };
+}
+
+/** Reads the configuration file, too, anew each time. */
+export function readClientOptions(rawArgs: readonly string[]): Promise<ClientOptions> {
+  return readOptions(clientDefinition, rawArgs, parseClientOptions);
 }
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
@@ -124,7 +171,7 @@ export function clientCommand(
   run: (options: ClientOptions, context: CommandContext) => Promise<number>,
 ): Command {
   return {
-    definition,
+    definition: clientDefinition,
     examples: [
       {
         comment: "Print the routes of two VNIs, and whatever changes in them",
@@ -139,6 +186,6 @@ export function clientCommand(
         line: "bunbond client -s one.example,two.example -v 100 --json",
       },
     ],
-    run: (context) => run(parseClientOptions(context.rawArgs), context),
+    run: async (context) => run(await readClientOptions(context.rawArgs), context),
   };
 }

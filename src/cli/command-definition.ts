@@ -38,6 +38,8 @@ export interface WordsDef {
   example: string;
   /** One or more of them, and each may be several with commas; else it is exactly one. */
   repeatable?: true;
+  /** Another one may follow, of another kind. Not of repeatable ones. */
+  second?: { valueHint: string; description: string };
 }
 
 /** A citty command definition that is plain data, and its words. */

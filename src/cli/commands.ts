@@ -1,7 +1,9 @@
 import { runBench } from "./bench/run-bench.ts";
 import { benchCommand } from "./bench-command.ts";
+import { checkConfigCommand } from "./check-config-command.ts";
 import { clientCommand } from "./client-command.ts";
 import type { Command } from "./command.ts";
+import { controlCommands } from "./control-commands.ts";
 import { demoCommand } from "./demo-command.ts";
 import { runClient } from "./run-client.ts";
 import { runServer } from "./run-server.ts";
@@ -11,6 +13,8 @@ import { serverCommand } from "./server-command.ts";
 export const commands: readonly Command[] = [
   serverCommand(runServer),
   clientCommand(runClient),
+  ...controlCommands(),
+  checkConfigCommand,
   benchCommand(runBench),
   demoCommand,
 ];

@@ -59,10 +59,18 @@ class Demo {
 
   async #show(): Promise<void> {
     this.#say("A server starts.");
-    const server = this.#start("server", ["server", "--listen", "127.0.0.1:0", "--settle", "0"]);
+    const server = this.#start("server", [
+      "server",
+      "--listen",
+      "127.0.0.1:0",
+      "--settle",
+      "0",
+      "--socket",
+      "none",
+    ]);
     const address = await this.#find(server, /listening address=(\S+)/);
 
-    const subscribe = ["client", "--server", address, "--vni", "100,200"];
+    const subscribe = ["client", "--server", address, "--vni", "100,200", "--socket", "none"];
     this.#say(
       "Three clients connect. Two announce routes: IPv4 and IPv6, a load balancer target, NAT with ports.",
     );

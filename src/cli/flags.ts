@@ -50,7 +50,7 @@ export function parseFlags<T extends FlagDefs>(
 
 export interface Arguments<T extends FlagDefs> {
   readonly flags: FlagValues<T>;
-  /** At least one if the command has words, exactly one unless they are repeatable. */
+  /** At least one if the command has words; more only of those that are repeatable or have a second one. */
   readonly words: readonly string[];
 }
 
@@ -87,7 +87,7 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
       if (wordsDef === null) throw unexpectedArgument(token.value, previous);
-      words.push(...takeWord(wordsDef, token.value, words.length > 0));
+      words.push(...takeWord(wordsDef, token.value, words.length));
       continue;
     }
     const name = names.get(token.rawName);
@@ -111,11 +111,11 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
   return { values, words };
 }
 
-function takeWord({ valueHint, repeatable }: WordsDef, word: string, isSecond: boolean): string[] {
+function takeWord({ valueHint, repeatable, second }: WordsDef, word: string, wordsBefore: number): string[] {
   if (repeatable) return listItems(valueHint, word);
-  if (!isSecond && word !== "") return [word];
+  if (wordsBefore < (second === undefined ? 1 : 2) && word !== "") return [word];
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
-    hint: `one ${valueHint} is taken`,
+    hint: `one ${valueHint} is taken${second === undefined ? "" : `, and ${second.valueHint} behind it`}`,
   });
 }
 

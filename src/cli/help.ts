@@ -19,11 +19,13 @@ export function commandHelp({ definition, examples, exitCodes = [] }: Command, l
       : [],
   );
   const flags = Object.entries(args).map(([name, def]) => flagRow(name, def));
-  const wordsUsage = words === undefined ? "" : ` ${words.valueHint}${words.repeatable ? "..." : ""}`;
+  const second = words?.second === undefined ? "" : ` [${words.second.valueHint}]`;
+  const wordsUsage =
+    words === undefined ? "" : ` ${words.valueHint}${words.repeatable ? "..." : ""}${second}`;
   return [
     paragraph(meta.description, layout),
     `${style.bold("Usage:")} bunbond ${meta.name}${wordsUsage}${required.join("")} [flags]\n`,
-    ...(words === undefined ? [] : [section("Arguments", [wordsRow(words)], layout)]),
+    ...(words === undefined ? [] : [section("Arguments", wordsRows(words), layout)]),
     section("Flags", [...flags, HELP_ROW], layout),
     section("Environment", [COLOR_ROW], layout),
     exampleSection(examples, layout),
@@ -72,7 +74,7 @@ const COLOR_ROW: Row = { left: "NO_COLOR", right: "If set, output has no colours
 const EXIT_CODE_ROWS: readonly Row[] = [
   { left: "0", right: "done, or stopped by SIGTERM or SIGINT" },
   { left: "1", right: "failed" },
-  { left: "2", right: "the command line is wrong" },
+  { left: "2", right: "the command line is wrong, or a configuration file" },
 ];
 
 /** Cells of the left column; longer names get a line of their own. */
@@ -82,9 +84,10 @@ function exitCodeRow({ code, meaning }: ExitCode): Row {
   return { left: `${code}`, right: meaning };
 }
 
-function wordsRow({ valueHint, description, repeatable }: WordsDef): Row {
+function wordsRows({ valueHint, description, repeatable, second }: WordsDef): Row[] {
   const fact = repeatable ? " (one or more, or separated by commas)" : "";
-  return { left: valueHint, right: `${description}${fact}` };
+  const first = { left: valueHint, right: `${description}${fact}` };
+  return second === undefined ? [first] : [first, { left: second.valueHint, right: second.description }];
 }
 
 function flagRow(name: string, def: FlagDef): Row {

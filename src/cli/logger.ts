@@ -18,7 +18,12 @@ export interface LoggerOptions {
   readonly write: (line: string) => boolean;
 }
 
-export function createLogger({ isVerbose, style, write }: LoggerOptions): Logger {
+/** A logger whose level can change. */
+export interface LevelledLogger extends Logger {
+  setVerbose(isVerbose: boolean): void;
+}
+
+export function createLogger({ isVerbose, style, write }: LoggerOptions): LevelledLogger {
   let lostLines = 0;
 
   /** A log that stalls must not stop the program, and that lines are missing must show once there is room again. */
@@ -31,7 +36,7 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Logger
 
   const consola = createConsola({
     // Both explicit: consola takes a level from the environment, and holds back repeated messages.
-    level: isVerbose ? LogLevels.debug : LogLevels.info,
+    level: levelOf(isVerbose),
     throttle: 0,
     reporters: [{ log: writeOrCount }],
   });
@@ -40,7 +45,14 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Logger
     info: (message, fields = {}) => consola.info(message, fields),
     warn: (message, fields = {}) => consola.warn(message, fields),
     error: (message, fields = {}) => consola.error(message, fields),
+    setVerbose: (isVerbose) => {
+      consola.level = levelOf(isVerbose);
+    },
   };
+}
+
+function levelOf(isVerbose: boolean): number {
+  return isVerbose ? LogLevels.debug : LogLevels.info;
 }
 
 /** What is used of consola's entries; `args` are the logger's own: message and fields. */

@@ -130,7 +130,12 @@ function unknownCommand([first = "", second]: readonly string[], commands: reado
 function usageReport(name: string, error: UsageError): string {
   const advice = error.place === null ? ` Run '${name} --help'.` : "";
   const [line, ...caret] = describeUsageError(error).split("\n");
-  return [`${name}: ${line}${advice}`, ...caret, ""].join("\n");
+  return [`${name}: ${line}${advice}`, ...caret, ...moreInFile(error), ""].join("\n");
+}
+
+function moreInFile({ place, others }: UsageError): string[] {
+  if (place === null || others.length === 0) return [];
+  return [`bunbond check-config ${printable(place.path)} shows all ${others.length + 1} errors in it`];
 }
 
 /** What went wrong, on one line. */

@@ -1,4 +1,6 @@
 import { Client } from "../client/client.ts";
+import { ClientCounters, clientOperations } from "../http/client-control.ts";
+import { Daemon } from "../http/daemon.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
 import { ChangePrinter } from "./change-printer.ts";
@@ -6,8 +8,13 @@ import type { ClientOptions } from "./client-command.ts";
 import type { CommandContext } from "./command.ts";
 import { serveRoutes } from "./http.ts";
 import { createLogger } from "./logger.ts";
+import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
+import { versionInfo } from "./version.ts";
+
+/** For servers to take what is withdrawn. */
+const STOP_WITHIN_MS = 2_000;
 
 /** `bunbond client`: runs until SIGTERM or SIGINT, or until nobody reads its output any more. */
 export async function runClient(options: ClientOptions, { io }: CommandContext): Promise<number> {
@@ -18,7 +25,14 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
   });
   for (const warning of options.warnings) logger.warn(warning);
 
-  const stopped = untilStopped(new Promise<void>((resolve) => io.stdout.onGone(resolve)));
+  const drainMs = options.drainSeconds * 1000;
+  const asked = Promise.withResolvers<void>();
+  io.stdout.onGone(() => asked.resolve());
+  const stopped = untilStopped({ drainMs, also: asked.promise });
+  // Before all else: where another daemon runs, this one is refused before any server has seen it.
+  const control = await openDaemonSocket(options.socket, "client", logger);
+  const daemon = new Daemon(versionInfo);
+  const counters = new ClientCounters();
   const printer = new ChangePrinter(io.stdout, options.json ? "json" : "text");
   const client = new Client({
     servers: options.servers,
@@ -27,22 +41,44 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
     hold: { holdMs: options.holdSeconds * 1000, holdAloneMs: options.holdAloneSeconds * 1000 },
     logger,
     handler: {
-      routeAdded: (route) => printer.changed(route, true),
-      routeRemoved: (route) => printer.changed(route, false),
-      serverState: (server, state, reason) =>
-        printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason)),
+      routeAdded: (route) => {
+        counters.routeAdded();
+        printer.changed(route, true);
+      },
+      routeRemoved: (route) => {
+        counters.routeRemoved();
+        printer.changed(route, false);
+      },
+      serverState: (server, state, reason) => {
+        counters.serverState(server, state, reason);
+        printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
+      },
     },
   });
   for (const vni of options.vnis) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
-  client.start();
+  const drainLeftMs = () =>
+    client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
   try {
+    control?.serve(clientOperations({ client, daemon, counters, logger, stop: asked.resolve, drainLeftMs }));
+    client.start();
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
+    daemon.isStopping = true;
     logger.info("stopping", { routes: client.routeCount });
+    if (options.leave === "withdraw") client.drain();
+    const waitMs = drainLeftMs();
+    if (waitMs > 0) {
+      logger.info("draining", {
+        withdrawn: client.announcementCount,
+        forSeconds: Math.ceil(waitMs / 100) / 10,
+      });
+      await Bun.sleep(waitMs);
+    }
     await http?.stop();
   } finally {
-    await client.stop();
+    await client.stop(STOP_WITHIN_MS, options.leave);
+    await control?.stop();
   }
   return 0;
 }

@@ -1,10 +1,16 @@
+import type { ControlServer } from "../http/control-server.ts";
+import { Daemon } from "../http/daemon.ts";
+import { serverOperations } from "../http/server-control.ts";
 import { Server } from "../server/server.ts";
+import type { Logger } from "../session/logger.ts";
 import type { CommandContext } from "./command.ts";
 import { serveRoutes } from "./http.ts";
 import { createLogger } from "./logger.ts";
 import type { ServerOptions } from "./server-command.ts";
+import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
+import { versionInfo } from "./version.ts";
 
 /** `bunbond server`: runs until SIGTERM or SIGINT. */
 export async function runServer(options: ServerOptions, { io }: CommandContext): Promise<number> {
@@ -14,10 +20,28 @@ export async function runServer(options: ServerOptions, { io }: CommandContext):
     write: (line) => io.stderr.write(line),
   });
   const stopped = untilStopped();
+  // Before all else: where another daemon runs, this one is refused before any client has seen it.
+  const control = await openDaemonSocket(options.socket, "server", logger);
+  try {
+    return await serve(options, logger, control, stopped);
+  } finally {
+    await control?.stop();
+  }
+}
+
+async function serve(
+  options: ServerOptions,
+  logger: Logger,
+  control: ControlServer | null,
+  stopped: Promise<void>,
+): Promise<number> {
+  const daemon = new Daemon(versionInfo);
   const server = await Server.start({ ...options, logger });
   try {
+    control?.serve(serverOperations(server, daemon));
     const http = await serveRoutes(options.http, () => server.routes(), logger);
     await stopped;
+    daemon.isStopping = true;
     logger.info("stopping", { routes: server.stats().routes, peers: server.stats().peers });
     await http?.stop();
   } finally {

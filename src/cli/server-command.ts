@@ -3,13 +3,15 @@ import type { Gentleness } from "../server/peer.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-import { parseFlags } from "./flags.ts";
-import { httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import { readOptions } from "./config-options.ts";
+import { type GivenValues, parseFlags } from "./flags.ts";
+import { configFlag, httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
 import { readEndpoint, readOneOf, readSeconds } from "./values.ts";
 
 const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
 
-const definition = {
+export const serverDefinition = {
   meta: {
     name: "server",
     description:
@@ -58,6 +60,8 @@ const definition = {
       default: "90",
       description: "Close a peer that takes no byte for this long although some are due.",
     },
+    socket: socketFlag("server"),
+    config: configFlag,
     verbose: verboseFlag,
   },
 } satisfies CommandDefinition;
@@ -71,12 +75,19 @@ export interface ServerOptions {
   readonly gentle: Gentleness;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
+  /** Null: no control socket. */
+  readonly socket: SocketChoice | null;
+  /** The file that some of it is from; null: none. */
+  readonly config: string | null;
   readonly verbose: boolean;
 }
 
-/** @throws UsageError */
-export function parseServerOptions(rawArgs: readonly string[]): ServerOptions {
-  const flags = parseFlags(definition.args, rawArgs);
+/**
+ * `fromFile` are the settings of a configuration file.
+ * @throws UsageError
+ */
+export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenValues): ServerOptions {
+  const flags = parseFlags(serverDefinition.args, rawArgs, fromFile);
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
     http: readHttp(flags.http),
@@ -85,8 +96,15 @@ export function parseServerOptions(rawArgs: readonly string[]): ServerOptions {
     gentle: readOneOf("--gentle", flags.gentle, GENTLENESS),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"]),
+    socket: readSocket(flags.socket, "server"),
+    config: flags.config ?? null,
     verbose: flags.verbose,
   };
+}
+
+/** Reads the configuration file, too, anew each time. */
+export function readServerOptions(rawArgs: readonly string[]): Promise<ServerOptions> {
+  return readOptions(serverDefinition, rawArgs, parseServerOptions);
 }
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
@@ -94,7 +112,7 @@ export function serverCommand(
   run: (options: ServerOptions, context: CommandContext) => Promise<number>,
 ): Command {
   return {
-    definition,
+    definition: serverDefinition,
     examples: [
       { comment: "All addresses of both families", line: "bunbond server" },
       {
@@ -102,6 +120,6 @@ export function serverCommand(
         line: "bunbond server -l 192.0.2.1:4711 --http '[::1]:4712'",
       },
     ],
-    run: (context) => run(parseServerOptions(context.rawArgs), context),
+    run: async (context) => run(await readServerOptions(context.rawArgs), context),
   };
 }

@@ -36,3 +36,11 @@ export const verboseFlag = {
   alias: "v",
   description: "Log debug messages, and show where in the program an error arose.",
 } satisfies SwitchDef;
+
+export const configFlag = {
+  type: "string",
+  valueHint: "FILE",
+  example: "/etc/bunbond/client.yaml",
+  description:
+    "Take settings from this YAML file: flags by their long names, as in keepalive: 5. What is given here comes before it, a whole list too. On SIGHUP it is read again, and what has changed is carried out.",
+} satisfies ValueFlagDef;

@@ -1,16 +1,23 @@
-/** Time to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
+/** Time, beyond what the user grants, to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
 const STOP_WITHIN_MS = 5_000;
 
 /**
  * Resolves with the first SIGTERM or SIGINT, or when `also` does. From then on a second signal ends the process
- * as usual, and so does time: a reader of our output that stands still must not hold up a stop.
+ * as usual, and so does time, `drainMs` and a little more: a reader of our output that stands still must not hold up
+ * a stop.
  */
-export function untilStopped(also: Promise<unknown> = new Promise(() => {})): Promise<void> {
+export function untilStopped({
+  drainMs = 0,
+  also = new Promise(() => {}),
+}: {
+  readonly drainMs?: number;
+  readonly also?: Promise<unknown>;
+} = {}): Promise<void> {
   return new Promise((resolve) => {
     const stop = () => {
       process.off("SIGTERM", stop);
       process.off("SIGINT", stop);
-      setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref();
+      setTimeout(() => process.exit(0), drainMs + STOP_WITHIN_MS).unref();
       resolve();
     };
     process.on("SIGTERM", stop);

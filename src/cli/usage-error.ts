@@ -82,6 +82,21 @@ export class UsageError extends Error {
   }
 }
 
+/** Runs it: usage errors that come of it are put into `errors`. */
+export function collectErrors(errors: UsageError[], run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    errors.push(error.with({ others: [] }), ...error.others);
+  }
+}
+
+/** Throws the first of them, with the others; nothing if there is none. */
+export function throwAll([first, ...others]: readonly UsageError[]): void {
+  if (first !== undefined) throw first.with({ others });
+}
+
 /**
  * The error as a sentence, with file and line where it is about a file, and under it, indented, the place in a wrong
  * value: "edge.yaml:7: announce: the prefix length must be a number from 0 to 32."

@@ -5,7 +5,7 @@ import type { TextRange } from "../route/caret.ts";
 import type { Route } from "../route/route.ts";
 import type { RetryBounds } from "../session/retry.ts";
 import { MAX_VNI } from "../wire/protocol.ts";
-import { UsageError } from "./usage-error.ts";
+import { collectErrors, throwAll, UsageError } from "./usage-error.ts";
 
 /** Timers count milliseconds in 31 bits and fire at once beyond 24.8 days. */
 const MAX_SECONDS = 20 * 86400;
@@ -99,17 +99,9 @@ function readAnnouncement(flag: string, text: string) {
 function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
   const values: T[] = [];
   const errors: UsageError[] = [];
-  for (const text of texts) {
-    try {
-      values.push(read(text));
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      errors.push(error);
-    }
-  }
-  const [first, ...others] = errors;
-  if (first === undefined) return values;
-  throw first.with({ others });
+  for (const text of texts) collectErrors(errors, () => values.push(read(text)));
+  throwAll(errors);
+  return values;
 }
 
 function badValue(flag: string, text: string, range: TextRange, reason: string): UsageError {

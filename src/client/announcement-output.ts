@@ -29,7 +29,7 @@ export class AnnouncementOutput {
   /** The KEEPALIVEs sent since, with the keys that their answers settle, in order. */
   readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
 
-  constructor(private readonly wanted: ReadonlyMap<string, Route>) {
+  constructor(private wanted: ReadonlyMap<string, Route>) {
     this.#pending = new Map(wanted);
   }
 
@@ -49,6 +49,13 @@ export class AnnouncementOutput {
       this.#pending.set(key, route);
       if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
     }
+  }
+
+  /** Whatever else is wanted, this server is to have none of it any more. */
+  withdrawAll(): void {
+    const before = this.wanted;
+    this.wanted = new Map();
+    for (const [key, route] of before) this.changed(key, route);
   }
 
   /** The received ADD may be one that we have withdrawn, coming back. */

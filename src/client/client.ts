@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint, sameEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock, Random, Timer } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
@@ -9,9 +9,12 @@ import type { Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "./hold.ts";
-import { MergedView } from "./merged-view.ts";
-import { ServerLink, type ServerState } from "./server-link.ts";
+import { MergedView, type ServerNumber } from "./merged-view.ts";
+import { type LinkContext, ServerLink, type ServerState } from "./server-link.ts";
 import { announcementKey } from "./wanted.ts";
+
+/** For a server to be told of withdrawals before its connection is closed. */
+const STOP_WITHIN_MS = 2_000;
 
 /** What a client tells of its life. All are optional. */
 export interface ClientHandler {
@@ -52,6 +55,9 @@ export interface ServerInfo {
   readonly staleRoutes: number;
 }
 
+/** What can be changed while the client runs. */
+export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "hold">>;
+
 /** What becomes of a client's announcements when it stops. */
 export type Leave = "withdraw" | "keep";
 
@@ -67,11 +73,14 @@ export class Client {
   /** When it was drained; null: it is not. */
   #drainedMs: number | null = null;
   readonly #view: MergedView;
-  readonly #links: ServerLink[];
+  readonly #links: ServerLink[] = [];
+  /** Of servers that were removed, until they have been told. */
+  readonly #retiring = new Set<ServerLink>();
+  #nextNumber = 0;
+  readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #handler: ClientHandler;
-  readonly #hold: HoldTimes;
   readonly #holdClock: HoldClock;
   #holdTimer: Timer | null = null;
   #started = false;
@@ -83,8 +92,7 @@ export class Client {
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = options.logger ?? silentLogger;
     this.#handler = options.handler ?? {};
-    this.#hold = options.hold ?? DEFAULT_HOLD;
-    this.#holdClock = new HoldClock(this.#hold, this.#clock.nowMs());
+    this.#holdClock = new HoldClock(options.hold ?? DEFAULT_HOLD, this.#clock.nowMs());
     this.#view = new MergedView({
       added: (route) => {
         if (!this.#stopped) this.#handler.routeAdded?.(route);
@@ -93,7 +101,7 @@ export class Client {
         if (!this.#stopped) this.#handler.routeRemoved?.(route);
       },
     });
-    const context = {
+    this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
       retry: options.retry ?? DEFAULT_RETRY,
       network: options.network ?? new BunNetwork(),
@@ -109,8 +117,7 @@ export class Client {
         if (this.#view.serverLost(link.number, nowMs) > 0) this.#holdClock.lost(link.number, nowMs);
       },
     };
-    const endpoints = new Map(options.servers.map((server) => [formatEndpoint(server), server]));
-    this.#links = Array.from(endpoints.values(), (server, number) => new ServerLink(number, server, context));
+    for (const server of options.servers) this.addServer(server);
   }
 
   /** Starts connecting to all servers: once, for a client that was stopped stays so. */
@@ -118,6 +125,46 @@ export class Client {
     if (this.#started || this.#stopped) return;
     this.#started = true;
     for (const link of this.#links) link.start();
+  }
+
+  /** Connects to one server more, and tells it all that is wanted. False: it is one of them already. */
+  addServer(server: Endpoint): boolean {
+    if (this.#stopped || this.#linkTo(server) !== undefined) return false;
+    // Its connection and the new one would tell the server different things of the same routes.
+    for (const old of this.#retiring) if (sameEndpoint(old.endpoint, server)) old.stop();
+    const link = new ServerLink(this.#nextNumber++, server, this.#linkContext);
+    this.#links.push(link);
+    if (this.#started) link.start();
+    return true;
+  }
+
+  /**
+   * What no other server has leaves the view at once. Our announcements are withdrawn there, and the connection
+   * closed when the network has taken that, at the latest after `withinMs`. False: it is none of this client's servers.
+   *
+   * To replace a server by another one, add that first and wait until it is established.
+   */
+  removeServer(server: Endpoint, withinMs = STOP_WITHIN_MS): boolean {
+    const link = this.#linkTo(server);
+    if (link === undefined) return false;
+    this.#links.splice(this.#links.indexOf(link), 1);
+    this.#retiring.add(link);
+    this.#holdClock.forget(link.number);
+    this.#view.dropServer(link.number);
+    link.retire(withinMs);
+    return true;
+  }
+
+  /**
+   * Other times from now on: `hold` also for what is lost already, `retry` for the next wait, `keepaliveSeconds` for the
+   * next connection to each server.
+   */
+  configure({ keepaliveSeconds, retry, hold }: Partial<ClientSettings>): void {
+    if (keepaliveSeconds !== undefined) this.#linkContext.keepaliveSeconds = keepaliveSeconds;
+    if (retry !== undefined) this.#linkContext.retry = retry;
+    if (hold === undefined) return;
+    this.#holdClock.times = hold;
+    this.#dropOverdue();
   }
 
   /** False: it was subscribed already. */
@@ -179,7 +226,7 @@ export class Client {
 
   /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
   resetServer(server: Endpoint): boolean {
-    const link = this.#links.find(({ endpoint }) => sameEndpoint(endpoint, server));
+    const link = this.#linkTo(server);
     link?.reset();
     return link !== undefined;
   }
@@ -221,7 +268,7 @@ export class Client {
 
   /** The servers that have the route, lost ones that had it among them. */
   serversOf(route: Route): Endpoint[] {
-    return this.#view.serversOf(route).flatMap((number) => this.#links[number]?.endpoint ?? []);
+    return this.#view.serversOf(route).flatMap((number) => this.#linkOf(number)?.endpoint ?? []);
   }
 
   /**
@@ -232,7 +279,7 @@ export class Client {
    * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
    * the next client on this host.
    */
-  stop(withinMs = 2_000, leave: Leave = "withdraw"): Promise<void> {
+  stop(withinMs = STOP_WITHIN_MS, leave: Leave = "withdraw"): Promise<void> {
     this.#stopDone ??= this.#stop(withinMs, leave);
     return this.#stopDone;
   }
@@ -241,11 +288,20 @@ export class Client {
     this.#stopped = true;
     if (leave === "withdraw") this.drain();
     const deadlineMs = this.#clock.nowMs() + withinMs;
-    while (this.#links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
+    const links = [...this.#links, ...this.#retiring];
+    while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.#clock.after(5, resolve));
     }
     this.#holdTimer?.cancel();
-    for (const link of this.#links) link.stop();
+    for (const link of links) link.stop();
+  }
+
+  #linkTo(server: Endpoint): ServerLink | undefined {
+    return this.#links.find(({ endpoint }) => sameEndpoint(endpoint, server));
+  }
+
+  #linkOf(number: ServerNumber): ServerLink | undefined {
+    return this.#links.find((link) => link.number === number);
   }
 
   #offer(key: string, route: Route): void {
@@ -257,7 +313,7 @@ export class Client {
   #retract(key: string, route: Route): void {
     if (!this.#offered.delete(key)) return;
     for (const link of this.#links) link.announcementChanged(key, route);
-    this.#view.ownWithdrawn(route, (server) => this.#links[server]?.isExact ?? false);
+    this.#view.ownWithdrawn(route, (server) => this.#linkOf(server)?.isExact ?? false);
   }
 
   #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {
@@ -266,6 +322,7 @@ export class Client {
       state,
       ...(reason && { reason: describeCloseReason(reason) }),
     });
+    if (state === "stopped") this.#retiring.delete(link);
     const anyEstablished = this.#links.some((other) => other.state === "established");
     const isAlone = this.#holdClock.setAnyEstablished(anyEstablished, this.#clock.nowMs());
     if (!this.#stopped) {
@@ -276,7 +333,7 @@ export class Client {
   }
 
   #warnAlone(): void {
-    const seconds = this.#hold.holdAloneMs / 1000;
+    const seconds = this.#holdClock.times.holdAloneMs / 1000;
     this.#logger.error("no server is left; the routes stay as they were last known", {
       routes: this.#view.routeCount,
       forSeconds: Number.isFinite(seconds) ? seconds : "ever",

@@ -34,7 +34,8 @@ export class HoldClock {
   #noneSinceMs: number;
 
   constructor(
-    private readonly times: HoldTimes,
+    /** May be changed: also what is lost already goes by the new ones. */
+    public times: HoldTimes,
     nowMs: number,
   ) {
     this.#noneSinceMs = nowMs;
@@ -43,6 +44,11 @@ export class HoldClock {
   /** A server's connection was lost, and routes became stale with it. */
   lost(server: ServerNumber, nowMs: number): void {
     this.#losses.getOrInsertComputed(server, () => []).push(nowMs);
+  }
+
+  /** Nothing of the server is left to be overdue. */
+  forget(server: ServerNumber): void {
+    this.#losses.delete(server);
   }
 
   /** True: there is no established server any more. The one that returns counts for its own routes, too. */

@@ -81,6 +81,12 @@ export class LinkOutput implements OutputSource {
     this.connection().wake();
   }
 
+  /** The server is to have none of our announcements any more. */
+  withdrawAll(): void {
+    this.#announcements.withdrawAll();
+    this.connection().wake();
+  }
+
   /** The received ADD may be one that we have withdrawn, coming back. */
   mayBeEcho(received: UpdateFields): boolean {
     return this.#announcements.mayBeEcho(received);

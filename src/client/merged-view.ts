@@ -22,7 +22,7 @@ import { routeKey } from "../route/route-key.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
 
-/** A server within the client, by the order in which servers were given. */
+/** A server within the client, by the order in which servers were given. No number is used again. */
 export type ServerNumber = number;
 
 export interface ViewListener {
@@ -129,6 +129,17 @@ export class MergedView {
     for (const entry of this.#doubtful.get(server) ?? []) {
       this.#setCopy(entry, server, "live");
       this.#update(entry);
+    }
+  }
+
+  /** The server is none of ours any more: only what others have stays. */
+  dropServer(server: ServerNumber): void {
+    for (const entries of this.#vnis.values()) {
+      for (const entry of entries.values()) {
+        if (!entry.copies.has(server)) continue;
+        this.#setCopy(entry, server, null);
+        this.#update(entry);
+      }
     }
   }
 

@@ -34,6 +34,8 @@ export type ServerState = "connecting" | "handshake" | "established" | "retry" |
 const SWEEP_AFTER_MS = 15_000;
 /** And for how long none of the stale routes may have been confirmed. */
 const SWEEP_QUIET_MS = 1_000;
+/** The network does not tell when it has taken everything. */
+const IDLE_POLL_MS = 5;
 
 export interface LinkContext {
   readonly keepaliveSeconds: number;
@@ -63,6 +65,8 @@ export class ServerLink implements ConnectionHandler {
   #lastConfirmedMs = 0;
   /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
   #attempt = 0;
+  /** It is none of the client's servers any more: nothing that it tells counts. */
+  #isRetired = false;
   readonly #skipCodesLogged = new Set<SkipCode>();
 
   constructor(
@@ -110,6 +114,20 @@ export class ServerLink implements ConnectionHandler {
     const connection = this.#connection;
     if (connection !== null) connection.close({ reason: "stopped" });
     else if (this.#state !== "stopped") this.#enter("stopped", { reason: "stopped" });
+  }
+
+  /** Withdraws our announcements, and stops once the network has taken that, at the latest after `withinMs`. */
+  retire(withinMs: number): void {
+    this.#isRetired = true;
+    if (this.#state === "established") this.#timer?.cancel();
+    this.#output?.withdrawAll();
+    this.#stopWhenIdle(this.context.clock.nowMs() + withinMs);
+  }
+
+  #stopWhenIdle(deadlineMs: number): void {
+    const { clock } = this.context;
+    if (this.idle || clock.nowMs() >= deadlineMs) this.stop();
+    else this.#timer = clock.after(IDLE_POLL_MS, () => this.#stopWhenIdle(deadlineMs));
   }
 
   /** Ends the connection, or the wait for the next one, and connects at once. */
@@ -172,12 +190,13 @@ export class ServerLink implements ConnectionHandler {
     this.#timer?.cancel();
     const afterMs = retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
-    this.#enter("retry", reason);
     this.context.logger.warn("server away, trying again", {
       server: this.name,
       reason: describeCloseReason(reason),
       afterSeconds: Math.round(afterMs / 100) / 10,
     });
+    // Last, for whoever is told may stop us.
+    this.#enter("retry", reason);
   }
 
   #reconnect(reason: CloseReason): void {
@@ -210,7 +229,7 @@ export class ServerLink implements ConnectionHandler {
 
   update(fields: UpdateFields): void {
     const output = this.#output;
-    if (output?.isSubscribed(fields.vni) !== true) return;
+    if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock } = this.context;
     if (fields.action === Action.REMOVE) view.withdrawn(this.number, fields);
     else if (view.received(this.number, fields, output.mayBeEcho(fields)))
@@ -244,8 +263,9 @@ export class ServerLink implements ConnectionHandler {
     const wasEstablished = this.#state === "established";
     this.#output?.stop();
     this.#output = this.#connection = null;
+    this.#timer?.cancel();
     if (wasEstablished) this.context.lost(this);
-    if (reason.reason === "stopped") this.#enter("stopped", reason);
+    if (reason.reason === "stopped" || this.#isRetired) this.#enter("stopped", reason);
     else if (reason.reason === "reset") this.#reconnect(reason);
     else this.#retry(reason);
   }

@@ -155,7 +155,7 @@ function byteStream(
 }
 
 /** Not by URL: with a Host header that makes no URL, `url` is a path or worse. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/.exec(url)?.[1] ?? "";
 }
 

@@ -27,6 +27,8 @@ export interface VniTable extends JournalEnds {
   /** Roots of its tries, or NIL. */
   root4: number;
   root6: number;
+  /** Changes with every change of its journal's entries; its owner's to set. */
+  version: number;
   /** Routes with an origin. */
   routeCount: number;
   /** Those and the tombstones. */
@@ -270,7 +272,7 @@ export class RouteTable {
   #make(vni: number): VniTable {
     const index = this.#freeIndexes.pop() ?? this.#byIndex.length;
     const ends = { index, head: NIL, tail: NIL, root4: NIL, root6: NIL };
-    const table = { vni, ...ends, routeCount: 0, rowCount: 0, slotCount: 0, freeSlots: [] };
+    const table = { vni, ...ends, version: 0, routeCount: 0, rowCount: 0, slotCount: 0, freeSlots: [] };
     this.#byIndex[index] = table;
     this.#vnis.set(vni, table);
     this.#lastVni = table;

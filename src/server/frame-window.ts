@@ -81,8 +81,8 @@ export class FrameWindows {
   #oldest = 0;
 
   /**
-   * A window over the entries from `start` on, as many as fit in `limitBytes`. `version` changes whenever an entry
-   * comes, goes, moves or changes. Valid until some further calls.
+   * A window over the entries from `start` on, as many as fit in `limitBytes`. `version` is the journal's,
+   * and no other journal's ever. Valid until some further calls.
    */
   at(table: RouteTable, start: number, limitBytes: number, version: number): FrameWindow {
     for (const window of this.#windows) if (window.covers(start, limitBytes, version)) return window;

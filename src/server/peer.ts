@@ -68,7 +68,6 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       context.clock,
       this,
       this,
-      this.#isGentle ? new GentlePace() : new SteadyPace(RUN_BYTES),
     );
   }
 
@@ -103,6 +102,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   established(): void {
     this.#establishedMs = this.context.clock.nowMs();
     this.context.exchange.join(this);
+    if (this.#isGentle) this.connection.setPace(new GentlePace(this.connection.roundTripMs));
     this.context.logger.info("peer established", {
       ...this.#name,
       keepaliveSeconds: this.connection.keepaliveSeconds,
@@ -154,7 +154,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     const { exchange, counters, logger, retainMs } = this.context;
     counters.closed(reason);
     const fields = { ...this.#name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
-    const log = isFault(reason.reason) ? logger.warn : logger.info;
+    const level = isFault(reason.reason) ? "warn" : "info";
     let forget: (() => void) | null = null;
     if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
@@ -165,10 +165,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (this.#mayReturn(reason)) {
       forget = exchange.retain(this, this.#announcedRoutes);
-      log("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
+      logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
     } else {
       exchange.leave(this);
-      log("peer gone, its routes are withdrawn", fields);
+      logger[level]("peer gone, its routes are withdrawn", fields);
     }
     this.context.gone(this, forget);
   }

@@ -60,8 +60,10 @@ const RUN_BYTES = 65_536;
 const REMOVE_EXTRA_BYTES = 2;
 /** Stretches of the journal that are passed without a frame coming of it (some 0.1 ms each) before others get a turn. */
 const MAX_FRUITLESS_WINDOWS = 32;
-/** Announcements of a peer that has left that are removed in one turn: some 5 ms. */
-const LEAVE_SLICE = 16_384;
+/** What removing a lost peer's announcements may take in one turn, some 5 ms: looks at a subscriber's bit, ... */
+const LEAVE_SLICE_LOOKS = 1 << 20;
+/** ... as many as all else takes that one announcement needs. */
+const LOOKS_PER_ANNOUNCEMENT = 64;
 
 export class RouteExchange {
   readonly #table = new RouteTable();
@@ -72,6 +74,11 @@ export class RouteExchange {
   readonly #audiences: (Audience | undefined)[] = [];
   /** By peer number. */
   readonly #isServer: boolean[] = [];
+  /** Its announcements are being removed, slice by slice: they count no more. */
+  readonly #isLeaving: boolean[] = [];
+  #leavingPeers = 0;
+  /** Peers that are servers, with those whose announcements are still being removed. */
+  #servers = 0;
   /** Of peers that are gone: how many announcements are kept for them. */
   readonly #retained: number[] = [];
   #retainedPeers = 0;
@@ -81,7 +88,7 @@ export class RouteExchange {
   readonly #fields = new UpdateFields();
   readonly #soon: ((run: () => void) => void) | undefined;
   #endMarksHeld: boolean;
-  /** Changes with every change of a journal's entries. */
+  /** The newest version of any VNI's journal: no two ever have the same. */
   #version = 0;
 
   constructor(options: ExchangeOptions) {
@@ -116,6 +123,7 @@ export class RouteExchange {
   join(peer: ExchangePeer): void {
     const number = this.#freeNumbers.pop() ?? this.#isServer.length;
     this.#isServer[number] = peer.isServer;
+    if (peer.isServer) this.#servers++;
     this.#peers.set(peer, new SubscribedPeer(number, peer.isServer, () => peer.wake()));
   }
 
@@ -144,6 +152,7 @@ export class RouteExchange {
     const table = this.#table;
     const change = table.add(this.#record(peer).number, fields);
     if (change === Change.NOTHING) return false;
+    if (this.#changesNoView(change)) return true;
     if (this.#retainedPeers > 0) this.#takeOver(table.row);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
@@ -237,7 +246,7 @@ export class RouteExchange {
       this.#audienceOf(table).allQueued = false;
       return NO_BYTES;
     }
-    const window = this.#windows.at(this.#table, start, limitBytes, this.#version);
+    const window = this.#windows.at(this.#table, start, limitBytes, table.version);
     if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
     const run = this.#pass(subscription, window, limitBytes);
     if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
@@ -345,12 +354,26 @@ export class RouteExchange {
     const { origins } = this.#table;
     for (let origin = firstOrigin; origin >= 0; origin = origins.nextOfRoute(origin)) {
       const announcer = origins.peerOf(origin);
+      if (this.#isLeaving[announcer]) continue;
       if (announcer !== peer.number && !(peer.isServer && this.#isServer[announcer])) return true;
     }
     return false;
   }
 
   // --- changes -----------------------------------------------------------------------------------
+
+  /**
+   * A third origin more or less is no news to anybody. Unless not all origins count: to servers those that are
+   * servers do not, to everybody those that are just being removed, and stale ones are about to be taken over.
+   */
+  #changesNoView(change: Change): boolean {
+    return (
+      change === Change.FURTHER_ORIGIN &&
+      this.#servers === 0 &&
+      this.#leavingPeers === 0 &&
+      this.#retainedPeers === 0
+    );
+  }
 
   /** Somebody alive announces the route: what peers that are gone said of it counts no more. */
   #takeOver(row: number): void {
@@ -377,7 +400,7 @@ export class RouteExchange {
 
   /** An entry is new at the journal's end: whoever has not passed it has something to do. */
   #entryChanged(vni: VniTable): void {
-    this.#version++;
+    vni.version = ++this.#version;
     const audience = this.#audiences[vni.index];
     if (audience === undefined || audience.allQueued) return;
     audience.allQueued = true;
@@ -385,7 +408,7 @@ export class RouteExchange {
   }
 
   #originRemoved(row: number, change: Change): void {
-    if (change === Change.NOTHING) return;
+    if (change === Change.NOTHING || this.#changesNoView(change)) return;
     const vni = this.#table.vniOf(row);
     if (change === Change.EXISTENCE) {
       const owed = this.#countOwed(vni, row);
@@ -421,20 +444,27 @@ export class RouteExchange {
   }
 
   #free(vni: VniTable, row: number): void {
-    this.#version++;
+    vni.version = ++this.#version;
     this.#journal.remove(vni, row);
     this.#table.free(row);
   }
 
   #removeAnnouncements(number: number): void {
     const { origins } = this.#table;
-    for (let count = 0; this.#soon === undefined || count < LEAVE_SLICE; count++) {
+    if (!this.#isLeaving[number]) this.#leavingPeers++;
+    this.#isLeaving[number] = true;
+    for (let looks = 0; this.#soon === undefined || looks < LEAVE_SLICE_LOOKS; ) {
       const origin = origins.firstOfPeer(number);
       if (origin === NIL) {
+        this.#isLeaving[number] = false;
+        this.#leavingPeers--;
+        if (this.#isServer[number]) this.#servers--;
         this.#freeNumbers.push(number);
         return;
       }
       const row = origins.routeOf(origin);
+      const audience = this.#audiences[this.#table.vniOf(row).index];
+      looks += LOOKS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0);
       this.#originRemoved(row, this.#table.removeOrigin(row, number));
     }
     this.#soon?.(() => this.#removeAnnouncements(number));

@@ -36,6 +36,11 @@ export interface ServerOptions {
   readonly network?: Network;
 }
 
+/** What can be changed while the server runs. */
+export type ServerSettings = Required<
+  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds">
+>;
+
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
@@ -55,7 +60,7 @@ export class Server {
   readonly #exchange: RouteExchange;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #peerContext: PeerContext;
+  readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
   #listener: Listener | null = null;
   #settleTimer: Timer | null = null;
   readonly #retainTimers = new Set<Timer>();
@@ -138,6 +143,17 @@ export class Server {
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
       counters: this.#counters,
     };
+  }
+
+  /**
+   * Other times from now on: `retainSeconds` for whoever is lost next, the others for connections that are made from
+   * now on.
+   */
+  configure({ keepaliveSeconds, retainSeconds, sendHoldSeconds }: Partial<ServerSettings>): void {
+    const context = this.#peerContext;
+    if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
+    if (retainSeconds !== undefined) context.retainMs = retainSeconds * 1000;
+    if (sendHoldSeconds !== undefined) context.sendHoldMs = sendHoldSeconds * 1000;
   }
 
   /** Closes the listener and every connection, in order. */

@@ -80,6 +80,8 @@ export class Session {
   /** The smaller interval. In force once established: the handshake's steps keep to the own one. */
   #negotiatedSeconds = 0;
   #helloMs = 0;
+  /** From our HELLO to the KEEPALIVE that answers it (server). */
+  roundTripMs = 0;
   /** The peer's HELLO has come. */
   receivedHello = false;
   #keepalivesReceived = 0;
@@ -149,6 +151,7 @@ export class Session {
     if (this.state !== awaited) return this.#refuse("OUT_OF_STATE");
     this.state = "established";
     this.keepaliveSeconds = this.#negotiatedSeconds;
+    this.roundTripMs = nowMs - this.#helloMs;
     if (this.role === "server") return ANSWER_AND_ESTABLISHED;
     this.#nextKeepaliveMs = nowMs + this.keepaliveSeconds * 1000;
     return ESTABLISHED;

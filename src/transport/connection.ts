@@ -138,6 +138,10 @@ export class Connection implements StreamEvents {
   get keepaliveSeconds(): number {
     return this.#session.keepaliveSeconds;
   }
+  /** How long the peer took to answer our HELLO: a server's measure of the way. */
+  get roundTripMs(): number {
+    return this.#session.roundTripMs;
+  }
   /** The peer has got as far as a HELLO. */
   get receivedHello(): boolean {
     return this.#session.receivedHello;
@@ -337,7 +341,8 @@ export class Connection implements StreamEvents {
 
   writable(): void {
     this.#blocked = false;
-    this.#flush();
+    // Not at once: when many peers have room again, they are served a turn's worth at a time.
+    this.wake();
   }
 
   readonly #flushWhenAsked = (): void => {

@@ -26,16 +26,26 @@ export class SteadyPace implements Pace {
 export const GENTLE_WRITE_BYTES = 1_400;
 /** At 40 bytes a frame this makes some 9,000 frames a second; a Go client that installs routes takes 10,000. */
 export const GENTLE_PAUSE_MS = 4;
+/**
+ * A new connection may have ten segments under way (RFC 6928); what is written beyond that waits in the sender's
+ * kernel and is merged into full segments, which end inside frames. So no more than eight go out per round trip.
+ */
+const WRITES_PER_ROUND_TRIP = 8;
 
 /** One small write, then a pause. */
 export class GentlePace implements Pace {
   readonly writeBytes = GENTLE_WRITE_BYTES;
+  readonly #pauseMs: number;
   #nextMs = 0;
+
+  constructor(roundTripMs = 0) {
+    this.#pauseMs = Math.max(GENTLE_PAUSE_MS, roundTripMs / WRITES_PER_ROUND_TRIP);
+  }
 
   waitMs(nowMs: number): number {
     return Math.max(0, this.#nextMs - nowMs);
   }
   wrote(nowMs: number): void {
-    this.#nextMs = nowMs + GENTLE_PAUSE_MS;
+    this.#nextMs = nowMs + this.#pauseMs;
   }
 }

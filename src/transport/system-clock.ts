@@ -1,8 +1,12 @@
 import type { Clock, Timer } from "../session/clock.ts";
 
+/** No turn of the event loop should be much longer, so that keepalives are answered in time. */
+const TURN_MS = 8;
+
 /** The clock of the running process. */
 export class SystemClock implements Clock {
   #queued: (() => void)[] = [];
+  #isRunning = false;
 
   nowMs(): number {
     return performance.now();
@@ -14,15 +18,25 @@ export class SystemClock implements Clock {
     return { cancel: () => clearTimeout(timer) };
   }
 
-  /** All calls asked for within one turn of the event loop share one immediate. */
+  /** Calls asked for within one turn of the event loop share one immediate, and wait for the next when they take long. */
   soon(run: () => void): void {
     this.#queued.push(run);
-    if (this.#queued.length === 1) setImmediate(this.#runQueued);
+    if (this.#queued.length === 1 && !this.#isRunning) setImmediate(this.#runQueued);
   }
 
   readonly #runQueued = (): void => {
     const queued = this.#queued;
     this.#queued = [];
-    for (const run of queued) run();
+    this.#isRunning = true;
+    const startMs = performance.now();
+    let done = 0;
+    try {
+      while (done < queued.length && performance.now() - startMs < TURN_MS) queued[done++]?.();
+    } finally {
+      // What is left, also by one that threw, comes before what was asked for meanwhile.
+      this.#isRunning = false;
+      if (done < queued.length) this.#queued = queued.slice(done).concat(this.#queued);
+      if (this.#queued.length > 0) setImmediate(this.#runQueued);
+    }
   };
 }

@@ -23,7 +23,11 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   retry: { minMs: 5000, maxMs: 10000 },
   holdSeconds: 60,
   holdAloneSeconds: Number.POSITIVE_INFINITY,
+  leave: "withdraw",
+  drainSeconds: 0,
+  socket: { path: "/run/bunbond/client.sock", isDefault: true },
   json: false,
+  config: null,
   verbose: false,
   warnings: [],
 };
@@ -66,6 +70,14 @@ describe("parseClientOptions takes", () => {
     [["--retry", "0-0"], { retry: { minMs: 0, maxMs: 0 } }],
     [["--hold-alone", "0.25"], { holdAloneSeconds: 0.25 }],
     [["--hold-alone", "Forever"], {}],
+    [["--leave", "Keep"], { leave: "keep" }],
+    [["--drain", "2.5"], { drainSeconds: 2.5 }],
+    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock", isDefault: false } }],
+    [
+      ["--socket", "/run/bunbond/client.sock"],
+      { socket: { path: "/run/bunbond/client.sock", isDefault: false } },
+    ],
+    [["--socket", "None"], { socket: null }],
     [["--json"], { json: true }],
   ];
 
@@ -81,6 +93,11 @@ describe("parseClientOptions takes", () => {
       expect.stringMatching(/^--announce 100#10\.0\.1\.7\/24@192\.0\.2\.1: .*bits behind its length/),
       expect.stringMatching(/^--announce 100#10\.0\.1\.7\/24@192\.0\.2\.1: .*IPv4/),
     ]);
+  });
+
+  test("a drain that nothing comes of, with a warning", () => {
+    const { warnings } = parseClientOptions(["-s", "a", "-v", "1", "--leave", "keep", "--drain", "5"]);
+    expect(warnings).toEqual([expect.stringContaining("--drain is of use with --leave withdraw only")]);
   });
 
   test("a client with nothing to do, with a warning", () => {
@@ -114,6 +131,8 @@ describe("parseClientOptions refuses", () => {
     [["-s", "a", "--retry", "5-"], "BAD_VALUE", "--retry: two numbers", "5-\n^~"],
     [["-s", "a", "--retry", "1-2-3"], "BAD_VALUE", "--retry: two numbers", "1-2-3\n^~~~~"],
     [["-s", "a", "--keepalive", "0"], "BAD_VALUE", "--keepalive: ", "0\n^"],
+    [["-s", "a", "--leave", "stay"], "BAD_VALUE", "--leave: one of withdraw, keep", "stay\n^~~~"],
+    [["-s", "a", "--drain", "5s"], "BAD_VALUE", "--drain: a number of seconds", "5s\n^~"],
     [["-s", "a", "--json", "--json"], "REPEATED_FLAG", "--json is given twice", null],
   ];
 

@@ -10,6 +10,8 @@ const DEFAULTS: ServerOptions = {
   gentle: "auto",
   retainSeconds: 0,
   sendHoldSeconds: 90,
+  socket: { path: "/run/bunbond/server.sock", isDefault: true },
+  config: null,
   verbose: false,
 };
 
@@ -31,6 +33,8 @@ describe("parseServerOptions takes", () => {
     [["--retain", "30"], { retainSeconds: 30 }],
     [["--send-hold", "30"], { sendHoldSeconds: 30 }],
     [["--gentle=Always"], { gentle: "always" }],
+    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock", isDefault: false } }],
+    [["--socket", "none"], { socket: null }],
     [["-v"], { verbose: true }],
     [["--verbose"], { verbose: true }],
   ];

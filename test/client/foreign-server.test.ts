@@ -134,6 +134,21 @@ describe("a server without end marks returns", () => {
     expect(link.log.takeChanges()).toEqual([`- ${ofLast}`]);
   });
 
+  test("nor before all of them are written", () => {
+    const link = new ScriptedLink({ keepaliveSeconds: 60 });
+    link.subscribe(...Array.from({ length: 300 }, (_, n) => 10_000 + n));
+    link.establish(60);
+    link.say(`ADD ${R}`, "ADD 10299 ::/0 via 2001:db8::1");
+    link.breakConnection();
+    link.clock.advance(5_000);
+    link.log.takeChanges();
+    link.roomBytes = 1_450;
+    link.establish(60);
+    link.answerAll();
+    link.clock.advance(30_000);
+    expect(link.log.takeChanges()).toEqual([]);
+  });
+
   test("at the latest when the hold time ends", async () => {
     const bench = new ClientBench();
     const before = await startForeign(bench, 1);

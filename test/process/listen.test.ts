@@ -63,7 +63,7 @@ describe.skipIf(noNamespaces !== null)(`a link-local address${because}`, () => {
       "address add fe80::7/64 dev lo nodad",
       "link set lo up",
     ]);
-    const command = [...host.enter, ...FROM_SOURCE, "server", "--listen", "[fe80::7]:0"];
+    const command = [...host.enter, ...FROM_SOURCE, "server", "--listen", "[fe80::7]:0", "--socket", "none"];
     await using server = new ChildProcess({ command, env: { NODE_ENV: undefined } });
     expect(await server.ended).toBe(1);
     expect(server.stderrLines).toEqual([

@@ -16,7 +16,7 @@ test("a client whose reader has gone ends in good order at its next line", async
   await using server = await startBunbondServer();
   using announcer = await TcpPeer.establish(server.address);
   const pipeline = `set -o pipefail; "$@" | { head -n 1; exec 0<&-; echo "reader gone" >&2; }`;
-  const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100"];
+  const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100", "--socket", "none"];
   await using shell = new ChildProcess({ command: ["bash", "-c", pipeline, "bash", ...client] });
   announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");
   await shell.logged(/^reader gone$/);
@@ -62,7 +62,8 @@ test("a reader that stands still holds nothing up, and has the present routes in
 });
 
 function clientCommand(server: string): readonly string[] {
-  return [...FROM_SOURCE, "client", "--server", server, "--vni", "100", "--json", "--http", "[::1]:0"];
+  const flags = ["--vni", "100", "--json", "--http", "[::1]:0", "--socket", "none"];
+  return [...FROM_SOURCE, "client", "--server", server, ...flags];
 }
 
 function announcerAt(address: string): Client {

@@ -8,7 +8,7 @@ setDefaultTimeout(60_000);
 /** Runs BunBond to its end. */
 async function run(...args: readonly string[]) {
   await using program = new ChildProcess({
-    command: [...FROM_SOURCE, ...args],
+    command: [...FROM_SOURCE, ...args, "--socket", "none"],
     env: { NODE_ENV: undefined },
   });
   const exitCode = await program.ended;

@@ -71,7 +71,17 @@ describe("what a client prints", () => {
   ];
   const startText = (server: string, ...flags: string[]) =>
     new ChildProcess({
-      command: [...FROM_SOURCE, "client", "-s", server, "-v", "0,100", "-v4294967295", ...flags],
+      command: [
+        ...FROM_SOURCE,
+        "client",
+        "-s",
+        server,
+        "-v",
+        "0,100",
+        "-v4294967295",
+        "--socket=none",
+        ...flags,
+      ],
       env: { NODE_ENV: undefined },
     });
   const whenPrinted = (client: ChildProcess, count: number) =>

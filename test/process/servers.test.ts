@@ -48,6 +48,16 @@ async function withTwoServers(
   await using client = startBunbondClient({ servers, vnis: [100], flags });
   await client.viewIs([ROUTE, ON_FIRST_ONLY]);
   for (const server of servers) await client.established(server);
+  // What comes from the second server later shows that it has sent what it had.
+  await using onSecond = startBunbondClient({
+    servers: [second.address],
+    vnis: [100],
+    announce: [announceFlag(MARKER)],
+  });
+  await onSecond.viewIs([ROUTE]);
+  await client.viewIs([ROUTE, ON_FIRST_ONLY, MARKER]);
+  await onSecond.stop();
+  await client.viewIs([ROUTE, ON_FIRST_ONLY]);
   await using stack = new AsyncDisposableStack();
   await run({
     client,

@@ -66,7 +66,9 @@ test.concurrent("a client stops although the reader of its output stands still",
   await using server = await startBunbondServer();
   using pipe = await StalledPipe.create();
   const flags = ["--server", server.address, "--vni", "100", "--json", "--http", "[::1]:0"];
-  await using client = new ChildProcess({ command: pipe.stdoutOf([...FROM_SOURCE, "client", ...flags]) });
+  await using client = new ChildProcess({
+    command: pipe.stdoutOf([...FROM_SOURCE, "client", "--socket", "none", ...flags]),
+  });
   using peer = await TcpPeer.establish(server.address);
   // Their lines, 185 bytes each, are more than the pipe takes.
   for (let i = 0; i < 1_000; i++) peer.send(`ADD 100 10.${i >> 8}.${i & 255}.0/24 via 2001:db8::1`);

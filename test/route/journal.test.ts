@@ -1,6 +1,8 @@
 /**
  * The journal against a list: entries have the moment of their last change, cursors the moment of the entry that
  * they stand behind.
+ *
+ *     BUNBOND_RUNS=10000 bun test --timeout 600000 test/route/journal.test.ts        that many random runs
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,4 +1,8 @@
-/** The route table against plain maps: what changed for whom, what is there, and that all of it is given back. */
+/**
+ * The route table against plain maps: what changed for whom, what is there, and that all of it is given back.
+ *
+ *     BUNBOND_RUNS=10000 bun test --timeout 600000 test/route/route-table.test.ts    that many random runs
+ */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { comparePrefix } from "../../src/net/prefix.ts";

@@ -125,6 +125,8 @@ describe("a Go client that installs routes", () => {
     const reader = stage.goClient([view]);
     stage.clock.advance(6_000);
     expect([reader.brokenBy, view.size, view.endedAfter]).toEqual([null, ROUTES, ROUTES]);
+    // It keeps up, and has not merely a large buffer.
+    expect(reader.mostWaitingBytes).toBeLessThan(4 * 1_400);
     expectGentle(stage.network.writesTo(reader.name), view.count);
   });
 

@@ -5,8 +5,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { RouteExchange } from "../../src/server/route-exchange.ts";
+import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { MAX_UPDATE_FRAME_BYTES } from "../../src/wire/encode.ts";
+import { UpdateFields } from "../../src/wire/message.ts";
 import { ExchangeUnderTest } from "../support/exchange-under-test.ts";
+import { frameOfText, routeOfText } from "../support/frame-text.ts";
 
 const { BUNBOND_RUNS } = process.env;
 
@@ -267,3 +271,34 @@ test("whatever happens in whatever order, every subscriber hears what the rules 
     { numRuns: Number(BUNBOND_RUNS ?? 200) },
   );
 }, 3_600_000);
+
+test("a peer with very many routes loses all of them at once, though they are cleared away in slices", () => {
+  const later: (() => void)[] = [];
+  const exchange = new RouteExchange({ holdEndMarks: false, soon: (run) => later.push(run) });
+  const [announcer, subscriber] = [
+    { isServer: false, wake() {} },
+    { isServer: false, wake() {} },
+  ];
+  exchange.join(announcer);
+  exchange.join(subscriber);
+  const fields = new UpdateFields();
+  const { vni, destination, nextHop } = routeOfText(R);
+  fillUpdateFields(fields, vni, destination, nextHop);
+  for (fields.p0 = 0; fields.p0 < 20_000 << 8; fields.p0 += 1 << 8) exchange.add(announcer, fields);
+  exchange.leave(announcer);
+  expect(later.length).toBe(1);
+  exchange.subscribe(subscriber, vni);
+  let heardBytes = 0;
+  for (let turns = 0; turns < 10; turns++) {
+    for (
+      let run = exchange.nextRun(subscriber, 65_536);
+      run.length > 0;
+      run = exchange.nextRun(subscriber, 65_536)
+    ) {
+      heardBytes += run.length;
+    }
+    later.shift()?.();
+  }
+  expect(heardBytes).toBe(frameOfText("END 100").length);
+  expect([exchange.routeCount, later.length]).toEqual([0, 0]);
+});

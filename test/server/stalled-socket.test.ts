@@ -50,11 +50,14 @@ describe("a frame that is cut", () => {
   test("anywhere, and its route removed before the rest: it is whole, and the REMOVE follows", async () => {
     for (let capacityBytes = 1; capacityBytes < frameBytes; capacityBytes++) {
       const stage = await Stage.start({ capacityBytes });
-      const [announcer, stalled] = [stage.peer(), stage.peer()];
+      const [announcer, stalled, quick] = [stage.peer(), stage.peer(), stage.peer()];
       stage.say(announcer, `ADD ${R}`, `ADD ${Q}`);
       stalled.stream.isReading = false;
       stage.say(stalled, "SUBSCRIBE 100");
       stage.say(announcer, `REMOVE ${R}`, `REMOVE ${Q}`, `ADD ${Q}`);
+      // What the exchange has encoded for the one is overwritten for the other.
+      stage.say(quick, "SUBSCRIBE 100");
+      expect(quick.takeHeard()).toEqual([`ADD ${Q}`, "END 100"]);
       stalled.stream.isReading = true;
       stage.clock.settle();
       // Both ADDs were one run; Q's withdrawal and return was no change.

@@ -17,6 +17,8 @@ export interface BunbondOptions {
   readonly command?: readonly string[];
   /** More flags, behind those from the other options. */
   readonly flags?: readonly string[];
+  /** Default: no control socket, since the program's own default is one path for all. */
+  readonly socket?: string;
 }
 
 export interface ServerOptions extends BunbondOptions {
@@ -32,10 +34,27 @@ export interface BunbondServer extends ChildProcess {
 
 /** Starts a server and waits until it listens. It holds no end marks back (`--settle 0`). */
 export async function startBunbondServer(options: ServerOptions = {}): Promise<BunbondServer> {
-  const { command = FROM_SOURCE, flags = [], listen = "[::1]:0", keepaliveSeconds } = options;
+  const {
+    command = FROM_SOURCE,
+    flags = [],
+    socket = "none",
+    listen = "[::1]:0",
+    keepaliveSeconds,
+  } = options;
   const keepalive = keepaliveSeconds === undefined ? [] : ["--keepalive", `${keepaliveSeconds}`];
   const server = new ChildProcess({
-    command: [...command, "server", "--listen", listen, "--settle", "0", ...keepalive, ...flags],
+    command: [
+      ...command,
+      "server",
+      "--listen",
+      listen,
+      "--settle",
+      "0",
+      "--socket",
+      socket,
+      ...keepalive,
+      ...flags,
+    ],
     cwd: REPOSITORY,
     env: ENVIRONMENT,
   });
@@ -52,12 +71,13 @@ export interface ClientOptions extends BunbondOptions {
 
 /** Starts a client that retries soon, so that tests of reconnecting are short. */
 export function startBunbondClient(options: ClientOptions): RouteClient {
-  const { command = FROM_SOURCE, flags = [], servers, vnis = [], announce = [], keepaliveSeconds } = options;
+  const { command = FROM_SOURCE, flags = [], socket = "none", servers, keepaliveSeconds } = options;
+  const { vnis = [], announce = [] } = options;
   const repeated = (flag: string, values: readonly (string | number)[]) =>
     values.flatMap((value) => [flag, `${value}`]);
   return new RouteClient({
     command: [
-      ...[...command, "client", "--json", "--retry", "0.1-0.2"],
+      ...[...command, "client", "--json", "--retry", "0.1-0.2", "--socket", socket],
       ...repeated("--server", servers),
       ...repeated("--vni", vnis),
       ...repeated("--announce", announce),

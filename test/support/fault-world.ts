@@ -22,10 +22,12 @@ const ROUTES: readonly string[] = [
 export type Step =
   | readonly ["announce" | "withdraw", client: number, route: string]
   | readonly ["subscribe" | "unsubscribe", client: number, vni: number]
-  /** kill -9, and a new one of the same wishes. */
+  | readonly ["drain" | "undrain", client: number]
+  /** Without withdrawing, and a new one of the same wishes. */
   | readonly ["restart client", client: number]
+  | readonly ["reset server", client: number, port: number]
   | readonly ["kill server" | "stop server", port: number]
-  | readonly ["start server", port: number, settleSeconds: number]
+  | readonly ["start server", port: number, settleSeconds: number, retainSeconds: number]
   /** One connection breaks, at random. */
   | readonly ["cut", which: number]
   /** What is sent to and from the server stays under way, for whatever is connected now. */
@@ -46,9 +48,13 @@ export const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.tuple(fc.constantFrom("subscribe", "unsubscribe"), client, fc.constantFrom(...VNIS)),
   },
-  { weight: 1, arbitrary: fc.tuple(fc.constant("restart client"), client) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom("drain", "undrain", "restart client"), client) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant("reset server"), client, port) },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom("kill server", "stop server"), port) },
-  { weight: 3, arbitrary: fc.tuple(fc.constant("start server"), port, fc.constantFrom(0, 15)) },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.constant("start server"), port, fc.constantFrom(0, 15), fc.constantFrom(0, 10)),
+  },
   { weight: 2, arbitrary: fc.tuple(fc.constant("cut"), fc.nat(7)) },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom("stall", "resume"), port) },
   { weight: 1, arbitrary: fc.tuple(fc.constant("delay"), fc.constantFrom(0, 20, 400)) },
@@ -69,6 +75,7 @@ export class FaultWorld {
   readonly #clients: BenchClient[];
   readonly #vnis = CLIENTS.map(() => new Set<number>());
   readonly #announced = CLIENTS.map(() => new Set<string>());
+  readonly #drained = new Set<number>();
   #delayMs = 0;
 
   constructor(private readonly options: FaultWorldOptions) {
@@ -82,12 +89,12 @@ export class FaultWorld {
   }
 
   async run(steps: readonly Step[]): Promise<void> {
-    await this.#startServer(1, 0);
-    await this.#startServer(2, 0);
+    await this.#startServer(1, 0, 0);
+    await this.#startServer(2, 0, 10);
     for (const step of steps) await this.#act(step);
     for (const port of [1, 2]) {
       this.#bench.setStalled(port, false);
-      if (!this.#isRunning(port)) await this.#startServer(port, 15);
+      if (!this.#isRunning(port)) await this.#startServer(port, 15, 0);
     }
     this.#delayMs = 5;
     // Retry, handshake, settling, then the hold time, of which nothing should depend.
@@ -100,10 +107,10 @@ export class FaultWorld {
   }
 
   get expectedViews(): string[][] {
-    return this.#announced.map((own, client) => {
-      const others = new Set(
-        this.#announced.flatMap((routes, other) => (other === client ? [] : [...routes])),
-      );
+    const nothing = new Set<string>();
+    const announced = this.#announced.map((routes, client) => (this.#drained.has(client) ? nothing : routes));
+    return announced.map((own, client) => {
+      const others = new Set(announced.flatMap((routes, other) => (other === client ? [] : [...routes])));
       const seen = [...others.difference(own)];
       return seen.filter((route) => this.#vnis[client]?.has(Number.parseInt(route, 10))).sort();
     });
@@ -135,6 +142,15 @@ export class FaultWorld {
         else this.#vnis[step[1]]?.delete(step[2]);
         this.#client(step[1]).client[step[0]](step[2]);
         break;
+      case "drain":
+      case "undrain":
+        if (step[0] === "drain") this.#drained.add(step[1]);
+        else this.#drained.delete(step[1]);
+        this.#client(step[1]).client[step[0]]();
+        break;
+      case "reset server":
+        this.#client(step[1]).client.resetServer(serverEndpoint(step[2]));
+        break;
       case "restart client":
         await this.#restartClient(step[1]);
         break;
@@ -146,7 +162,7 @@ export class FaultWorld {
         this.#stopServer(step[1]);
         break;
       case "start server":
-        if (!this.#isRunning(step[1])) await this.#startServer(step[1], step[2]);
+        if (!this.#isRunning(step[1])) await this.#startServer(step[1], step[2], step[3]);
         break;
       case "cut": {
         const open = bench.network.connections.filter(({ client }) => !client.isClosed);
@@ -175,7 +191,8 @@ export class FaultWorld {
 
   async #restartClient(index: number): Promise<void> {
     const { client, log } = this.#client(index);
-    await client.stop(0);
+    await client.stop(0, "keep");
+    this.#drained.delete(index);
     // It looks for faults in its events a last time.
     log.takeChanges();
     const restarted = this.#bench.client([1, 2]);
@@ -197,9 +214,9 @@ export class FaultWorld {
     return this.#isForeign(port) ? this.#foreign.has(port) : this.#bench.isRunning(port);
   }
 
-  async #startServer(port: number, settleSeconds: number): Promise<void> {
+  async #startServer(port: number, settleSeconds: number, retainSeconds: number): Promise<void> {
     const { clock, network } = this.#bench;
-    if (!this.#isForeign(port)) await this.#bench.startServer(port, { settleSeconds });
+    if (!this.#isForeign(port)) await this.#bench.startServer(port, { settleSeconds, retainSeconds });
     else {
       const options = { clock, network, endpoint: serverEndpoint(port), unsubscribeWithdraws: true };
       this.#foreign.set(port, await ForeignServer.start(options));

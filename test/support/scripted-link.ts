@@ -142,3 +142,15 @@ export class ScriptedLink implements Network, ByteStream {
     this.isEnded = true;
   }
 }
+
+/** Established, subscribed to the VNIs, everything said so far answered; the last word is the end mark, if asked for. */
+export function subscribedLink(vnis: readonly number[], { endMarks }: { endMarks: boolean }): ScriptedLink {
+  const link = new ScriptedLink();
+  link.subscribe(...vnis);
+  link.establish();
+  link.answerAll();
+  if (endMarks) link.say(...vnis.map((vni) => `END ${vni}`));
+  link.clock.advance(1_000);
+  link.take();
+  return link;
+}

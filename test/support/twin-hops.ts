@@ -2,33 +2,32 @@
 import type { NextHop } from "../../src/wire/message.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../../src/wire/protocol.ts";
 
-const address = { family: 6, w0: 0x20010db8, w1: 0, w2: 0, w3: 1 } as const;
-const base: NextHop = {
-  address,
-  targetVni: 0,
-  type: NextHopType.STANDARD,
-  natPortFrom: 0,
-  natPortTo: 0,
-};
+export const twinHops = twinHopsOf(0x20010db8);
 
-export const twinHops: readonly NextHop[] = [
-  base,
-  { ...base, address: { ...address, w3: 2 } },
-  { ...base, address: { ...address, w2: -1 } },
-  { ...base, address: { ...address, w1: 1 } },
-  { ...base, address: { ...address, w0: -(2 ** 31) } },
-  // One number, two families.
-  { ...base, address: { family: 6, w0: 0x0a000001, w1: 0, w2: 0, w3: 0 } },
-  { ...base, address: { family: 4, w0: 0x0a000001, w1: 0, w2: 0, w3: 0 } },
-  { ...base, address: { family: 4, w0: -1, w1: 0, w2: 0, w3: 0 } },
-  { ...base, targetVni: MAX_VNI },
-  { ...base, targetVni: 2 ** 31 },
-  { ...base, targetVni: 1 },
-  { ...base, type: NextHopType.NAT },
-  { ...base, type: NextHopType.LOADBALANCER_TARGET },
-  { ...base, natPortTo: 1 },
-  { ...base, natPortFrom: 1, natPortTo: 1 },
-  { ...base, natPortTo: MAX_PORT },
-  { ...base, natPortFrom: MAX_PORT, natPortTo: MAX_PORT },
-  { ...base, natPortFrom: 2 ** 15, natPortTo: 2 ** 15 },
-];
+/** Those whose IPv6 addresses begin with this word. */
+export function twinHopsOf(w0: number): readonly NextHop[] {
+  const address = { family: 6, w0, w1: 0, w2: 0, w3: 1 } as const;
+  const plain = { targetVni: 0, type: NextHopType.STANDARD, natPortFrom: 0, natPortTo: 0 };
+  const base: NextHop = { address, ...plain };
+  return [
+    base,
+    { ...base, address: { ...address, w3: 2 } },
+    { ...base, address: { ...address, w2: -1 } },
+    { ...base, address: { ...address, w1: 1 } },
+    { ...base, address: { ...address, w0: ~w0 } },
+    // One number, two families.
+    { ...base, address: { ...address, w3: 0 } },
+    { ...base, address: { family: 4, w0, w1: 0, w2: 0, w3: 0 } },
+    { ...base, address: { family: 4, w0: -1, w1: 0, w2: 0, w3: 0 } },
+    { ...base, targetVni: MAX_VNI },
+    { ...base, targetVni: 2 ** 31 },
+    { ...base, targetVni: 1 },
+    { ...base, type: NextHopType.NAT },
+    { ...base, type: NextHopType.LOADBALANCER_TARGET },
+    { ...base, natPortTo: 1 },
+    { ...base, natPortFrom: 1, natPortTo: 1 },
+    { ...base, natPortTo: MAX_PORT },
+    { ...base, natPortFrom: MAX_PORT, natPortTo: MAX_PORT },
+    { ...base, natPortFrom: 2 ** 15, natPortTo: 2 ** 15 },
+  ];
+}

@@ -17,11 +17,10 @@ export class ProgressBar {
     this.show(null, "");
   }
 
-  /** `share`: how much of all is done, 0 to 1; null: it cannot be said. */
+  /** `share`: how much of all is done, from 0 to 1; null: it cannot be said. */
   show(share: number | null, details: string): void {
     if (this.write === null) return;
-    const bar =
-      share === null ? "" : ` ${barOf(share)} ${formatNumber(Math.floor(share * 100)).padStart(3)} %`;
+    const bar = share === null ? "" : ` ${barOf(Math.min(share, 1))}`;
     this.#isShown = true;
     this.write(`${CLEAR_LINE}${this.#step}${bar}${details === "" ? "" : `  ${details}`}`);
   }
@@ -33,6 +32,7 @@ export class ProgressBar {
 }
 
 function barOf(share: number): string {
-  const full = Math.min(BAR_CELLS, Math.floor(share * BAR_CELLS));
-  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)}`;
+  const full = Math.floor(share * BAR_CELLS);
+  const percent = formatNumber(Math.floor(share * 100)).padStart(3);
+  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)} ${percent} %`;
 }

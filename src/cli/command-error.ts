@@ -1,0 +1,22 @@
+export interface CommandErrorDetail {
+  /** Stable; the message is for people. */
+  readonly code: string;
+  readonly exitCode: 1 | 3 | 4;
+  /** The command was asked for JSON, and its errors are, too. */
+  readonly asJson: boolean;
+}
+
+/** A command failed for a known reason, which has an exit code of its own. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly code: string;
+  readonly exitCode: 1 | 3 | 4;
+  readonly asJson: boolean;
+
+  constructor(message: string, { code, exitCode, asJson }: CommandErrorDetail) {
+    super(message);
+    this.code = code;
+    this.exitCode = exitCode;
+    this.asJson = asJson;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A configuration file: YAML, one mapping, its keys named as the flags are. Here it becomes settings with the lines
+ * that they stand on; what they mean to a command is config-values.ts's.
+ *
+ * Bun.YAML takes the last of a repeated key and tells no positions: both are made good here, by yaml-places.ts. What
+ * may be a file cut short (an empty one, a list that lost its items) is refused, never taken for "nothing": a reload
+ * would withdraw all that was announced.
+ */
+import { open } from "node:fs/promises";
+import { throwAll, UsageError, type UsageErrorDetail } from "./usage-error.ts";
+import { faultLine, lineText, locateSettings } from "./yaml-places.ts";
+
+/** Holds some 25,000 announcements. More is hardly meant, and reading it would keep a running program from its work. */
+const MAX_BYTES = 1 << 20;
+
+export interface ConfigSetting {
+  readonly name: string;
+  /** As Bun.YAML has it: string, number, boolean, null, array, object. */
+  readonly value: unknown;
+  /** From 1; null where it could not be found, as for what a YAML merge key brings. */
+  readonly line: number | null;
+  /** Of a list's items, as many as there are; empty where they could not be found. */
+  readonly itemLines: readonly number[];
+}
+
+export interface ConfigFile {
+  /** As the user named it. */
+  readonly path: string;
+  /** Each name once. */
+  readonly settings: readonly ConfigSetting[];
+}
+
+/**
+ * @throws Error when the file cannot be read
+ * @throws UsageError when what it holds is no text of a sensible length
+ */
+export async function readConfigText(path: string): Promise<string> {
+  const bytes = await readUpTo(path, MAX_BYTES + 1);
+  if (bytes.length > MAX_BYTES) {
+    throw new UsageError("BAD_FILE", "larger than 1 MiB, which is no configuration", inFile(path, null));
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError("BAD_FILE", "not a text in UTF-8", inFile(path, null));
+  }
+}
+
+/** Never more than that, for a device has no end. */
+async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array(limitBytes);
+  let length = 0;
+  try {
+    await using file = await open(path);
+    while (length < limitBytes) {
+      const { bytesRead } = await file.read(buffer, length, limitBytes - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${reasonOf(error)}`);
+  }
+  return buffer.subarray(0, length);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? error.message;
+}
+
+/** @throws UsageError, with all others of its kind */
+export function parseConfig(path: string, text: string): ConfigFile {
+  const fault = yamlFault(text);
+  if (fault !== null) {
+    const line = faultLine(text, (part) => yamlFault(part) === null);
+    const hint = quoteHint(lineText(text, line));
+    throw new UsageError("BAD_YAML", `not YAML: ${fault}`, inFile(path, line, hint));
+  }
+  const value: unknown = Bun.YAML.parse(text);
+  if (!isMapping(value)) throw new UsageError("BAD_FILE", ...notAMapping(path, text, value));
+  const places = locateSettings(text);
+  const lineOf = new Map<string, number>();
+  const errors: UsageError[] = [];
+  for (const { name, line } of places) {
+    const firstLine = lineOf.getOrInsert(name, line);
+    if (firstLine === line) continue;
+    const message = `${name} was set on line ${firstLine} already`;
+    errors.push(new UsageError("REPEATED_SETTING", message, inFile(path, line, "set it once")));
+  }
+  throwAll(errors);
+  const settings = Object.entries(value).map(([name, setting]): ConfigSetting => {
+    const place = places.find((one) => one.name === name);
+    const itemLines = place?.itemLines ?? [];
+    const areItems = Array.isArray(setting) && setting.length === itemLines.length;
+    return { name, value: setting, line: place?.line ?? null, itemLines: areItems ? itemLines : [] };
+  });
+  return { path, settings };
+}
+
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What Bun.YAML has to say against a text, as part of a sentence; null: nothing. */
+function yamlFault(text: string): string | null {
+  try {
+    Bun.YAML.parse(text);
+    return null;
+  } catch (error) {
+    if (error instanceof RangeError) return "lists within lists without end";
+    const message = error instanceof Error ? error.message : String(error);
+    return message
+      .replace(/^YAML Parse error: /, "")
+      .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
+  }
+}
+
+/** Most lines that are no YAML lack quotes: "[::]:4711" looks like a list. */
+function quoteHint(line: string): string | undefined {
+  const [, first] = /(?:^\s*-|:)\s+([[{@`%*&])/.exec(line) ?? [];
+  if (first !== undefined) return `a value that begins with ${first} needs quotes`;
+  return /:\s.*:\s/.test(line) ? 'a value with ": " in it needs quotes' : undefined;
+}
+
+function notAMapping(
+  path: string,
+  text: string,
+  value: unknown,
+): [message: string, detail: UsageErrorDetail] {
+  if (value === null || value === undefined) return ["there are no settings in it", inFile(path, null)];
+  const hint = "settings stand on top, as in keepalive: 5";
+  const documents = text.split("\n").findLastIndex((line) => /^---(\s|$)/.test(line));
+  if (Array.isArray(value) && documents > 0 && isMapping(value[0])) {
+    return ["one document is needed, not several", inFile(path, documents + 1)];
+  }
+  return [`${Array.isArray(value) ? "a list" : "a single value"}, not settings`, inFile(path, 1, hint)];
+}
+
+function inFile(path: string, line: number | null, hint?: string): UsageErrorDetail {
+  return { place: { path, line }, ...(hint !== undefined && { hint }) };
+}

@@ -1,0 +1,139 @@
+/**
+ * SIGHUP: the configuration is read again, and what has changed is carried out. A file that cannot be read or is
+ * wrong changes nothing, and the daemon goes on as it was.
+ */
+import type { Client } from "../client/client.ts";
+import type { Server } from "../server/server.ts";
+import type { LogFields, Logger } from "../session/logger.ts";
+import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
+import type { LevelledLogger } from "./logger.ts";
+import { UsageError } from "./usage-error.ts";
+
+export interface ReloaderOptions<Options, Change extends { readonly type: string }> {
+  /** What the daemon was started with. */
+  readonly options: Options;
+  /** Reads them anew, or rejects. */
+  readonly read: () => Promise<Options>;
+  readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
+  readonly apply: (change: Change) => void;
+  readonly logger: Logger;
+}
+
+export class Reloader<Options, Change extends { readonly type: string }> {
+  #inForce: Options;
+  #isAsked = false;
+  #work: Promise<void> | null = null;
+  #isStopped = false;
+
+  constructor(private readonly setup: ReloaderOptions<Options, Change>) {
+    this.#inForce = setup.options;
+  }
+
+  /** The options as of the last reload. */
+  get inForce(): Options {
+    return this.#inForce;
+  }
+
+  /** Reloads on each SIGHUP. */
+  listen(): this {
+    process.on("SIGHUP", this.#hangup);
+    return this;
+  }
+
+  /** SIGHUP is nothing from here on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Resolves when it is done. Asked again while it is at it, it reads once more. */
+  reload(): Promise<void> {
+    this.#isAsked = true;
+    this.#work ??= this.#reloadWhileAsked().finally(() => {
+      this.#work = null;
+    });
+    return this.#work;
+  }
+
+  readonly #hangup = (): void => void this.reload();
+
+  async #reloadWhileAsked(): Promise<void> {
+    while (this.#isAsked && !this.#isStopped) {
+      this.#isAsked = false;
+      await this.#reloadOnce();
+    }
+  }
+
+  async #reloadOnce(): Promise<void> {
+    const { read, difference, apply, logger } = this.setup;
+    let after: Options;
+    try {
+      after = await read();
+    } catch (error) {
+      logger.error("configuration not reloaded, nothing has changed", faultFields(error));
+      return;
+    }
+    if (this.#isStopped) return;
+    const { changes, needRestart, warnings, inForce } = difference(this.#inForce, after);
+    this.#inForce = inForce;
+    for (const warning of warnings) logger.warn(warning);
+    for (const change of changes) apply(change);
+    if (needRestart.length > 0) {
+      logger.warn("changed settings that take effect at the next start", { settings: needRestart.join() });
+    }
+    if (changes.length === 0) logger.info("configuration reloaded, nothing to change");
+    else logger.info("configuration reloaded", countByType(changes));
+  }
+}
+
+/** How many of each type. */
+function countByType(changes: readonly { readonly type: string }[]): LogFields {
+  const counts: Record<string, number> = {};
+  for (const { type } of changes) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
+function faultFields(error: unknown): LogFields {
+  if (!(error instanceof UsageError))
+    return { error: error instanceof Error ? error.message : String(error) };
+  const { message, hint, place, value, others } = error;
+  return {
+    ...(place !== null && { file: place.path, ...(place.line !== null && { line: place.line }) }),
+    error: message,
+    ...(value !== null && { value: value.text }),
+    ...(hint !== null && { hint }),
+    ...(others.length > 0 && { moreErrors: others.length }),
+  };
+}
+
+export function applyToClient(client: Client, logger: LevelledLogger, change: ClientChange): void {
+  switch (change.type) {
+    case "configure":
+      client.configure(change.settings);
+      break;
+    case "verbose":
+      logger.setVerbose(change.verbose);
+      break;
+    case "add-server":
+      client.addServer(change.server);
+      break;
+    case "remove-server":
+      client.removeServer(change.server);
+      break;
+    case "subscribe":
+      client.subscribe(change.vni);
+      break;
+    case "unsubscribe":
+      client.unsubscribe(change.vni);
+      break;
+    case "announce":
+      client.announce(change.route);
+      break;
+    case "withdraw":
+      client.withdraw(change.route);
+  }
+}
+
+export function applyToServer(server: Server, logger: LevelledLogger, change: ServerChange): void {
+  if (change.type === "verbose") logger.setVerbose(change.verbose);
+  else server.configure(change.settings);
+}

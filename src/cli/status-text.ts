@@ -1,0 +1,83 @@
+/** A daemon's answers as text for people: everything that is in them, and nothing else. */
+import type { ClientStatus, Counters, DaemonFacts, PeerList, ServerStatus } from "../http/control-api.ts";
+import type { Style } from "./style.ts";
+import { pairs, table } from "./table.ts";
+
+export function statusText(status: ClientStatus | ServerStatus, style: Style): string {
+  const sections =
+    status.program === "client" ? clientSections(status, style) : serverSections(status, style);
+  return sections.join("\n");
+}
+
+export function peersText({ peers }: PeerList, style: Style): string {
+  const heads = ["ID", "REMOTE", "STATE", "SINCE", "KEEPALIVE", "SERVER", "ANNOUNCED", "SKIPPED", "VNIS"];
+  const rows = peers.map((peer) => [
+    peer.id,
+    peer.remote,
+    peer.state,
+    peer.since,
+    peer.keepaliveSeconds,
+    peer.isServer,
+    peer.announcedRoutes,
+    peer.skippedUpdates,
+    peer.subscriptions.join(","),
+  ]);
+  return table(heads, rows, style);
+}
+
+function clientSections(status: ClientStatus, style: Style): string[] {
+  const servers = status.servers.map(({ server, state, since, sessions, staleRoutes, lastReason }) => [
+    server,
+    state,
+    since,
+    sessions,
+    staleRoutes,
+    lastReason,
+  ]);
+  const vnis = status.vnis.map(({ vni, subscribed, routes, announcements }) => [
+    vni,
+    subscribed,
+    routes,
+    announcements,
+  ]);
+  return [
+    pairs(
+      [...factRows(status), ["routes", `${status.routes}`], ["announcements", `${status.announcements}`]],
+      style,
+    ),
+    table(["SERVER", "STATE", "SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),
+    table(["VNI", "SUBSCRIBED", "ROUTES", "ANNOUNCEMENTS"], vnis, style),
+    counterTable(status.counters, style),
+  ];
+}
+
+function serverSections(status: ServerStatus, style: Style): string[] {
+  const vnis = status.vnis.map(({ vni, routes, subscribers }) => [vni, routes, subscribers]);
+  return [
+    pairs(
+      [
+        ...factRows(status),
+        ["listening", status.listen],
+        ["peers", `${status.peers}, ${status.establishedPeers} established`],
+        ["routes", `${status.routes}`],
+        ["retained", `${status.retainedAnnouncements} announcements of peers that are gone`],
+      ],
+      style,
+    ),
+    table(["VNI", "ROUTES", "SUBSCRIBERS"], vnis, style),
+    counterTable(status.counters, style),
+  ];
+}
+
+function factRows(facts: DaemonFacts): [name: string, value: string][] {
+  const { program, version, commit, bun, pid, state, startedAt, uptimeSeconds } = facts;
+  return [
+    ["program", `${program} ${version} (commit ${commit}, bun ${bun}), pid ${pid}`],
+    ["state", state],
+    ["started", `${startedAt}, ${uptimeSeconds} s ago`],
+  ];
+}
+
+function counterTable(counters: Counters, style: Style): string {
+  return table(["COUNTER", "VALUE"], Object.entries(counters), style);
+}

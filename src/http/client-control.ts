@@ -1,0 +1,197 @@
+/** What a client does and tells over its control socket. */
+import type { Client, ClientHandler } from "../client/client.ts";
+import { formatEndpoint, parseEndpoint } from "../net/endpoint.ts";
+import { formatRoute } from "../route/announcement.ts";
+import type { Clock } from "../session/clock.ts";
+import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import type { Logger } from "../session/logger.ts";
+import { DEFAULT_PORT } from "../wire/protocol.ts";
+import type {
+  ChangeFacts,
+  ChangeResult,
+  ChangeResults,
+  ClientStatus,
+  ClientVni,
+  Counters,
+  DrainAction,
+  DrainResult,
+  ServerEntry,
+} from "./control-api.ts";
+import { readDrainAction, readPeer, readRoutes, readVnis } from "./control-bodies.ts";
+import { ControlError } from "./control-error.ts";
+import { change, type Operation, query } from "./control-server.ts";
+import { type Daemon, timeBefore } from "./daemon.ts";
+
+/** What has happened since the client's start. */
+export class ClientCounters implements ClientHandler {
+  #routesAdded = 0;
+  #routesRemoved = 0;
+  readonly #closes = new Map<CloseReason["reason"], number>();
+
+  routeAdded(): void {
+    this.#routesAdded++;
+  }
+
+  routeRemoved(): void {
+    this.#routesRemoved++;
+  }
+
+  serverState(_server: unknown, _state: unknown, reason: CloseReason | null): void {
+    if (reason !== null) this.#closes.set(reason.reason, (this.#closes.get(reason.reason) ?? 0) + 1);
+  }
+
+  flat(): Counters {
+    const closes = Array.from(this.#closes, ([reason, count]) => [`closes.${reason}`, count] as const);
+    return {
+      routesAdded: this.#routesAdded,
+      routesRemoved: this.#routesRemoved,
+      ...Object.fromEntries(closes),
+    };
+  }
+}
+
+export interface ClientControlOptions {
+  readonly client: Client;
+  readonly daemon: Daemon;
+  readonly counters: ClientCounters;
+  readonly logger: Logger;
+  /** Ends the daemon as SIGTERM does. */
+  readonly stop: () => void;
+  /** How long it will still wait for the network to turn away, once it is drained and told to stop. */
+  readonly drainLeftMs: () => number;
+}
+
+export function clientOperations(options: ClientControlOptions): Operation[] {
+  const { client, logger } = options;
+  const results = (results: ChangeResult[]): ChangeResults => {
+    const changed = results.filter(({ outcome }) => CHANGES.has(outcome)).map(({ outcome }) => outcome);
+    // Whoever reads the log sees what did not come from flags.
+    if (changed[0] !== undefined)
+      logger.info("changed by command", { change: changed[0], count: changed.length });
+    return { results, ...changeFacts(options) };
+  };
+  return [
+    query("/v1/status", () => clientStatus(options)),
+    change("/v1/peers/reset", readPeer, (peer) => {
+      const endpoint = parseEndpoint(peer, DEFAULT_PORT);
+      if (!("code" in endpoint) && client.resetServer(endpoint)) return { peer: formatEndpoint(endpoint) };
+      throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
+    }),
+    change("/v1/announce", readRoutes, (routes) =>
+      results(
+        routes.map((route) => {
+          const outcome = client.announce(route) ? "announced" : "already-announced";
+          return { route: formatRoute(route), outcome };
+        }),
+      ),
+    ),
+    change("/v1/withdraw", readRoutes, (routes) =>
+      results(
+        routes.map((route) => {
+          const outcome = client.withdraw(route) ? "withdrawn" : "not-announced";
+          return { route: formatRoute(route), outcome };
+        }),
+      ),
+    ),
+    change("/v1/subscribe", readVnis, (vnis) =>
+      results(
+        vnis.map((vni) => {
+          const outcome = client.subscribe(vni) ? "subscribed" : "already-subscribed";
+          return { vni, outcome };
+        }),
+      ),
+    ),
+    change("/v1/unsubscribe", readVnis, (vnis) =>
+      results(
+        vnis.map((vni) => {
+          const outcome = client.unsubscribe(vni) ? "unsubscribed" : "not-subscribed";
+          return { vni, outcome };
+        }),
+      ),
+    ),
+    change("/v1/drain", readDrainAction, (action) => drain(options, action)),
+  ];
+}
+
+/** The outcomes of those that something was done to. */
+const CHANGES: ReadonlySet<ChangeResult["outcome"]> = new Set([
+  "announced",
+  "withdrawn",
+  "subscribed",
+  "unsubscribed",
+] as const);
+
+function changeFacts({ client, daemon }: ClientControlOptions): ChangeFacts {
+  const { state } = daemon.facts(client.drainedForMs !== null);
+  const established = client.servers().filter((server) => server.state === "established");
+  return { state, establishedServers: established.length };
+}
+
+function drain(options: ClientControlOptions, action: DrainAction): DrainResult {
+  const { client, daemon, logger, stop, drainLeftMs } = options;
+  if (action === "undo" && daemon.isStopping) {
+    throw new ControlError("STOPPING", "the client is stopping already, and announces nothing any more");
+  }
+  let outcome: DrainResult["outcome"];
+  if (action === "undo") outcome = client.undrain() ? "undone" : "not-drained";
+  else outcome = client.drain() ? "drained" : "already-drained";
+  let stopsInSeconds: number | null = null;
+  if (action === "stop") {
+    outcome = "stopping";
+    stopsInSeconds = Math.ceil(drainLeftMs() / 1000);
+    stop();
+  }
+  logger.info("drain by command", { outcome, announcements: client.announcementCount });
+  return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
+}
+
+async function clientStatus({ client, daemon, counters }: ClientControlOptions): Promise<ClientStatus> {
+  const vnis = await vniEntries(client, daemon.clock);
+  return {
+    program: "client",
+    ...daemon.facts(client.drainedForMs !== null),
+    routes: client.routeCount,
+    announcements: client.announcementCount,
+    servers: client.servers().map(
+      (server): ServerEntry => ({
+        server: formatEndpoint(server.server),
+        state: server.state,
+        since: timeBefore(server.stateForMs),
+        lastReason: server.lastReason && describeCloseReason(server.lastReason),
+        sessions: server.sessions,
+        staleRoutes: server.staleRoutes,
+      }),
+    ),
+    vnis,
+    counters: counters.flat(),
+  };
+}
+
+/** Below a millisecond's work. */
+const SLICE_ROUTES = 4096;
+
+/** The VNIs that anything is known of, in order. The table is counted in slices, and may change meanwhile. */
+async function vniEntries(client: Client, clock: Clock): Promise<ClientVni[]> {
+  const routes = new Map<number, number>();
+  let counted = 0;
+  for (const { vni } of client.routes()) {
+    count(routes, vni);
+    if (++counted % SLICE_ROUTES === 0) await new Promise<void>((resolve) => clock.soon(resolve));
+  }
+  const announcements = new Map<number, number>();
+  for (const { vni } of client.announcements()) count(announcements, vni);
+  const subscribed = new Set(client.subscriptions());
+  const vnis = new Set([...subscribed, ...routes.keys(), ...announcements.keys()]);
+  return [...vnis]
+    .sort((a, b) => a - b)
+    .map((vni) => ({
+      vni,
+      subscribed: subscribed.has(vni),
+      routes: routes.get(vni) ?? 0,
+      announcements: announcements.get(vni) ?? 0,
+    }));
+}
+
+function count(counts: Map<number, number>, vni: number): void {
+  counts.set(vni, (counts.get(vni) ?? 0) + 1);
+}

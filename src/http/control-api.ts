@@ -1,0 +1,178 @@
+/**
+ * What a running daemon does and tells over its control socket, as shapes of JSON. The socket's file decides who may
+ * ask (mode 660); TCP has nothing of this. GET where nothing is given, POST otherwise:
+ *
+ *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/status
+ *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/subscribe -d '{"vnis":[100]}'
+ *
+ * What a request wants done to many things it tells of each: one that needs nothing done is no failure. An error is
+ * `{"error": code, "message": text for people, "program": who answers}`.
+ *
+ * Names and codes are stable; all times are RFC 3339 in UTC.
+ */
+
+export interface ControlApi {
+  "/v1/status": { readonly body: null; readonly answer: ClientStatus | ServerStatus };
+  /** Server. */
+  "/v1/peers": { readonly body: null; readonly answer: PeerList };
+  /** A server's peer by its id, a client's server by its address. */
+  "/v1/peers/reset": { readonly body: { readonly peer: string }; readonly answer: { readonly peer: string } };
+  /** Client, and all that follow. */
+  "/v1/announce": { readonly body: RoutesBody; readonly answer: ChangeResults };
+  "/v1/withdraw": { readonly body: RoutesBody; readonly answer: ChangeResults };
+  "/v1/subscribe": { readonly body: VnisBody; readonly answer: ChangeResults };
+  "/v1/unsubscribe": { readonly body: VnisBody; readonly answer: ChangeResults };
+  "/v1/drain": { readonly body: { readonly action: DrainAction }; readonly answer: DrainResult };
+}
+
+export type ControlPath = keyof ControlApi;
+
+export type ControlErrorCode =
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "BAD_JSON"
+  | "BAD_BODY"
+  | "TOO_LARGE"
+  | "STARTING"
+  | "STOPPING"
+  | "PEER_NOT_FOUND"
+  | "INTERNAL_ERROR";
+
+export interface ControlErrorBody {
+  readonly error: ControlErrorCode;
+  readonly message: string;
+  readonly program: ProgramName;
+}
+
+export type ProgramName = "client" | "server";
+
+/** Drained: connected, but nothing is announced. */
+export type DaemonState = "running" | "drained" | "stopping";
+
+export interface DaemonFacts {
+  readonly program: ProgramName;
+  readonly version: string;
+  readonly commit: string;
+  readonly bun: string;
+  readonly pid: number;
+  readonly state: DaemonState;
+  readonly startedAt: string;
+  readonly uptimeSeconds: number;
+}
+
+export interface ClientStatus extends DaemonFacts {
+  readonly program: "client";
+  /** In view. */
+  readonly routes: number;
+  /** Wanted; while drained, no server is told of them. */
+  readonly announcements: number;
+  readonly servers: readonly ServerEntry[];
+  readonly vnis: readonly ClientVni[];
+  readonly counters: Counters;
+}
+
+export interface ServerEntry {
+  readonly server: string;
+  /** connecting, handshake, established, retry or stopped */
+  readonly state: string;
+  readonly since: string;
+  /** Why the last connection ended or could not be made. */
+  readonly lastReason: string | null;
+  /** How often it became established. */
+  readonly sessions: number;
+  /** Routes that it had when it was lost, and has not confirmed since. */
+  readonly staleRoutes: number;
+}
+
+export interface ClientVni {
+  readonly vni: number;
+  readonly subscribed: boolean;
+  readonly routes: number;
+  readonly announcements: number;
+}
+
+export interface ServerStatus extends DaemonFacts {
+  readonly program: "server";
+  readonly listen: string;
+  readonly peers: number;
+  readonly establishedPeers: number;
+  readonly routes: number;
+  /** Announcements kept for peers that are gone: stale. */
+  readonly retainedAnnouncements: number;
+  readonly vnis: readonly ServerVni[];
+  readonly counters: Counters;
+}
+
+export interface ServerVni {
+  readonly vni: number;
+  readonly routes: number;
+  readonly subscribers: number;
+}
+
+/** Since the start; a reason stands behind its counter's name: "closes.keepalive-timeout". */
+export type Counters = Readonly<Record<string, number>>;
+
+export interface PeerList {
+  readonly peers: readonly PeerEntry[];
+}
+
+export interface PeerEntry {
+  readonly id: number;
+  readonly remote: string;
+  /** As in session/session.ts: "established" when it is. */
+  readonly state: string;
+  /** When it became established. */
+  readonly since: string | null;
+  readonly keepaliveSeconds: number;
+  readonly isServer: boolean;
+  readonly announcedRoutes: number;
+  readonly skippedUpdates: number;
+  readonly subscriptions: readonly number[];
+}
+
+/** In the grammar of --announce, at most {@link MAX_ITEMS}. */
+export interface RoutesBody {
+  readonly routes: readonly string[];
+}
+
+export interface VnisBody {
+  readonly vnis: readonly number[];
+}
+
+/** What one request may name: more would keep the event loop for too long. */
+export const MAX_ITEMS = 1000;
+
+export interface ChangeResults extends ChangeFacts {
+  /** In the order asked for. */
+  readonly results: readonly ChangeResult[];
+}
+
+export type ChangeResult = RouteResult | VniResult;
+
+export interface RouteResult {
+  /** As a line: "100 10.0.1.0/24 via 2001:db8::1". */
+  readonly route: string;
+  readonly outcome: "announced" | "already-announced" | "withdrawn" | "not-announced";
+}
+
+export interface VniResult {
+  readonly vni: number;
+  readonly outcome: "subscribed" | "already-subscribed" | "unsubscribed" | "not-subscribed";
+}
+
+/** What a change meets: with no server there it is remembered, and told to each when it comes. */
+export interface ChangeFacts {
+  readonly state: DaemonState;
+  readonly establishedServers: number;
+}
+
+/** Withdraw everything; take that back; withdraw everything and stop after the drain time. */
+export type DrainAction = "start" | "undo" | "stop";
+
+export interface DrainResult extends ChangeFacts {
+  readonly outcome: "drained" | "already-drained" | "undone" | "not-drained" | "stopping";
+  /** How many announcements it is about. */
+  readonly announcements: number;
+  /** Until it stops; null unless it does. */
+  readonly stopsInSeconds: number | null;
+}

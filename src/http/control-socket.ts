@@ -1,0 +1,109 @@
+/**
+ * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
+ * replaced; one that somebody answers at is another daemon's, and stays.
+ */
+import { lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * - `IN_USE`: another daemon answers there
+ * - `NOT_PERMITTED`: no right to make the file or its directory, or to see whether somebody answers
+ * - `NOT_A_SOCKET`: something else is there, and stays
+ * - `BAD_PATH`: no socket can be there, ever
+ */
+export type ControlSocketErrorCode = "IN_USE" | "NOT_PERMITTED" | "NOT_A_SOCKET" | "BAD_PATH";
+
+export class ControlSocketError extends Error {
+  override readonly name = "ControlSocketError";
+
+  constructor(
+    readonly code: ControlSocketErrorCode,
+    readonly path: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const DIRECTORY_MODE = 0o755;
+/** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
+const SOCKET_UMASK = 0o117;
+
+/**
+ * Makes the way free, the directory included, and binds: `bind` has to make the socket's file at once. Nobody but
+ * owner and group can open it at any moment.
+ *
+ * @throws ControlSocketError
+ */
+export async function claimSocket<T>(path: string, bind: () => T): Promise<T> {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    await removeStale(path);
+    const umask = process.umask(SOCKET_UMASK);
+    try {
+      return bind();
+    } finally {
+      process.umask(umask);
+    }
+  } catch (error) {
+    throw error instanceof ControlSocketError ? error : socketError(path, error);
+  }
+}
+
+async function removeStale(path: string): Promise<void> {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return;
+  if (!file.isSocket()) {
+    throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
+  }
+  if (await isAnswered(path)) throw inUse(path);
+  unlinkSync(path);
+}
+
+async function isAnswered(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.terminate();
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ECONNREFUSED" || code === "ENOENT") return false;
+    // Somebody listens who has no time to accept.
+    if (code === "EAGAIN") return true;
+    throw error;
+  }
+}
+
+function inUse(path: string): ControlSocketError {
+  return new ControlSocketError(
+    "IN_USE",
+    path,
+    `another daemon answers at ${path}: stop it, or give this one its own with --socket PATH (or none)`,
+  );
+}
+
+function socketError(path: string, error: unknown): ControlSocketError {
+  const code = codeOf(error);
+  const fail = (socketCode: ControlSocketErrorCode, reason: string) =>
+    new ControlSocketError(socketCode, path, `cannot make the control socket ${path}: ${reason}`);
+  switch (code) {
+    case "EADDRINUSE":
+      return inUse(path);
+    case "EACCES":
+    case "EPERM":
+      return fail("NOT_PERMITTED", "no permission");
+    case "EROFS":
+      return fail("NOT_PERMITTED", "the file system is read-only");
+    case "ENAMETOOLONG":
+      return fail("BAD_PATH", "a socket's path has at most 107 bytes");
+    case "ENOTDIR":
+    case "EEXIST":
+      return fail("BAD_PATH", `${dirname(path)} is no directory`);
+    default:
+      return fail("BAD_PATH", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+}

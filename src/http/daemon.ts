@@ -1,0 +1,41 @@
+import type { Clock } from "../session/clock.ts";
+import { SystemClock } from "../transport/system-clock.ts";
+import type { DaemonFacts } from "./control-api.ts";
+
+export interface ProgramVersion {
+  readonly version: string;
+  readonly commit: string;
+  readonly bun: string;
+}
+
+/** A running daemon as it describes itself. */
+export class Daemon {
+  isStopping = false;
+  readonly #startedMs: number;
+
+  constructor(
+    private readonly version: ProgramVersion,
+    readonly clock: Clock = new SystemClock(),
+  ) {
+    this.#startedMs = clock.nowMs();
+  }
+
+  facts(isDrained = false): Omit<DaemonFacts, "program"> {
+    const { version, commit, bun } = this.version;
+    const uptimeMs = this.clock.nowMs() - this.#startedMs;
+    return {
+      version,
+      commit,
+      bun,
+      pid: process.pid,
+      state: this.isStopping ? "stopping" : isDrained ? "drained" : "running",
+      startedAt: timeBefore(uptimeMs),
+      uptimeSeconds: Math.floor(uptimeMs / 1000),
+    };
+  }
+}
+
+/** When something began that has lasted for so long: by the wall clock as it is now, for people. */
+export function timeBefore(forMs: number): string {
+  return new Date(Date.now() - forMs).toISOString();
+}

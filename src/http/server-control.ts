@@ -1,0 +1,63 @@
+/** What a server does and tells over its control socket. */
+import { formatEndpoint } from "../net/endpoint.ts";
+import type { PeerInfo } from "../server/peer.ts";
+import type { Server } from "../server/server.ts";
+import type { ServerCounters } from "../server/stats.ts";
+import type { Counters, PeerEntry, ServerStatus } from "./control-api.ts";
+import { readPeer } from "./control-bodies.ts";
+import { ControlError } from "./control-error.ts";
+import { change, type Operation, query } from "./control-server.ts";
+import { type Daemon, timeBefore } from "./daemon.ts";
+
+export function serverOperations(server: Server, daemon: Daemon): Operation[] {
+  return [
+    query("/v1/status", () => serverStatus(server, daemon)),
+    query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
+    change("/v1/peers/reset", readPeer, (peer) => {
+      if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };
+      throw new ControlError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
+    }),
+  ];
+}
+
+function serverStatus(server: Server, daemon: Daemon): ServerStatus {
+  const { counters, peers, establishedPeers, routes, retainedAnnouncements } = server.stats();
+  return {
+    program: "server",
+    ...daemon.facts(),
+    listen: formatEndpoint(server.endpoint),
+    peers,
+    establishedPeers,
+    routes,
+    retainedAnnouncements,
+    vnis: server.vnis(),
+    counters: flatCounters(counters),
+  };
+}
+
+function flatCounters(counters: ServerCounters): Counters {
+  const { connectionsAccepted, updatesReceived, strangersRemoves } = counters;
+  const byReason = Object.entries({
+    closes: counters.closes,
+    protocolErrors: counters.protocolErrors,
+    skippedUpdates: counters.skippedUpdates,
+  }).flatMap(([name, counts]) =>
+    Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
+  );
+  return { connectionsAccepted, updatesReceived, strangersRemoves, ...Object.fromEntries(byReason) };
+}
+
+function peerEntry(peer: PeerInfo): PeerEntry {
+  const { establishedForMs } = peer;
+  return {
+    id: peer.id,
+    remote: peer.remote,
+    state: peer.state,
+    since: establishedForMs === null ? null : timeBefore(establishedForMs),
+    keepaliveSeconds: peer.keepaliveSeconds,
+    isServer: peer.isServer,
+    announcedRoutes: peer.announcedRoutes,
+    skippedUpdates: peer.skippedUpdates,
+    subscriptions: peer.subscriptions,
+  };
+}

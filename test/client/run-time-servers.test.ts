@@ -1,0 +1,335 @@
+/** Servers that come and go while the client runs, by the operator's wish, and settings that change. */
+import { describe, expect, test } from "bun:test";
+import { Client } from "../../src/client/client.ts";
+import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
+import { ForeignServer } from "../support/foreign-server.ts";
+import { routeOfText } from "../support/frame-text.ts";
+
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "100 10.0.2.0/24 via 2001:db8::1";
+const OWN = "100 10.0.3.0/24 via 2001:db8::3";
+
+async function twoServers(): Promise<ClientBench> {
+  const bench = new ClientBench();
+  await bench.startServer(1);
+  await bench.startServer(2);
+  return bench;
+}
+
+describe("a server that is added", () => {
+  test("is told everything, and its routes come into view", async () => {
+    const bench = await twoServers();
+    bench.client([2]).announce(R);
+    const { client, log } = bench.client([1]).subscribe(100).announce(OWN);
+    bench.clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([]);
+    log.takeStates();
+    expect(client.addServer(serverEndpoint(2))).toBe(true);
+    bench.clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    expect(bench.server(2).stats().routes).toBe(2);
+    // The other one's connection was not touched.
+    expect(log.takeStates().every((state) => state.startsWith("[::1]:2 "))).toBe(true);
+  });
+
+  test("twice is added once", async () => {
+    const bench = await twoServers();
+    const { client, states } = bench.client([1]);
+    expect(client.addServer(serverEndpoint(1))).toBe(false);
+    expect(states).toHaveLength(1);
+  });
+
+  test("before the start is connected to at the start; after the stop, not at all", async () => {
+    const bench = await twoServers();
+    const { clock, network } = bench;
+    const client = new Client({ servers: [], clock, network });
+    const states = () => client.servers().map(({ state }) => state);
+    expect(client.addServer(serverEndpoint(1))).toBe(true);
+    clock.advance(1_000);
+    expect(network.connections).toEqual([]);
+    client.start();
+    clock.advance(1_000);
+    expect(states()).toEqual(["established"]);
+    await bench.until(client.stop());
+    expect(client.addServer(serverEndpoint(2))).toBe(false);
+    expect(states()).toEqual(["stopped"]);
+  });
+
+  test("takes the place of the only one without a gap, if it is waited for", async () => {
+    const bench = await twoServers();
+    bench.client([1, 2]).announce(R);
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    client.addServer(serverEndpoint(2));
+    bench.clock.advance(1_000);
+    client.removeServer(serverEndpoint(1));
+    bench.clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(2)]);
+  });
+});
+
+describe("a server that is removed", () => {
+  test("takes along what no other one has", async () => {
+    const bench = await twoServers();
+    bench.client([1, 2]).announce(R);
+    bench.client([1]).announce(Q);
+    const { client, log } = bench.client([1, 2]).subscribe(100);
+    bench.clock.advance(1_000);
+    expect(log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`]);
+    expect(client.removeServer(serverEndpoint(1))).toBe(true);
+    expect(log.takeChanges()).toEqual([`- ${Q}`]);
+    expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(2)]);
+    bench.clock.advance(60_000);
+    expect(log.takeChanges()).toEqual([]);
+    expect(client.servers().map(({ server }) => server)).toEqual([serverEndpoint(2)]);
+    expect(client.removeServer(serverEndpoint(1))).toBe(false);
+  });
+
+  test("is told of the withdrawals before the connection ends in order", async () => {
+    const bench = new ClientBench();
+    // What was not withdrawn it would keep.
+    await bench.startServer(1, { retainSeconds: 60 });
+    await bench.startServer(2);
+    const watcher = bench.client([1]).subscribe(100);
+    const { client, log } = bench.client([1, 2]).announce(R, OWN);
+    bench.clock.advance(1_000);
+    expect(watcher.log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${OWN}`]);
+    log.takeStates();
+    client.removeServer(serverEndpoint(1));
+    bench.clock.advance(1_000);
+    expect(watcher.log.takeChanges().sort()).toEqual([`- ${R}`, `- ${OWN}`]);
+    expect(log.takeStates()).toEqual(["[::1]:1 stopped: stopped"]);
+    expect(bench.server(2).stats().routes).toBe(2);
+  });
+
+  test("that takes nothing is not waited for", async () => {
+    const bench = new ClientBench({ capacityBytes: 2_000 });
+    await bench.startServer(1);
+    const routes = Array.from({ length: 100 }, (_, n) => `100 10.0.${n}.0/24 via 2001:db8::1`);
+    const { client, log } = bench.client([1]);
+    bench.clock.advance(1_000);
+    bench.setStalled(1, true);
+    for (const route of routes) client.announce(routeOfText(route));
+    bench.clock.advance(100);
+    log.takeStates();
+    client.removeServer(serverEndpoint(1), 3_000);
+    bench.clock.advance(2_990);
+    expect(log.takeStates()).toEqual([]);
+    bench.clock.advance(20);
+    expect(log.takeStates()).toEqual(["[::1]:1 stopped: stopped"]);
+  });
+
+  test("counts no more, whatever it says while it is being told", async () => {
+    const bench = new ClientBench({ capacityBytes: 2_000 });
+    await bench.startServer(1);
+    const announcer = bench.client([1]).announce(Q);
+    const { client, log } = bench.client([1]).subscribe(100);
+    for (let n = 0; n < 100; n++) client.announce(routeOfText(`100 10.1.${n}.0/24 via 2001:db8::3`));
+    bench.clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([`+ ${Q}`]);
+    // The server does not read, so that the withdrawals take their time, but it can be heard.
+    const connection = bench.network.connections[1];
+    if (connection !== undefined) connection.server.isReading = false;
+    client.removeServer(serverEndpoint(1));
+    expect(log.takeChanges()).toEqual([`- ${Q}`]);
+    announcer.announce(R).withdraw(Q);
+    bench.clock.advance(1_000);
+    expect(log.takeStates().at(-1)).toBe("[::1]:1 established");
+    expect(log.takeChanges()).toEqual([]);
+    // Nor when it goes away of itself.
+    bench.killServer(1);
+    bench.clock.advance(20_000);
+    expect(log.takeStates()).toEqual(["[::1]:1 stopped: connection-lost (connection reset)"]);
+    expect(log.takeChanges()).toEqual([]);
+  });
+
+  test("that is away is not tried again, and takes its stale routes along", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1, 2]).subscribe(100);
+    bench.clock.advance(1_000);
+    bench.killServer(1);
+    bench.clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    const timers = bench.clock.pendingTimers;
+    client.removeServer(serverEndpoint(1));
+    expect(log.takeChanges()).toEqual([`- ${R}`]);
+    // The one for the next try, and the one for the end of its hold time.
+    expect(bench.clock.pendingTimers).toBe(timers - 2);
+    log.takeStates();
+    await bench.startServer(1);
+    bench.clock.advance(60_000);
+    expect(log.takeStates()).toEqual([]);
+    expect(bench.server(1).stats().peers).toBe(1);
+  });
+
+  test("is removed while connecting and in the handshake, too", async () => {
+    const bench = new ClientBench({ delayMs: 100 });
+    await bench.startServer(1);
+    for (const waitMs of [50, 250]) {
+      const { client, log } = bench.client([1]).announce(R);
+      bench.clock.advance(waitMs);
+      client.removeServer(serverEndpoint(1));
+      expect(log.takeStates().at(-1)).toBe("[::1]:1 stopped: stopped");
+      bench.clock.advance(20_000);
+      expect(log.takeStates()).toEqual([]);
+      expect(bench.server(1).stats()).toMatchObject({ peers: 0, routes: 0 });
+    }
+  });
+
+  test("and added again before it is done with, ends with what is wanted", async () => {
+    const bench = new ClientBench({ delayMs: 50 });
+    await bench.startServer(1, { retainSeconds: 60 });
+    const watcher = bench.client([1]).subscribe(100);
+    const { client } = bench.client([1]).announce(R);
+    bench.clock.advance(5_000);
+    watcher.log.takeChanges();
+    for (let turn = 0; turn < 10; turn++) {
+      client.removeServer(serverEndpoint(1));
+      bench.clock.advance(turn * 20);
+      client.addServer(serverEndpoint(1));
+      bench.clock.advance(turn * 20);
+    }
+    bench.clock.advance(5_000);
+    expect(watcher.view).toEqual([R]);
+    expect(bench.server(1).stats()).toMatchObject({ peers: 2, routes: 1 });
+    bench.clock.advance(90_000);
+    expect(watcher.view).toEqual([R]);
+  });
+
+  test("and added again at once, is first left, and then connected to", async () => {
+    const bench = await twoServers();
+    const { client, log } = bench.client([1]).announce(R);
+    bench.clock.advance(1_000);
+    log.takeStates();
+    client.removeServer(serverEndpoint(1));
+    client.addServer(serverEndpoint(1));
+    expect(log.takeStates()).toEqual(["[::1]:1 stopped: stopped", "[::1]:1 connecting"]);
+  });
+
+  test("and was the last that is there: the routes of those that are lost stay", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1, 2]).subscribe(100);
+    bench.clock.advance(1_000);
+    bench.killServer(1);
+    bench.clock.advance(10_000);
+    client.removeServer(serverEndpoint(2));
+    bench.clock.advance(3_600_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+  });
+
+  test("by its own client's handler does no harm", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R, Q);
+    const { client, log } = bench.client([1, 2]).subscribe(100);
+    const added = log.routeAdded.bind(log);
+    log.routeAdded = (route) => {
+      added(route);
+      client.removeServer(serverEndpoint(1));
+    };
+    bench.clock.advance(1_000);
+    expect(log.view).toEqual([]);
+    expect(client.servers()).toMatchObject([{ server: serverEndpoint(2), state: "established" }]);
+  });
+
+  test("a server of another make is left in order, and its echoes with it", async () => {
+    const bench = new ClientBench();
+    const { clock, network } = bench;
+    const foreign = await ForeignServer.start({ clock, network, endpoint: serverEndpoint(1) });
+    const { client, log } = bench.client([1]).subscribe(100).announce(OWN);
+    foreign.announce(R);
+    clock.advance(1_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    client.removeServer(serverEndpoint(1));
+    clock.advance(5_000);
+    expect(log.takeChanges()).toEqual([`- ${R}`]);
+    expect([...foreign.routes.keys()]).toEqual([R]);
+    client.withdraw(routeOfText(OWN));
+    expect(log.takeChanges()).toEqual([]);
+    expect(foreign.harm).toEqual([]);
+  });
+});
+
+test("stop() waits until a server that was just removed has been told, too, and leaves no timer behind", async () => {
+  const bench = new ClientBench({ capacityBytes: 2_000 });
+  await bench.startServer(1, { retainSeconds: 60 });
+  const { client } = bench.client([1]);
+  for (let n = 0; n < 100; n++) client.announce(routeOfText(`100 10.1.${n}.0/24 via 2001:db8::3`));
+  bench.clock.advance(1_000);
+  const [connection] = bench.network.connections;
+  if (connection !== undefined) connection.server.isReading = false;
+  client.removeServer(serverEndpoint(1));
+  let isStopped = false;
+  const stopped = client.stop().then(() => {
+    isStopped = true;
+  });
+  bench.clock.advance(1_000);
+  await Promise.resolve();
+  expect(isStopped).toBe(false);
+  if (connection !== undefined) connection.server.isReading = true;
+  await bench.until(stopped);
+  bench.clock.advance(100);
+  expect(bench.server(1).stats()).toMatchObject({ peers: 0, routes: 0 });
+  bench.stopServer(1);
+  bench.clock.advance(100);
+  expect(bench.clock.pendingTimers).toBe(0);
+});
+
+describe("configure()", () => {
+  test("hold: for what is lost already, too", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1, 2]).subscribe(100);
+    bench.clock.advance(1_000);
+    bench.killServer(1);
+    bench.clock.advance(20_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    client.configure({ hold: { holdMs: 30_000, holdAloneMs: 0 } });
+    bench.clock.advance(9_000);
+    expect(log.takeChanges()).toEqual([]);
+    bench.clock.advance(2_000);
+    expect(log.takeChanges()).toEqual([`- ${R}`]);
+  });
+
+  test("hold: what is overdue by the new times goes at once", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    bench.killServer(1);
+    bench.clock.advance(20_000);
+    log.takeChanges();
+    client.configure({ hold: { holdMs: 0, holdAloneMs: 10_000 } });
+    expect(log.takeChanges()).toEqual([`- ${R}`]);
+  });
+
+  test("retry: from the next wait on", async () => {
+    const bench = new ClientBench();
+    const { client, log } = bench.client([1], { retry: { minMs: 5_000, maxMs: 5_000 } });
+    bench.clock.advance(1_000);
+    client.configure({ retry: { minMs: 100, maxMs: 100 } });
+    bench.clock.advance(3_900);
+    expect(log.takeStates()).toHaveLength(2);
+    bench.clock.advance(300);
+    expect(log.takeStates().length).toBeGreaterThan(4);
+  });
+
+  test("keepalive: from the next connection on; the present one stays", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    const { client, log } = bench.client([1]);
+    bench.clock.advance(1_000);
+    log.takeStates();
+    client.configure({ keepaliveSeconds: 1 });
+    bench.clock.advance(10_000);
+    expect(log.takeStates()).toEqual([]);
+    client.resetServer(serverEndpoint(1));
+    bench.clock.advance(1_000);
+    bench.setStalled(1, true);
+    log.takeStates();
+    bench.clock.advance(2_600);
+    expect(log.takeStates()[0]).toBe("[::1]:1 retry: keepalive-timeout");
+  });
+});
