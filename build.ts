@@ -143,7 +143,8 @@ async function build(target: Target | null, outdir: string, commit: string): Pro
   const scratch = await mkdtemp(join(outdir, ".build-"));
   try {
     const { success, logs } = await Bun.build({
-      entrypoints: [join(ROOT, "src/main.ts")],
+      // A thread of its own needs an entry of its own; it lies at the same path below src/ in the executable.
+      entrypoints: [join(ROOT, "src/main.ts"), join(ROOT, "src/cli/bench/worker.ts")],
       compile: {
         ...cross,
         outfile: join(scratch, "bunbond"),

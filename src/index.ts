@@ -5,6 +5,8 @@ export {
   Client,
   type ClientHandler,
   type ClientOptions,
+  type ClientSettings,
+  type Leave,
   type ServerInfo,
 } from "./client/client.ts";
 export type { HoldTimes } from "./client/hold.ts";
@@ -21,7 +23,8 @@ export {
 } from "./route/announcement.ts";
 export type { Route } from "./route/route.ts";
 export type { Gentleness, PeerInfo } from "./server/peer.ts";
-export { Server, type ServerOptions, type ServerStats } from "./server/server.ts";
+export type { VniInfo } from "./server/route-exchange.ts";
+export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";
 export type { Clock, Random } from "./session/clock.ts";
 export type { CloseReason } from "./session/close-reason.ts";
 export { type Logger, silentLogger } from "./session/logger.ts";

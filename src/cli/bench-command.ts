@@ -60,7 +60,7 @@ const definition = {
       "Routes of all announcers together, rounded up to a multiple of them (fanout: 20000, sync: 100000).",
     ),
     rounds: sizeFlag("5", "How often it is done (fanout: 5, after two to warm up; sync: 3)."),
-    updates: sizeFlag("2000", "Updates to be timed (latency: 2000)."),
+    updates: sizeFlag("2000", "Updates to be timed (latency: 2000, after up to 1000 to warm up)."),
     rate: sizeFlag("500", `Updates per second, up to ${MAX_RATE} (latency: 500).`),
     clients: sizeFlag("50", "Clients that announce and subscribe (churn: 50)."),
     batch: sizeFlag("100", "Routes announced before they are withdrawn (churn: 100)."),

@@ -137,13 +137,13 @@ function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonl
 /** The flags of options that have changed. */
 function needRestart<Name extends string>(
   flags: Readonly<Record<Name, string>>,
-  before: Readonly<Record<Name, unknown>>,
-  after: Readonly<Record<Name, unknown>>,
+  before: Readonly<Record<NoInfer<Name>, unknown>>,
+  after: Readonly<Record<NoInfer<Name>, unknown>>,
 ): string[] {
   return namesOf(flags).flatMap((name) => (Bun.deepEquals(before[name], after[name]) ? [] : flags[name]));
 }
 
-function picked<Name extends string, Options extends Readonly<Record<NoInfer<Name>, unknown>>>(
+function picked<Name extends string, Options extends Readonly<Record<Name, unknown>>>(
   flags: Readonly<Record<Name, string>>,
   options: Options,
 ): Pick<Options, Name> {

@@ -10,7 +10,7 @@ import { open } from "node:fs/promises";
 import { throwAll, UsageError, type UsageErrorDetail } from "./usage-error.ts";
 import { faultLine, lineText, locateSettings } from "./yaml-places.ts";
 
-/** Holds some 25,000 announcements. More is hardly meant, and reading it would keep a running program from its work. */
+/** Some 25,000 announcements: a reload of so many takes half a second, in which the daemon does nothing else. */
 const MAX_BYTES = 1 << 20;
 
 export interface ConfigSetting {
@@ -89,8 +89,11 @@ export function parseConfig(path: string, text: string): ConfigFile {
   const lineOf = new Map<string, number>();
   const errors: UsageError[] = [];
   for (const { name, line } of places) {
-    const firstLine = lineOf.getOrInsert(name, line);
-    if (firstLine === line) continue;
+    const firstLine = lineOf.get(name);
+    if (firstLine === undefined) {
+      lineOf.set(name, line);
+      continue;
+    }
     const message = `${name} was set on line ${firstLine} already`;
     errors.push(new UsageError("REPEATED_SETTING", message, inFile(path, line, "set it once")));
   }
@@ -122,9 +125,10 @@ function yamlFault(text: string): string | null {
   }
 }
 
-/** Most lines that are no YAML lack quotes: "[::]:4711" looks like a list. */
+/** Most lines that are no YAML lack quotes: "[::]:4711" begins like a list. */
 function quoteHint(line: string): string | undefined {
-  const [, first] = /(?:^\s*-|:)\s+([[{@`%*&])/.exec(line) ?? [];
+  const [, sign, bracket] = /(?:^\s*-|:)\s+(?:([@`%*])|([[{])[^\]}]*[\]}]\s*[^\s#,\]}])/.exec(line) ?? [];
+  const first = sign ?? bracket;
   if (first !== undefined) return `a value that begins with ${first} needs quotes`;
   return /:\s.*:\s/.test(line) ? 'a value with ": " in it needs quotes' : undefined;
 }
@@ -135,12 +139,15 @@ function notAMapping(
   value: unknown,
 ): [message: string, detail: UsageErrorDetail] {
   if (value === null || value === undefined) return ["there are no settings in it", inFile(path, null)];
+  const lines = text.split("\n");
+  const first = lines.findIndex((line) => !/^\s*(#|$)|^(%|---\s*$)/.test(line));
+  const second = lines.findIndex((line, index) => index > first && /^---(\s|$)/.test(line));
+  if (second > 0) return ["one document is needed, not several", inFile(path, second + 1)];
   const hint = "settings stand on top, as in keepalive: 5";
-  const documents = text.split("\n").findLastIndex((line) => /^---(\s|$)/.test(line));
-  if (Array.isArray(value) && documents > 0 && isMapping(value[0])) {
-    return ["one document is needed, not several", inFile(path, documents + 1)];
-  }
-  return [`${Array.isArray(value) ? "a list" : "a single value"}, not settings`, inFile(path, 1, hint)];
+  return [
+    `${Array.isArray(value) ? "a list" : "a single value"}, not settings`,
+    inFile(path, first + 1, hint),
+  ];
 }
 
 function inFile(path: string, line: number | null, hint?: string): UsageErrorDetail {

@@ -44,7 +44,6 @@ export function judgeOptions<Options>(
   parse: OptionsParser<Options>,
 ): Judgement<Options> {
   const inFile = new ConfigValues(file, definition);
-  const given = givenFlags(definition.args, rawArgs);
   const values = new Map(inFile.values);
   const errors = [...inFile.errors];
   const replaced = new Set<string>();
@@ -55,7 +54,7 @@ export function judgeOptions<Options>(
       if (!(error instanceof UsageError)) throw error;
       const name = error.flag?.replace(/^--/, "") ?? "";
       const def = definition.args[name];
-      if (given.has(name) || def?.type !== "string" || replaced.has(name)) throw error;
+      if (def?.type !== "string" || replaced.has(name)) throw error;
       if (error.code !== "MISSING_FLAG") {
         errors.push(...[error, ...error.others].map((one) => inFile.placed(one, name)));
       } else if (!inFile.has(name) || values.has(name)) {

@@ -175,7 +175,11 @@ export class ConfigValues {
     }
     if (isMapping(value) || Array.isArray(value)) {
       const kind = Array.isArray(value) ? "a list within the list" : "a mapping";
-      throw this.#error(setting, "BAD_VALUE", `${name}: a plain value is needed, not ${kind}`, { line });
+      const hint = `write ${name}: ${yamlOf(def.example)}`;
+      throw this.#error(setting, "BAD_VALUE", `${name}: a plain value is needed, not ${kind}`, {
+        line,
+        hint,
+      });
     }
     const text = String(value);
     if (!def.repeatable) return [{ text, line }];

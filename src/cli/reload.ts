@@ -9,9 +9,7 @@ import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
 import type { LevelledLogger } from "./logger.ts";
 import { UsageError } from "./usage-error.ts";
 
-export interface ReloaderOptions<Options, Change extends { readonly type: string }> {
-  /** What the daemon was started with. */
-  readonly options: Options;
+export interface ReloaderOptions<Options, Change> {
   /** Reads them anew, or rejects. */
   readonly read: () => Promise<Options>;
   readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
@@ -19,28 +17,32 @@ export interface ReloaderOptions<Options, Change extends { readonly type: string
   readonly logger: Logger;
 }
 
+/** Ready for SIGHUP, if the options are from a file; else SIGHUP ends the process as usual. */
+export function reloadOnHangup<
+  Options extends { readonly config: string | null },
+  Change extends { readonly type: string },
+>(options: Options, setup: ReloaderOptions<Options, Change>): Reloader<Options, Change> {
+  const reloader = new Reloader(options, setup);
+  if (options.config !== null) process.on("SIGHUP", () => void reloader.reload());
+  return reloader;
+}
+
 export class Reloader<Options, Change extends { readonly type: string }> {
-  #inForce: Options;
   #isAsked = false;
   #work: Promise<void> | null = null;
   #isStopped = false;
 
-  constructor(private readonly setup: ReloaderOptions<Options, Change>) {
-    this.#inForce = setup.options;
-  }
+  constructor(
+    private inEffect: Options,
+    private readonly setup: ReloaderOptions<Options, Change>,
+  ) {}
 
   /** The options as of the last reload. */
   get inForce(): Options {
-    return this.#inForce;
+    return this.inEffect;
   }
 
-  /** Reloads on each SIGHUP. */
-  listen(): this {
-    process.on("SIGHUP", this.#hangup);
-    return this;
-  }
-
-  /** SIGHUP is nothing from here on. */
+  /** Nothing is reloaded from here on. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -53,8 +55,6 @@ export class Reloader<Options, Change extends { readonly type: string }> {
     });
     return this.#work;
   }
-
-  readonly #hangup = (): void => void this.reload();
 
   async #reloadWhileAsked(): Promise<void> {
     while (this.#isAsked && !this.#isStopped) {
@@ -73,8 +73,8 @@ export class Reloader<Options, Change extends { readonly type: string }> {
       return;
     }
     if (this.#isStopped) return;
-    const { changes, needRestart, warnings, inForce } = difference(this.#inForce, after);
-    this.#inForce = inForce;
+    const { changes, needRestart, warnings, inForce } = difference(this.inEffect, after);
+    this.inEffect = inForce;
     for (const warning of warnings) logger.warn(warning);
     for (const change of changes) apply(change);
     if (needRestart.length > 0) {

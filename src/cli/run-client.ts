@@ -4,10 +4,12 @@ import { Daemon } from "../http/daemon.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
 import { ChangePrinter } from "./change-printer.ts";
-import type { ClientOptions } from "./client-command.ts";
+import { type ClientOptions, readClientOptions } from "./client-command.ts";
 import type { CommandContext } from "./command.ts";
+import { clientDifference, clientSettings } from "./config-diff.ts";
 import { serveRoutes } from "./http.ts";
 import { createLogger } from "./logger.ts";
+import { applyToClient, reloadOnHangup } from "./reload.ts";
 import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
@@ -17,7 +19,7 @@ import { versionInfo } from "./version.ts";
 const STOP_WITHIN_MS = 2_000;
 
 /** `bunbond client`: runs until SIGTERM or SIGINT, or until nobody reads its output any more. */
-export async function runClient(options: ClientOptions, { io }: CommandContext): Promise<number> {
+export async function runClient(options: ClientOptions, { io, rawArgs }: CommandContext): Promise<number> {
   const logger = createLogger({
     isVerbose: options.verbose,
     style: styleFor(io.stderrIsTty, io.environment),
@@ -36,9 +38,7 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
   const printer = new ChangePrinter(io.stdout, options.json ? "json" : "text");
   const client = new Client({
     servers: options.servers,
-    keepaliveSeconds: options.keepaliveSeconds,
-    retry: options.retry,
-    hold: { holdMs: options.holdSeconds * 1000, holdAloneMs: options.holdAloneSeconds * 1000 },
+    ...clientSettings(options),
     logger,
     handler: {
       routeAdded: (route) => {
@@ -57,6 +57,12 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
   });
   for (const vni of options.vnis) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
+  const reloader = reloadOnHangup(options, {
+    read: () => readClientOptions(rawArgs),
+    difference: clientDifference,
+    apply: (change) => applyToClient(client, logger, change),
+    logger,
+  });
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
   try {
@@ -65,8 +71,9 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
     daemon.isStopping = true;
+    reloader.stop();
     logger.info("stopping", { routes: client.routeCount });
-    if (options.leave === "withdraw") client.drain();
+    if (reloader.inForce.leave === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {
       logger.info("draining", {
@@ -77,7 +84,7 @@ export async function runClient(options: ClientOptions, { io }: CommandContext):
     }
     await http?.stop();
   } finally {
-    await client.stop(STOP_WITHIN_MS, options.leave);
+    await client.stop(STOP_WITHIN_MS, reloader.inForce.leave);
     await control?.stop();
   }
   return 0;

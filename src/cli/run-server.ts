@@ -2,18 +2,19 @@ import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
 import { serverOperations } from "../http/server-control.ts";
 import { Server } from "../server/server.ts";
-import type { Logger } from "../session/logger.ts";
 import type { CommandContext } from "./command.ts";
+import { serverDifference } from "./config-diff.ts";
 import { serveRoutes } from "./http.ts";
-import { createLogger } from "./logger.ts";
-import type { ServerOptions } from "./server-command.ts";
+import { createLogger, type LevelledLogger } from "./logger.ts";
+import { applyToServer, reloadOnHangup } from "./reload.ts";
+import { readServerOptions, type ServerOptions } from "./server-command.ts";
 import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
 import { versionInfo } from "./version.ts";
 
 /** `bunbond server`: runs until SIGTERM or SIGINT. */
-export async function runServer(options: ServerOptions, { io }: CommandContext): Promise<number> {
+export async function runServer(options: ServerOptions, { io, rawArgs }: CommandContext): Promise<number> {
   const logger = createLogger({
     isVerbose: options.verbose,
     style: styleFor(io.stderrIsTty, io.environment),
@@ -23,25 +24,37 @@ export async function runServer(options: ServerOptions, { io }: CommandContext):
   // Before all else: where another daemon runs, this one is refused before any client has seen it.
   const control = await openDaemonSocket(options.socket, "server", logger);
   try {
-    return await serve(options, logger, control, stopped);
+    return await serve(options, { rawArgs, logger, control, stopped });
   } finally {
     await control?.stop();
   }
 }
 
+interface Surroundings {
+  readonly rawArgs: readonly string[];
+  readonly logger: LevelledLogger;
+  readonly control: ControlServer | null;
+  readonly stopped: Promise<void>;
+}
+
 async function serve(
   options: ServerOptions,
-  logger: Logger,
-  control: ControlServer | null,
-  stopped: Promise<void>,
+  { rawArgs, logger, control, stopped }: Surroundings,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo);
   const server = await Server.start({ ...options, logger });
+  const reloader = reloadOnHangup(options, {
+    read: () => readServerOptions(rawArgs),
+    difference: serverDifference,
+    apply: (change) => applyToServer(server, logger, change),
+    logger,
+  });
   try {
     control?.serve(serverOperations(server, daemon));
     const http = await serveRoutes(options.http, () => server.routes(), logger);
     await stopped;
     daemon.isStopping = true;
+    reloader.stop();
     logger.info("stopping", { routes: server.stats().routes, peers: server.stats().peers });
     await http?.stop();
   } finally {

@@ -163,7 +163,7 @@ function scanFlow(text: string, openAt: number): { readonly childrenAt: number[]
     }
     if (character === "]" || character === "}") {
       if (--depth === 0) return { childrenAt, end: at + 1 };
-      childIsDue = valueMayBegin = false;
+      valueMayBegin = false;
       continue;
     }
     if (character === ",") {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { FlagDefs } from "../../src/cli/command-definition.ts";
-import { parseFlags } from "../../src/cli/flags.ts";
+import type { FlagDefs, WordsDef } from "../../src/cli/command-definition.ts";
+import { parseArguments, parseFlags } from "../../src/cli/flags.ts";
 import { UsageError, type UsageErrorCode } from "../../src/cli/usage-error.ts";
 
 const DEFS = {
@@ -153,4 +153,52 @@ test("in a command without a number flag, -v before a number is no list", () => 
   const { listen, verbose } = DEFS;
   expect(parseFlags({ listen, verbose }, ["-v"])).toEqual({ listen: undefined, verbose: true });
   expect(refusal(() => parseFlags({ listen, verbose }, ["-v", "100"])).hint).toBe("-v takes no value");
+});
+
+describe("words", () => {
+  const one: WordsDef = { valueHint: "ID", description: "One.", example: "7" };
+  const many: WordsDef = { ...one, repeatable: true };
+  const withOther: WordsDef = { ...one, second: { valueHint: "OTHER", description: "Another." } };
+  const parse = (words: WordsDef, ...rawArgs: string[]) =>
+    parseArguments({ meta: { name: "try", description: "A command." }, args: DEFS, words }, rawArgs);
+
+  const TAKEN: [WordsDef, string[], string[]][] = [
+    [one, ["7"], ["7"]],
+    [one, ["a,b"], ["a,b"]],
+    [one, ["--", "-7"], ["-7"]],
+    [one, ["--json", "true"], ["true"]],
+    [many, ["a", "b,c", "d, e"], ["a", "b", "c", "d", "e"]],
+    [withOther, ["a"], ["a"]],
+    [withOther, ["a", "b"], ["a", "b"]],
+  ];
+  test.each(TAKEN)("%j takes %j", (def, args, words) => {
+    expect(parse(def, ...args).words).toEqual(words);
+  });
+
+  test("stand anywhere among the flags", () => {
+    const { flags, words } = parse(many, "a", "--listen", "b", "c", "-j", "d");
+    expect(words).toEqual(["a", "c", "d"]);
+    expect(flags).toEqual({ ...ABSENT, listen: "b", json: true });
+  });
+
+  const REFUSED: [WordsDef, string[], UsageErrorCode, string, string | null][] = [
+    [one, [], "MISSING_ARGUMENT", "ID is missing", "give it, as in bunbond try 7"],
+    [one, ["--json"], "MISSING_ARGUMENT", "ID is missing", "give it, as in bunbond try 7"],
+    [many, [], "MISSING_ARGUMENT", "ID is missing", "give at least one, as in bunbond try 7"],
+    [one, ["7", "8"], "UNEXPECTED_ARGUMENT", `unexpected argument "8"`, "one ID is taken"],
+    [one, [""], "UNEXPECTED_ARGUMENT", `unexpected argument ""`, "one ID is taken"],
+    [
+      withOther,
+      ["7", "8", "9"],
+      "UNEXPECTED_ARGUMENT",
+      `unexpected argument "9"`,
+      "one ID is taken, and OTHER behind it",
+    ],
+    [many, ["a,,b"], "MISSING_VALUE", `ID has an empty item in its list "a,,b"`, null],
+    [one, ["7", "--jsno"], "UNKNOWN_FLAG", "unknown flag --jsno", "did you mean --json?"],
+  ];
+  test.each(REFUSED)("%j refuses %j", (def, args, code, message, hint) => {
+    const error = refusal(() => parse(def, ...args));
+    expect({ code: error.code, message: error.message, hint: error.hint }).toEqual({ code, message, hint });
+  });
 });

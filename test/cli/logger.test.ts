@@ -36,6 +36,17 @@ describe("createLogger", () => {
     expect(written).toBeLessThanOrEqual(Date.now());
   });
 
+  test("changes its level while it runs", () => {
+    const lines: string[] = [];
+    const write = (line: string) => lines.push(line) > 0;
+    const logger = createLogger({ isVerbose: false, style: styleFor(false, {}), write });
+    for (const isVerbose of [true, false]) {
+      logger.setVerbose(isVerbose);
+      useAllLevels(logger);
+    }
+    expect(lines.map((line) => line.replace(TIME, "").trimEnd().at(-1))).toEqual([..."diwe", ..."iwe"]);
+  });
+
   test("leaves debug messages out unless verbose", () => {
     const usual = ["info  i\n", "warn  w\n", "error e\n"];
     expect(recordTexts(useAllLevels)).toEqual(usual);

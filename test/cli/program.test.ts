@@ -1,10 +1,27 @@
 import { describe, expect, test } from "bun:test";
 import { clientCommand } from "../../src/cli/client-command.ts";
 import type { Command, CommandContext } from "../../src/cli/command.ts";
-import { allNames, shownNames } from "../../src/cli/command-definition.ts";
+import { allNames, type CommandDefinition, shownNames } from "../../src/cli/command-definition.ts";
+import { CommandError } from "../../src/cli/command-error.ts";
+import { parseArguments } from "../../src/cli/flags.ts";
 import { type ServerOptions, serverCommand } from "../../src/cli/server-command.ts";
 import { versionCommand } from "../../src/cli/version-command.ts";
 import { runInProcess, type Terminal } from "./in-process.ts";
+
+/** Two words, arguments and exit codes of its own. */
+function pairCommand(run: (words: readonly string[]) => number = () => 0): Command {
+  const definition = {
+    meta: { name: "client pair", description: "Put two and two together." },
+    words: { valueHint: "NUMBER", description: "A number.", example: "2", repeatable: true },
+    args: { json: { type: "boolean", description: "As JSON." } },
+  } satisfies CommandDefinition;
+  return {
+    definition,
+    examples: [{ comment: "Two and two", line: "bunbond client pair 2 2" }],
+    exitCodes: [{ code: 3, meaning: "not four" }],
+    run: async ({ rawArgs }) => run(parseArguments(definition, rawArgs).words),
+  };
+}
 
 interface Work {
   server?: (options: ServerOptions, context: CommandContext) => Promise<number>;
@@ -25,6 +42,46 @@ describe("runProgram", () => {
     const result = await runInProcess(["server", "-l", "[::1]:7", "-v"], commands({ server }));
     expect(result).toEqual({ exitCode: 3, stdout: "working\n", stderr: "" });
     expect(seen).toMatchObject({ listen: { host: "::1", port: 7 }, verbose: true });
+  });
+
+  test("takes the longer of two names", async () => {
+    const seen: unknown[] = [];
+    const pair = pairCommand((words) => seen.push(words));
+    const both = [...commands(), pair];
+    expect((await runInProcess(["client", "pair", "2", "--json", "2"], both)).exitCode).toBe(1);
+    expect(seen).toEqual([["2", "2"]]);
+    expect((await runInProcess(["client", "--server", "pair"], both)).exitCode).toBe(0);
+    expect(await runInProcess(["client", "pier", "2"], both)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/^bunbond client: unexpected argument "pier"/),
+    });
+    expect(await runInProcess(["client", "pair"], both)).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr:
+        "bunbond client pair: NUMBER is missing; give at least one, as in bunbond client pair 2. Run 'bunbond client pair --help'.\n",
+    });
+    expect((await runInProcess(["client", "piar"], [pair])).stderr).toBe(
+      "bunbond: unknown command client piar; did you mean client pair? Run 'bunbond --help'.\n",
+    );
+  });
+
+  test("takes a command's own exit code, and its error as text or JSON", async () => {
+    const failing = (asJson: boolean) =>
+      pairCommand(() => {
+        throw new CommandError("it is five", { code: "FIVE", exitCode: 3, asJson });
+      });
+    const argv = ["client", "pair", "2", "3"];
+    expect(await runInProcess(argv, [failing(false)])).toEqual({
+      exitCode: 3,
+      stdout: "",
+      stderr: "bunbond client pair: it is five\n",
+    });
+    expect(await runInProcess(argv, [failing(true)])).toEqual({
+      exitCode: 3,
+      stdout: "",
+      stderr: `{"error":"FIVE","message":"it is five"}\n`,
+    });
   });
 
   const USAGE_ERRORS = [
@@ -166,6 +223,19 @@ describe("help", () => {
     ]) {
       expect(await help(argv)).toBe(text);
     }
+  });
+
+  test("of a command of two words, with its arguments and exit codes", async () => {
+    const both = [...commands(), pairCommand()];
+    const { stdout } = await runInProcess(["help", "client", "pair"], both);
+    expect(stdout).toContain("Usage: bunbond client pair NUMBER... [flags]\n");
+    expect(stdout).toContain("Arguments:\n  NUMBER  A number. (one or more, or separated by commas)\n");
+    expect(stdout).toMatch(/\n {2}3 {2}not four\n/);
+    expect((await runInProcess(["client", "pair", "-h"], both)).stdout).toBe(stdout);
+    expect((await runInProcess(["help", "client"], both)).stdout).not.toContain("not four");
+    const { stdout: all } = await runInProcess(["help"], both);
+    expect(all).toMatch(/^ {2}client pair /m);
+    expect(all).toMatch(/^ {2}3 {2}not four$/m);
   });
 
   test("behind -- is no question", async () => {

@@ -50,9 +50,9 @@ describe("refused", () => {
     [readDrainAction, {}, "action is missing"],
   ];
 
-  test.each(REFUSED.map(([read, body, message]) => [read.name, body, message, read] as const))(
-    "%s %j",
-    (_name, body, message, read) => {
+  test.each(REFUSED.map(([read, body, message]) => [read.name, message, body, read] as const))(
+    "%s: %s",
+    (_name, message, body, read) => {
       try {
         read(body);
       } catch (error) {

@@ -18,16 +18,17 @@ async function open({
   operations?: readonly Operation[];
   logger?: Logger;
 } = {}) {
-  const directory = temporaryDirectory();
-  const path = given ?? join(directory.path, "control.sock");
+  using stack = new DisposableStack();
+  const path = given ?? join(stack.use(temporaryDirectory()).path, "control.sock");
   const server = await openControlSocket({ path, program: "client", logger });
+  const directory = stack.move();
   if (operations !== undefined) server.serve(operations);
   return {
     server,
     path,
     async [Symbol.asyncDispose]() {
       await server.stop();
-      directory[Symbol.dispose]();
+      directory.dispose();
     },
   };
 }
@@ -185,7 +186,9 @@ describe("answers", () => {
     ["/v1/status", {}, 500, "INTERNAL_ERROR", "the request failed inside; the log says more"],
   ];
 
-  test.each(REFUSED)("are errors as JSON: %s %p", async (path, init, status, error, message) => {
+  test.each(
+    REFUSED.map(([path, init, status, error, message]) => [error, message, path, status, init] as const),
+  )("are errors as JSON: %s %s", async (error, message, path, status, init) => {
     await using opened = await open({ operations: OPERATIONS });
     const answer = await ask(opened.path, path, init);
     expect(answer).toEqual({ status, body: refused(error, expect.stringContaining(message)) });

@@ -18,6 +18,8 @@ export async function runBench(options: BenchOptions, { io }: CommandContext): P
   const bar = new ProgressBar(io.stderrIsTty ? (text) => io.stderr.write(text) : null);
   const result = await measure(options, bar);
   bar.clear();
+  // Both streams may be one terminal.
+  await io.stderr.drained();
   io.stdout.write(options.json ? jsonReport(options, result) : textReport(options, result));
   return result.failure === null && result.lost === 0 && result.wrong === 0 ? 0 : 1;
 }

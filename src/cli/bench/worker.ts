@@ -27,6 +27,9 @@ const PROGRESS_MS = 100;
 /** Connected at a time: a listener's queue has an end. */
 const CONNECTS_AT_ONCE = 100;
 
+/** Go may take what follows a SUBSCRIBE before it, and answer a KEEPALIVE sooner: by then it has certainly taken it. */
+const GO_SUBSCRIBE_MS = 1000;
+
 /** An announcer that churns, and how many have its present marker. */
 interface Churner {
   readonly member: Member;
@@ -112,6 +115,7 @@ class BenchWorker {
       await isRead;
     };
     await Promise.all(this.#subscribers.filter((member) => !member.hasSubscribed).map(subscribe));
+    if (this.settings.gentle) await Bun.sleep(GO_SUBSCRIBE_MS);
   }
 
   async #send(what: "routes" | "markers", action: Action): Promise<void> {

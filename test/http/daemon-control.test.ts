@@ -1,0 +1,348 @@
+/** The operations of client and server, on clients and servers in memory. Their answers as text are in test/cli. */
+import { describe, expect, test } from "bun:test";
+import { ClientCounters, clientOperations } from "../../src/http/client-control.ts";
+import type { ControlPath } from "../../src/http/control-api.ts";
+import { ControlError } from "../../src/http/control-error.ts";
+import type { Operation } from "../../src/http/control-server.ts";
+import { Daemon } from "../../src/http/daemon.ts";
+import { serverOperations } from "../../src/http/server-control.ts";
+import { formatRoute } from "../../src/route/announcement.ts";
+import { silentLogger } from "../../src/session/logger.ts";
+import { type BenchClientOptions, ClientBench } from "../support/client-bench.ts";
+
+const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const R_TEXT = "100#10.0.1.0/24@2001:db8::1";
+const Q = "200 10.0.2.0/24 via 2001:db8::2";
+const Q_TEXT = "200#10.0.2.0/24@2001:db8::2";
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+/** Asks as the control server does. */
+async function ask(
+  operations: readonly Operation[],
+  path: ControlPath,
+  body: unknown = null,
+): Promise<unknown> {
+  const operation = operations.find((one) => one.path === path);
+  if (operation === undefined) throw new Error(`no operation ${path}`);
+  // As JSON: what it cannot hold must not be in an answer.
+  return JSON.parse(JSON.stringify(await operation.answer(body)));
+}
+
+/** Its code, and whether what was asked about is named. */
+async function refusal(answer: Promise<unknown>): Promise<string> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof ControlError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  throw new Error("answered");
+}
+
+/** A server, a client to be controlled and another one that watches. */
+async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchClientOptions = {}) {
+  const bench = new ClientBench();
+  const server = await bench.startServer(1);
+  const { client, log } = bench.client([1], options);
+  const watcher = bench.client([1]).subscribe(100, 200);
+  bench.clock.advance(100);
+  const daemon = new Daemon(VERSION, bench.clock);
+  const stops: string[] = [];
+  const operations = clientOperations({
+    client,
+    daemon,
+    counters: new ClientCounters(),
+    logger: silentLogger,
+    stop: () => stops.push("stop"),
+    drainLeftMs: () => drainMs,
+  });
+  const settle = () => bench.clock.advance(100);
+  return { bench, server, client, log, watcher, daemon, stops, operations, settle };
+}
+
+describe("a client", () => {
+  test("announces and withdraws, and says of each route what was done", async () => {
+    const { operations, client, watcher, settle } = await setup();
+    const facts = { state: "running", establishedServers: 1 };
+    expect(await ask(operations, "/v1/announce", { routes: [R_TEXT] })).toEqual({
+      results: [{ route: R, outcome: "announced" }],
+      ...facts,
+    });
+    expect(await ask(operations, "/v1/announce", { routes: [R_TEXT, Q_TEXT, Q_TEXT] })).toEqual({
+      results: [
+        { route: R, outcome: "already-announced" },
+        { route: Q, outcome: "announced" },
+        { route: Q, outcome: "already-announced" },
+      ],
+      ...facts,
+    });
+    settle();
+    expect(watcher.view).toEqual([R, Q]);
+    expect(await ask(operations, "/v1/withdraw", { routes: [`${R_TEXT}#lb`, R_TEXT] })).toEqual({
+      results: [
+        { route: `${R} type lb`, outcome: "not-announced" },
+        { route: R, outcome: "withdrawn" },
+      ],
+      ...facts,
+    });
+    settle();
+    expect(watcher.view).toEqual([Q]);
+    expect(Array.from(client.announcements(), formatRoute)).toEqual([Q]);
+  });
+
+  test("does nothing of a request that is partly wrong", async () => {
+    const { operations, client } = await setup();
+    const answer = ask(operations, "/v1/announce", { routes: [R_TEXT, "100#10.0.1.0/24"] });
+    expect(await refusal(answer)).toStartWith("BAD_BODY: routes[1]: ");
+    expect(client.announcementCount).toBe(0);
+  });
+
+  test("subscribes and unsubscribes", async () => {
+    const { operations, client, watcher, settle } = await setup();
+    watcher.announce(R);
+    const facts = { state: "running", establishedServers: 1 };
+    expect(await ask(operations, "/v1/subscribe", { vnis: [100, 100] })).toEqual({
+      results: [
+        { vni: 100, outcome: "subscribed" },
+        { vni: 100, outcome: "already-subscribed" },
+      ],
+      ...facts,
+    });
+    settle();
+    expect(Array.from(client.routes(), formatRoute)).toEqual([R]);
+    expect(await ask(operations, "/v1/unsubscribe", { vnis: [7, 100] })).toEqual({
+      results: [
+        { vni: 7, outcome: "not-subscribed" },
+        { vni: 100, outcome: "unsubscribed" },
+      ],
+      ...facts,
+    });
+    expect(client.routeCount).toBe(0);
+  });
+
+  test("takes changes while no server is there, and says that none is", async () => {
+    const { bench, operations, watcher, settle } = await setup();
+    bench.stopServer(1);
+    settle();
+    expect(await ask(operations, "/v1/announce", { routes: [R_TEXT] })).toMatchObject({
+      results: [{ outcome: "announced" }],
+      establishedServers: 0,
+    });
+    await bench.startServer(1);
+    bench.clock.advance(20_000);
+    expect(watcher.view).toEqual([R]);
+  });
+
+  test("tells how it is", async () => {
+    const { bench, operations, watcher, client, settle } = await setup({
+      hold: { holdMs: 1, holdAloneMs: 1e6 },
+    });
+    watcher.announce(R);
+    await ask(operations, "/v1/announce", { routes: [Q_TEXT] });
+    await ask(operations, "/v1/subscribe", { vnis: [100, 300] });
+    bench.clock.advance(2_000);
+    const common = {
+      program: "client",
+      ...VERSION,
+      pid: process.pid,
+      state: "running",
+      startedAt: time,
+      routes: 1,
+      announcements: 1,
+      vnis: [
+        { vni: 100, subscribed: true, routes: 1, announcements: 0 },
+        { vni: 200, subscribed: false, routes: 0, announcements: 1 },
+        { vni: 300, subscribed: true, routes: 0, announcements: 0 },
+      ],
+      // Counted by the handler, which is the daemon's business.
+      counters: { routesAdded: 0, routesRemoved: 0 },
+    };
+    expect(await ask(operations, "/v1/status")).toEqual({
+      ...common,
+      uptimeSeconds: 2,
+      servers: [
+        {
+          server: "[::1]:1",
+          state: "established",
+          since: time,
+          lastReason: null,
+          sessions: 1,
+          staleRoutes: 0,
+        },
+      ],
+    });
+    bench.stopServer(1);
+    settle();
+    expect(await ask(operations, "/v1/status")).toEqual({
+      ...common,
+      uptimeSeconds: 2,
+      servers: [
+        {
+          server: "[::1]:1",
+          state: "retry",
+          since: time,
+          lastReason: "closed-by-peer",
+          sessions: 1,
+          staleRoutes: 1,
+        },
+      ],
+    });
+    expect(client.routeCount).toBe(1);
+  });
+
+  test("resets the server that is named, and no other", async () => {
+    const { bench, operations, log, client } = await setup();
+    log.takeStates();
+    expect(await ask(operations, "/v1/peers/reset", { peer: "[0::1]:1" })).toEqual({ peer: "[::1]:1" });
+    bench.clock.advance(100);
+    // Without the wait of a retry.
+    expect(log.takeStates()).toEqual([
+      "[::1]:1 retry: reset",
+      "[::1]:1 connecting",
+      "[::1]:1 handshake",
+      "[::1]:1 established",
+    ]);
+    expect(client.servers()).toMatchObject([{ sessions: 2, lastReason: { reason: "reset" } }]);
+    for (const peer of ["[::1]:2", "1", "::1::"]) {
+      const answer = ask(operations, "/v1/peers/reset", { peer });
+      expect(await refusal(answer)).toBe(`PEER_NOT_FOUND: no server ${peer}; 'bunbond status' shows them`);
+    }
+    expect(log.takeStates()).toEqual([]);
+  });
+
+  test("resets a server that is away: the next try comes at once", async () => {
+    const { bench, operations, log } = await setup();
+    bench.stopServer(1);
+    bench.clock.advance(100);
+    await bench.startServer(1);
+    log.takeStates();
+    await ask(operations, "/v1/peers/reset", { peer: "[::1]:1" });
+    bench.clock.advance(100);
+    expect(log.takeStates()).toEqual(["[::1]:1 connecting", "[::1]:1 handshake", "[::1]:1 established"]);
+    bench.clock.advance(20_000);
+    expect(log.takeStates()).toEqual([]);
+  });
+
+  test("drains, and takes that back", async () => {
+    const { operations, watcher, settle } = await setup();
+    await ask(operations, "/v1/announce", { routes: [R_TEXT] });
+    settle();
+    expect(watcher.view).toEqual([R]);
+    const facts = { establishedServers: 1, stopsInSeconds: null };
+    const drained = { announcements: 1, state: "drained", ...facts };
+    expect(await ask(operations, "/v1/drain", { action: "start" })).toEqual({
+      outcome: "drained",
+      ...drained,
+    });
+    settle();
+    expect(watcher.view).toEqual([]);
+    expect(await ask(operations, "/v1/drain", { action: "start" })).toEqual({
+      outcome: "already-drained",
+      ...drained,
+    });
+    expect(await ask(operations, "/v1/status")).toMatchObject({ state: "drained", announcements: 1 });
+    expect(await ask(operations, "/v1/announce", { routes: [Q_TEXT] })).toMatchObject({ state: "drained" });
+    settle();
+    expect(watcher.view).toEqual([]);
+    const running = { announcements: 2, state: "running", ...facts };
+    expect(await ask(operations, "/v1/drain", { action: "undo" })).toEqual({ outcome: "undone", ...running });
+    settle();
+    expect(watcher.view).toEqual([R, Q]);
+    expect(await ask(operations, "/v1/drain", { action: "undo" })).toEqual({
+      outcome: "not-drained",
+      ...running,
+    });
+  });
+
+  test("drains and stops, which is not taken back", async () => {
+    const { operations, watcher, daemon, stops, settle } = await setup({ drainMs: 1_500 });
+    await ask(operations, "/v1/announce", { routes: [R_TEXT] });
+    settle();
+    expect(await ask(operations, "/v1/drain", { action: "stop" })).toMatchObject({
+      outcome: "stopping",
+      stopsInSeconds: 2,
+    });
+    expect(stops).toEqual(["stop"]);
+    daemon.isStopping = true;
+    expect(await refusal(ask(operations, "/v1/drain", { action: "undo" }))).toStartWith("STOPPING: ");
+    settle();
+    expect(watcher.view).toEqual([]);
+    expect(await ask(operations, "/v1/status")).toMatchObject({ state: "stopping" });
+  });
+});
+
+describe("a server", () => {
+  async function serverSetup() {
+    const { bench, server, settle, client, watcher } = await setup();
+    const daemon = new Daemon(VERSION, bench.clock);
+    return { bench, server, settle, client, watcher, daemon, operations: serverOperations(server, daemon) };
+  }
+
+  test("tells how it is", async () => {
+    const { operations, watcher, settle } = await serverSetup();
+    watcher.announce(R);
+    settle();
+    expect(await ask(operations, "/v1/status")).toEqual({
+      program: "server",
+      ...VERSION,
+      pid: process.pid,
+      state: "running",
+      startedAt: time,
+      uptimeSeconds: 0,
+      listen: "[::1]:1",
+      peers: 2,
+      establishedPeers: 2,
+      routes: 1,
+      retainedAnnouncements: 0,
+      vnis: [
+        { vni: 100, routes: 1, subscribers: 1 },
+        { vni: 200, routes: 0, subscribers: 1 },
+      ],
+      counters: { connectionsAccepted: 2, updatesReceived: 1, strangersRemoves: 0 },
+    });
+  });
+
+  test("lists its peers, and resets the one that is named", async () => {
+    const { operations, watcher, settle } = await serverSetup();
+    watcher.announce(R);
+    settle();
+    const common = {
+      state: "established",
+      since: time,
+      keepaliveSeconds: 5,
+      isServer: false,
+      skippedUpdates: 0,
+    };
+    expect(await ask(operations, "/v1/peers")).toEqual({
+      peers: [
+        { id: 1, remote: expect.any(String), ...common, announcedRoutes: 0, subscriptions: [] },
+        { id: 2, remote: expect.any(String), ...common, announcedRoutes: 1, subscriptions: [100, 200] },
+      ],
+    });
+    expect(await ask(operations, "/v1/peers/reset", { peer: "2" })).toEqual({ peer: "2" });
+    expect(await ask(operations, "/v1/peers")).toMatchObject({ peers: [{ id: 1 }] });
+    expect(await ask(operations, "/v1/status")).toMatchObject({ routes: 0, counters: { "closes.reset": 1 } });
+    for (const peer of ["2", "[::1]:1"]) {
+      const answer = ask(operations, "/v1/peers/reset", { peer });
+      expect(await refusal(answer)).toBe(
+        `PEER_NOT_FOUND: no peer has the id ${peer}; 'bunbond peers' shows them`,
+      );
+    }
+  });
+});
+
+test("a server counts what it keeps for peers that are gone, until somebody takes it over or its time ends", async () => {
+  const bench = new ClientBench();
+  const server = await bench.startServer(1, { retainSeconds: 60 });
+  const one = bench.client([1]).announce(R, Q);
+  bench.clock.advance(100);
+  await bench.until(one.client.stop(0, "keep"));
+  bench.clock.advance(100);
+  expect(server.stats()).toMatchObject({ peers: 0, routes: 2, retainedAnnouncements: 2 });
+  bench.client([1]).announce(R);
+  bench.clock.advance(100);
+  expect(server.stats()).toMatchObject({ routes: 2, retainedAnnouncements: 1 });
+  bench.clock.advance(60_000);
+  expect(server.stats()).toMatchObject({ routes: 1, retainedAnnouncements: 0 });
+});
