@@ -1,6 +1,7 @@
 import {
   ADDRESS,
   DIRECT,
+  EXACT,
   HANDLE_MASK,
   MAX_STRIDE_BITS,
   OWN_SHIFT,
@@ -68,7 +69,7 @@ function collapse(store: TrieStore, at: number, parent: number): void {
 
 /** Slot content as it stands in a node above, ending at `end`, where `cover` was the cover of its node. */
 function lift(store: TrieStore, content: number, cover: number, end: number): number {
-  return cover === 0 ? content : store.withHead(content, store.attach(store.headOf(content), cover), end);
+  return store.withHead(content, store.attach(store.headOf(content), cover), end);
 }
 
 /** Replaces the node by one of twice as many slots. */
@@ -124,16 +125,16 @@ function spread(store: TrieStore, content: number, oldEnd: number, to: number): 
     side = store.bitAt(nodes, ~content + ADDRESS, oldEnd);
   } else {
     const handle = content & HANDLE_MASK;
-    if (store.lengthOf(handle) <= oldEnd) {
-      nodes[to] = handle | RANGE;
-      nodes[to + 1] = handle | RANGE;
+    if ((content & EXACT) !== 0) {
+      nodes[to] = handle | EXACT | RANGE;
+      nodes[to + 1] = handle | EXACT | RANGE;
       return;
     }
     side = store.bitAt(records, handle * store.recordWords, oldEnd);
   }
-  const shared = store.climb(store.headOf(content), oldEnd);
-  nodes[to + side] = content;
-  nodes[to + 1 - side] = shared === 0 ? 0 : shared | RANGE;
+  const head = store.headOf(content);
+  nodes[to + side] = store.withHead(content, head, oldEnd + 1);
+  nodes[to + 1 - side] = store.slotOf(store.climb(head, oldEnd), oldEnd + 1);
 }
 
 /** Splits a direct child over the two slots at `to`, which take over the first bit of its index. */
@@ -187,7 +188,7 @@ function halfOf(
   }
   if (filling !== 0) store.setParent(filling, coverAbove);
   const cover = filling !== 0 ? filling : coverAbove;
-  if (used === 0) return store.withHead(0, cover, end);
+  if (used === 0) return store.slotOf(cover, end);
   if (used === 1 && own === 1) return lift(store, last, cover, end);
 
   const made = store.allocateNode(strideBits);
@@ -221,11 +222,10 @@ function halve(store: TrieStore, at: number, parent: number): void {
     const left = nodes[old + headWords + 2 * i] as number;
     const right = nodes[old + headWords + 2 * i + 1] as number;
     let content: number;
-    if (!isOwn(right)) {
+    if (!isOwn(left) || !isOwn(right)) {
       // What spans several slots is in the chain of the other one, or is the same.
-      content = isOwn(left) ? left : store.withHead(0, left & HANDLE_MASK, end);
-    } else if (!isOwn(left)) {
-      content = right;
+      const kept = isOwn(left) ? left : right;
+      content = store.withHead(kept, store.headOf(kept), end);
     } else {
       content = ~join(store, node, left, right, i, end);
     }

@@ -21,8 +21,10 @@ import { GrowingWords } from "./growing-words.ts";
  *     +2  cover: the longest prefix that contains all of this node, of those below the node above it; or 0
  *     +3  the bits that all addresses in this node have in common, `position` of them, then zeros
  *
- * Slot, as the root of a trie too:  0 nothing | handle | handle + RANGE, a prefix that spans several slots
- * of this node | ~offset of a node.
+ * Slot, as the root of a trie too:  0 nothing | ~offset of a node | handle of a prefix, and with it
+ *
+ *     EXACT   it is no longer than the bits that lead to this slot: whoever came here by these bits is in it
+ *     RANGE   it is shorter, so it stands in several slots of this node
  *
  * Every index read here comes from a word that the trie itself wrote and lies inside the array: that is
  * why reads are cast to number throughout the trie's files.
@@ -35,6 +37,7 @@ export const SMALL_STRIDE_BITS = 6;
 
 export const HANDLE_MASK = 0xffffff;
 export const RANGE = 1 << 30;
+export const EXACT = 1 << 29;
 export const POSITION_MASK = 0xff;
 export const OWN_SHIFT = 13;
 export const DIRECT = 1;
@@ -279,11 +282,16 @@ export class TrieStore {
 
   /** The same slot content under another chain head; `end` is the end of the node that the slot is in. */
   withHead(slot: number, head: number, end: number): number {
-    if (slot < 0) {
-      this.nodes[~slot + COVER] = head;
-      return slot;
-    }
-    return head !== 0 && this.lengthOf(head) < end ? head | RANGE : head;
+    if (slot >= 0) return this.slotOf(head, end);
+    this.nodes[~slot + COVER] = head;
+    return slot;
+  }
+
+  /** A prefix, or 0, as the content of a slot in a node that ends at `end`. */
+  slotOf(handle: number, end: number): number {
+    if (handle === 0) return 0;
+    const lengthBits = this.lengthOf(handle);
+    return lengthBits > end ? handle : lengthBits === end ? handle | EXACT : handle | EXACT | RANGE;
   }
 
   /** The longest prefix in the chain of at most `lengthBits`, or 0. */

@@ -3,6 +3,7 @@ import {
   ADDRESS,
   COVER,
   DIRECT,
+  EXACT,
   HANDLE_MASK,
   MAX_STRIDE_BITS,
   OWN_SHIFT,
@@ -72,6 +73,7 @@ export function checkTrie(pool: PrefixPool, root: number): number {
         const length = store.lengthOf(handle);
         const bits = bitsOf(store.records, handle * store.recordWords);
         must(((slot & RANGE) !== 0) === length < end, "RANGE marks what spans slots");
+        must(((slot & EXACT) !== 0) === length <= end, "EXACT marks what the way to the slot proves");
         must(bits.startsWith(slotBlock.slice(0, length)), "a record lies in its slot");
         if (length >= end) own++;
         checkChain(handle, bits.slice(0, length), position);
