@@ -1,4 +1,5 @@
 import { GrowingWords } from "./growing-words.ts";
+import { NodeArena } from "./node-arena.ts";
 
 /*
  * The memory under the tries of one address family, and what its words mean. `prefix-trie.ts` draws how the
@@ -76,12 +77,8 @@ export class TrieStore {
   /** Number of prefixes. */
   size = 0;
 
-  readonly #nodeMemory = new GrowingWords();
+  readonly #arena: NodeArena;
   readonly #recordMemory = new GrowingWords();
-  /** First free node block of each stride, 0 if none; at 0 the free roots. A free block's first word names the next. */
-  readonly #free = new Int32Array(MAX_STRIDE_BITS + 1);
-  #nodesTop = 1;
-  #idleWords = 0;
   #rowsTop = 1;
   #freeRow = 0;
 
@@ -89,15 +86,15 @@ export class TrieStore {
     this.addressWords = family === 4 ? 1 : 4;
     this.recordWords = this.addressWords + 1;
     this.headWords = ADDRESS + this.addressWords;
-    this.nodes = this.#nodeMemory.words;
+    this.#arena = new NodeArena(this.headWords, MAX_STRIDE_BITS);
+    this.nodes = this.#arena.words;
     this.records = this.#recordMemory.words;
   }
 
   /** To be called before an update: afterwards `nodes` and `records` stay the same arrays until it ends. */
   reserve(): void {
-    if (this.#nodesTop + HEADROOM_WORDS > this.nodes.length) {
-      this.nodes = this.#nodeMemory.reserve(this.#nodesTop + 2 * HEADROOM_WORDS);
-    }
+    this.#arena.reserve(HEADROOM_WORDS);
+    this.nodes = this.#arena.words;
     if ((this.#rowsTop + 1) * this.recordWords > this.records.length) {
       this.records = this.#recordMemory.reserve((this.#rowsTop + HEADROOM_ROWS) * this.recordWords);
     }
@@ -105,12 +102,12 @@ export class TrieStore {
 
   /** Bytes of all records and nodes up to the highest ever used, free ones included. */
   bytesUsed(): number {
-    return 4 * (this.#nodesTop + this.#rowsTop * this.recordWords);
+    return 4 * (this.#arena.top + this.#rowsTop * this.recordWords);
   }
 
   /** Bytes of those that lie free, waiting to be used again. */
   bytesIdle(): number {
-    return 4 * (this.#idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
+    return 4 * (this.#arena.idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
   }
 
   allocateRecord(w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
@@ -148,63 +145,22 @@ export class TrieStore {
 
   allocateRoot(): number {
     this.reserve();
-    const root = this.#take(0) || this.#nodesTop++;
+    const root = this.#arena.take(1);
     this.nodes[root] = 0;
     return root;
   }
 
   freeRoot(root: number): void {
-    this.#give(root, 0);
+    this.#arena.give(root, 1);
   }
 
   /** A node whose head words and slots are all still to be written. */
   allocateNode(strideBits: number): number {
-    const found = this.#take(strideBits);
-    if (found !== 0) return found;
-    const size = this.headWords + (1 << strideBits);
-    for (let larger = strideBits + 1; larger <= MAX_STRIDE_BITS; larger++) {
-      const block = this.#take(larger);
-      if (block === 0) continue;
-      this.#carve(block + size, (1 << larger) - (1 << strideBits), larger - 1);
-      return block;
-    }
-    const node = this.#nodesTop;
-    this.#nodesTop += size;
-    return node;
+    return this.#arena.take(this.headWords + (1 << strideBits));
   }
 
   freeNode(node: number, strideBits: number): void {
-    this.#give(node, strideBits);
-  }
-
-  /** Cuts idle words into blocks, the largest first; what is left serves as roots. */
-  #carve(from: number, words: number, largestStrideBits: number): void {
-    let at = from;
-    let left = words;
-    for (let stride = largestStrideBits; stride > 0; stride--) {
-      const size = this.headWords + (1 << stride);
-      while (left >= size) {
-        this.#give(at, stride);
-        at += size;
-        left -= size;
-      }
-    }
-    for (; left > 0; left--) this.#give(at++, 0);
-  }
-
-  #take(strideBits: number): number {
-    const block = this.#free[strideBits] as number;
-    if (block !== 0) {
-      this.#free[strideBits] = this.nodes[block] as number;
-      this.#idleWords -= strideBits === 0 ? 1 : this.headWords + (1 << strideBits);
-    }
-    return block;
-  }
-
-  #give(block: number, strideBits: number): void {
-    this.nodes[block] = this.#free[strideBits] as number;
-    this.#free[strideBits] = block;
-    this.#idleWords += strideBits === 0 ? 1 : this.headWords + (1 << strideBits);
+    this.#arena.give(node, this.headWords + (1 << strideBits));
   }
 
   lengthOf(handle: number): number {
