@@ -94,17 +94,18 @@ function double(store: TrieStore, at: number, parent: number): void {
   const behind = from + (1 << strideBits);
   for (let i = from; i < behind; i++, to += 2) {
     const content = nodes[i] as number;
-    if (content === 0) {
-      nodes[to] = 0;
-      nodes[to + 1] = 0;
-      continue;
-    }
-    if (content < 0 && store.positionOf(~content) === oldEnd) splitChild(store, content, to);
-    else spread(store, content, oldEnd, to);
-    for (let half = to; half < to + 2; half++) {
-      store.countDirect(node, nodes[half] as number, 1);
-      shrinkNode(store, half, node);
-      if (isOwn(nodes[half] as number)) own++;
+    if (content >= 0 && (content === 0 || (content & EXACT) !== 0)) {
+      // Nothing, or a prefix that contains both new slots.
+      const both = content === 0 ? 0 : content | RANGE;
+      nodes[to] = both;
+      nodes[to + 1] = both;
+    } else if (content < 0 && store.positionOf(~content) === oldEnd) {
+      splitChild(store, content, to);
+      own += settle(store, to, node) + settle(store, to + 1, node);
+    } else {
+      spread(store, content, oldEnd, to);
+      if (content < 0) store.countDirect(node, content, 1);
+      own++;
     }
   }
   store.addOwn(node, own);
@@ -113,14 +114,23 @@ function double(store: TrieStore, at: number, parent: number): void {
   store.countDirect(parent, ~node, 1);
 }
 
+/** Counts what a split left in a slot of `node`, and halves it as it should be. Returns 1 if it is own. */
+function settle(store: TrieStore, at: number, node: number): number {
+  const content = store.nodes[at] as number;
+  if (content >= 0) return isOwn(content) ? 1 : 0;
+  store.countDirect(node, content, 1);
+  shrinkNode(store, at, node);
+  return 1;
+}
+
 /** Whether a slot holds a node or a prefix that no other slot of the node holds. */
 function isOwn(slot: number): boolean {
   return slot < 0 || (slot !== 0 && (slot & RANGE) === 0);
 }
 
 /**
- * Gives what stood in one slot, ending at bit `oldEnd`, to the two slots at `to` that end a bit later: it
- * belongs in one of them by its bit `oldEnd`; the other keeps the prefixes that contain both.
+ * Gives a node or prefix that is longer than `oldEnd`, where its slot ended, to the two slots at `to` that
+ * end a bit later: it belongs in one of them by its bit `oldEnd`; the other keeps the prefixes that contain both.
  */
 function spread(store: TrieStore, content: number, oldEnd: number, to: number): void {
   const { nodes, records } = store;
@@ -128,17 +138,12 @@ function spread(store: TrieStore, content: number, oldEnd: number, to: number): 
   if (content < 0) {
     side = store.bitAt(nodes, ~content + ADDRESS, oldEnd);
   } else {
-    const handle = content & HANDLE_MASK;
-    if ((content & EXACT) !== 0) {
-      nodes[to] = handle | EXACT | RANGE;
-      nodes[to + 1] = handle | EXACT | RANGE;
-      return;
-    }
-    side = store.bitAt(records, handle * store.recordWords, oldEnd);
+    side = store.bitAt(records, (content & HANDLE_MASK) * store.recordWords, oldEnd);
   }
   const head = store.headOf(content);
-  nodes[to + side] = store.withHead(content, head, oldEnd + 1);
-  nodes[to + 1 - side] = store.slotOf(store.climb(head, oldEnd), oldEnd + 1);
+  const shared = store.climb(head, oldEnd);
+  nodes[to + side] = content < 0 ? content : store.slotOf(head, oldEnd + 1);
+  nodes[to + 1 - side] = shared === 0 ? 0 : shared | EXACT | RANGE;
 }
 
 /** Splits a direct child over the two slots at `to`, which take over the first bit of its index. */

@@ -87,7 +87,8 @@ export function checkTrie(pool: PrefixPool, root: number): number {
   };
 
   const slot = store.nodes[root] as number;
-  if (slot > 0) checkChain(slot, bitsOf(store.records, slot * store.recordWords), 0);
+  const handle = slot & HANDLE_MASK;
+  if (slot > 0) checkChain(handle, bitsOf(store.records, handle * store.recordWords), 0);
   if (slot >= 0) return 1;
   checkChain(store.nodes[~slot + COVER] as number, bitsOf(store.nodes, ~slot + ADDRESS), 0);
   return 1 + checkNode(~slot, "");
