@@ -14,7 +14,7 @@ import { PrefixCursor } from "../../src/route/prefix-cursor.ts";
 import { PrefixPool } from "../../src/route/prefix-trie.ts";
 import { decodeDump, type LpmDump } from "./lpm-dump.ts";
 
-const PASSES = 5;
+const PASSES = 3;
 
 /** Words of one address out of many, for calls that take four. */
 class Keys {

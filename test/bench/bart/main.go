@@ -16,7 +16,7 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-const passes = 5
+const passes = 3
 
 type dump struct {
 	family   int

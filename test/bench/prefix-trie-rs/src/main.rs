@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-const PASSES: usize = 5;
+const PASSES: usize = 3;
 
 /// Counts the bytes of live allocations.
 struct Counting;
