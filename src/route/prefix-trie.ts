@@ -39,6 +39,8 @@ import { ADDRESS, COVER, EXACT, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } f
  */
 
 const BATCH = 32;
+const HEAD_WORDS_4 = ADDRESS + 1;
+const HEAD_WORDS_6 = ADDRESS + 4;
 
 export class PrefixPool {
   readonly family: 4 | 6;
@@ -307,15 +309,34 @@ export class PrefixPool {
   /** The longest prefix that contains the address, or -1. */
   lookup(root: number, w0: number, w1: number, w2: number, w3: number): number {
     const store = this.store;
-    const { nodes, headWords } = store;
+    const nodes = store.nodes;
     let node = 0;
     let content = nodes[root] as number;
+    if (store.addressWords === 1) {
+      // What `answer` does, for the usual ends of an IPv4 walk: a call less is a fifth of the time.
+      while (content < 0) {
+        node = ~content;
+        const head = nodes[node] as number;
+        content = nodes[node + HEAD_WORDS_4 + ((w0 << head) >>> (head >> 8))] as number;
+      }
+      const handle = content & HANDLE_MASK;
+      if ((content & EXACT) !== 0) {
+        // Word 0 of the array is always 0: right for 0/0 at the root, where there is no node.
+        const common = Math.clz32((nodes[node + ADDRESS] as number) ^ w0);
+        if (common >= ((nodes[node] as number) & POSITION_MASK)) return handle;
+      } else {
+        const records = store.records;
+        const common = Math.clz32((records[2 * handle] as number) ^ w0);
+        if (((records[2 * handle + 1] as number) & 0xff) <= common && handle !== 0) return handle;
+      }
+      return this.#answer(root, node, content, w0, 0, 0, 0);
+    }
     while (content < 0) {
       node = ~content;
       const head = nodes[node] as number;
       const position = head & POSITION_MASK;
       const word = position < 64 ? (position < 32 ? w0 : w1) : position < 96 ? w2 : w3;
-      content = nodes[node + headWords + ((word << head) >>> (head >> 8))] as number;
+      content = nodes[node + HEAD_WORDS_6 + ((word << head) >>> (head >> 8))] as number;
     }
     return this.#answer(root, node, content, w0, w1, w2, w3);
   }
