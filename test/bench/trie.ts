@@ -90,8 +90,23 @@ class Table {
   }
 
   lookupAll(keys: Keys, from: number, to: number): number {
+    const { pool, root } = this;
+    const words = keys.words;
     let sum = 0;
-    for (let i = from; i < to; i++) sum = (sum + this.lookup(keys, i)) | 0;
+    if (keys.width === 1) {
+      for (let i = from; i < to; i++) sum = (sum + pool.lookup(root, words[i] ?? 0, 0, 0, 0)) | 0;
+      return sum;
+    }
+    for (let at = 4 * from; at < 4 * to; at += 4) {
+      const handle = pool.lookup(
+        root,
+        words[at] ?? 0,
+        words[at + 1] ?? 0,
+        words[at + 2] ?? 0,
+        words[at + 3] ?? 0,
+      );
+      sum = (sum + handle) | 0;
+    }
     return sum;
   }
 

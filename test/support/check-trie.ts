@@ -82,7 +82,7 @@ export function checkTrie(pool: PrefixPool, root: number): number {
     must((store.nodes[node] as number) >> OWN_SHIFT === own, "own counted");
     must((store.nodes[node + DIRECT] as number) === small + big * 0x10000, "direct children counted");
     must(used >= 2, "a node has more than one content");
-    must(stride === 1 || own * 40 > 1 << stride, "a node is not nearly empty");
+    must(stride === 1 || own * 48 > 1 << stride, "a node is not nearly empty");
     return words;
   };
 
