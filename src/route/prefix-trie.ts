@@ -1,6 +1,6 @@
 import type { Prefix } from "../net/ip.ts";
 import { growNode, shrinkNode } from "./trie-resize.ts";
-import { ADDRESS, COVER, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } from "./trie-store.ts";
+import { ADDRESS, COVER, EXACT, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } from "./trie-store.ts";
 
 /*
  * Prefixes of one address family, and the longest of them that contains an address.
@@ -39,6 +39,8 @@ import { ADDRESS, COVER, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } from "./
  */
 
 const BATCH = 32;
+const HEAD_WORDS_4 = ADDRESS + 1;
+const HEAD_WORDS_6 = ADDRESS + 4;
 
 export class PrefixPool {
   readonly family: 4 | 6;
@@ -49,7 +51,8 @@ export class PrefixPool {
 
   /** The words behind it, for the cursor of this folder. */
   readonly store: TrieStore;
-  readonly #batch = new Int32Array(BATCH);
+  readonly #contents = new Int32Array(BATCH);
+  readonly #ends = new Int32Array(BATCH);
 
   constructor(family: 4 | 6) {
     this.family = family;
@@ -142,7 +145,7 @@ export class PrefixPool {
     if (content === 0) {
       this.#count();
       const made = store.allocateRecord(w0, w1, w2, w3, lengthBits);
-      nodes[at] = made;
+      nodes[at] = store.slotOf(made, end);
       store.addOwn(node, 1);
       return made;
     }
@@ -227,7 +230,7 @@ export class PrefixPool {
       nodes[fork + ADDRESS + i] = (records[record + i] as number) & mask;
     }
     const side = store.bitAt(records, record, position);
-    nodes[fork + headWords + side] = made;
+    nodes[fork + headWords + side] = store.slotOf(made, position + 1);
     nodes[fork + headWords + 1 - side] = store.withHead(content, store.cut(head, position), position + 1);
     store.countDirect(fork, content, 1);
     return fork;
@@ -306,15 +309,34 @@ export class PrefixPool {
   /** The longest prefix that contains the address, or -1. */
   lookup(root: number, w0: number, w1: number, w2: number, w3: number): number {
     const store = this.store;
-    const { nodes, headWords } = store;
+    const nodes = store.nodes;
     let node = 0;
     let content = nodes[root] as number;
+    if (store.addressWords === 1) {
+      // What `answer` does, for the usual ends of an IPv4 walk: a call less is a fifth of the time.
+      while (content < 0) {
+        node = ~content;
+        const head = nodes[node] as number;
+        content = nodes[node + HEAD_WORDS_4 + ((w0 << head) >>> (head >> 8))] as number;
+      }
+      const handle = content & HANDLE_MASK;
+      if ((content & EXACT) !== 0) {
+        // Word 0 of the array is always 0: right for 0/0 at the root, where there is no node.
+        const common = Math.clz32((nodes[node + ADDRESS] as number) ^ w0);
+        if (common >= ((nodes[node] as number) & POSITION_MASK)) return handle;
+      } else {
+        const records = store.records;
+        const common = Math.clz32((records[2 * handle] as number) ^ w0);
+        if (((records[2 * handle + 1] as number) & 0xff) <= common && handle !== 0) return handle;
+      }
+      return this.#answer(root, node, content, w0, 0, 0, 0);
+    }
     while (content < 0) {
       node = ~content;
       const head = nodes[node] as number;
       const position = head & POSITION_MASK;
       const word = position < 64 ? (position < 32 ? w0 : w1) : position < 96 ? w2 : w3;
-      content = nodes[node + headWords + ((word << head) >>> (head >> 8))] as number;
+      content = nodes[node + HEAD_WORDS_6 + ((word << head) >>> (head >> 8))] as number;
     }
     return this.#answer(root, node, content, w0, w1, w2, w3);
   }
@@ -330,7 +352,7 @@ export class PrefixPool {
     w3: number,
   ): number {
     const store = this.store;
-    if (content !== 0) {
+    if (content !== 0 && (content & EXACT) === 0) {
       const { records, recordWords, addressWords } = store;
       let handle = content & HANDLE_MASK;
       let at = handle * recordWords;
@@ -342,10 +364,11 @@ export class PrefixPool {
         at = handle * recordWords;
       } while (handle !== 0);
     } else if (node !== 0) {
-      const cover = store.nodes[node + COVER] as number;
-      if (cover !== 0) {
+      // The node's own address tells whether the bits that were skipped agree; no record is needed.
+      const found = content !== 0 ? content & HANDLE_MASK : (store.nodes[node + COVER] as number);
+      if (found !== 0) {
         const common = store.commonBits(store.nodes, node + ADDRESS, w0, w1, w2, w3);
-        if (common >= store.positionOf(node)) return cover;
+        if (common >= store.positionOf(node)) return found;
       }
     }
     return this.lookupWithin(root, w0, w1, w2, w3, 128);
@@ -390,22 +413,25 @@ export class PrefixPool {
   lookupMany(root: number, addresses: Int32Array, count: number, handles: Int32Array): void {
     const store = this.store;
     const { nodes, headWords, addressWords } = store;
-    const batch = this.#batch;
+    const contents = this.#contents;
+    const ends = this.#ends;
     for (let start = 0; start < count; start += BATCH) {
       const n = Math.min(count - start, BATCH);
       const first = start * addressWords;
-      batch.fill(nodes[root] as number);
+      contents.fill(nodes[root] as number);
+      ends.fill(0);
       for (let busy = true; busy; ) {
         busy = false;
         for (let i = 0; i < n; i++) {
-          const content = batch[i] as number;
+          const content = contents[i] as number;
           if (content >= 0) continue;
           const node = ~content;
           const head = nodes[node] as number;
           const at = addressWords === 1 ? first + i : first + 4 * i + ((head & POSITION_MASK) >> 5);
           const word = addresses[at] as number;
           const next = nodes[node + headWords + ((word << head) >>> (head >> 8))] as number;
-          batch[i] = next;
+          contents[i] = next;
+          ends[i] = node;
           if (next < 0) busy = true;
         }
       }
@@ -414,11 +440,11 @@ export class PrefixPool {
         const w0 = addresses[at] as number;
         handles[start + i] =
           addressWords === 1
-            ? this.#answer(root, 0, batch[i] as number, w0, 0, 0, 0)
+            ? this.#answer(root, ends[i] as number, contents[i] as number, w0, 0, 0, 0)
             : this.#answer(
                 root,
-                0,
-                batch[i] as number,
+                ends[i] as number,
+                contents[i] as number,
                 w0,
                 addresses[at + 1] as number,
                 addresses[at + 2] as number,

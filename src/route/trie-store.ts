@@ -1,4 +1,5 @@
 import { GrowingWords } from "./growing-words.ts";
+import { NodeArena } from "./node-arena.ts";
 
 /*
  * The memory under the tries of one address family, and what its words mean. `prefix-trie.ts` draws how the
@@ -21,8 +22,10 @@ import { GrowingWords } from "./growing-words.ts";
  *     +2  cover: the longest prefix that contains all of this node, of those below the node above it; or 0
  *     +3  the bits that all addresses in this node have in common, `position` of them, then zeros
  *
- * Slot, as the root of a trie too:  0 nothing | handle | handle + RANGE, a prefix that spans several slots
- * of this node | ~offset of a node.
+ * Slot, as the root of a trie too:  0 nothing | ~offset of a node | handle of a prefix, and with it
+ *
+ *     EXACT   it is no longer than the bits that lead to this slot: whoever came here by these bits is in it
+ *     RANGE   it is shorter, so it stands in several slots of this node
  *
  * Every index read here comes from a word that the trie itself wrote and lies inside the array: that is
  * why reads are cast to number throughout the trie's files.
@@ -35,6 +38,7 @@ export const SMALL_STRIDE_BITS = 6;
 
 export const HANDLE_MASK = 0xffffff;
 export const RANGE = 1 << 30;
+export const EXACT = 1 << 29;
 export const POSITION_MASK = 0xff;
 export const OWN_SHIFT = 13;
 export const DIRECT = 1;
@@ -73,12 +77,8 @@ export class TrieStore {
   /** Number of prefixes. */
   size = 0;
 
-  readonly #nodeMemory = new GrowingWords();
+  readonly #arena: NodeArena;
   readonly #recordMemory = new GrowingWords();
-  /** First free node block of each stride, 0 if none; at 0 the free roots. A free block's first word names the next. */
-  readonly #free = new Int32Array(MAX_STRIDE_BITS + 1);
-  #nodesTop = 1;
-  #idleWords = 0;
   #rowsTop = 1;
   #freeRow = 0;
 
@@ -86,15 +86,15 @@ export class TrieStore {
     this.addressWords = family === 4 ? 1 : 4;
     this.recordWords = this.addressWords + 1;
     this.headWords = ADDRESS + this.addressWords;
-    this.nodes = this.#nodeMemory.words;
+    this.#arena = new NodeArena(this.headWords, MAX_STRIDE_BITS);
+    this.nodes = this.#arena.words;
     this.records = this.#recordMemory.words;
   }
 
   /** To be called before an update: afterwards `nodes` and `records` stay the same arrays until it ends. */
   reserve(): void {
-    if (this.#nodesTop + HEADROOM_WORDS > this.nodes.length) {
-      this.nodes = this.#nodeMemory.reserve(this.#nodesTop + 2 * HEADROOM_WORDS);
-    }
+    this.#arena.reserve(HEADROOM_WORDS);
+    this.nodes = this.#arena.words;
     if ((this.#rowsTop + 1) * this.recordWords > this.records.length) {
       this.records = this.#recordMemory.reserve((this.#rowsTop + HEADROOM_ROWS) * this.recordWords);
     }
@@ -102,12 +102,12 @@ export class TrieStore {
 
   /** Bytes of all records and nodes up to the highest ever used, free ones included. */
   bytesUsed(): number {
-    return 4 * (this.#nodesTop + this.#rowsTop * this.recordWords);
+    return 4 * (this.#arena.top + this.#rowsTop * this.recordWords);
   }
 
   /** Bytes of those that lie free, waiting to be used again. */
   bytesIdle(): number {
-    return 4 * (this.#idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
+    return 4 * (this.#arena.idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
   }
 
   allocateRecord(w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
@@ -145,63 +145,22 @@ export class TrieStore {
 
   allocateRoot(): number {
     this.reserve();
-    const root = this.#take(0) || this.#nodesTop++;
+    const root = this.#arena.take(1);
     this.nodes[root] = 0;
     return root;
   }
 
   freeRoot(root: number): void {
-    this.#give(root, 0);
+    this.#arena.give(root, 1);
   }
 
   /** A node whose head words and slots are all still to be written. */
   allocateNode(strideBits: number): number {
-    const found = this.#take(strideBits);
-    if (found !== 0) return found;
-    const size = this.headWords + (1 << strideBits);
-    for (let larger = strideBits + 1; larger <= MAX_STRIDE_BITS; larger++) {
-      const block = this.#take(larger);
-      if (block === 0) continue;
-      this.#carve(block + size, (1 << larger) - (1 << strideBits), larger - 1);
-      return block;
-    }
-    const node = this.#nodesTop;
-    this.#nodesTop += size;
-    return node;
+    return this.#arena.take(this.headWords + (1 << strideBits));
   }
 
   freeNode(node: number, strideBits: number): void {
-    this.#give(node, strideBits);
-  }
-
-  /** Cuts idle words into blocks, the largest first; what is left serves as roots. */
-  #carve(from: number, words: number, largestStrideBits: number): void {
-    let at = from;
-    let left = words;
-    for (let stride = largestStrideBits; stride > 0; stride--) {
-      const size = this.headWords + (1 << stride);
-      while (left >= size) {
-        this.#give(at, stride);
-        at += size;
-        left -= size;
-      }
-    }
-    for (; left > 0; left--) this.#give(at++, 0);
-  }
-
-  #take(strideBits: number): number {
-    const block = this.#free[strideBits] as number;
-    if (block !== 0) {
-      this.#free[strideBits] = this.nodes[block] as number;
-      this.#idleWords -= strideBits === 0 ? 1 : this.headWords + (1 << strideBits);
-    }
-    return block;
-  }
-
-  #give(block: number, strideBits: number): void {
-    this.nodes[block] = this.#free[strideBits] as number;
-    this.#free[strideBits] = block;
-    this.#idleWords += strideBits === 0 ? 1 : this.headWords + (1 << strideBits);
+    this.#arena.give(node, this.headWords + (1 << strideBits));
   }
 
   lengthOf(handle: number): number {
@@ -279,11 +238,16 @@ export class TrieStore {
 
   /** The same slot content under another chain head; `end` is the end of the node that the slot is in. */
   withHead(slot: number, head: number, end: number): number {
-    if (slot < 0) {
-      this.nodes[~slot + COVER] = head;
-      return slot;
-    }
-    return head !== 0 && this.lengthOf(head) < end ? head | RANGE : head;
+    if (slot >= 0) return this.slotOf(head, end);
+    this.nodes[~slot + COVER] = head;
+    return slot;
+  }
+
+  /** A prefix, or 0, as the content of a slot in a node that ends at `end`. */
+  slotOf(handle: number, end: number): number {
+    if (handle === 0) return 0;
+    const lengthBits = this.lengthOf(handle);
+    return lengthBits > end ? handle : lengthBits === end ? handle | EXACT : handle | EXACT | RANGE;
   }
 
   /** The longest prefix in the chain of at most `lengthBits`, or 0. */

@@ -3,6 +3,7 @@ import {
   ADDRESS,
   COVER,
   DIRECT,
+  EXACT,
   HANDLE_MASK,
   MAX_STRIDE_BITS,
   OWN_SHIFT,
@@ -72,6 +73,7 @@ export function checkTrie(pool: PrefixPool, root: number): number {
         const length = store.lengthOf(handle);
         const bits = bitsOf(store.records, handle * store.recordWords);
         must(((slot & RANGE) !== 0) === length < end, "RANGE marks what spans slots");
+        must(((slot & EXACT) !== 0) === length <= end, "EXACT marks what the way to the slot proves");
         must(bits.startsWith(slotBlock.slice(0, length)), "a record lies in its slot");
         if (length >= end) own++;
         checkChain(handle, bits.slice(0, length), position);
@@ -80,12 +82,13 @@ export function checkTrie(pool: PrefixPool, root: number): number {
     must((store.nodes[node] as number) >> OWN_SHIFT === own, "own counted");
     must((store.nodes[node + DIRECT] as number) === small + big * 0x10000, "direct children counted");
     must(used >= 2, "a node has more than one content");
-    must(stride === 1 || own * 16 > 1 << stride, "a node is not nearly empty");
+    must(stride === 1 || own * 48 > 1 << stride, "a node is not nearly empty");
     return words;
   };
 
   const slot = store.nodes[root] as number;
-  if (slot > 0) checkChain(slot, bitsOf(store.records, slot * store.recordWords), 0);
+  const handle = slot & HANDLE_MASK;
+  if (slot > 0) checkChain(handle, bitsOf(store.records, handle * store.recordWords), 0);
   if (slot >= 0) return 1;
   checkChain(store.nodes[~slot + COVER] as number, bitsOf(store.nodes, ~slot + ADDRESS), 0);
   return 1 + checkNode(~slot, "");

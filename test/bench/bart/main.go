@@ -16,7 +16,7 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-const passes = 5
+const passes = 3
 
 type dump struct {
 	family   int
@@ -66,24 +66,57 @@ type timing struct {
 	Median float64 `json:"median"`
 }
 
-func timingOf(times []float64) timing {
-	slices.Sort(times)
-	round := func(ns float64) float64 { return float64(int(ns*10+0.5)) / 10 }
-	return timing{round(times[0]), round(times[len(times)/2])}
+const slicesOfPass = 200
+
+// timer takes the times of many passes over count operations. The best is the sum of each slice's best pass.
+type timer struct {
+	count  int
+	best   [slicesOfPass]float64
+	passes []float64
 }
 
-func timed(count int, run func()) float64 {
+func (t *timer) pass(run func(from, to int)) {
+	whole := 0.0
+	for slice := range slicesOfPass {
+		from, to := slice*t.count/slicesOfPass, (slice+1)*t.count/slicesOfPass
+		start := time.Now()
+		run(from, to)
+		took := float64(time.Since(start).Nanoseconds())
+		whole += took
+		if len(t.passes) == 0 || took < t.best[slice] {
+			t.best[slice] = took
+		}
+	}
+	t.passes = append(t.passes, whole)
+}
+
+// whole is a pass in one slice.
+func (t *timer) whole(run func()) {
 	start := time.Now()
 	run()
-	return float64(time.Since(start).Nanoseconds()) / float64(count)
+	took := float64(time.Since(start).Nanoseconds())
+	if len(t.passes) == 0 || took < t.best[0] {
+		t.best[0] = took
+	}
+	t.passes = append(t.passes, took)
 }
 
-func repeated(count int, run func()) timing {
-	times := make([]float64, passes)
-	for i := range times {
-		times[i] = timed(count, run)
+func (t *timer) result() timing {
+	best := 0.0
+	for _, ns := range t.best {
+		best += ns
 	}
-	return timingOf(times)
+	slices.Sort(t.passes)
+	round := func(ns float64) float64 { return float64(int(ns/float64(t.count)*10+0.5)) / 10 }
+	return timing{round(best), round(t.passes[len(t.passes)/2])}
+}
+
+func repeated(count int, run func(from, to int)) timing {
+	t := timer{count: count}
+	for range passes {
+		t.pass(run)
+	}
+	return t.result()
 }
 
 func heap() uint64 {
@@ -103,62 +136,66 @@ func measure(path string) (map[string]any, error) {
 		return nil, err
 	}
 	n := len(d.prefixes)
-	insertAll := func(table *bart.Table[uint32]) {
-		for i, prefix := range d.prefixes {
-			table.Insert(prefix, uint32(i))
+	insertAll := func(table *bart.Table[uint32], from, to int) {
+		for i := from; i < to; i++ {
+			table.Insert(d.prefixes[i], uint32(i))
 		}
 	}
-	var inserts, withdraws []float64
+	inserts, withdraws := timer{count: n}, timer{count: n}
 	for range passes {
 		table := new(bart.Table[uint32])
-		inserts = append(inserts, timed(n, func() { insertAll(table) }))
-		withdraws = append(withdraws, timed(n, func() {
-			for _, prefix := range d.prefixes {
+		inserts.pass(func(from, to int) { insertAll(table, from, to) })
+		withdraws.pass(func(from, to int) {
+			for _, prefix := range d.prefixes[from:to] {
 				table.Delete(prefix)
 			}
-		}))
+		})
 	}
 	before := heap()
 	table := new(bart.Table[uint32])
-	insertAll(table)
+	insertAll(table, 0, n)
 	bytes := heap() - before
 
-	lookups := func(keys []netip.Addr) func() {
-		return func() {
+	lookups := func(keys []netip.Addr) func(from, to int) {
+		return func(from, to int) {
 			var sum uint32
-			for i := range keys {
+			for i := from; i < to; i++ {
 				value, _ := table.Lookup(keys[i])
 				sum += value
 			}
 			sink += sum
 		}
 	}
+	iterations := timer{count: n}
+	for range passes {
+		iterations.whole(func() {
+			for _, value := range table.AllSorted() {
+				sink += value
+			}
+		})
+	}
 	out := map[string]any{
 		"table": filepath.Base(path), "program": "bart", "n": n,
-		"insert_ns": timingOf(inserts),
-		"delete_ns": timingOf(withdraws),
-		"exact_get_ns": repeated(n, func() {
-			for i := range d.prefixes {
+		"insert_ns": inserts.result(),
+		"delete_ns": withdraws.result(),
+		"exact_get_ns": repeated(n, func(from, to int) {
+			for i := from; i < to; i++ {
 				value, _ := table.Get(d.prefixes[i])
 				sink += value
 			}
 		}),
-		"update_ns":      repeated(n, func() { insertAll(table) }),
+		"update_ns":      repeated(n, func(from, to int) { insertAll(table, from, to) }),
 		"lookup_hit_ns":  repeated(len(d.hits), lookups(d.hits)),
 		"lookup_rand_ns": repeated(len(d.random), lookups(d.random)),
-		"lookup_dependent_ns": repeated(len(d.hits), func() {
+		"lookup_dependent_ns": repeated(len(d.hits), func(from, to int) {
 			var value uint32
-			for i := range d.hits {
+			for i := from; i < to; i++ {
 				value, _ = table.Lookup(d.hits[i+int(value>>31)])
 			}
 			sink += value
 		}),
-		"iterate_sorted_ns": repeated(n, func() {
-			for _, value := range table.AllSorted() {
-				sink += value
-			}
-		}),
-		"bytes_per_prefix": float64(bytes*10/uint64(n)) / 10,
+		"iterate_sorted_ns": iterations.result(),
+		"bytes_per_prefix":  float64(bytes*10/uint64(n)) / 10,
 	}
 	sumOf := func(keys []netip.Addr) uint32 {
 		var sum uint32

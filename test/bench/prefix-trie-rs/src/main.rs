@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-const PASSES: usize = 5;
+const PASSES: usize = 3;
 
 /// Counts the bytes of live allocations.
 struct Counting;
@@ -54,19 +54,57 @@ fn read<A>(file: &[u8], width: usize, address: fn(&[u8]) -> A) -> Dump<A> {
     Dump { prefixes, hits: keys(field(file, 12)), random: keys(field(file, 16)) }
 }
 
-fn timing(mut times: Vec<f64>) -> String {
-    times.sort_by(f64::total_cmp);
-    format!("{{\"best\":{:.1},\"median\":{:.1}}}", times[0], times[times.len() / 2])
+const SLICES: usize = 200;
+
+/// Times of many passes over `count` operations. The best is the sum of each slice's best pass.
+struct Timer {
+    count: usize,
+    best: [f64; SLICES],
+    passes: Vec<f64>,
 }
 
-fn timed(count: usize, run: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    run();
-    start.elapsed().as_nanos() as f64 / count as f64
+impl Timer {
+    fn new(count: usize) -> Self {
+        Timer { count, best: [f64::INFINITY; SLICES], passes: vec![] }
+    }
+
+    fn pass(&mut self, mut run: impl FnMut(std::ops::Range<usize>)) {
+        let mut whole = 0.0;
+        for slice in 0..SLICES {
+            let range = slice * self.count / SLICES..(slice + 1) * self.count / SLICES;
+            let start = Instant::now();
+            run(range);
+            let took = start.elapsed().as_nanos() as f64;
+            whole += took;
+            self.best[slice] = self.best[slice].min(took);
+        }
+        self.passes.push(whole);
+    }
+
+    /// A pass in one slice.
+    fn whole(&mut self, run: impl FnOnce()) {
+        let start = Instant::now();
+        run();
+        let took = start.elapsed().as_nanos() as f64;
+        self.best[1..].fill(0.0);
+        self.best[0] = self.best[0].min(took);
+        self.passes.push(took);
+    }
+
+    fn result(mut self) -> String {
+        self.passes.sort_by(f64::total_cmp);
+        let count = self.count as f64;
+        let best = self.best.iter().sum::<f64>() / count;
+        format!("{{\"best\":{best:.1},\"median\":{:.1}}}", self.passes[self.passes.len() / 2] / count)
+    }
 }
 
-fn repeated(count: usize, mut run: impl FnMut()) -> String {
-    timing((0..PASSES).map(|_| timed(count, &mut run)).collect())
+fn repeated(count: usize, mut run: impl FnMut(std::ops::Range<usize>)) -> String {
+    let mut timer = Timer::new(count);
+    for _ in 0..PASSES {
+        timer.pass(&mut run);
+    }
+    timer.result()
 }
 
 fn checksum(sum: u32, value: Option<u32>) -> u32 {
@@ -78,24 +116,24 @@ where
     (A, u8): Prefix,
 {
     let n = dump.prefixes.len();
-    let insert_all = |map: &mut PrefixMap<(A, u8), u32>| {
-        for (i, prefix) in dump.prefixes.iter().enumerate() {
-            map.insert(*prefix, i as u32);
+    let insert_all = |map: &mut PrefixMap<(A, u8), u32>, range: std::ops::Range<usize>| {
+        for i in range {
+            map.insert(dump.prefixes[i], i as u32);
         }
     };
-    let (mut inserts, mut withdraws) = (vec![], vec![]);
+    let (mut inserts, mut withdraws) = (Timer::new(n), Timer::new(n));
     for _ in 0..PASSES {
         let mut map = PrefixMap::new();
-        inserts.push(timed(n, || insert_all(&mut map)));
-        withdraws.push(timed(n, || {
-            for prefix in &dump.prefixes {
+        inserts.pass(|range| insert_all(&mut map, range));
+        withdraws.pass(|range| {
+            for prefix in &dump.prefixes[range] {
                 black_box(map.remove(prefix));
             }
-        }));
+        });
     }
     let before = LIVE_BYTES.load(Ordering::Relaxed);
     let mut map = PrefixMap::new();
-    insert_all(&mut map);
+    insert_all(&mut map, 0..n);
     let bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
 
     let lookups = |map: &PrefixMap<(A, u8), u32>, keys: &[(A, u8)]| {
@@ -108,24 +146,27 @@ where
     let sum_of = |map: &PrefixMap<(A, u8), u32>, keys: &[(A, u8)]| {
         keys.iter().fold(0, |sum, key| checksum(sum, map.get_lpm(key).map(|(_, value)| *value)))
     };
-    let exact = repeated(n, || {
-        for prefix in &dump.prefixes {
+    let exact = repeated(n, |range| {
+        for prefix in &dump.prefixes[range] {
             black_box(map.get(prefix));
         }
     });
-    let update = repeated(n, || insert_all(&mut map));
-    let hit = repeated(dump.hits.len(), || lookups(&map, &dump.hits));
-    let rand = repeated(dump.random.len(), || lookups(&map, &dump.random));
-    let dependent = repeated(dump.hits.len(), || {
+    let update = repeated(n, |range| insert_all(&mut map, range));
+    let hit = repeated(dump.hits.len(), |range| lookups(&map, &dump.hits[range]));
+    let rand = repeated(dump.random.len(), |range| lookups(&map, &dump.random[range]));
+    let dependent = repeated(dump.hits.len(), |range| {
         let mut value = 0u32;
-        for i in 0..dump.hits.len() {
+        for i in range {
             value = map.get_lpm(&dump.hits[i + (value >> 31) as usize]).map_or(0, |(_, value)| *value);
         }
         black_box(value);
     });
-    let iterate = repeated(n, || {
-        black_box(map.values().fold(0u32, |sum, value| sum.wrapping_add(*value)));
-    });
+    let mut iterations = Timer::new(n);
+    for _ in 0..PASSES {
+        iterations.whole(|| {
+            black_box(map.values().fold(0u32, |sum, value| sum.wrapping_add(*value)));
+        });
+    }
     let (sum_hit, sum_rand) = (sum_of(&map, &dump.hits), sum_of(&map, &dump.random));
     let sum_sorted = map.values().fold(0, |sum, value| checksum(sum, Some(*value)));
     for prefix in dump.prefixes.iter().skip(1).step_by(2) {
@@ -136,11 +177,12 @@ where
     println!(
         "{{\"table\":\"{table}\",\"program\":\"prefix-trie\",\"n\":{n},\"insert_ns\":{},\"delete_ns\":{},\
          \"exact_get_ns\":{exact},\"update_ns\":{update},\"lookup_hit_ns\":{hit},\"lookup_rand_ns\":{rand},\
-         \"lookup_dependent_ns\":{dependent},\"iterate_sorted_ns\":{iterate},\"bytes_per_prefix\":{:.1},\
+         \"lookup_dependent_ns\":{dependent},\"iterate_sorted_ns\":{},\"bytes_per_prefix\":{:.1},\
          \"sum_hit\":{sum_hit},\"sum_rand\":{sum_rand},\"sum_hit_half\":{sum_hit_half},\
          \"sum_rand_half\":{sum_rand_half},\"sum_sorted\":{sum_sorted}}}",
-        timing(inserts),
-        timing(withdraws),
+        inserts.result(),
+        withdraws.result(),
+        iterations.result(),
         bytes as f64 / n as f64,
     );
 }
