@@ -22,13 +22,14 @@ export {
   parseAnnouncement,
 } from "./route/announcement.ts";
 export type { Route } from "./route/route.ts";
-export type { Gentleness, PeerInfo } from "./server/peer.ts";
+export type { PeerInfo } from "./server/peer.ts";
 export type { VniInfo } from "./server/route-exchange.ts";
 export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";
 export type { Clock, Random } from "./session/clock.ts";
 export type { CloseReason } from "./session/close-reason.ts";
 export { type Logger, silentLogger } from "./session/logger.ts";
 export type { RetryBounds } from "./session/retry.ts";
+export type { Gentleness } from "./transport/pace.ts";
 export { ListenError } from "./transport/stream.ts";
 export type { NextHop } from "./wire/message.ts";
 export { NextHopType } from "./wire/protocol.ts";

@@ -9,11 +9,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
+import { parseBenchOptions } from "../src/cli/bench-command.ts";
 import { ChangePrinter } from "../src/cli/change-printer.ts";
 import { clientCommand, parseClientOptions } from "../src/cli/client-command.ts";
 import type { Command } from "../src/cli/command.ts";
 import { type FlagDef, shownNames } from "../src/cli/command-definition.ts";
 import { commands } from "../src/cli/commands.ts";
+import { parseArguments } from "../src/cli/flags.ts";
 import { LineWriter } from "../src/cli/output.ts";
 import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
@@ -117,9 +119,38 @@ function expectScript(name: string): void {
 
 function expectBunbond(command: string, args: readonly string[]): void {
   if (command === "server") parseServerOptions(args);
-  else if (command === "client") expect(parseClientOptions(args).warnings).toEqual([]);
-  else expect([command, ...args]).toEqual(["--version"]);
+  else if (command === "client" && args[0]?.startsWith("-")) expectClient(args);
+  else if (command === "bench") parseBenchOptions(args);
+  else if (command === "--version") expect(args).toEqual([]);
+  else expectControl([command, ...args]);
 }
+
+/** What a configuration file holds is checked where the README shows it. */
+function expectClient(args: readonly string[]): void {
+  if (args[0] === "--config") expect(args).toEqual(["--config", "client.yaml"]);
+  else expect(parseClientOptions(args).warnings).toEqual([]);
+}
+
+/** A command whose name is one word or two, before its own words and flags. */
+function expectControl(words: readonly string[]): void {
+  const line = `${words.join(" ")} `;
+  const isNamed = ({ definition }: Command) => line.startsWith(`${definition.meta.name} `);
+  const command =
+    commands.findLast((each) => isNamed(each) && each.definition.meta.name.includes(" ")) ??
+    commands.find(isNamed);
+  if (command === undefined) throw new Error(`no command ${words.join(" ")}`);
+  const { name } = command.definition.meta;
+  parseArguments(command.definition, words.slice(name.split(" ").length));
+}
+
+test("the configuration file is a good one", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "bunbond-readme-"));
+  const file = join(directory, "client.yaml");
+  await writeFile(file, block("yaml", "A configuration file"));
+  const { exitCode, stdout } = await runInProcess(["check-config", file, "client"], commands);
+  await rm(directory, { recursive: true });
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("2 servers, 2 VNIs, 2 announcements")]);
+});
 
 /** An environment variable is one that the test file behind it reads. */
 async function expectVariable(assignment: string, path: string): Promise<void> {
@@ -390,6 +421,7 @@ test("every kind of code block is checked", () => {
     "text in Five minutes",
     "text in What a client prints",
     "json in What a client prints",
+    "yaml in A configuration file",
     "ts in As a library",
     "text in As a library",
   ];

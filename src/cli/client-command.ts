@@ -2,12 +2,22 @@ import type { Leave } from "../client/client.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
+import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
-import { configFlag, httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import {
+  configFlag,
+  gentleFlag,
+  httpFlag,
+  keepaliveFlag,
+  readGentle,
+  readHttp,
+  readKeepalive,
+  verboseFlag,
+} from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
 import {
   readAnnouncements,
@@ -78,6 +88,9 @@ export const clientDefinition = {
       default: "forever",
       description: "Keep them this long while none is.",
     },
+    gentle: gentleFlag(
+      "Announce in small steps, which Go's servers need; auto: until a server has shown that it is a BunBond.",
+    ),
     leave: {
       type: "string",
       valueHint: LEAVES.join("|"),
@@ -111,6 +124,7 @@ export interface ClientOptions {
   readonly http: Endpoint | null;
   readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
+  readonly gentle: Gentleness;
   readonly holdSeconds: number;
   /** Infinity for "forever". */
   readonly holdAloneSeconds: number;
@@ -149,6 +163,7 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     http: readHttp(flags.http),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     retry: readRetryBounds("--retry", flags.retry),
+    gentle: readGentle(flags.gentle),
     holdSeconds: readSeconds("--hold", flags.hold),
     holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
     leave,

@@ -48,6 +48,7 @@ type ClientAtRunTime =
   // Looked at when the client stops.
   | "leave";
 const CLIENT_AT_START = {
+  gentle: "gentle",
   http: "http",
   socket: "socket",
   drainSeconds: "drain",

@@ -39,6 +39,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
   const client = new Client({
     servers: options.servers,
     ...clientSettings(options),
+    gentle: options.gentle,
     logger,
     handler: {
       routeAdded: (route) => {

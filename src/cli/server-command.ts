@@ -1,15 +1,22 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import type { Gentleness } from "../server/peer.ts";
+import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
-import { configFlag, httpFlag, keepaliveFlag, readHttp, readKeepalive, verboseFlag } from "./shared-flags.ts";
+import {
+  configFlag,
+  gentleFlag,
+  httpFlag,
+  keepaliveFlag,
+  readGentle,
+  readHttp,
+  readKeepalive,
+  verboseFlag,
+} from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
-import { readEndpoint, readOneOf, readSeconds } from "./values.ts";
-
-const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
+import { readEndpoint, readSeconds } from "./values.ts";
 
 export const serverDefinition = {
   meta: {
@@ -37,14 +44,9 @@ export const serverDefinition = {
       description:
         "After the start, wait this long for clients to return before telling anyone that a table is complete.",
     },
-    gentle: {
-      type: "string",
-      valueHint: "auto|always|never",
-      example: "auto",
-      default: "auto",
-      description:
-        "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
-    },
+    gentle: gentleFlag(
+      "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
+    ),
     retain: {
       type: "string",
       valueHint: "SEC",
@@ -93,7 +95,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
     http: readHttp(flags.http),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
-    gentle: readOneOf("--gentle", flags.gentle, GENTLENESS),
+    gentle: readGentle(flags.gentle),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"]),
     socket: readSocket(flags.socket, "server"),

@@ -1,8 +1,9 @@
 /** Flags that mean the same in several commands, and how their values are read. */
 import type { Endpoint } from "../net/endpoint.ts";
+import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_HTTP_PORT, DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import type { SwitchDef, ValueFlagDef } from "./command-definition.ts";
-import { readEndpoint, readWholeNumber } from "./values.ts";
+import { readEndpoint, readOneOf, readWholeNumber } from "./values.ts";
 
 /** With a longer interval a dead peer would stay for more than 2.5 hours. */
 const MAX_KEEPALIVE_SECONDS = 3600;
@@ -44,3 +45,19 @@ export const configFlag = {
   description:
     "Take settings from this YAML file: flags by their long names, as in keepalive: 5. What is given here comes before it, a whole list too. On SIGHUP it is read again, and what has changed is carried out.",
 } satisfies ValueFlagDef;
+
+const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
+
+export function gentleFlag(description: string) {
+  return {
+    type: "string",
+    valueHint: "auto|always|never",
+    example: "auto",
+    default: "auto",
+    description,
+  } satisfies ValueFlagDef;
+}
+
+export function readGentle(text: string): Gentleness {
+  return readOneOf("--gentle", text, GENTLENESS);
+}

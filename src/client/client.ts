@@ -5,6 +5,7 @@ import { type CloseReason, describeCloseReason } from "../session/close-reason.t
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
+import type { Gentleness } from "../transport/pace.ts";
 import type { Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
@@ -33,6 +34,8 @@ export interface ClientOptions {
   readonly keepaliveSeconds?: number;
   /** Default 5 to 10 s. */
   readonly retry?: RetryBounds;
+  /** Whether servers are written to in small steps, which Go's need to survive. Default `auto`. */
+  readonly gentle?: Gentleness;
   /** Default 60 s; for ever while there is no server at all. */
   readonly hold?: HoldTimes;
   readonly handler?: ClientHandler;
@@ -103,6 +106,7 @@ export class Client {
     });
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
+      gentle: options.gentle ?? "auto",
       retry: options.retry ?? DEFAULT_RETRY,
       network: options.network ?? new BunNetwork(),
       clock: this.#clock,

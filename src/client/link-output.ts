@@ -17,7 +17,7 @@
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import type { Connection, OutputSource } from "../transport/connection.ts";
-import { GENTLE_WRITE_BYTES } from "../transport/pace.ts";
+import { GENTLE_WRITE_BYTES, type Gentleness } from "../transport/pace.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
@@ -35,7 +35,7 @@ export class LinkOutput implements OutputSource {
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
   readonly #timers = new Set<Timer>();
-  #careful = true;
+  #careful: boolean;
   #writes = 0;
   /** Writes known to have been read, and those that will be once KEEPALIVE `#carefulKeepalive` is answered. */
   #writesRead = 0;
@@ -49,7 +49,9 @@ export class LinkOutput implements OutputSource {
     wanted: Wanted,
     private readonly connection: () => Connection,
     private readonly clock: Clock,
+    private readonly gentle: Gentleness,
   ) {
+    this.#careful = gentle !== "never";
     this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
     this.#announcements = new AnnouncementOutput(wanted.announcements);
   }
@@ -94,7 +96,7 @@ export class LinkOutput implements OutputSource {
 
   /** The server has sent an end mark: it is a BunBond, and needs no care. */
   endMarkSeen(): void {
-    if (!this.#careful) return;
+    if (!this.#careful || this.gentle === "always") return;
     this.#careful = false;
     this.#announcements.expectNoEchoes();
     this.connection().wake();

@@ -19,7 +19,7 @@ import { type CloseReason, describeCloseReason } from "../session/close-reason.t
 import type { Logger } from "../session/logger.ts";
 import { type RetryBounds, retryAfterMs } from "../session/retry.ts";
 import { Connection, type ConnectionHandler, RUN_BYTES } from "../transport/connection.ts";
-import { SteadyPace } from "../transport/pace.ts";
+import { type Gentleness, SteadyPace } from "../transport/pace.ts";
 import type { ByteStream, Network, StreamEvents } from "../transport/stream.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../wire/protocol.ts";
@@ -40,6 +40,7 @@ const IDLE_POLL_MS = 5;
 export interface LinkContext {
   readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
+  readonly gentle: Gentleness;
   readonly network: Network;
   readonly clock: Clock;
   readonly random: Random;
@@ -169,7 +170,7 @@ export class ServerLink implements ConnectionHandler {
     const { clock, wanted, keepaliveSeconds } = this.context;
     this.#timer?.cancel();
     this.#hasEndMarks = false;
-    const output = new LinkOutput(wanted, () => connection, clock);
+    const output = new LinkOutput(wanted, () => connection, clock, this.context.gentle);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
       stream,

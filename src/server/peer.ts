@@ -3,19 +3,13 @@ import { type CloseReason, describeCloseReason } from "../session/close-reason.t
 import type { Logger } from "../session/logger.ts";
 import type { SessionState } from "../session/session.ts";
 import { Connection, type ConnectionHandler, type OutputSource, RUN_BYTES } from "../transport/connection.ts";
-import { GentlePace, SteadyPace } from "../transport/pace.ts";
+import { type Gentleness, GentlePace, SteadyPace } from "../transport/pace.ts";
 import type { ByteStream } from "../transport/stream.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import type { ExchangePeer, RouteExchange } from "./route-exchange.ts";
 import type { ServerCounters } from "./stats.ts";
-
-/**
- * Whether subscribers are written to in small steps, which Go's clients need to survive (see transport/pace.ts).
- * `auto`: until the peer has shown by an early KEEPALIVE that it is no Go program.
- */
-export type Gentleness = "auto" | "always" | "never";
 
 /** A peer as operators see it. */
 export interface PeerInfo {

@@ -4,10 +4,11 @@ import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
+import type { Gentleness } from "../transport/pace.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
-import { type Gentleness, type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
+import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { ServerCounters } from "./stats.ts";
 
@@ -22,7 +23,7 @@ export interface ServerOptions {
    * Default 15: the clients' longest retry of 10 s, plus handshake.
    */
   readonly settleSeconds?: number;
-  /** Default `auto`. */
+  /** Whether subscribers are written to in small steps, which Go's clients need to survive. Default `auto`. */
   readonly gentle?: Gentleness;
   /**
    * A lost peer's routes stay for this long, as far as it had not withdrawn them; not after a breach of the protocol.

@@ -13,6 +13,9 @@ export interface Pace {
   wrote(nowMs: number): void;
 }
 
+/** Whom we are gentle with. `auto`: whoever has not shown yet that it is no Go program. */
+export type Gentleness = "auto" | "always" | "never";
+
 /** As fast as the socket takes it. */
 export class SteadyPace implements Pace {
   constructor(readonly writeBytes: number) {}

@@ -100,6 +100,23 @@ describe("care for a server that has not shown to be a BunBond", () => {
     expect(writes.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)).toBeGreaterThan(20_000);
   });
 
+  test("always: an end mark ends nothing", () => {
+    const link = subscribedLink([100], { endMarks: false, gentle: "always" });
+    announceMany(link);
+    link.take();
+    link.say("END 100");
+    expect(Math.max(0, ...link.takeWrites().map(({ lengthBytes }) => lengthBytes))).toBeLessThanOrEqual(
+      1_400,
+    );
+  });
+
+  test("never: full speed from the start", () => {
+    const link = subscribedLink([100], { endMarks: false, gentle: "never" });
+    announceMany(link);
+    const writes = link.takeWrites();
+    expect(Math.max(...writes.map(({ lengthBytes }) => lengthBytes))).toBeGreaterThan(20_000);
+  });
+
   test("an end mark of a VNI that we have left meanwhile shows it, too", () => {
     const link = subscribedLink([100], { endMarks: false });
     link.unsubscribe(100);

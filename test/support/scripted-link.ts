@@ -144,8 +144,11 @@ export class ScriptedLink implements Network, ByteStream {
 }
 
 /** Established, subscribed to the VNIs, everything said so far answered; the last word is the end mark, if asked for. */
-export function subscribedLink(vnis: readonly number[], { endMarks }: { endMarks: boolean }): ScriptedLink {
-  const link = new ScriptedLink();
+export function subscribedLink(
+  vnis: readonly number[],
+  { endMarks, ...options }: { endMarks: boolean } & Partial<ClientOptions>,
+): ScriptedLink {
+  const link = new ScriptedLink(options);
   link.subscribe(...vnis);
   link.establish();
   link.answerAll();
