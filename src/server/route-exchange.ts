@@ -20,11 +20,10 @@ import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
 import { Change, RouteTable, type TableUsage, type VniTable } from "../route/route-table.ts";
-import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
-import { UpdateFields } from "../wire/message.ts";
-import { Action } from "../wire/protocol.ts";
-import { type FrameWindow, FrameWindows } from "./frame-window.ts";
-import { SubscribedPeer, Subscription } from "./subscription.ts";
+import type { UpdateFields } from "../wire/message.ts";
+import { Announcers } from "./announcers.ts";
+import { CatchUp, NO_BYTES } from "./catch-up.ts";
+import { type Audience, SubscribedPeer, Subscription } from "./subscription.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
@@ -47,17 +46,6 @@ export interface VniInfo {
   readonly subscribers: number;
 }
 
-/** The subscriptions of one VNI. */
-interface Audience {
-  readonly subscriptions: Subscription[];
-  /** All of them wait to be served: a further change has nobody to wake. */
-  allQueued: boolean;
-}
-
-const NO_BYTES = new Uint8Array(0);
-const RUN_BYTES = 65_536;
-/** The action, which an ADD leaves out. */
-const REMOVE_EXTRA_BYTES = 2;
 /** Stretches of the journal that are passed without a frame coming of it (some 0.1 ms each) before others get a turn. */
 const MAX_FRUITLESS_WINDOWS = 32;
 /** What removing a lost peer's announcements may take in one turn, some 5 ms: looks at a subscriber's bit, ... */
@@ -68,32 +56,19 @@ const LOOKS_PER_ANNOUNCEMENT = 64;
 export class RouteExchange {
   readonly #table = new RouteTable();
   readonly #journal = new Journal(this.#table.rows);
-  readonly #windows = new FrameWindows();
+  readonly #announcers = new Announcers(this.#table.origins);
+  readonly #catchUp: CatchUp;
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
-  /** By peer number. */
-  readonly #isServer: boolean[] = [];
-  /** Its announcements are being removed, slice by slice: they count no more. */
-  readonly #isLeaving: boolean[] = [];
-  #leavingPeers = 0;
-  /** Peers that are servers, with those whose announcements are still being removed. */
-  #servers = 0;
-  /** Of peers that are gone: how many announcements are kept for them. */
-  readonly #retained: number[] = [];
-  #retainedPeers = 0;
-  readonly #freeNumbers: number[] = [];
-  readonly #run = new Uint8Array(RUN_BYTES);
-  readonly #runView = new DataView(this.#run.buffer);
-  readonly #fields = new UpdateFields();
   readonly #soon: ((run: () => void) => void) | undefined;
-  #endMarksHeld: boolean;
   /** The newest version of any VNI's journal: no two ever have the same. */
   #version = 0;
 
   constructor(options: ExchangeOptions) {
-    this.#endMarksHeld = options.holdEndMarks;
     this.#soon = options.soon;
+    const free = (vni: VniTable, row: number) => this.#free(vni, row);
+    this.#catchUp = new CatchUp(this.#table, this.#journal, this.#announcers, free, options.holdEndMarks);
   }
 
   get routeCount(): number {
@@ -107,7 +82,7 @@ export class RouteExchange {
 
   /** Announcements kept for peers that are gone. */
   get retainedAnnouncements(): number {
-    return this.#retained.reduce((sum, count) => sum + count, 0);
+    return this.#announcers.retainedAnnouncements;
   }
 
   /** The VNIs with a route or a subscriber, in order. */
@@ -121,9 +96,7 @@ export class RouteExchange {
   }
 
   join(peer: ExchangePeer): void {
-    const number = this.#freeNumbers.pop() ?? this.#isServer.length;
-    this.#isServer[number] = peer.isServer;
-    if (peer.isServer) this.#servers++;
+    const number = this.#announcers.join(peer.isServer);
     this.#peers.set(peer, new SubscribedPeer(number, peer.isServer, () => peer.wake()));
   }
 
@@ -138,11 +111,9 @@ export class RouteExchange {
    */
   retain(peer: ExchangePeer, count: number): () => void {
     const number = this.#endSubscriptions(peer);
-    this.#retained[number] = count;
-    this.#retainedPeers++;
+    this.#announcers.retain(number, count);
     return () => {
-      this.#retainedPeers--;
-      this.#retained[number] = 0;
+      this.#announcers.retainNoLonger(number);
       this.#removeAnnouncements(number);
     };
   }
@@ -152,8 +123,8 @@ export class RouteExchange {
     const table = this.#table;
     const change = table.add(this.#record(peer).number, fields);
     if (change === Change.NOTHING) return false;
-    if (this.#changesNoView(change)) return true;
-    if (this.#retainedPeers > 0) this.#takeOver(table.row);
+    if (this.#announcers.changesNoView(change)) return true;
+    if (this.#announcers.anyRetained) this.#takeOver(table.row);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
@@ -176,9 +147,10 @@ export class RouteExchange {
     const record = this.#record(peer);
     if (record.subscriptions.has(vni)) return false;
     const table = this.#table.findOrMake(vni);
-    const subscription = new Subscription(record, table, this.#journal.placeAtHead(table));
+    const audience = this.#audienceOf(table);
+    const subscription = new Subscription(record, table, audience, this.#journal.placeAtHead(table));
     record.subscriptions.set(vni, subscription);
-    this.#audienceOf(table).subscriptions.push(subscription);
+    audience.subscriptions.push(subscription);
     record.enqueue(subscription);
     return true;
   }
@@ -200,7 +172,7 @@ export class RouteExchange {
 
   /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */
   releaseEndMarks(): void {
-    this.#endMarksHeld = false;
+    this.#catchUp.endMarksHeld = false;
     for (const { subscriptions } of this.#peers.values()) {
       for (const subscription of subscriptions.values()) subscription.peer.enqueue(subscription);
     }
@@ -217,7 +189,7 @@ export class RouteExchange {
       if (subscription === null) return NO_BYTES;
       // One that was ended while it waited.
       if (record.subscriptions.get(subscription.table.vni) !== subscription) continue;
-      const run = this.#advance(subscription, limitBytes);
+      const run = this.#catchUp.advance(subscription, limitBytes);
       if (run.length > 0) return run;
     }
     // Still awake: it is asked again in the next turn.
@@ -230,150 +202,7 @@ export class RouteExchange {
     return this.#table.routes();
   }
 
-  // --- what subscribers are sent -----------------------------------------------------------------
-
-  /** Moves the cursor on by one window, or to its end, and gives what that makes due. */
-  #advance(subscription: Subscription, limitBytes: number): Uint8Array {
-    const { table } = subscription;
-    const start = this.#entryBehind(subscription.place);
-    if (start === NIL) {
-      if (this.#isMarkDue(subscription, 0, limitBytes))
-        return this.#run.subarray(0, this.#mark(subscription, 0));
-      // Those that have caught up stand together, behind everything, and sleep.
-      if (subscription.place !== table.tail) {
-        subscription.place = this.#journal.movePlace(table, subscription.place, table.tail);
-      }
-      this.#audienceOf(table).allQueued = false;
-      return NO_BYTES;
-    }
-    const window = this.#windows.at(this.#table, start, limitBytes, table.version);
-    if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
-    const run = this.#pass(subscription, window, limitBytes);
-    if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
-      subscription.peer.enqueue(subscription);
-      return run;
-    }
-    if (run.buffer !== this.#run.buffer) this.#run.set(run);
-    return this.#run.subarray(0, this.#mark(subscription, run.length));
-  }
-
-  /** The subscription has nothing left to be sent for the first time, and there is room for saying so. */
-  #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
-    if (subscription.endMarkSent || this.#endMarksHeld) return false;
-    if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
-    return this.#entryBehind(subscription.place) === NIL;
-  }
-
-  /** Writes the end mark into the run at `offset`. */
-  #mark(subscription: Subscription, offset: number): number {
-    subscription.endMarkSent = true;
-    subscription.peer.enqueue(subscription);
-    return encodeEndMark(this.#runView, offset, subscription.table.vni);
-  }
-
-  /** The first entry that a cursor at this place has not passed: other cursors' places are none. */
-  #entryBehind(place: number): number {
-    const words = this.#table.rows.words;
-    let row = words[(place << ROW_SHIFT) + NEXT] as number;
-    while (row !== NIL && words[(row << ROW_SHIFT) + PREFIX] === NIL) {
-      row = words[(row << ROW_SHIFT) + NEXT] as number;
-    }
-    return row;
-  }
-
-  /**
-   * Decides about each entry of the window that fits. As long as what is due is what the window holds, in one
-   * piece, its bytes are the answer; otherwise the pieces are gathered.
-   */
-  #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
-    const words = this.#table.rows.words;
-    const { rows, ends } = window;
-    const { peer, table } = subscription;
-    subscription.reserve(table.slotCount);
-    const sent = subscription.sent;
-    const limit = Math.min(limitBytes, RUN_BYTES);
-    let runEnd = 0;
-    // The piece of the window that is due and not gathered yet.
-    let pieceStart = 0;
-    let pieceEnd = 0;
-    let freed = 0;
-    let i = 0;
-    for (; i < window.count; i++) {
-      const start = i === 0 ? 0 : (ends[i - 1] as number);
-      const end = ends[i] as number;
-      const at = (rows[i] as number) << ROW_SHIFT;
-      const origin = words[at + ORIGIN] as number;
-      // Whatever comes of the entry has to fit, if need be its REMOVE instead of its ADD.
-      const needBytes = end - start + (origin < 0 ? 0 : REMOVE_EXTRA_BYTES);
-      if (runEnd + pieceEnd - pieceStart + needBytes > limit) break;
-      const slot = words[at + SLOT] as number;
-      const bit = 1 << (slot & 31);
-      const bits = sent[slot >>> 5] as number;
-      const wasSent = (bits & bit) !== 0;
-      const isInView = this.#isInView(origin, peer);
-      if (isInView === wasSent) continue;
-      sent[slot >>> 5] = bits ^ bit;
-      if (!isInView && origin >= 0) {
-        // Alive, but its only origin is the subscriber itself: its own REMOVE.
-        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
-        this.#table.fill(rows[i] as number, this.#fields);
-        runEnd = encodeUpdate(this.#runView, runEnd, this.#fields, Action.REMOVE);
-        pieceStart = pieceEnd = end;
-        continue;
-      }
-      if (origin < 0) {
-        subscription.owedWithdrawals--;
-        words[at + ORIGIN] = origin + 1;
-        if (origin + 1 === NIL) this.#freed[freed++] = rows[i] as number;
-      }
-      if (start !== pieceEnd) {
-        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
-        pieceStart = start;
-      }
-      pieceEnd = end;
-    }
-    const run =
-      runEnd === 0
-        ? window.bytes.subarray(pieceStart, pieceEnd)
-        : this.#run.subarray(0, this.#gather(window, runEnd, pieceStart, pieceEnd));
-    if (i > 0) subscription.place = this.#journal.movePlace(table, subscription.place, rows[i - 1] as number);
-    for (let f = 0; f < freed; f++) this.#free(table, this.#freed[f] as number);
-    return run;
-  }
-
-  readonly #freed = new Int32Array(RUN_BYTES / 16);
-
-  /** Copies a piece of the window to the run, and returns where the run ends then. */
-  #gather(window: FrameWindow, runEnd: number, pieceStart: number, pieceEnd: number): number {
-    if (pieceStart === pieceEnd) return runEnd;
-    this.#run.set(window.bytes.subarray(pieceStart, pieceEnd), runEnd);
-    return runEnd + pieceEnd - pieceStart;
-  }
-
-  #isInView(firstOrigin: number, peer: SubscribedPeer): boolean {
-    const { origins } = this.#table;
-    for (let origin = firstOrigin; origin >= 0; origin = origins.nextOfRoute(origin)) {
-      const announcer = origins.peerOf(origin);
-      if (this.#isLeaving[announcer]) continue;
-      if (announcer !== peer.number && !(peer.isServer && this.#isServer[announcer])) return true;
-    }
-    return false;
-  }
-
   // --- changes -----------------------------------------------------------------------------------
-
-  /**
-   * A third origin more or less is no news to anybody. Unless not all origins count: to servers those that are
-   * servers do not, to everybody those that are just being removed, and stale ones are about to be taken over.
-   */
-  #changesNoView(change: Change): boolean {
-    return (
-      change === Change.FURTHER_ORIGIN &&
-      this.#servers === 0 &&
-      this.#leavingPeers === 0 &&
-      this.#retainedPeers === 0
-    );
-  }
 
   /** Somebody alive announces the route: what peers that are gone said of it counts no more. */
   #takeOver(row: number): void {
@@ -382,11 +211,7 @@ export class RouteExchange {
     while (origin !== NIL) {
       const next = origins.nextOfRoute(origin);
       const announcer = origins.peerOf(origin);
-      const retained = this.#retained[announcer] ?? 0;
-      if (retained > 0) {
-        this.#table.removeOrigin(row, announcer);
-        this.#retained[announcer] = retained - 1;
-      }
+      if (this.#announcers.takeRetained(announcer)) this.#table.removeOrigin(row, announcer);
       origin = next;
     }
   }
@@ -408,7 +233,7 @@ export class RouteExchange {
   }
 
   #originRemoved(row: number, change: Change): void {
-    if (change === Change.NOTHING || this.#changesNoView(change)) return;
+    if (change === Change.NOTHING || this.#announcers.changesNoView(change)) return;
     const vni = this.#table.vniOf(row);
     if (change === Change.EXISTENCE) {
       const owed = this.#countOwed(vni, row);
@@ -451,15 +276,11 @@ export class RouteExchange {
 
   #removeAnnouncements(number: number): void {
     const { origins } = this.#table;
-    if (!this.#isLeaving[number]) this.#leavingPeers++;
-    this.#isLeaving[number] = true;
+    this.#announcers.leave(number);
     for (let looks = 0; this.#soon === undefined || looks < LEAVE_SLICE_LOOKS; ) {
       const origin = origins.firstOfPeer(number);
       if (origin === NIL) {
-        this.#isLeaving[number] = false;
-        this.#leavingPeers--;
-        if (this.#isServer[number]) this.#servers--;
-        this.#freeNumbers.push(number);
+        this.#announcers.release(number);
         return;
       }
       const row = origins.routeOf(origin);
@@ -472,8 +293,7 @@ export class RouteExchange {
 
   /** Takes the subscription's cursor out, and what only it was still owed. */
   #end(subscription: Subscription): void {
-    const { table } = subscription;
-    const audience = this.#audienceOf(table);
+    const { table, audience } = subscription;
     audience.subscriptions.splice(audience.subscriptions.indexOf(subscription), 1);
     this.#renounce(subscription);
     this.#journal.leavePlace(table, subscription.place);

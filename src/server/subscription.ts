@@ -1,5 +1,12 @@
 import type { VniTable } from "../route/route-table.ts";
 
+/** The subscriptions of one VNI. */
+export interface Audience {
+  readonly subscriptions: Subscription[];
+  /** All of them wait to be served: a further change has nobody to wake. */
+  allQueued: boolean;
+}
+
 /**
  * A peer's subscription to a VNI: a cursor in the VNI's journal, and one bit per route: whether the last frame
  * about it was an ADD.
@@ -19,6 +26,7 @@ export class Subscription {
   constructor(
     readonly peer: SubscribedPeer,
     readonly table: VniTable,
+    readonly audience: Audience,
     place: number,
   ) {
     this.place = place;

@@ -1,0 +1,157 @@
+/**
+ * A subscription catching up: its cursor moves on through the VNI's journal, and what it passes is compared with what
+ * was sent last. The frames that come of it are handed out as one piece of bytes, at best straight from a window that
+ * others share.
+ */
+import type { Journal } from "../route/journal.ts";
+import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
+import type { RouteTable, VniTable } from "../route/route-table.ts";
+import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
+import { UpdateFields } from "../wire/message.ts";
+import { Action } from "../wire/protocol.ts";
+import type { Announcers } from "./announcers.ts";
+import { type FrameWindow, FrameWindows } from "./frame-window.ts";
+import type { Subscription } from "./subscription.ts";
+
+export const NO_BYTES = new Uint8Array(0);
+const RUN_BYTES = 65_536;
+/** The action, which an ADD leaves out. */
+const REMOVE_EXTRA_BYTES = 2;
+
+export class CatchUp {
+  /** The server has only just started: nobody is told that a table is complete. */
+  endMarksHeld: boolean;
+  readonly #windows = new FrameWindows();
+  readonly #run = new Uint8Array(RUN_BYTES);
+  readonly #runView = new DataView(this.#run.buffer);
+  readonly #fields = new UpdateFields();
+  /** Tombstones whose last withdrawal is in the run at hand. */
+  readonly #freed = new Int32Array(RUN_BYTES / 16);
+
+  constructor(
+    private readonly table: RouteTable,
+    private readonly journal: Journal,
+    private readonly announcers: Announcers,
+    /** Takes back a tombstone that nobody is owed any more. */
+    private readonly free: (vni: VniTable, row: number) => void,
+    holdEndMarks: boolean,
+  ) {
+    this.endMarksHeld = holdEndMarks;
+  }
+
+  /** Moves the cursor on by one window, or to its end, and gives what that makes due. */
+  advance(subscription: Subscription, limitBytes: number): Uint8Array {
+    const { table } = subscription;
+    const start = this.#entryBehind(subscription.place);
+    if (start === NIL) {
+      if (this.#isMarkDue(subscription, 0, limitBytes))
+        return this.#run.subarray(0, this.#mark(subscription, 0));
+      // Those that have caught up stand together, behind everything, and sleep.
+      if (subscription.place !== table.tail) {
+        subscription.place = this.journal.movePlace(table, subscription.place, table.tail);
+      }
+      subscription.audience.allQueued = false;
+      return NO_BYTES;
+    }
+    const window = this.#windows.at(this.table, start, limitBytes, table.version);
+    if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
+    const run = this.#pass(subscription, window, limitBytes);
+    if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
+      subscription.peer.enqueue(subscription);
+      return run;
+    }
+    if (run.buffer !== this.#run.buffer) this.#run.set(run);
+    return this.#run.subarray(0, this.#mark(subscription, run.length));
+  }
+
+  /** The subscription has nothing left to be sent for the first time, and there is room for saying so. */
+  #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
+    if (subscription.endMarkSent || this.endMarksHeld) return false;
+    if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
+    return this.#entryBehind(subscription.place) === NIL;
+  }
+
+  /** Writes the end mark into the run at `offset`. */
+  #mark(subscription: Subscription, offset: number): number {
+    subscription.endMarkSent = true;
+    subscription.peer.enqueue(subscription);
+    return encodeEndMark(this.#runView, offset, subscription.table.vni);
+  }
+
+  /** The first entry that a cursor at this place has not passed: other cursors' places are none. */
+  #entryBehind(place: number): number {
+    const words = this.table.rows.words;
+    let row = words[(place << ROW_SHIFT) + NEXT] as number;
+    while (row !== NIL && words[(row << ROW_SHIFT) + PREFIX] === NIL) {
+      row = words[(row << ROW_SHIFT) + NEXT] as number;
+    }
+    return row;
+  }
+
+  /**
+   * Decides about each entry of the window that fits. As long as what is due is what the window holds, in one
+   * piece, its bytes are the answer; otherwise the pieces are gathered.
+   */
+  #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
+    const words = this.table.rows.words;
+    const { rows, ends } = window;
+    const { peer, table } = subscription;
+    subscription.reserve(table.slotCount);
+    const sent = subscription.sent;
+    const limit = Math.min(limitBytes, RUN_BYTES);
+    let runEnd = 0;
+    // The piece of the window that is due and not gathered yet.
+    let pieceStart = 0;
+    let pieceEnd = 0;
+    let freed = 0;
+    let i = 0;
+    for (; i < window.count; i++) {
+      const start = i === 0 ? 0 : (ends[i - 1] as number);
+      const end = ends[i] as number;
+      const at = (rows[i] as number) << ROW_SHIFT;
+      const origin = words[at + ORIGIN] as number;
+      // Whatever comes of the entry has to fit, if need be its REMOVE instead of its ADD.
+      const needBytes = end - start + (origin < 0 ? 0 : REMOVE_EXTRA_BYTES);
+      if (runEnd + pieceEnd - pieceStart + needBytes > limit) break;
+      const slot = words[at + SLOT] as number;
+      const bit = 1 << (slot & 31);
+      const bits = sent[slot >>> 5] as number;
+      const wasSent = (bits & bit) !== 0;
+      const isInView = this.announcers.isInView(origin, peer);
+      if (isInView === wasSent) continue;
+      sent[slot >>> 5] = bits ^ bit;
+      if (!isInView && origin >= 0) {
+        // Alive, but its only origin is the subscriber itself: its own REMOVE.
+        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
+        this.table.fill(rows[i] as number, this.#fields);
+        runEnd = encodeUpdate(this.#runView, runEnd, this.#fields, Action.REMOVE);
+        pieceStart = pieceEnd = end;
+        continue;
+      }
+      if (origin < 0) {
+        subscription.owedWithdrawals--;
+        words[at + ORIGIN] = origin + 1;
+        if (origin + 1 === NIL) this.#freed[freed++] = rows[i] as number;
+      }
+      if (start !== pieceEnd) {
+        runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
+        pieceStart = start;
+      }
+      pieceEnd = end;
+    }
+    const run =
+      runEnd === 0
+        ? window.bytes.subarray(pieceStart, pieceEnd)
+        : this.#run.subarray(0, this.#gather(window, runEnd, pieceStart, pieceEnd));
+    if (i > 0) subscription.place = this.journal.movePlace(table, subscription.place, rows[i - 1] as number);
+    for (let f = 0; f < freed; f++) this.free(table, this.#freed[f] as number);
+    return run;
+  }
+
+  /** Copies a piece of the window to the run, and returns where the run ends then. */
+  #gather(window: FrameWindow, runEnd: number, pieceStart: number, pieceEnd: number): number {
+    if (pieceStart === pieceEnd) return runEnd;
+    this.#run.set(window.bytes.subarray(pieceStart, pieceEnd), runEnd);
+    return runEnd + pieceEnd - pieceStart;
+  }
+}
