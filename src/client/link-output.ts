@@ -16,7 +16,8 @@
  */
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
-import type { Connection, OutputSource } from "../transport/connection.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { OutputSource } from "../transport/outbox.ts";
 import { GENTLE_WRITE_BYTES, type Gentleness } from "../transport/pace.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";

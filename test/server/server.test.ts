@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
 import type { LogFields, Logger } from "../../src/session/logger.ts";
-import { RUN_BYTES } from "../../src/transport/connection.ts";
+import { RUN_BYTES } from "../../src/transport/outbox.ts";
 import { ListenError } from "../../src/transport/stream.ts";
 import { SKIP_CODES } from "../../src/wire/protocol-error.ts";
 import { manyAdds } from "../support/connection-under-test.ts";

@@ -1,7 +1,7 @@
 /** A whole server whose subscribers' sockets take little or nothing, at the worst moments. */
 import { describe, expect, test } from "bun:test";
 import { Server } from "../../src/server/server.ts";
-import { RUN_BYTES } from "../../src/transport/connection.ts";
+import { RUN_BYTES } from "../../src/transport/outbox.ts";
 import { Action } from "../../src/wire/protocol.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { frameOfText } from "../support/frame-text.ts";

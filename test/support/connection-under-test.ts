@@ -1,7 +1,8 @@
 /** A connection on one end of a pipe in memory, a raw peer on the other, and between them a clock that obeys. */
 import type { CloseReason } from "../../src/session/close-reason.ts";
 import { describeCloseReason } from "../../src/session/close-reason.ts";
-import { Connection, type ConnectionHandler, type OutputSource } from "../../src/transport/connection.ts";
+import { Connection, type ConnectionHandler } from "../../src/transport/connection.ts";
+import type { OutputSource } from "../../src/transport/outbox.ts";
 import type { Pace } from "../../src/transport/pace.ts";
 import type { UpdateFields } from "../../src/wire/message.ts";
 import type { SkipCode } from "../../src/wire/protocol-error.ts";

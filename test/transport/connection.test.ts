@@ -1,6 +1,6 @@
 /** What a connection does with what comes in, and in which order and pieces its own goes out. */
 import { describe, expect, test } from "bun:test";
-import { RUN_BYTES } from "../../src/transport/connection.ts";
+import { RUN_BYTES } from "../../src/transport/outbox.ts";
 import { GentlePace, SteadyPace } from "../../src/transport/pace.ts";
 import {
   ConnectionUnderTest,

@@ -9,7 +9,8 @@
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Clock, Timer } from "../../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
-import { Connection, type ConnectionHandler, type OutputSource } from "../../transport/connection.ts";
+import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
+import type { OutputSource } from "../../transport/outbox.ts";
 import { GENTLE_WRITE_BYTES } from "../../transport/pace.ts";
 import type { ByteStream, Network } from "../../transport/stream.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../../wire/encode.ts";

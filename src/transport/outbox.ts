@@ -1,0 +1,203 @@
+/**
+ * What goes out on a connection, in this order, whole frames each:
+ *
+ *     rest of the last write   a write the socket took only in part; nothing may come between
+ *     control frames           HELLO, KEEPALIVE: small, due at once
+ *     runs from the source     UPDATEs, subscriptions, end marks: pulled when there is room, never queued here
+ *
+ * Pulling is what keeps a slow peer cheap: what it has not been sent yet is not bytes in a buffer, but a
+ * difference that the source works out when the socket can take it. And a KEEPALIVE waits for at most
+ * one run, however much is still to be sent.
+ */
+import type { Clock, Timer } from "../session/clock.ts";
+import type { CloseReason } from "../session/close-reason.ts";
+import { MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
+import { type Pace, SteadyPace } from "./pace.ts";
+import type { ByteStream } from "./stream.ts";
+
+/** Where a connection's frames come from, once it is established. */
+export interface OutputSource {
+  /**
+   * The next whole frames for the peer, at most `limitBytes` of them, to be written in one go. Empty:
+   * nothing to be sent until the connection is woken. Valid until the next call.
+   */
+  nextRun(limitBytes: number): Uint8Array;
+}
+
+/** Longest run pulled at a time: what a KEEPALIVE or another VNI's change has to wait for at most. */
+export const RUN_BYTES = 65_536;
+/** Written per turn of the event loop before others get theirs: some milliseconds' work. */
+const TURN_BYTES = 1 << 20;
+/** HELLO and KEEPALIVEs gather here only while the socket takes nothing, so there is seldom more than one. */
+const CONTROL_BYTES = 64;
+/** 16,384 unread answers: whoever asks that often without reading them is no client, but an attack. */
+const CONTROL_LIMIT_BYTES = 65_536;
+
+const NO_BYTES = new Uint8Array(0);
+const NO_CONTROL = new DataView(NO_BYTES.buffer);
+
+export class Outbox {
+  #rest: Uint8Array = NO_BYTES;
+  #control = NO_CONTROL;
+  #controlBytes = 0;
+  /** The socket did not take everything: wait for `writable`. */
+  #blocked = false;
+  #flushAsked = false;
+  #flushing = false;
+  /** The peer is ESTABLISHED: the source may be asked. */
+  #pulls = false;
+  #paceTimer: Timer | null = null;
+  #sendHoldTimer: Timer | null = null;
+  #lastTakenMs = 0;
+  #closed = false;
+
+  constructor(
+    private readonly stream: ByteStream,
+    private readonly clock: Clock,
+    private readonly source: OutputSource,
+    private readonly sendHoldMs: number,
+    /** The connection has to end; `stop` follows. */
+    private readonly fail: (reason: CloseReason) => void,
+    private pace: Pace = new SteadyPace(RUN_BYTES),
+  ) {}
+
+  /** Everything pulled so far has been taken by the socket. */
+  get drained(): boolean {
+    return this.#rest.length === 0 && this.#controlBytes === 0;
+  }
+
+  /** From now on the source is asked, too. */
+  open(): void {
+    this.#pulls = true;
+  }
+
+  /** Nothing goes out any more, and what waited is dropped. */
+  stop(): void {
+    this.#closed = true;
+    this.#paceTimer?.cancel();
+    this.#sendHoldTimer?.cancel();
+    this.#rest = NO_BYTES;
+    this.#control = NO_CONTROL;
+    this.#controlBytes = 0;
+  }
+
+  /** The source has something to send: it is pulled once the sockets have had their turn. */
+  wake(): void {
+    if (this.#flushAsked || this.#blocked || this.#closed) return;
+    this.#flushAsked = true;
+    this.clock.soon(this.#flushWhenAsked);
+  }
+
+  /** From now on runs go out at another pace. */
+  setPace(pace: Pace): void {
+    this.pace = pace;
+    this.#paceTimer?.cancel();
+    this.#paceTimer = null;
+    this.wake();
+  }
+
+  /** Sends a small frame ahead of all that has not been pulled yet. */
+  control(encode: (view: DataView, offset: number) => number): void {
+    if (this.#controlBytes > CONTROL_LIMIT_BYTES) {
+      this.fail({ reason: "send-queue-full" });
+      return;
+    }
+    if (this.#controlBytes + MAX_CONTROL_FRAME_BYTES > this.#control.byteLength) this.#growControl();
+    this.#controlBytes = encode(this.#control, this.#controlBytes);
+    this.#flush();
+  }
+
+  #growControl(): void {
+    const grown = new Uint8Array(Math.max(CONTROL_BYTES, this.#control.byteLength * 2));
+    grown.set(new Uint8Array(this.#control.buffer));
+    this.#control = new DataView(grown.buffer);
+  }
+
+  writable(): void {
+    this.#blocked = false;
+    // Not at once: when many peers have room again, they are served a turn's worth at a time.
+    this.wake();
+  }
+
+  readonly #flushWhenAsked = (): void => {
+    this.#flushAsked = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    // Whoever asks from within (the source, for a KEEPALIVE) is served by the loop that is running.
+    if (this.#flushing) return;
+    this.#flushing = true;
+    try {
+      this.#writeWhatIsDue();
+    } catch (error) {
+      this.fail({ reason: "internal-error", detail: Bun.inspect(error) });
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  #writeWhatIsDue(): void {
+    let writtenBytes = 0;
+    while (!this.#blocked && !this.#closed) {
+      if (this.#rest.length > 0) {
+        this.#write(this.#rest);
+        continue;
+      }
+      if (this.#controlBytes > 0) {
+        const control = new Uint8Array(this.#control.buffer, 0, this.#controlBytes);
+        this.#controlBytes = 0;
+        this.#write(control);
+        continue;
+      }
+      if (!this.#pulls) return;
+      const waitMs = this.pace.waitMs(this.clock.nowMs());
+      if (waitMs > 0) {
+        this.#flushAfter(waitMs);
+        return;
+      }
+      if (writtenBytes >= TURN_BYTES) {
+        this.wake();
+        return;
+      }
+      const run = this.source.nextRun(this.pace.writeBytes);
+      if (run.length === 0) {
+        if (this.#controlBytes > 0) continue;
+        return;
+      }
+      this.pace.wrote(this.clock.nowMs());
+      writtenBytes += run.length;
+      this.#write(run);
+    }
+  }
+
+  #flushAfter(waitMs: number): void {
+    if (this.#paceTimer !== null) return;
+    this.#paceTimer = this.clock.after(waitMs, () => {
+      this.#paceTimer = null;
+      this.#flush();
+    });
+  }
+
+  /** What the socket does not take is copied, since the caller's bytes live on only until its next call. */
+  #write(bytes: Uint8Array): void {
+    const taken = this.stream.write(bytes);
+    this.#blocked = taken < bytes.length;
+    if (this.#blocked) this.#watchProgress(taken > 0);
+    if (!this.#blocked) this.#rest = NO_BYTES;
+    else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);
+  }
+
+  #watchProgress(hasTaken: boolean): void {
+    if (hasTaken || this.#sendHoldTimer === null) this.#lastTakenMs = this.clock.nowMs();
+    this.#sendHoldTimer ??= this.clock.after(this.sendHoldMs, this.#judgeProgress);
+  }
+
+  readonly #judgeProgress = (): void => {
+    this.#sendHoldTimer = null;
+    if (!this.#blocked || this.#closed) return;
+    const waitMs = this.#lastTakenMs + this.sendHoldMs - this.clock.nowMs();
+    if (waitMs <= 0) this.fail({ reason: "send-hold-timeout" });
+    else this.#sendHoldTimer = this.clock.after(waitMs, this.#judgeProgress);
+  };
+}
