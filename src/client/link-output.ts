@@ -17,7 +17,7 @@
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import type { Connection } from "../transport/connection.ts";
-import type { OutputSource } from "../transport/outbox.ts";
+import { type OutputSource, RUN_BYTES } from "../transport/outbox.ts";
 import { GENTLE_WRITE_BYTES, type Gentleness } from "../transport/pace.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
@@ -25,11 +25,10 @@ import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output
 import type { Wanted } from "./wanted.ts";
 
 const CAREFUL_WRITES = 10;
-const RUN_BUFFER_BYTES = 65_536;
 
 const NOTHING = new Uint8Array(0);
 // Written and sent within one call: one serves all links.
-const run = new Uint8Array(RUN_BUFFER_BYTES);
+const run = new Uint8Array(RUN_BYTES);
 const runView = new DataView(run.buffer);
 
 export class LinkOutput implements OutputSource {
@@ -123,7 +122,7 @@ export class LinkOutput implements OutputSource {
 
   nextRun(limitBytes: number): Uint8Array {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
-    let limit = Math.min(limitBytes, RUN_BUFFER_BYTES);
+    let limit = Math.min(limitBytes, RUN_BYTES);
     if (this.#careful) {
       if (this.#writes - this.#writesRead >= CAREFUL_WRITES) {
         return this.#carefulKeepalive === 0 ? this.#sendKeepalive() : NOTHING;

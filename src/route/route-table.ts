@@ -172,17 +172,16 @@ export class RouteTable {
     const at = (row << ROW_SHIFT) + ORIGIN;
     const before = words[at] as number;
     if (before < 0) return Change.NOTHING;
-    const count = this.#countOrigins(before);
+    const used = this.origins.used;
     const first = this.origins.remove(before, peer);
+    if (this.origins.used === used) return Change.NOTHING;
     words[at] = first;
     if (first === NIL) {
       this.vniOf(row).routeCount--;
       this.#routeCount--;
       return Change.EXISTENCE;
     }
-    const left = this.#countOrigins(first);
-    if (left === count) return Change.NOTHING;
-    return left === 1 ? Change.SECOND_ORIGIN : Change.FURTHER_ORIGIN;
+    return this.origins.nextOfRoute(first) === NIL ? Change.SECOND_ORIGIN : Change.FURTHER_ORIGIN;
   }
 
   /** Forgets a tombstone. Its journal entry has gone, and no bitmap has its slot set. */
@@ -339,11 +338,5 @@ export class RouteTable {
     }
     words[at] = this.origins.add(row, peer, first);
     return count === 1 ? Change.SECOND_ORIGIN : Change.FURTHER_ORIGIN;
-  }
-
-  #countOrigins(first: number): number {
-    let count = 0;
-    for (let origin = first; origin >= 0; origin = this.origins.nextOfRoute(origin)) count++;
-    return count;
   }
 }

@@ -6,6 +6,7 @@
 import type { Journal } from "../route/journal.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
 import type { RouteTable, VniTable } from "../route/route-table.ts";
+import { RUN_BYTES } from "../transport/outbox.ts";
 import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
@@ -14,7 +15,6 @@ import { type FrameWindow, FrameWindows } from "./frame-window.ts";
 import type { Subscription } from "./subscription.ts";
 
 export const NO_BYTES = new Uint8Array(0);
-const RUN_BYTES = 65_536;
 /** The action, which an ADD leaves out. */
 const REMOVE_EXTRA_BYTES = 2;
 

@@ -11,21 +11,21 @@
  */
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT } from "../route/route-rows.ts";
 import type { RouteTable } from "../route/route-table.ts";
+import { RUN_BYTES } from "../transport/outbox.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 
-const WINDOW_BYTES = 65_536;
 /** 3 MB of windows: what a socket on loopback holds. */
 const MAX_WINDOWS = 32;
 /** Header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6, the least an UPDATE can take. */
 const MIN_UPDATE_FRAME_BYTES = 20;
 
 export class FrameWindow {
-  readonly bytes = new Uint8Array(WINDOW_BYTES);
+  readonly bytes = new Uint8Array(RUN_BYTES);
   /** The entries' rows, and the offset behind each one's frame. */
-  readonly rows = new Int32Array(WINDOW_BYTES / MIN_UPDATE_FRAME_BYTES);
-  readonly ends = new Int32Array(WINDOW_BYTES / MIN_UPDATE_FRAME_BYTES);
+  readonly rows = new Int32Array(RUN_BYTES / MIN_UPDATE_FRAME_BYTES);
+  readonly ends = new Int32Array(RUN_BYTES / MIN_UPDATE_FRAME_BYTES);
   count = 0;
   /** No entry follows. */
   reachesEnd = false;
@@ -46,7 +46,7 @@ export class FrameWindow {
     this.#version = version;
     this.#start = start;
     this.#limitBytes = limitBytes;
-    this.#encode(table, start, Math.min(limitBytes, WINDOW_BYTES));
+    this.#encode(table, start, Math.min(limitBytes, RUN_BYTES));
   }
 
   #encode(table: RouteTable, start: number, limit: number): void {
