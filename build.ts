@@ -7,16 +7,22 @@
  * One file per target: `bunbond` for this machine, `bunbond-linux-TARGET` for another, and SHA256SUMS beside
  * them. A file holds Bun's own executable (glibc) with our code, minified and as bytecode, appended. For another
  * kind of processor Bun's executable comes from npm, by the version and checksum that package-lock.json pins, and
- * stays in node_modules/.cache; all else works offline. Equal sources give equal bytes.
+ * stays in node_modules/.cache; all else works offline. Equal sources and an equal libnl give equal bytes.
+ *
+ * A copy of libnl-3.so.200, which installing routes needs, goes into the file where this system has one for the
+ * target: Debian's libnl-3-200 (for another processor libnl-3-200:arm64 or :amd64). Its licence is in
+ * src/cli/third-party-licenses.txt, and `bunbond version --licenses` prints it.
  *
  * The result reads nothing from the directory it is started in: as Bun comes, .env and bunfig.toml there would be
  * loaded, and a bunfig.toml can name code to run first. Exit code 1 is a failed build, 2 a wrong command line.
  */
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
 import lock from "./package-lock.json" with { type: "json" };
+import { type Arch, LIBRARY, libraryDirectories } from "./src/kernel/libnl-places.ts";
 
 const ROOT = import.meta.dir;
 const CACHE = join(ROOT, "node_modules/.cache/bunbond-build");
@@ -135,8 +141,37 @@ async function npmPack(name: string, directory: string): Promise<Uint8Array<Arra
   return Bun.file(join(directory, file)).bytes();
 }
 
+/** e_machine of the ELF header (elf.h). */
+const ELF_MACHINES = { x64: 62, arm64: 183 } as const;
+
+/** The system's libnl for the processor; null: there is none. */
+function findLibnl(arch: Arch): string | null {
+  const paths = libraryDirectories(arch).map((directory) => join(directory, LIBRARY));
+  const path = paths.find((candidate) => {
+    return existsSync(candidate) && readFileSync(candidate).readUInt16LE(18) === ELF_MACHINES[arch];
+  });
+  return path === undefined ? null : realpathSync(path);
+}
+
+/** Puts a module that names the embedded copy in the place of src/kernel/embedded-libnl.ts. */
+function embedLibnl(path: string): Bun.BunPlugin {
+  const contents = `import path from ${JSON.stringify(path)} with { type: "file" };
+export const embeddedLibnlPath: string | null = path;`;
+  return {
+    name: "embedded libnl",
+    setup: (build) => {
+      build.onLoad({ filter: /\/src\/kernel\/embedded-libnl\.ts$/ }, () => ({ loader: "ts", contents }));
+    },
+  };
+}
+
 /** Compiles into a directory of its own, then renames: a file of that name may be running. */
-async function build(target: Target | null, outdir: string, commit: string): Promise<string> {
+async function build(
+  target: Target | null,
+  outdir: string,
+  commit: string,
+  libnl: string | null,
+): Promise<string> {
   const name = target === null ? "bunbond" : `bunbond-linux-${target}`;
   const cross =
     target === null ? {} : { target: TARGETS[target].bunTarget, executablePath: await bunFor(target) };
@@ -155,6 +190,7 @@ async function build(target: Target | null, outdir: string, commit: string): Pro
         // Refuses eval and new Function, and with them the environment's BUN_OPTIONS=--preload.
         execArgv: ["--disallow-code-generation-from-strings=strict"],
       },
+      plugins: libnl === null ? [] : [embedLibnl(libnl)],
       format: "esm",
       target: "bun",
       minify: true,
@@ -191,6 +227,10 @@ function oneLine(error: unknown): string {
   return text.trim().split("\n", 1)[0] ?? "";
 }
 
+function hostArch(): Arch {
+  return process.arch === "arm64" ? "arm64" : "x64";
+}
+
 async function main(): Promise<void> {
   const { targets, outdir } = readOptions(process.argv.slice(2));
   checkBun();
@@ -198,9 +238,12 @@ async function main(): Promise<void> {
   const commit = commitOf(ROOT, givenCommit);
   await mkdir(outdir, { recursive: true });
   for (const target of targets) {
-    const name = await build(target, outdir, commit);
+    const arch = target === null ? hostArch() : TARGETS[target].arch;
+    const libnl = findLibnl(arch);
+    const name = await build(target, outdir, commit, libnl);
     const path = relative(process.cwd(), join(outdir, name));
-    console.log(`${path}: bunbond ${manifest.version} (commit ${commit})`);
+    const inside = libnl === null ? `without ${LIBRARY}: there is none for ${arch} here` : `with ${libnl}`;
+    console.log(`${path}: bunbond ${manifest.version} (commit ${commit}), ${inside}`);
   }
   await writeChecksums(outdir);
 }

@@ -1,35 +1,64 @@
 /**
- * BunBond as a library: the server and client that the commands use.
+ * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
  */
+export { ChangeFeed, type RouteChange } from "./client/change-feed.ts";
+export type { ClientSettings, Leave, ServerInfo } from "./client/client-options.ts";
+export type { CloseOptions, ConnectOptions, ServerAddress, WaitOptions } from "./client/connect-options.ts";
 export {
-  Client,
-  type ClientHandler,
-  type ClientOptions,
-  type ClientSettings,
-  type Leave,
-  type ServerInfo,
-} from "./client/client.ts";
+  AlreadySubscribedError,
+  ConnectionTimeoutError,
+  NotEstablishedError,
+  NotSubscribedError,
+  RouteAlreadyAnnouncedError,
+  RouteNotFoundError,
+  TimeoutError,
+} from "./client/errors.ts";
+export { type ClientHandler, loggingHandler, silentHandler } from "./client/handler.ts";
 export type { HoldTimes } from "./client/hold.ts";
+export { Client } from "./client/library-client.ts";
 export type { ServerState } from "./client/server-link.ts";
+export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
 export { formatAddress, parseAddress } from "./net/address.ts";
-export { type Endpoint, formatEndpoint, parseEndpoint } from "./net/endpoint.ts";
+export { BunBondError, ClosedError } from "./net/bunbond-error.ts";
+export {
+  type Endpoint,
+  type EndpointError,
+  type EndpointErrorCode,
+  formatEndpoint,
+  parseEndpoint,
+} from "./net/endpoint.ts";
+export { BadEndpointError } from "./net/endpoint-argument.ts";
 export type { IpAddress, Prefix } from "./net/ip.ts";
-export { formatPrefix, parsePrefix } from "./net/prefix.ts";
+export { formatPrefix, type ParsedPrefix, parsePrefix } from "./net/prefix.ts";
 export {
   AnnouncementError,
+  type AnnouncementErrorCode,
+  formatAnnouncement,
   formatRoute,
   type ParsedAnnouncement,
   parseAnnouncement,
 } from "./route/announcement.ts";
+export { type BadRouteCode, BadRouteError, makeRoute, type RouteParts } from "./route/make-route.ts";
 export type { Route } from "./route/route.ts";
 export type { PeerInfo } from "./server/peer.ts";
 export type { VniInfo } from "./server/route-exchange.ts";
 export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";
-export type { Clock, Random } from "./session/clock.ts";
-export type { CloseReason } from "./session/close-reason.ts";
-export { type Logger, silentLogger } from "./session/logger.ts";
+export type { ServerCounters } from "./server/stats.ts";
+export type { Clock, Random, Timer } from "./session/clock.ts";
+export { type CloseReason, describeCloseReason } from "./session/close-reason.ts";
+export { type LogFields, type Logger, silentLogger } from "./session/logger.ts";
 export type { RetryBounds } from "./session/retry.ts";
+export type { SessionState } from "./session/session.ts";
 export type { Gentleness } from "./transport/pace.ts";
-export { ListenError } from "./transport/stream.ts";
+export {
+  type ByteStream,
+  type ConnectEvents,
+  IoError,
+  ListenError,
+  type Listener,
+  type Network,
+  type StreamEvents,
+} from "./transport/stream.ts";
 export type { NextHop } from "./wire/message.ts";
 export { NextHopType } from "./wire/protocol.ts";
+export { ProtocolError, type ProtocolErrorCode } from "./wire/protocol-error.ts";

@@ -1,7 +1,12 @@
 /** `bunbond check-config`: what `--config` and SIGHUP would say to a file, all of it, without doing anything. */
 import { formatEndpoint } from "../net/endpoint.ts";
 import { printable } from "../route/caret.ts";
-import { type ClientOptions, clientDefinition, parseClientOptions } from "./client-command.ts";
+import {
+  type ClientOptions,
+  clientDefinition,
+  parseClientOptions,
+  subscriptionsOf,
+} from "./client-command.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { type ConfigFile, parseConfig, readConfigText } from "./config-file.ts";
@@ -120,16 +125,24 @@ function serverSummary({ listen, http }: ServerOptions): Summary {
   };
 }
 
-function clientSummary({ servers, vnis, announcements, warnings }: ClientOptions): Summary {
+function clientSummary(options: ClientOptions): Summary {
+  const { servers, announcements, installRoutes, warnings } = options;
+  const facts = {
+    servers: servers.length,
+    vnis: subscriptionsOf(options).length,
+    announcements: announcements.length,
+    installRoutes: installRoutes.length,
+  };
   const counts = [
-    counted(servers.length, "server"),
-    counted(vnis.length, "VNI"),
-    counted(announcements.length, "announcement"),
+    counted(facts.servers, "server"),
+    counted(facts.vnis, "VNI"),
+    counted(facts.announcements, "announcement"),
+    ...(facts.installRoutes === 0 ? [] : [`kernel routes of ${counted(facts.installRoutes, "VNI")}`]),
   ];
   return {
     role: "client",
     text: counts.join(", "),
-    facts: { servers: servers.length, vnis: vnis.length, announcements: announcements.length },
+    facts,
     warnings,
   };
 }

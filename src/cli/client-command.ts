@@ -1,4 +1,4 @@
-import type { Leave } from "../client/client.ts";
+import type { Leave } from "../client/client-options.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
@@ -8,6 +8,7 @@ import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
+import { type KernelFlagOptions, kernelFlags, kernelFlagWarnings, readKernelFlags } from "./kernel-flags.ts";
 import {
   configFlag,
   gentleFlag,
@@ -35,7 +36,7 @@ export const clientDefinition = {
   meta: {
     name: "client",
     description:
-      "Run a MetalBond client: it announces routes to its servers, and prints those that come and go in the VNIs it subscribes to.",
+      "Run a MetalBond client: it announces routes to its servers, and prints those that come and go in the VNIs it subscribes to; with --install-routes it puts them into the kernel's routing tables.",
   },
   args: {
     server: {
@@ -107,6 +108,7 @@ export const clientDefinition = {
       description:
         "Between withdrawing and closing, stay connected this long: the network turns away in the meantime.",
     },
+    ...kernelFlags,
     socket: socketFlag("client"),
     json: { type: "boolean", description: "Print changes as JSON, one object a line." },
     config: configFlag,
@@ -114,10 +116,10 @@ export const clientDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ClientOptions {
+export interface ClientOptions extends KernelFlagOptions {
   /** At least one, each once. */
   readonly servers: readonly Endpoint[];
-  /** VNIs to subscribe to, each once. */
+  /** Of --vni, each once; {@link subscriptionsOf} has all. */
   readonly vnis: readonly number[];
   readonly announcements: readonly Route[];
   /** Null: no HTTP. */
@@ -148,9 +150,13 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
   const flags = parseFlags(clientDefinition.args, rawArgs, fromFile);
   const vnis = readVnis("--vni", flags.vni);
   const { routes, warnings } = readAnnouncements("--announce", flags.announce);
-  if (vnis.length === 0 && routes.length === 0) {
-    warnings.push("neither --vni nor --announce is given: this client will only stay connected");
+  const kernel = readKernelFlags(flags);
+  if (vnis.length === 0 && routes.length === 0 && kernel.installRoutes.length === 0) {
+    warnings.push(
+      "neither --vni nor --announce nor --install-routes is given: this client will only stay connected",
+    );
   }
+  warnings.push(...kernelFlagWarnings(flags));
   const leave = readOneOf("--leave", flags.leave, LEAVES);
   const drainSeconds = readSeconds("--drain", flags.drain);
   if (leave === "keep" && drainSeconds > 0) {
@@ -168,12 +174,21 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
     leave,
     drainSeconds,
+    ...kernel,
     socket: readSocket(flags.socket, "client"),
     json: flags.json,
     config: flags.config ?? null,
     verbose: flags.verbose,
     warnings,
   };
+}
+
+/** The VNIs to subscribe to, each once: those whose routes go into the kernel among them. */
+export function subscriptionsOf({
+  vnis,
+  installRoutes,
+}: Pick<ClientOptions, "vnis" | "installRoutes">): number[] {
+  return [...new Set([...vnis, ...installRoutes.map(({ vni }) => vni)])];
 }
 
 /** Reads the configuration file, too, anew each time. */
@@ -195,6 +210,10 @@ export function clientCommand(
       {
         comment: "Announce a network behind this hypervisor, and NAT with a port range",
         line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2048",
+      },
+      {
+        comment: "The routes of VNI 100 in the kernel's table 100, by way of a tunnel",
+        line: "bunbond client -s 2001:db8::10 --install-routes 100#100 --tun overlay",
       },
       {
         comment: "Two servers, changes as JSON",

@@ -1,6 +1,7 @@
 import { runBench } from "./bench/run-bench.ts";
 import { benchCommand } from "./bench-command.ts";
 import { checkConfigCommand } from "./check-config-command.ts";
+import { cleanupCommand } from "./cleanup-command.ts";
 import { clientCommand } from "./client-command.ts";
 import type { Command } from "./command.ts";
 import { controlCommands } from "./control-commands.ts";
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
   serverCommand(runServer),
   clientCommand(runClient),
   ...controlCommands(),
+  cleanupCommand,
   checkConfigCommand,
   benchCommand(runBench),
   demoCommand,

@@ -6,12 +6,13 @@
  * What is new comes first and what goes comes last, so that a route that moves to another hop, or a server that takes
  * another one's place, does not leave a gap that could be avoided.
  */
-import type { ClientSettings } from "../client/client.ts";
+import type { ClientSettings } from "../client/client-options.ts";
+import type { TableMapping } from "../kernel/wanted-settings.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Route } from "../route/route.ts";
 import type { ServerSettings } from "../server/server.ts";
-import type { ClientOptions } from "./client-command.ts";
+import { type ClientOptions, subscriptionsOf } from "./client-command.ts";
 import type { ServerOptions } from "./server-command.ts";
 
 export type ClientChange =
@@ -19,7 +20,9 @@ export type ClientChange =
   | { readonly type: "verbose"; readonly verbose: boolean }
   | { readonly type: "add-server" | "remove-server"; readonly server: Endpoint }
   | { readonly type: "subscribe" | "unsubscribe"; readonly vni: number }
-  | { readonly type: "announce" | "withdraw"; readonly route: Route };
+  | { readonly type: "announce" | "withdraw"; readonly route: Route }
+  | { readonly type: "install-routes"; readonly mappings: readonly TableMapping[] }
+  | { readonly type: "cleanup"; readonly cleanup: boolean };
 
 export type ServerChange =
   | { readonly type: "configure"; readonly settings: Partial<ServerSettings> }
@@ -45,6 +48,8 @@ type ClientAtRunTime =
   | "holdSeconds"
   | "holdAloneSeconds"
   | "verbose"
+  | "installRoutes"
+  | "cleanup"
   // Looked at when the client stops.
   | "leave";
 const CLIENT_AT_START = {
@@ -53,6 +58,14 @@ const CLIENT_AT_START = {
   socket: "socket",
   drainSeconds: "drain",
   json: "json",
+  tunnelDevice: "tun",
+  ipv4Only: "ipv4-only",
+  routeProtocol: "route-protocol",
+  dryRun: "dry-run",
+  preferNetworks: "prefer-network",
+  excludeTypes: "exclude-type",
+  reconcileSeconds: "reconcile-interval",
+  installNat: "install-nat",
 } satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;
 
 type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | "verbose";
@@ -68,24 +81,45 @@ export function clientDifference(
   before: ClientOptions,
   after: ClientOptions,
 ): Difference<ClientOptions, ClientChange> {
+  const inForce = clientInForce(before, after);
   const servers = listDifference(before.servers, after.servers, formatEndpoint);
-  const vnis = listDifference(before.vnis, after.vnis, String);
+  const vnis = listDifference(subscriptionsOf(before), subscriptionsOf(inForce), String);
   const routes = listDifference(before.announcements, after.announcements, formatRoute);
   return {
     changes: [
       ...configured(clientSettings(before), clientSettings(after)),
       ...verbosity(before, after),
       ...servers.added.map((server) => ({ type: "add-server", server }) as const),
+      ...mapped(before.installRoutes, inForce.installRoutes),
+      ...cleanup(before, inForce),
       ...vnis.added.map((vni) => ({ type: "subscribe", vni }) as const),
       ...routes.added.map((route) => ({ type: "announce", route }) as const),
       ...routes.removed.map((route) => ({ type: "withdraw", route }) as const),
       ...vnis.removed.map((vni) => ({ type: "unsubscribe", vni }) as const),
       ...servers.removed.map((server) => ({ type: "remove-server", server }) as const),
     ],
-    needRestart: needRestart(CLIENT_AT_START, before, after),
+    needRestart: [
+      ...needRestart(CLIENT_AT_START, before, after),
+      ...(isMappingSwitched(before, after) ? ["install-routes"] : []),
+    ],
     warnings: after.warnings.filter((warning) => !before.warnings.includes(warning)),
-    inForce: { ...after, ...picked(CLIENT_AT_START, before) },
+    inForce,
   };
+}
+
+function clientInForce(before: ClientOptions, after: ClientOptions): ClientOptions {
+  const { installRoutes } = isMappingSwitched(before, after) ? before : after;
+  return { ...after, ...picked(CLIENT_AT_START, before), installRoutes };
+}
+
+/** Whether the kernel is there to write to at all is settled at the start. */
+function isMappingSwitched(before: ClientOptions, after: ClientOptions): boolean {
+  return (before.installRoutes.length === 0) !== (after.installRoutes.length === 0);
+}
+
+/** One change with all mappings, or none. Their order says who wins a destination in a table that several share. */
+function mapped(before: readonly TableMapping[], mappings: readonly TableMapping[]) {
+  return Bun.deepEquals(before, mappings) ? [] : [{ type: "install-routes", mappings } as const];
 }
 
 export function serverDifference(
@@ -133,6 +167,11 @@ function configured<Settings extends object>(before: Settings, after: Settings) 
 
 function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonly verbose: boolean }) {
   return before.verbose === verbose ? [] : [{ type: "verbose", verbose } as const];
+}
+
+function cleanup(before: ClientOptions, { cleanup, installRoutes }: ClientOptions) {
+  const isSame = before.cleanup === cleanup || installRoutes.length === 0;
+  return isSame ? [] : [{ type: "cleanup", cleanup } as const];
 }
 
 /** The flags of options that have changed. */

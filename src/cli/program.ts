@@ -2,6 +2,7 @@
  * The program between its command line and its exit code: finds the command, and makes of whatever goes wrong
  * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line; some commands have more.
  */
+import { KernelError } from "../kernel/kernel.ts";
 import { printable } from "../route/caret.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";
@@ -142,7 +143,9 @@ function moreInFile({ place, others }: UsageError): string[] {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return printable(String(error));
   const text = error.message === "" ? error.name : error.message.replace(/\s*\n\s*/g, " ");
-  return error.cause === undefined ? printable(text) : `${printable(text)}: ${describe(error.cause)}`;
+  // A KernelError says all that there is to say.
+  const isWhole = error.cause === undefined || error instanceof KernelError;
+  return isWhole ? printable(text) : `${printable(text)}: ${describe(error.cause)}`;
 }
 
 /** Only asked of a command that got as far as running, so that its flags are right. */

@@ -6,6 +6,7 @@ import type { Client } from "../client/client.ts";
 import type { Server } from "../server/server.ts";
 import type { LogFields, Logger } from "../session/logger.ts";
 import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
+import type { KernelRoutes } from "./kernel-routes.ts";
 import type { LevelledLogger } from "./logger.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -105,7 +106,14 @@ function faultFields(error: unknown): LogFields {
   };
 }
 
-export function applyToClient(client: Client, logger: LevelledLogger, change: ClientChange): void {
+export interface ClientParts {
+  readonly client: Client;
+  readonly logger: LevelledLogger;
+  /** Null: the client has nothing to do with the kernel, and no change says so. */
+  readonly kernel: Pick<KernelRoutes, "setMappings" | "cleanup"> | null;
+}
+
+export function applyToClient({ client, logger, kernel }: ClientParts, change: ClientChange): void {
   switch (change.type) {
     case "configure":
       client.configure(change.settings);
@@ -130,6 +138,12 @@ export function applyToClient(client: Client, logger: LevelledLogger, change: Cl
       break;
     case "withdraw":
       client.withdraw(change.route);
+      break;
+    case "install-routes":
+      kernel?.setMappings(change.mappings);
+      break;
+    case "cleanup":
+      if (kernel !== null) kernel.cleanup = change.cleanup;
   }
 }
 

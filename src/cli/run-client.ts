@@ -1,14 +1,18 @@
 import { Client } from "../client/client.ts";
 import { ClientCounters, clientOperations } from "../http/client-control.ts";
+import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
 import { ChangePrinter } from "./change-printer.ts";
-import { type ClientOptions, readClientOptions } from "./client-command.ts";
+import { type ClientOptions, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import type { CommandContext } from "./command.ts";
 import { clientDifference, clientSettings } from "./config-diff.ts";
 import { serveRoutes } from "./http.ts";
-import { createLogger } from "./logger.ts";
+import { KernelRoutes } from "./kernel-routes.ts";
+import { createLogger, type LevelledLogger } from "./logger.ts";
+import type { LineWriter } from "./output.ts";
+import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup } from "./reload.ts";
 import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
@@ -17,6 +21,9 @@ import { versionInfo } from "./version.ts";
 
 /** For servers to take what is withdrawn. */
 const STOP_WITHIN_MS = 2_000;
+
+/** To take routes out of the kernel at the end: some millions of them. */
+const CLEANUP_WITHIN_MS = 60_000;
 
 /** `bunbond client`: runs until SIGTERM or SIGINT, or until nobody reads its output any more. */
 export async function runClient(options: ClientOptions, { io, rawArgs }: CommandContext): Promise<number> {
@@ -27,15 +34,58 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
   });
   for (const warning of options.warnings) logger.warn(warning);
 
-  const drainMs = options.drainSeconds * 1000;
   const asked = Promise.withResolvers<void>();
   io.stdout.onGone(() => asked.resolve());
-  const stopped = untilStopped({ drainMs, also: asked.promise });
+  let kernel: KernelRoutes | null = null;
+  const stopped = untilStopped({
+    graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
+    also: asked.promise,
+  });
   // Before all else: where another daemon runs, this one is refused before any server has seen it.
   const control = await openDaemonSocket(options.socket, "client", logger);
+  try {
+    const plan = new PlanPrinter(io.stdout, options.json ? "json" : "text");
+    kernel = await KernelRoutes.open(options, { logger, print: (command) => plan.print(command) });
+    try {
+      await serve(options, {
+        rawArgs,
+        out: io.stdout,
+        logger,
+        control,
+        kernel,
+        stop: asked.resolve,
+        stopped,
+      });
+    } catch (error) {
+      // It has hardly begun: what an earlier client left stays.
+      await kernel?.close(false);
+      throw error;
+    }
+    const isDone = (await kernel?.close()) ?? true;
+    return isDone ? 0 : 1;
+  } finally {
+    await control?.stop();
+  }
+}
+
+interface Surroundings {
+  readonly rawArgs: readonly string[];
+  readonly out: LineWriter;
+  readonly logger: LevelledLogger;
+  readonly control: ControlServer | null;
+  readonly kernel: KernelRoutes | null;
+  readonly stop: () => void;
+  readonly stopped: Promise<void>;
+}
+
+async function serve(options: ClientOptions, surroundings: Surroundings): Promise<void> {
+  const { rawArgs, out, logger, control, kernel, stop, stopped } = surroundings;
+  const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo);
   const counters = new ClientCounters();
-  const printer = new ChangePrinter(io.stdout, options.json ? "json" : "text");
+  const printer = new ChangePrinter(out, options.json ? "json" : "text");
+  // A dry run prints its plan in the place of the changes.
+  const isPlanning = kernel !== null && options.dryRun;
   const client = new Client({
     servers: options.servers,
     ...clientSettings(options),
@@ -43,31 +93,37 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
     logger,
     handler: {
       routeAdded: (route) => {
+        kernel?.routeAdded(route);
         counters.routeAdded();
-        printer.changed(route, true);
+        if (!isPlanning) printer.changed(route, true);
       },
       routeRemoved: (route) => {
+        kernel?.routeRemoved(route);
         counters.routeRemoved();
-        printer.changed(route, false);
+        if (!isPlanning) printer.changed(route, false);
       },
+      announced: (route) => kernel?.announced(route),
+      withdrawn: (route) => kernel?.withdrawn(route),
+      complete: (vni) => kernel?.complete(vni),
       serverState: (server, state, reason) => {
         counters.serverState(server, state, reason);
         printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
       },
     },
   });
-  for (const vni of options.vnis) client.subscribe(vni);
+  for (const vni of subscriptionsOf(options)) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
   const reloader = reloadOnHangup(options, {
     read: () => readClientOptions(rawArgs),
     difference: clientDifference,
-    apply: (change) => applyToClient(client, logger, change),
+    apply: (change) => applyToClient({ client, logger, kernel }, change),
     logger,
   });
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
   try {
-    control?.serve(clientOperations({ client, daemon, counters, logger, stop: asked.resolve, drainLeftMs }));
+    const report = kernel === null ? null : () => kernel.report();
+    control?.serve(clientOperations({ client, daemon, counters, kernel: report, logger, stop, drainLeftMs }));
     client.start();
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
@@ -86,7 +142,5 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
     await http?.stop();
   } finally {
     await client.stop(STOP_WITHIN_MS, reloader.inForce.leave);
-    await control?.stop();
   }
-  return 0;
 }

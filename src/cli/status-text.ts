@@ -1,7 +1,14 @@
 /** A daemon's answers as text for people: everything that is in them, and nothing else. */
-import type { ClientStatus, Counters, DaemonFacts, PeerList, ServerStatus } from "../http/control-api.ts";
+import type {
+  ClientStatus,
+  Counters,
+  DaemonFacts,
+  KernelStatus,
+  PeerList,
+  ServerStatus,
+} from "../http/control-api.ts";
 import type { Style } from "./style.ts";
-import { pairs, table } from "./table.ts";
+import { cellText, pairs, table } from "./table.ts";
 
 export function statusText(status: ClientStatus | ServerStatus, style: Style): string {
   const sections =
@@ -47,9 +54,68 @@ function clientSections(status: ClientStatus, style: Style): string[] {
     ),
     table(["SERVER", "STATE", "SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),
     table(["VNI", "SUBSCRIBED", "ROUTES", "ANNOUNCEMENTS"], vnis, style),
+    ...kernelSections(status.kernel, style),
     counterTable(status.counters, style),
   ];
 }
+
+function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
+  if (kernel === null) return [pairs([["kernel routes", cellText(null)]], style)];
+  const tables = kernel.tables.map((entry) => [
+    entry.table,
+    entry.family,
+    entry.vnis.join(","),
+    entry.settled,
+    entry.wanted,
+    entry.installed,
+    entry.pending,
+    entry.collided,
+    entry.failed,
+    entry.shadowed,
+    Object.entries(entry.skipped)
+      .map(([reason, routes]) => `${reason} ${routes}`)
+      .join(", "),
+  ]);
+  const faults = kernel.faults.map(({ table, destination, attempts, code, message }) => [
+    table,
+    destination,
+    attempts,
+    code,
+    message,
+  ]);
+  return [
+    pairs(
+      [
+        ["kernel routes", `by ${kernel.device}, which is ${kernel.deviceState}`],
+        ["dry run", cellText(kernel.dryRun)],
+        ["route protocol", `${kernel.routeProtocol}`],
+        ["nexthops", `${kernel.nexthops}`],
+        ["groups", `${kernel.groups}`],
+        ["drift", `${kernel.drift}`],
+        ["last reconcile", cellText(kernel.lastReconcile)],
+      ],
+      style,
+    ),
+    table(KERNEL_HEADS, tables, style),
+    ...(faults.length === 0
+      ? []
+      : [table(["TABLE", "DESTINATION", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
+  ];
+}
+
+const KERNEL_HEADS = [
+  "TABLE",
+  "FAMILY",
+  "VNIS",
+  "SETTLED",
+  "WANTED",
+  "INSTALLED",
+  "PENDING",
+  "COLLIDED",
+  "FAILED",
+  "SHADOWED",
+  "SKIPPED",
+];
 
 function serverSections(status: ServerStatus, style: Style): string[] {
   const vnis = status.vnis.map(({ vni, routes, subscribers }) => [vni, routes, subscribers]);

@@ -96,7 +96,7 @@ function readAnnouncement(flag: string, text: string) {
 }
 
 /** Of several that are wrong, the first is thrown, with the others. */
-function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
+export function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
   const values: T[] = [];
   const errors: UsageError[] = [];
   for (const text of texts) collectErrors(errors, () => values.push(read(text)));
@@ -104,10 +104,18 @@ function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
   return values;
 }
 
-function badValue(flag: string, text: string, range: TextRange, reason: string): UsageError {
-  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { flag, value: { text, range } });
+/** `hint`: what to do about it. */
+export function badValue(
+  flag: string,
+  text: string,
+  range: TextRange,
+  reason: string,
+  hint?: string,
+): UsageError {
+  const value = { text, range };
+  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { flag, value, ...(hint && { hint }) });
 }
 
-function whole(text: string): TextRange {
+export function whole(text: string): TextRange {
   return { start: 0, end: text.length };
 }

@@ -1,18 +1,26 @@
 import type { Command } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { parseFlags } from "./flags.ts";
+import licenses from "./third-party-licenses.txt" with { type: "text" };
 import { formatVersion, versionInfo } from "./version.ts";
 
 const definition = {
   meta: { name: "version", description: "Print the version of the program, its commit and the Bun inside." },
-  args: { json: { type: "boolean", description: "Print them as one JSON object." } },
+  args: {
+    json: { type: "boolean", description: "Print them as one JSON object." },
+    licenses: { type: "boolean", description: "Print the licences of the software of others inside." },
+  },
 } satisfies CommandDefinition;
 
 export const versionCommand: Command = {
   definition,
   examples: [{ comment: "For scripts", line: "bunbond version --json" }],
   async run({ rawArgs, io }) {
-    const { json } = parseFlags(definition.args, rawArgs);
+    const { json, licenses: showLicenses } = parseFlags(definition.args, rawArgs);
+    if (showLicenses) {
+      io.stdout.write(licenses);
+      return 0;
+    }
     io.stdout.write(`${json ? JSON.stringify(versionInfo) : formatVersion(versionInfo)}\n`);
     return 0;
   },

@@ -1,68 +1,23 @@
 import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
-import type { Clock, Random, Timer } from "../session/clock.ts";
+import type { Clock } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
-import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
+import { DEFAULT_RETRY } from "../session/retry.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
-import type { Gentleness } from "../transport/pace.ts";
-import type { Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
-import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "./hold.ts";
+import type { ClientOptions, ClientSettings, Leave, ServerInfo } from "./client-options.ts";
+import { Completeness } from "./completeness.ts";
+import { GuardedHandler } from "./handler.ts";
+import { DEFAULT_HOLD } from "./hold.ts";
 import { MergedView, type ServerNumber } from "./merged-view.ts";
+import { OwnAnnouncements } from "./own-announcements.ts";
 import { type LinkContext, ServerLink, type ServerState } from "./server-link.ts";
-import { announcementKey } from "./wanted.ts";
+import { StaleRoutes } from "./stale-routes.ts";
 
 /** For a server to be told of withdrawals before its connection is closed. */
 const STOP_WITHIN_MS = 2_000;
-
-/** What a client tells of its life. All are optional. */
-export interface ClientHandler {
-  /** A route came into view: the first server brought it. */
-  routeAdded?(route: Route): void;
-  /** A route left the view: the last server dropped it. */
-  routeRemoved?(route: Route): void;
-  /** `reason` says why the connection ended, when the state is `retry` or `stopped`. */
-  serverState?(server: Endpoint, state: ServerState, reason: CloseReason | null): void;
-}
-
-export interface ClientOptions {
-  /** All of them are used at the same time; one given twice counts once. */
-  readonly servers: readonly Endpoint[];
-  /** Default 5. The smaller one of server and client is used. */
-  readonly keepaliveSeconds?: number;
-  /** Default 5 to 10 s. */
-  readonly retry?: RetryBounds;
-  /** Whether servers are written to in small steps, which Go's need to survive. Default `auto`. */
-  readonly gentle?: Gentleness;
-  /** Default 60 s; for ever while there is no server at all. */
-  readonly hold?: HoldTimes;
-  readonly handler?: ClientHandler;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  readonly network?: Network;
-}
-
-export interface ServerInfo {
-  readonly server: Endpoint;
-  readonly state: ServerState;
-  /** For how long it has been in that state, in milliseconds. */
-  readonly stateForMs: number;
-  /** Why the last connection ended or could not be made. */
-  readonly lastReason: CloseReason | null;
-  /** How often it became established. */
-  readonly sessions: number;
-  /** Routes that it had when it was lost, and has not confirmed since. */
-  readonly staleRoutes: number;
-}
-
-/** What can be changed while the client runs. */
-export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "hold">>;
-
-/** What becomes of a client's announcements when it stops. */
-export type Leave = "withdraw" | "keep";
 
 /**
  * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
@@ -70,11 +25,7 @@ export type Leave = "withdraw" | "keep";
  */
 export class Client {
   readonly #vnis = new Set<number>();
-  readonly #announcements = new Map<string, Route>();
-  /** What the servers are to be told of these: all, or none while drained. */
-  readonly #offered = new Map<string, Route>();
-  /** When it was drained; null: it is not. */
-  #drainedMs: number | null = null;
+  readonly #own: OwnAnnouncements;
   readonly #view: MergedView;
   readonly #links: ServerLink[] = [];
   /** Of servers that were removed, until they have been told. */
@@ -83,9 +34,10 @@ export class Client {
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #handler: ClientHandler;
-  readonly #holdClock: HoldClock;
-  #holdTimer: Timer | null = null;
+  readonly #handler: GuardedHandler;
+  readonly #stale: StaleRoutes;
+  readonly #completeness: Completeness;
+  readonly #confirmations = new Set<(server: Endpoint) => void>();
   #started = false;
   #stopped = false;
   /** Resolves when it has stopped. */
@@ -94,16 +46,23 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = options.logger ?? silentLogger;
-    this.#handler = options.handler ?? {};
-    this.#holdClock = new HoldClock(options.hold ?? DEFAULT_HOLD, this.#clock.nowMs());
+    this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
+    this.#own = new OwnAnnouncements(this.#clock, {
+      offered: (key, route) => this.#offered(key, route),
+      retracted: (key, route) => this.#retracted(key, route),
+    });
     this.#view = new MergedView({
       added: (route) => {
-        if (!this.#stopped) this.#handler.routeAdded?.(route);
+        if (!this.#stopped) this.#handler.routeAdded(route);
       },
       removed: (route) => {
-        if (!this.#stopped) this.#handler.routeRemoved?.(route);
+        if (!this.#stopped) this.#handler.routeRemoved(route);
       },
     });
+    this.#stale = new StaleRoutes(options.hold ?? DEFAULT_HOLD, this.#view, this.#clock, this.#logger);
+    this.#completeness = new Completeness(this.#clock, this.#stale.holdClock, (vni) =>
+      this.#handler.complete(vni),
+    );
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
       gentle: options.gentle ?? "auto",
@@ -112,13 +71,14 @@ export class Client {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      wanted: { vnis: this.#vnis, announcements: this.#offered },
+      wanted: { vnis: this.#vnis, announcements: this.#own.offered },
       view: this.#view,
+      completeness: this.#completeness,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
         this.#serverState(link, state, reason),
       lost: (link: ServerLink) => {
-        const nowMs = this.#clock.nowMs();
-        if (this.#view.serverLost(link.number, nowMs) > 0) this.#holdClock.lost(link.number, nowMs);
+        this.#completeness.serverLost(link.number);
+        this.#stale.serverLost(link.number);
       },
     };
     for (const server of options.servers) this.addServer(server);
@@ -138,6 +98,7 @@ export class Client {
     for (const old of this.#retiring) if (sameEndpoint(old.endpoint, server)) old.stop();
     const link = new ServerLink(this.#nextNumber++, server, this.#linkContext);
     this.#links.push(link);
+    this.#completeness.serverAdded(link);
     if (this.#started) link.start();
     return true;
   }
@@ -153,9 +114,9 @@ export class Client {
     if (link === undefined) return false;
     this.#links.splice(this.#links.indexOf(link), 1);
     this.#retiring.add(link);
-    this.#holdClock.forget(link.number);
-    this.#view.dropServer(link.number);
+    this.#stale.dropServer(link.number);
     link.retire(withinMs);
+    this.#completeness.serverRemoved(link.number);
     return true;
   }
 
@@ -167,14 +128,15 @@ export class Client {
     if (keepaliveSeconds !== undefined) this.#linkContext.keepaliveSeconds = keepaliveSeconds;
     if (retry !== undefined) this.#linkContext.retry = retry;
     if (hold === undefined) return;
-    this.#holdClock.times = hold;
-    this.#dropOverdue();
+    this.#stale.times = hold;
+    this.#completeness.check();
   }
 
   /** False: it was subscribed already. */
   subscribe(vni: number): boolean {
     if (this.#vnis.has(vni)) return false;
     this.#vnis.add(vni);
+    this.#completeness.subscribed(vni);
     for (const link of this.#links) link.vniChanged(vni);
     return true;
   }
@@ -182,6 +144,7 @@ export class Client {
   /** Its routes leave the view at once. False: it was not subscribed. */
   unsubscribe(vni: number): boolean {
     if (!this.#vnis.delete(vni)) return false;
+    this.#completeness.unsubscribed(vni);
     for (const link of this.#links) link.vniChanged(vni);
     this.#view.dropVni(vni);
     return true;
@@ -189,19 +152,12 @@ export class Client {
 
   /** False: it was announced already. */
   announce(route: Route): boolean {
-    const key = announcementKey(route);
-    if (this.#announcements.has(key)) return false;
-    this.#announcements.set(key, route);
-    if (this.#drainedMs === null) this.#offer(key, route);
-    return true;
+    return this.#own.announce(route);
   }
 
   /** False: it was not announced. */
   withdraw(route: Route): boolean {
-    const key = announcementKey(route);
-    if (!this.#announcements.delete(key)) return false;
-    this.#retract(key, route);
-    return true;
+    return this.#own.withdraw(route);
   }
 
   /**
@@ -209,23 +165,17 @@ export class Client {
    * remembered, and so is what is announced from now on. False: it was drained already.
    */
   drain(): boolean {
-    if (this.#drainedMs !== null) return false;
-    this.#drainedMs = this.#clock.nowMs();
-    for (const [key, route] of this.#offered) this.#retract(key, route);
-    return true;
+    return this.#own.drain();
   }
 
   /** Announces everything again. False: it was not drained. */
   undrain(): boolean {
-    if (this.#drainedMs === null) return false;
-    this.#drainedMs = null;
-    for (const [key, route] of this.#announcements) this.#offer(key, route);
-    return true;
+    return this.#own.undrain();
   }
 
   /** For how long it has been drained, or null. */
   get drainedForMs(): number | null {
-    return this.#drainedMs === null ? null : this.#clock.nowMs() - this.#drainedMs;
+    return this.#own.drainedForMs;
   }
 
   /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
@@ -235,9 +185,40 @@ export class Client {
     return link !== undefined;
   }
 
+  /**
+   * Drops what a server told, instead of waiting for the end of its hold time: what no other server has leaves the
+   * view at once. If it is established, it is connected to again, and tells all that it has.
+   * False: it is none of this client's servers.
+   */
+  dropServerRoutes(server: Endpoint): boolean {
+    const link = this.#linkTo(server);
+    if (link === undefined) return false;
+    this.#stale.dropServer(link.number);
+    if (link.state === "established") link.reset();
+    return true;
+  }
+
+  /**
+   * Calls `read` for every server as soon as it has read all that is wanted now, until the function that it returns is
+   * called. One that is away is asked when it is back, and one that was lost meanwhile again.
+   */
+  confirm(read: (server: Endpoint) => void): () => void {
+    const confirmation = (server: Endpoint) => {
+      if (this.#confirmations.has(confirmation)) read(server);
+    };
+    this.#confirmations.add(confirmation);
+    for (const link of this.#links) link.confirm(() => confirmation(link.endpoint));
+    return () => this.#confirmations.delete(confirmation);
+  }
+
   /** The VNIs that it subscribes to. */
   subscriptions(): Iterable<number> {
     return this.#vnis;
+  }
+
+  /** The view of the VNI has been whole since it was subscribed. */
+  isComplete(vni: number): boolean {
+    return this.#completeness.isComplete(vni);
   }
 
   /** The routes in view: received, and not announced by this client itself. */
@@ -251,11 +232,11 @@ export class Client {
 
   /** The routes that this client announces, or will again when it is no longer drained. */
   announcements(): Iterable<Route> {
-    return this.#announcements.values();
+    return this.#own.routes;
   }
 
   get announcementCount(): number {
-    return this.#announcements.size;
+    return this.#own.count;
   }
 
   servers(): ServerInfo[] {
@@ -290,13 +271,14 @@ export class Client {
 
   async #stop(withinMs: number, leave: Leave): Promise<void> {
     this.#stopped = true;
+    this.#completeness.stop();
+    this.#stale.stop();
     if (leave === "withdraw") this.drain();
     const deadlineMs = this.#clock.nowMs() + withinMs;
     const links = [...this.#links, ...this.#retiring];
     while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.#clock.after(5, resolve));
     }
-    this.#holdTimer?.cancel();
     for (const link of links) link.stop();
   }
 
@@ -308,16 +290,17 @@ export class Client {
     return this.#links.find((link) => link.number === number);
   }
 
-  #offer(key: string, route: Route): void {
-    this.#offered.set(key, route);
+  #offered(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
     this.#view.announced(route);
+    // Whoever was told of a route may have changed this one.
+    if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
   }
 
-  #retract(key: string, route: Route): void {
-    if (!this.#offered.delete(key)) return;
+  #retracted(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
     this.#view.ownWithdrawn(route, (server) => this.#linkOf(server)?.isExact ?? false);
+    if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
   }
 
   #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {
@@ -327,33 +310,11 @@ export class Client {
       ...(reason && { reason: describeCloseReason(reason) }),
     });
     if (state === "stopped") this.#retiring.delete(link);
-    const anyEstablished = this.#links.some((other) => other.state === "established");
-    const isAlone = this.#holdClock.setAnyEstablished(anyEstablished, this.#clock.nowMs());
-    if (!this.#stopped) {
-      if (isAlone) this.#warnAlone();
-      this.#dropOverdue();
+    this.#stale.setAnyEstablished(this.#links.some((other) => other.state === "established"));
+    if (state === "established") {
+      for (const read of this.#confirmations) link.confirm(() => read(link.endpoint));
     }
-    this.#handler.serverState?.(link.endpoint, state, reason);
-  }
-
-  #warnAlone(): void {
-    const seconds = this.#holdClock.times.holdAloneMs / 1000;
-    this.#logger.error("no server is left; the routes stay as they were last known", {
-      routes: this.#view.routeCount,
-      forSeconds: Number.isFinite(seconds) ? seconds : "ever",
-    });
-  }
-
-  /** Drops stale routes whose time is over, and sets the timer for the next. */
-  #dropOverdue(): void {
-    const nowMs = this.#clock.nowMs();
-    for (const { server, lostUntilMs } of this.#holdClock.takeOverdue(nowMs)) {
-      this.#view.sweep(server, lostUntilMs);
-    }
-    this.#holdTimer?.cancel();
-    const { nextDeadlineMs } = this.#holdClock;
-    // Whoever was told of the routes may have stopped us.
-    if (this.#stopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#holdTimer = this.#clock.after(nextDeadlineMs - nowMs, () => this.#dropOverdue());
+    this.#handler.serverState(link.endpoint, state, reason);
+    this.#completeness.check();
   }
 }

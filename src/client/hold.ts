@@ -10,6 +10,7 @@
  */
 import type { ServerNumber } from "./merged-view.ts";
 
+/** For how long a lost server's routes stay: while another server is established, and while none is. */
 export interface HoldTimes {
   readonly holdMs: number;
   /** Infinity: for ever. */
@@ -69,7 +70,7 @@ export class HoldClock {
   takeOverdue(nowMs: number): Overdue[] {
     const overdue: Overdue[] = [];
     for (const [server, losses] of this.#losses) {
-      const lostUntilMs = losses.findLast((lostMs) => this.#deadlineMs(lostMs) <= nowMs);
+      const lostUntilMs = losses.findLast((lostMs) => this.deadlineMs(lostMs) <= nowMs);
       if (lostUntilMs === undefined) continue;
       overdue.push({ server, lostUntilMs });
       losses.splice(0, losses.lastIndexOf(lostUntilMs) + 1);
@@ -81,12 +82,17 @@ export class HoldClock {
   /** When something will be overdue next, as things stand; Infinity: never. */
   get nextDeadlineMs(): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [lostMs = nextMs] of this.#losses.values())
-      nextMs = Math.min(nextMs, this.#deadlineMs(lostMs));
+    for (const [lostMs = nextMs] of this.#losses.values()) nextMs = Math.min(nextMs, this.deadlineMs(lostMs));
     return nextMs;
   }
 
-  #deadlineMs(lostMs: number): number {
+  /** No server is established. */
+  get isAlone(): boolean {
+    return this.#establishedSinceMs === null;
+  }
+
+  /** When the patience with a server that is away since `lostMs` ends, as things stand; Infinity: never. */
+  deadlineMs(lostMs: number): number {
     if (this.#establishedSinceMs === null) return this.#noneSinceMs + this.times.holdAloneMs;
     return Math.max(lostMs, this.#establishedSinceMs) + this.times.holdMs;
   }

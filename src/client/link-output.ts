@@ -35,6 +35,9 @@ export class LinkOutput implements OutputSource {
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
   readonly #timers = new Set<Timer>();
+  /** Who waits for the server to have read everything: without a KEEPALIVE for it yet, and with one. */
+  #unfencedReaders: (() => void)[] = [];
+  readonly #fencedReaders: { readonly fence: number; readonly read: () => void }[] = [];
   #careful: boolean;
   #writes = 0;
   /** Writes known to have been read, and those that will be once KEEPALIVE `#carefulKeepalive` is answered. */
@@ -61,6 +64,11 @@ export class LinkOutput implements OutputSource {
     return this.#subscriptions.isSubscribed(vni);
   }
 
+  /** When the server is known to have read the SUBSCRIBE of the VNI; Infinity: not yet. */
+  subscribeReadMs(vni: number): number {
+    return this.#subscriptions.readMs(vni);
+  }
+
   /** The server has read every SUBSCRIBE. */
   get subscribesRead(): boolean {
     return this.#subscriptions.allRead;
@@ -69,6 +77,12 @@ export class LinkOutput implements OutputSource {
   /** Nothing is left to be sent. */
   get idle(): boolean {
     return this.#subscriptions.idle && this.#announcements.idle;
+  }
+
+  /** Calls `read` once the server has read everything that is wanted now; never, if the connection ends before. */
+  confirm(read: () => void): void {
+    this.#unfencedReaders.push(read);
+    this.connection().wake();
   }
 
   /** The VNI is wanted now, or no longer and its routes have been dropped. */
@@ -113,6 +127,9 @@ export class LinkOutput implements OutputSource {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
     this.#announcements.keepaliveAnswered(answered);
+    while (this.#fencedReaders[0] !== undefined && this.#fencedReaders[0].fence <= answered) {
+      this.#fencedReaders.shift()?.read();
+    }
     this.connection().wake();
   }
 
@@ -134,7 +151,8 @@ export class LinkOutput implements OutputSource {
       this.#writes++;
       return run.subarray(0, end);
     }
-    return this.#announcements.needsKeepalive ? this.#sendKeepalive() : NOTHING;
+    const isAsked = this.#unfencedReaders.length > 0 && this.idle;
+    return this.#announcements.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;
   }
 
   /** The connection writes it before it asks for the next run. */
@@ -146,6 +164,10 @@ export class LinkOutput implements OutputSource {
     }
     this.#subscriptions.keepaliveSent(number);
     this.#announcements.keepaliveSent(number);
+    if (this.idle) {
+      for (const read of this.#unfencedReaders) this.#fencedReaders.push({ fence: number, read });
+      this.#unfencedReaders = [];
+    }
     return NOTHING;
   }
 

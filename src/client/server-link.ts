@@ -25,16 +25,14 @@ import type { ByteStream, Network, StreamEvents } from "../transport/stream.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
+import { type Completeness, TABLE_QUIET_MS, TABLE_SETTLES_MS, type TellingServer } from "./completeness.ts";
 import { LinkOutput } from "./link-output.ts";
 import type { MergedView, ServerNumber } from "./merged-view.ts";
 import type { Wanted } from "./wanted.ts";
 
+/** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
 
-/** After ESTABLISHED, how long a server without end marks has for its table to become whole again. */
-const SWEEP_AFTER_MS = 15_000;
-/** And for how long none of the stale routes may have been confirmed. */
-const SWEEP_QUIET_MS = 1_000;
 /** The network does not tell when it has taken everything. */
 const IDLE_POLL_MS = 5;
 
@@ -48,13 +46,14 @@ export interface LinkContext {
   readonly logger: Logger;
   readonly wanted: Wanted;
   readonly view: MergedView;
+  readonly completeness: Completeness;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
   lost(link: ServerLink): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
   stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
 }
 
-export class ServerLink implements ConnectionHandler {
+export class ServerLink implements ConnectionHandler, TellingServer {
   readonly name: string;
   #state: ServerState = "connecting";
   #stateSinceMs: number;
@@ -87,6 +86,12 @@ export class ServerLink implements ConnectionHandler {
   get stateSinceMs(): number {
     return this.#stateSinceMs;
   }
+  get establishedMs(): number | null {
+    return this.#state === "established" ? this.#stateSinceMs : null;
+  }
+  subscribeReadMs(vni: number): number {
+    return this.#output?.subscribeReadMs(vni) ?? Number.POSITIVE_INFINITY;
+  }
   /** How often it became established. */
   get sessions(): number {
     return this.#sessions;
@@ -108,6 +113,11 @@ export class ServerLink implements ConnectionHandler {
 
   start(): void {
     this.#connect();
+  }
+
+  /** Calls `read` once the server has read everything that is wanted now; never, if it is or goes away before. */
+  confirm(read: () => void): void {
+    if (this.#state === "established") this.#output?.confirm(read);
   }
 
   stop(): void {
@@ -225,17 +235,21 @@ export class ServerLink implements ConnectionHandler {
     });
     this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
-    this.#timer = clock.after(SWEEP_AFTER_MS, this.#sweepIfQuiet);
+    this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
   }
 
   update(fields: UpdateFields): void {
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
-    const { view, clock } = this.context;
-    if (fields.action === Action.REMOVE) view.withdrawn(this.number, fields);
-    else if (view.received(this.number, fields, output.mayBeEcho(fields)))
-      this.#lastConfirmedMs = clock.nowMs();
+    const { view, clock, completeness } = this.context;
+    if (fields.action === Action.REMOVE) {
+      view.withdrawn(this.number, fields);
+      return;
+    }
+    if (!this.#hasEndMarks) completeness.added(this.number, fields.vni);
+    const isConfirmed = view.received(this.number, fields, output.mayBeEcho(fields));
+    if (isConfirmed) this.#lastConfirmedMs = clock.nowMs();
   }
 
   skipped(code: SkipCode): void {
@@ -249,16 +263,20 @@ export class ServerLink implements ConnectionHandler {
 
   keepalive(): void {
     this.#output?.keepaliveAnswered();
+    // With the answer the time of quiet begins.
+    if (!this.#hasEndMarks) this.context.completeness.check();
   }
 
   endMark(vni: number): void {
-    const { view } = this.context;
+    const { view, completeness } = this.context;
     if (!this.#hasEndMarks) {
       this.#hasEndMarks = true;
       this.#output?.endMarkSeen();
       view.provenExact(this.number);
     }
     view.sweepVni(this.number, vni);
+    // It may be of a subscription that has ended.
+    if (this.#output?.isSubscribed(vni)) completeness.told(this.number, vni);
   }
 
   closed(reason: CloseReason): void {
@@ -280,8 +298,8 @@ export class ServerLink implements ConnectionHandler {
     const { clock, view } = this.context;
     if (this.#hasEndMarks || view.staleCopies(this.number) === 0) return;
     const quietMs = clock.nowMs() - this.#lastConfirmedMs;
-    const isSure = this.#output?.subscribesRead === true && quietMs >= SWEEP_QUIET_MS;
+    const isSure = this.#output?.subscribesRead === true && quietMs >= TABLE_QUIET_MS;
     if (isSure) view.sweep(this.number);
-    else this.#timer = clock.after(SWEEP_QUIET_MS, this.#sweepIfQuiet);
+    else this.#timer = clock.after(TABLE_QUIET_MS, this.#sweepIfQuiet);
   };
 }

@@ -55,6 +55,11 @@ export class SubscriptionOutput {
     return this.#subscribed.has(vni);
   }
 
+  /** When the SUBSCRIBE of the VNI is known to have been read; Infinity: not yet. */
+  readMs(vni: number): number {
+    return this.#subscribed.get(vni)?.answeredMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** What was written last has no KEEPALIVE behind it yet. */
   get needsKeepalive(): boolean {
     return this.#unfenced.length > 0;

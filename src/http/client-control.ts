@@ -1,5 +1,6 @@
 /** What a client does and tells over its control socket. */
-import type { Client, ClientHandler } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import type { ClientHandler } from "../client/handler.ts";
 import { formatEndpoint, parseEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Clock } from "../session/clock.ts";
@@ -21,6 +22,7 @@ import { readDrainAction, readPeer, readRoutes, readVnis } from "./control-bodie
 import { ControlError } from "./control-error.ts";
 import { change, type Operation, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
+import type { KernelReport } from "./kernel-status.ts";
 
 /** What has happened since the client's start. */
 export class ClientCounters implements ClientHandler {
@@ -54,6 +56,8 @@ export interface ClientControlOptions {
   readonly client: Client;
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
+  /** How its routes in the kernel are; null: it puts none there. */
+  readonly kernel: (() => KernelReport) | null;
   readonly logger: Logger;
   /** Ends the daemon as SIGTERM does. */
   readonly stop: () => void;
@@ -145,7 +149,13 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
   return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
 }
 
-async function clientStatus({ client, daemon, counters }: ClientControlOptions): Promise<ClientStatus> {
+async function clientStatus({
+  client,
+  daemon,
+  counters,
+  kernel,
+}: ClientControlOptions): Promise<ClientStatus> {
+  const report = kernel?.() ?? null;
   const vnis = await vniEntries(client, daemon.clock);
   return {
     program: "client",
@@ -163,7 +173,8 @@ async function clientStatus({ client, daemon, counters }: ClientControlOptions):
       }),
     ),
     vnis,
-    counters: counters.flat(),
+    kernel: report?.status ?? null,
+    counters: { ...counters.flat(), ...report?.counters },
   };
 }
 

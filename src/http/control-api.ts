@@ -68,6 +68,8 @@ export interface ClientStatus extends DaemonFacts {
   readonly announcements: number;
   readonly servers: readonly ServerEntry[];
   readonly vnis: readonly ClientVni[];
+  /** Null: it puts no routes into the kernel. */
+  readonly kernel: KernelStatus | null;
   readonly counters: Counters;
 }
 
@@ -89,6 +91,60 @@ export interface ClientVni {
   readonly subscribed: boolean;
   readonly routes: number;
   readonly announcements: number;
+}
+
+/** The routes that a client puts into the kernel. What was done and found is in the counters. */
+export interface KernelStatus {
+  /** The tunnel. */
+  readonly device: string;
+  readonly deviceState: "up" | "down" | "missing";
+  readonly routeProtocol: number;
+  /** Nothing is changed, and what follows is what would be there. */
+  readonly dryRun: boolean;
+  /** Nexthop objects of ours, one for each hypervisor, and groups of them, one for each ECMP set. */
+  readonly nexthops: number;
+  readonly groups: number;
+  /** How often something of ours was found changed by others, since the start; it is put right. */
+  readonly drift: number;
+  /** When the kernel was last read as a whole, and compared. */
+  readonly lastReconcile: string | null;
+  /** By table, IPv4 first. */
+  readonly tables: readonly KernelTable[];
+  /** What the kernel does not take, the first {@link MAX_KERNEL_FAULTS}. It is tried again. */
+  readonly faults: readonly KernelFault[];
+}
+
+export const MAX_KERNEL_FAULTS = 20;
+
+/** Destinations of one family in a routing table. */
+export interface KernelTable {
+  readonly table: number;
+  readonly family: "ipv4" | "ipv6";
+  /** Whose routes go into it, the first of them first; none: it only has routes of ours from an earlier time. */
+  readonly vnis: readonly number[];
+  /** What an earlier client left and nobody wants is gone, or about to go. */
+  readonly settled: boolean;
+  readonly wanted: number;
+  readonly installed: number;
+  /** Changed, and waiting for its turn. */
+  readonly pending: number;
+  /** Not installed, since somebody else's route is in the place. */
+  readonly collided: number;
+  readonly failed: number;
+  /** Not installed, since an earlier VNI of the table has the destination, too. */
+  readonly shadowed: number;
+  /** Received routes that are not for the kernel, by reason; the reasons that there are. */
+  readonly skipped: Counters;
+}
+
+export interface KernelFault {
+  readonly table: number;
+  readonly destination: string;
+  /** As "EEXIST". */
+  readonly code: string;
+  /** The kernel's words. */
+  readonly message: string;
+  readonly attempts: number;
 }
 
 export interface ServerStatus extends DaemonFacts {

@@ -14,6 +14,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** What can be wrong with an endpoint's text. */
 export type EndpointErrorCode =
   | "MISSING_HOST"
   | "MISSING_PORT"

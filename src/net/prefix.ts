@@ -1,6 +1,7 @@
 import { compareAddress, formatAddress, parseAddress, sameAddress } from "./address.ts";
 import { familyBits, type IpAddress, type Prefix } from "./ip.ts";
 
+/** What a prefix's text says. */
 export interface ParsedPrefix {
   readonly prefix: Prefix;
   /** The text had bits set behind its length ("10.0.0.1/8"): worth a warning, often a slip. */
@@ -19,6 +20,7 @@ export function parsePrefix(text: string): ParsedPrefix | null {
   return { prefix, hostBitsMasked: !sameAddress(address, prefix) };
 }
 
+/** "10.0.0.0/8", "2001:db8::/32": addresses as RFC 5952 writes them. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.lengthBits}`;
 }

@@ -11,6 +11,7 @@
  * taken with a warning.
  */
 import { formatAddress, parseAddress } from "../net/address.ts";
+import { BunBondError } from "../net/bunbond-error.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
@@ -18,6 +19,7 @@ import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import type { TextRange } from "./caret.ts";
 import type { Route } from "./route.ts";
 
+/** What can be wrong with an announcement's text. */
 export type AnnouncementErrorCode =
   | "BAD_VNI"
   | "MISSING_PREFIX"
@@ -32,7 +34,7 @@ export type AnnouncementErrorCode =
   | "TRAILING_TEXT";
 
 /** What is wrong with an announcement, and where in its text. */
-export class AnnouncementError extends Error implements TextRange {
+export class AnnouncementError extends BunBondError implements TextRange {
   readonly start: number;
   readonly end: number;
 
@@ -48,6 +50,7 @@ export class AnnouncementError extends Error implements TextRange {
   }
 }
 
+/** What an announcement says. */
 export interface ParsedAnnouncement {
   readonly route: Route;
   /** For people, one line each. */

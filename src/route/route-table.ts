@@ -11,7 +11,7 @@
  * At 1,000,000 IPv4 routes: 32 bytes of row, 20 of origin, 4 for the destination's list, and the prefix.
  */
 import type { Prefix } from "../net/ip.ts";
-import type { UpdateFields } from "../wire/message.ts";
+import type { NextHop, UpdateFields } from "../wire/message.ts";
 import { GrowingWords } from "./growing-words.ts";
 import type { JournalEnds } from "./journal.ts";
 import { NextHops } from "./next-hops.ts";
@@ -231,6 +231,19 @@ export class RouteTable {
     out.p3 = pool.wordOf(handle, 3);
     out.lengthBits = pool.lengthBitsOf(handle);
     this.#hops.fill(words[at + HOP] as number, out);
+  }
+
+  /** The first of the routes to exactly that destination, or NIL; SIBLING leads to the others. */
+  firstRowTo(table: VniTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): number {
+    const isIpv6 = family === 6;
+    const root = isIpv6 ? table.root6 : table.root4;
+    if (root === NIL) return NIL;
+    const handle = (isIpv6 ? this.#prefixes6 : this.#prefixes4).find(root, w0, w1, w2, w3, lengthBits);
+    return handle < 0 ? NIL : ((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
+  }
+
+  nextHopOf(row: number): NextHop {
+    return this.#hops.nextHopOf(this.rows.words[(row << ROW_SHIFT) + HOP] as number);
   }
 
   /**

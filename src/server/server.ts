@@ -1,5 +1,6 @@
-import type { Endpoint } from "../net/endpoint.ts";
-import { formatEndpoint } from "../net/endpoint.ts";
+import { ClosedError } from "../net/bunbond-error.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { endpointOf } from "../net/endpoint-argument.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
@@ -7,14 +8,15 @@ import { BunNetwork } from "../transport/bun-network.ts";
 import type { Gentleness } from "../transport/pace.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
-import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
+import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { ServerCounters } from "./stats.ts";
 
+/** Where a server listens, and how it behaves. Only `listen` has to be there. */
 export interface ServerOptions {
-  /** Where to listen; port 0 takes a free one. */
-  readonly listen: Endpoint;
+  /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
+  readonly listen: Endpoint | string;
   /** Default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /**
@@ -45,6 +47,7 @@ export type ServerSettings = Required<
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
+/** A server in numbers. */
 export interface ServerStats {
   readonly peers: number;
   readonly establishedPeers: number;
@@ -94,12 +97,17 @@ export class Server {
     }
   }
 
-  /** Listens, or rejects with a ListenError that says why it cannot. */
+  /**
+   * Listens, and takes clients from now on.
+   *
+   * Rejects with a BadEndpointError, or with a ListenError that says why it cannot.
+   */
   static async start(options: ServerOptions): Promise<Server> {
+    const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
     try {
-      server.#listener = await network.listen(options.listen, (stream) => server.#accept(stream));
+      server.#listener = await network.listen(listen, (stream) => server.#accept(stream));
     } catch (error) {
       server.#settleTimer?.cancel();
       throw error;
@@ -108,17 +116,21 @@ export class Server {
     return server;
   }
 
-  /** Where it listens, with the port really taken. */
+  /**
+   * Where it listens, with the port really taken.
+   * @throws ClosedError once it was stopped
+   */
   get endpoint(): Endpoint {
-    if (this.#listener === null) throw new Error("the server has stopped");
+    if (this.#listener === null) throw new ClosedError("server");
     return this.#listener.endpoint;
   }
 
-  /** All routes known, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
+  /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
   routes(): Iterable<Route> {
     return this.#exchange.routes();
   }
 
+  /** Everybody who is connected, established or not yet. */
   peers(): PeerInfo[] {
     return Array.from(this.#peers, (peer) => peer.info());
   }
@@ -135,6 +147,7 @@ export class Server {
     return peer !== undefined;
   }
 
+  /** What it holds now, and what has happened since its start. */
   stats(): ServerStats {
     const established = Array.from(this.#peers).filter((peer) => peer.connection.state === "established");
     return {
@@ -165,6 +178,11 @@ export class Server {
     this.#listener = null;
     // Nobody is told of the others' leaving: to the clients the server goes, not the routes.
     for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
+  }
+
+  /** `using server = await Server.start(…)` stops it at the end of the block. */
+  [Symbol.dispose](): void {
+    this.stop();
   }
 
   #gone(peer: ServerPeer, forget: (() => void) | null): void {

@@ -16,6 +16,7 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+/** Says nothing. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},

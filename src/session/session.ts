@@ -21,6 +21,7 @@ import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import { describeCode, type ProtocolErrorCode } from "../wire/protocol-error.ts";
 import type { CloseReason } from "./close-reason.ts";
 
+/** Where a connection stands. */
 export type SessionState =
   | "connecting"
   | "hello-awaited"

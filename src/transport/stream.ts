@@ -1,3 +1,4 @@
+import { BunBondError } from "../net/bunbond-error.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 
 /**
@@ -16,6 +17,7 @@ export interface ByteStream {
   readonly local: string;
 }
 
+/** What a connection tells its owner. */
 export interface StreamEvents {
   /** `chunk` is the receiver's to keep: it is never overwritten. */
   received(chunk: Uint8Array): void;
@@ -25,32 +27,51 @@ export interface StreamEvents {
   closed(detail: string | null): void;
 }
 
+/** An address that is listened on. */
 export interface Listener {
   /** With the port that was really taken, when 0 was asked for. */
   readonly endpoint: Endpoint;
   stop(): void;
 }
 
+/** What becomes of an attempt to connect; exactly one of the two is called. */
 export interface ConnectEvents {
   /** Returns who takes the stream's events from now on; a stream nobody wants any more is aborted by null. */
   connected(stream: ByteStream): StreamEvents | null;
   failed(detail: string): void;
 }
 
+/** Where connections come from: sockets, unless a program brings its own. */
 export interface Network {
   /** Rejects with a {@link ListenError} when the endpoint cannot be had. */
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener>;
   connect(endpoint: Endpoint, events: ConnectEvents): void;
 }
 
-/** The address to listen on cannot be had. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
+/**
+ * The system cannot do what is asked of it. `code` is the system's word where it has one ("EADDRINUSE"), or a closed
+ * connection's reason ("CONNECT_FAILED").
+ */
+export class IoError extends BunBondError {
+  override readonly name: string = "IoError";
+
   constructor(
     readonly code: string,
-    readonly endpoint: Endpoint,
     message: string,
   ) {
     super(message);
+  }
+}
+
+/** The address to listen on cannot be had. */
+export class ListenError extends IoError {
+  override readonly name = "ListenError";
+
+  constructor(
+    code: string,
+    readonly endpoint: Endpoint,
+    message: string,
+  ) {
+    super(code, message);
   }
 }

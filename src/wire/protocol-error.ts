@@ -6,6 +6,8 @@
  * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted.
  */
 
+import { BunBondError } from "../net/bunbond-error.ts";
+
 const CLOSING_TEXT = {
   UNSUPPORTED_VERSION: "the peer speaks another version of the protocol, or something else than MetalBond",
   PAYLOAD_TOO_LONG: "the peer announces a payload longer than the 1188 bytes that the protocol allows",
@@ -32,6 +34,7 @@ const SKIP_TEXT = {
 export type ClosingCode = keyof typeof CLOSING_TEXT;
 /** Codes for which one UPDATE is skipped and the session stays. */
 export type SkipCode = keyof typeof SKIP_TEXT;
+/** All codes, with {@link describeCode} in words. */
 export type ProtocolErrorCode = ClosingCode | SkipCode;
 
 const TEXT: Record<ProtocolErrorCode, string> = { ...CLOSING_TEXT, ...SKIP_TEXT };
@@ -60,7 +63,8 @@ export interface ProtocolErrorDetail {
   readonly reason?: string;
 }
 
-export class ProtocolError extends Error {
+/** A peer broke the protocol. */
+export class ProtocolError extends BunBondError {
   readonly code: ProtocolErrorCode;
   /** True: the connection must be closed. False: the UPDATE is skipped. */
   readonly closesConnection: boolean;

@@ -29,6 +29,7 @@ export type Action = (typeof Action)[keyof typeof Action];
 
 export const IpVersion = { IPV4: 0, IPV6: 1 } as const;
 
+/** What a next hop is: a hypervisor (STANDARD), one that translates a range of ports (NAT), a load balancer's target. */
 export const NextHopType = { STANDARD: 0, NAT: 1, LOADBALANCER_TARGET: 2 } as const;
 export type NextHopType = (typeof NextHopType)[keyof typeof NextHopType];
 

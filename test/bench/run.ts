@@ -1,9 +1,10 @@
 /**
- * All figures of the server as one table, with what is to be reached: `npm run bench` (flags: support.ts, and
- * `--json` for one JSON line per figure instead). It takes some ten minutes. What is not about the server has
+ * All figures as one table, with what is to be reached: `npm run bench` (flags: support.ts, and
+ * `--json` for one JSON line per figure instead). It takes some seven minutes. What is not about servers has
  * scripts of its own: codec.ts, trie-compare.ts.
  */
 import { formatNumber } from "../../src/cli/bench/figures.ts";
+import { measureFailover } from "./failover.ts";
 import { measureFanout } from "./fanout.ts";
 import { measureIdle } from "./idle.ts";
 import { measureLatency } from "./latency.ts";
@@ -27,6 +28,7 @@ const SCRIPTS: readonly (readonly [what: string, measure: (setup: Setup) => Prom
   ["latency", measureLatency],
   ["idle connections", measureIdle],
   ["peak memory", measurePeak],
+  ["servers and clients that die", measureFailover],
 ];
 
 const setup = await prepare();
@@ -61,7 +63,8 @@ function tableOf(all: readonly Row[]): string {
 }
 
 function spreadText({ best, median }: Spread): string {
-  const decimals = best < 1 ? 4 : best < 100 ? 2 : 0;
+  const isCount = Number.isInteger(best) && Number.isInteger(median);
+  const decimals = isCount ? 0 : best < 1 ? 4 : best < 100 ? 2 : 0;
   return `${formatNumber(best, decimals)} (${formatNumber(median, decimals)})`;
 }
 

@@ -30,13 +30,26 @@ export interface RunningServer extends AsyncDisposable {
 
 export type ServerName = "bunbond" | "rustbond";
 
+export interface StartOptions {
+  /** Default: a free port on [::1]. */
+  readonly listen?: string;
+  /** Default 5. */
+  readonly keepaliveSeconds?: number;
+  /** Of BunBond's; default 0. */
+  readonly settleSeconds?: number;
+  /** Words before the command, as those that enter a network namespace. */
+  readonly within?: readonly string[];
+}
+
 export interface Setup {
   readonly rounds: number;
   /** JSON lines instead of a table, where a script prints one. */
   readonly json: boolean;
   /** Those that are to be measured, BunBond first. */
   readonly servers: readonly ServerName[];
-  start(name: ServerName): Promise<RunningServer>;
+  /** What runs BunBond. */
+  readonly command: readonly string[];
+  start(name: ServerName, options?: StartOptions): Promise<RunningServer>;
 }
 
 /** Reads the flags, and builds what is needed. */
@@ -59,7 +72,11 @@ export async function prepare(): Promise<Setup> {
     rounds,
     json: values.json,
     servers: obstacle === undefined ? ["bunbond", "rustbond"] : ["bunbond"],
-    start: (name) => (name === "bunbond" ? startBunbondServer({ command }) : startRustbondServer()),
+    command,
+    start: (name, { within = [], ...options } = {}) =>
+      name === "bunbond"
+        ? startBunbondServer({ command: [...within, ...command], ...options })
+        : startRustbondServer(options.listen, { within, ...options }),
   };
 }
 
@@ -168,9 +185,9 @@ export function rowOf(about: Pick<Row, "figure" | "unit" | "goal" | "note">, val
   };
 }
 
-/** Of the best values: what disturbs a round makes it worse, never better. */
+/** Of the best values: what disturbs a round makes it worse, never better. Null: to nothing, or to 0. */
 export function ratioOf({ bunbond, rustbond }: Row, which: keyof Spread = "best"): number | null {
-  return rustbond === null ? null : bunbond[which] / rustbond[which];
+  return rustbond === null || rustbond[which] === 0 ? null : bunbond[which] / rustbond[which];
 }
 
 /** Null: it cannot be said without rustbond. */

@@ -1,15 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { type ClientOptions, parseClientOptions } from "../../src/cli/client-command.ts";
+import { type ClientOptions, parseClientOptions, subscriptionsOf } from "../../src/cli/client-command.ts";
 import { UsageError, type UsageErrorCode } from "../../src/cli/usage-error.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
+import { NextHopType } from "../../src/wire/protocol.ts";
 
-/** Options with endpoints and routes as text. */
-function summarize({ servers, announcements, http, ...rest }: ClientOptions) {
+/** Options with endpoints, routes, mappings and networks as text. */
+function summarize({ servers, announcements, http, installRoutes, preferNetworks, ...rest }: ClientOptions) {
   return {
     servers: servers.map(formatEndpoint),
     announcements: announcements.map(formatRoute),
     http: http === null ? null : formatEndpoint(http),
+    installRoutes: installRoutes.map(({ vni, table }) => `${vni} into ${table}`),
+    preferNetworks: preferNetworks.map(({ prefix, weight }) => `${formatPrefix(prefix)} ${weight}`),
     ...rest,
   };
 }
@@ -26,6 +30,16 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   holdAloneSeconds: Number.POSITIVE_INFINITY,
   leave: "withdraw",
   drainSeconds: 0,
+  installRoutes: [],
+  tunnelDevice: "ip6tnl0",
+  ipv4Only: false,
+  cleanup: false,
+  routeProtocol: 254,
+  dryRun: false,
+  preferNetworks: [],
+  excludeTypes: [],
+  reconcileSeconds: 300,
+  installNat: "plain",
   socket: { path: "/run/bunbond/client.sock", isDefault: true },
   json: false,
   config: null,
@@ -33,6 +47,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   warnings: [],
 };
 
+const { STANDARD: STD, NAT, LOADBALANCER_TARGET: LB } = NextHopType;
 const ROUTE = "100#10.0.1.0/24@2001:db8::1";
 const ROUTE_LINE = "100 10.0.1.0/24 via 2001:db8::1";
 
@@ -81,6 +96,39 @@ describe("parseClientOptions takes", () => {
     ],
     [["--socket", "None"], { socket: null }],
     [["--json"], { json: true }],
+    [
+      [
+        "--install-routes",
+        "100#100,200#100",
+        "--install-routes",
+        "0#4294967295",
+        "--install-routes",
+        "4294967295#1",
+      ],
+      { installRoutes: ["100 into 100", "200 into 100", "0 into 4294967295", "4294967295 into 1"] },
+    ],
+    [["--install-routes", "100#100,0100#0100"], { installRoutes: ["100 into 100"] }],
+    [["--install-routes", "100#254", "--allow-main-table"], { installRoutes: ["100 into 254"] }],
+    [["--install-routes", "7#0,7#254", "--allow-main-table"], { installRoutes: ["7 into 254"] }],
+    ...(
+      [
+        [["--tun", "overlay-tun"], { tunnelDevice: "overlay-tun" }],
+        [["--ipv4-only", "--cleanup", "--dry-run"], { ipv4Only: true, cleanup: true, dryRun: true }],
+        [["--route-protocol", "5"], { routeProtocol: 5 }],
+        [["--route-protocol", "255"], { routeProtocol: 255 }],
+        [
+          ["--prefer-network", "2001:db8:a::/48", "--prefer-network", "2001:DB8:b:0::/48=10,::/0=1"],
+          { preferNetworks: ["2001:db8:a::/48 100", "2001:db8:b::/48 10", "::/0 1"] },
+        ],
+        [["--prefer-network", "fe00::/8=3,fe00::/8=3"], { preferNetworks: ["fe00::/8 3"] }],
+        [["--exclude-type", "lb,NAT", "--exclude-type", "Std,lb"], { excludeTypes: [LB, NAT, STD] }],
+        [["--reconcile-interval", "0"], { reconcileSeconds: 0 }],
+        [["--install-nat", "Skip"], { installNat: "skip" }],
+      ] satisfies [string[], Partial<typeof DEFAULTS>][]
+    ).map(([args, expected]): [string[], Partial<typeof DEFAULTS>] => [
+      ["--install-routes", "100#100", ...args],
+      { installRoutes: ["100 into 100"], ...expected },
+    ]),
   ];
 
   test.each(TAKEN)("%j", (args, expected) => {
@@ -104,7 +152,21 @@ describe("parseClientOptions takes", () => {
 
   test("a client with nothing to do, with a warning", () => {
     const { warnings } = parseClientOptions(["-s", "a"]);
-    expect(warnings).toEqual([expect.stringContaining("neither --vni nor --announce")]);
+    expect(warnings).toEqual([expect.stringContaining("neither --vni nor --announce nor --install-routes")]);
+  });
+
+  test("flags that nothing comes of without --install-routes, with a warning that names them", () => {
+    const flags = ["--tun", "overlay-tun", "--cleanup", "--exclude-type", "lb", "--allow-main-table"];
+    expect(parseClientOptions(["-s", "a", "-v", "1", ...flags]).warnings).toEqual([
+      "without --install-routes nothing comes of --tun, --cleanup, --allow-main-table, --exclude-type",
+    ]);
+    expect(parseClientOptions(["-s", "a", "--install-routes", "1#1", ...flags]).warnings).toEqual([]);
+  });
+
+  test("the VNIs of --install-routes as subscriptions, each once", () => {
+    const options = parseClientOptions(["-s", "a", "-v", "7,100", "--install-routes", "100#100,200#100"]);
+    expect(options.vnis).toEqual([7, 100]);
+    expect(subscriptionsOf(options)).toEqual([7, 100, 200]);
   });
 });
 
@@ -136,6 +198,68 @@ describe("parseClientOptions refuses", () => {
     [["-s", "a", "--leave", "stay"], "BAD_VALUE", "--leave: one of withdraw, keep", "stay\n^~~~"],
     [["-s", "a", "--drain", "5s"], "BAD_VALUE", "--drain: a number of seconds", "5s\n^~"],
     [["-s", "a", "--json", "--json"], "REPEATED_FLAG", "--json is given twice", null],
+    ...(
+      [
+        ["install-routes", "100", `"#" and the table are missing`, "100\n   ^"],
+        ["install-routes", "100#", "the table must be a number from 1 to 4294967295", "100#\n    ^"],
+        ["install-routes", "100#100#1", "the table must be a number", "100#100#1\n    ^~~~~"],
+        ["install-routes", "1#main", "the table must be a number", "1#main\n  ^~~~"],
+        ["install-routes", "1#4294967296", "the table must be a number", "1#4294967296\n  ^~~~~~~~~~"],
+        ["install-routes", "#100", "the VNI must be a number from 0 to 4294967295", "#100\n^"],
+        ["install-routes", "4294967296#1", "the VNI must be a number", "4294967296#1\n^~~~~~~~~~"],
+        ["install-routes", "-1#1", null, null],
+        ["install-routes", "1#253", `table 253 ("default") belongs to the kernel`, "1#253\n  ^~~"],
+        ["install-routes", "1#255", `table 255 ("local") belongs to the kernel`, "1#255\n  ^~~"],
+        ["install-routes", "1#0", "table 0 is main, the host's own", "1#0\n  ^"],
+        ["install-routes", "1#254", "table 254 is main, the host's own", "1#254\n  ^~~"],
+        ["install-routes", "1#7,2#7,01#8", "VNI 1 goes into table 7 already", "01#8\n^~~~"],
+        ["route-protocol", "0", "a whole number from 5 to 255", "0\n^"],
+        ["route-protocol", "2", "a whole number from 5 to 255", "2\n^"],
+        ["route-protocol", "4", "a whole number from 5 to 255", "4\n^"],
+        ["route-protocol", "9", "9 is the kernel's own", "9\n^"],
+        ["route-protocol", "256", "a whole number from 5 to 255", "256\n^~~"],
+        [
+          "prefer-network",
+          "10.0.0.0/8",
+          "an IPv6 prefix with its length is needed",
+          "10.0.0.0/8\n^~~~~~~~~~",
+        ],
+        [
+          "prefer-network",
+          "2001:db8::",
+          "an IPv6 prefix with its length is needed",
+          "2001:db8::\n^~~~~~~~~~",
+        ],
+        [
+          "prefer-network",
+          "fe00::1/8",
+          "there are bits set behind the prefix length",
+          "fe00::1/8\n^~~~~~~~~",
+        ],
+        [
+          "prefer-network",
+          "fe00::/8=0",
+          "the weight must be a number from 1 to 255",
+          "fe00::/8=0\n         ^",
+        ],
+        ["prefer-network", "fe00::/8=256", "the weight must be", "fe00::/8=256\n         ^~~"],
+        ["prefer-network", "fe00::/8=", "the weight must be", "fe00::/8=\n         ^"],
+        ["prefer-network", "fe00::/8=2,fe00::/8", "fe00::/8 has the weight 2 already", "fe00::/8\n^~~~~~~~"],
+        ["exclude-type", "anycast", "one of std, nat, lb", "anycast\n^~~~~~~"],
+        ["reconcile-interval", "never", "a number of seconds", "never\n^~~~~"],
+        ["install-nat", "ports", "one of plain, skip", "ports\n^~~~~"],
+      ] as const
+    ).map(([flag, value, reason, caret]): [string[], UsageErrorCode, string, string | null] =>
+      reason === null
+        ? [["-s", "a", `--${flag}`, value], "MISSING_VALUE", `--${flag} needs a value`, caret]
+        : [["-s", "a", `--${flag}`, value], "BAD_VALUE", `--${flag}: ${reason}`, caret],
+    ),
+    [
+      ["-s", "a", "--install-routes", "1#0", "--allow-main-table=false"],
+      "BAD_VALUE",
+      "--install-routes: ",
+      "1#0\n  ^",
+    ],
   ];
 
   test.each(REFUSED)("%j", (args, code, message, caret) => {

@@ -21,6 +21,10 @@ function text(change: ClientChange | ServerChange): string {
   if ("route" in change) return `${change.type} ${formatRoute(change.route)}`;
   if ("server" in change) return `${change.type} ${formatEndpoint(change.server)}`;
   if (change.type === "verbose") return `verbose ${change.verbose}`;
+  if (change.type === "install-routes") {
+    return `${change.type} ${change.mappings.map(({ vni, table }) => `${vni}#${table}`).join()}`;
+  }
+  if (change.type === "cleanup") return `cleanup ${change.cleanup}`;
   return `configure ${Bun.inspect(change.settings, { compact: true })}`;
 }
 
@@ -102,6 +106,53 @@ describe("clientDifference", () => {
       "--http ::1 --json --drain 5 --socket /b",
       [],
       ["http", "socket", "drain", "json"],
+    ],
+    [
+      "all of the kernel's that waits for the next start",
+      "--install-routes 1#1",
+      "--install-routes 1#1 --tun t --ipv4-only --route-protocol 7 --dry-run --prefer-network ::/0 --exclude-type lb --reconcile-interval 1 --install-nat skip",
+      [],
+      [
+        "tun",
+        "ipv4-only",
+        "route-protocol",
+        "dry-run",
+        "prefer-network",
+        "exclude-type",
+        "reconcile-interval",
+        "install-nat",
+      ],
+    ],
+    ["cleanup", "--install-routes 1#1", "--install-routes 1#1 --cleanup", ["cleanup true"], []],
+    [
+      "tables: the mapping before the subscription",
+      "--install-routes 1#1,2#2",
+      "--install-routes 3#3,1#9",
+      ["install-routes 3#3,1#9", "subscribe 3", "unsubscribe 2"],
+      [],
+    ],
+    [
+      "the order of tables, which says who wins",
+      "--install-routes 1#1,2#1",
+      "--install-routes 2#1,1#1",
+      ["install-routes 2#1,1#1"],
+      [],
+    ],
+    [
+      "a VNI that is subscribed as well",
+      "-v 1,2 --install-routes 1#1,2#2",
+      "-v 1 --install-routes 2#2",
+      ["install-routes 2#2"],
+      [],
+    ],
+    ["cleanup of nothing", "-v 1", "-v 1 --cleanup", [], []],
+    ["kernel routes at all", "-v 1", "-v 1 --install-routes 1#1,2#2", [], ["install-routes"]],
+    [
+      "no kernel routes any more, and their subscriptions stay",
+      "--install-routes 1#1",
+      "",
+      [],
+      ["install-routes"],
     ],
     ["both kinds", "-v 1", "-v 2 --json", ["subscribe 2", "unsubscribe 1"], ["json"]],
   ];

@@ -540,6 +540,11 @@ describe("files on disk", () => {
       [WHOLE_FILE, [], "ok, client: 2 servers, 2 VNIs, 2 announcements"],
       ["server: a\nvni: 1\n", [], "ok, client: 1 server, 1 VNI, 0 announcements"],
       ["server: a\nvni: 1\n", ["client"], "ok, client: 1 server, 1 VNI, 0 announcements"],
+      [
+        "server: a\nvni: 1\ninstall-routes: [1#100, 2#0]\nallow-main-table: true\ntun: overlay\n",
+        [],
+        "ok, client: 1 server, 2 VNIs, 0 announcements, kernel routes of 2 VNIs",
+      ],
       ["settle: 1\n", [], "ok, server: listens on [::]:4711"],
       ["keepalive: 5\nrole: server", [], "ok, server: listens on [::]:4711"],
       ["keepalive: 5", ["server"], "ok, server: listens on [::]:4711"],
@@ -563,6 +568,21 @@ describe("files on disk", () => {
         [expect.stringMatching(/^:2: settle: /), "x", "^", ":3: unknown setting vni."],
       ],
       ["server: a", ["server"], [":1: unknown setting server."]],
+      [
+        "server: a\ninstall-routes:\n- 1#100\n- 2#0\n- 1#7\nexclude-type: any",
+        [],
+        [
+          ":4: install-routes: table 0 is main, the host's own; if it is to be, add --allow-main-table.",
+          "2#0",
+          "^",
+          ":5: install-routes: VNI 1 goes into table 100 already.",
+          "1#7",
+          "^~~",
+          ":6: exclude-type: one of std, nat, lb is needed.",
+          "any",
+          "^~~",
+        ],
+      ],
       [
         "server: a\nrole: client",
         ["server"],
@@ -599,6 +619,7 @@ describe("files on disk", () => {
         servers: 1,
         vnis: 0,
         announcements: 1,
+        installRoutes: 0,
         warnings: [expect.stringContaining("10.0.0.7/8 has bits behind its length")],
       });
       await write("check.yaml", "server: a\nannounce:\n- 1#::/0@::1\n- 1#::/129@::1\nfoo: 1\n");
@@ -637,7 +658,9 @@ describe("files on disk", () => {
         exitCode: 0,
         stdout: expect.stringContaining(": ok, client: 1 server, "),
       });
-      expect(result.stderr).toStartWith(`${path}: warning: neither --vni nor --announce is given`);
+      expect(result.stderr).toStartWith(
+        `${path}: warning: neither --vni nor --announce nor --install-routes is given`,
+      );
     });
 
     test.each([

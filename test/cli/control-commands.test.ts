@@ -61,6 +61,7 @@ async function openClient(): Promise<void> {
       client: controlled.client,
       daemon,
       counters: new ClientCounters(),
+      kernel: null,
       logger: silentLogger,
       stop: () => {},
       drainLeftMs: () => 5_000,
@@ -282,9 +283,58 @@ describe("text and JSON say the same", () => {
         },
       ],
       vnis: [{ vni: 55, subscribed: false, routes: 66, announcements: 88 }],
+      kernel: {
+        device: "overlay",
+        deviceState: "up",
+        routeProtocol: 254,
+        dryRun: false,
+        nexthops: 222,
+        groups: 333,
+        drift: 444,
+        lastReconcile: "2026-01-02T03:04:07.000Z",
+        tables: [
+          {
+            table: 1000,
+            family: "ipv4",
+            vnis: [55, 56],
+            settled: true,
+            wanted: 555,
+            installed: 666,
+            pending: 777,
+            collided: 888,
+            failed: 999,
+            shadowed: 1111,
+            skipped: { localHop: 2222, nat: 3333 },
+          },
+          {
+            table: 1000,
+            family: "ipv6",
+            vnis: [],
+            settled: false,
+            wanted: 4444,
+            installed: 5555,
+            pending: 6666,
+            collided: 7777,
+            failed: 8888,
+            shadowed: 9999,
+            skipped: {},
+          },
+        ],
+        faults: [
+          {
+            table: 1000,
+            destination: "10.0.1.0/24",
+            code: "EEXIST",
+            message: "File exists",
+            attempts: 12,
+          },
+        ],
+      },
       counters: { routesAdded: 99, "closes.keepalive-timeout": 111 },
     };
-    expect(statusText(status, styleFor(false, {}))).toBe(`\
+    const text = statusText(status, styleFor(false, {}));
+    expectSameFacts(text, status);
+    expect(text).toBe(`\
 program        client 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
 state          drained
 started        2026-01-02T03:04:05.678Z, 77 s ago
@@ -296,6 +346,21 @@ one.example:4711  retry  2026-01-02T03:04:06.000Z        33     44  connect-fail
 
 VNI  SUBSCRIBED  ROUTES  ANNOUNCEMENTS
  55  no              66             88
+
+kernel routes   by overlay, which is up
+dry run         no
+route protocol  254
+nexthops        222
+groups          333
+drift           444
+last reconcile  2026-01-02T03:04:07.000Z
+
+TABLE  FAMILY  VNIS   SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SHADOWED  SKIPPED
+ 1000  ipv4    55,56  yes         555        666      777       888     999      1111  localHop 2222, nat 3333
+ 1000  ipv6    -      no         4444       5555     6666      7777    8888      9999  -
+
+TABLE  DESTINATION  ATTEMPTS  CODE    MESSAGE
+ 1000  10.0.1.0/24        12  EEXIST  File exists
 
 COUNTER                   VALUE
 routesAdded                  99

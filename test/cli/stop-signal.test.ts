@@ -31,7 +31,7 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s stops, once", async (signal) => {
 
 test("what else may stop it does, and the time to drain is granted", async () => {
   await withoutTime(async (delays) => {
-    await untilStopped({ drainMs: 60_000, also: Promise.resolve() });
+    await untilStopped({ graceMs: () => 60_000, also: Promise.resolve() });
     expect(delays()).toEqual([60_000 + LIMIT_MS]);
   });
 });

@@ -53,6 +53,7 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchCl
     client,
     daemon,
     counters: new ClientCounters(),
+    kernel: null,
     logger: silentLogger,
     stop: () => stops.push("stop"),
     drainLeftMs: () => drainMs,
@@ -155,6 +156,7 @@ describe("a client", () => {
         { vni: 200, subscribed: false, routes: 0, announcements: 1 },
         { vni: 300, subscribed: true, routes: 0, announcements: 0 },
       ],
+      kernel: null,
       // Counted by the handler, which is the daemon's business.
       counters: { routesAdded: 0, routesRemoved: 0 },
     };

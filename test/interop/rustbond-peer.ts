@@ -50,9 +50,20 @@ export interface RustbondServer extends ChildProcess {
   readonly address: string;
 }
 
+export interface RustbondServerOptions {
+  readonly keepaliveSeconds?: number;
+  /** Words before the command, as those that enter a network namespace. */
+  readonly within?: readonly string[];
+}
+
 /** Starts a server, by default on a free port of [::1], and waits until it listens. */
-export async function startRustbondServer(listen = "[::1]:0"): Promise<RustbondServer> {
-  const server = new ChildProcess({ command: [PROGRAM, "server", "--listen", listen] });
+export async function startRustbondServer(
+  listen = "[::1]:0",
+  { keepaliveSeconds = 5, within = [] }: RustbondServerOptions = {},
+): Promise<RustbondServer> {
+  const server = new ChildProcess({
+    command: [...within, PROGRAM, "server", "--listen", listen, "--keepalive", `${keepaliveSeconds}`],
+  });
   return withAddress(server, () =>
     server.until("a line that says the address", () => {
       const line = server.stdoutLines[0];

@@ -7,6 +7,13 @@ import { fileURLToPath } from "node:url";
 const BUILD = fileURLToPath(new URL("../../build.ts", import.meta.url));
 
 let executable: Promise<string> | null = null;
+let directory: string | null = null;
+process.on("exit", removeBuiltExecutable);
+
+/** For `bun test`, which ends without the event "exit"; setup.ts calls it. */
+export function removeBuiltExecutable(): void {
+  if (directory !== null) rmSync(directory, { recursive: true, force: true });
+}
 
 /** The path of an executable built from the present sources: once in a test run, and gone with it. */
 export function builtExecutable(): Promise<string> {
@@ -15,8 +22,7 @@ export function builtExecutable(): Promise<string> {
 }
 
 async function build(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "bunbond-executable-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  directory = await mkdtemp(join(tmpdir(), "bunbond-executable-"));
   const child = Bun.spawn([process.execPath, BUILD, "--outdir", directory], {
     env: { ...process.env, NODE_ENV: undefined },
     stdout: "ignore",

@@ -25,6 +25,8 @@ export interface ServerOptions extends BunbondOptions {
   /** Default: a free port on [::1]. */
   readonly listen?: string;
   readonly keepaliveSeconds?: number;
+  /** Default 0: it holds no end marks back. */
+  readonly settleSeconds?: number;
 }
 
 /** A server process; `address` is where it listens, with the port that it got. */
@@ -32,13 +34,14 @@ export interface BunbondServer extends ChildProcess {
   readonly address: string;
 }
 
-/** Starts a server and waits until it listens. It holds no end marks back (`--settle 0`). */
+/** Starts a server and waits until it listens. */
 export async function startBunbondServer(options: ServerOptions = {}): Promise<BunbondServer> {
   const {
     command = FROM_SOURCE,
     flags = [],
     socket = "none",
     listen = "[::1]:0",
+    settleSeconds = 0,
     keepaliveSeconds,
   } = options;
   const keepalive = keepaliveSeconds === undefined ? [] : ["--keepalive", `${keepaliveSeconds}`];
@@ -49,7 +52,7 @@ export async function startBunbondServer(options: ServerOptions = {}): Promise<B
       "--listen",
       listen,
       "--settle",
-      "0",
+      `${settleSeconds}`,
       "--socket",
       socket,
       ...keepalive,
@@ -67,17 +70,19 @@ export interface ClientOptions extends BunbondOptions {
   /** In the grammar of `--announce`. */
   readonly announce?: readonly string[];
   readonly keepaliveSeconds?: number;
+  /** Default: soon, so that tests of reconnecting are short. */
+  readonly retry?: string;
 }
 
-/** Starts a client that retries soon, so that tests of reconnecting are short. */
+/** Starts a client. */
 export function startBunbondClient(options: ClientOptions): RouteClient {
   const { command = FROM_SOURCE, flags = [], socket = "none", servers, keepaliveSeconds } = options;
-  const { vnis = [], announce = [] } = options;
+  const { retry = "0.1-0.2", vnis = [], announce = [] } = options;
   const repeated = (flag: string, values: readonly (string | number)[]) =>
     values.flatMap((value) => [flag, `${value}`]);
   return new RouteClient({
     command: [
-      ...[...command, "client", "--json", "--retry", "0.1-0.2", "--socket", socket],
+      ...[...command, "client", "--json", "--retry", retry, "--socket", socket],
       ...repeated("--server", servers),
       ...repeated("--vni", vnis),
       ...repeated("--announce", announce),

@@ -2,7 +2,8 @@
  * Clients and servers of ours on one in-memory network and one fake clock. Servers are known by their port
  * on ::1, and settle at once unless told otherwise.
  */
-import { Client, type ClientOptions } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client.ts";
+import type { ClientOptions } from "../../src/client/client-options.ts";
 import { type Endpoint, formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
@@ -12,7 +13,8 @@ import { MemoryNetwork, type MemoryNetworkOptions } from "./memory-network.ts";
 import { SeededRandom } from "./random.ts";
 import { ViewLog } from "./view-log.ts";
 
-export type BenchClientOptions = Partial<Omit<ClientOptions, "servers" | "handler" | "clock" | "network">>;
+/** Clock and network: other than the bench's own. */
+export type BenchClientOptions = Partial<Omit<ClientOptions, "servers" | "handler">>;
 
 export function serverEndpoint(port: number): Endpoint {
   return { host: "::1", port };
@@ -73,10 +75,12 @@ export class ClientBench {
 
   /** Started, with a log of its events. */
   client(ports: readonly number[], options: BenchClientOptions = {}): BenchClient {
-    const { clock, network } = this;
-    const random = () => this.#random.word() / 2 ** 32;
+    const { clock, network, random } = this;
     return new BenchClient({ servers: ports.map(serverEndpoint), clock, network, random, ...options });
   }
+
+  /** Of a client: from 0 to 1. */
+  readonly random = (): number => this.#random.word() / 2 ** 32;
 
   /** Moves time on until the promise is kept: for what ends by itself. */
   async until(promise: Promise<void>): Promise<void> {

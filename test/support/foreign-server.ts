@@ -25,6 +25,8 @@ export interface ForeignServerOptions {
   readonly unsubscribeWithdraws?: boolean;
   /** Go: reads whole buffers as whole frames, this many in a second. */
   readonly framesPerSecond?: number;
+  /** Where harm is noted. Default: in a list of its own. */
+  readonly harm?: string[];
 }
 
 /** Go's read buffer: a read that fills it breaks the session, as does one that ends inside a frame. */
@@ -36,10 +38,12 @@ export class ForeignServer {
   readonly peers = new Set<ForeignPeer>();
   /** Routes as text → who announced them. */
   readonly routes = new Map<string, Set<Origin>>();
-  readonly harm: string[] = [];
+  readonly harm: string[];
   #stopListening: () => void = () => {};
 
-  private constructor(readonly options: ForeignServerOptions) {}
+  private constructor(readonly options: ForeignServerOptions) {
+    this.harm = options.harm ?? [];
+  }
 
   static async start(options: ForeignServerOptions): Promise<ForeignServer> {
     const server = new ForeignServer(options);

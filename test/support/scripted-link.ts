@@ -2,7 +2,8 @@
  * A client with one server, which is the test itself: it sees each write by itself, as the frames in it, says what a
  * server would say, and decides how much the socket takes. Nothing comes by itself but what time brings.
  */
-import { Client, type ClientOptions } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client.ts";
+import type { ClientOptions } from "../../src/client/client-options.ts";
 import type { ByteStream, ConnectEvents, Network, StreamEvents } from "../../src/transport/stream.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { frameOfText, routeOfText, textOfMessage } from "./frame-text.ts";

@@ -1,4 +1,8 @@
 /** Routes as tests write them down: in text, in the shape that `--json` prints. */
+import { formatAddress } from "../../src/net/address.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
+import type { Route } from "../../src/route/route.ts";
+import { NextHopType } from "../../src/wire/protocol.ts";
 
 export interface TextRoute {
   readonly vni: number;
@@ -31,6 +35,21 @@ export function natRoute(
   natPortTo: number,
 ): TextRoute {
   return { vni, destination, nextHop: { address, targetVni: 0, type: "NAT", natPortFrom, natPortTo } };
+}
+
+const TYPE_NAMES = {
+  [NextHopType.STANDARD]: "STANDARD",
+  [NextHopType.NAT]: "NAT",
+  [NextHopType.LOADBALANCER_TARGET]: "LOADBALANCER_TARGET",
+} as const;
+
+export function textRouteOf({ vni, destination, nextHop }: Route): TextRoute {
+  const { address, type, ...rest } = nextHop;
+  return {
+    vni,
+    destination: formatPrefix(destination),
+    nextHop: { ...rest, address: formatAddress(address), type: TYPE_NAMES[type] },
+  };
 }
 
 /** All there is to a route in one line, for comparing and reading: "100 10.0.1.0/24 via 2001:db8::1 NAT 1-9". */

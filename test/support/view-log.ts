@@ -1,4 +1,4 @@
-import type { ClientHandler } from "../../src/client/client.ts";
+import type { ClientHandler } from "../../src/client/handler.ts";
 import type { ServerState } from "../../src/client/server-link.ts";
 import { type Endpoint, formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
@@ -13,6 +13,8 @@ export class ViewLog implements ClientHandler {
   readonly #view = new Set<string>();
   #changes: string[] = [];
   #states: string[] = [];
+  #wholeVnis: number[] = [];
+  #own: string[] = [];
   #fault: string | null = null;
 
   routeAdded(route: Route): void {
@@ -31,6 +33,18 @@ export class ViewLog implements ClientHandler {
   serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
     const because = reason === null ? "" : `: ${describeCloseReason(reason)}`;
     this.#states.push(`${formatEndpoint(server)} ${state}${because}`);
+  }
+
+  announced(route: Route): void {
+    this.#own.push(`announced ${formatRoute(route)}`);
+  }
+
+  withdrawn(route: Route): void {
+    this.#own.push(`withdrawn ${formatRoute(route)}`);
+  }
+
+  complete(vni: number): void {
+    this.#wholeVnis.push(vni);
   }
 
   /** Sorted. */
@@ -52,6 +66,20 @@ export class ViewLog implements ClientHandler {
     const states = this.#states;
     this.#states = [];
     return states;
+  }
+
+  /** The VNIs whose view became whole since they were last taken. */
+  takeWhole(): number[] {
+    const vnis = this.#wholeVnis;
+    this.#wholeVnis = [];
+    return vnis;
+  }
+
+  /** "announced 100 10.0.1.0/24 via 2001:db8::1": what became of own announcements since it was last taken. */
+  takeOwn(): string[] {
+    const own = this.#own;
+    this.#own = [];
+    return own;
   }
 
   #check(): void {

@@ -1,0 +1,115 @@
+/**
+ * The view and its changes as an async iterator, at the reader's pace: first the routes that are there, as added, then
+ * each change, without a gap between the two.
+ *
+ * A slow reader costs a bounded memory, for what it has not read yet is kept by route: a route comes and goes in turn,
+ * so a second change takes the first one back. One that came and went meanwhile is not mentioned, nor one that went and
+ * came back. So what waits is at most the difference between the view that the reader knows and the present one.
+ */
+import type { Route } from "../route/route.ts";
+import { announcementKey } from "./wanted.ts";
+
+/** A route came into view, or left it. */
+export interface RouteChange {
+  readonly type: "added" | "removed";
+  readonly route: Route;
+}
+
+/** What a feed needs of its client. */
+export interface FeedSource {
+  /** It will not change any more. */
+  isClosed(): boolean;
+  /** The first read: from now on changes are told, on top of the routes that it gives back. */
+  started(feed: ChangeFeed): Iterable<Route>;
+  ended(feed: ChangeFeed): void;
+}
+
+type Result = IteratorResult<RouteChange, undefined>;
+const END: Result = { done: true, value: undefined };
+
+/** A view's changes, to be read once, by one reader: `for await (const { type, route } of client.changes())`. */
+export class ChangeFeed implements AsyncIterableIterator<RouteChange, undefined, void> {
+  /** Not read yet, in order, by {@link announcementKey}. */
+  readonly #unread = new Map<string, RouteChange>();
+  /** Reads that wait for a change. */
+  readonly #readers: ((result: Result) => void)[] = [];
+  #isStarted = false;
+  /** No more changes come. */
+  #isEnded = false;
+
+  constructor(
+    private readonly source: FeedSource,
+    private readonly signal?: AbortSignal,
+  ) {
+    if (signal?.aborted) this.#end();
+    else signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  next(): Promise<Result> {
+    this.#start();
+    const change = this.#takeFirst();
+    if (change !== undefined) return Promise.resolve({ done: false, value: change });
+    if (this.#isEnded) return Promise.resolve(END);
+    const { promise, resolve } = Promise.withResolvers<Result>();
+    this.#readers.push(resolve);
+    return promise;
+  }
+
+  /** What `for await` calls when it is left: nothing more comes, and reads that wait end. */
+  return(): Promise<Result> {
+    this.#abort();
+    return Promise.resolve(END);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** `for await` does not need it; `await using` does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort();
+  }
+
+  /** A route came into view, or left it. */
+  changed(type: RouteChange["type"], route: Route): void {
+    const reader = this.#readers.shift();
+    if (reader !== undefined) reader({ done: false, value: { type, route } });
+    else {
+      const key = announcementKey(route);
+      if (!this.#unread.delete(key)) this.#unread.set(key, { type, route });
+    }
+  }
+
+  /** The client was closed: what is known is still given out, then the end. */
+  close(): void {
+    this.#end();
+  }
+
+  #start(): void {
+    if (this.#isStarted || this.#isEnded) return;
+    this.#isStarted = true;
+    for (const route of this.source.started(this)) this.changed("added", route);
+    if (this.source.isClosed()) this.#end();
+  }
+
+  #takeFirst(): RouteChange | undefined {
+    for (const [key, change] of this.#unread) {
+      this.#unread.delete(key);
+      return change;
+    }
+    return undefined;
+  }
+
+  readonly #abort = (): void => {
+    this.#unread.clear();
+    this.#end();
+  };
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.signal?.removeEventListener("abort", this.#abort);
+    this.source.ended(this);
+    for (const reader of this.#readers.splice(0)) reader(END);
+  }
+}

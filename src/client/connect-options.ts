@@ -1,0 +1,35 @@
+/** What programs give to the library's client. */
+import type { Endpoint } from "../net/endpoint.ts";
+import { endpointOf } from "../net/endpoint-argument.ts";
+import { DEFAULT_PORT } from "../wire/protocol.ts";
+import type { ClientOptions, Leave } from "./client-options.ts";
+
+/** As text, "[2001:db8::10]:4711" or "server.example", or read from it. Port 4711 if left out. */
+export type ServerAddress = Endpoint | string;
+
+/** A client's servers, what it is told by, and how it behaves. Only `servers` has to be there. */
+export interface ConnectOptions extends Omit<ClientOptions, "servers"> {
+  /** All of them are used at the same time; one given twice counts once. */
+  readonly servers: readonly ServerAddress[];
+}
+
+/** Whom to wait for, and for how long. */
+export interface WaitOptions {
+  /** One of the servers, or each of them. Default `any`. */
+  readonly servers?: "any" | "all";
+  /** Default: for ever. */
+  readonly timeoutMs?: number;
+}
+
+/** How a client goes. */
+export interface CloseOptions {
+  /** Default `withdraw`; `keep` leaves it to servers that retain a lost client's routes. */
+  readonly leave?: Leave;
+  /** For servers to be told of withdrawals; default 2000. */
+  readonly withinMs?: number;
+}
+
+/** @throws BadEndpointError */
+export function readServer(server: ServerAddress): Endpoint {
+  return endpointOf(server, DEFAULT_PORT, "connect");
+}

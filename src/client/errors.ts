@@ -1,0 +1,105 @@
+/** What the library's client throws at once, or rejects with later. */
+import { BunBondError } from "../net/bunbond-error.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { formatRoute } from "../route/announcement.ts";
+import type { Route } from "../route/route.ts";
+import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import { IoError } from "../transport/stream.ts";
+import { ProtocolError } from "../wire/protocol-error.ts";
+import type { ServerInfo } from "./client-options.ts";
+
+/** There is no established server to wait for: the client has none at all, or none became established in time. */
+export class NotEstablishedError extends BunBondError {
+  override readonly name = "NotEstablishedError";
+  readonly code = "NOT_ESTABLISHED";
+
+  /** All servers, as they were then; `cause` is why the first of them is away, if that is known. */
+  constructor(readonly servers: readonly ServerInfo[]) {
+    super(`no server is established: ${describeServers(servers)}`, causeOf(servers));
+  }
+}
+
+/** What was waited for did not come in time. */
+export class TimeoutError extends BunBondError {
+  override readonly name: string = "TimeoutError";
+  readonly code: "TIMEOUT" | "CONNECTION_TIMEOUT" = "TIMEOUT";
+
+  /** The servers that it was waited for, as they were at the end. */
+  constructor(
+    readonly timeoutMs: number,
+    readonly servers: readonly ServerInfo[],
+    message = `no answer within ${timeoutMs} ms from ${describeServers(servers)}`,
+  ) {
+    super(message, causeOf(servers));
+  }
+}
+
+/** A server did not become established in time. */
+export class ConnectionTimeoutError extends TimeoutError {
+  override readonly name = "ConnectionTimeoutError";
+  override readonly code = "CONNECTION_TIMEOUT";
+
+  constructor(timeoutMs: number, servers: readonly ServerInfo[]) {
+    super(timeoutMs, servers, `not established within ${timeoutMs} ms: ${describeServers(servers)}`);
+  }
+}
+
+/** This client announces the route already. */
+export class RouteAlreadyAnnouncedError extends BunBondError {
+  override readonly name = "RouteAlreadyAnnouncedError";
+  readonly code = "ROUTE_ALREADY_ANNOUNCED";
+
+  constructor(readonly route: Route) {
+    super(`announced already: ${formatRoute(route)}`);
+  }
+}
+
+/** This client does not announce the route. */
+export class RouteNotFoundError extends BunBondError {
+  override readonly name = "RouteNotFoundError";
+  readonly code = "ROUTE_NOT_FOUND";
+
+  constructor(readonly route: Route) {
+    super(`not announced: ${formatRoute(route)}`);
+  }
+}
+
+/** This client subscribes to the VNI already. */
+export class AlreadySubscribedError extends BunBondError {
+  override readonly name = "AlreadySubscribedError";
+  readonly code = "ALREADY_SUBSCRIBED";
+
+  constructor(readonly vni: number) {
+    super(`subscribed to VNI ${vni} already`);
+  }
+}
+
+/** This client does not subscribe to the VNI. */
+export class NotSubscribedError extends BunBondError {
+  override readonly name = "NotSubscribedError";
+  readonly code = "NOT_SUBSCRIBED";
+
+  constructor(readonly vni: number) {
+    super(`not subscribed to VNI ${vni}`);
+  }
+}
+
+/** Why a connection ended, as an error: a ProtocolError when the peer broke the protocol, else an IoError. */
+function closeError(close: CloseReason): BunBondError {
+  if (close.reason !== "protocol-error")
+    return new IoError(close.reason.replaceAll("-", "_").toUpperCase(), describeCloseReason(close));
+  return new ProtocolError(close.code, close.detail === undefined ? {} : { reason: close.detail });
+}
+
+function causeOf(servers: readonly ServerInfo[]): ErrorOptions {
+  const reason = servers.find(({ lastReason }) => lastReason !== null)?.lastReason;
+  return reason ? { cause: closeError(reason) } : {};
+}
+
+function describeServers(servers: readonly ServerInfo[]): string {
+  const texts = servers.map(({ server, state, lastReason }) => {
+    const because = lastReason === null ? "" : `, ${describeCloseReason(lastReason)}`;
+    return `${formatEndpoint(server)} (${state}${because})`;
+  });
+  return texts.length === 0 ? "the client has no servers" : texts.join(", ");
+}

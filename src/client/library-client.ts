@@ -1,0 +1,344 @@
+/**
+ * The client that programs use: the daemon's client (client.ts), with errors instead of booleans, promises of what has
+ * to be waited for, and the view's changes as an async iterator.
+ *
+ * Everything that is asked for is remembered at once, and told to every server whenever that is there. So `announce` and
+ * the like neither wait nor fail for want of a server; whether one has read it, `confirmed` tells.
+ */
+import { ClosedError } from "../net/bunbond-error.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { checkRoute, checkVni } from "../route/make-route.ts";
+import type { Route } from "../route/route.ts";
+import { type Logger, silentLogger } from "../session/logger.ts";
+import { SystemClock } from "../transport/system-clock.ts";
+import { ChangeFeed, type FeedSource, type RouteChange } from "./change-feed.ts";
+import { Client as CoreClient } from "./client.ts";
+import type { ClientSettings, ServerInfo } from "./client-options.ts";
+import {
+  type CloseOptions,
+  type ConnectOptions,
+  readServer,
+  type ServerAddress,
+  type WaitOptions,
+} from "./connect-options.ts";
+import {
+  AlreadySubscribedError,
+  ConnectionTimeoutError,
+  NotEstablishedError,
+  NotSubscribedError,
+  RouteAlreadyAnnouncedError,
+  RouteNotFoundError,
+  TimeoutError,
+} from "./errors.ts";
+import { type ClientHandler, silentHandler } from "./handler.ts";
+import { Waits } from "./waits.ts";
+
+/**
+ * A MetalBond client: announces routes to all its servers, and merges what they know of the VNIs it subscribes to. A
+ * server that is away is never an error: it is tried again for ever, and told everything when it is there.
+ */
+export class Client {
+  readonly #core: CoreClient;
+  readonly #logger: Logger;
+  readonly #waits: Waits;
+  readonly #feeds = new Set<ChangeFeed>();
+  /** Of the server whose routes are being dropped. */
+  #dropped: Route[] | null = null;
+  #closed: Promise<void> | null = null;
+
+  private constructor({ servers, ...options }: ConnectOptions) {
+    const clock = options.clock ?? new SystemClock();
+    this.#logger = options.logger ?? silentLogger;
+    this.#waits = new Waits(clock);
+    this.#core = new CoreClient({
+      ...options,
+      clock,
+      servers: servers.map(readServer),
+      handler: this.#handlerAround(options.handler ?? silentHandler),
+    });
+  }
+
+  /**
+   * A client that connects to all its servers from now on, in the background.
+   * @throws BadEndpointError
+   */
+  static connect(options: ConnectOptions): Client {
+    const client = new Client(options);
+    client.#core.start();
+    return client;
+  }
+
+  /**
+   * Resolves when one server is established, or all are.
+   *
+   * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with a
+   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed.
+   */
+  async established({
+    servers = "any",
+    timeoutMs = Number.POSITIVE_INFINITY,
+  }: WaitOptions = {}): Promise<void> {
+    this.#checkOpen();
+    if (this.servers().length === 0) throw new NotEstablishedError([]);
+    const isMet = () => this.isEstablished && (servers === "any" || this.#away().length === 0);
+    await this.#waits.until(isMet, timeoutMs, () => new ConnectionTimeoutError(timeoutMs, this.#away()));
+  }
+
+  /** At least one server is established. */
+  get isEstablished(): boolean {
+    return this.servers().some(({ state }) => state === "established");
+  }
+
+  /**
+   * Its routes come into view, now and from now on.
+   * @throws AlreadySubscribedError, BadRouteError, ClosedError
+   */
+  subscribe(vni: number): void {
+    this.#checkOpen();
+    checkVni(vni);
+    if (!this.#core.subscribe(vni)) throw new AlreadySubscribedError(vni);
+  }
+
+  /**
+   * Its routes leave the view at once.
+   * @throws NotSubscribedError, ClosedError
+   */
+  unsubscribe(vni: number): void {
+    this.#checkOpen();
+    if (!this.#core.unsubscribe(vni)) throw new NotSubscribedError(vni);
+  }
+
+  /**
+   * Every server is told of the route, now and whenever it comes back, until it is withdrawn.
+   * @throws RouteAlreadyAnnouncedError, BadRouteError, ClosedError
+   */
+  announce(route: Route): void {
+    this.#checkOpen();
+    checkRoute(route);
+    if (!this.#core.announce(plainRoute(route))) throw new RouteAlreadyAnnouncedError(route);
+  }
+
+  /** @throws RouteNotFoundError, BadRouteError, ClosedError */
+  withdraw(route: Route): void {
+    this.#checkOpen();
+    checkRoute(route);
+    if (!this.#core.withdraw(route)) throw new RouteNotFoundError(route);
+  }
+
+  /**
+   * Resolves when everything that was asked for so far (subscriptions, announcements, and their ends) has been read by
+   * one server, or by all. With "any", servers that are away are named in a warning: they are told when they are back.
+   *
+   * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when
+   * one is and has not answered yet, with a ClosedError when the client is closed. Nothing is forgotten for that.
+   */
+  async confirmed({
+    servers = "any",
+    timeoutMs = Number.POSITIVE_INFINITY,
+  }: WaitOptions = {}): Promise<void> {
+    this.#checkOpen();
+    if (this.servers().length === 0) throw new NotEstablishedError([]);
+    const told = new Set<string>();
+    const untold = () => this.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
+    const isMet = () => told.size > 0 && (servers === "any" || untold().length === 0);
+    const cancel = this.#core.confirm((server) => {
+      told.add(formatEndpoint(server));
+      this.#waits.check();
+    });
+    try {
+      await this.#waits.until(isMet, timeoutMs, () =>
+        this.isEstablished ? new TimeoutError(timeoutMs, untold()) : new NotEstablishedError(this.servers()),
+      );
+    } finally {
+      cancel();
+    }
+    for (const { server, state } of untold()) {
+      if (state === "established") continue;
+      this.#logger.warn("a server is away, and is told when it is back", {
+        server: formatEndpoint(server),
+        state,
+      });
+    }
+  }
+
+  /**
+   * The routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
+   * an error) or the loop is left. A slow reader holds nothing up: see {@link ChangeFeed}.
+   */
+  changes({ signal }: { readonly signal?: AbortSignal } = {}): ChangeFeed {
+    return new ChangeFeed(this.#feedSource, signal);
+  }
+
+  /** The VNIs that it subscribes to. */
+  subscriptions(): number[] {
+    return [...this.#core.subscriptions()];
+  }
+
+  /** All of the VNI's routes have come since it was subscribed; `ClientHandler.complete` tells when. */
+  isComplete(vni: number): boolean {
+    return this.#core.isComplete(vni);
+  }
+
+  /** The routes in view, of one VNI or of all: received, and not announced by this client itself. */
+  receivedRoutes(vni?: number): Route[] {
+    const routes: Route[] = [];
+    for (const route of this.#core.routes()) {
+      if (vni === undefined || route.vni === vni) routes.push(plainRoute(route));
+    }
+    return routes;
+  }
+
+  /** How many routes are in view. */
+  get routeCount(): number {
+    return this.#core.routeCount;
+  }
+
+  /** The routes that this client announces, or will again at the end of draining. */
+  announcedRoutes(): Route[] {
+    return [...this.#core.announcements()];
+  }
+
+  /** The servers and their states. */
+  servers(): ServerInfo[] {
+    return this.#core.servers();
+  }
+
+  /** The servers that have the route, lost ones that had it among them. */
+  serversOf(route: Route): Endpoint[] {
+    return this.#core.serversOf(route);
+  }
+
+  /**
+   * Drops what a server told, instead of waiting for the end of its hold time. If it is established, it is connected to
+   * again, and tells all that it has. The routes that left the view for that.
+   * @throws BadEndpointError, ClosedError
+   */
+  dropServerRoutes(server: ServerAddress): Route[] {
+    this.#checkOpen();
+    const endpoint = readServer(server);
+    const dropped: Route[] = [];
+    this.#dropped = dropped;
+    this.#core.dropServerRoutes(endpoint);
+    this.#dropped = null;
+    return dropped;
+  }
+
+  /**
+   * Connects to one server more, and tells it all that is wanted. False: it is one of them already.
+   * @throws BadEndpointError, ClosedError
+   */
+  addServer(server: ServerAddress): boolean {
+    this.#checkOpen();
+    return this.#core.addServer(readServer(server));
+  }
+
+  /**
+   * What no other server has leaves the view at once, our announcements are withdrawn there, and the connection is
+   * closed. False: it is none of this client's servers.
+   * @throws BadEndpointError, ClosedError
+   */
+  removeServer(server: ServerAddress): boolean {
+    this.#checkOpen();
+    const isRemoved = this.#core.removeServer(readServer(server));
+    // It may have been the last one that was waited for.
+    this.#waits.check();
+    return isRemoved;
+  }
+
+  /**
+   * Ends the connection to a server and connects again at once. False: it is none of this client's servers.
+   * @throws BadEndpointError, ClosedError
+   */
+  resetServer(server: ServerAddress): boolean {
+    this.#checkOpen();
+    return this.#core.resetServer(readServer(server));
+  }
+
+  /**
+   * Withdraws all announcements and stays connected, so that traffic turns away while it can still be served. They are
+   * remembered, and so is what is announced from now on. False: it was drained already.
+   */
+  drain(): boolean {
+    this.#checkOpen();
+    return this.#core.drain();
+  }
+
+  /** Announces everything again. False: it was not drained. */
+  undrain(): boolean {
+    this.#checkOpen();
+    return this.#core.undrain();
+  }
+
+  /** Other times from now on. */
+  configure(settings: Partial<ClientSettings>): void {
+    this.#checkOpen();
+    this.#core.configure(settings);
+  }
+
+  /**
+   * Withdraws all announcements (unless told to leave them), waits until the network has taken that, and closes. What
+   * waits for this client rejects with a ClosedError at once; `changes` end behind what is known; no handler is told of
+   * routes any more.
+   */
+  close({ leave, withinMs }: CloseOptions = {}): Promise<void> {
+    if (this.#closed !== null) return this.#closed;
+    this.#closed = this.#core.stop(withinMs, leave);
+    this.#waits.endAll(new ClosedError("client"));
+    for (const feed of this.#feeds) feed.close();
+    return this.#closed;
+  }
+
+  /** `await using client = Client.connect(…)` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #feedSource: FeedSource = {
+    isClosed: () => this.#closed !== null,
+    started: (feed) => {
+      this.#feeds.add(feed);
+      return this.receivedRoutes();
+    },
+    ended: (feed) => this.#feeds.delete(feed),
+  };
+
+  /** Before the program's handler, whose errors are no concern of ours, the client itself is told. */
+  #handlerAround(handler: ClientHandler): ClientHandler {
+    const changed = (type: RouteChange["type"], route: Route) => {
+      if (type === "removed") this.#dropped?.push(route);
+      for (const feed of this.#feeds) feed.changed(type, route);
+    };
+    return {
+      routeAdded: (entry) => {
+        const route = plainRoute(entry);
+        changed("added", route);
+        return handler.routeAdded?.(route);
+      },
+      routeRemoved: (entry) => {
+        const route = plainRoute(entry);
+        changed("removed", route);
+        return handler.routeRemoved?.(route);
+      },
+      announced: (route) => handler.announced?.(route),
+      withdrawn: (route) => handler.withdrawn?.(route),
+      complete: (vni) => handler.complete?.(vni),
+      serverState: (server, state, reason) => {
+        this.#waits.check();
+        return handler.serverState?.(server, state, reason);
+      },
+    };
+  }
+
+  #away(): ServerInfo[] {
+    return this.servers().filter(({ state }) => state !== "established");
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== null) throw new ClosedError("client");
+  }
+}
+
+/** Without what the view keeps beside it; and what the caller changes in its own later changes nothing here. */
+function plainRoute({ vni, destination, nextHop }: Route): Route {
+  return { vni, destination: { ...destination }, nextHop: { ...nextHop, address: { ...nextHop.address } } };
+}

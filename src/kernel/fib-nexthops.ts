@@ -1,0 +1,177 @@
+/**
+ * Our nexthop objects and groups, as the kernel has them.
+ *
+ * Deleting an object takes its routes along, everybody's. So one is deleted only when nothing names it: no route and
+ * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`).
+ */
+
+import type { HopSet, HopSets } from "./fib-hops.ts";
+import { IdBlock } from "./fib-ids.ts";
+import type { GroupMember, Operation } from "./kernel.ts";
+
+export interface FibNexthop {
+  readonly id: number;
+  /**
+   * What it stands for; null: it is no use, being an object for another device, a group of other members or weights
+   * than any that we make, or the second of its kind.
+   */
+  set: HopSet | null;
+  /** Of a group; null: it is an object. */
+  members: readonly GroupMember[] | null;
+  /** Routes of ours that name it. */
+  routes: number;
+  /** Groups of ours that name it. */
+  groups: number;
+  /** Something foreign names it. */
+  isPinned: boolean;
+}
+
+export class FibNexthops {
+  readonly block: IdBlock;
+  readonly #byId = new Map<number, FibNexthop>();
+  /** Ids in our block that others use. */
+  readonly #foreignIds = new Set<number>();
+  /** Perhaps no longer needed. */
+  readonly #suspects = new Set<FibNexthop>();
+  #lastId: number;
+  #groupCount = 0;
+
+  constructor(
+    protocol: number,
+    private readonly hops: HopSets,
+  ) {
+    this.block = new IdBlock(protocol);
+    this.#lastId = this.block.last;
+  }
+
+  get objectCount(): number {
+    return this.#byId.size - this.#groupCount;
+  }
+
+  get groupCount(): number {
+    return this.#groupCount;
+  }
+
+  get hasSuspects(): boolean {
+    return this.#suspects.size > 0;
+  }
+
+  get(id: number): FibNexthop | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<FibNexthop> {
+    return this.#byId.values();
+  }
+
+  /** An id that nobody uses, the next behind `after`; 0: there is none. */
+  freeId(after = this.#lastId): number {
+    return this.block.nextFree(after, (id) => this.#byId.has(id) || this.#foreignIds.has(id));
+  }
+
+  /** Somebody else uses the id, or has stopped to. */
+  setForeign(id: number, isForeign: boolean): void {
+    if (isForeign && this.block.has(id)) this.#foreignIds.add(id);
+    else this.#foreignIds.delete(id);
+  }
+
+  isForeign(id: number): boolean {
+    return this.#foreignIds.has(id);
+  }
+
+  forgetForeign(): void {
+    this.#foreignIds.clear();
+  }
+
+  /** The kernel has it now. */
+  add(id: number, members: readonly GroupMember[] | null): FibNexthop {
+    const nexthop = { id, set: null, members: null, routes: 0, groups: 0, isPinned: false };
+    this.#byId.set(id, nexthop);
+    this.#lastId = id;
+    if (members !== null) {
+      this.#groupCount++;
+      this.setMembers(nexthop, members);
+    }
+    return nexthop;
+  }
+
+  /** The kernel's group has these members now. */
+  setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
+    this.#countGroup(group, -1);
+    group.members = members;
+    this.#countGroup(group, 1);
+  }
+
+  /** What it stands for. The set's own nexthop, if it has one already, stays. */
+  setMeaning(nexthop: FibNexthop, set: HopSet | null): void {
+    const before = nexthop.set;
+    if (before === set) return;
+    nexthop.set = null;
+    if (before !== null) {
+      before.nexthop = null;
+      this.hops.disposeUnused(before);
+    }
+    if (set === null || set.nexthop !== null) return;
+    nexthop.set = set;
+    set.nexthop = nexthop;
+  }
+
+  /** The kernel has it no longer. */
+  delete(nexthop: FibNexthop): void {
+    this.#byId.delete(nexthop.id);
+    this.#suspects.delete(nexthop);
+    if (nexthop.members !== null) {
+      this.#groupCount--;
+      this.#countGroup(nexthop, -1);
+    }
+    this.setMeaning(nexthop, null);
+  }
+
+  /** A route of ours names it now (`by` = 1) or no longer (-1). */
+  countRoute(id: number, by: 1 | -1): void {
+    const nexthop = this.#byId.get(id);
+    if (nexthop === undefined) return;
+    nexthop.routes += by;
+    if (by < 0) this.suspect(nexthop);
+  }
+
+  /** Looks at it again when it is time to clean up. */
+  suspect(nexthop: FibNexthop): void {
+    if (!isNeeded(nexthop)) this.#suspects.add(nexthop);
+  }
+
+  /**
+   * Takes up to `limit` that nothing needs: groups first, for objects are named by them. Of those that only something
+   * foreign names, `visitPinned` is told.
+   */
+  takeUnneeded(limit: number, visitPinned: (nexthop: FibNexthop) => void): FibNexthop[] {
+    const groups: FibNexthop[] = [];
+    const objects: FibNexthop[] = [];
+    for (const nexthop of this.#suspects) {
+      if (groups.length + objects.length === limit) break;
+      this.#suspects.delete(nexthop);
+      if (isNeeded(nexthop)) continue;
+      if (nexthop.isPinned) visitPinned(nexthop);
+      else (nexthop.members === null ? objects : groups).push(nexthop);
+    }
+    return [...groups, ...objects];
+  }
+
+  #countGroup(group: FibNexthop, by: 1 | -1): void {
+    for (const { id } of group.members ?? []) {
+      const member = this.#byId.get(id);
+      if (member === undefined) continue;
+      member.groups += by;
+      if (by < 0) this.suspect(member);
+    }
+  }
+}
+
+export function deletionOf({ id }: FibNexthop): Operation {
+  return { type: "delete-nexthop", id };
+}
+
+/** By us. */
+function isNeeded({ routes, groups, set }: FibNexthop): boolean {
+  return routes > 0 || groups > 0 || (set !== null && set.wantedBy > 0);
+}

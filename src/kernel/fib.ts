@@ -1,0 +1,351 @@
+/**
+ * The book of the kernel's routes: what is wanted, what the kernel holds of ours, and which destinations have
+ * changed since the two were last made equal. It knows no kernel and no time.
+ *
+ *     view, announcements ──▶ wanted-routes ──▶ WANTED ─┐                      ┌─▶ operations
+ *                                                       ├─ row ── changed? ──▶ plan.ts
+ *     readings, results of operations ─────▶ INSTALLED ─┘
+ *
+ * A change only marks its rows. What is wanted of a row is worked out when its turn comes, so what changed ten times
+ * meanwhile is done once.
+ *
+ * Routes that were there before us (ADOPTED) are left alone until their table is settled, for the view is still
+ * filling up: those to destinations that it does not have yet, and those that go to all hops that it has so far.
+ * When it has withdrawn a hop (SHRUNK), what it has left is installed; an own announcement counts at once. But no VNI
+ * of a table has a say before those that win over it are complete.
+ */
+import type { IpAddress, Prefix } from "../net/ip.ts";
+import type { Route } from "../route/route.ts";
+import { type HopSet, HopSets } from "./fib-hops.ts";
+import { FibNexthops } from "./fib-nexthops.ts";
+import { type Fault, FibRetries } from "./fib-retries.ts";
+import {
+  ADOPTED,
+  CHANGED,
+  FibRows,
+  familyOf,
+  INSTALLED,
+  PASSED_OVER,
+  SHRUNK,
+  UNREAD,
+  WANTED,
+} from "./fib-rows.ts";
+import { type FibCounts, type FibTable, FibTables } from "./fib-tables.ts";
+import { type Wanted, WantedRoutes } from "./wanted-routes.ts";
+import { type TableMapping, type WantedSettings, weightOf } from "./wanted-settings.ts";
+
+/** A route of ours that stands where we would not put one: with another priority. */
+export interface Leftover {
+  readonly table: number;
+  readonly destination: Prefix;
+  readonly priority: number;
+  readonly nexthopId: number;
+}
+
+/** How the kernel differed from the book, found by a reading or told by it. */
+export type DriftKind =
+  | "routeMissing"
+  | "routeChanged"
+  | "routeExtra"
+  | "nexthopMissing"
+  | "nexthopChanged"
+  | "nexthopExtra";
+
+export class Fib {
+  readonly hops: HopSets;
+  readonly nexthops: FibNexthops;
+  readonly rows = new FibRows();
+  readonly tables = new FibTables();
+  readonly retries = new FibRetries();
+  readonly drift: Record<DriftKind, number> = {
+    routeMissing: 0,
+    routeChanged: 0,
+    routeExtra: 0,
+    nexthopMissing: 0,
+    nexthopChanged: 0,
+    nexthopExtra: 0,
+  };
+  /** How often the kernel was read. */
+  readings = 0;
+  readonly #wanted: WantedRoutes;
+  /** Rows with the flag CHANGED, from `#changedFrom` on. */
+  #changed: number[] = [];
+  #changedFrom = 0;
+  /** Walks that mark rows, each call of `next` for one. */
+  readonly #walks: Iterator<void>[] = [];
+  #leftovers: Leftover[] = [];
+  /** Rows with the flag PASSED_OVER, and what was passed over. */
+  readonly #passedOver = new Map<number, Wanted>();
+
+  constructor(
+    readonly protocol: number,
+    readonly settings: WantedSettings,
+    private readonly notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
+  ) {
+    this.hops = new HopSets((address) => weightOf(settings.preferredNetworks, address));
+    this.nexthops = new FibNexthops(protocol, this.hops);
+    this.#wanted = new WantedRoutes(settings, this.hops);
+  }
+
+  // What is wanted.
+
+  added(route: Route): void {
+    this.#wanted.added(route);
+    this.#mark(route);
+  }
+
+  removed(route: Route): void {
+    this.#wanted.removed(route);
+    this.#mark(route, SHRUNK);
+  }
+
+  announced(route: Route): void {
+    this.#wanted.announced(route);
+    this.#mark(route);
+  }
+
+  withdrawn(route: Route): void {
+    this.#wanted.withdrawn(route);
+    this.#mark(route);
+  }
+
+  complete(vni: number): void {
+    this.tables.complete(vni);
+    const table = this.tables.ofVni(vni);
+    this.#settle();
+    if (table !== undefined && !table.isSettled) this.#walks.push(this.#adopted(table));
+  }
+
+  setMappings(mappings: readonly TableMapping[]): void {
+    const { vnis, tables } = this.tables.setMappings(mappings);
+    for (const table of tables) this.#walks.push(this.#marksOfTable(table));
+    for (const vni of vnis) this.#walks.push(this.#marksOfVni(vni));
+    this.#settle();
+  }
+
+  /**
+   * The machine's addresses are these now. True: hops that are in use have become local, and what is wanted of every
+   * row is to be worked out again.
+   */
+  setLocalAddresses(addresses: readonly IpAddress[]): boolean {
+    const isChanged = this.hops.setLocalAddresses(addresses);
+    // A hop that was local all the time is in no set, and so not known.
+    for (const [row, { skipped }] of this.#passedOver) if (skipped?.has("localHop")) this.markChanged(row);
+    return isChanged;
+  }
+
+  // What has changed.
+
+  get hasChanged(): boolean {
+    return this.#changedFrom < this.#changed.length;
+  }
+
+  get hasWalks(): boolean {
+    return this.#walks.length > 0;
+  }
+
+  markChanged(row: number): void {
+    if (this.rows.has(row, CHANGED)) return;
+    this.rows.raise(row, CHANGED);
+    this.#changed.push(row);
+    this.#countsOf(row).pending++;
+  }
+
+  /** Goes on with the walks that mark rows, for some `limit` rows. */
+  walk(limit: number): void {
+    for (let steps = 0; steps < limit; steps++) {
+      const [walk] = this.#walks;
+      if (walk === undefined) return;
+      if (walk.next().done) this.#walks.shift();
+    }
+  }
+
+  /** Takes up to `limit` changed rows; each is brought up to date, or marked again. */
+  takeChanged(limit: number): number[] {
+    const until = Math.min(this.#changed.length, this.#changedFrom + limit);
+    const taken = this.#changed.slice(this.#changedFrom, until);
+    this.#changedFrom = until;
+    if (until === this.#changed.length) {
+      this.#changed = [];
+      this.#changedFrom = 0;
+    }
+    for (const row of taken) {
+      this.rows.lower(row, CHANGED);
+      this.#countsOf(row).pending--;
+    }
+    return taken;
+  }
+
+  /** Works out what is wanted of the row now, and returns it. */
+  refresh(row: number): HopSet | null {
+    const table = this.rows.tableOf(row);
+    const wanted = this.#wanted.wantedOf(table.vnis, this.rows.prefixOf(row));
+    this.#passOver(row, table, wanted);
+    const { set } = wanted;
+    const before = this.wantedSet(row);
+    if (set !== before) {
+      this.rows.set(row, WANTED, set?.number ?? 0);
+      if (set !== null) this.hops.want(set);
+      if (before !== null) this.#unwant(before);
+      this.#countsOf(row).wanted += Number(set !== null) - Number(before !== null);
+    }
+    this.hops.disposeUnusedNew();
+    return set;
+  }
+
+  wantedSet(row: number): HopSet | null {
+    return this.hops.get(this.rows.get(row, WANTED));
+  }
+
+  /** The kernel has for the row what is wanted, as far as we know. */
+  isRight(row: number): boolean {
+    const set = this.wantedSet(row);
+    const installed = this.rows.get(row, INSTALLED);
+    return set === null ? installed === 0 : set.nexthop?.id === installed;
+  }
+
+  /** The row is left alone until its table is settled (see above), or until the kernel has been read. */
+  isAwaited(row: number): boolean {
+    if (this.rows.has(row, UNREAD)) return true;
+    const table = this.rows.tableOf(row);
+    if (!this.rows.has(row, ADOPTED) || table.isSettled) return false;
+    const { vni, set } = this.#wanted.wantedOf(table.vnis, this.rows.prefixOf(row));
+    if (vni === null || !this.tables.isComplete(table.vnis.slice(0, table.vnis.indexOf(vni)))) return true;
+    if (set === null) return false;
+    if (this.rows.has(row, SHRUNK)) return false;
+    const there = this.nexthops.get(this.rows.get(row, INSTALLED))?.set?.hops ?? [];
+    return set.hops.every((hop) => there.includes(hop));
+  }
+
+  /** Forgets a row of which there is nothing to know. */
+  release(row: number): void {
+    if (this.rows.has(row, CHANGED | PASSED_OVER)) return;
+    if (this.rows.get(row, WANTED) !== 0 || this.rows.get(row, INSTALLED) !== 0) return;
+    this.succeeded(row);
+    this.rows.free(row);
+  }
+
+  // What the kernel holds.
+
+  /** Our route there names that nexthop now; 0: there is none, PLAIN: it names none. */
+  setInstalled(row: number, nexthopId: number): void {
+    const before = this.rows.get(row, INSTALLED);
+    if (before === nexthopId) return;
+    this.rows.set(row, INSTALLED, nexthopId);
+    if (nexthopId > 0) this.nexthops.countRoute(nexthopId, 1);
+    if (before > 0) this.nexthops.countRoute(before, -1);
+    this.#countsOf(row).installed += Number(nexthopId !== 0) - Number(before !== 0);
+  }
+
+  failed(row: number, fault: Omit<Fault, "attempts">, nowMs: number): Fault {
+    this.#countFault(row, -1);
+    const counted = this.retries.add(row, fault, nowMs);
+    this.#countFault(row, 1);
+    return counted;
+  }
+
+  succeeded(row: number): void {
+    this.#countFault(row, -1);
+    this.retries.delete(row);
+  }
+
+  /** What a reading has found instead of what the last one did. */
+  setLeftovers(leftovers: Leftover[]): void {
+    for (const { nexthopId } of leftovers) this.nexthops.countRoute(nexthopId, 1);
+    for (const { nexthopId } of this.#leftovers) this.nexthops.countRoute(nexthopId, -1);
+    this.#leftovers = leftovers;
+  }
+
+  /** Takes up to `limit` that may go: those in settled tables. They count as gone. */
+  takeLeftovers(limit: number): Leftover[] {
+    const taken: Leftover[] = [];
+    this.#leftovers = this.#leftovers.filter((leftover) => {
+      if (taken.length === limit || !this.tables.get(leftover.table)?.isSettled) return true;
+      taken.push(leftover);
+      this.nexthops.countRoute(leftover.nexthopId, -1);
+      return false;
+    });
+    return taken;
+  }
+
+  get hasLeftovers(): boolean {
+    return this.#leftovers.some(({ table }) => this.tables.get(table)?.isSettled === true);
+  }
+
+  get bytes(): number {
+    return this.rows.bytes + this.#wanted.bytes;
+  }
+
+  #mark({ vni, destination }: Route, flags = 0): void {
+    const table = this.tables.ofVni(vni);
+    if (table === undefined) return;
+    const row = this.rows.findOrMake(table, destination);
+    this.rows.raise(row, flags);
+    this.markChanged(row);
+  }
+
+  *#marksOfTable(table: FibTable): Generator<void> {
+    for (const row of this.rows.rowsOf(table)) yield this.markChanged(row);
+  }
+
+  *#marksOfVni(vni: number): Generator<void> {
+    for (const destination of this.#wanted.destinationsOf(vni)) {
+      const table = this.tables.ofVni(vni);
+      if (table === undefined) return;
+      yield this.markChanged(this.rows.findOrMake(table, destination));
+    }
+  }
+
+  /** Looks again at what was found at the start; in a table that is settled it is like any other now. */
+  *#adopted(table: FibTable): Generator<void> {
+    for (const row of this.rows.rowsOf(table)) {
+      if (this.rows.has(row, ADOPTED)) {
+        if (table.isSettled) this.rows.lower(row, ADOPTED);
+        this.markChanged(row);
+      }
+      yield;
+    }
+  }
+
+  #settle(): void {
+    for (const table of this.tables.takeSettled()) this.#walks.push(this.#adopted(table));
+  }
+
+  #unwant(set: HopSet): void {
+    this.hops.unwant(set);
+    for (const { alone } of set.hops) if (alone.nexthop !== null) this.nexthops.suspect(alone.nexthop);
+    if (set.nexthop !== null) this.nexthops.suspect(set.nexthop);
+    else this.hops.disposeUnused(set);
+  }
+
+  #passOver(row: number, table: FibTable, wanted: Wanted): void {
+    const before = this.#passedOver.get(row);
+    const isPassedOver = wanted.shadowed > 0 || wanted.skipped !== null;
+    if (before === undefined && !isPassedOver) return;
+    const counts = table.counts[familyOf(row)];
+    if (before !== undefined) countPassedOver(counts, before, -1);
+    if (isPassedOver) {
+      countPassedOver(counts, wanted, 1);
+      this.#passedOver.set(row, wanted);
+      this.rows.raise(row, PASSED_OVER);
+      this.notePassedOver(table, this.rows.prefixOf(row), wanted);
+    } else {
+      this.#passedOver.delete(row);
+      this.rows.lower(row, PASSED_OVER);
+    }
+  }
+
+  #countFault(row: number, by: 1 | -1): void {
+    const fault = this.retries.get(row);
+    if (fault !== undefined) this.#countsOf(row)[fault.isCollision ? "collided" : "failed"] += by;
+  }
+
+  #countsOf(row: number): FibCounts {
+    return this.rows.tableOf(row).counts[familyOf(row)];
+  }
+}
+
+function countPassedOver(counts: FibCounts, { shadowed, skipped }: Wanted, by: 1 | -1): void {
+  counts.shadowed += by * shadowed;
+  for (const [reason, routes] of skipped ?? []) counts.skipped[reason] += by * routes;
+}

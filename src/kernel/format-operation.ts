@@ -1,0 +1,65 @@
+/** Operations as iproute2 would be told them, for `--dry-run` and the log. */
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import type { Kernel, Operation } from "./kernel.ts";
+
+/** "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
+export function formatOperation(operation: Operation, protocol: number, device: string): string {
+  switch (operation.type) {
+    case "add-nexthop": {
+      const { id, address } = operation;
+      // Without -6 it would be an object that no IPv6 route can name.
+      return `ip -6 nexthop add id ${id} encap ip6 dst ${formatAddress(address)} dev ${device} proto ${protocol}`;
+    }
+    case "add-group": {
+      const members = operation.members.map(({ id, weight }) => (weight === 1 ? `${id}` : `${id},${weight}`));
+      return `ip nexthop add id ${operation.id} group ${members.join("/")} proto ${protocol}`;
+    }
+    case "delete-nexthop":
+      return `ip nexthop del id ${operation.id}`;
+    case "add-route":
+      return `${routeCommand("add", operation)} nhid ${operation.nexthopId} proto ${protocol}`;
+    case "replace-route": {
+      // iproute2's word for a replace without create.
+      const { priority, nexthopId } = operation;
+      return `${routeCommand("change", operation)}${metric(priority)} nhid ${nexthopId} proto ${protocol}`;
+    }
+    case "delete-route": {
+      const nexthop = operation.nexthopId === 0 ? "" : ` nhid ${operation.nexthopId}`;
+      return `${routeCommand("del", operation)}${metric(operation.priority)}${nexthop} proto ${protocol}`;
+    }
+  }
+}
+
+/** A kernel that is read as it is, and never changed: `print` gets what would have been done, and it "succeeds". */
+export function dryRunKernel(
+  kernel: Kernel,
+  protocol: number,
+  device: string,
+  print: (line: string) => void,
+): Kernel {
+  return {
+    links: () => kernel.links(),
+    localAddresses: () => kernel.localAddresses(),
+    eachNexthop: (visit) => kernel.eachNexthop(visit),
+    eachRoute: (visit) => kernel.eachRoute(visit),
+    apply(operations) {
+      for (const operation of operations) print(formatOperation(operation, protocol, device));
+      return [];
+    },
+    watch: () => {},
+    close: () => kernel.close(),
+  };
+}
+
+type RouteOperation = Extract<Operation, { destination: unknown }>;
+
+function routeCommand(verb: string, { destination, table }: RouteOperation): string {
+  const family = destination.family === 6 ? "-6 " : "";
+  return `ip ${family}route ${verb} ${formatPrefix(destination)} table ${table}`;
+}
+
+/** 0 is what a route has for which none is asked. */
+function metric(priority: number): string {
+  return priority === 0 ? "" : ` metric ${priority}`;
+}

@@ -1,0 +1,97 @@
+/** The installer's figures, for `status` and for metrics. */
+import type { DriftKind, Fib } from "./fib.ts";
+import type { FibCounts } from "./fib-tables.ts";
+import type { Operation, OperationFailure } from "./kernel.ts";
+import type { Step } from "./plan.ts";
+
+export type OperationType = Operation["type"];
+
+export interface OperationResults {
+  done: number;
+  failed: number;
+}
+
+export interface TableStatus {
+  readonly table: number;
+  /** Empty: not mapped, but with routes of ours. */
+  readonly vnis: readonly number[];
+  /** What was found at the start and is not wanted may go. */
+  readonly isSettled: boolean;
+  readonly ipv4: FibCounts;
+  readonly ipv6: FibCounts;
+}
+
+export interface DeviceStatus {
+  readonly device: string;
+  /** Null: there is no such device. */
+  readonly linkIndex: number | null;
+  readonly isUp: boolean;
+  /** How long ago the kernel was last read, in milliseconds; null: not yet. */
+  readonly lastReadForMs: number | null;
+  readonly isReading: boolean;
+}
+
+export interface InstallerStatus extends DeviceStatus {
+  /** By table. */
+  readonly tables: readonly TableStatus[];
+  /** Nexthop objects and groups of ours in the kernel. */
+  readonly objects: number;
+  readonly groups: number;
+  /** Since the start. */
+  readonly operations: Readonly<Record<OperationType, OperationResults>>;
+  /** How often the kernel was read, the start's reading included. */
+  readonly readings: number;
+  /** What others had changed, since the start. */
+  readonly drift: Readonly<Record<DriftKind, number>>;
+  /** Memory of the book. */
+  readonly bytes: number;
+}
+
+export class OperationCounts {
+  readonly byType: Record<OperationType, OperationResults> = {
+    "add-nexthop": none(),
+    "add-group": none(),
+    "delete-nexthop": none(),
+    "add-route": none(),
+    "replace-route": none(),
+    "delete-route": none(),
+  };
+
+  count(steps: readonly Step[], failures: readonly OperationFailure[]): void {
+    for (const { operation } of steps) this.byType[operation.type].done++;
+    for (const { index } of failures) {
+      const step = steps[index];
+      if (step === undefined) continue;
+      const results = this.byType[step.operation.type];
+      results.done--;
+      results.failed++;
+    }
+  }
+}
+
+export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceStatus): InstallerStatus {
+  return {
+    ...device,
+    tables: [...fib.tables.all()]
+      .sort((a, b) => a.id - b.id)
+      .map(({ id, vnis, isSettled, counts }) => {
+        return {
+          table: id,
+          vnis,
+          isSettled,
+          ipv4: structuredClone(counts[4]),
+          ipv6: structuredClone(counts[6]),
+        };
+      }),
+    objects: fib.nexthops.objectCount,
+    groups: fib.nexthops.groupCount,
+    operations: structuredClone(operations.byType),
+    readings: fib.readings,
+    drift: { ...fib.drift },
+    bytes: fib.bytes,
+  };
+}
+
+function none(): OperationResults {
+  return { done: 0, failed: 0 };
+}

@@ -1,0 +1,161 @@
+/**
+ * What the installer needs of a kernel: its links, nexthop objects and routes, batches of changes to them, and word
+ * of what others change. The real one speaks rtnetlink (netlink-kernel.ts); tests have one in memory.
+ *
+ * How a tenant's route looks in the kernel (Linux ≥ 5.3):
+ *
+ *     nexthop object, one per hypervisor     id A: encap ip6 dst 2001:db8::1 dev ip6tnl0    (AF_INET6, no gateway)
+ *                                            id B: encap ip6 dst 2001:db8::2 dev ip6tnl0
+ *     group object, one per ECMP set         id G: group A/B                                (immutable, shared)
+ *     route, IPv4 or IPv6                    10.0.1.0/24 table 100 nhid G
+ *
+ * Objects are AF_INET6 for both families: the kernel refuses an AF_INET object under an IPv6 route, not the other way
+ * round. Go's form, a route with the hops written out (RTA_MULTIPATH), is refused by the kernel for IPv6.
+ */
+import { BunBondError } from "../net/bunbond-error.ts";
+import type { IpAddress, Prefix } from "../net/ip.ts";
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** IFF_UP. */
+  readonly isUp: boolean;
+  /** IFLA_INFO_KIND, as "ip6tnl"; null: none is given. */
+  readonly kind: string | null;
+  /** Takes the tunnel's ends from the route (`external`); null: the kernel does not say for this kind. */
+  readonly isExternal: boolean | null;
+}
+
+export interface GroupMember {
+  readonly id: number;
+  /** 1 to 256. */
+  readonly weight: number;
+}
+
+/** A nexthop object as the kernel has it, anybody's. */
+export interface FoundNexthop {
+  readonly id: number;
+  readonly protocol: number;
+  /** Null: it is no group. */
+  readonly members: readonly GroupMember[] | null;
+  /** 0: none. */
+  readonly linkIndex: number;
+  /** Where it encapsulates to (IPv6 in LWTUNNEL_ENCAP_IP6); null: it does not, or in another way. */
+  readonly encapAddress: IpAddress | null;
+  /** It has something that ours never have: a gateway, a blackhole, fdb, another family. */
+  readonly isOdd: boolean;
+}
+
+/** A route as the kernel has it, anybody's. */
+export interface FoundRoute {
+  readonly table: number;
+  readonly destination: Prefix;
+  readonly protocol: number;
+  /** RTA_PRIORITY, the metric: the kernel gives IPv6 routes 1024 where none is asked for, IPv4 routes 0. */
+  readonly priority: number;
+  readonly tos: number;
+  /** RTN_UNICAST and so on. */
+  readonly type: number;
+  /** 0: it names no object. */
+  readonly nexthopId: number;
+  /** Of a route that names none: the first hop's device; 0: none. */
+  readonly linkIndex: number;
+}
+
+/** One change. Which netlink flags each takes is part of its meaning. */
+export type Operation =
+  /** CREATE|EXCL: an object that encapsulates to the address and leaves by the tunnel device. */
+  | { readonly type: "add-nexthop"; readonly id: number; readonly address: IpAddress }
+  /** CREATE|EXCL. */
+  | { readonly type: "add-group"; readonly id: number; readonly members: readonly GroupMember[] }
+  /** An object or a group. The kernel takes the routes that name it along. */
+  | { readonly type: "delete-nexthop"; readonly id: number }
+  /** CREATE|EXCL: fails with EEXIST where anybody has a route to the destination with that priority. */
+  | {
+      readonly type: "add-route";
+      readonly table: number;
+      readonly destination: Prefix;
+      readonly nexthopId: number;
+    }
+  /** REPLACE without CREATE, of the route with that priority: only for one known to be ours. */
+  | {
+      readonly type: "replace-route";
+      readonly table: number;
+      readonly destination: Prefix;
+      readonly priority: number;
+      readonly nexthopId: number;
+    }
+  /** With our protocol, the priority, and the object it names (0: whichever). */
+  | {
+      readonly type: "delete-route";
+      readonly table: number;
+      readonly destination: Prefix;
+      readonly priority: number;
+      readonly nexthopId: number;
+    };
+
+export interface OperationFailure {
+  /** Of the operation in its batch. */
+  readonly index: number;
+  /** As "EEXIST"; "E123" where we have no name for it. */
+  readonly code: string;
+  /** The kernel's words (extended ACK), or the error's usual text. */
+  readonly message: string;
+}
+
+/** What somebody else changed; our own operations are not reported. */
+export type KernelEvent =
+  /** A link came, changed or went (`link` is then null). */
+  | { readonly type: "link"; readonly index: number; readonly link: Link | null }
+  | { readonly type: "route"; readonly isDeleted: boolean; readonly route: FoundRoute }
+  | { readonly type: "nexthop"; readonly isDeleted: boolean; readonly nexthop: FoundNexthop }
+  /** Notifications were lost: anything may have changed. */
+  | { readonly type: "overrun" };
+
+/** What the operations of one installer have in common. */
+export interface KernelIdentity {
+  /** RTA protocol of our routes and objects, 1 to 255. */
+  readonly protocol: number;
+}
+
+export interface Kernel {
+  /** All links of this network namespace. */
+  links(): Promise<Link[]>;
+  /** All local addresses. */
+  localAddresses(): Promise<IpAddress[]>;
+  /** Calls `visit` for each nexthop object. In slices: other work has its turn meanwhile. */
+  eachNexthop(visit: (nexthop: FoundNexthop) => void): Promise<void>;
+  /** Calls `visit` for each route of both families, without those of the table "local" and cached ones. In slices. */
+  eachRoute(visit: (route: FoundRoute) => void): Promise<void>;
+  /**
+   * Carries out the operations in their order, one batch (some hundred) in one go, and gives back those that failed;
+   * the others are done. A failed one holds up none of the others.
+   * @throws KernelError when the socket itself fails
+   */
+  apply(operations: readonly Operation[], linkIndex: number): OperationFailure[];
+  /** Reports what others change, from now on, until `close`. */
+  watch(listener: (event: KernelEvent) => void): void;
+  close(): void;
+}
+
+/** Why the kernel cannot be had. */
+export type KernelErrorCode =
+  | "LIBNL_MISSING"
+  | "JIT_OFF"
+  | "NO_CAP_NET_ADMIN"
+  | "NO_NEXTHOP_OBJECTS"
+  | "DEVICE_MISSING"
+  | "PROTOCOL_IN_USE"
+  | "SOCKET_FAILED";
+
+/** The kernel cannot be had, or not spoken to: the message says what is missing and what to do. */
+export class KernelError extends BunBondError {
+  constructor(
+    readonly code: KernelErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "KernelError";
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * From the book to operations, and from their results back into the book.
+ *
+ * The order within a plan keeps every packet's way open: objects, then the groups of them, then the routes. A
+ * route moves to another nexthop by one replace; the old one stays until nothing names it, and goes in a plan
+ * of its own, some time later (see planGarbage).
+ */
+
+import type { Fib, Leftover } from "./fib.ts";
+import type { HopSet } from "./fib-hops.ts";
+import type { FibNexthop } from "./fib-nexthops.ts";
+import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNSURE } from "./fib-rows.ts";
+import type { GroupMember, Operation, OperationFailure } from "./kernel.ts";
+
+/** RTA_PRIORITY of a route for which none is asked: IP6_RT_PRIO_USER, and 0 for IPv4. */
+export function defaultPriority(family: 4 | 6): number {
+  return family === 6 ? 1024 : 0;
+}
+
+type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" }>;
+type RouteOperation = Extract<Operation, { type: "add-route" | "replace-route" | "delete-route" }>;
+type DeleteNexthop = Extract<Operation, { type: "delete-nexthop" }>;
+
+/** An operation, and what of the book it is about. */
+export type Step =
+  | { readonly about: "set"; readonly set: HopSet; readonly operation: NexthopOperation }
+  | { readonly about: "row"; readonly row: number; readonly operation: RouteOperation }
+  | { readonly about: "leftover"; readonly operation: RouteOperation }
+  | { readonly about: "nexthop"; readonly nexthop: FibNexthop; readonly operation: DeleteNexthop };
+
+/** A step that failed in a way that somebody should know of. */
+export interface StepFailure {
+  readonly operation: Operation;
+  readonly code: string;
+  readonly message: string;
+  /** collision: a foreign route or nexthop is in its place. dependent: the nexthop that it names could not be made. */
+  readonly kind: "collision" | "dependent" | "other";
+  /** How often this has failed now, in a row. */
+  readonly attempts: number;
+}
+
+export interface Outcome {
+  readonly failures: readonly StepFailure[];
+  /** The book may be wrong in more than it was told: the kernel should be read. */
+  readonly isDoubtful: boolean;
+}
+
+/** What makes the kernel right for these rows, which {@link Fib.takeChanged} gave. */
+export function planRows(fib: Fib, rows: readonly number[]): Step[] {
+  const made = new NewNexthops(fib);
+  const routes: Step[] = [];
+  for (const row of rows) {
+    const set = fib.refresh(row);
+    const operation = fib.isAwaited(row) ? null : routeOperation(fib, row, set, made);
+    if (operation !== null) routes.push({ about: "row", row, operation });
+    else if (fib.isRight(row)) fib.succeeded(row);
+    fib.release(row);
+  }
+  return [...made.objects, ...made.groups, ...routes];
+}
+
+/** What deletes up to `limit` routes of ours that have a priority we do not use. */
+export function planLeftovers(fib: Fib, limit: number): Step[] {
+  return fib.takeLeftovers(limit).map(
+    (leftover: Leftover): Step => ({
+      about: "leftover",
+      operation: { type: "delete-route", ...leftover },
+    }),
+  );
+}
+
+/** What deletes up to `limit` nexthops that nothing needs; `visitPinned` hears of those that foreign routes name. */
+export function planGarbage(fib: Fib, limit: number, visitPinned: (nexthop: FibNexthop) => void): Step[] {
+  return fib.nexthops.takeUnneeded(limit, visitPinned).map(
+    (nexthop): Step => ({
+      about: "nexthop",
+      nexthop,
+      operation: { type: "delete-nexthop", id: nexthop.id },
+    }),
+  );
+}
+
+/** Writes the results of a plan's steps, in their order, into the book. */
+export function settle(
+  fib: Fib,
+  steps: readonly Step[],
+  failures: readonly OperationFailure[],
+  nowMs: number,
+): Outcome {
+  const settling = new Settling(fib, nowMs);
+  const failed = new Map(failures.map((failure) => [failure.index, failure]));
+  steps.forEach((step, index) => {
+    const failure = failed.get(index);
+    if (failure === undefined) settling.done(step);
+    else settling.failed(step, failure);
+  });
+  return settling;
+}
+
+function routeOperation(fib: Fib, row: number, set: HopSet | null, made: NewNexthops): RouteOperation | null {
+  const { rows } = fib;
+  const installed = rows.get(row, INSTALLED);
+  const table = rows.tableOf(row).id;
+  const priority = defaultPriority(familyOf(row));
+  const nexthopId = set === null ? 0 : made.idOf(set);
+  if (installed === nexthopId) return null;
+  const destination = rows.prefixOf(row);
+  if (installed === 0) return { type: "add-route", table, destination, nexthopId };
+  const isContested = rows.has(row, CONTESTED);
+  // Which of two plain routes would go cannot be said: the foreign one must not.
+  if (isContested && installed === PLAIN) return null;
+  if (set !== null && !isContested) return { type: "replace-route", table, destination, priority, nexthopId };
+  const named = installed === PLAIN ? 0 : installed;
+  return { type: "delete-route", table, destination, priority, nexthopId: named };
+}
+
+/** The objects and groups that a plan's routes need and the kernel does not have yet. */
+class NewNexthops {
+  readonly objects: Step[] = [];
+  readonly groups: Step[] = [];
+  readonly #ids = new Map<HopSet, number>();
+  #lastId: number | undefined;
+
+  constructor(private readonly fib: Fib) {}
+
+  /** The id that the set has, or will have. */
+  idOf(set: HopSet): number {
+    const known = set.nexthop?.id ?? this.#ids.get(set);
+    if (known !== undefined) return known;
+    const [first] = set.hops;
+    const isObject = set.hops.length === 1 && first !== undefined;
+    const members = isObject
+      ? []
+      : set.hops.map(({ alone, weight }): GroupMember => {
+          return { id: this.idOf(alone), weight };
+        });
+    const id = this.fib.nexthops.freeId(this.#lastId);
+    if (id === 0) throw new Error("all ids of our block are in use");
+    this.#lastId = id;
+    this.#ids.set(set, id);
+    if (isObject) {
+      const operation = { type: "add-nexthop", id, address: first.address } as const;
+      this.objects.push({ about: "set", set, operation });
+    } else this.groups.push({ about: "set", set, operation: { type: "add-group", id, members } });
+    return id;
+  }
+}
+
+class Settling implements Outcome {
+  readonly failures: StepFailure[] = [];
+  isDoubtful = false;
+  /** Nexthops of this plan that could not be made, and whether it is worth trying again at once. */
+  readonly #notMade = new Map<number, boolean>();
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly nowMs: number,
+  ) {}
+
+  done(step: Step): void {
+    const { fib } = this;
+    if (step.about === "set") {
+      const { operation, set } = step;
+      const members = operation.type === "add-group" ? operation.members : null;
+      fib.nexthops.setMeaning(fib.nexthops.add(operation.id, members), set);
+    } else if (step.about === "nexthop") fib.nexthops.delete(step.nexthop);
+    else if (step.about === "row") {
+      const { row, operation } = step;
+      fib.rows.lower(row, SHRUNK | UNSURE);
+      fib.setInstalled(row, operation.type === "delete-route" ? 0 : operation.nexthopId);
+      if (fib.isRight(row)) fib.succeeded(row);
+      else fib.markChanged(row);
+      fib.release(row);
+    }
+  }
+
+  failed(step: Step, { code, message }: OperationFailure): void {
+    const { operation } = step;
+    const isGone = code === "ENOENT" || code === "ESRCH";
+    if (operation.type === "delete-nexthop" || operation.type === "delete-route") {
+      // Gone already is as good as deleted.
+      if (isGone) this.done(step);
+      else if (step.about === "row") this.#rowFailed(step.row, operation, code, message);
+      else this.#note(operation, code, message, "other", 1);
+    } else if (step.about === "set") this.#notMadeSet(step.operation, code, message);
+    else if (step.about === "row") this.#routeFailed(step.row, step.operation, code, message, isGone);
+  }
+
+  #notMadeSet(operation: NexthopOperation, code: string, message: string): void {
+    const isTaken = code === "EEXIST";
+    const isDependent =
+      operation.type === "add-group" && operation.members.some(({ id }) => this.#notMade.has(id));
+    this.#notMade.set(operation.id, isTaken || (isDependent && this.#isWorthRetrying(operation.members)));
+    if (isTaken) this.fib.nexthops.setForeign(operation.id, true);
+    if (!isDependent) this.#note(operation, code, message, isTaken ? "collision" : "other", 1);
+  }
+
+  #isWorthRetrying(members: readonly GroupMember[]): boolean {
+    return members.every(({ id }) => this.#notMade.get(id) ?? true);
+  }
+
+  #routeFailed(row: number, operation: RouteOperation, code: string, message: string, isGone: boolean): void {
+    const { fib } = this;
+    const isRetriedNow = this.#notMade.get(operation.nexthopId);
+    if (isRetriedNow !== undefined) {
+      if (isRetriedNow) fib.markChanged(row);
+      else {
+        const fault = { isCollision: false, code, message: `its nexthop could not be made (${message})` };
+        const { attempts } = fib.failed(row, fault, this.nowMs);
+        this.#note(operation, code, message, "dependent", attempts);
+      }
+    } else if (operation.type === "replace-route" && isGone) {
+      fib.drift.routeMissing++;
+      fib.setInstalled(row, 0);
+      fib.markChanged(row);
+    } else if (operation.type === "add-route" && code === "EEXIST") {
+      if (fib.rows.has(row, UNSURE)) this.isDoubtful = true;
+      fib.rows.lower(row, UNSURE);
+      const { attempts } = fib.failed(row, { isCollision: true, code, message }, this.nowMs);
+      this.#note(operation, code, message, "collision", attempts);
+    } else this.#rowFailed(row, operation, code, message);
+  }
+
+  #rowFailed(row: number, operation: Operation, code: string, message: string): void {
+    const { attempts } = this.fib.failed(row, { isCollision: false, code, message }, this.nowMs);
+    // Perhaps an object that we believe in has gone. Once it was looked for, the kernel means the route itself.
+    if (attempts === 1) this.isDoubtful = true;
+    this.#note(operation, code, message, "other", attempts);
+  }
+
+  #note(
+    operation: Operation,
+    code: string,
+    message: string,
+    kind: StepFailure["kind"],
+    attempts: number,
+  ): void {
+    this.failures.push({ operation, code, message, kind, attempts });
+  }
+}

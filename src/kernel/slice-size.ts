@@ -1,0 +1,23 @@
+/**
+ * How many operations fit into one step of the event loop: no step is to take more than about 10 ms, and how long the
+ * kernel takes for one operation differs by a factor of a hundred (a route some 10 µs, a deleted object more than
+ * a millisecond on older kernels).
+ */
+const AIM_MS = 4;
+const SMALLEST = 8;
+const FIRST = 128;
+const LARGEST = 512;
+
+export class SliceSize {
+  #size = FIRST;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The last slice, of `count` operations, took that long. */
+  took(ms: number, count: number): void {
+    if (ms > AIM_MS) this.#size = Math.max(SMALLEST, Math.floor((count * AIM_MS) / ms));
+    else if (count >= this.#size) this.#size = Math.min(LARGEST, this.#size * 2);
+  }
+}

@@ -1,0 +1,109 @@
+/** Routes as programs make them, from text and numbers, checked before anything is done with them. */
+import { parseAddress } from "../net/address.ts";
+import { BunBondError } from "../net/bunbond-error.ts";
+import { familyBits, type IpAddress } from "../net/ip.ts";
+import { maskPrefix, parsePrefix, samePrefix } from "../net/prefix.ts";
+import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
+import type { Route } from "./route.ts";
+
+/** Which part of a route is wrong. */
+export type BadRouteCode =
+  | "BAD_VNI"
+  | "BAD_DESTINATION"
+  | "BAD_HOP"
+  | "BAD_TARGET_VNI"
+  | "BAD_TYPE"
+  | "BAD_PORTS";
+
+/** A route, or a VNI, that no server would take; `value` is what is wrong in it. */
+export class BadRouteError extends BunBondError {
+  override readonly name = "BadRouteError";
+
+  constructor(
+    readonly code: BadRouteCode,
+    readonly value: unknown,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A route in text and numbers. */
+export interface RouteParts {
+  /** 0 to 4294967295. */
+  readonly vni: number;
+  /** "10.0.1.0/24"; bits behind the length do not count. */
+  readonly destination: string;
+  /** The hypervisor's address, "2001:db8::1". */
+  readonly hop: string;
+  /** Default `NextHopType.STANDARD`, with `natPorts` NAT. */
+  readonly type?: NextHopType;
+  /** First and last port, 1 to 65535. */
+  readonly natPorts?: readonly [from: number, to: number];
+  /** Default 0. */
+  readonly targetVni?: number;
+}
+
+/**
+ * A route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1" })`.
+ * @throws BadRouteError
+ */
+export function makeRoute({ vni, destination, hop, type, natPorts, targetVni = 0 }: RouteParts): Route {
+  const prefix = parsePrefix(destination)?.prefix;
+  if (prefix === undefined) throw badDestination(destination);
+  const address = parseAddress(hop);
+  if (address === null) throw new BadRouteError("BAD_HOP", hop, `next hop ${hop}: not an IP address`);
+  const [natPortFrom, natPortTo] = natPorts ?? [0, 0];
+  const hopType = type ?? (natPorts === undefined ? NextHopType.STANDARD : NextHopType.NAT);
+  const route: Route = {
+    vni,
+    destination: prefix,
+    nextHop: { address, targetVni, type: hopType, natPortFrom, natPortTo },
+  };
+  checkRoute(route);
+  return route;
+}
+
+/** @throws BadRouteError when a server would skip an UPDATE of the route, or it has no place in one */
+export function checkRoute({ vni, destination, nextHop }: Route): void {
+  checkVni(vni);
+  const { lengthBits } = destination;
+  const isPrefix =
+    isAddress(destination) &&
+    isWithin(lengthBits, familyBits(destination.family)) &&
+    samePrefix(destination, maskPrefix(destination, lengthBits));
+  if (!isPrefix) throw badDestination(destination);
+  const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
+  if (!isAddress(address)) throw new BadRouteError("BAD_HOP", address, "the next hop is not an IP address");
+  if (!isWithin(targetVni, MAX_VNI)) {
+    throw new BadRouteError("BAD_TARGET_VNI", targetVni, `target VNI ${targetVni}: must be 0 to ${MAX_VNI}`);
+  }
+  if (!Object.values(NextHopType).includes(type)) {
+    throw new BadRouteError("BAD_TYPE", type, `next hop type ${type}: must be one of NextHopType`);
+  }
+  if (!isWithin(natPortFrom, MAX_PORT) || !isWithin(natPortTo, MAX_PORT) || natPortFrom > natPortTo) {
+    const ports = [natPortFrom, natPortTo];
+    const message = `NAT ports ${ports.join(" to ")}: must be 0 to ${MAX_PORT}, the first not over the last`;
+    throw new BadRouteError("BAD_PORTS", ports, message);
+  }
+}
+
+/** @throws BadRouteError */
+export function checkVni(vni: number): void {
+  if (!isWithin(vni, MAX_VNI)) throw new BadRouteError("BAD_VNI", vni, `VNI ${vni}: must be 0 to ${MAX_VNI}`);
+}
+
+function badDestination(value: unknown): BadRouteError {
+  const text = typeof value === "string" ? ` ${value}` : "";
+  const message = `destination${text}: not a prefix, as 10.0.1.0/24 is, with no bits behind its length`;
+  return new BadRouteError("BAD_DESTINATION", value, message);
+}
+
+function isWithin(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+function isAddress({ family, w0, w1, w2, w3 }: IpAddress): boolean {
+  const areWords = [w0, w1, w2, w3].every((word) => (word | 0) === word);
+  return areWords && (family === 6 || (family === 4 && w1 === 0 && w2 === 0 && w3 === 0));
+}

@@ -1,0 +1,404 @@
+/** The library's client: what is thrown, what is waited for, and what several servers mean for that. */
+import { describe, expect, test } from "bun:test";
+import type { ConnectOptions, ServerAddress } from "../../src/client/connect-options.ts";
+import { Client } from "../../src/client/library-client.ts";
+import { BunBondError } from "../../src/net/bunbond-error.ts";
+import { formatEndpoint } from "../../src/net/endpoint.ts";
+import { formatRoute } from "../../src/route/announcement.ts";
+import type { Logger } from "../../src/session/logger.ts";
+import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
+import { routeOfText } from "../support/frame-text.ts";
+
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "200 10.0.2.0/24 via 2001:db8::2 type nat ports 1024-2047";
+const SECOND_MS = 1_000;
+
+class LibraryBench extends ClientBench {
+  connect(servers: readonly ServerAddress[], options: Partial<ConnectOptions> = {}): Client {
+    const { clock, network } = this;
+    return Client.connect({ servers, clock, network, random: () => 0, ...options });
+  }
+}
+
+/** What was thrown, as its code. */
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof BunBondError) return error.code;
+    throw error;
+  }
+  return "nothing";
+}
+
+/** How the promise ended, so far: "pending", "kept", or the error. */
+function outcomeOf(promise: Promise<void>): { now: unknown; readonly error: BunBondError } {
+  const outcome = {
+    now: "pending" as unknown,
+    get error(): BunBondError {
+      if (outcome.now instanceof BunBondError) return outcome.now;
+      throw new Error(`not an error of ours: ${outcome.now}`);
+    },
+  };
+  promise.then(
+    () => {
+      outcome.now = "kept";
+    },
+    (error: unknown) => {
+      outcome.now = error;
+    },
+  );
+  return outcome;
+}
+
+/** Time passes, and whoever waits for a promise has had a turn. */
+async function pass(bench: ClientBench, ms: number): Promise<void> {
+  bench.clock.advance(ms);
+  await Bun.sleep(0);
+}
+
+describe("waiting for servers", () => {
+  test("any: as soon as one is established; all: when the last one is", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    expect(client.isEstablished).toBe(false);
+    const [any, all] = [outcomeOf(client.established()), outcomeOf(client.established({ servers: "all" }))];
+    await pass(bench, SECOND_MS);
+    expect([any.now, all.now, client.isEstablished]).toEqual(["kept", "pending", true]);
+    await bench.startServer(2);
+    await pass(bench, 10 * SECOND_MS);
+    expect(all.now).toBe("kept");
+    await client.established({ servers: "all", timeoutMs: 0 });
+  });
+
+  test("too long: a timeout that says which, in what state and why", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const all = outcomeOf(client.established({ servers: "all", timeoutMs: 2_000 }));
+    await pass(bench, 1_999);
+    expect(all.now).toBe("pending");
+    await pass(bench, 1);
+    expect(all.error).toMatchObject({ name: "ConnectionTimeoutError", code: "CONNECTION_TIMEOUT" });
+    expect(all.error).toMatchObject({
+      timeoutMs: 2_000,
+      servers: [{ server: serverEndpoint(2), state: "retry" }],
+      cause: { name: "IoError", code: "CONNECT_FAILED" },
+    });
+    expect(all.error.message).toContain("[::1]:2 (retry, connect-failed (connection refused))");
+  });
+
+  test("a peer that speaks something else is the cause", async () => {
+    const bench = new LibraryBench();
+    await bench.network.listen(serverEndpoint(1), (stream) => {
+      stream.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
+      return { received() {}, writable() {}, closed() {} };
+    });
+    const waiting = outcomeOf(bench.connect(["[::1]:1"]).established({ timeoutMs: 1_000 }));
+    await pass(bench, SECOND_MS);
+    expect(waiting.error.cause).toMatchObject({ name: "ProtocolError", code: "UNSUPPORTED_VERSION" });
+  });
+
+  test("without servers there is nothing to wait for", async () => {
+    const client = new LibraryBench().connect([]);
+    const [established, confirmed] = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
+    await Bun.sleep(0);
+    expect([established.error.code, confirmed.error.code]).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
+  });
+
+  test("a server that is removed is not waited for", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const all = outcomeOf(client.established({ servers: "all" }));
+    await pass(bench, SECOND_MS);
+    expect([client.removeServer("[::1]:2"), client.removeServer("[::1]:2")]).toEqual([true, false]);
+    await Bun.sleep(0);
+    expect(all.now).toBe("kept");
+  });
+
+  test("a text that names no server is refused, with its place", () => {
+    const bench = new LibraryBench();
+    expect(codeOf(() => bench.connect(["::1:x"]))).toBe("BAD_ADDRESS");
+    expect(codeOf(() => bench.connect([{ host: "::1", port: 99_999 }]))).toBe("BAD_PORT");
+    const client = bench.connect(["HOST.example", { host: "::0:1", port: 2 }]);
+    expect(client.servers().map(({ server }) => formatEndpoint(server))).toEqual([
+      "host.example:4711",
+      "[::1]:2",
+    ]);
+  });
+});
+
+describe("what is asked for", () => {
+  test("twice, or not at all, is an error with what it is about", () => {
+    const client = new LibraryBench().connect(["[::1]:1"]);
+    const route = routeOfText(R);
+    client.subscribe(100);
+    expect(() => client.subscribe(100)).toThrow(
+      expect.objectContaining({ code: "ALREADY_SUBSCRIBED", vni: 100 }),
+    );
+    expect(() => client.unsubscribe(7)).toThrow(expect.objectContaining({ code: "NOT_SUBSCRIBED", vni: 7 }));
+    client.announce(route);
+    expect(() => client.announce(routeOfText(R))).toThrow(
+      expect.objectContaining({ code: "ROUTE_ALREADY_ANNOUNCED", route }),
+    );
+    expect(() => client.withdraw(routeOfText(Q))).toThrow(
+      expect.objectContaining({ code: "ROUTE_NOT_FOUND", route: routeOfText(Q) }),
+    );
+    client.unsubscribe(100);
+    client.withdraw(route);
+    expect([client.subscriptions(), client.announcedRoutes()]).toEqual([[], []]);
+  });
+
+  test("and makes no route, or no VNI, is refused before anything happens", () => {
+    const client = new LibraryBench().connect(["[::1]:1"]);
+    const route = routeOfText(R);
+    expect(codeOf(() => client.subscribe(-1))).toBe("BAD_VNI");
+    const odd = { ...route, destination: { ...route.destination, lengthBits: 33 } };
+    for (const act of [() => client.announce(odd), () => client.withdraw(odd)])
+      expect(codeOf(act)).toBe("BAD_DESTINATION");
+    expect([client.subscriptions(), client.announcedRoutes()]).toEqual([[], []]);
+  });
+
+  test("while no server is there is remembered, and told to each that comes", async () => {
+    const bench = new LibraryBench();
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    client.announce(routeOfText(R));
+    client.subscribe(200);
+    const [one, two] = [await bench.startServer(1), await bench.startServer(2)];
+    bench.client([2]).announce(Q);
+    await pass(bench, 10 * SECOND_MS);
+    for (const server of [one, two]) expect(Array.from(server.routes(), formatRoute)).toContain(R);
+    expect(client.receivedRoutes().map(formatRoute)).toEqual([Q]);
+  });
+
+  test("of what the caller changes later nothing comes in", () => {
+    const client = new LibraryBench().connect([]);
+    const destination = { ...routeOfText(R).destination };
+    client.announce({ ...routeOfText(R), destination });
+    destination.lengthBits = 8;
+    expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
+  });
+});
+
+describe("confirmed", () => {
+  /** Two servers, of which the second is away. */
+  async function halfThere() {
+    const bench = new LibraryBench();
+    const warnings: unknown[] = [];
+    const note = () => {};
+    const warn: Logger["warn"] = (...line) => warnings.push(line);
+    const server = await bench.startServer(1);
+    const logger = { debug: note, info: note, error: note, warn };
+    const client = bench.connect(["[::1]:1", "[::1]:2"], { logger });
+    await pass(bench, SECOND_MS);
+    warnings.length = 0;
+    return { bench, client, server, warnings };
+  }
+
+  test("one server has read it: kept, and a warning of the one that is away", async () => {
+    const { bench, client, server, warnings } = await halfThere();
+    client.announce(routeOfText(R));
+    client.subscribe(200);
+    const outcome = outcomeOf(client.confirmed());
+    expect(server.stats().routes).toBe(0);
+    await pass(bench, 100);
+    expect([outcome.now, server.stats().routes]).toEqual(["kept", 1]);
+    expect(server.peers()[0]?.subscriptions).toEqual([200]);
+    expect(warnings).toEqual([
+      ["a server is away, and is told when it is back", { server: "[::1]:2", state: "retry" }],
+    ]);
+  });
+
+  test("all: kept when the last one has read it, also one that comes later", async () => {
+    const { bench, client, warnings } = await halfThere();
+    client.announce(routeOfText(R));
+    const outcome = outcomeOf(client.confirmed({ servers: "all" }));
+    await pass(bench, SECOND_MS);
+    expect(outcome.now).toBe("pending");
+    const second = await bench.startServer(2);
+    await pass(bench, 10 * SECOND_MS);
+    expect([outcome.now, second.stats().routes]).toEqual(["kept", 1]);
+    expect(warnings.filter((line) => `${line}`.includes("told when"))).toEqual([]);
+  });
+
+  test("not before it has been read: a server that does not answer is a timeout", async () => {
+    const { bench, client } = await halfThere();
+    bench.setStalled(1, true);
+    client.announce(routeOfText(R));
+    const outcome = outcomeOf(client.confirmed({ timeoutMs: 3_000 }));
+    await pass(bench, 2_999);
+    expect(outcome.now).toBe("pending");
+    await pass(bench, 1);
+    expect(outcome.error).toMatchObject({ name: "TimeoutError", code: "TIMEOUT", timeoutMs: 3_000 });
+    expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
+  });
+
+  test("read on the next connection, when the first one breaks before", async () => {
+    const { bench, client } = await halfThere();
+    bench.setStalled(1, true);
+    client.announce(routeOfText(R));
+    const outcome = outcomeOf(client.confirmed());
+    await pass(bench, SECOND_MS);
+    bench.cutConnections(1);
+    await pass(bench, 10 * SECOND_MS);
+    expect([outcome.now, bench.server(1).stats().routes]).toEqual(["kept", 1]);
+  });
+
+  test("with no server there: not established, and nothing is forgotten", async () => {
+    const { bench, client } = await halfThere();
+    bench.killServer(1);
+    await pass(bench, 1);
+    client.announce(routeOfText(R));
+    const [now, later] = [
+      outcomeOf(client.confirmed({ timeoutMs: 0 })),
+      outcomeOf(client.confirmed({ timeoutMs: 2_000 })),
+    ];
+    await pass(bench, 0);
+    expect(now.error).toMatchObject({ name: "NotEstablishedError", code: "NOT_ESTABLISHED" });
+    expect(now.error).toMatchObject({ cause: { code: "CONNECTION_LOST" }, servers: [{}, {}] });
+    await pass(bench, 2_000);
+    expect(later.error.code).toBe("NOT_ESTABLISHED");
+    const server = await bench.startServer(1);
+    await pass(bench, 10 * SECOND_MS);
+    expect(server.stats().routes).toBe(1);
+  });
+});
+
+describe("the view", () => {
+  async function withRoutes() {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    await bench.startServer(2);
+    bench.client([1]).announce(R);
+    bench.client([1, 2]).announce(Q);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    client.subscribe(100);
+    client.subscribe(200);
+    await pass(bench, SECOND_MS);
+    return { bench, client };
+  }
+
+  test("by VNI, counted, with the servers of each route", async () => {
+    const { client } = await withRoutes();
+    expect(client.receivedRoutes().map(formatRoute).sort()).toEqual([R, Q]);
+    expect([client.receivedRoutes(100).map(formatRoute), client.routeCount]).toEqual([[R], 2]);
+    expect(client.receivedRoutes(300)).toEqual([]);
+    expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(1)]);
+    expect(client.serversOf(routeOfText(Q))).toEqual([serverEndpoint(1), serverEndpoint(2)]);
+    expect([client.isComplete(100), client.isComplete(300)]).toEqual([true, false]);
+  });
+
+  test("holds routes and nothing beside them", async () => {
+    const { client } = await withRoutes();
+    for (const route of client.receivedRoutes())
+      expect(Object.keys(route).sort()).toEqual(["destination", "nextHop", "vni"]);
+  });
+
+  test("a lost server's routes can be dropped before their time", async () => {
+    const { bench, client } = await withRoutes();
+    bench.killServer(1);
+    await pass(bench, SECOND_MS);
+    expect(client.routeCount).toBe(2);
+    expect(client.dropServerRoutes("[::1]:1").map(formatRoute)).toEqual([R]);
+    expect(client.receivedRoutes().map(formatRoute)).toEqual([Q]);
+    expect(client.dropServerRoutes("[::1]:9")).toEqual([]);
+  });
+
+  test("an established server whose routes are dropped tells them anew", async () => {
+    const { bench, client } = await withRoutes();
+    expect(client.dropServerRoutes("[::1]:1").map(formatRoute)).toEqual([R]);
+    await pass(bench, SECOND_MS);
+    expect(client.receivedRoutes().map(formatRoute).sort()).toEqual([R, Q]);
+  });
+
+  test("is told to handler and iterators alike, also when the handler fails", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const told: string[] = [];
+    const client = bench.connect(["[::1]:1"], {
+      handler: {
+        routeAdded: (route) => {
+          told.push(`added ${formatRoute(route)}`);
+          throw new Error("the handler's own business");
+        },
+        complete: (vni) => told.push(`complete ${vni}`),
+      },
+    });
+    client.subscribe(100);
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { type, route } of client.changes()) read.push(`${type} ${formatRoute(route)}`);
+      read.push("end");
+    })();
+    const other = bench.client([1]).announce(R);
+    await pass(bench, SECOND_MS);
+    expect(told.sort()).toEqual([`added ${R}`, "complete 100"]);
+    other.withdraw(R);
+    await pass(bench, SECOND_MS);
+    await bench.until(client.close());
+    await reading;
+    expect(read).toEqual([`added ${R}`, `removed ${R}`, "end"]);
+  });
+});
+
+describe("closing", () => {
+  test("withdraws, ends all that waits, and after it every call says so", async () => {
+    const bench = new LibraryBench();
+    const server = await bench.startServer(1);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    client.announce(routeOfText(R));
+    await pass(bench, SECOND_MS);
+    const waiting = [
+      outcomeOf(client.established({ servers: "all" })),
+      outcomeOf(client.confirmed({ servers: "all" })),
+    ];
+    expect(server.stats().routes).toBe(1);
+    const closed = client.close();
+    expect(client.close()).toBe(closed);
+    await Bun.sleep(0);
+    expect(waiting.map(({ error }) => error.code)).toEqual(["CLOSED", "CLOSED"]);
+    await bench.until(closed);
+    await pass(bench, SECOND_MS);
+    expect([server.stats().routes, server.stats().peers]).toEqual([0, 0]);
+    const calls = [
+      () => client.announce(routeOfText(Q)),
+      () => client.withdraw(routeOfText(R)),
+      () => client.subscribe(1),
+      () => client.unsubscribe(1),
+      () => client.drain(),
+      () => client.undrain(),
+      () => client.configure({}),
+      () => client.addServer("[::1]:3"),
+      () => client.removeServer("[::1]:1"),
+      () => client.resetServer("[::1]:1"),
+      () => client.dropServerRoutes("[::1]:1"),
+    ];
+    expect(calls.map(codeOf)).toEqual(calls.map(() => "CLOSED"));
+    const late = outcomeOf(client.established());
+    await Bun.sleep(0);
+    expect(late.error.code).toBe("CLOSED");
+    expect(client.announcedRoutes().map(formatRoute)).toEqual([R]);
+  });
+
+  test("with 'keep' its routes stay at a server that retains them", async () => {
+    const bench = new LibraryBench();
+    const server = await bench.startServer(1, { retainSeconds: 30 });
+    const client = bench.connect(["[::1]:1"]);
+    client.announce(routeOfText(R));
+    await pass(bench, SECOND_MS);
+    await bench.until(client.close({ leave: "keep" }));
+    await pass(bench, SECOND_MS);
+    expect(server.stats()).toMatchObject({ routes: 1, peers: 0 });
+  });
+
+  test("leaves no timer, also of what was waited for", async () => {
+    const bench = new LibraryBench();
+    const client = bench.connect(["[::1]:1"]);
+    const waiting = outcomeOf(client.established({ timeoutMs: 60_000 }));
+    await bench.until(client.close());
+    bench.clock.settle();
+    expect([waiting.error.code, bench.clock.pendingTimers]).toEqual(["CLOSED", 0]);
+  });
+});

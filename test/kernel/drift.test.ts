@@ -1,0 +1,278 @@
+/** What others do to our routes, the device, and failures: everything leads back to what is wanted. */
+import { describe, expect, test } from "bun:test";
+import { KernelError } from "../../src/kernel/kernel.ts";
+import { FIRST_ID, InstallerUnderTest, prefix, route } from "../support/installer-under-test.ts";
+import { address } from "../support/memory-kernel.ts";
+
+const A = "2001:db8::a";
+const B = "2001:db8::b";
+const VIEW = [
+  `100 10.0.1.0/24 via ${A}`,
+  `100 10.0.1.0/24 via ${B}`,
+  `100 10.0.2.0/24 via ${A}`,
+  `100 fd00::/64 via ${B}`,
+];
+const ROUTES = [`100 10.0.1.0/24 via ${A} ${B}`, `100 10.0.2.0/24 via ${A}`, `100 fd00::/64 via ${B}`];
+const FOREIGN = { protocol: 3, priority: 0, tos: 0, type: 1, nexthopId: 0, linkIndex: 1, table: 100 };
+
+async function installed(reconcileIntervalSeconds = 0): Promise<InstallerUnderTest> {
+  const bench = await InstallerUnderTest.started({ reconcileIntervalSeconds });
+  await bench.add(...VIEW);
+  await bench.complete(100);
+  await bench.advance(5_000);
+  bench.kernel.takeCounts();
+  bench.takeWarnings();
+  return bench;
+}
+
+describe("somebody else", () => {
+  test("deletes a route of ours: it is put back at once, without a reading", async () => {
+    const bench = await installed();
+    bench.kernel.deleteRoute(({ destination }) => destination.lengthBits === 24);
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1 });
+    expect(bench.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
+    expect(bench.takeWarnings()).toEqual(["a route of ours was deleted by somebody else; it is put back"]);
+  });
+
+  test("replaces a route of ours: it is a collision then, until it goes", async () => {
+    const bench = await installed();
+    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await bench.add(`100 10.0.2.0/24 via ${B}`);
+    await bench.advance(1_000);
+    expect(bench.kernel.violations).toEqual([]);
+    expect(bench.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
+    bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual([ROUTES[0], `100 10.0.2.0/24 via ${A} ${B}`, ROUTES[2]].map(String));
+  });
+
+  test("deletes an object of ours: its routes and groups are made again", async () => {
+    const bench = await installed();
+    bench.kernel.deleteNexthop(FIRST_ID);
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
+    expect(bench.takeWarnings()).toContain("the kernel's routes had drifted; they are repaired");
+    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+  });
+
+  test("deletes a group of ours", async () => {
+    const bench = await installed();
+    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
+    bench.kernel.deleteNexthop(group?.id ?? 0);
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+  });
+
+  test("makes objects and routes of our protocol in our block: they go", async () => {
+    const bench = await installed();
+    bench.kernel.foreignNexthop(bench.kernel.ourNexthop(FIRST_ID + 99, address("fd00::9"), 5));
+    bench.kernel.foreignRoute(bench.kernel.ourRoute(7, prefix("10.7.0.0/16"), FIRST_ID + 99));
+    await bench.advance(5_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+  });
+
+  test("deletes a route that we have just replaced: the late word does no harm", async () => {
+    const bench = await installed();
+    const before = bench.kernel.find(100, "10.0.2.0/24");
+    await bench.add(`100 10.0.2.0/24 via ${B}`);
+    if (before !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: before });
+    await bench.advance(3_000);
+    expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1 });
+    expect(bench.status.readings).toBe(1);
+  });
+
+  test("is said to have deleted a route that is there: a reading settles it", async () => {
+    const bench = await installed();
+    const there = bench.kernel.find(100, "10.0.2.0/24");
+    if (there !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: there });
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
+    expect(bench.status.readings).toBe(2);
+  });
+});
+
+describe("the device", () => {
+  test("goes down and up: nothing is tried while it is down, everything is rebuilt when it is up", async () => {
+    const bench = await installed();
+    bench.kernel.setLink({ isUp: false });
+    // Of IPv6 routes the kernel tells that they went.
+    const route = bench.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
+    bench.kernel.tell({ type: "route", isDeleted: true, route });
+    await bench.rest();
+    await bench.add(`100 10.0.3.0/24 via ${A}`);
+    expect(bench.kernel.log).toEqual([]);
+    expect(bench.takeWarnings()).toEqual([
+      "the tunnel device is no longer up: its routes are gone until it is",
+    ]);
+    expect(bench.status.isUp).toBe(false);
+    bench.kernel.setLink({ isUp: true });
+    await bench.advance(1_500);
+    expect(bench.kernel.ours()).toEqual([
+      ...ROUTES.slice(0, 2),
+      `100 10.0.3.0/24 via ${A}`,
+      ...ROUTES.slice(2),
+    ]);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 2, "add-group": 1, "add-route": 4 });
+  });
+
+  test("flaps faster than the kernel is read", async () => {
+    const bench = await installed();
+    for (let i = 0; i < 20; i++) {
+      bench.kernel.setLink({ isUp: false });
+      bench.kernel.setLink({ isUp: true });
+      await bench.advance(100);
+    }
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status.readings).toBeLessThan(6);
+  });
+
+  test("is made anew, with another index", async () => {
+    const bench = await installed();
+    bench.kernel.setLink(null);
+    await bench.rest();
+    bench.kernel.setLink({ index: 9 });
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status).toMatchObject({ linkIndex: 9, isUp: true });
+    expect(new Set(bench.kernel.ourNexthops().map(({ linkIndex }) => linkIndex))).toEqual(new Set([9, 0]));
+  });
+});
+
+describe("readings", () => {
+  test("find silent drift on their interval, repair it, count it and say so", async () => {
+    const bench = await installed(60);
+    bench.kernel.isDeaf = true;
+    bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
+    bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.2.0/24"), FIRST_ID + 1), "replace");
+    bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.8.0/24"), FIRST_ID + 1));
+    await bench.advance(61_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status.drift).toMatchObject({ routeMissing: 1, routeChanged: 1, routeExtra: 1 });
+    expect(bench.takeWarnings()).toEqual(["the kernel's routes had drifted; they are repaired"]);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1, "replace-route": 1, "delete-route": 1 });
+  });
+
+  test("come as often as they are asked for, and not at all without an interval", async () => {
+    const bench = await installed(60);
+    await bench.advance(300_000);
+    expect(bench.status.readings).toBe(6);
+    expect(bench.status.lastReadForMs).toBeLessThan(60_000);
+    expect(bench.kernel.takeCounts()).toEqual({});
+    const without = await installed(0);
+    await without.advance(300_000);
+    expect(without.status.readings).toBe(1);
+  });
+
+  test("come at most once a second in a storm of events, and nothing is done blindly", async () => {
+    const bench = await installed();
+    for (let i = 0; i < 50; i++) {
+      bench.kernel.tell({ type: "overrun" });
+      await bench.advance(100);
+    }
+    expect(bench.status.readings).toBeLessThan(8);
+    bench.kernel.tell({ type: "overrun" });
+    bench.kernel.isDeaf = true;
+    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await bench.add(`100 10.0.2.0/24 via ${B}`);
+    await bench.rest();
+    expect(bench.kernel.violations).toEqual([]);
+    expect(bench.table(100).ipv4.collided).toBe(1);
+  });
+
+  test("that fail are tried again", async () => {
+    const bench = await installed();
+    const { eachRoute } = bench.kernel;
+    bench.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
+    bench.installer.reconcile();
+    await bench.advance(3_000);
+    expect(bench.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+    bench.kernel.eachRoute = eachRoute;
+    await bench.add(`100 10.0.3.0/24 via ${A}`);
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toHaveLength(4);
+  });
+});
+
+describe("failures", () => {
+  test("of one route hold up no other, and are tried again with back-off", async () => {
+    const bench = await InstallerUnderTest.started();
+    bench.kernel.refuse = (operation) =>
+      operation.type === "add-route" && operation.destination.lengthBits === 25
+        ? ["EINVAL", "Invalid prefix"]
+        : null;
+    await bench.add(`100 10.0.1.0/25 via ${A}`, `100 10.0.2.0/24 via ${A}`);
+    expect(bench.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
+    expect(bench.lines.find(({ level }) => level === "warn")).toMatchObject({
+      message: "the kernel refuses; it is tried again",
+      fields: {
+        operation: `ip route add 10.0.1.0/25 table 100 nhid ${FIRST_ID} proto 254`,
+        code: "EINVAL",
+        message: "Invalid prefix",
+      },
+    });
+    expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 1, failed: 1 });
+    bench.kernel.takeCounts();
+    await bench.advance(8_000);
+    expect(bench.kernel.takeCounts()["add-route EINVAL"]).toBeLessThanOrEqual(4);
+    // One to see whether the object is there; more would not help.
+    expect(bench.status.readings).toBe(2);
+    bench.kernel.refuse = () => null;
+    await bench.rest();
+    expect(bench.kernel.ours()).toHaveLength(2);
+    expect(bench.table(100).ipv4).toMatchObject({ installed: 2, failed: 0 });
+  });
+
+  test("of an object leave its destinations as they are", async () => {
+    const bench = await InstallerUnderTest.started();
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    bench.kernel.refuse = ({ type }) =>
+      type === "add-nexthop" ? ["ENOMEM", "Cannot allocate memory"] : null;
+    await bench.add(`100 10.0.1.0/24 via ${B}`, `100 10.0.2.0/24 via ${B}`, `100 10.0.3.0/24 via ${A}`);
+    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.3.0/24 via ${A}`]);
+    expect(bench.table(100).ipv4.failed).toBe(2);
+    // The object's failure is told; that of what needs it, only to who hunts a fault.
+    expect(bench.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
+    bench.kernel.refuse = () => null;
+    await bench.advance(2_000);
+    expect(bench.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
+    expect(bench.kernel.ours()).toContain(`100 10.0.2.0/24 via ${B}`);
+    expect(bench.table(100).ipv4.failed).toBe(0);
+  });
+
+  test("of a route that is not wanted any more are forgotten", async () => {
+    const bench = await InstallerUnderTest.started();
+    bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    await bench.remove(`100 10.0.1.0/24 via ${A}`);
+    await bench.rest();
+    expect(bench.table(100).ipv4).toMatchObject({ wanted: 0, failed: 0 });
+    expect(bench.kernel.ourNexthops()).toEqual([]);
+    expect(bench.clock.pendingTimers).toBe(0);
+  });
+
+  test("of the socket are answered by a reading", async () => {
+    const bench = await installed();
+    const apply = bench.kernel.apply;
+    bench.kernel.apply = () => {
+      throw new KernelError("SOCKET_FAILED", "no buffer space");
+    };
+    await bench.add(`100 10.0.3.0/24 via ${A}`);
+    bench.kernel.apply = apply;
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toContain(`100 10.0.3.0/24 via ${A}`);
+  });
+
+  test("are told ten times a minute, not a thousand", async () => {
+    const bench = await InstallerUnderTest.started();
+    bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
+    for (let i = 0; i < 100; i++) bench.installer.added(route(`100 10.0.${i}.0/24 via ${A}`));
+    await bench.settle();
+    expect(bench.takeWarnings()).toHaveLength(10);
+  });
+});

@@ -1,0 +1,339 @@
+/**
+ * The installer under whatever chance brings: a view that changes, others who meddle, a device that flaps, operations that
+ * are refused, and deaths at any operation. When all is quiet, the kernel is what a slow model says; and between any
+ * two operations no destination that is wanted is taken out, and nothing foreign is touched.
+ *
+ *     BUNBOND_RUNS=10000 bun test test/kernel/installer-property.test.ts     that many runs; fast-check prints seeds
+ */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { FoundNexthop, Operation } from "../../src/kernel/kernel.ts";
+import type { TableMapping } from "../../src/kernel/wanted-settings.ts";
+import { formatAddress } from "../../src/net/address.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
+import { FIRST_ID, InstallerUnderTest, PROTOCOL, prefix, route } from "../support/installer-under-test.ts";
+import { address } from "../support/memory-kernel.ts";
+
+const { BUNBOND_RUNS } = process.env;
+const VNIS = [100, 200];
+const DESTINATIONS = ["10.0.1.0/24", "10.0.1.0/25", "fd00:1::/64", "fd00::/16"];
+const HOPS = ["2001:db8::a", "2001:db8::b", "2001:db8::c", "2001:db8::d", "192.0.2.1"];
+const MAPPINGS: readonly (readonly TableMapping[])[] = [
+  [{ vni: 100, table: 100 }],
+  [
+    { vni: 100, table: 100 },
+    { vni: 200, table: 200 },
+  ],
+  [
+    { vni: 200, table: 100 },
+    { vni: 100, table: 100 },
+  ],
+  [],
+];
+const PREFERRED = [{ prefix: prefix("2001:db8::c/127"), weight: 7 }];
+const FOREIGN = { protocol: 3, tos: 0, type: 1, linkIndex: 1 };
+
+class Killed extends Error {}
+
+class World {
+  bench = new InstallerUnderTest({ mappings: [...(MAPPINGS[0] ?? [])], preferredNetworks: PREFERRED });
+  mappings = MAPPINGS[0] ?? [];
+  readonly view = new Set<string>();
+  readonly own = new Set<string>();
+  /** Of the view, what the installer has not been told since it was started. */
+  untold: string[] = [];
+  local = "";
+  /** Nothing but what it will be told again has changed since the start: what is wanted in the end must stay all along. */
+  isReplay = false;
+  killAfter = Number.POSITIVE_INFINITY;
+
+  constructor() {
+    this.bench.kernel.onOperation = (operation) => {
+      if (--this.killAfter < 0) throw new Killed();
+      this.#judge(operation);
+    };
+  }
+
+  /** What the table should hold for the destination, as the kernel prints it; null: nothing. */
+  wanted(table: number, destination: string, view: ReadonlySet<string> = this.view): string | null {
+    for (const { vni } of this.mappings.filter((mapping) => mapping.table === table)) {
+      const key = `${vni} ${destination} `;
+      if ([...this.own].some((text) => text.startsWith(key))) return null;
+      const hops = [...view].filter((text) => text.startsWith(key)).map((text) => text.split(" ")[3] ?? "");
+      const usable = new Set(hops.filter((hop) => hop.includes(":") && hop !== this.local));
+      if (usable.size === 0) continue;
+      const weighted = [...usable].map((hop) => (usable.size > 1 && /[cd]$/.test(hop) ? `${hop}*7` : hop));
+      return weighted.sort().join(" ");
+    }
+    return null;
+  }
+
+  /** Runs until nothing is due, through deaths. */
+  async settle(run: () => Promise<void> = () => this.bench.settle()): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+      await this.restart();
+    }
+  }
+
+  async restart(): Promise<void> {
+    this.killAfter = Number.POSITIVE_INFINITY;
+    await this.bench.restart({ mappings: this.mappings, preferredNetworks: PREFERRED });
+    this.untold = [...this.view];
+    this.isReplay = true;
+    for (const text of this.own) this.bench.installer.announced(route(text));
+  }
+
+  tell(count: number): void {
+    for (const text of this.untold.splice(0, count)) this.bench.installer.added(route(text));
+  }
+
+  /** All is well from here on: everything is told, and everybody leaves the kernel alone. */
+  async quiet(): Promise<void> {
+    const { kernel } = this.bench;
+    this.killAfter = Number.POSITIVE_INFINITY;
+    kernel.refuse = () => null;
+    kernel.isDeaf = false;
+    if (kernel.link === null || !kernel.link.isUp) kernel.setLink({ isUp: true });
+    this.tell(this.untold.length);
+    for (const vni of VNIS) this.bench.installer.complete(vni);
+    this.bench.installer.reconcile();
+    await this.bench.advance(5_000);
+    this.bench.installer.reconcile();
+    await this.bench.rest();
+  }
+
+  check(): void {
+    const { kernel } = this.bench;
+    expect(kernel.violations).toEqual([]);
+    const isForeign = (table: number, destination: string) =>
+      [...kernel.routes.values()].flat().some((found) => {
+        const isDefault = found.priority === (found.destination.family === 6 ? 1024 : 0);
+        const isThere = found.table === table && formatPrefix(found.destination) === destination;
+        return isThere && isDefault && found.protocol !== PROTOCOL;
+      });
+    const found = new Set(kernel.ours());
+    const [objects, groups] = [new Set<string>(), new Set<string>()];
+    for (const table of [100, 200]) {
+      for (const destination of DESTINATIONS) {
+        const hops = this.wanted(table, destination);
+        if (hops === null) continue;
+        for (const hop of hops.split(" ")) objects.add(hop.replace("*7", ""));
+        if (hops.includes(" ")) groups.add(hops);
+        const line = `${table} ${destination} via ${hops}`;
+        if (!found.delete(line) && !isForeign(table, destination)) expect([...kernel.ours()]).toContain(line);
+      }
+    }
+    expect([...found]).toEqual([]);
+    const nexthops = kernel.ourNexthops().filter(({ isOdd }) => !isOdd);
+    const pinned = new Set([...kernel.routes.values()].flat().map(({ nexthopId }) => nexthopId));
+    const isPinned = ({ id }: FoundNexthop) => pinned.has(id);
+    const left = (all: FoundNexthop[], isNeeded: (text: string) => boolean) => {
+      const texts = all.map((nexthop) => ({ nexthop, text: this.#text(nexthop) }));
+      return texts
+        .filter(({ nexthop, text }) => !isNeeded(text) && !isPinned(nexthop))
+        .map(({ text }) => text);
+    };
+    const isInPinnedGroup = (text: string) =>
+      nexthops.some(
+        (nexthop) => nexthop.members !== null && isPinned(nexthop) && this.#text(nexthop).includes(text),
+      );
+    const all = nexthops.filter(({ members }) => members === null);
+    expect(left(all, (text) => objects.has(text) || isInPinnedGroup(text))).toEqual([]);
+    expect(
+      left(
+        nexthops.filter(({ members }) => members !== null),
+        (text) => groups.has(text),
+      ),
+    ).toEqual([]);
+  }
+
+  #text({ members, encapAddress }: FoundNexthop): string {
+    if (members === null) return encapAddress === null ? "none" : formatAddress(encapAddress);
+    const hops = members.map(({ id, weight }) => {
+      const object = this.bench.kernel.nexthops.get(id);
+      return `${object === undefined ? "none" : this.#text(object)}${weight === 1 ? "" : `*${weight}`}`;
+    });
+    return hops.sort().join(" ");
+  }
+
+  /** A destination that is wanted is not taken out. */
+  #judge(operation: Operation): void {
+    if (operation.type !== "delete-route") return;
+    const { table, destination, priority } = operation;
+    if (priority !== (destination.family === 6 ? 1024 : 0)) return;
+    const text = formatPrefix(destination);
+    const routes = [...this.bench.kernel.routes.values()].find(([first]) => {
+      return (
+        first?.table === table && first.priority === priority && formatPrefix(first.destination) === text
+      );
+    });
+    // A foreign route beside ours makes a replace impossible.
+    if (routes?.some(({ protocol }) => protocol !== PROTOCOL)) return;
+    const told = new Set(this.view).difference(new Set(this.untold));
+    const hops = this.wanted(table, text, this.isReplay ? this.view : told);
+    if (hops !== null) this.bench.kernel.violations.push(`took out ${table} ${text} via ${hops}`);
+  }
+}
+
+const text = fc
+  .tuple(
+    fc.constantFrom(...VNIS),
+    fc.constantFrom(...DESTINATIONS),
+    fc.constantFrom(...HOPS),
+    fc.constantFrom("", " lb"),
+  )
+  .map(([vni, destination, hop, type]) => `${vni} ${destination} via ${hop}${type}`);
+const nth = fc.nat({ max: 20 });
+
+type Step = (world: World) => void | Promise<void>;
+
+function step<T>(
+  weight: number,
+  input: fc.Arbitrary<T>,
+  run: (world: World, input: T) => void | Promise<void>,
+) {
+  const arbitrary = input.map((value): { readonly run: Step; toString(): string } => {
+    return { run: (world) => run(world, value), toString: () => `${run.name} ${JSON.stringify(value)}` };
+  });
+  return { weight, arbitrary };
+}
+
+const steps = fc.oneof(
+  step(12, fc.array(text, { minLength: 1, maxLength: 4 }), function add({ view, untold, bench }, texts) {
+    for (const added of texts) {
+      if (view.has(added)) continue;
+      view.add(added);
+      if (!untold.includes(added)) bench.installer.added(route(added));
+    }
+  }),
+  step(8, nth, function remove(world, n) {
+    const removed = [...world.view][n % Math.max(1, world.view.size)];
+    if (removed === undefined) return;
+    world.view.delete(removed);
+    world.isReplay = false;
+    if (world.untold.includes(removed)) world.untold = world.untold.filter((other) => other !== removed);
+    else world.bench.installer.removed(route(removed));
+  }),
+  step(2, text, function announce(world, announced) {
+    const { own, bench } = world;
+    world.isReplay = false;
+    if (own.has(announced)) own.delete(announced);
+    else own.add(announced);
+    if (own.has(announced)) bench.installer.announced(route(announced));
+    else bench.installer.withdrawn(route(announced));
+  }),
+  step(6, fc.constantFrom(0, 0, 0, 300, 1_500, 4_000), function wait({ bench }, ms) {
+    return ms === 0 ? bench.settle() : bench.advance(ms);
+  }),
+  step(4, nth, function tell(world, n) {
+    world.tell(n);
+  }),
+  step(2, fc.constantFrom(...VNIS), function complete(world, vni) {
+    world.tell(world.untold.length);
+    world.bench.installer.complete(vni);
+  }),
+  step(2, fc.constant(0), function restart(world) {
+    return world.restart();
+  }),
+  step(3, fc.nat({ max: 6 }), function die(world, operations) {
+    world.killAfter = operations;
+  }),
+  step(2, fc.constantFrom(...MAPPINGS), function map(world, mappings) {
+    world.mappings = mappings;
+    world.isReplay = false;
+    world.bench.installer.setMappings(mappings);
+  }),
+  step(2, fc.constantFrom("", ...HOPS.slice(0, 3)), function setLocal(world, local) {
+    // What is local is learned by a reading only: until then the model would be ahead.
+    world.local = local;
+    world.bench.kernel.locals = local === "" ? [] : [address(local)];
+    world.bench.installer.reconcile();
+    return world.bench.advance(1_500);
+  }),
+  step(2, nth, function deleteOurRoute({ bench }, n) {
+    const ours = [...bench.kernel.routes.values()].flat().filter(({ protocol }) => protocol === PROTOCOL);
+    bench.kernel.deleteRoute((found) => found === ours[n % Math.max(1, ours.length)]);
+  }),
+  step(2, nth, function deleteOurNexthop({ bench }, n) {
+    const ours = bench.kernel.ourNexthops();
+    bench.kernel.deleteNexthop(ours[n % Math.max(1, ours.length)]?.id ?? 0);
+  }),
+  step(
+    3,
+    fc.tuple(fc.constantFrom(...DESTINATIONS), fc.constantFrom("append", "replace"), nth),
+    function addForeignRoute({ bench }, [destination, how, n]) {
+      const { kernel } = bench;
+      const key = prefix(destination);
+      const id = kernel.ourNexthops()[n]?.id ?? 0;
+      const priority = key.family === 6 ? 1024 : 0;
+      const found = { ...FOREIGN, table: 100, destination: key, priority, nexthopId: id };
+      // One foreign route for a destination, or a foreign replace would take a foreign one away.
+      if (
+        [...kernel.routes.values()]
+          .flat()
+          .some(({ destination: d, protocol }) => protocol === 3 && formatPrefix(d) === destination)
+      )
+        return;
+      kernel.foreignRoute(found, how as "append" | "replace");
+    },
+  ),
+  step(3, fc.constant(0), function deleteForeignRoute({ bench }) {
+    bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
+  }),
+  step(1, nth, function addForeignNexthop({ bench }, n) {
+    const id = FIRST_ID + n;
+    if (bench.kernel.nexthops.has(id)) return;
+    bench.kernel.foreignNexthop({
+      ...bench.kernel.ourNexthop(id, address("fd00::9"), 5),
+      isOdd: n % 2 === 0,
+      protocol: n % 2 === 0 ? PROTOCOL : 3,
+    });
+  }),
+  step(1, nth, function addNexthopLikeOurs({ bench }, n) {
+    const id = FIRST_ID + n;
+    if (!bench.kernel.nexthops.has(id))
+      bench.kernel.foreignNexthop(bench.kernel.ourNexthop(id, address(HOPS[n % 4] ?? ""), 5));
+  }),
+  step(2, fc.constantFrom(true, false), function setLinkUp({ bench }, isUp) {
+    bench.kernel.setLink({ isUp });
+  }),
+  step(1, fc.constantFrom(5, 6, 7), function makeLinkAnew({ bench }, index) {
+    bench.kernel.setLink(null);
+    bench.kernel.setLink({ index });
+  }),
+  step(
+    2,
+    fc.record({
+      type: fc.constantFrom("add-nexthop", "add-group", "add-route", "replace-route", "delete-route", "none"),
+    }),
+    function refuse({ bench }, { type }) {
+      bench.kernel.refuse = (operation) =>
+        operation.type === type ? ["ENOMEM", "Cannot allocate memory"] : null;
+    },
+  ),
+  step(1, fc.constant(0), function overrun({ bench }) {
+    bench.kernel.tell({ type: "overrun" });
+  }),
+);
+
+test("the kernel ends as wanted, and nothing is lost or touched on the way", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { maxLength: 40 }), async (script) => {
+      const world = new World();
+      await world.bench.start();
+      for (const { run } of script) {
+        await world.settle(async () => {
+          await run(world);
+        });
+        await world.settle();
+        expect(world.bench.kernel.violations).toEqual([]);
+      }
+      await world.quiet();
+      world.check();
+    }),
+    { numRuns: Number(BUNBOND_RUNS ?? 100) },
+  );
+});

@@ -1,0 +1,382 @@
+/**
+ * A client that puts its routes into the kernel, as a real process in a network namespace of its own. The witness is
+ * iproute2.
+ */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ControlClient } from "../../src/cli/control-client.ts";
+import {
+  type BunbondServer,
+  FROM_SOURCE,
+  startBunbondClient,
+  startBunbondServer,
+} from "../support/bunbond-process.ts";
+import { ChildProcess } from "../support/child-process.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+setDefaultTimeout(60_000);
+
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+const reason = reasonWithoutNamespaces();
+const because = reason === null ? "" : ` (skipped: ${reason})`;
+
+/** Takes its ends from the route as an ip6tnl does, which is not in every kernel. */
+const DEVICE = ["link set lo up", "link add tun type vxlan external dstport 4789", "link set tun up"];
+
+/** setpriv is beside unshare in util-linux. */
+const WITHOUT_RIGHTS = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
+
+const ANNOUNCED = [
+  "100#10.0.1.0/24@2001:db8::1",
+  "100#10.0.1.0/24@2001:db8::2",
+  "100#2001:db8:7::/48@2001:db8::2",
+  "200#10.0.2.0/24@2001:db8::3#nat#1#9",
+];
+const TABLE_100 = ["10.0.1.0/24 by 2001:db8::1 2001:db8::2", "2001:db8:7::/48 by 2001:db8::2"];
+
+interface ClientStart {
+  readonly flags?: readonly string[];
+  readonly announce?: readonly string[];
+  readonly socket?: string;
+}
+
+/** A namespace with a tunnel, a server in it, and another hypervisor's client. */
+class Stage implements AsyncDisposable {
+  private constructor(
+    private readonly namespace: NetworkNamespace,
+    readonly server: BunbondServer,
+    private readonly announcer: ChildProcess,
+  ) {}
+
+  static async set(): Promise<Stage> {
+    const namespace = await NetworkNamespace.create(DEVICE);
+    const command = [...namespace.enter, ...FROM_SOURCE];
+    const server = await startBunbondServer({ command });
+    const announcer = startBunbondClient({ command, servers: [server.address], announce: ANNOUNCED });
+    return new Stage(namespace, server, announcer);
+  }
+
+  client({ flags = ["--install-routes", "100#100"], ...rest }: ClientStart = {}) {
+    return startBunbondClient({
+      command: [...this.namespace.enter, ...FROM_SOURCE],
+      servers: [this.server.address],
+      flags: ["--tun", "tun", ...flags],
+      ...rest,
+    });
+  }
+
+  /** BunBond inside. */
+  bunbond(...args: readonly string[]): ChildProcess {
+    return this.#start([], args);
+  }
+
+  bunbondWithoutRights(...args: readonly string[]): ChildProcess {
+    return this.#start(WITHOUT_RIGHTS, args);
+  }
+
+  #start(prefix: readonly string[], args: readonly string[]): ChildProcess {
+    return new ChildProcess({
+      command: [...this.namespace.enter, ...prefix, ...FROM_SOURCE, ...args],
+      cwd: REPOSITORY,
+      env: { NODE_ENV: undefined },
+    });
+  }
+
+  sh(script: string): string {
+    const { stdout, stderr, success } = Bun.spawnSync([...this.namespace.enter, "sh", "-ec", script]);
+    if (!success) throw new Error(`sh: ${stderr}`);
+    return stdout.toString();
+  }
+
+  /** "10.0.1.0/24 by 2001:db8::1 2001:db8::2" for each route of the protocol in the table. */
+  routes(table = 100, protocol = 254): string[] {
+    const text = this.sh(
+      ["-4", "-6"]
+        // A table in which nothing was ever is an error to ip.
+        .map((family) => `ip ${family} route show table ${table} proto ${protocol} 2>/dev/null || true`)
+        .join("\n"),
+    );
+    // A group's hops stand on lines of their own, indented.
+    return text
+      .replaceAll(/\n\s+/g, " ")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const hops = [...line.matchAll(/ dst (\S+)/g)].map(([, hop]) => hop);
+        return `${line.split(" ", 1)} by ${hops.join(" ")}`;
+      });
+  }
+
+  nexthops(): string[] {
+    return this.sh("ip nexthop").split("\n").filter(Boolean);
+  }
+
+  async routesAre(expected: readonly string[], table = 100, protocol = 254): Promise<void> {
+    await eventually(() => this.routes(table, protocol), expected);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const part of [this.announcer, this.server, this.namespace]) await part[Symbol.asyncDispose]();
+  }
+}
+
+/** Lets it run to its end. */
+async function outcome(program: ChildProcess) {
+  await using _ended = program;
+  const exitCode = await program.ended;
+  return { exitCode, stdout: program.stdoutLines, stderr: program.stderrLines };
+}
+
+/** The kernel tells no test that it has changed: looks until it is as expected, or half a minute is over. */
+async function eventually<T>(probe: () => T, expected: T): Promise<void> {
+  const deadlineMs = performance.now() + 30_000;
+  while (!Bun.deepEquals(probe(), expected) && performance.now() < deadlineMs) await Bun.sleep(20);
+  expect(probe()).toEqual(expected);
+}
+
+describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
+  test("subscribes, installs; SIGTERM leaves the routes, the next start adopts them, --cleanup removes them", async () => {
+    await using stage = await Stage.set();
+    await using first = stage.client();
+    await stage.routesAre(TABLE_100);
+    expect(await first.stop()).toBe(0);
+    expect(stage.routes()).toEqual(TABLE_100);
+    const before = stage.nexthops();
+    await using second = stage.client({ flags: ["--install-routes", "100#100", "--cleanup"] });
+    await second.logged(/kernel routes read routes=2 objects=2 groups=1/);
+    await second.established();
+    expect(stage.nexthops()).toEqual(before);
+    expect(await second.stop()).toBe(0);
+    expect([stage.routes(), stage.nexthops()]).toEqual([[], []]);
+    await second.logged(/kernel routes removed routes=2 nexthops=3/);
+  });
+
+  test("a destination that it announces itself is not installed until it is drained, and the routes stay meanwhile", async () => {
+    await using stage = await Stage.set();
+    const flags = ["--install-routes", "100#100", "--drain", "600", "--cleanup"];
+    await using client = stage.client({ flags, announce: ["100#10.0.1.0/24@2001:db8::9"] });
+    await stage.routesAre(TABLE_100.slice(1));
+    client.signal("SIGTERM");
+    await client.logged(/ draining /);
+    await stage.routesAre(TABLE_100);
+    // The second one ends it, and nothing is cleaned up.
+    client.signal("SIGTERM");
+    await client.ended;
+    expect(stage.routes()).toEqual(TABLE_100);
+  });
+
+  test("a predecessor's routes are taken over, and go when nobody has them; others stay", async () => {
+    await using stage = await Stage.set();
+    const hop = "nexthop encap ip6 dst 2001:db8::f dev tun";
+    stage.sh(
+      [
+        // As Go's client makes them, and rustbond's.
+        `ip route add 10.0.1.0/24 table 100 proto 254 ${hop} ${hop.replace("::f", "::e")}`,
+        "ip route add 10.0.99.0/24 table 100 proto 254 dev tun",
+        "ip -6 route add 2001:db8:7::/48 table 100 proto 254 via fe80::1 dev tun",
+        "ip route add 10.0.99.0/24 table 100 proto 200 metric 9 dev tun",
+      ].join("\n"),
+    );
+    await using client = stage.client();
+    await stage.routesAre(TABLE_100);
+    expect(stage.routes(100, 200)).toEqual(["10.0.99.0/24 by "]);
+    expect(client.stderrLines.filter((line) => / (warn|error) /.test(line))).toEqual([]);
+  });
+
+  test("several tables, and what is left out", async () => {
+    await using stage = await Stage.set();
+    const flags = ["--install-routes", "100#100,200#4294967295", "--install-nat", "skip", "--ipv4-only"];
+    await using client = stage.client({ flags: [...flags, "--route-protocol", "99"] });
+    await stage.routesAre(TABLE_100.slice(0, 1), 100, 99);
+    await client.event((event) => event.event === "add" && event.vni === 200, "the NAT route");
+    await stage.routesAre([], 4294967295, 99);
+  });
+
+  test("tables are changed by SIGHUP, and so is --cleanup; what needs a restart is named", async () => {
+    await using stage = await Stage.set();
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "client.yaml");
+    const common = { server: stage.server.address, "hold-alone": 5 };
+    const write = (settings: object) => Bun.write(path, Bun.YAML.stringify({ ...common, ...settings }));
+    await write({ "install-routes": "100#100" });
+    await using client = stage.client({ flags: ["--config", path] });
+    await stage.routesAre(TABLE_100);
+    await write({ "install-routes": ["100#101", "200#200"], cleanup: true, "reconcile-interval": 7 });
+    client.signal("SIGHUP");
+    await client.logged(/configuration reloaded install-routes=1 cleanup=1 subscribe=1/);
+    await client.logged(/take effect at the next start settings=reconcile-interval/);
+    await stage.routesAre(TABLE_100, 101);
+    await stage.routesAre([]);
+    await stage.routesAre(["10.0.2.0/24 by 2001:db8::3"], 200);
+    expect(await client.stop()).toBe(0);
+    expect([...stage.routes(101), ...stage.routes(200), ...stage.nexthops()]).toEqual([]);
+  });
+
+  test("status shows it", async () => {
+    await using stage = await Stage.set();
+    using directory = temporaryDirectory();
+    const socketPath = join(directory.path, "client.sock");
+    await using _client = stage.client({ socket: socketPath });
+    await stage.routesAre(TABLE_100);
+    const control = new ControlClient({ socketPath, program: "client", asJson: true });
+    const ofTable = { table: 100, vnis: [100], wanted: 1, installed: 1, failed: 0 };
+    expect(await control.call("/v1/status", null)).toMatchObject({
+      kernel: {
+        device: "tun",
+        deviceState: "up",
+        routeProtocol: 254,
+        tables: [
+          { ...ofTable, family: "ipv4" },
+          { ...ofTable, family: "ipv6" },
+        ],
+      },
+      counters: { "kernelDone.add-route": 2 },
+    });
+    const { stdout } = await outcome(stage.bunbond("status", "--socket", socketPath));
+    expect(stdout).toContainEqual(expect.stringMatching(/^kernel routes +by tun, which is up$/));
+  });
+});
+
+describe.skipIf(reason !== null)(`--dry-run${because}`, () => {
+  test("changes nothing, and prints what a shell can carry out", async () => {
+    await using stage = await Stage.set();
+    await using client = stage.bunbond(
+      ...["client", "--server", stage.server.address, "--socket", "none"],
+      ...["--install-routes", "100#100", "--tun", "tun", "--dry-run", "--cleanup"],
+    );
+    const isWhole = () => client.stdoutLines.filter((line) => / route (add|change) /.test(line)).length >= 2;
+    await client.until("the plan", () => isWhole() || undefined);
+    expect(await client.stop()).toBe(0);
+    expect([stage.routes(), stage.nexthops()]).toEqual([[], []]);
+    // Nothing was there to clean up.
+    expect(client.stdoutLines.filter((line) => !line.startsWith("ip "))).toEqual([]);
+    stage.sh(client.stdoutLines.join("\n"));
+    expect(stage.routes()).toEqual(TABLE_100);
+  });
+
+  test("as JSON, beside a client at work and without rights", async () => {
+    await using stage = await Stage.set();
+    await using _client = stage.client();
+    await stage.routesAre(TABLE_100);
+    await using other = stage.bunbondWithoutRights(
+      ...["client", "--server", stage.server.address, "--socket", "none", "--json", "--dry-run"],
+      ...["--install-routes", "200#200", "--tun", "tun"],
+    );
+    const added = await other.until("a route", () =>
+      other.stdoutLines.find((line) => line.includes("route add")),
+    );
+    expect(JSON.parse(added)).toEqual({
+      event: "kernel",
+      time: expect.any(String),
+      command: expect.stringMatching(/^ip route add 10\.0\.2\.0\/24 table 200 nhid \d+ proto 254$/),
+    });
+    expect(other.stdoutLines.filter((line) => line.includes('"event":"add"'))).toEqual([]);
+    expect(stage.routes(200)).toEqual([]);
+  });
+});
+
+describe.skipIf(reason !== null)(`what is missing is told in one line${because}`, () => {
+  test("no device, no right, another client", async () => {
+    await using stage = await Stage.set();
+    const flags = [
+      "client",
+      "--server",
+      stage.server.address,
+      "--install-routes",
+      "100#100",
+      "--socket",
+      "none",
+    ];
+    const failed = (line: string) => ({ exitCode: 1, stdout: [], stderr: [expect.stringContaining(line)] });
+    expect(await outcome(stage.bunbond(...flags, "--tun", "tun9"))).toEqual(
+      failed("bunbond client: there is no device tun9: ip link add tun9 type ip6tnl mode any external && "),
+    );
+    expect(await outcome(stage.bunbondWithoutRights(...flags, "--tun", "tun"))).toEqual(
+      failed("bunbond client: this process may not change routes: run it as root, or give it CAP_NET_ADMIN"),
+    );
+    expect(await outcome(stage.bunbondWithoutRights("cleanup"))).toEqual(
+      failed("bunbond cleanup: this process may not change routes: "),
+    );
+    await using client = stage.client();
+    await stage.routesAre(TABLE_100);
+    expect(await outcome(stage.bunbond(...flags, "--tun", "tun"))).toEqual(
+      failed(
+        "bunbond client: another client installs routes of protocol 254 in this network namespace: stop it, or give this one another number with --route-protocol",
+      ),
+    );
+    await using other = stage.client({ flags: ["--install-routes", "100#102", "--route-protocol", "200"] });
+    await stage.routesAre(TABLE_100, 102, 200);
+    expect(await other.stop()).toBe(0);
+    expect(client.stderrLines.filter((line) => / (warn|error) /.test(line))).toEqual([]);
+  });
+});
+
+describe.skipIf(reason !== null)(`bunbond cleanup${because}`, () => {
+  test("removes what a killed client has left, and nothing else", async () => {
+    await using stage = await Stage.set();
+    await using client = stage.client();
+    await stage.routesAre(TABLE_100);
+    const foreign = [
+      "ip -6 nexthop add id 7 encap ip6 dst 2001:db8::7 dev tun protocol 200",
+      "ip route add 10.0.1.0/24 metric 5 table 100 nhid 7 proto 200",
+      "ip route add 10.0.8.0/24 table 100 dev tun proto 254",
+    ];
+    stage.sh(foreign.join("\n"));
+    expect(await outcome(stage.bunbond("cleanup"))).toEqual({
+      exitCode: 1,
+      stdout: [],
+      stderr: [
+        "bunbond cleanup: a client installs routes of protocol 254 in this network namespace: stop it before; with --cleanup it removes them itself",
+      ],
+    });
+    expect(
+      (await outcome(stage.bunbond("cleanup", "--json"))).stderr.map((line) => JSON.parse(line).error),
+    ).toEqual(["PROTOCOL_IN_USE"]);
+    await client.kill();
+
+    const dry = await outcome(stage.bunbond("cleanup", "--dry-run"));
+    expect(dry).toMatchObject({ exitCode: 0, stderr: [] });
+    expect(dry.stdout.map((line) => line.replace(/\d{6,}/, "ID")).sort()).toEqual([
+      "# would remove 2 routes, 3 nexthops",
+      "ip -6 route del 2001:db8:7::/48 table 100 metric 1024 nhid ID proto 254",
+      "ip nexthop del id ID",
+      "ip nexthop del id ID",
+      "ip nexthop del id ID",
+      "ip route del 10.0.1.0/24 table 100 nhid ID proto 254",
+    ]);
+    expect(stage.routes()).toHaveLength(3);
+
+    const removed = { exitCode: 0, stdout: ["removed: 2 routes, 3 nexthops"], stderr: [] };
+    expect(await outcome(stage.bunbond("cleanup"))).toEqual(removed);
+    expect(await outcome(stage.bunbond("cleanup"))).toEqual({ ...removed, stdout: ["nothing to remove"] });
+    expect(stage.nexthops()).toEqual([expect.stringMatching(/^id 7 /)]);
+    expect([...stage.routes(), ...stage.routes(100, 200)]).toEqual([
+      "10.0.8.0/24 by ",
+      "10.0.1.0/24 by 2001:db8::7",
+    ]);
+
+    // A predecessor's, by its table.
+    const { stdout } = await outcome(stage.bunbond("cleanup", "--table", "101,100", "--json"));
+    expect(stdout.map((line): unknown => JSON.parse(line))).toEqual([
+      { routeProtocol: 254, dryRun: false, routes: 1, nexthops: 0, kept: 0, failures: [], commands: [] },
+    ]);
+    expect([stage.routes(), stage.routes(100, 200)]).toEqual([[], ["10.0.1.0/24 by 2001:db8::7"]]);
+  });
+
+  test("keeps an object that a foreign route goes by, and says so", async () => {
+    await using stage = await Stage.set();
+    await using client = stage.client();
+    await stage.routesAre(TABLE_100);
+    const [id = ""] = /nhid \d+/.exec(stage.sh("ip -6 route show table 100")) ?? [];
+    stage.sh(`ip route add 10.0.8.0/24 table 7 ${id} proto 200`);
+    await client.kill();
+    expect(await outcome(stage.bunbond("cleanup"))).toEqual({
+      exitCode: 1,
+      stdout: ["removed: 2 routes, 2 nexthops"],
+      stderr: ["bunbond cleanup: 1 nexthop left: routes or groups of others go by them"],
+    });
+    expect(stage.routes(7, 200)).toEqual(["10.0.8.0/24 by 2001:db8::2"]);
+  });
+});

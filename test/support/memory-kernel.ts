@@ -1,0 +1,351 @@
+/**
+ * A kernel in memory that does what the real one does to nexthop objects and routes, slowly and plainly (tried on
+ * Linux 6.18 in a network namespace):
+ *
+ * - CREATE|EXCL fails with EEXIST for an id, or for a destination with that priority, that anybody has;
+ * - replace without create hits the first route to the destination with that priority, whoever's it is;
+ * - deleting an object takes its routes along and drops it from groups; a group without members goes too. Only of IPv6
+ *   routes it tells;
+ * - a link that goes down takes its objects, and the routes and groups of those, and tells of none.
+ *
+ * It judges, too: operations of ours that touch what is foreign, or that take routes along, are violations.
+ */
+
+import type {
+  FoundNexthop,
+  FoundRoute,
+  GroupMember,
+  Kernel,
+  KernelEvent,
+  Link,
+  Operation,
+  OperationFailure,
+} from "../../src/kernel/kernel.ts";
+import { formatAddress, parseAddress } from "../../src/net/address.ts";
+import type { IpAddress, Prefix } from "../../src/net/ip.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
+import type { Clock } from "../../src/session/clock.ts";
+
+type Refusal = readonly [code: string, message: string];
+
+const NO_NEXTHOP: Refusal = ["EINVAL", "Nexthop id does not exist"];
+
+const DEFAULT_LINK: Link = { index: 5, name: "tun", isUp: true, kind: "ip6tnl", isExternal: true };
+/** Between two pauses of a dump. */
+const DUMP_SLICE = 50;
+
+export class MemoryKernel implements Kernel {
+  #links: Link[] = [DEFAULT_LINK];
+  readonly nexthops = new Map<number, FoundNexthop>();
+  /** By table, destination, priority and TOS; the first of each list is the one that counts. */
+  readonly routes = new Map<string, FoundRoute[]>();
+  locals: IpAddress[] = [];
+  /** All operations that were tried, with their errors. */
+  readonly log: { readonly operation: Operation; readonly code: string | null }[] = [];
+  readonly violations: string[] = [];
+  readings = 0;
+  /** Gives an operation's error, or null. */
+  refuse: (operation: Operation) => Refusal | null = () => null;
+  /** Called before each operation. */
+  onOperation: (operation: Operation) => void = () => {};
+  /** Events are swallowed. */
+  isDeaf = false;
+  #listener: ((event: KernelEvent) => void) | null = null;
+
+  constructor(
+    readonly protocol: number,
+    private readonly clock: Clock,
+  ) {}
+
+  // What the installer sees.
+
+  async links(): Promise<Link[]> {
+    return this.#links;
+  }
+
+  async localAddresses(): Promise<IpAddress[]> {
+    return this.locals;
+  }
+
+  async eachNexthop(visit: (nexthop: FoundNexthop) => void): Promise<void> {
+    this.readings++;
+    await this.#dump([...this.nexthops.keys()], (id) => {
+      const found = this.nexthops.get(id);
+      if (found !== undefined) visit(found);
+    });
+  }
+
+  async eachRoute(visit: (route: FoundRoute) => void): Promise<void> {
+    await this.#dump([...this.routes.keys()], (key) => this.routes.get(key)?.forEach(visit));
+  }
+
+  apply(operations: readonly Operation[], linkIndex: number): OperationFailure[] {
+    const failures: OperationFailure[] = [];
+    operations.forEach((operation, index) => {
+      this.onOperation(operation);
+      const refusal = this.refuse(operation) ?? this.#carryOut(operation, linkIndex);
+      this.log.push({ operation, code: refusal?.[0] ?? null });
+      if (refusal !== null) failures.push({ index, code: refusal[0], message: refusal[1] });
+    });
+    return failures;
+  }
+
+  watch(listener: (event: KernelEvent) => void): void {
+    this.#listener = listener;
+  }
+
+  close(): void {
+    this.#listener = null;
+  }
+
+  // What others do.
+
+  /** Adds a route behind those to the same destination, or in place of the first. */
+  foreignRoute(route: FoundRoute, how: "append" | "replace" = "append"): void {
+    const routes = this.routes.getOrInsertComputed(keyOf(route), () => []);
+    if (how === "replace") routes.shift();
+    routes.unshift(route);
+    if (how === "append" && routes.length > 1) routes.push(...routes.splice(0, 1));
+    this.tell({ type: "route", isDeleted: false, route });
+  }
+
+  /** Deletes the first route to the destination that `isIt`. */
+  deleteRoute(isIt: (route: FoundRoute) => boolean): void {
+    for (const [key, routes] of this.routes) {
+      const at = routes.findIndex(isIt);
+      if (at < 0) continue;
+      const [route] = routes.splice(at, 1);
+      if (routes.length === 0) this.routes.delete(key);
+      if (route !== undefined) this.tell({ type: "route", isDeleted: true, route });
+      return;
+    }
+  }
+
+  foreignNexthop(nexthop: FoundNexthop): void {
+    this.nexthops.set(nexthop.id, nexthop);
+    this.tell({ type: "nexthop", isDeleted: false, nexthop });
+  }
+
+  deleteNexthop(id: number): void {
+    const nexthop = this.nexthops.get(id);
+    if (nexthop === undefined) return;
+    for (const route of this.#drop(id)) {
+      if (route.destination.family === 6) this.tell({ type: "route", isDeleted: true, route });
+    }
+    this.tell({ type: "nexthop", isDeleted: true, nexthop });
+  }
+
+  get link(): Link | null {
+    return this.#links[0] ?? null;
+  }
+
+  /** Up, down, or gone (null); another index: made anew. */
+  setLink(change: Partial<Link> | null): void {
+    const before = this.#links[0];
+    const after = change === null ? null : { ...(before ?? DEFAULT_LINK), ...change };
+    if (before !== undefined && (after === null || !after.isUp || after.index !== before.index)) {
+      for (const { id, linkIndex } of [...this.nexthops.values()]) {
+        if (linkIndex === before.index) this.#drop(id);
+      }
+    }
+    this.#links = after === null ? [] : [after];
+    if (before !== undefined && after?.index !== before.index) {
+      this.tell({ type: "link", index: before.index, link: null });
+    }
+    if (after !== null) this.tell({ type: "link", index: after.index, link: after });
+  }
+
+  tell(event: KernelEvent): void {
+    if (!this.isDeaf) this.#listener?.(event);
+  }
+
+  // For looking at.
+
+  /** "100 10.0.1.0/24 via 2001:db8::1 2001:db8::2*100" for each route of ours, sorted. */
+  ours(): string[] {
+    const lines: string[] = [];
+    for (const route of [...this.routes.values()].flat()) {
+      if (route.protocol !== this.protocol) continue;
+      const hops = route.nexthopId === 0 ? "plain" : this.#hopsOf(route.nexthopId);
+      const priority =
+        route.priority === (route.destination.family === 6 ? 1024 : 0) ? "" : ` metric ${route.priority}`;
+      lines.push(`${route.table} ${formatPrefix(route.destination)}${priority} via ${hops}`);
+    }
+    return lines.sort();
+  }
+
+  foreign(): string[] {
+    const routes = [...this.routes.values()].flat().filter(({ protocol }) => protocol !== this.protocol);
+    const nexthops = [...this.nexthops.values()].filter(({ protocol }) => protocol !== this.protocol);
+    return [...routes, ...nexthops].map((thing) => JSON.stringify(thing)).sort();
+  }
+
+  /** Objects and groups of our protocol. */
+  ourNexthops(): FoundNexthop[] {
+    return [...this.nexthops.values()].filter(({ protocol }) => protocol === this.protocol);
+  }
+
+  /** Our route there; undefined: there is none. */
+  find(table: number, destination: string): FoundRoute | undefined {
+    return [...this.routes.values()].flat().find((route) => {
+      return (
+        route.protocol === this.protocol &&
+        route.table === table &&
+        formatPrefix(route.destination) === destination
+      );
+    });
+  }
+
+  /** Operations that succeeded since the last call, by type. */
+  takeCounts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { operation, code } of this.log.splice(0)) {
+      const name = code === null ? operation.type : `${operation.type} ${code}`;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  #hopsOf(id: number): string {
+    const nexthop = this.nexthops.get(id);
+    if (nexthop === undefined) return "nothing";
+    if (nexthop.members === null)
+      return nexthop.encapAddress === null ? "odd" : formatAddress(nexthop.encapAddress);
+    const hops = nexthop.members.map(({ id: member, weight }) => {
+      return `${this.#hopsOf(member)}${weight === 1 ? "" : `*${weight}`}`;
+    });
+    return hops.sort().join(" ");
+  }
+
+  #carryOut(operation: Operation, linkIndex: number): Refusal | null {
+    switch (operation.type) {
+      case "add-nexthop": {
+        if (this.nexthops.has(operation.id)) return ["EEXIST", "File exists"];
+        const link = this.#links.find(({ index }) => index === linkIndex);
+        if (link === undefined) return ["ENODEV", "Nexthop device does not exist"];
+        if (!link.isUp) return ["ENETDOWN", "Nexthop device is not up"];
+        this.nexthops.set(operation.id, this.ourNexthop(operation.id, operation.address, linkIndex));
+        return null;
+      }
+      case "add-group": {
+        const { id, members } = operation;
+        if (this.nexthops.has(id)) return ["EEXIST", "File exists"];
+        const isValid = members.every((member) => this.nexthops.get(member.id)?.members === null);
+        if (!isValid) return ["EINVAL", "Invalid nexthop id"];
+        this.nexthops.set(id, this.ourGroup(id, members));
+        return null;
+      }
+      case "delete-nexthop": {
+        const nexthop = this.nexthops.get(operation.id);
+        if (nexthop === undefined) return ["ENOENT", "No such file or directory"];
+        if (nexthop.protocol !== this.protocol)
+          this.violations.push(`deleted foreign nexthop ${operation.id}`);
+        for (const { members } of this.nexthops.values()) {
+          if (members?.some(({ id }) => id === operation.id)) this.violations.push("shrank a group");
+        }
+        for (const { destination } of this.#drop(operation.id)) {
+          this.violations.push(`nexthop took ${formatPrefix(destination)} along`);
+        }
+        return null;
+      }
+      case "add-route": {
+        const route = this.ourRoute(operation.table, operation.destination, operation.nexthopId);
+        if (!this.nexthops.has(operation.nexthopId)) return NO_NEXTHOP;
+        if (this.routes.has(keyOf(route))) return ["EEXIST", "File exists"];
+        this.routes.set(keyOf(route), [route]);
+        return null;
+      }
+      case "replace-route": {
+        const { table, destination, priority, nexthopId } = operation;
+        const route = { ...this.ourRoute(table, destination, nexthopId), priority };
+        if (!this.nexthops.has(operation.nexthopId)) return NO_NEXTHOP;
+        const routes = this.routes.get(keyOf(route));
+        const [first] = routes ?? [];
+        if (routes === undefined || first === undefined) return ["ENOENT", "No such file or directory"];
+        if (route.protocol !== this.protocol) {
+          this.violations.push(`replaced foreign ${formatPrefix(route.destination)}`);
+        }
+        routes[0] = route;
+        return null;
+      }
+      case "delete-route": {
+        const { nexthopId } = operation;
+        const key = keyOf({ ...operation, tos: 0 });
+        const routes = this.routes.get(key) ?? [];
+        const at = routes.findIndex((route) => {
+          return route.protocol === this.protocol && (nexthopId === 0 || route.nexthopId === nexthopId);
+        });
+        if (at < 0) return ["ESRCH", "No such process"];
+        routes.splice(at, 1);
+        if (routes.length === 0) this.routes.delete(key);
+        return null;
+      }
+    }
+  }
+
+  ourNexthop(id: number, encapAddress: IpAddress, linkIndex: number): FoundNexthop {
+    return { id, protocol: this.protocol, members: null, linkIndex, encapAddress, isOdd: false };
+  }
+
+  ourGroup(id: number, members: readonly GroupMember[]): FoundNexthop {
+    return { id, protocol: this.protocol, members, linkIndex: 0, encapAddress: null, isOdd: false };
+  }
+
+  ourRoute(table: number, destination: Prefix, nexthopId: number): FoundRoute {
+    const priority = destination.family === 6 ? 1024 : 0;
+    return {
+      table,
+      destination,
+      protocol: this.protocol,
+      priority,
+      tos: 0,
+      type: 1,
+      nexthopId,
+      linkIndex: 0,
+    };
+  }
+
+  /** Takes an object or a group away, and returns the routes that went with it. */
+  #drop(id: number): FoundRoute[] {
+    this.nexthops.delete(id);
+    const gone: FoundRoute[] = [];
+    for (const [key, routes] of this.routes) {
+      const left = routes.filter((route) => route.nexthopId !== id);
+      if (left.length === routes.length) continue;
+      gone.push(...routes.filter((route) => route.nexthopId === id));
+      if (left.length === 0) this.routes.delete(key);
+      else this.routes.set(key, left);
+    }
+    for (const group of [...this.nexthops.values()]) {
+      const members = group.members?.filter((member) => member.id !== id);
+      if (members === undefined || members.length === group.members?.length) continue;
+      if (members.length === 0) gone.push(...this.#drop(group.id));
+      else this.nexthops.set(group.id, { ...group, members });
+    }
+    return gone;
+  }
+
+  async #dump<T>(keys: readonly T[], visit: (key: T) => void): Promise<void> {
+    for (const [index, key] of keys.entries()) {
+      if (index % DUMP_SLICE === 0) await new Promise<void>((resolve) => this.clock.soon(resolve));
+      visit(key);
+    }
+  }
+}
+
+function keyOf({
+  table,
+  destination,
+  priority,
+  tos,
+}: Pick<FoundRoute, "table" | "destination" | "priority" | "tos">): string {
+  const { family, w0, w1, w2, w3, lengthBits } = destination;
+  return `${table} ${family} ${w0} ${w1} ${w2} ${w3} ${lengthBits} ${priority} ${tos}`;
+}
+
+/** For tests, which know what they write. */
+export function address(text: string): IpAddress {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new Error(`${text} is no address`);
+  return parsed;
+}
