@@ -91,6 +91,11 @@ export class KernelRoutes implements Omit<Required<ClientHandler>, "serverState"
     this.installer.setMappings(mappings);
   }
 
+  /** All that is in view is installed, and the views are complete. */
+  get isUpToDate(): boolean {
+    return this.installer.isUpToDate;
+  }
+
   report(): KernelReport {
     const { routeProtocol, dryRun } = this.options;
     return kernelReport(this.installer, { routeProtocol, dryRun });

@@ -22,6 +22,13 @@ import { versionInfo } from "./version.ts";
 /** For servers to take what is withdrawn. */
 const STOP_WITHIN_MS = 2_000;
 
+/**
+ * Whoever hears of an announcement sends traffic, and the ways back should be in the kernel by then. Longer than this
+ * nobody waits: that our own networks cannot be reached would be the greater outage.
+ */
+const ANNOUNCE_WITHIN_MS = 2_000;
+const READY_POLL_MS = 10;
+
 /** To take routes out of the kernel at the end: some millions of them. */
 const CLEANUP_WITHIN_MS = 60_000;
 
@@ -86,10 +93,12 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan in the place of the changes.
   const isPlanning = kernel !== null && options.dryRun;
+  let isLeaving = false;
   const client = new Client({
     servers: options.servers,
     ...clientSettings(options),
     gentle: options.gentle,
+    holdsAnnouncements: kernel !== null,
     logger,
     handler: {
       routeAdded: (route) => {
@@ -103,7 +112,10 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
         if (!isPlanning) printer.changed(route, false);
       },
       announced: (route) => kernel?.announced(route),
-      withdrawn: (route) => kernel?.withdrawn(route),
+      withdrawn: (route) => {
+        // Without a drain nobody has the time to use the others' routes to our own networks.
+        if (!isLeaving) kernel?.withdrawn(route);
+      },
       complete: (vni) => kernel?.complete(vni),
       serverState: (server, state, reason) => {
         counters.serverState(server, state, reason);
@@ -125,11 +137,13 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     const report = kernel === null ? null : () => kernel.report();
     control?.serve(clientOperations({ client, daemon, counters, kernel: report, logger, stop, drainLeftMs }));
     client.start();
+    if (kernel !== null) void announceWhenReady(client, kernel, logger);
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
     daemon.isStopping = true;
     reloader.stop();
     logger.info("stopping", { routes: client.routeCount });
+    isLeaving = drainMs === 0;
     if (reloader.inForce.leave === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {
@@ -143,4 +157,16 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
   } finally {
     await client.stop(STOP_WITHIN_MS, reloader.inForce.leave);
   }
+}
+
+async function announceWhenReady(
+  client: Client,
+  kernel: KernelRoutes,
+  logger: LevelledLogger,
+): Promise<void> {
+  const startMs = performance.now();
+  const waitedMs = () => performance.now() - startMs;
+  while (!kernel.isUpToDate && waitedMs() < ANNOUNCE_WITHIN_MS) await Bun.sleep(READY_POLL_MS);
+  client.releaseAnnouncements();
+  logger.debug("announcing", { afterMs: Math.round(waitedMs()), isUpToDate: kernel.isUpToDate });
 }

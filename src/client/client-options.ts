@@ -21,6 +21,11 @@ export interface ClientOptions {
   readonly gentle?: Gentleness;
   /** Default 60 s; for ever while there is no server at all. */
   readonly hold?: HoldTimes;
+  /**
+   * No server is told of an announcement before `releaseAnnouncements()`: whoever is told sends traffic, which this host
+   * may not be ready for. Default false.
+   */
+  readonly holdsAnnouncements?: boolean;
   /** Is told what happens, as it happens. */
   readonly handler?: ClientHandler;
   /** Default: nothing is logged. */

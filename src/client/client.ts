@@ -47,10 +47,15 @@ export class Client {
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = options.logger ?? silentLogger;
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
-    this.#own = new OwnAnnouncements(this.#clock, {
-      offered: (key, route) => this.#offered(key, route),
-      retracted: (key, route) => this.#retracted(key, route),
-    });
+    this.#own = new OwnAnnouncements(
+      this.#clock,
+      {
+        offered: (key, route) => this.#offered(key, route),
+        retracted: (key, route) => this.#retracted(key, route),
+        released: (key, route) => this.#tellLinks(key, route),
+      },
+      options.holdsAnnouncements ?? false,
+    );
     this.#view = new MergedView({
       added: (route) => {
         if (!this.#stopped) this.#handler.routeAdded(route);
@@ -71,7 +76,7 @@ export class Client {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      wanted: { vnis: this.#vnis, announcements: this.#own.offered },
+      wanted: { vnis: this.#vnis, announcements: this.#own.told },
       view: this.#view,
       completeness: this.#completeness,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
@@ -171,6 +176,11 @@ export class Client {
   /** Announces everything again. False: it was not drained. */
   undrain(): boolean {
     return this.#own.undrain();
+  }
+
+  /** Tells the servers of its announcements, if the client was made to hold them. False: they were told all the time. */
+  releaseAnnouncements(): boolean {
+    return this.#own.release();
   }
 
   /** For how long it has been drained, or null. */
@@ -290,15 +300,19 @@ export class Client {
     return this.#links.find((link) => link.number === number);
   }
 
-  #offered(key: string, route: Route): void {
+  #tellLinks(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
+  }
+
+  #offered(key: string, route: Route): void {
+    this.#tellLinks(key, route);
     this.#view.announced(route);
     // Whoever was told of a route may have changed this one.
     if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
   }
 
   #retracted(key: string, route: Route): void {
-    for (const link of this.#links) link.announcementChanged(key, route);
+    this.#tellLinks(key, route);
     this.#view.ownWithdrawn(route, (server) => this.#linkOf(server)?.isExact ?? false);
     if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
   }

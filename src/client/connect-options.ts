@@ -8,7 +8,7 @@ import type { ClientOptions, Leave } from "./client-options.ts";
 export type ServerAddress = Endpoint | string;
 
 /** A client's servers, what it is told by, and how it behaves. Only `servers` has to be there. */
-export interface ConnectOptions extends Omit<ClientOptions, "servers"> {
+export interface ConnectOptions extends Omit<ClientOptions, "servers" | "holdsAnnouncements"> {
   /** All of them are used at the same time; one given twice counts once. */
   readonly servers: readonly ServerAddress[];
 }

@@ -1,31 +1,45 @@
 /**
- * What a client announces, and whether it is offered to the servers: all of it, or none while the client is drained.
- * What is announced while it is drained is remembered, and offered at the end of that.
+ * What a client announces, and how much of it counts:
+ *
+ *     announced ──▶ offered: all, or none while the client is drained
+ *                      └──▶ told to the servers: all, or none before the client is released
+ *
+ * A client that is to be released later is not ready to take traffic yet, but what it offers is its own all the same.
  */
 import type { Route } from "../route/route.ts";
 import type { Clock } from "../session/clock.ts";
 import { announcementKey } from "./wanted.ts";
 
-/** Both are called last: they may change anything here. */
+/** All are called last: they may change anything here. */
 export interface OfferListener {
   offered(key: string, route: Route): void;
   retracted(key: string, route: Route): void;
+  /** Of those that were offered before the release. */
+  released(key: string, route: Route): void;
 }
 
 export class OwnAnnouncements {
   readonly #announced = new Map<string, Route>();
   readonly #offered = new Map<string, Route>();
+  readonly #told = new Map<string, Route>();
   /** When it was drained; null: it is not. */
   #drainedMs: number | null = null;
 
   constructor(
     private readonly clock: Clock,
     private readonly listener: OfferListener,
+    /** They are not told before {@link release}. */
+    private isHeldBack: boolean,
   ) {}
 
-  /** What the servers are to be told, by {@link announcementKey}. */
+  /** By {@link announcementKey}. */
   get offered(): ReadonlyMap<string, Route> {
     return this.#offered;
+  }
+
+  /** What the servers are to be told, by {@link announcementKey}. */
+  get told(): ReadonlyMap<string, Route> {
+    return this.#told;
   }
 
   get routes(): Iterable<Route> {
@@ -74,12 +88,26 @@ export class OwnAnnouncements {
     return true;
   }
 
+  /** From now on the servers are told. False: they were before. */
+  release(): boolean {
+    if (!this.isHeldBack) return false;
+    this.isHeldBack = false;
+    for (const [key, route] of this.#offered) {
+      this.#told.set(key, route);
+      this.listener.released(key, route);
+    }
+    return true;
+  }
+
   #offer(key: string, route: Route): void {
     this.#offered.set(key, route);
+    if (!this.isHeldBack) this.#told.set(key, route);
     this.listener.offered(key, route);
   }
 
   #retract(key: string, route: Route): void {
-    if (this.#offered.delete(key)) this.listener.retracted(key, route);
+    if (!this.#offered.delete(key)) return;
+    this.#told.delete(key);
+    this.listener.retracted(key, route);
   }
 }

@@ -202,6 +202,13 @@ export class Installer {
     });
   }
 
+  /** All views are complete, and the kernel has what is in them, but for what fails. */
+  get isUpToDate(): boolean {
+    const { tables, hasChanged, hasWalks } = this.#fib;
+    const isSettled = [...tables.all()].every((table) => table.vnis.length === 0 || table.isSettled);
+    return this.#isStarted && isSettled && !hasChanged && !hasWalks && this.#reading === null;
+  }
+
   /** The destinations that cannot be made right, and why; at most `limit`. */
   faults(
     limit: number,

@@ -137,6 +137,31 @@ async function eventually<T>(probe: () => T, expected: T): Promise<void> {
 }
 
 describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
+  test("announces only when the ways back are in the kernel", async () => {
+    const routes = 10_240;
+    using directory = temporaryDirectory();
+    const announce = Array.from({ length: routes }, (_, n) => `300#10.${n >> 8}.${n & 255}.0/24@2001:db8::1`);
+    const config = join(directory.path, "many.yaml");
+    await Bun.write(config, Bun.YAML.stringify({ announce }));
+    await using stage = await Stage.set();
+    await using many = stage.client({ flags: ["--config", config] });
+    await using watcher = stage.client({ flags: ["--vni", "300"] });
+    await watcher.logged(/server established/);
+    // A line per route, and behind them one for the announcement.
+    const last = () => watcher.stdoutLines.at(-1) ?? "";
+    await watcher.until(
+      "all routes",
+      () => last().includes(`"10.${(routes - 1) >> 8}.255.0/24"`) || undefined,
+    );
+    await using joining = stage.client({
+      flags: ["--install-routes", "300#300"],
+      announce: ["300#192.0.2.1/32@2001:db8::9"],
+    });
+    await watcher.until("its announcement", () => last().includes('"192.0.2.1/32"') || undefined);
+    expect(stage.sh("ip -4 route show table 300 | wc -l").trim()).toBe(`${routes}`);
+    await Promise.all([joining.stop(), many.stop()]);
+  });
+
   test("subscribes, installs; SIGTERM leaves the routes, the next start adopts them, --cleanup removes them", async () => {
     await using stage = await Stage.set();
     await using first = stage.client();
