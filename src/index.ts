@@ -1,7 +1,7 @@
 /**
  * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
  */
-export { ChangeFeed, type RouteChange } from "./client/change-feed.ts";
+export type { RouteChange, RouteChanges } from "./client/change-feed.ts";
 export type { ClientSettings, Leave, ServerInfo } from "./client/client-options.ts";
 export type { CloseOptions, ConnectOptions, ServerAddress, WaitOptions } from "./client/connect-options.ts";
 export {
@@ -17,9 +17,30 @@ export { type ClientHandler, loggingHandler, silentHandler } from "./client/hand
 export type { HoldTimes } from "./client/hold.ts";
 export { Client } from "./client/library-client.ts";
 export type { ServerState } from "./client/server-link.ts";
+export type { DriftKind } from "./kernel/fib.ts";
+export type { FibCounts } from "./kernel/fib-tables.ts";
+export type {
+  DeviceStatus,
+  InstallerStatus,
+  OperationResults,
+  OperationType,
+  TableStatus,
+} from "./kernel/installer-status.ts";
 export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
+export {
+  type KernelCloseOptions,
+  type KernelFault,
+  KernelRoutes,
+  type KernelRoutesOptions,
+} from "./kernel/kernel-routes.ts";
+export type {
+  PreferredNetwork,
+  SkipReason,
+  TableMapping,
+  WantedSettings,
+} from "./kernel/wanted-settings.ts";
 export { formatAddress, parseAddress } from "./net/address.ts";
-export { BunBondError, ClosedError } from "./net/bunbond-error.ts";
+export { BadOptionError, BunBondError, ClosedError } from "./net/bunbond-error.ts";
 export {
   type Endpoint,
   type EndpointError,

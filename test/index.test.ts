@@ -57,6 +57,7 @@ describe("every exported name has a comment", async () => {
   test.each([
     ["Client", "client/library-client.ts"],
     ["Server", "server/server.ts"],
+    ["KernelRoutes", "kernel/kernel-routes.ts"],
   ])("and so has every member of %s", async (_, file) => {
     const source = await Bun.file(join(SOURCE, file)).text();
     const members = [
@@ -73,6 +74,7 @@ describe("the README", () => {
   test.each([
     ["Client", library.Client],
     ["Server", library.Server],
+    ["KernelRoutes", library.KernelRoutes],
   ])("has every call of %s, and no other", (name, type) => {
     const rows = table(`call of \`${name}\``);
     const shown = rows.flatMap(([call, meaning]) => [
@@ -114,6 +116,7 @@ describe("the README", () => {
     new library.ListenError("EADDRINUSE", { host: "::1", port: 1 }, "in use"),
     new library.ProtocolError("UNSUPPORTED_VERSION"),
     new library.KernelError("NO_CAP_NET_ADMIN", "not allowed"),
+    new library.BadOptionError("keepaliveSeconds", 0, "must be more"),
     thrown(() => library.makeRoute({ vni: -1, destination: "::/0", hop: "::1" })),
     thrown(() => library.Client.connect({ servers: ["::1:99999x", "[::1]:99999"].slice(1) })),
     thrown(() => library.parseAnnouncement("100#10.0.1.0/99@::1")),

@@ -19,11 +19,17 @@ import { LineWriter } from "../src/cli/output.ts";
 import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
 import { findTunnel } from "../src/kernel/tunnel-device.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
-import { type BunbondServer, startBunbondServer } from "./support/bunbond-process.ts";
+import {
+  type BunbondServer,
+  FROM_SOURCE,
+  startBunbondClient,
+  startBunbondServer,
+} from "./support/bunbond-process.ts";
 import { ChildProcess } from "./support/child-process.ts";
 import { routeOfText } from "./support/frame-text.ts";
 import { httpBase } from "./support/http-routes.ts";
 import { projectWithLibrary } from "./support/library-project.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "./support/network-namespace.ts";
 import { BLOCKS, block, commandLines, README, REPOSITORY, wordsOf } from "./support/readme.ts";
 
 setDefaultTimeout(60_000);
@@ -84,7 +90,10 @@ function expectCommand([program = "", first = "", ...rest]: readonly string[]): 
 /** The tunnel is what a client without one asks for, and the table behind the others is a mapped one. */
 function expectIp(line: string): void {
   if (!/ (rule|vrf) /.test(line)) expect(() => findTunnel([], "overlay")).toThrow(line);
-  else expect(line).toMatch(/^ip (rule add iif tap7 lookup 100|link add tenant-200 type vrf table 200)$/);
+  else
+    expect(line).toMatch(
+      /^ip (rule add iif (tap7|overlay) lookup 100|link add tenant-200 type vrf table 200)$/,
+    );
 }
 
 function expectScript(name: string): void {
@@ -349,6 +358,7 @@ describe("the library's example, in a project of its own", () => {
   beforeAll(async () => {
     directory = await projectWithLibrary();
     await writeFile(join(directory, "example.ts"), block("ts", "As a library"));
+    await writeFile(join(directory, "kernel-example.ts"), block("ts", "Kernel routes from a program"));
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -358,6 +368,37 @@ describe("the library's example, in a project of its own", () => {
     expect(example.stderrLines).toEqual([]);
     expect(example.stdoutLines).toEqual(block("text", "As a library").trimEnd().split("\n"));
   });
+
+  const reason = reasonWithoutNamespaces();
+  test.skipIf(reason !== null)(
+    `installs routes, in a network namespace${reason === null ? "" : ` (skipped: ${reason})`}`,
+    async () => {
+      await using namespace = await NetworkNamespace.create([
+        "link set lo up",
+        // Takes its ends from the route as an ip6tnl does, which is not in every kernel.
+        "link add overlay type vxlan external dstport 4789",
+        "link set overlay up",
+      ]);
+      const command = [...namespace.enter, ...FROM_SOURCE];
+      await using server = await startBunbondServer({ command });
+      const servers = [server.address];
+      await using _other = startBunbondClient({
+        command,
+        servers,
+        announce: ["100#10.0.1.0/24@2001:db8::1"],
+      });
+      await using witness = startBunbondClient({ command, servers, vnis: [100] });
+      await witness.until("the announcement", () =>
+        witness.stdoutLines.find((line) => line.includes('"event":"add"')),
+      );
+      await using example = new ChildProcess({
+        command: [...namespace.enter, process.execPath, "kernel-example.ts", server.address],
+        cwd: directory,
+      });
+      expect(await example.ended).toBe(0);
+      expect(example.stdoutLines).toContain("100 1");
+    },
+  );
 
   test("has the right types", async () => {
     await using check = new ChildProcess({
@@ -386,6 +427,7 @@ test("every kind of code block is checked", () => {
     "yaml in A configuration file",
     "ts in As a library",
     "text in As a library",
+    "ts in Kernel routes from a program",
   ];
   const known = new Set([...drawings, ...checked]);
   expect(kinds.filter((kind) => !kind.startsWith("sh ") && !known.has(kind))).toEqual([]);

@@ -37,7 +37,7 @@ export function commandHelp({ definition, examples, exitCodes = [] }: Command, l
 export function programHelp(commands: readonly Command[], layout: HelpLayout): string {
   const { style } = layout;
   const rows = commands.map(
-    ({ definition: { meta } }): Row => ({ left: meta.name, right: meta.description }),
+    ({ definition: { meta } }): Row => ({ left: meta.name, right: firstSentence(meta.description) }),
   );
   const helpRow: Row = { left: "help COMMAND", right: "Print a command's flags and examples." };
   return [
@@ -50,7 +50,7 @@ export function programHelp(commands: readonly Command[], layout: HelpLayout): s
     section("Flags", [HELP_ROW, { left: "    --version", right: "Print the version." }], layout),
     section("Environment", [COLOR_ROW], layout),
     exampleSection(
-      commands.flatMap(({ examples }) => examples.slice(0, 1)),
+      commands.slice(0, SHOWN_COMMANDS).flatMap(({ examples }) => examples.slice(0, 1)),
       layout,
     ),
     section("Exit codes", [...EXIT_CODE_ROWS, ...distinctExitCodes(commands).map(exitCodeRow)], layout),
@@ -60,7 +60,13 @@ export function programHelp(commands: readonly Command[], layout: HelpLayout): s
 /** Those that only some of the commands have. */
 function distinctExitCodes(commands: readonly Command[]): ExitCode[] {
   const all = commands.flatMap(({ exitCodes = [] }) => exitCodes);
-  return [...new Map(all.map((exitCode) => [exitCode.code, exitCode])).values()];
+  const byCode = new Map(all.map((exitCode) => [exitCode.code, exitCode]));
+  return [...byCode.values()].sort((a, b) => a.code - b.code);
+}
+
+/** The rest is in the command's own help. */
+function firstSentence(description: string): string {
+  return /^.*?\.(?= |$)/.exec(description)?.[0] ?? description;
 }
 
 /** A name and what is said of it. */
@@ -76,6 +82,9 @@ const EXIT_CODE_ROWS: readonly Row[] = [
   { left: "1", right: "failed" },
   { left: "2", right: "the command line is wrong, or a configuration file" },
 ];
+
+/** Those with an example in the program's help: all of them would be as long again. */
+const SHOWN_COMMANDS = 3;
 
 /** Cells of the left column; longer names get a line of their own. */
 const LEFT_CELLS = 34;

@@ -6,6 +6,15 @@
  * so. Go's example unit writes 0 for it, which in a route message means main as well.
  */
 import {
+  DEFAULT_PROTOCOL,
+  LEAST_PROTOCOL,
+  MAX_TABLE,
+  MAX_WEIGHT,
+  PROTOCOL_RA,
+  TABLE_DEFAULT,
+  TABLE_LOCAL,
+} from "../kernel/kernel-options.ts";
+import {
   DEFAULT_PREFERRED_WEIGHT,
   type PreferredNetwork,
   type TableMapping,
@@ -16,21 +25,8 @@ import type { FlagDefs, ValueFlagDef } from "./command-definition.ts";
 import type { FlagValues } from "./flags.ts";
 import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
 
-/** rtnetlink.h: RT_TABLE_DEFAULT, RT_TABLE_MAIN, RT_TABLE_LOCAL. */
-const TABLE_DEFAULT = 253;
+/** RT_TABLE_MAIN. */
 const TABLE_MAIN = 254;
-const TABLE_LOCAL = 255;
-const MAX_TABLE = 0xffffffff;
-
-/** As Go's client has it. */
-const DEFAULT_PROTOCOL = 254;
-/** rtnetlink.h: up to 4 they are the kernel's own and those of routes made by hand, and what is ours goes by it. */
-const LEAST_PROTOCOL = 5;
-/** RTPROT_RA: the kernel's own for routes from router advertisements. */
-const PROTOCOL_RA = 9;
-
-/** More is refused before Linux 6.12. */
-const MAX_WEIGHT = 255;
 
 const NAT_ACTIONS = ["plain", "skip"] as const;
 const TYPE_WORDS = ["std", "nat", "lb"] as const;

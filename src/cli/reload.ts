@@ -3,10 +3,10 @@
  * wrong changes nothing, and the daemon goes on as it was.
  */
 import type { Client } from "../client/client.ts";
+import type { KernelRoutes } from "../kernel/kernel-routes.ts";
 import type { Server } from "../server/server.ts";
 import type { LogFields, Logger } from "../session/logger.ts";
 import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
-import type { KernelRoutes } from "./kernel-routes.ts";
 import type { LevelledLogger } from "./logger.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -110,7 +110,7 @@ export interface ClientParts {
   readonly client: Client;
   readonly logger: LevelledLogger;
   /** Null: the client has nothing to do with the kernel, and no change says so. */
-  readonly kernel: Pick<KernelRoutes, "setMappings" | "cleanup"> | null;
+  readonly kernel: { readonly routes: Pick<KernelRoutes, "setMappings">; cleanup: boolean } | null;
 }
 
 export function applyToClient({ client, logger, kernel }: ClientParts, change: ClientChange): void {
@@ -140,7 +140,7 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       client.withdraw(change.route);
       break;
     case "install-routes":
-      kernel?.setMappings(change.mappings);
+      kernel?.routes.setMappings(change.mappings);
       break;
     case "cleanup":
       if (kernel !== null) kernel.cleanup = change.cleanup;

@@ -2,6 +2,7 @@ import { Client } from "../client/client.ts";
 import { ClientCounters, clientOperations } from "../http/client-control.ts";
 import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
+import type { KernelRoutes } from "../kernel/kernel-routes.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
 import { ChangePrinter } from "./change-printer.ts";
@@ -9,7 +10,7 @@ import { type ClientOptions, readClientOptions, subscriptionsOf } from "./client
 import type { CommandContext } from "./command.ts";
 import { clientDifference, clientSettings } from "./config-diff.ts";
 import { serveRoutes } from "./http.ts";
-import { KernelRoutes } from "./kernel-routes.ts";
+import { ClientKernel } from "./kernel-routes.ts";
 import { createLogger, type LevelledLogger } from "./logger.ts";
 import type { LineWriter } from "./output.ts";
 import { PlanPrinter } from "./plan-printer.ts";
@@ -43,7 +44,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
 
   const asked = Promise.withResolvers<void>();
   io.stdout.onGone(() => asked.resolve());
-  let kernel: KernelRoutes | null = null;
+  let kernel: ClientKernel | null = null;
   const stopped = untilStopped({
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
     also: asked.promise,
@@ -52,7 +53,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
   const control = await openDaemonSocket(options.socket, "client", logger);
   try {
     const plan = new PlanPrinter(io.stdout, options.json ? "json" : "text");
-    kernel = await KernelRoutes.open(options, { logger, print: (command) => plan.print(command) });
+    kernel = await ClientKernel.open(options, { logger, print: (command) => plan.print(command) });
     try {
       await serve(options, {
         rawArgs,
@@ -80,7 +81,7 @@ interface Surroundings {
   readonly out: LineWriter;
   readonly logger: LevelledLogger;
   readonly control: ControlServer | null;
-  readonly kernel: KernelRoutes | null;
+  readonly kernel: ClientKernel | null;
   readonly stop: () => void;
   readonly stopped: Promise<void>;
 }
@@ -102,21 +103,21 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     logger,
     handler: {
       routeAdded: (route) => {
-        kernel?.routeAdded(route);
+        kernel?.routes.routeAdded(route);
         counters.routeAdded();
         if (!isPlanning) printer.changed(route, true);
       },
       routeRemoved: (route) => {
-        kernel?.routeRemoved(route);
+        kernel?.routes.routeRemoved(route);
         counters.routeRemoved();
         if (!isPlanning) printer.changed(route, false);
       },
-      announced: (route) => kernel?.announced(route),
+      announced: (route) => kernel?.routes.announced(route),
       withdrawn: (route) => {
         // Without a drain nobody has the time to use the others' routes to our own networks.
-        if (!isLeaving) kernel?.withdrawn(route);
+        if (!isLeaving) kernel?.routes.withdrawn(route);
       },
-      complete: (vni) => kernel?.complete(vni),
+      complete: (vni) => kernel?.routes.complete(vni),
       serverState: (server, state, reason) => {
         counters.serverState(server, state, reason);
         printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
@@ -137,7 +138,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     const report = kernel === null ? null : () => kernel.report();
     control?.serve(clientOperations({ client, daemon, counters, kernel: report, logger, stop, drainLeftMs }));
     client.start();
-    if (kernel !== null) void announceWhenReady(client, kernel, logger);
+    if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
     daemon.isStopping = true;
@@ -161,7 +162,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
 
 async function announceWhenReady(
   client: Client,
-  kernel: KernelRoutes,
+  kernel: Pick<KernelRoutes, "isUpToDate">,
   logger: LevelledLogger,
 ): Promise<void> {
   const startMs = performance.now();

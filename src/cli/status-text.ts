@@ -99,7 +99,7 @@ function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
     table(KERNEL_HEADS, tables, style),
     ...(faults.length === 0
       ? []
-      : [table(["TABLE", "DESTINATION", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
+      : [table(["TABLE", "NOT INSTALLED", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
   ];
 }
 

@@ -15,6 +15,14 @@ export interface RouteChange {
   readonly route: Route;
 }
 
+/**
+ * A view's changes, to be read once, by one reader: `for await (const { type, route } of client.changes())`. Who reads by
+ * `next` calls `return` at the end, or aborts the signal.
+ */
+export interface RouteChanges extends AsyncIterableIterator<RouteChange, undefined, void>, AsyncDisposable {
+  [Symbol.asyncIterator](): RouteChanges;
+}
+
 /** What a feed needs of its client. */
 export interface FeedSource {
   /** It will not change any more. */
@@ -27,10 +35,14 @@ export interface FeedSource {
 type Result = IteratorResult<RouteChange, undefined>;
 const END: Result = { done: true, value: undefined };
 
-/** A view's changes, to be read once, by one reader: `for await (const { type, route } of client.changes())`. */
-export class ChangeFeed implements AsyncIterableIterator<RouteChange, undefined, void> {
+export class ChangeFeed implements RouteChanges {
   /** Not read yet, in order, by {@link announcementKey}. */
   readonly #unread = new Map<string, RouteChange>();
+  /**
+   * Stands before the first of them, or at the end. One that starts anew for each would pass the places of all that were
+   * read before.
+   */
+  #cursor = this.#unread.entries();
   /** Reads that wait for a change. */
   readonly #readers: ((result: Result) => void)[] = [];
   #isStarted = false;
@@ -93,11 +105,16 @@ export class ChangeFeed implements AsyncIterableIterator<RouteChange, undefined,
   }
 
   #takeFirst(): RouteChange | undefined {
-    for (const [key, change] of this.#unread) {
-      this.#unread.delete(key);
-      return change;
+    if (this.#unread.size === 0) return undefined;
+    let first = this.#cursor.next();
+    if (first.done) {
+      // It has been at the end, where an iterator stays.
+      this.#cursor = this.#unread.entries();
+      first = this.#cursor.next();
     }
-    return undefined;
+    const [key, change] = first.value ?? [];
+    if (key !== undefined) this.#unread.delete(key);
+    return change;
   }
 
   readonly #abort = (): void => {

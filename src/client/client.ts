@@ -56,14 +56,17 @@ export class Client {
       },
       options.holdsAnnouncements ?? false,
     );
-    this.#view = new MergedView({
-      added: (route) => {
-        if (!this.#stopped) this.#handler.routeAdded(route);
+    this.#view = new MergedView(
+      {
+        added: (route) => {
+          if (!this.#stopped) this.#handler.routeAdded(route);
+        },
+        removed: (route) => {
+          if (!this.#stopped) this.#handler.routeRemoved(route);
+        },
       },
-      removed: (route) => {
-        if (!this.#stopped) this.#handler.routeRemoved(route);
-      },
-    });
+      (run) => this.#clock.soon(run),
+    );
     this.#stale = new StaleRoutes(options.hold ?? DEFAULT_HOLD, this.#view, this.#clock, this.#logger);
     this.#completeness = new Completeness(this.#clock, this.#stale.holdClock, (vni) =>
       this.#handler.complete(vni),

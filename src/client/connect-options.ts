@@ -1,6 +1,7 @@
 /** What programs give to the library's client. */
 import type { Endpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
+import type { Logger } from "../session/logger.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { ClientOptions, Leave } from "./client-options.ts";
 
@@ -8,9 +9,11 @@ import type { ClientOptions, Leave } from "./client-options.ts";
 export type ServerAddress = Endpoint | string;
 
 /** A client's servers, what it is told by, and how it behaves. Only `servers` has to be there. */
-export interface ConnectOptions extends Omit<ClientOptions, "servers" | "holdsAnnouncements"> {
+export interface ConnectOptions extends Omit<ClientOptions, "servers" | "holdsAnnouncements" | "logger"> {
   /** All of them are used at the same time; one given twice counts once. */
   readonly servers: readonly ServerAddress[];
+  /** Default: errors only, to the console; `silentLogger` says nothing at all. */
+  readonly logger?: Logger;
 }
 
 /** Whom to wait for, and for how long. */

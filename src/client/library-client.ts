@@ -6,12 +6,14 @@
  * the like neither wait nor fail for want of a server; whether one has read it, `confirmed` tells.
  */
 import { ClosedError } from "../net/bunbond-error.ts";
-import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
 import type { Route } from "../route/route.ts";
+import type { Clock } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { SystemClock } from "../transport/system-clock.ts";
-import { ChangeFeed, type FeedSource, type RouteChange } from "./change-feed.ts";
+import { ChangeFeed, type FeedSource, type RouteChange, type RouteChanges } from "./change-feed.ts";
+import { checkSettings } from "./check-settings.ts";
 import { Client as CoreClient } from "./client.ts";
 import type { ClientSettings, ServerInfo } from "./client-options.ts";
 import {
@@ -33,6 +35,9 @@ import {
 import { type ClientHandler, silentHandler } from "./handler.ts";
 import { Waits } from "./waits.ts";
 
+/** What went wrong in the program's own handler must not pass in silence. */
+const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(...line) };
+
 /**
  * A MetalBond client: announces routes to all its servers, and merges what they know of the VNIs it subscribes to. A
  * server that is away is never an error: it is tried again for ever, and told everything when it is there.
@@ -42,29 +47,30 @@ export class Client {
   readonly #logger: Logger;
   readonly #waits: Waits;
   readonly #feeds = new Set<ChangeFeed>();
-  /** Of the server whose routes are being dropped. */
-  #dropped: Route[] | null = null;
   #closed: Promise<void> | null = null;
 
-  private constructor({ servers, ...options }: ConnectOptions) {
-    const clock = options.clock ?? new SystemClock();
-    this.#logger = options.logger ?? silentLogger;
+  private constructor({ servers, clock, ...options }: ConnectOptions & { readonly clock: Clock }) {
+    checkSettings(options);
+    this.#logger = options.logger ?? errorsOnly;
     this.#waits = new Waits(clock);
     this.#core = new CoreClient({
       ...options,
       clock,
+      logger: this.#logger,
       servers: servers.map(readServer),
       handler: this.#handlerAround(options.handler ?? silentHandler),
     });
   }
 
   /**
-   * A client that connects to all its servers from now on, in the background.
-   * @throws BadEndpointError
+   * A client that connects to all its servers from now on, in the background. The handler is told of nothing before the
+   * client is given back. Like any open connection it keeps the process alive, until it is closed.
+   * @throws BadEndpointError, BadOptionError
    */
   static connect(options: ConnectOptions): Client {
-    const client = new Client(options);
-    client.#core.start();
+    const clock = options.clock ?? new SystemClock();
+    const client = new Client({ ...options, clock });
+    clock.soon(() => client.#core.start());
     return client;
   }
 
@@ -100,7 +106,7 @@ export class Client {
   }
 
   /**
-   * Its routes leave the view at once.
+   * Its routes leave the view.
    * @throws NotSubscribedError, ClosedError
    */
   unsubscribe(vni: number): void {
@@ -163,9 +169,10 @@ export class Client {
 
   /**
    * The routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
-   * an error) or the loop is left. A slow reader holds nothing up: see {@link ChangeFeed}.
+   * an error) or the loop is left. A slow reader holds nothing up: of a route that came and went before it was read
+   * nothing is told, so that what waits is at most the difference between what was read and the present view.
    */
-  changes({ signal }: { readonly signal?: AbortSignal } = {}): ChangeFeed {
+  changes({ signal }: { readonly signal?: AbortSignal } = {}): RouteChanges {
     return new ChangeFeed(this.#feedSource, signal);
   }
 
@@ -210,16 +217,17 @@ export class Client {
 
   /**
    * Drops what a server told, instead of waiting for the end of its hold time. If it is established, it is connected to
-   * again, and tells all that it has. The routes that left the view for that.
+   * again, and tells all that it has. The routes that leave the view for that, in the next moments if they are many.
    * @throws BadEndpointError, ClosedError
    */
   dropServerRoutes(server: ServerAddress): Route[] {
     this.#checkOpen();
     const endpoint = readServer(server);
-    const dropped: Route[] = [];
-    this.#dropped = dropped;
+    const dropped = this.receivedRoutes().filter((route) => {
+      const [holder, ...others] = this.serversOf(route);
+      return others.length === 0 && holder !== undefined && sameEndpoint(holder, endpoint);
+    });
     this.#core.dropServerRoutes(endpoint);
-    this.#dropped = null;
     return dropped;
   }
 
@@ -233,15 +241,16 @@ export class Client {
   }
 
   /**
-   * What no other server has leaves the view at once, our announcements are withdrawn there, and the connection is
+   * What no other server has leaves the view, our announcements are withdrawn there, and the connection is
    * closed. False: it is none of this client's servers.
    * @throws BadEndpointError, ClosedError
    */
   removeServer(server: ServerAddress): boolean {
     this.#checkOpen();
     const isRemoved = this.#core.removeServer(readServer(server));
-    // It may have been the last one that was waited for.
+    // It may have been the last one that was waited for, or the last of all.
     this.#waits.check();
+    if (this.servers().length === 0) this.#waits.endAll(new NotEstablishedError([]));
     return isRemoved;
   }
 
@@ -269,9 +278,13 @@ export class Client {
     return this.#core.undrain();
   }
 
-  /** Other times from now on. */
+  /**
+   * Other times from now on.
+   * @throws BadOptionError, ClosedError
+   */
   configure(settings: Partial<ClientSettings>): void {
     this.#checkOpen();
+    checkSettings(settings);
     this.#core.configure(settings);
   }
 
@@ -305,7 +318,6 @@ export class Client {
   /** Before the program's handler, whose errors are no concern of ours, the client itself is told. */
   #handlerAround(handler: ClientHandler): ClientHandler {
     const changed = (type: RouteChange["type"], route: Route) => {
-      if (type === "removed") this.#dropped?.push(route);
       for (const feed of this.#feeds) feed.changed(type, route);
     };
     return {

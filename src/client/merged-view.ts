@@ -1,7 +1,8 @@
 /**
- * All servers' routes as one table.
+ * All servers' routes as one table (route-table.ts), in which who told of a route (tellings.ts) and we ourselves are the
+ * origins.
  *
- * A route is there while at least one server has it; one event when the first brings it, one when the last
+ * A route is in view while at least one server has it; one event when the first brings it, one when the last
  * drops it. Each server has at most one copy of a route:
  *
  *     live       the server announced it on the connection we have now
@@ -16,43 +17,49 @@
  * hypervisor may announce the same, but is no part of the view until we withdraw ours. Even then it may be no
  * more than that: some servers send our own routes back on SUBSCRIBE and never withdraw them. Servers that send
  * end marks do not, but until the first mark nobody knows which kind a server is: until then, the copy is doubtful.
+ *
+ * What is dropped by the thousand goes in slices, and a copy counts until its turn: the view is at any time what the
+ * events say. One that is told again meanwhile stays.
  */
 import type { Route } from "../route/route.ts";
-import { routeKey } from "../route/route-key.ts";
+import { NIL, ORIGIN, ROW_SHIFT } from "../route/route-rows.ts";
+import { Change, type PeerNumber, RouteTable } from "../route/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
+import { type ServerNumber, type Telling, Tellings } from "./tellings.ts";
 
-/** A server within the client, by the order in which servers were given. No number is used again. */
-export type ServerNumber = number;
+export type { ServerNumber } from "./tellings.ts";
 
 export interface ViewListener {
   added(route: Route): void;
   removed(route: Route): void;
 }
 
-/** A number: stale, since the connection was lost at that time (ms). */
-type Copy = "live" | "doubtful" | number;
+/** We ourselves, as an origin of what we announce. */
+const OWN: PeerNumber = 0;
+/** Copies that are dropped in one go; with what a listener does for each, some milliseconds. */
+const COPIES_PER_SLICE = 500;
 
-interface Entry extends Route {
-  readonly key: string;
-  readonly copies: Map<ServerNumber, Copy>;
-  /** It is in view: the last event was that it came. */
-  isShown: boolean;
+/** Tellings whose copies are being dropped, and what to do then. */
+interface Leaving {
+  readonly tellings: Telling[];
+  readonly done: () => void;
 }
 
-type VniEntries = Map<string, Entry>;
-
 export class MergedView {
-  readonly #vnis = new Map<number, VniEntries>();
-  /** Keys of the routes that we announce ourselves. */
-  readonly #own = new Map<number, Set<string>>();
-  /** How many stale copies there are of each server's. */
-  readonly #staleCopies = new Map<ServerNumber, number>();
-  readonly #doubtful = new Map<ServerNumber, Set<Entry>>();
+  readonly #table = new RouteTable();
+  readonly #tellings = new Tellings(OWN + 1);
+  readonly #leaving: Leaving[] = [];
+  #isDropping = false;
   readonly #fields = new UpdateFields();
   #routeCount = 0;
 
-  constructor(private readonly listener: ViewListener) {}
+  /** @param soon calls back when others have had their turn */
+  constructor(
+    private readonly listener: ViewListener,
+    private readonly soon: (run: () => void) => void,
+    private readonly copiesPerSlice = COPIES_PER_SLICE,
+  ) {}
 
   /** Routes in view: echoes do not count. */
   get routeCount(): number {
@@ -64,20 +71,41 @@ export class MergedView {
    * stale copy.
    */
   received(server: ServerNumber, fields: UpdateFields, mayBeEcho = false): boolean {
-    const entries = this.#vnis.getOrInsertComputed(fields.vni, () => new Map<string, Entry>());
-    const key = routeKey(fields);
-    let entry = entries.get(key);
-    if (entry === undefined) {
-      const destination = destinationOf(fields);
-      const nextHop = nextHopOf(fields);
-      entry = { vni: fields.vni, destination, nextHop, key, copies: new Map(), isShown: false };
-      entries.set(key, entry);
+    const isDoubtful = mayBeEcho && !this.#hasCertain(server, fields);
+    const telling = isDoubtful
+      ? this.#tellings.doubtful(server, fields.vni)
+      : this.#tellings.live(server, fields.vni);
+    if (this.#table.add(telling.number, fields) === Change.NOTHING) return false;
+    telling.copies++;
+    const { row, origins } = this.#table;
+    let isOwn = false;
+    let wasHeld = false;
+    let hadCopy = false;
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const peer = origins.peerOf(at);
+      if (peer === telling.number) continue;
+      if (peer === OWN) {
+        isOwn = true;
+        continue;
+      }
+      const other = this.#tellings.of(peer);
+      if (!other.isDoubtful) wasHeld = true;
+      if (other.server === server) hadCopy = true;
     }
-    const before = entry.copies.get(server);
-    const isDoubtful = mayBeEcho && (before === undefined || before === "doubtful");
-    this.#setCopy(entry, server, isDoubtful ? "doubtful" : "live");
-    this.#update(entry);
-    return typeof before === "number";
+    const isConfirmed = hadCopy && this.#replaceCopies(row, telling);
+    this.#settle(row, wasHeld && !isOwn);
+    return isConfirmed;
+  }
+
+  /** Removes the server's other copies. True: one was stale. */
+  #replaceCopies(row: number, telling: Telling): boolean {
+    let wasStale = false;
+    for (const other of this.#tellingsOf(row)) {
+      if (other.server !== telling.server || other === telling) continue;
+      if (other.lostMs !== null && !other.isLeaving) wasStale = true;
+      this.#removeCopy(row, other);
+    }
+    return wasStale;
   }
 
   /**
@@ -85,157 +113,219 @@ export class MergedView {
    * it.
    */
   withdrawn(server: ServerNumber, fields: UpdateFields): void {
-    const entry = this.#vnis.get(fields.vni)?.get(routeKey(fields));
-    if (entry === undefined) return;
-    for (const [holder, copy] of entry.copies) {
-      if (holder === server || typeof copy === "number") this.#setCopy(entry, holder, null);
+    const row = this.#table.findRow(fields);
+    if (row === NIL) return;
+    const wasShown = this.#isShown(row);
+    for (const telling of this.#tellingsOf(row)) {
+      if (telling.server === server || telling.lostMs !== null || telling.isLeaving) {
+        this.#removeCopy(row, telling);
+      }
     }
-    this.#update(entry);
+    this.#settle(row, wasShown);
   }
 
   /** The connection to a server is lost: what it had becomes stale. How many copies that were. */
   serverLost(server: ServerNumber, nowMs: number): number {
-    const staleBefore = this.staleCopies(server);
-    for (const entries of this.#vnis.values()) {
-      for (const entry of entries.values()) {
-        const copy = entry.copies.get(server);
-        if (copy === "live") this.#setCopy(entry, server, nowMs);
-        else if (copy === "doubtful") {
-          this.#setCopy(entry, server, null);
-          this.#update(entry);
-        }
-      }
-    }
-    return this.staleCopies(server) - staleBefore;
+    const { copies, doubtful } = this.#tellings.lose(server, nowMs);
+    this.#drop(doubtful);
+    return copies;
   }
 
   staleCopies(server: ServerNumber): number {
-    return this.#staleCopies.get(server) ?? 0;
+    return this.#tellings.staleCopies(server);
   }
 
-  /** Drops a server's stale copies in one VNI. */
-  sweepVni(server: ServerNumber, vni: number): void {
-    const entries = this.#vnis.get(vni);
-    if (entries !== undefined) this.#sweep(server, entries, Number.POSITIVE_INFINITY);
+  /** Drops a server's stale copies in one VNI, and calls back when the last of them has gone. */
+  sweepVni(server: ServerNumber, vni: number, done?: () => void): void {
+    this.#drop(this.#tellings.takeStaleOfVni(server, vni), done);
   }
 
   /** Drops a server's stale copies in all VNIs: those lost at that time or before. */
   sweep(server: ServerNumber, lostUntilMs = Number.POSITIVE_INFINITY): void {
-    for (const entries of this.#vnis.values()) this.#sweep(server, entries, lostUntilMs);
+    this.#drop(this.#tellings.takeStale(server, lostUntilMs));
   }
 
   /** The server's views have turned out to be exact: its doubtful copies are no echoes. */
   provenExact(server: ServerNumber): void {
-    for (const entry of this.#doubtful.get(server) ?? []) {
-      this.#setCopy(entry, server, "live");
-      this.#update(entry);
+    const { origins } = this.#table;
+    for (const telling of this.#tellings.doubtfulOf(server)) {
+      // Whoever is told of a route may have dropped the rest.
+      while (telling.copies > 0 && !telling.isLeaving) {
+        const row = origins.routeOf(origins.firstOfPeer(telling.number));
+        const wasShown = this.#isShown(row);
+        this.#table.fill(row, this.#fields);
+        this.#addCopy(this.#tellings.live(server, telling.vni));
+        this.#removeCopy(row, telling);
+        this.#settle(row, wasShown);
+      }
     }
   }
 
   /** The server is none of ours any more: only what others have stays. */
   dropServer(server: ServerNumber): void {
-    for (const entries of this.#vnis.values()) {
-      for (const entry of entries.values()) {
-        if (!entry.copies.has(server)) continue;
-        this.#setCopy(entry, server, null);
-        this.#update(entry);
-      }
-    }
+    this.#drop(this.#tellings.takeServer(server));
   }
 
   /** The VNI is not subscribed to any more. */
   dropVni(vni: number): void {
-    for (const entry of this.#vnis.get(vni)?.values() ?? []) {
-      for (const server of entry.copies.keys()) this.#setCopy(entry, server, null);
-      this.#update(entry);
-    }
+    this.#drop(this.#tellings.takeVni(vni));
   }
 
   /** We announce a route ourselves from now on. */
-  announced(route: Route): void {
-    const key = this.#keyOf(route);
-    this.#own.getOrInsertComputed(route.vni, () => new Set<string>()).add(key);
-    const entry = this.#vnis.get(route.vni)?.get(key);
-    if (entry !== undefined) this.#update(entry);
+  announced({ vni, destination, nextHop }: Route): void {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const known = this.#table.findRow(this.#fields);
+    const wasShown = known !== NIL && this.#isShown(known);
+    this.#table.add(OWN, this.#fields);
+    this.#settle(this.#table.row, wasShown);
   }
 
   /**
    * We announce a route no longer. A copy from a server whose views are exact is somebody else's
    * announcement, and comes into view; one from a server that may echo is doubtful, or dropped if it is stale.
    */
-  ownWithdrawn(route: Route, isExact: (server: ServerNumber) => boolean): void {
-    const key = this.#keyOf(route);
-    const own = this.#own.get(route.vni);
-    if (!own?.delete(key)) return;
-    if (own.size === 0) this.#own.delete(route.vni);
-    const entry = this.#vnis.get(route.vni)?.get(key);
-    if (entry === undefined) return;
-    for (const [server, copy] of entry.copies) {
-      if (!isExact(server)) this.#setCopy(entry, server, typeof copy === "number" ? null : "doubtful");
+  ownWithdrawn({ vni, destination, nextHop }: Route, isExact: (server: ServerNumber) => boolean): void {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    if (row === NIL || this.#table.removeOrigin(row, OWN) === Change.NOTHING) return;
+    for (const telling of this.#tellingsOf(row)) {
+      if (!telling.isLeaving && (telling.isDoubtful || isExact(telling.server))) continue;
+      // The new copy first: a row without any would be gone.
+      if (telling.lostMs === null && !telling.isLeaving) {
+        this.#addCopy(this.#tellings.doubtful(telling.server, vni));
+      }
+      this.#removeCopy(row, telling);
     }
-    this.#update(entry);
+    this.#settle(row, false);
   }
 
-  /** The routes in view, in no particular order. */
+  /** The routes in view, in no particular order. The walk may pause: one that is there all the time comes once. */
   *routes(): Iterable<Route> {
-    for (const entries of this.#vnis.values()) {
-      for (const entry of entries.values()) if (entry.isShown) yield entry;
+    for (const table of [...this.#table.vnis()]) {
+      for (const rows of this.#table.rowsByDestination(table)) {
+        yield* rows.filter((row) => this.#isShown(row)).map((row) => this.#routeOf(row));
+      }
     }
   }
 
   /** The servers that have the route, those that are lost among them. */
-  serversOf(route: Route): ServerNumber[] {
-    const entry = this.#vnis.get(route.vni)?.get(this.#keyOf(route));
-    const holders = [...(entry?.copies ?? [])].filter(([, copy]) => copy !== "doubtful");
-    return holders.map(([server]) => server).sort((a, b) => a - b);
+  serversOf({ vni, destination, nextHop }: Route): ServerNumber[] {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    if (row === NIL) return [];
+    const holders = this.#tellingsOf(row).filter(({ isDoubtful }) => !isDoubtful);
+    return holders.map(({ server }) => server).sort((a, b) => a - b);
   }
 
-  #sweep(server: ServerNumber, entries: VniEntries, lostUntilMs: number): void {
-    if (this.staleCopies(server) === 0) return;
-    for (const entry of entries.values()) {
-      const copy = entry.copies.get(server);
-      if (typeof copy !== "number" || copy > lostUntilMs) continue;
-      this.#setCopy(entry, server, null);
-      this.#update(entry);
+  /** Drops what was told there, a slice now, the rest in later turns. */
+  #drop(tellings: Telling[], done: () => void = () => {}): void {
+    for (const telling of tellings) telling.isLeaving = true;
+    this.#leaving.push({ tellings, done });
+    if (!this.#isDropping) this.#dropSlice();
+  }
+
+  readonly #dropSlice = (): void => {
+    this.#isDropping = true;
+    const { origins } = this.#table;
+    let left = this.copiesPerSlice;
+    for (let first = this.#leaving[0]; first !== undefined; first = this.#leaving[0]) {
+      const telling = first.tellings.at(-1);
+      const origin = telling === undefined ? NIL : origins.firstOfPeer(telling.number);
+      if (telling === undefined) {
+        this.#leaving.shift();
+        first.done();
+      } else if (origin === NIL) {
+        first.tellings.pop();
+        this.#tellings.release(telling);
+      } else if (left === 0) {
+        this.soon(this.#dropSlice);
+        return;
+      } else {
+        left--;
+        const row = origins.routeOf(origin);
+        const wasShown = this.#isShown(row);
+        this.#removeCopy(row, telling);
+        this.#settle(row, wasShown);
+      }
     }
+    this.#isDropping = false;
+  };
+
+  /** The server has a copy of the route that is live or stale. */
+  #hasCertain(server: ServerNumber, fields: UpdateFields): boolean {
+    const row = this.#table.findRow(fields);
+    return (
+      row !== NIL &&
+      this.#tellingsOf(row).some((telling) => {
+        return telling.server === server && !telling.isDoubtful && !telling.isLeaving;
+      })
+    );
   }
 
-  #setCopy(entry: Entry, server: ServerNumber, copy: Copy | null): void {
-    const before = entry.copies.get(server);
-    if (typeof before === "number") this.#staleCopies.set(server, this.staleCopies(server) - 1);
-    if (typeof copy === "number") this.#staleCopies.set(server, this.staleCopies(server) + 1);
-    if (before === "doubtful") this.#doubtful.get(server)?.delete(entry);
-    if (copy === "doubtful") this.#doubtful.getOrInsertComputed(server, () => new Set<Entry>()).add(entry);
-    if (copy === null) entry.copies.delete(server);
-    else entry.copies.set(server, copy);
+  /** Of the route in `#fields`. */
+  #addCopy(telling: Telling): void {
+    if (this.#table.add(telling.number, this.#fields) !== Change.NOTHING) telling.copies++;
   }
 
-  /**
-   * Tells the listener if the entry's copies put it in view or took it out, and forgets it with its last copy.
-   * The listener comes last: it may change anything here, be it the VNI that is just being gone through.
-   */
-  #update(entry: Entry): void {
-    const { vni, key, copies } = entry;
-    if (copies.size === 0) {
-      const entries = this.#vnis.get(vni);
-      entries?.delete(key);
-      if (entries?.size === 0) this.#vnis.delete(vni);
+  #removeCopy(row: number, telling: Telling): void {
+    if (this.#table.removeOrigin(row, telling.number) !== Change.NOTHING) this.#tellings.lessened(telling);
+  }
+
+  /** Whose copies there are. */
+  #tellingsOf(row: number): Telling[] {
+    const { origins } = this.#table;
+    const found: Telling[] = [];
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const peer = origins.peerOf(at);
+      if (peer !== OWN) found.push(this.#tellings.of(peer));
     }
-    const isShown = isHeld(copies) && !this.#own.get(vni)?.has(key);
-    if (isShown === entry.isShown) return;
-    entry.isShown = isShown;
+    return found;
+  }
+
+  #isShown(row: number): boolean {
+    const { origins } = this.#table;
+    let isHeld = false;
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const peer = origins.peerOf(at);
+      if (peer === OWN) return false;
+      if (!this.#tellings.of(peer).isDoubtful) isHeld = true;
+    }
+    return isHeld;
+  }
+
+  #firstOrigin(row: number): number {
+    return this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
+  }
+
+  /** The row's origins have changed: forgets it if it has none, and tells the listener what came of it. */
+  #settle(row: number, wasShown: boolean): void {
+    const isShown = this.#isShown(row);
+    if (isShown !== wasShown) this.#tell(row, isShown);
+    else this.#freeUnused(row);
+  }
+
+  /** The listener comes last: it may change anything here. */
+  #tell(row: number, isShown: boolean): void {
+    const route = this.#routeOf(row);
+    this.#freeUnused(row);
     this.#routeCount += isShown ? 1 : -1;
-    if (isShown) this.listener.added(entry);
-    else this.listener.removed(entry);
+    if (isShown) this.listener.added(route);
+    else this.listener.removed(route);
   }
 
-  #keyOf(route: Route): string {
-    fillUpdateFields(this.#fields, route.vni, route.destination, route.nextHop);
-    return routeKey(this.#fields);
+  #freeUnused(row: number): void {
+    if (this.#firstOrigin(row) !== NIL) return;
+    const vni = this.#table.vniOf(row);
+    this.#table.free(row);
+    if (vni.rowCount === 0) this.#table.dispose(vni);
   }
-}
 
-function isHeld(copies: ReadonlyMap<ServerNumber, Copy>): boolean {
-  for (const copy of copies.values()) if (copy !== "doubtful") return true;
-  return false;
+  #routeOf(row: number): Route {
+    this.#table.fill(row, this.#fields);
+    return {
+      vni: this.#fields.vni,
+      destination: destinationOf(this.#fields),
+      nextHop: nextHopOf(this.#fields),
+    };
+  }
 }

@@ -274,9 +274,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       this.#output?.endMarkSeen();
       view.provenExact(this.number);
     }
-    view.sweepVni(this.number, vni);
-    // It may be of a subscription that has ended.
-    if (this.#output?.isSubscribed(vni)) completeness.told(this.number, vni);
+    const output = this.#output;
+    view.sweepVni(this.number, vni, () => {
+      // It may be of a subscription that has ended, or of a connection.
+      if (output === this.#output && output?.isSubscribed(vni)) completeness.told(this.number, vni);
+    });
   }
 
   closed(reason: CloseReason): void {

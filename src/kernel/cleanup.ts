@@ -4,9 +4,17 @@
  */
 import type { Clock } from "../session/clock.ts";
 import { Fib } from "./fib.ts";
-import { FibReading } from "./fib-reading.ts";
+import { readKernel } from "./fib-reading.ts";
 import type { Kernel, Operation, OperationFailure } from "./kernel.ts";
-import { planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
+import {
+  defaultPriority,
+  type Obstacle,
+  planGarbage,
+  planLeftovers,
+  planRows,
+  type Step,
+  settle,
+} from "./plan.ts";
 import { SliceSize } from "./slice-size.ts";
 import type { WantedSettings } from "./wanted-settings.ts";
 
@@ -24,7 +32,7 @@ export interface CleanupResult {
   readonly nexthops: number;
   /** Objects and groups that stay, since something foreign names them. */
   readonly kept: number;
-  readonly failures: readonly (OperationFailure & { readonly operation: Operation })[];
+  readonly failures: readonly (Omit<OperationFailure, "index"> & { readonly operation: Operation })[];
 }
 
 const NOTHING_WANTED: WantedSettings = {
@@ -46,11 +54,7 @@ export async function cleanUp({
   const fib = new Fib(protocol, NOTHING_WANTED, () => {});
   // A table counts as mapped while it has a VNI; which one does not matter, for it has no routes.
   fib.setMappings(tables.map((table, vni) => ({ vni, table })));
-  const reading = new FibReading(fib, NO_LINK, true);
-  await kernel.eachNexthop((nexthop) => reading.visitNexthop(nexthop));
-  reading.nexthopsRead();
-  await kernel.eachRoute((route) => reading.visitRoute(route));
-  for (const _ of reading.finish()) await pause(clock);
+  await readKernel(fib, kernel, NO_LINK, clock);
   for (const vni of tables.keys()) fib.complete(vni);
 
   let [routes, nexthops, kept] = [0, 0, 0];
@@ -69,7 +73,8 @@ export async function cleanUp({
     for (const failure of failed) {
       const step = steps[failure.index];
       const isGone = failure.code === "ENOENT" || failure.code === "ESRCH";
-      if (step !== undefined && !isGone) failures.push({ ...failure, operation: step.operation });
+      const { code, message } = failure;
+      if (step !== undefined && !isGone) failures.push({ code, message, operation: step.operation });
     }
     steps.forEach(({ about }, index) => {
       if (indexes.has(index)) return;
@@ -78,12 +83,19 @@ export async function cleanUp({
     });
     await pause(clock);
   };
-  while (fib.hasWalks) {
-    fib.walk(slices.size);
+  while (fib.changes.hasWalks) {
+    fib.changes.walk(slices.size);
     await pause(clock);
   }
-  while (fib.hasLeftovers) await run(planLeftovers(fib, slices.size));
-  while (fib.hasChanged) await run(planRows(fib, fib.takeChanged(slices.size)));
+  while (fib.leftovers.hasDue) await run(planLeftovers(fib, slices.size));
+  const visitStuck = (row: number, { code, message }: Obstacle) => {
+    const destination = fib.rows.prefixOf(row);
+    const priority = defaultPriority(destination.family);
+    const table = fib.rows.tableOf(row).id;
+    const operation = { type: "delete-route", table, destination, priority, nexthopId: 0 } as const;
+    failures.push({ code, message, operation });
+  };
+  while (fib.changes.hasRows) await run(planRows(fib, fib.changes.take(slices.size), visitStuck));
   while (fib.nexthops.hasSuspects) await run(planGarbage(fib, slices.size, () => kept++));
   return { routes, nexthops, kept, failures };
 }

@@ -13,7 +13,7 @@ import type { FibNexthop } from "./fib-nexthops.ts";
 export interface Hop {
   readonly number: number;
   readonly address: IpAddress;
-  /** Its share in a group, 1 to 256. */
+  /** Its share in a group, 1 to 255. */
   readonly weight: number;
   /** It is an address of this machine. */
   isLocal: boolean;
@@ -118,6 +118,11 @@ export class HopSets {
       hop.sets--;
       this.disposeUnused(hop.alone);
     }
+  }
+
+  /** It is one of the machine's addresses, as far as was told. */
+  isLocal(address: IpAddress): boolean {
+    return this.#localKeys.has(addressKey(address));
   }
 
   /** The machine's addresses are these now. True: a known hop has become local, or is no longer. */

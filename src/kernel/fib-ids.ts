@@ -5,7 +5,7 @@
  *     0x40000000 + protocol × 2^20  …  + 2^20 - 1
  */
 const FIRST_ID = 0x40000000;
-const IDS_PER_PROTOCOL = 2 ** 20;
+export const IDS_PER_PROTOCOL = 2 ** 20;
 
 export class IdBlock {
   readonly first: number;

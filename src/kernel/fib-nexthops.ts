@@ -6,7 +6,7 @@
  */
 
 import type { HopSet, HopSets } from "./fib-hops.ts";
-import { IdBlock } from "./fib-ids.ts";
+import { IDS_PER_PROTOCOL, IdBlock } from "./fib-ids.ts";
 import type { GroupMember, Operation } from "./kernel.ts";
 
 export interface FibNexthop {
@@ -64,8 +64,12 @@ export class FibNexthops {
     return this.#byId.values();
   }
 
-  /** An id that nobody uses, the next behind `after`; 0: there is none. */
-  freeId(after = this.#lastId): number {
+  /**
+   * An id that nobody uses; 0: there is none. Of a row of calls each gets the id of the one before as `after`, and as
+   * `promised` how many went before.
+   */
+  freeId(after = this.#lastId, promised = 0): number {
+    if (this.#byId.size + this.#foreignIds.size + promised >= IDS_PER_PROTOCOL) return 0;
     return this.block.nextFree(after, (id) => this.#byId.has(id) || this.#foreignIds.has(id));
   }
 

@@ -16,7 +16,9 @@
  */
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { Route } from "../route/route.ts";
+import { FibChanges } from "./fib-changes.ts";
 import { type HopSet, HopSets } from "./fib-hops.ts";
+import { FibLeftovers } from "./fib-leftovers.ts";
 import { FibNexthops } from "./fib-nexthops.ts";
 import { type Fault, FibRetries } from "./fib-retries.ts";
 import {
@@ -34,14 +36,6 @@ import { type FibCounts, type FibTable, FibTables } from "./fib-tables.ts";
 import { type Wanted, WantedRoutes } from "./wanted-routes.ts";
 import { type TableMapping, type WantedSettings, weightOf } from "./wanted-settings.ts";
 
-/** A route of ours that stands where we would not put one: with another priority. */
-export interface Leftover {
-  readonly table: number;
-  readonly destination: Prefix;
-  readonly priority: number;
-  readonly nexthopId: number;
-}
-
 /** How the kernel differed from the book, found by a reading or told by it. */
 export type DriftKind =
   | "routeMissing"
@@ -57,6 +51,8 @@ export class Fib {
   readonly rows = new FibRows();
   readonly tables = new FibTables();
   readonly retries = new FibRetries();
+  readonly changes = new FibChanges(this.rows);
+  readonly leftovers: FibLeftovers;
   readonly drift: Record<DriftKind, number> = {
     routeMissing: 0,
     routeChanged: 0,
@@ -68,12 +64,6 @@ export class Fib {
   /** How often the kernel was read. */
   readings = 0;
   readonly #wanted: WantedRoutes;
-  /** Rows with the flag CHANGED, from `#changedFrom` on. */
-  #changed: number[] = [];
-  #changedFrom = 0;
-  /** Walks that mark rows, each call of `next` for one. */
-  readonly #walks: Iterator<void>[] = [];
-  #leftovers: Leftover[] = [];
   /** Rows with the flag PASSED_OVER, and what was passed over. */
   readonly #passedOver = new Map<number, Wanted>();
 
@@ -84,6 +74,7 @@ export class Fib {
   ) {
     this.hops = new HopSets((address) => weightOf(settings.preferredNetworks, address));
     this.nexthops = new FibNexthops(protocol, this.hops);
+    this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
   }
 
@@ -113,67 +104,23 @@ export class Fib {
     this.tables.complete(vni);
     const table = this.tables.ofVni(vni);
     this.#settle();
-    if (table !== undefined && !table.isSettled) this.#walks.push(this.#adopted(table));
+    if (table !== undefined && !table.isSettled) this.changes.addWalk(this.#adopted(table));
   }
 
   setMappings(mappings: readonly TableMapping[]): void {
     const { vnis, tables } = this.tables.setMappings(mappings);
-    for (const table of tables) this.#walks.push(this.#marksOfTable(table));
-    for (const vni of vnis) this.#walks.push(this.#marksOfVni(vni));
+    for (const table of tables) this.changes.addWalk(this.#marksOfTable(table));
+    for (const vni of vnis) this.changes.addWalk(this.#marksOfVni(vni));
     this.#settle();
   }
 
-  /**
-   * The machine's addresses are these now. True: hops that are in use have become local, and what is wanted of every
-   * row is to be worked out again.
-   */
-  setLocalAddresses(addresses: readonly IpAddress[]): boolean {
-    const isChanged = this.hops.setLocalAddresses(addresses);
+  /** The machine's addresses are these now. */
+  setLocalAddresses(addresses: readonly IpAddress[]): void {
+    if (this.hops.setLocalAddresses(addresses)) {
+      for (const table of this.tables.all()) this.changes.addWalk(this.#marksOfTable(table));
+    }
     // A hop that was local all the time is in no set, and so not known.
-    for (const [row, { skipped }] of this.#passedOver) if (skipped?.has("localHop")) this.markChanged(row);
-    return isChanged;
-  }
-
-  // What has changed.
-
-  get hasChanged(): boolean {
-    return this.#changedFrom < this.#changed.length;
-  }
-
-  get hasWalks(): boolean {
-    return this.#walks.length > 0;
-  }
-
-  markChanged(row: number): void {
-    if (this.rows.has(row, CHANGED)) return;
-    this.rows.raise(row, CHANGED);
-    this.#changed.push(row);
-    this.#countsOf(row).pending++;
-  }
-
-  /** Goes on with the walks that mark rows, for some `limit` rows. */
-  walk(limit: number): void {
-    for (let steps = 0; steps < limit; steps++) {
-      const [walk] = this.#walks;
-      if (walk === undefined) return;
-      if (walk.next().done) this.#walks.shift();
-    }
-  }
-
-  /** Takes up to `limit` changed rows; each is brought up to date, or marked again. */
-  takeChanged(limit: number): number[] {
-    const until = Math.min(this.#changed.length, this.#changedFrom + limit);
-    const taken = this.#changed.slice(this.#changedFrom, until);
-    this.#changedFrom = until;
-    if (until === this.#changed.length) {
-      this.#changed = [];
-      this.#changedFrom = 0;
-    }
-    for (const row of taken) {
-      this.rows.lower(row, CHANGED);
-      this.#countsOf(row).pending--;
-    }
-    return taken;
+    for (const [row, { skipped }] of this.#passedOver) if (skipped?.has("localHop")) this.changes.mark(row);
   }
 
   /** Works out what is wanted of the row now, and returns it. */
@@ -249,29 +196,6 @@ export class Fib {
     this.retries.delete(row);
   }
 
-  /** What a reading has found instead of what the last one did. */
-  setLeftovers(leftovers: Leftover[]): void {
-    for (const { nexthopId } of leftovers) this.nexthops.countRoute(nexthopId, 1);
-    for (const { nexthopId } of this.#leftovers) this.nexthops.countRoute(nexthopId, -1);
-    this.#leftovers = leftovers;
-  }
-
-  /** Takes up to `limit` that may go: those in settled tables. They count as gone. */
-  takeLeftovers(limit: number): Leftover[] {
-    const taken: Leftover[] = [];
-    this.#leftovers = this.#leftovers.filter((leftover) => {
-      if (taken.length === limit || !this.tables.get(leftover.table)?.isSettled) return true;
-      taken.push(leftover);
-      this.nexthops.countRoute(leftover.nexthopId, -1);
-      return false;
-    });
-    return taken;
-  }
-
-  get hasLeftovers(): boolean {
-    return this.#leftovers.some(({ table }) => this.tables.get(table)?.isSettled === true);
-  }
-
   get bytes(): number {
     return this.rows.bytes + this.#wanted.bytes;
   }
@@ -281,18 +205,18 @@ export class Fib {
     if (table === undefined) return;
     const row = this.rows.findOrMake(table, destination);
     this.rows.raise(row, flags);
-    this.markChanged(row);
+    this.changes.mark(row);
   }
 
   *#marksOfTable(table: FibTable): Generator<void> {
-    for (const row of this.rows.rowsOf(table)) yield this.markChanged(row);
+    for (const row of this.rows.rowsOf(table)) yield this.changes.mark(row);
   }
 
   *#marksOfVni(vni: number): Generator<void> {
     for (const destination of this.#wanted.destinationsOf(vni)) {
       const table = this.tables.ofVni(vni);
       if (table === undefined) return;
-      yield this.markChanged(this.rows.findOrMake(table, destination));
+      yield this.changes.mark(this.rows.findOrMake(table, destination));
     }
   }
 
@@ -301,14 +225,14 @@ export class Fib {
     for (const row of this.rows.rowsOf(table)) {
       if (this.rows.has(row, ADOPTED)) {
         if (table.isSettled) this.rows.lower(row, ADOPTED);
-        this.markChanged(row);
+        this.changes.mark(row);
       }
       yield;
     }
   }
 
   #settle(): void {
-    for (const table of this.tables.takeSettled()) this.#walks.push(this.#adopted(table));
+    for (const table of this.tables.takeSettled()) this.changes.addWalk(this.#adopted(table));
   }
 
   #unwant(set: HopSet): void {

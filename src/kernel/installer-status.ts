@@ -4,13 +4,16 @@ import type { FibCounts } from "./fib-tables.ts";
 import type { Operation, OperationFailure } from "./kernel.ts";
 import type { Step } from "./plan.ts";
 
+/** A kind of change to the kernel. */
 export type OperationType = Operation["type"];
 
+/** How often a change was made, or refused. */
 export interface OperationResults {
   done: number;
   failed: number;
 }
 
+/** One routing table. */
 export interface TableStatus {
   readonly table: number;
   /** Empty: not mapped, but with routes of ours. */
@@ -21,6 +24,7 @@ export interface TableStatus {
   readonly ipv6: FibCounts;
 }
 
+/** The tunnel device, and when the kernel was read. */
 export interface DeviceStatus {
   readonly device: string;
   /** Null: there is no such device. */
@@ -31,6 +35,7 @@ export interface DeviceStatus {
   readonly isReading: boolean;
 }
 
+/** How the kernel's routes stand. */
 export interface InstallerStatus extends DeviceStatus {
   /** By table. */
   readonly tables: readonly TableStatus[];

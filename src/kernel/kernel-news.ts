@@ -43,7 +43,7 @@ export class KernelNews {
     } else if (isOurs && installed !== 0 && named === installed) {
       fib.setInstalled(row, 0);
       fib.rows.raise(row, UNSURE);
-      fib.markChanged(row);
+      fib.changes.mark(row);
       if (!isUp) return;
       fib.drift.routeMissing++;
       this.log.warn("a route of ours was deleted by somebody else; it is put back", {
@@ -54,7 +54,7 @@ export class KernelNews {
     else if (fib.rows.has(row, CONTESTED)) {
       fib.rows.raise(row, UNREAD);
       this.doubt("a route beside one of ours was deleted");
-    } else if (fib.retries.get(row) !== undefined) fib.markChanged(row);
+    } else if (fib.retries.get(row) !== undefined) fib.changes.mark(row);
   }
 
   #hearNexthop(found: FoundNexthop, isDeleted: boolean): void {

@@ -18,7 +18,7 @@ import type { IpAddress, Prefix } from "../net/ip.ts";
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** IFF_UP. */
+  /** IFF_UP, and with a carrier: without either the kernel drops the nexthop objects, and takes none. */
   readonly isUp: boolean;
   /** IFLA_INFO_KIND, as "ip6tnl"; null: none is given. */
   readonly kind: string | null;
@@ -28,7 +28,7 @@ export interface Link {
 
 export interface GroupMember {
   readonly id: number;
-  /** 1 to 256. */
+  /** Ours 1 to 255: before Linux 6.12 the kernel refuses more (net/ipv4/nexthop.c). Others may have up to 65536. */
   readonly weight: number;
 }
 
@@ -109,6 +109,8 @@ export type KernelEvent =
   | { readonly type: "link"; readonly index: number; readonly link: Link | null }
   | { readonly type: "route"; readonly isDeleted: boolean; readonly route: FoundRoute }
   | { readonly type: "nexthop"; readonly isDeleted: boolean; readonly nexthop: FoundNexthop }
+  /** An IPv6 address of a link. It may be told again, and another link may have it too. */
+  | { readonly type: "address"; readonly isDeleted: boolean; readonly address: IpAddress }
   /** Notifications were lost: anything may have changed. */
   | { readonly type: "overrun" };
 

@@ -102,7 +102,6 @@ export function openLibnl({ directories, embeddedPath }: LibnlPlaces): Libnl {
   throw new KernelError(
     "LIBNL_MISSING",
     `${LIBRARY} ${why === "" ? "is not installed" : "cannot be loaded"}, which installing routes needs: install libnl3 (Debian and Ubuntu: apt-get install libnl-3-200; Fedora: dnf install libnl3)${why}`,
-    { cause: firstError },
   );
 }
 

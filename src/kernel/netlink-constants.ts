@@ -63,6 +63,7 @@ export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
@@ -72,6 +73,7 @@ export const RTM_DELNEXTHOP = 105;
 export const RTM_GETNEXTHOP = 106;
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_ROUTE = 7;
+export const RTNLGRP_IPV6_IFADDR = 9;
 export const RTNLGRP_IPV6_ROUTE = 11;
 export const RTNLGRP_NEXTHOP = 32;
 export const RTMSG_BYTES = 12;
@@ -116,6 +118,8 @@ export const LWTUNNEL_IP6_DST = 2;
 // if_link.h, if.h, if_tunnel.h
 export const IFINFOMSG_BYTES = 16;
 export const IFF_UP = 1;
+/** It has a carrier. */
+export const IFF_LOWER_UP = 0x10000;
 export const IFLA_IFNAME = 3;
 export const IFLA_LINKINFO = 18;
 export const IFLA_EXT_MASK = 29;

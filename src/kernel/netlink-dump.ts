@@ -19,7 +19,8 @@ import { type Dump, putDumpRequest, putNoOperation } from "./rtnetlink-requests.
 const BUFFER_BYTES = 256 * 1024;
 /**
  * Where something changed meanwhile (NLM_F_DUMP_INTR), the dump is read again so often; then it is taken as it is: the
- * kernel goes on behind the last id it told, so that what did not change is never missing.
+ * kernel goes on behind the last id or IPv4 prefix it told, so that what did not change is never missing. (Of IPv6 routes
+ * some may be, without the flag: see fib-reading.ts.)
  */
 const MAX_ATTEMPTS = 5;
 const SLICE_MS = 3;

@@ -18,6 +18,7 @@ import {
 import { type Libnl, loadLibnl } from "./libnl.ts";
 import {
   RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_IFADDR,
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
   RTNLGRP_NEXTHOP,
@@ -30,7 +31,14 @@ import { NetlinkWatch } from "./netlink-watch.ts";
 import { readAddress, readLink, readNexthop } from "./rtnetlink-messages.ts";
 import type { Dump } from "./rtnetlink-requests.ts";
 
-const WATCHED_GROUPS = [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP];
+/** No IPv4 addresses: hops have none. */
+const WATCHED_GROUPS = [
+  RTNLGRP_LINK,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_NEXTHOP,
+];
 /** A route through a larger group may not fit into a dump (see netlink-dump.ts). */
 const MAX_DUMPED_HOPS = 256;
 

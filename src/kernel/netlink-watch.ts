@@ -8,16 +8,18 @@
  */
 import type { KernelEvent } from "./kernel.ts";
 import {
+  RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEXTHOP,
   RTM_DELROUTE,
+  RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWNEXTHOP,
   RTM_NEWROUTE,
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
 import type { NetlinkListener } from "./netlink-socket.ts";
-import { readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
+import { readAddress, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
 
 /** After a failure to hand it over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
@@ -94,6 +96,11 @@ export function readEvent(message: NetlinkReader): KernelEvent | null {
       const link = readLink(message);
       if (link === null) return null;
       return { type: "link", index: link.index, link: message.type === RTM_NEWLINK ? link : null };
+    }
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const address = readAddress(message);
+      return address === null ? null : { type: "address", isDeleted: message.type === RTM_DELADDR, address };
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {

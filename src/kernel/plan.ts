@@ -6,9 +6,11 @@
  * of its own, some time later (see planGarbage).
  */
 
-import type { Fib, Leftover } from "./fib.ts";
+import type { Fib } from "./fib.ts";
 import type { HopSet } from "./fib-hops.ts";
+import type { Leftover } from "./fib-leftovers.ts";
 import type { FibNexthop } from "./fib-nexthops.ts";
+import type { Fault } from "./fib-retries.ts";
 import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNSURE } from "./fib-rows.ts";
 import type { GroupMember, Operation, OperationFailure } from "./kernel.ts";
 
@@ -16,6 +18,18 @@ import type { GroupMember, Operation, OperationFailure } from "./kernel.ts";
 export function defaultPriority(family: 4 | 6): number {
   return family === 6 ? 1024 : 0;
 }
+
+/** Which of the two would go cannot be said, and the foreign one must not. */
+const TWO_PLAIN: Obstacle = {
+  isCollision: true,
+  code: "EEXIST",
+  message: "beside a predecessor's plain route there is another to the same destination: delete one of them",
+};
+const NO_ID: Obstacle = {
+  isCollision: false,
+  code: "ENOSPC",
+  message: "all nexthop ids of our protocol number are in use",
+};
 
 type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" }>;
 type RouteOperation = Extract<Operation, { type: "add-route" | "replace-route" | "delete-route" }>;
@@ -45,15 +59,27 @@ export interface Outcome {
   readonly isDoubtful: boolean;
 }
 
-/** What makes the kernel right for these rows, which {@link Fib.takeChanged} gave. */
-export function planRows(fib: Fib, rows: readonly number[]): Step[] {
+/** Why nothing can be done for a row. */
+export type Obstacle = Omit<Fault, "attempts">;
+
+/**
+ * What makes the kernel right for these rows, which were taken from {@link Fib.changes}. `visitStuck` hears of those for
+ * which nothing can be done now.
+ */
+export function planRows(
+  fib: Fib,
+  rows: readonly number[],
+  visitStuck: (row: number, obstacle: Obstacle) => void,
+): Step[] {
   const made = new NewNexthops(fib);
   const routes: Step[] = [];
   for (const row of rows) {
     const set = fib.refresh(row);
     const operation = fib.isAwaited(row) ? null : routeOperation(fib, row, set, made);
-    if (operation !== null) routes.push({ about: "row", row, operation });
-    else if (fib.isRight(row)) fib.succeeded(row);
+    if (operation === null) {
+      if (fib.isRight(row)) fib.succeeded(row);
+    } else if ("isCollision" in operation) visitStuck(row, operation);
+    else routes.push({ about: "row", row, operation });
     fib.release(row);
   }
   return [...made.objects, ...made.groups, ...routes];
@@ -61,7 +87,7 @@ export function planRows(fib: Fib, rows: readonly number[]): Step[] {
 
 /** What deletes up to `limit` routes of ours that have a priority we do not use. */
 export function planLeftovers(fib: Fib, limit: number): Step[] {
-  return fib.takeLeftovers(limit).map(
+  return fib.leftovers.take(limit).map(
     (leftover: Leftover): Step => ({
       about: "leftover",
       operation: { type: "delete-route", ...leftover },
@@ -97,18 +123,24 @@ export function settle(
   return settling;
 }
 
-function routeOperation(fib: Fib, row: number, set: HopSet | null, made: NewNexthops): RouteOperation | null {
+/** Null: it is right as it is. */
+function routeOperation(
+  fib: Fib,
+  row: number,
+  set: HopSet | null,
+  made: NewNexthops,
+): RouteOperation | Obstacle | null {
   const { rows } = fib;
   const installed = rows.get(row, INSTALLED);
   const table = rows.tableOf(row).id;
   const priority = defaultPriority(familyOf(row));
   const nexthopId = set === null ? 0 : made.idOf(set);
+  if (set !== null && nexthopId === 0) return NO_ID;
   if (installed === nexthopId) return null;
   const destination = rows.prefixOf(row);
   if (installed === 0) return { type: "add-route", table, destination, nexthopId };
   const isContested = rows.has(row, CONTESTED);
-  // Which of two plain routes would go cannot be said: the foreign one must not.
-  if (isContested && installed === PLAIN) return null;
+  if (isContested && installed === PLAIN) return TWO_PLAIN;
   if (set !== null && !isContested) return { type: "replace-route", table, destination, priority, nexthopId };
   const named = installed === PLAIN ? 0 : installed;
   return { type: "delete-route", table, destination, priority, nexthopId: named };
@@ -123,7 +155,7 @@ class NewNexthops {
 
   constructor(private readonly fib: Fib) {}
 
-  /** The id that the set has, or will have. */
+  /** The id that the set has, or will have; 0: there is none left. */
   idOf(set: HopSet): number {
     const known = set.nexthop?.id ?? this.#ids.get(set);
     if (known !== undefined) return known;
@@ -134,8 +166,8 @@ class NewNexthops {
       : set.hops.map(({ alone, weight }): GroupMember => {
           return { id: this.idOf(alone), weight };
         });
-    const id = this.fib.nexthops.freeId(this.#lastId);
-    if (id === 0) throw new Error("all ids of our block are in use");
+    const id = this.fib.nexthops.freeId(this.#lastId, this.#ids.size);
+    if (id === 0 || members.some((member) => member.id === 0)) return 0;
     this.#lastId = id;
     this.#ids.set(set, id);
     if (isObject) {
@@ -169,7 +201,7 @@ class Settling implements Outcome {
       fib.rows.lower(row, SHRUNK | UNSURE);
       fib.setInstalled(row, operation.type === "delete-route" ? 0 : operation.nexthopId);
       if (fib.isRight(row)) fib.succeeded(row);
-      else fib.markChanged(row);
+      else fib.changes.mark(row);
       fib.release(row);
     }
   }
@@ -203,7 +235,7 @@ class Settling implements Outcome {
     const { fib } = this;
     const isRetriedNow = this.#notMade.get(operation.nexthopId);
     if (isRetriedNow !== undefined) {
-      if (isRetriedNow) fib.markChanged(row);
+      if (isRetriedNow) fib.changes.mark(row);
       else {
         const fault = { isCollision: false, code, message: `its nexthop could not be made (${message})` };
         const { attempts } = fib.failed(row, fault, this.nowMs);
@@ -212,9 +244,11 @@ class Settling implements Outcome {
     } else if (operation.type === "replace-route" && isGone) {
       fib.drift.routeMissing++;
       fib.setInstalled(row, 0);
-      fib.markChanged(row);
+      fib.changes.mark(row);
     } else if (operation.type === "add-route" && code === "EEXIST") {
-      if (fib.rows.has(row, UNSURE)) this.isDoubtful = true;
+      // The reading at the start had nothing to compare with: it may have missed an IPv6 route of ours (fib-reading.ts).
+      const isPerhapsOurs = familyOf(row) === 6 && fib.readings === 1;
+      if (fib.rows.has(row, UNSURE) || isPerhapsOurs) this.isDoubtful = true;
       fib.rows.lower(row, UNSURE);
       const { attempts } = fib.failed(row, { isCollision: true, code, message }, this.nowMs);
       this.#note(operation, code, message, "collision", attempts);

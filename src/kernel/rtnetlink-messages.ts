@@ -9,6 +9,7 @@ import {
   IFA_ADDRESS,
   IFA_LOCAL,
   IFADDRMSG_BYTES,
+  IFF_LOWER_UP,
   IFF_UP,
   IFINFOMSG_BYTES,
   IFLA_GENEVE_COLLECT_METADATA,
@@ -59,6 +60,8 @@ const COLLECT_METADATA: ReadonlyMap<string, { readonly type: number; readonly is
   ["vxlan", { type: IFLA_VXLAN_COLLECT_METADATA, isFlag: false }],
 ]);
 
+const IS_UP = IFF_UP | IFF_LOWER_UP;
+
 const linkAttributes = new Attributes(IFLA_LINKINFO);
 const linkInfo = new Attributes(IFLA_INFO_DATA);
 const linkData = new Attributes(IFLA_VXLAN_COLLECT_METADATA);
@@ -75,7 +78,7 @@ export function readLink(message: NetlinkReader): Link | null {
   return {
     index: view.getInt32(start + 4, LITTLE_ENDIAN),
     name: linkAttributes.text(IFLA_IFNAME) ?? "",
-    isUp: (view.getUint32(start + 8, LITTLE_ENDIAN) & IFF_UP) !== 0,
+    isUp: (view.getUint32(start + 8, LITTLE_ENDIAN) & IS_UP) === IS_UP,
     kind,
     isExternal: isExternal(kind),
   };

@@ -108,7 +108,7 @@ export class WantedRoutes {
   /** What one VNI has to say: its routes to the destination, from that row on. */
   #look(first: number, family: 4 | 6): Omit<Wanted, "vni" | "shadowed"> & { isOwn: boolean } {
     const { words } = this.#routes.rows;
-    const usable: Hop[] = [];
+    const usable = new Set<Hop>();
     const refusedHops: RefusedHop[] = [];
     let skipped: Map<SkipReason, number> | null = null;
     let isOwn = false;
@@ -121,24 +121,26 @@ export class WantedRoutes {
       const reason = reasonToSkip(this.settings, family, nextHop);
       if (reason !== null) {
         skipped = count(skipped, reason, 1);
-        if (reason === "ipv4Hop") refusedHops.push({ address: nextHop.address, reason });
+        if (reason === "ipv4Hop" || reason === "unusableHop")
+          refusedHops.push({ address: nextHop.address, reason });
         continue;
       }
       const hop = this.hops.hopOf(nextHop.address);
       if (hop.isLocal) {
         skipped = count(skipped, "localHop", 1);
         refusedHops.push({ address: nextHop.address, reason: "localHop" });
-      } else if (!usable.includes(hop)) usable.push(hop);
+      } else usable.add(hop);
     }
     if (isOwn) {
       const held = received === 0 ? null : count(null, "ownAnnouncement", received);
       return { isOwn, set: null, skipped: held, refusedHops: [] };
     }
-    if (usable.length > MAX_HOPS) {
-      usable.sort(byPreference);
-      skipped = count(skipped, "tooManyHops", usable.splice(MAX_HOPS).length);
+    let hops = [...usable];
+    if (hops.length > MAX_HOPS) {
+      skipped = count(skipped, "tooManyHops", hops.length - MAX_HOPS);
+      hops = hops.sort(byPreference).slice(0, MAX_HOPS);
     }
-    return { isOwn, set: usable.length === 0 ? null : this.hops.setOf(usable), skipped, refusedHops };
+    return { isOwn, set: hops.length === 0 ? null : this.hops.setOf(hops), skipped, refusedHops };
   }
 
   #hasOrigin(row: number, peer: number): boolean {

@@ -11,15 +11,17 @@ export interface TableMapping {
   readonly table: number;
 }
 
+/** Of several next hops of a destination, one in this IPv6 network counts as `weight` others. */
 export interface PreferredNetwork {
   readonly prefix: Prefix;
-  /** 1 to 256. */
+  /** 1 to 255: see GroupMember in kernel.ts. */
   readonly weight: number;
 }
 
 /** Of a hop in a preferred network whose weight is not given; the others have 1. */
 export const DEFAULT_PREFERRED_WEIGHT = 100;
 
+/** What is left out, and how the rest is weighed. */
 export interface WantedSettings {
   /** Routes of these types are not installed. */
   readonly excludedTypes: readonly NextHopType[];
@@ -39,6 +41,8 @@ export type SkipReason =
   | "localHop"
   /** The next hop is an IPv4 address, perhaps written as an IPv6 one: the tunnel is IPv6. */
   | "ipv4Hop"
+  /** The next hop is no machine's address: "::", "::1" or multicast, all of which the kernel would take. */
+  | "unusableHop"
   | "excludedType"
   | "nat"
   /** An IPv6 destination, and only IPv4 ones are asked for. */
@@ -50,6 +54,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
   "ownAnnouncement",
   "localHop",
   "ipv4Hop",
+  "unusableHop",
   "excludedType",
   "nat",
   "ipv6Destination",
@@ -65,10 +70,11 @@ export function reasonToSkip(
   if (ipv4Only && destinationFamily === 6) return "ipv6Destination";
   if (excludedTypes.includes(type)) return "excludedType";
   if (type === NextHopType.NAT && nat === "skip") return "nat";
-  return address.family === 4 || isMapped(address) ? "ipv4Hop" : null;
+  if (address.family === 4 || isMapped(address)) return "ipv4Hop";
+  return isNoMachines(address) ? "unusableHop" : null;
 }
 
-/** The hop's share in a group, 1 to 256. */
+/** The hop's share in a group, 1 to 255. */
 export function weightOf(networks: readonly PreferredNetwork[], address: IpAddress): number {
   let longest: PreferredNetwork | null = null;
   for (const network of networks) {
@@ -76,6 +82,11 @@ export function weightOf(networks: readonly PreferredNetwork[], address: IpAddre
     if (longest === null || network.prefix.lengthBits > longest.prefix.lengthBits) longest = network;
   }
   return longest?.weight ?? 1;
+}
+
+/** ::/127 and ff00::/8. */
+function isNoMachines({ w0, w1, w2, w3 }: IpAddress): boolean {
+  return w0 >>> 24 === 0xff || ((w0 | w1 | w2) === 0 && w3 >>> 1 === 0);
 }
 
 function isMapped({ w0, w1, w2 }: IpAddress): boolean {

@@ -15,3 +15,17 @@ export class ClosedError extends BunBondError {
     super(`the ${what} was closed`);
   }
 }
+
+/** An option's value makes no sense; `option` names it, as "keepaliveSeconds". */
+export class BadOptionError extends BunBondError {
+  override readonly name = "BadOptionError";
+  readonly code = "BAD_OPTION";
+
+  constructor(
+    readonly option: string,
+    readonly value: unknown,
+    reason: string,
+  ) {
+    super(typeof value === "object" ? `${option}: ${reason}` : `${option} ${value}: ${reason}`);
+  }
+}

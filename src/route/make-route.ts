@@ -94,8 +94,10 @@ export function checkVni(vni: number): void {
 }
 
 function badDestination(value: unknown): BadRouteError {
-  const text = typeof value === "string" ? ` ${value}` : "";
-  const message = `destination${text}: not a prefix, as 10.0.1.0/24 is, with no bits behind its length`;
+  const message =
+    typeof value === "string"
+      ? `destination ${value}: not a prefix, as 10.0.1.0/24 is`
+      : "destination: not a prefix, or with bits behind its length";
   return new BadRouteError("BAD_DESTINATION", value, message);
 }
 

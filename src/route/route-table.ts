@@ -162,7 +162,7 @@ export class RouteTable {
 
   /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone that nobody is owed. */
   remove(peer: PeerNumber, f: UpdateFields): Change {
-    this.row = this.#findRow(f);
+    this.row = this.findRow(f);
     return this.row === NIL ? Change.NOTHING : this.removeOrigin(this.row, peer);
   }
 
@@ -255,29 +255,38 @@ export class RouteTable {
   }
 
   *routesOf(table: VniTable): Iterable<Route> {
+    for (const rows of this.rowsByDestination(table)) {
+      const [first = NIL] = rows;
+      const prefix = this.rows.words[(first << ROW_SHIFT) + PREFIX] as number;
+      const destination = ((prefix & 1) !== 0 ? this.#prefixes6 : this.#prefixes4).prefixOf(prefix >> 1);
+      yield* rows.map((row): Route => {
+        return { vni: table.vni, destination, nextHop: this.nextHopOf(row) };
+      });
+    }
+  }
+
+  /** The routes of a VNI, those of one destination at a time: after a pause their rows may be others'. */
+  *rowsByDestination(table: VniTable): Iterable<readonly number[]> {
     if (table.root4 !== NIL) yield* this.#walk(table, this.#prefixes4, table.root4, this.#first4);
     if (table.root6 !== NIL) yield* this.#walk(table, this.#prefixes6, table.root6, this.#first6);
   }
 
-  *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowingWords): Iterable<Route> {
+  *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowingWords): Iterable<number[]> {
     const cursor = new PrefixCursor(pool, root);
     // A table that was disposed of during a pause has given its root to another.
     while (this.#byIndex[table.index] === table) {
       const handle = cursor.next();
       if (handle === NIL) return;
-      const destination: Prefix = pool.prefixOf(handle);
-      const found: Route[] = [];
+      const found: number[] = [];
       const words = this.rows.words;
       for (
         let row = first.words[handle] as number;
         row !== NIL;
         row = words[(row << ROW_SHIFT) + SIBLING] as number
       ) {
-        const at = row << ROW_SHIFT;
-        if ((words[at + ORIGIN] as number) < 0) continue;
-        found.push({ vni: table.vni, destination, nextHop: this.#hops.nextHopOf(words[at + HOP] as number) });
+        if ((words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0) found.push(row);
       }
-      yield* found;
+      if (found.length > 0) yield found;
     }
   }
 
@@ -316,7 +325,8 @@ export class RouteTable {
     return row;
   }
 
-  #findRow(f: UpdateFields): number {
+  /** The row of the route in `f`, or NIL. */
+  findRow(f: UpdateFields): number {
     const table = this.find(f.vni);
     if (table === undefined) return NIL;
     const isIpv6 = f.family === 6;

@@ -98,6 +98,14 @@ class SocketStream implements ByteStream {
     return Math.max(0, this.socket.write(bytes));
   }
 
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
   end(): void {
     this.socket.end();
   }
@@ -121,12 +129,15 @@ export function listenError(endpoint: Endpoint, error: unknown): ListenError {
   return new ListenError(code, endpoint, advice[code] ?? `cannot listen on ${address}: ${errorText(error)}`);
 }
 
+const NO_CODE = "EUNKNOWN";
+
 function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : "EUNKNOWN";
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : NO_CODE;
 }
 
+/** With the system's word for it: "Failed to connect" alone may be anything. */
 function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const code = errorCode(error);
+  return code === NO_CODE || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
 }

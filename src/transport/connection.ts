@@ -52,6 +52,14 @@ export interface ConnectionConfig extends SessionConfig {
 
 export const DEFAULT_SEND_HOLD_MS = 90_000;
 
+/**
+ * Frames are read for so long at a time. A socket's data can be 512 KB, and ten times that in one turn of the event
+ * loop: with what a client does for each route, half a second.
+ */
+const READ_MS = 4;
+/** So many are read between two looks at the clock. */
+const FRAMES_PER_LOOK = 32;
+
 const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set([
   "keepalive-timeout",
   "handshake-timeout",
@@ -67,6 +75,10 @@ export class Connection implements StreamEvents {
   readonly #session: Session;
   readonly #framer = new Framer();
   readonly #outbox: Outbox;
+  /** Behind the framer's chunk. */
+  readonly #unread: Uint8Array[] = [];
+  /** The rest is read in later turns, and the stream paused until then. */
+  #readsLater = false;
   #keepalivesSent = 0;
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
@@ -152,15 +164,53 @@ export class Connection implements StreamEvents {
 
   received(chunk: Uint8Array): void {
     if (this.#closed) return;
-    const framer = this.#framer;
-    try {
-      framer.push(chunk);
-      while (!this.#closed && framer.next()) this.#frame(framer);
-    } catch (error) {
-      if (error instanceof ProtocolError) {
-        this.close({ reason: "protocol-error", code: error.code, detail: error.message });
-      } else this.#closeForFault(error);
+    if (this.#readsLater) {
+      this.#unread.push(chunk);
+      return;
     }
+    try {
+      this.#framer.push(chunk);
+      this.#read();
+    } catch (error) {
+      this.#readFailed(error);
+    }
+  }
+
+  /** Reads what is there, for some milliseconds. */
+  #read(): void {
+    const framer = this.#framer;
+    const untilMs = this.clock.nowMs() + READ_MS;
+    for (let frames = 1; !this.#closed; ) {
+      if (framer.next()) {
+        this.#frame(framer);
+        if (frames++ % FRAMES_PER_LOOK !== 0 || this.clock.nowMs() < untilMs || this.#closed) continue;
+        if (!this.#readsLater) this.stream.pause();
+        this.#readsLater = true;
+        this.clock.soon(this.#readOn);
+        return;
+      }
+      const chunk = this.#unread.shift();
+      if (chunk === undefined) {
+        if (this.#readsLater) this.stream.resume();
+        this.#readsLater = false;
+        return;
+      }
+      framer.push(chunk);
+    }
+  }
+
+  readonly #readOn = (): void => {
+    try {
+      this.#read();
+    } catch (error) {
+      this.#readFailed(error);
+    }
+  };
+
+  #readFailed(error: unknown): void {
+    if (error instanceof ProtocolError) {
+      this.close({ reason: "protocol-error", code: error.code, detail: error.message });
+    } else this.#closeForFault(error);
   }
 
   /** A fault of ours costs the connection it showed on, not the process with everybody else's. */
@@ -245,6 +295,9 @@ export class Connection implements StreamEvents {
 
   #shut(reason: CloseReason): void {
     this.#closed = true;
+    this.#unread.length = 0;
+    // Or the socket would never hear that the peer has closed, too.
+    if (this.#readsLater) this.stream.resume();
     this.#timer?.cancel();
     this.#outbox.stop();
     // Who was silent, or does not read, may never do so again: nothing is gained by keeping bytes for it.

@@ -8,6 +8,9 @@ import type { Endpoint } from "../net/endpoint.ts";
 export interface ByteStream {
   /** Takes as much as fits and says how many bytes that were; the rest is the caller's until `writable`. */
   write(bytes: Uint8Array): number;
+  /** Nothing more is received until `resume`, but for what the system has handed over already. */
+  pause(): void;
+  resume(): void;
   /** Ends the connection once everything taken has been sent. */
   end(): void;
   /** Ends the connection at once. */

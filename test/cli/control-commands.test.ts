@@ -359,8 +359,8 @@ TABLE  FAMILY  VNIS   SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SHA
  1000  ipv4    55,56  yes         555        666      777       888     999      1111  localHop 2222, nat 3333
  1000  ipv6    -      no         4444       5555     6666      7777    8888      9999  -
 
-TABLE  DESTINATION  ATTEMPTS  CODE    MESSAGE
- 1000  10.0.1.0/24        12  EEXIST  File exists
+TABLE  NOT INSTALLED  ATTEMPTS  CODE    MESSAGE
+ 1000  10.0.1.0/24          12  EEXIST  File exists
 
 COUNTER                   VALUE
 routesAdded                  99

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { clientCommand } from "../../src/cli/client-command.ts";
-import type { Command, CommandContext } from "../../src/cli/command.ts";
+import type { Command, CommandContext, ExitCode } from "../../src/cli/command.ts";
 import { allNames, type CommandDefinition, shownNames } from "../../src/cli/command-definition.ts";
 import { CommandError } from "../../src/cli/command-error.ts";
 import { parseArguments } from "../../src/cli/flags.ts";
@@ -246,6 +246,17 @@ describe("help", () => {
     const text = await help(["--help"]);
     for (const name of names) expect(text).toMatch(new RegExp(`^  ${name} `, "m"));
     for (const argv of [["-h"], ["help"]]) expect(await help(argv)).toBe(text);
+  });
+
+  test("of the program says of each command one sentence, and has exit codes in their order", async () => {
+    const coded = (name: string, ...codes: readonly ExitCode["code"][]): Command => ({
+      ...pairCommand(),
+      definition: { meta: { name, description: "Do this: a.b. And that." }, args: {} },
+      exitCodes: codes.map((code) => ({ code, meaning: `m${code}` })),
+    });
+    const { stdout } = await runInProcess(["help"], [coded("one", 4), coded("two", 3, 4)]);
+    expect(stdout).toMatch(/^ {2}one +Do this: a\.b\.$/m);
+    expect(stdout).toEndWith("  3  m3\n  4  m4\n");
   });
 
   test.each([

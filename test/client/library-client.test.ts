@@ -1,11 +1,11 @@
 /** The library's client: what is thrown, what is waited for, and what several servers mean for that. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import type { ConnectOptions, ServerAddress } from "../../src/client/connect-options.ts";
 import { Client } from "../../src/client/library-client.ts";
 import { BunBondError } from "../../src/net/bunbond-error.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
-import type { Logger } from "../../src/session/logger.ts";
+import { type Logger, silentLogger } from "../../src/session/logger.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { routeOfText } from "../support/frame-text.ts";
 
@@ -118,6 +118,14 @@ describe("waiting for servers", () => {
     expect(all.now).toBe("kept");
   });
 
+  test("when the last one is removed there is nothing to wait for any more", async () => {
+    const client = new LibraryBench().connect(["[::1]:1"]);
+    const waiting = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
+    client.removeServer("[::1]:1");
+    await Bun.sleep(0);
+    expect(waiting.map(({ error }) => error.code)).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
+  });
+
   test("a text that names no server is refused, with its place", () => {
     const bench = new LibraryBench();
     expect(codeOf(() => bench.connect(["::1:x"]))).toBe("BAD_ADDRESS");
@@ -127,6 +135,36 @@ describe("waiting for servers", () => {
       "host.example:4711",
       "[::1]:2",
     ]);
+  });
+});
+
+describe("settings", () => {
+  const cases: readonly (readonly [option: string, settings: Partial<ConnectOptions>])[] = [
+    ...[0, -1, 0.5, Number.NaN, 2 ** 32].map(
+      (keepaliveSeconds) => ["keepaliveSeconds", { keepaliveSeconds }] as const,
+    ),
+    ["retry", { retry: { minMs: 2, maxMs: 1 } }],
+    ["retry", { retry: { minMs: -1, maxMs: 1 } }],
+    ["retry", { retry: { minMs: 1, maxMs: Number.POSITIVE_INFINITY } }],
+    ["hold", { hold: { holdMs: Number.NaN, holdAloneMs: 1 } }],
+    ["hold", { hold: { holdMs: 1, holdAloneMs: -1 } }],
+  ];
+
+  test.each(cases)("%s that cannot be are refused: %p", (option, settings) => {
+    const bench = new LibraryBench();
+    const bad = expect.objectContaining({ code: "BAD_OPTION", option });
+    expect(() => bench.connect(["[::1]:1"], settings)).toThrow(bad);
+    const client = bench.connect(["[::1]:1"]);
+    expect(() => client.configure(settings)).toThrow(bad);
+  });
+
+  test("that can be are taken, for ever among them", () => {
+    const settings = {
+      keepaliveSeconds: 1,
+      retry: { minMs: 0, maxMs: 0 },
+      hold: { holdMs: Number.POSITIVE_INFINITY, holdAloneMs: 0 },
+    };
+    new LibraryBench().connect(["[::1]:1"], settings).configure(settings);
   });
 });
 
@@ -313,11 +351,29 @@ describe("the view", () => {
     expect(client.receivedRoutes().map(formatRoute).sort()).toEqual([R, Q]);
   });
 
+  test("dropped routes are those that no other server has, however many", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    await bench.startServer(2);
+    const lines = Array.from({ length: 1_200 }, (_, n) => `100 10.0.${n >> 8}.${n & 255}/32 via 2001:db8::1`);
+    const [only, both] = [bench.client([1]), bench.client([1, 2])];
+    for (const [n, line] of lines.entries()) (n < 1_100 ? only : both).announce(line);
+    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    client.subscribe(100);
+    await pass(bench, SECOND_MS);
+    bench.killServer(1);
+    await pass(bench, SECOND_MS);
+    expect(client.dropServerRoutes("[::1]:1").map(formatRoute).sort()).toEqual(lines.slice(0, 1_100).sort());
+    await pass(bench, SECOND_MS);
+    expect(client.routeCount).toBe(100);
+  });
+
   test("is told to handler and iterators alike, also when the handler fails", async () => {
     const bench = new LibraryBench();
     await bench.startServer(1);
     const told: string[] = [];
     const client = bench.connect(["[::1]:1"], {
+      logger: silentLogger,
       handler: {
         routeAdded: (route) => {
           told.push(`added ${formatRoute(route)}`);
@@ -340,6 +396,72 @@ describe("the view", () => {
     await bench.until(client.close());
     await reading;
     expect(read).toEqual([`added ${R}`, `removed ${R}`, "end"]);
+  });
+});
+
+describe("the handler", () => {
+  test("is told of nothing before connect has given the client back", async () => {
+    const bench = new LibraryBench();
+    const states: string[] = [];
+    const client: Client = bench.connect(["[::1]:1"], {
+      // Before that, there would be no `client`.
+      handler: { serverState: (_server, state) => states.push(`${state} ${client.isEstablished}`) },
+    });
+    expect([states, client.servers()[0]?.state]).toEqual([[], "connecting"]);
+    await pass(bench, 0);
+    expect(states[0]).toBe("connecting false");
+  });
+
+  test("that fails is heard of, where the program has given no logger", async () => {
+    const bench = new LibraryBench();
+    const console = spyOn(globalThis.console, "error").mockImplementation(() => {});
+    bench.connect(["[::1]:1"], {
+      handler: {
+        serverState() {
+          throw new Error("no such thing");
+        },
+      },
+    });
+    await pass(bench, 0);
+    expect(console.mock.calls[0]).toEqual([
+      "the handler failed; the client goes on",
+      { event: "serverState", error: expect.stringContaining("no such thing") },
+    ]);
+    console.mockRestore();
+  });
+
+  test("may close the client from inside", async () => {
+    const bench = new LibraryBench();
+    const server = await bench.startServer(1);
+    const client: Client = bench.connect(["[::1]:1"], {
+      handler: { serverState: (_server, state) => state === "established" && client.close() },
+    });
+    client.announce(routeOfText(R));
+    await pass(bench, SECOND_MS);
+    await bench.until(client.close());
+    await pass(bench, SECOND_MS);
+    expect([server.stats().peers, server.stats().routes, bench.clock.pendingTimers]).toEqual([0, 0, 0]);
+  });
+
+  test("may end a subscription from inside: its routes are told of in pairs", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const other = bench.client([1]);
+    for (let n = 0; n < 100; n++) other.announce(`100 10.0.0.${n}/32 via 2001:db8::1`);
+    const told = { added: 0, removed: 0 };
+    const client: Client = bench.connect(["[::1]:1"], {
+      handler: {
+        routeAdded: () => {
+          if (++told.added === 50) client.unsubscribe(100);
+        },
+        routeRemoved: () => {
+          told.removed++;
+        },
+      },
+    });
+    client.subscribe(100);
+    await pass(bench, 10 * SECOND_MS);
+    expect([told, client.routeCount]).toEqual([{ added: 50, removed: 50 }, 0]);
   });
 });
 

@@ -51,6 +51,18 @@ describe("after a restart", () => {
     expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1, "delete-route": 2, "delete-nexthop": 2 });
   });
 
+  test("what the reading at the start has missed is found by another one", async () => {
+    const bench = await InstallerUnderTest.started();
+    await bench.add(...VIEW);
+    bench.kernel.missNext = 1;
+    await bench.restart();
+    await bench.add(...VIEW);
+    await bench.complete(100);
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.table(100).ipv6).toMatchObject({ installed: 1, collided: 0 });
+  });
+
   test("what has moved to another hop moves at once", async () => {
     const bench = await restarted();
     await bench.add(`100 10.0.2.0/24 via ${C}`);
@@ -246,6 +258,23 @@ describe("foreign", () => {
     expect(bench.table(100).ipv4).toMatchObject({ installed: 0, collided: 1 });
   });
 
+  test("routes beside a predecessor's plain one stop it from being taken over, which is reported", async () => {
+    const bench = new InstallerUnderTest();
+    const plain = bench.kernel.ourRoute(100, prefix("10.0.1.0/24"), 0);
+    bench.kernel.foreignRoute(plain);
+    bench.kernel.foreignRoute({ ...plain, protocol: 3 });
+    await bench.start();
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 1 });
+    expect(bench.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
+    expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
+    expect(bench.takeWarnings()).toEqual(["a destination cannot be made right"]);
+    bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`]);
+    expect(bench.table(100).ipv4).toMatchObject({ installed: 1, collided: 0 });
+  });
+
   test("ids in our block are stepped over", async () => {
     const bench = new InstallerUnderTest();
     bench.kernel.foreignNexthop({ ...bench.kernel.ourNexthop(FIRST_ID, address(A), 5), protocol: 3 });
@@ -309,7 +338,9 @@ describe("the device", () => {
     const bench = new InstallerUnderTest();
     bench.kernel.setLink({ isUp: false });
     await bench.start();
-    expect(bench.takeWarnings()).toEqual(["the tunnel device is down: no routes until it is up"]);
+    expect(bench.takeWarnings()).toEqual([
+      "tun is down or without a carrier, so the kernel takes no routes by it: ip link set tun up",
+    ]);
     bench.installer.added(route(`100 10.0.1.0/24 via ${A}`));
     await bench.rest();
     expect(bench.kernel.log).toEqual([]);

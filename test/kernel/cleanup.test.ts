@@ -54,6 +54,16 @@ describe("stop", () => {
 });
 
 describe("cleaning up without a daemon", () => {
+  test("says where a predecessor's route cannot be told from another's", async () => {
+    const kernel = new MemoryKernel(PROTOCOL, new SystemClock());
+    const plain = kernel.ourRoute(100, prefix("10.0.1.0/24"), 0);
+    kernel.foreignRoute(plain);
+    kernel.foreignRoute({ ...plain, protocol: 3 });
+    const result = await cleanUp({ kernel, protocol: PROTOCOL, tables: [100], clock: new SystemClock() });
+    expect(result).toMatchObject({ routes: 0, failures: [{ code: "EEXIST" }] });
+    expect(kernel.log).toEqual([]);
+  });
+
   test("removes routes, groups and objects, in whichever table", async () => {
     const kernel = copyOf(await installed());
     const result = await cleanUp({ kernel, protocol: PROTOCOL, clock: new SystemClock() });

@@ -132,6 +132,25 @@ describe("the device", () => {
     expect(bench.status.readings).toBeLessThan(6);
   });
 
+  test("comes up before the pause between readings is over: everything is rebuilt at once", async () => {
+    const bench = await installed();
+    bench.kernel.setLink({ isUp: false });
+    await bench.settle();
+    bench.kernel.setLink({ isUp: true });
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+  });
+
+  test("is given another name: its routes stay, and change", async () => {
+    const bench = await installed();
+    bench.kernel.setLink({ name: "old" });
+    await bench.rest();
+    await bench.remove(`100 10.0.2.0/24 via ${A}`);
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual(ROUTES.filter((line) => !line.startsWith("100 10.0.2.0/24")));
+    expect(bench.takeWarnings()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+  });
+
   test("is made anew, with another index", async () => {
     const bench = await installed();
     bench.kernel.setLink(null);
@@ -167,6 +186,33 @@ describe("readings", () => {
     const without = await installed(0);
     await without.advance(300_000);
     expect(without.status.readings).toBe(1);
+  });
+
+  test("that miss routes which are there take a second look, and nothing is repaired", async () => {
+    const bench = await installed();
+    bench.kernel.missNext = 1;
+    bench.installer.reconcile();
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.kernel.takeCounts()).toEqual({});
+    expect(bench.takeWarnings()).toEqual([]);
+    expect(bench.status.drift.routeMissing).toBe(0);
+  });
+
+  test("keep no more events than they need: a flood of them is answered by another reading", async () => {
+    const bench = await installed();
+    const { eachRoute } = bench.kernel;
+    const flood = { ...FOREIGN, table: 9, destination: prefix("192.0.2.0/24") };
+    bench.kernel.eachRoute = (visit) => {
+      bench.kernel.eachRoute = eachRoute;
+      bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
+      for (let i = 0; i < 20_000; i++) bench.kernel.tell({ type: "route", isDeleted: false, route: flood });
+      return eachRoute.call(bench.kernel, visit);
+    };
+    bench.installer.reconcile();
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status.readings).toBe(3);
   });
 
   test("come at most once a second in a storm of events, and nothing is done blindly", async () => {

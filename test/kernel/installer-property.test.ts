@@ -80,6 +80,9 @@ class World {
 
   async restart(): Promise<void> {
     this.killAfter = Number.POSITIVE_INFINITY;
+    // A start without it fails.
+    this.bench.kernel.setLink({ name: "tun" });
+    this.bench.kernel.missNext = 0;
     await this.bench.restart({ mappings: this.mappings, preferredNetworks: PREFERRED });
     this.untold = [...this.view];
     this.isReplay = true;
@@ -96,7 +99,8 @@ class World {
     this.killAfter = Number.POSITIVE_INFINITY;
     kernel.refuse = () => null;
     kernel.isDeaf = false;
-    if (kernel.link === null || !kernel.link.isUp) kernel.setLink({ isUp: true });
+    kernel.missNext = 0;
+    if (!kernel.link?.isUp || kernel.link.name !== "tun") kernel.setLink({ isUp: true, name: "tun" });
     this.tell(this.untold.length);
     for (const vni of VNIS) this.bench.installer.complete(vni);
     this.bench.installer.reconcile();
@@ -314,6 +318,13 @@ const steps = fc.oneof(
         operation.type === type ? ["ENOMEM", "Cannot allocate memory"] : null;
     },
   ),
+  step(2, fc.nat({ max: 4 }), function missRoutes({ bench }, count) {
+    bench.kernel.missNext = count;
+    bench.installer.reconcile();
+  }),
+  step(1, fc.constant(0), function rename({ bench }) {
+    bench.kernel.setLink({ name: bench.kernel.link?.name === "tun" ? "old" : "tun" });
+  }),
   step(1, fc.constant(0), function overrun({ bench }) {
     bench.kernel.tell({ type: "overrun" });
   }),

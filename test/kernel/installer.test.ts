@@ -125,6 +125,21 @@ describe("hops", () => {
     expect(bench.table(100).ipv4.skipped).toMatchObject({ localHop: 1, ipv4Hop: 2 });
   });
 
+  test.each(["::", "::1", "ff02::1", "ffff::1"])(
+    "%s is no machine's address, and not installed",
+    async (hop) => {
+      const bench = await started();
+      await bench.add(
+        `100 10.0.1.0/24 via ${hop}`,
+        `100 fd00::/64 via ${hop}`,
+        `100 10.0.2.0/24 via fe80::1`,
+      );
+      expect(bench.kernel.ours()).toEqual(["100 10.0.2.0/24 via fe80::1"]);
+      expect(bench.table(100).ipv4.skipped).toMatchObject({ unusableHop: 1 });
+      expect(bench.takeWarnings()).toEqual(["a next hop is not installed"]);
+    },
+  );
+
   test("that become local leave the kernel with the next reading", async () => {
     const bench = await started();
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`);
@@ -132,6 +147,43 @@ describe("hops", () => {
     bench.installer.reconcile();
     await bench.advance(1_000);
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${B}`]);
+  });
+
+  test("that become local leave the kernel at once, and come back when they are not", async () => {
+    const bench = await started();
+    await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${B}`);
+    await bench.advance(1_000);
+    bench.kernel.tellAddress(address(A));
+    // Not a hop yet.
+    bench.kernel.tellAddress(address("2001:db8::7"));
+    await bench.settle();
+    await bench.add(`100 10.0.3.0/24 via 2001:db8::7`);
+    expect(bench.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${B}`]);
+    await bench.advance(1_000);
+    bench.kernel.tellAddress(address(A), true);
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${B}`]);
+    expect(bench.status.readings).toBe(1);
+  });
+
+  test("that are told to be local once more cost nothing, nor does a storm of addresses", async () => {
+    const bench = await started();
+    let looks = 0;
+    const { localAddresses } = bench.kernel;
+    bench.kernel.localAddresses = () => {
+      looks++;
+      return localAddresses.call(bench.kernel);
+    };
+    for (let i = 0; i < 50; i++) {
+      bench.kernel.tellAddress(address(`2001:db8::${i}`));
+      await bench.advance(100);
+    }
+    expect(looks).toBeLessThan(8);
+    await bench.advance(5_000);
+    looks = 0;
+    for (let i = 0; i < 50; i++) bench.kernel.tellAddress(address(`2001:db8::${i}`));
+    await bench.advance(5_000);
+    expect(looks).toBe(0);
   });
 
   test("that are no longer local come into the kernel with the next reading", async () => {

@@ -1,6 +1,6 @@
 /** The real kernel, in network namespaces. The witness is iproute2, not our own reading. */
 import { describe, expect, test } from "bun:test";
-import type { GroupMember, Link, Operation } from "../../src/kernel/kernel.ts";
+import type { GroupMember, KernelEvent, Link, Operation } from "../../src/kernel/kernel.ts";
 import { formatAddress, parseAddress } from "../../src/net/address.ts";
 import type { IpAddress, Prefix } from "../../src/net/ip.ts";
 import { formatPrefix, parsePrefix } from "../../src/net/prefix.ts";
@@ -125,12 +125,12 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     await using stage = await Stage.set();
     const weighted = [
       { id: 1, weight: 1 },
-      { id: 2, weight: 256 },
+      { id: 2, weight: 255 },
     ];
     await stage.done(...HYPERVISORS, addGroup(3, weighted));
     const encap = (n: number) =>
       `id ${n} encap ip6 id 0 src :: dst 2001:db8::${n} hoplimit 0 tc 0 dev tun scope 253 proto 254`;
-    expect(stage.lines("nexthop")).toEqual([encap(1), encap(2), "id 3 group 1/2,256 proto 254"]);
+    expect(stage.lines("nexthop")).toEqual([encap(1), encap(2), "id 3 group 1/2,255 proto 254"]);
 
     const far = 4_000_000_000;
     await stage.done(
@@ -330,6 +330,31 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect(seen).toContainEqual(["tun", false]);
     expect(seen).toContainEqual(["gone", false]);
     expect(seen.at(-1)).toEqual([undefined, undefined]);
+  });
+
+  test("tells that the device has lost its carrier, with which the objects go, and of IPv6 addresses", async () => {
+    await using stage = await Stage.set();
+    const { kernel, namespace } = stage;
+    await kernel.watch();
+    await stage.done(...HYPERVISORS);
+    const isOfTun = (isUp: boolean) => (event: KernelEvent) =>
+      event.type === "link" && event.link?.name === "tun" && event.link.isUp === isUp;
+    namespace.ip(["link set far down"]);
+    await kernel.event("the loss of the carrier", isOfTun(false));
+    expect((await kernel.links()).find(({ name }) => name === "tun")?.isUp).toBe(false);
+    expect(stage.lines("nexthop")).toEqual([]);
+    expect(await stage.apply(addNexthop(1, "2001:db8::1"))).toMatchObject([{ code: "ENETDOWN" }]);
+    namespace.ip(["link set far up"]);
+    await kernel.event("the carrier", isOfTun(true));
+    await stage.done(...HYPERVISORS);
+
+    namespace.ip(["address add 2001:db8:f::1/128 dev lo", "address del 2001:db8:f::1/128 dev lo"]);
+    const isAddress = (isDeleted: boolean) => (event: KernelEvent) =>
+      event.type === "address" &&
+      event.isDeleted === isDeleted &&
+      formatAddress(event.address) === "2001:db8:f::1";
+    await kernel.event("the address", isAddress(false));
+    await kernel.event("its end", isAddress(true));
   });
 
   test("says when it could not tell everything, and goes on telling", async () => {

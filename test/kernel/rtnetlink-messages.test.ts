@@ -74,12 +74,13 @@ function linkMessage(
   family: number,
   kind: string,
   dataAttribute: number | null,
+  flags = 0x10041, // IFF_UP | IFF_RUNNING | IFF_LOWER_UP
 ): NetlinkReader {
   const writer = new NetlinkWriter();
   writer.begin(type, 0, 1);
   writer.u32(family);
   writer.u32(7); // index
-  writer.u32(0x41); // IFF_UP | IFF_RUNNING
+  writer.u32(flags);
   writer.u32(0);
   text(writer, 3, "over0"); // IFLA_IFNAME
   const info = writer.beginNested(18); // IFLA_LINKINFO
@@ -116,6 +117,13 @@ describe("a link", () => {
   ])("of kind %s with attribute %p is external: %p", (kind, attribute, isExternal) => {
     const link: Link = { index: 7, name: "over0", isUp: true, kind, isExternal };
     expect(readLink(linkMessage(RTM_NEWLINK, 0, kind, attribute))).toEqual(link);
+  });
+
+  test.each([
+    ["without a carrier", 0x1],
+    ["that is down", 0x10000],
+  ])("%s is not up: the kernel keeps no nexthop objects of it", (_, flags) => {
+    expect(readLink(linkMessage(RTM_NEWLINK, 0, "vxlan", null, flags))?.isUp).toBe(false);
   });
 
   test("that leaves a bridge is not gone", () => {

@@ -50,11 +50,11 @@ const REQUESTS: readonly (readonly [Operation, string])[] = [
       id: 3,
       members: [
         { id: 1, weight: 1 },
-        { id: 2, weight: 256 },
+        { id: 2, weight: 255 },
       ],
     },
     `34000000 6800 0106 8112016b 00000000   00 00 fe 00 00000000
-     0800 0100 03000000   1400 0200   01000000 00 00 0000   02000000 ff 00 0000`,
+     0800 0100 03000000   1400 0200   01000000 00 00 0000   02000000 fe 00 0000`,
   ],
   [
     { type: "delete-nexthop", id: 3 },
@@ -140,7 +140,7 @@ const anyPrefix = fc.oneof(
   fc.tuple(ipv4, fc.nat(32)).map(([base, bits]) => maskPrefix(base, bits)),
   fc.tuple(ipv6, fc.nat(128)).map(([base, bits]) => maskPrefix(base, bits)),
 );
-const anyMember: fc.Arbitrary<GroupMember> = fc.record({ id: u32, weight: fc.integer({ min: 1, max: 256 }) });
+const anyMember: fc.Arbitrary<GroupMember> = fc.record({ id: u32, weight: fc.integer({ min: 1, max: 255 }) });
 
 /** The message that is built, read as one of the kernel's. */
 function reread(operation: Operation, protocol: number): NetlinkReader {

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Link } from "../../src/kernel/kernel.ts";
-import { findTunnel, tunnelWarning } from "../../src/kernel/tunnel-device.ts";
+import { findTunnel, TunnelDevice, tunnelWarning } from "../../src/kernel/tunnel-device.ts";
+import { silentLogger } from "../../src/session/logger.ts";
 
 const LINK: Link = { index: 7, name: "overlay0", isUp: true, kind: "ip6tnl", isExternal: true };
 
@@ -19,7 +20,10 @@ test("the device is found by its name", () => {
 test.each<[Partial<Link>, string | null]>([
   [{}, null],
   [{ kind: "veth", isExternal: null }, null],
-  [{ isUp: false }, "overlay0 is down, so the kernel takes no routes by it: ip link set overlay0 up"],
+  [
+    { isUp: false },
+    "overlay0 is down or without a carrier, so the kernel takes no routes by it: ip link set overlay0 up",
+  ],
   [
     { isExternal: false },
     "overlay0 is not external, so packets do not reach their hypervisors: ip link del overlay0; ip link add overlay0 type ip6tnl mode any external && ip link set overlay0 up",
@@ -30,4 +34,63 @@ test.each<[Partial<Link>, string | null]>([
   ],
 ])("%j: %p", (link, warning) => {
   expect(tunnelWarning({ ...LINK, ...link })).toBe(warning);
+});
+
+describe("it is followed", () => {
+  const OTHER: Link = { ...LINK, index: 9, name: "other" };
+  const DOWN: Link = { ...LINK, isUp: false };
+
+  function found(link = LINK): { device: TunnelDevice; takeLog(): string[] } {
+    const log: string[] = [];
+    const note = (message: string) => void log.push(message);
+    const device = new TunnelDevice("overlay0", { ...silentLogger, info: note, warn: note, error: note });
+    device.find([OTHER, link]);
+    log.length = 0;
+    return { device, takeLog: () => log.splice(0) };
+  }
+
+  // What the kernel tells, whether it concerns us, and the device as it is known then.
+  test.each<[string, number, Link | null, boolean, Link | null]>([
+    ["another link", 9, { ...OTHER, isUp: false }, false, LINK],
+    ["another link goes", 9, null, false, LINK],
+    ["something that is no matter", 7, { ...LINK }, false, LINK],
+    ["it goes down: nothing is tried from then on", 7, DOWN, true, DOWN],
+    ["it goes", 7, null, true, null],
+    ["it has another name", 7, { ...LINK, name: "old" }, true, LINK],
+    ["there is another of its name", 12, { ...LINK, index: 12 }, true, LINK],
+  ])("%s", (_, index, told, concernsUs, known) => {
+    const { device } = found();
+    expect(device.hear(index, told)).toBe(concernsUs);
+    expect(device.link).toEqual(known);
+  });
+
+  test("down, up, away, and made anew as what does not work", () => {
+    const { device, takeLog } = found();
+    device.hear(7, DOWN);
+    expect(takeLog()).toEqual(["the tunnel device is no longer up: its routes are gone until it is"]);
+    device.look([OTHER, LINK]);
+    expect(takeLog()).toEqual(["the tunnel device is up"]);
+    device.look([OTHER]);
+    expect(takeLog()).toEqual(["the tunnel device is no longer up: its routes are gone until it is"]);
+    device.look([OTHER, { ...LINK, index: 12, isExternal: false }]);
+    expect(takeLog()).toEqual([
+      expect.stringContaining("overlay0 is not external"),
+      "the tunnel device is up",
+    ]);
+  });
+
+  test("by its index when it has another name, until there is one of the old name", () => {
+    const { device, takeLog } = found();
+    const renamed = { ...LINK, name: "old" };
+    device.look([OTHER, renamed]);
+    expect(device.link).toEqual(renamed);
+    device.look([OTHER, renamed]);
+    expect(device.hear(7, renamed)).toBe(false);
+    expect(takeLog()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+    const next = { ...LINK, index: 12 };
+    expect(device.hear(12, next)).toBe(true);
+    device.look([OTHER, renamed, next]);
+    expect(device.link).toEqual(next);
+    expect(takeLog()).toEqual(["the tunnel device was made anew"]);
+  });
 });

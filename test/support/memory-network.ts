@@ -94,6 +94,7 @@ export class MemoryStream implements ByteStream {
   #ended = false;
   #closed = false;
   #isReading = true;
+  #isPaused = false;
 
   constructor(
     private readonly options: MemoryNetworkOptions,
@@ -114,6 +115,16 @@ export class MemoryStream implements ByteStream {
   set isReading(isReading: boolean) {
     this.#isReading = isReading;
     if (isReading) this.#schedule(0);
+  }
+
+  /** By the stream's owner, whereas `isReading` is the test's word. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#schedule(0);
   }
 
   write(bytes: Uint8Array): number {
@@ -168,7 +179,7 @@ export class MemoryStream implements ByteStream {
 
   /** One chunk at a time: bytes written in a row may come together, or cut. */
   #deliver(): void {
-    if (this.#closed || !this.#isReading || this.events === null) return;
+    if (this.#closed || !this.#isReading || this.#isPaused || this.events === null) return;
     const { peer } = this;
     const nowMs = this.options.clock.nowMs();
     const due = this.#incoming.filter(({ atMs }) => atMs <= nowMs).map(({ bytes }) => bytes);

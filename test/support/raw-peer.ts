@@ -70,6 +70,11 @@ export class RawPeer implements StreamEvents {
     this.writable();
   }
 
+  /** Of what was to be sent, so much waits for room. */
+  get unsentBytes(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** A KEEPALIVE each interval from now on, the first one an interval from now. */
   keepAlive(intervalMs: number): void {
     this.fallSilent();

@@ -45,6 +45,8 @@ export class RecordedNetwork implements Network {
         if (taken > 0) writes.push({ atMs: this.clock.nowMs(), bytes: bytes.slice(0, taken) });
         return taken;
       },
+      pause: () => stream.pause(),
+      resume: () => stream.resume(),
       end: () => stream.end(),
       abort: () => stream.abort(),
     };

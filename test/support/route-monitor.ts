@@ -1,6 +1,8 @@
 import { ChildProcess } from "./child-process.ts";
 import type { NetworkNamespace } from "./network-namespace.ts";
 
+/** Routes in it are the kernel's own: addresses come and go a while after their device. */
+const LOCAL_TABLE = 255;
 /** Whose routes only mark a place among the others. */
 const MARK_TABLE = 9;
 
@@ -31,15 +33,22 @@ export class RouteMonitor implements AsyncDisposable {
     }
   }
 
-  /** What has happened since the last call, in its order. */
+  /**
+   * What has happened since the last call, in its order; but in the table "local". Some hundred changes at most: more may
+   * overrun its socket.
+   */
   async take(): Promise<string[]> {
     const end = `Deleted ${this.#mark()} `;
     const isThere = () =>
       this.#program.stdoutLines.findIndex((line) => line.startsWith(end)) + 1 || undefined;
     const until = await this.#program.until("the mark", isThere);
+    const [complaint] = this.#program.stderrLines;
+    if (complaint !== undefined) throw new Error(`ip monitor: ${complaint}`);
     const lines = this.#program.stdoutLines.slice(this.#read, until);
     this.#read = until;
-    return lines.filter((line) => !isMark(line)).map((line) => line.replaceAll(/[\s\\]+/g, " ").trim());
+    return lines
+      .filter((line) => !isMark(line) && !line.includes(` table ${LOCAL_TABLE} `))
+      .map((line) => line.replaceAll(/[\s\\]+/g, " ").trim());
   }
 
   /** Comes and goes. */

@@ -135,6 +135,10 @@ export class ScriptedLink implements Network, ByteStream {
     return taken;
   }
 
+  // The script goes on when the client has read.
+  pause(): void {}
+  resume(): void {}
+
   end(): void {
     this.isEnded = true;
   }

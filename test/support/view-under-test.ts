@@ -31,10 +31,14 @@ interface ModelCopy {
 
 export class ViewUnderTest {
   readonly #events: string[] = [];
-  readonly #view = new MergedView({
-    added: (route) => this.#events.push(`+ ${nameOf(formatRoute(route))}`),
-    removed: (route) => this.#events.push(`- ${nameOf(formatRoute(route))}`),
-  });
+  readonly #view = new MergedView(
+    {
+      added: (route) => this.#events.push(`+ ${nameOf(formatRoute(route))}`),
+      removed: (route) => this.#events.push(`- ${nameOf(formatRoute(route))}`),
+    },
+    (run) => this.#soon.push(run),
+  );
+  readonly #soon: (() => void)[] = [];
   readonly #fields = new UpdateFields();
   readonly #exact = new Set<ServerNumber>();
   readonly #own = new Set<string>();

@@ -82,6 +82,14 @@ class Watcher implements ByteStream, StreamEvents {
     return this.stream.write(bytes);
   }
 
+  pause(): void {
+    this.stream.pause();
+  }
+
+  resume(): void {
+    this.stream.resume();
+  }
+
   end(): void {
     this.#leave();
     this.stream.end();

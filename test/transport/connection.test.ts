@@ -119,6 +119,64 @@ describe("input", () => {
     expect(pair.connection.state).toBe("established");
   });
 
+  describe("of which each frame takes a millisecond", () => {
+    const slow = (options: ConnectionUnderTestOptions = {}) => {
+      const clock = new FakeClock();
+      const pair = established({ ...options, clock });
+      pair.handler.onCall = () => clock.freeze(1);
+      return pair;
+    };
+
+    test("is read in steps of some milliseconds, between which others have their turn", () => {
+      const pair = slow();
+      const frames = manyAdds(1_000, 7);
+      const readAtTurns: number[] = [];
+      const look = () => {
+        readAtTurns.push(pair.handler.calls.length);
+        if (pair.handler.calls.length < frames.length) pair.clock.soon(look);
+      };
+      pair.peer.send(...frames);
+      pair.clock.soon(look);
+      pair.clock.settle();
+      expect(pair.handler.calls).toEqual(frames.map(() => "update 7"));
+      const steps = readAtTurns.map((read, turn) => read - (readAtTurns[turn - 1] ?? 0));
+      expect(Math.max(...steps)).toBeLessThanOrEqual(32);
+    });
+
+    test("is waited for by its sender", () => {
+      const capacityBytes = 10_000;
+      const pair = slow({ capacityBytes });
+      const frames = manyAdds(2_000, 7);
+      const lengths = frames.map((frame) => frameOfText(frame).length);
+      let unreadBytes = lengths.reduce((sum, length) => sum + length, 0);
+      let mostTakenBytes = 0;
+      pair.handler.onCall = () => {
+        pair.clock.freeze(1);
+        unreadBytes -= lengths[pair.handler.calls.length - 1] ?? 0;
+        mostTakenBytes = Math.max(mostTakenBytes, unreadBytes - pair.peer.unsentBytes);
+      };
+      pair.peer.send(...frames);
+      pair.clock.settle();
+      expect(unreadBytes).toBe(0);
+      expect(mostTakenBytes).toBeLessThan(3 * capacityBytes);
+    });
+
+    test("ends where the handler closes, and at a bad frame", () => {
+      for (const bad of [true, false]) {
+        const pair = slow();
+        pair.handler.onCall = () => {
+          pair.clock.freeze(1);
+          if (!bad && pair.handler.calls.length === 100) pair.connection.close({ reason: "reset" });
+        };
+        pair.peer.send(...manyAdds(100, 7), ...(bad ? ["HEX 01000006"] : []), ...manyAdds(100, 7));
+        pair.clock.settle();
+        const reason = bad ? "protocol-error UNKNOWN_TYPE" : "reset";
+        expect(pair.handler.calls.slice(99)).toEqual(["update 7", `closed ${reason}`]);
+        expect(pair.peer.isClosed).toBe(true);
+      }
+    });
+  });
+
   test("server: a KEEPALIVE with a payload is answered like any other", () => {
     const pair = established();
     pair.peer.send("END 100");

@@ -1,0 +1,118 @@
+/** What the installer logs of routes, hops and operations: each fault by some lines, however many it hits. */
+import { formatAddress } from "../net/address.ts";
+import type { Prefix } from "../net/ip.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import type { Clock } from "../session/clock.ts";
+import type { LogFields, Logger } from "../session/logger.ts";
+import type { CleanupResult } from "./cleanup.ts";
+import type { DriftKind, Fib } from "./fib.ts";
+import type { FibTable } from "./fib-tables.ts";
+import { formatOperation } from "./format-operation.ts";
+import type { Operation } from "./kernel.ts";
+import { LimitedLog } from "./limited-log.ts";
+import type { StepFailure } from "./plan.ts";
+import type { Wanted } from "./wanted-routes.ts";
+
+/** Hops and tables that were reported; then all are forgotten, for hops come and go. */
+const MAX_REPORTED = 1_000;
+
+export class InstallerReports {
+  readonly log: LimitedLog;
+  readonly #reported = new Set<string>();
+
+  constructor(
+    private readonly logger: Logger,
+    clock: Clock,
+    private readonly protocol: number,
+    private readonly device: string,
+  ) {
+    this.log = new LimitedLog(logger, clock);
+  }
+
+  failure({ operation, code, message, kind, attempts }: StepFailure): void {
+    const fields = { operation: this.#text(operation), code, message };
+    if (attempts > 1) this.logger.debug("still fails", { ...fields, attempts });
+    else if (kind === "collision")
+      this.log.warn("something foreign is in the way; it is not touched", fields);
+    else if (kind === "dependent") this.logger.debug("cannot be installed without its nexthop", fields);
+    else this.log.warn("the kernel refuses; it is tried again", fields);
+  }
+
+  /** Nothing can be done for the destination. */
+  stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
+    const fields = { table: table.id, destination: formatPrefix(destination), message };
+    if (attempts > 1) this.logger.debug("still cannot be made right", { ...fields, attempts });
+    else this.log.warn("a destination cannot be made right", fields);
+  }
+
+  passedOver(table: FibTable, destination: Prefix, { shadowed, skipped, refusedHops }: Wanted): void {
+    const text = formatPrefix(destination);
+    for (const { address, reason } of refusedHops) {
+      const nextHop = formatAddress(address);
+      this.#once(`hop ${nextHop}`, "a next hop is not installed", { nextHop, reason, destination: text });
+    }
+    if (shadowed > 0) {
+      const fields = { table: table.id, destination: text };
+      this.#once(
+        `shadow ${table.id}`,
+        "several VNIs of a table have a destination; the first mapped wins",
+        fields,
+      );
+    }
+    const left = skipped?.get("tooManyHops");
+    if (left !== undefined) {
+      const fields = { table: table.id, destination: text, leftOut: left };
+      this.log.warn("a destination has more next hops than a group can hold", fields);
+    }
+  }
+
+  started(fib: Fib): void {
+    this.logger.info("kernel routes read", held(fib));
+  }
+
+  /** The kernel was read, and `before` that others had changed so much. */
+  read(fib: Fib, reason: string, before: Readonly<Record<DriftKind, number>>): void {
+    const drift = Object.entries(fib.drift)
+      .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
+      .filter(([, count]) => count > 0);
+    if (drift.length === 0) this.logger.debug("kernel routes read", { reason, ...held(fib) });
+    else {
+      const fields = { reason, ...Object.fromEntries(drift) };
+      this.logger.warn("the kernel's routes had drifted; they are repaired", fields);
+    }
+  }
+
+  /** The nexthop is needed no longer. */
+  pinned(id: number): void {
+    this.log.warn("a nexthop of ours stays, for foreign routes name it", { id });
+  }
+
+  cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
+    this.logger.info("kernel routes removed", { routes, nexthops });
+    if (kept > 0) this.logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
+    for (const { operation, message } of failures) {
+      this.log.warn("cannot be removed", { operation: this.#text(operation), message });
+    }
+  }
+
+  #once(key: string, message: string, fields: LogFields): void {
+    if (this.#reported.has(key)) {
+      this.logger.debug(message, fields);
+      return;
+    }
+    if (this.#reported.size === MAX_REPORTED) this.#reported.clear();
+    this.#reported.add(key);
+    this.log.warn(message, fields);
+  }
+
+  #text(operation: Operation): string {
+    return formatOperation(operation, this.protocol, this.device);
+  }
+}
+
+/** What the kernel holds of ours. */
+function held({ nexthops, tables }: Fib): LogFields {
+  let routes = 0;
+  for (const { counts } of tables.all()) routes += counts[4].installed + counts[6].installed;
+  return { routes, objects: nexthops.objectCount, groups: nexthops.groupCount };
+}

@@ -1,0 +1,194 @@
+/**
+ * A client's hand on the kernel, from before it connects until everything else of it has ended:
+ *
+ *     lock ─▶ netlink ─▶ device ─▶ what is there is read ─▶ the client connects … closes ─▶ cleanup, if asked for
+ *
+ * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
+ */
+import type { ClientHandler } from "../client/handler.ts";
+import type { Prefix } from "../net/ip.ts";
+import type { Route } from "../route/route.ts";
+import type { Logger } from "../session/logger.ts";
+import { SystemClock } from "../transport/system-clock.ts";
+import { dryRunKernel } from "./format-operation.ts";
+import { Installer } from "./installer.ts";
+import type { InstallerStatus } from "./installer-status.ts";
+import type { Kernel } from "./kernel.ts";
+import {
+  checkMappings,
+  checkPreferredNetworks,
+  checkProtocol,
+  checkReconcileInterval,
+  DEFAULT_PROTOCOL,
+} from "./kernel-options.ts";
+import { lockProtocol, type ProtocolLock } from "./lock.ts";
+import { NetlinkKernel } from "./netlink-kernel.ts";
+import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
+
+/** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
+export interface KernelRoutesOptions extends Partial<WantedSettings> {
+  /** A VNI's routes go into that table, each VNI's into one. Where several share a table, the first wins a destination. */
+  readonly mappings: readonly TableMapping[];
+  /** The tunnel device that they leave by: `ip link add NAME type ip6tnl mode any external`. */
+  readonly device: string;
+  /**
+   * Marks what is ours in the kernel, 5 to 255 without 9. Default 254. One client per number in a network namespace.
+   */
+  readonly protocol?: number;
+  /** How often the kernel is compared with what is wanted, in seconds; 0: never. Default 300. */
+  readonly reconcileIntervalSeconds?: number;
+  /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
+  readonly dryRun?: (command: string) => void;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
+}
+
+/** A destination that cannot be made right in the kernel. */
+export interface KernelFault {
+  readonly table: number;
+  readonly destination: Prefix;
+  /** As "EEXIST". */
+  readonly code: string;
+  /** The kernel's words. */
+  readonly message: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+}
+
+/** What happens to the routes when a client's hand on the kernel is taken away. */
+export interface KernelCloseOptions {
+  /** Removes the routes. Default false: they stay, and the next one takes them over. */
+  readonly cleanup?: boolean;
+}
+
+const MAX_FAULTS = 100;
+
+/**
+ * Keeps routes of the kernel equal to a client's view: to be given to `Client.connect` as its handler, and closed after
+ * the client. The client has to subscribe to the VNIs by itself.
+ */
+export class KernelRoutes implements Omit<Required<ClientHandler>, "serverState"> {
+  #closed: Promise<void> | null = null;
+
+  private constructor(
+    private readonly installer: Installer,
+    private readonly kernel: Kernel,
+    private readonly lock: ProtocolLock | null,
+  ) {}
+
+  /**
+   * Reads what the kernel holds of an earlier client, and takes that over: it goes when the view is complete and does not
+   * have it.
+   *
+   * Rejects with a KernelError when something is missing or another client has the protocol, with a BadOptionError or a
+   * BadRouteError when a number cannot be.
+   */
+  static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
+    const { mappings, device, protocol = DEFAULT_PROTOCOL, dryRun } = options;
+    const { preferredNetworks = [], reconcileIntervalSeconds = 0 } = options;
+    checkMappings(mappings);
+    checkProtocol(protocol);
+    checkPreferredNetworks(preferredNetworks);
+    checkReconcileInterval(reconcileIntervalSeconds);
+    // A dry run may stand beside a client at work.
+    const lock = dryRun === undefined ? lockProtocol(protocol) : null;
+    try {
+      const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun !== undefined });
+      try {
+        const changed = dryRun === undefined ? kernel : dryRunKernel(kernel, protocol, device, dryRun);
+        return new KernelRoutes(await startInstaller(changed, { ...options, protocol }), kernel, lock);
+      } catch (error) {
+        kernel.close();
+        throw error;
+      }
+    } catch (error) {
+      lock?.release();
+      throw error;
+    }
+  }
+
+  /** Of the client's handler: it is to be installed. */
+  routeAdded(route: Route): void {
+    this.installer.added(route);
+  }
+
+  /** Of the client's handler: it goes. */
+  routeRemoved(route: Route): void {
+    this.installer.removed(route);
+  }
+
+  /** Of the client's handler: received routes to that destination are not installed. */
+  announced(route: Route): void {
+    this.installer.announced(route);
+  }
+
+  /** Of the client's handler: they are. */
+  withdrawn(route: Route): void {
+    this.installer.withdrawn(route);
+  }
+
+  /** Of the client's handler: what was found in the kernel and is not in the view goes. */
+  complete(vni: number): void {
+    this.installer.complete(vni);
+  }
+
+  /**
+   * Other tables from now on.
+   * @throws BadOptionError, BadRouteError
+   */
+  setMappings(mappings: readonly TableMapping[]): void {
+    checkMappings(mappings);
+    this.installer.setMappings(mappings);
+  }
+
+  /** All views are complete, and what is in them is installed, but for what fails: traffic may come. */
+  get isUpToDate(): boolean {
+    return this.installer.isUpToDate;
+  }
+
+  /** What is wanted, installed and left out, by table; and what has been done. */
+  status(): InstallerStatus {
+    return this.installer.status();
+  }
+
+  /** The destinations that cannot be made right; at most `limit`, 100 if left out. */
+  faults(limit = MAX_FAULTS): KernelFault[] {
+    return this.installer.faults(limit);
+  }
+
+  /** Ends it: after the client was closed. Rejects when the routes were to be removed and could not be. */
+  close({ cleanup = false }: KernelCloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(cleanup);
+    return this.#closed;
+  }
+
+  /** `await using kernel = await KernelRoutes.open(…)` closes it at the end of the block; the routes stay. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(cleanup: boolean): Promise<void> {
+    try {
+      await this.installer.stop({ cleanup });
+    } finally {
+      this.kernel.close();
+      this.lock?.release();
+    }
+  }
+}
+
+async function startInstaller(
+  kernel: Kernel,
+  options: KernelRoutesOptions & { readonly protocol: number },
+): Promise<Installer> {
+  const { dryRun } = options;
+  const installer = new Installer({
+    ...options,
+    kernel,
+    // What a dry run takes for done would be missed.
+    ...(dryRun && { reconcileIntervalSeconds: 0 }),
+    clock: new SystemClock(),
+  });
+  await installer.start();
+  return installer;
+}

@@ -1,0 +1,80 @@
+/** Makes the kernel equal to the book, a slice at a time. */
+import type { Clock } from "../session/clock.ts";
+import type { Fib } from "./fib.ts";
+import type { InstallerReports } from "./installer-reports.ts";
+import { OperationCounts } from "./installer-status.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
+import { SliceSize } from "./slice-size.ts";
+
+/** A nexthop that lost its last use may be wanted again the next moment. */
+const GARBAGE_AFTER_MS = 1_000;
+
+export class KernelWork {
+  readonly operations = new OperationCounts();
+  readonly #slices = new SliceSize();
+  #garbageDueMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly reports: InstallerReports,
+    /** The book may be wrong. */
+    private readonly doubt: (reason: string) => void,
+  ) {}
+
+  /** When there is something to do again, should nothing change; Infinity: never. */
+  get dueMs(): number {
+    return Math.min(this.fib.retries.nextDueMs, this.#garbageDueMs);
+  }
+
+  /**
+   * Does one slice. False: there is nothing to do now.
+   * @throws KernelError when the socket itself fails
+   */
+  slice(linkIndex: number, nowMs: number): boolean {
+    const { fib } = this;
+    const { changes, leftovers, nexthops, retries } = fib;
+    const { size } = this.#slices;
+    for (const row of retries.takeDue(nowMs)) changes.mark(row);
+    if (changes.hasWalks) changes.walk(size);
+    else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
+    else if (changes.hasRows) {
+      const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
+      this.#run(planRows(fib, changes.take(size), visitStuck), linkIndex);
+    } else if (!nexthops.hasSuspects) {
+      this.#garbageDueMs = Number.POSITIVE_INFINITY;
+      return false;
+    } else if (this.#garbageDueMs === Number.POSITIVE_INFINITY) {
+      this.#garbageDueMs = nowMs + GARBAGE_AFTER_MS;
+      return false;
+    } else if (nowMs < this.#garbageDueMs) return false;
+    else
+      this.#run(
+        planGarbage(fib, size, ({ id }) => this.reports.pinned(id)),
+        linkIndex,
+      );
+    return true;
+  }
+
+  #run(steps: readonly Step[], linkIndex: number): void {
+    if (steps.length === 0) return;
+    const startMs = this.clock.nowMs();
+    const failures = this.kernel.apply(
+      steps.map(({ operation }) => operation),
+      linkIndex,
+    );
+    this.operations.count(steps, failures);
+    const outcome = settle(this.fib, steps, failures, startMs);
+    this.#slices.took(this.clock.nowMs() - startMs, steps.length);
+    for (const failure of outcome.failures) this.reports.failure(failure);
+    if (outcome.isDoubtful) this.doubt("operations failed");
+  }
+
+  #noteStuck(row: number, obstacle: Obstacle, nowMs: number): void {
+    const { rows } = this.fib;
+    const { attempts } = this.fib.failed(row, obstacle, nowMs);
+    this.reports.stuck(rows.tableOf(row), rows.prefixOf(row), obstacle.message, attempts);
+  }
+}

@@ -1,0 +1,51 @@
+/** What a program may ask of the kernel; that it is done, test/readme.test.ts and test/process/kernel-routes.test.ts say. */
+import { describe, expect, test } from "bun:test";
+import { KernelRoutes, type KernelRoutesOptions } from "../../src/kernel/kernel-routes.ts";
+import { parsePrefix } from "../../src/net/prefix.ts";
+
+const prefix = parsePrefix("2001:db8::/32")?.prefix;
+if (prefix === undefined) throw new Error("no prefix");
+
+describe("numbers that cannot be are refused before anything is opened", () => {
+  const cases: readonly (readonly [code: string, options: Partial<KernelRoutesOptions>])[] = [
+    ["BAD_OPTION", { mappings: [{ vni: 1, table: 0 }] }],
+    ["BAD_OPTION", { mappings: [{ vni: 1, table: 253 }] }],
+    ["BAD_OPTION", { mappings: [{ vni: 1, table: 255 }] }],
+    ["BAD_OPTION", { mappings: [{ vni: 1, table: 2 ** 32 }] }],
+    [
+      "BAD_OPTION",
+      {
+        mappings: [
+          { vni: 1, table: 100 },
+          { vni: 1, table: 200 },
+        ],
+      },
+    ],
+    ["BAD_VNI", { mappings: [{ vni: -1, table: 100 }] }],
+    ["BAD_OPTION", { protocol: 4 }],
+    ["BAD_OPTION", { protocol: 9 }],
+    ["BAD_OPTION", { protocol: 256 }],
+    ["BAD_OPTION", { preferredNetworks: [{ prefix, weight: 0 }] }],
+    ["BAD_OPTION", { preferredNetworks: [{ prefix, weight: 256 }] }],
+    ["BAD_OPTION", { reconcileIntervalSeconds: -1 }],
+    ["BAD_OPTION", { reconcileIntervalSeconds: Number.NaN }],
+  ];
+
+  test.each(cases)("%s: %j", async (code, options) => {
+    const opened = KernelRoutes.open({ mappings: [{ vni: 100, table: 100 }], device: "no-such", ...options });
+    await expect(opened).rejects.toMatchObject({ code });
+  });
+});
+
+test("a device that is not there is named, also by a dry run, which needs no rights", async () => {
+  const opened = KernelRoutes.open({
+    mappings: [{ vni: 100, table: 100 }],
+    device: "no-such",
+    dryRun: () => {},
+  });
+  await expect(opened).rejects.toMatchObject({
+    name: "KernelError",
+    code: "DEVICE_MISSING",
+    message: expect.stringContaining("no-such"),
+  });
+});

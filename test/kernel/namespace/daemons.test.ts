@@ -1,0 +1,233 @@
+/**
+ * Clients as real processes that die, come back and share a namespace, with a real server. The witness of what they do to
+ * the kernel is iproute2, above all `ip monitor`: what is adopted causes not a word.
+ */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ControlClient } from "../../../src/cli/control-client.ts";
+import {
+  type BunbondServer,
+  FROM_SOURCE,
+  startBunbondClient,
+  startBunbondServer,
+} from "../../support/bunbond-process.ts";
+import { ChildProcess } from "../../support/child-process.ts";
+import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
+import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import type { RouteClient } from "../../support/route-client.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { standardRoute } from "../../support/text-route.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
+const reason = reasonWithoutNamespaces();
+const because = reason === null ? "" : ` (skipped: ${reason})`;
+
+const [A, B, C] = ["2001:db8::a", "2001:db8::b", "2001:db8::c"];
+
+/** A namespace with a server in it. */
+class Stage implements AsyncDisposable {
+  readonly #programs = new AsyncDisposableStack();
+
+  private constructor(
+    readonly namespace: OverlayNamespace,
+    readonly server: BunbondServer,
+  ) {
+    this.#programs.use(namespace);
+    this.#programs.use(server);
+  }
+
+  static async set(...ipLines: readonly string[]): Promise<Stage> {
+    const namespace = await OverlayNamespace.create(...ipLines);
+    return new Stage(namespace, await startBunbondServer({ command: [...namespace.enter, ...FROM_SOURCE] }));
+  }
+
+  /** Other hypervisors, until they are stopped. */
+  announcer(...announce: readonly string[]): RouteClient {
+    return this.#client({ announce });
+  }
+
+  /** One that installs. */
+  client(flags: readonly string[], socket = "none"): RouteClient {
+    return this.#client({ flags: ["--tun", "tun", ...flags], socket });
+  }
+
+  /** Waits until the server has these routes of VNI 100, "10.0.1.0/24 2001:db8::a". */
+  async serverHas(...routes: readonly string[]): Promise<void> {
+    await using observer = this.#client({ vnis: [100] });
+    await observer.viewIs(
+      routes.map((route) => {
+        const [destination = "", hop = ""] = route.split(" ");
+        return standardRoute(100, destination, hop);
+      }),
+    );
+  }
+
+  /** What `bunbond cleanup` prints; it must succeed. */
+  async cleanup(...flags: readonly string[]): Promise<string[]> {
+    const command = [...this.namespace.enter, ...FROM_SOURCE, "cleanup", ...flags];
+    await using program = new ChildProcess({ command, cwd: REPOSITORY, env: { NODE_ENV: undefined } });
+    expect([await program.ended, program.stderrLines]).toEqual([0, []]);
+    return program.stdoutLines;
+  }
+
+  #client(options: Omit<Parameters<typeof startBunbondClient>[0], "servers" | "command">): RouteClient {
+    const command = [...this.namespace.enter, ...FROM_SOURCE];
+    return this.#programs.use(startBunbondClient({ ...options, command, servers: [this.server.address] }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#programs.disposeAsync();
+  }
+}
+
+describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
+  test.concurrent("what a killed client has left is adopted: not one operation", async () => {
+    await using stage = await Stage.set();
+    const { namespace } = stage;
+    const announced = [`10.0.1.0/24@${A}`, `10.0.1.0/24@${B}`, `10.0.2.0/24@${A}`];
+    const announced6 = [`2001:db8:1::/48@${A}`, `2001:db8:1::/48@${B}`, `2001:db8:2::/48@${B}`];
+    stage.announcer(...[...announced, ...announced6].map((route) => `100#${route}`));
+    const routes = [
+      `10.0.1.0/24 by ${A} ${B}`,
+      `10.0.2.0/24 by ${A}`,
+      `2001:db8:1::/48 by ${A} ${B}`,
+      `2001:db8:2::/48 by ${B}`,
+    ];
+    const first = stage.client(["--install-routes", "100#100"]);
+    await eventually(() => [...namespace.routes(), namespace.nexthops().length], [...routes, 3]);
+    const before = namespace.everything();
+    await using monitor = await namespace.monitor();
+    await first.kill();
+
+    using directory = temporaryDirectory();
+    const socketPath = join(directory.path, "client.sock");
+    const second = stage.client(["--install-routes", "100#100"], socketPath);
+    await second.logged(/kernel routes read routes=4 objects=2 groups=1/);
+    await second.established();
+    const control = new ControlClient({ socketPath, program: "client", asJson: false });
+    const kernel = async () => {
+      const status = await control.call("/v1/status", null);
+      return status.program === "client" ? { ...status.kernel, counters: status.counters } : null;
+    };
+    await eventually(async () => (await kernel())?.tables?.map(({ settled }) => settled), [true, true]);
+
+    // One more comes and goes, and with it its object: by then, whatever else is to be done would be done.
+    const late = stage.announcer("100#10.0.9.0/24@2001:db8::9");
+    await eventually(() => namespace.routes().length, 5);
+    expect(await late.stop()).toBe(0);
+    await eventually(() => namespace.everything(), before);
+    const isLate = (line: string) => line.includes("10.0.9.0/24") || line.includes(" dst 2001:db8::9 ");
+    const lines = await monitor.take();
+    expect(lines.filter((line) => !isLate(line))).toEqual([]);
+    expect(lines.filter(isLate)).toHaveLength(4);
+    expect((await kernel())?.counters).toMatchObject({
+      "kernelDone.add-nexthop": 1,
+      "kernelDone.add-route": 1,
+      "kernelDone.delete-route": 1,
+      "kernelDone.delete-nexthop": 1,
+    });
+    expect(Object.keys((await kernel())?.counters ?? {})).not.toContain("kernelDone.replace-route");
+  });
+
+  test.concurrent("what has changed while none ran is made right: what is gone goes after the end marks", async () => {
+    await using stage = await Stage.set();
+    const { namespace, server } = stage;
+    const leaving = stage.announcer(
+      ...["10.0.1.0/24", "10.0.2.0/24", "10.0.4.0/24"].map((to) => `100#${to}@${A}`),
+      ...["2001:db8:1::/48", "2001:db8:2::/48", "2001:db8:4::/48"].map((to) => `100#${to}@${A}`),
+    );
+    stage.announcer(...["10.0.1.0/24", "2001:db8:1::/48"].map((to) => `100#${to}@${B}`));
+    const first = stage.client(["--install-routes", "100#100"]);
+    const before = [
+      `10.0.1.0/24 by ${A} ${B}`,
+      `10.0.2.0/24 by ${A}`,
+      `10.0.4.0/24 by ${A}`,
+      `2001:db8:1::/48 by ${A} ${B}`,
+      `2001:db8:2::/48 by ${A}`,
+      `2001:db8:4::/48 by ${A}`,
+    ];
+    await namespace.routesAre(before);
+    await first.kill();
+    expect(await leaving.stop()).toBe(0);
+    const come = ["10.0.2.0/24", "10.0.3.0/24", "2001:db8:2::/48", "2001:db8:3::/48"];
+    stage.announcer(...come.map((to) => `100#${to}@${C}`));
+    await stage.serverHas(`10.0.1.0/24 ${B}`, `2001:db8:1::/48 ${B}`, ...come.map((to) => `${to} ${C}`));
+
+    await using monitor = await namespace.monitor();
+    // It takes connections, and says nothing.
+    server.signal("SIGSTOP");
+    const second = stage.client(["--install-routes", "100#100"]);
+    await second.logged(/kernel routes read routes=6 objects=2 groups=1/);
+    // Longer than it waits for anything before it cleans up.
+    await Bun.sleep(1_200);
+    expect(await monitor.take()).toEqual([]);
+    server.signal("SIGCONT");
+    const routes = [
+      `10.0.1.0/24 by ${B}`,
+      `10.0.2.0/24 by ${C}`,
+      `10.0.3.0/24 by ${C}`,
+      `2001:db8:1::/48 by ${B}`,
+      `2001:db8:2::/48 by ${C}`,
+      `2001:db8:3::/48 by ${C}`,
+    ];
+    await eventually(() => [...namespace.routes(), namespace.nexthops().length], [...routes, 2]);
+    const lines = await monitor.take();
+    const deleted = lines.filter((line) => /^Deleted .* table 100 /.test(line));
+    // What only moved was never away.
+    expect(deleted.map((line) => line.split(" ")[1])).toEqual(["10.0.4.0/24", "2001:db8:4::/48"]);
+    // And what has come did not wait for what had to go.
+    const last = lines.findLastIndex((line) => come.some((to) => line.startsWith(`${to} `)));
+    expect(last).toBeLessThan(lines.indexOf(deleted[0] ?? ""));
+  });
+
+  test.concurrent("two with two protocols share a namespace and a table, and are cleaned up apart", async () => {
+    const foreign = [
+      // In the blocks of both.
+      "nexthop add id 1340080128 via fe80::1 dev tun proto 99",
+      "nexthop add id 1283457024 via fe80::1 dev tun proto 99",
+      "route add 10.0.7.0/24 table 100 nhid 1340080128 proto 99",
+      "route add 2001:db8:f::/48 table 200 dev tun proto 99",
+      "route add 10.0.8.0/24 table 200 dev tun proto 254",
+    ];
+    await using stage = await Stage.set(...foreign);
+    const { namespace } = stage;
+    const empty = namespace.everything();
+    stage.announcer(
+      ...[`10.0.1.0/24@${A}`, `10.0.1.0/24@${B}`, `2001:db8:1::/48@${A}`].map((route) => `100#${route}`),
+      ...[`10.0.1.0/24@${C}`, `10.0.3.0/24@${C}`].map((route) => `300#${route}`),
+    );
+    const routes = [`10.0.1.0/24 by ${A} ${B}`, `2001:db8:1::/48 by ${A}`];
+    const one = stage.client(["--install-routes", "100#100", "--cleanup"]);
+    await eventually(() => [...namespace.routes(), namespace.nexthops().length], [...routes, 5]);
+    const withOne = namespace.everything();
+    await using monitor = await namespace.monitor();
+
+    const other = ["--install-routes", "100#200,300#100", "--route-protocol", "200"];
+    const two = stage.client(other);
+    await namespace.routesAre(routes, 200, 200);
+    await namespace.routesAre([`10.0.3.0/24 by ${C}`], 100, 200);
+    await two.logged(
+      /something foreign is in the way; it is not touched.* route add 10\.0\.1\.0\/24 table 100 /,
+    );
+    expect(namespace.routes()).toEqual(routes);
+    await two.kill();
+    // In its name, where it would not have put one.
+    const [, id] = namespace.nexthopOf("10.0.3.0/24", 100, 200).split(" ");
+    namespace.ip(`route add 2001:db8:9::/48 metric 9 table 7 nhid ${id} proto 200`);
+    expect(await stage.cleanup("--route-protocol", "200")).toEqual(["removed: 4 routes, 4 nexthops"]);
+    expect(namespace.everything()).toEqual(withOne);
+    const ofOne = (await monitor.take()).filter((line) => !/ proto 200( |$)/.test(line));
+    expect(ofOne).toEqual([]);
+
+    // Once more, and then the first one goes: the second has its destination in the table they share.
+    const twoAgain = stage.client([...other, "--cleanup"]);
+    await namespace.routesAre([`10.0.3.0/24 by ${C}`], 100, 200);
+    expect(await one.stop()).toBe(0);
+    await namespace.routesAre([`10.0.1.0/24 by ${C}`, `10.0.3.0/24 by ${C}`], 100, 200);
+    await namespace.routesAre(routes, 200, 200);
+    expect(namespace.routes()).toEqual([]);
+    expect(await twoAgain.stop()).toBe(0);
+    expect(namespace.everything()).toEqual(empty);
+  });
+});

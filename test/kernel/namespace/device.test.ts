@@ -1,0 +1,116 @@
+/** The tunnel device of a real kernel goes and comes back, and with it the objects and routes that went by it. */
+import { describe, expect, test } from "bun:test";
+import { NamespaceInstaller } from "../../support/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
+import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/overlay-namespace.ts";
+
+const reason = reasonWithoutNamespaces();
+const because = reason === null ? "" : ` (skipped: ${reason})`;
+
+const [A, B] = ["2001:db8::a", "2001:db8::b"];
+const VIEW = [
+  ...[A, B].flatMap((hop) => ["10.0.1.0/24", "2001:db8:1::/48"].map((to) => `100 ${to} via ${hop}`)),
+  ...["10.0.2.0/24", "2001:db8:2::/48"].map((to) => `100 ${to} via ${A}`),
+];
+const ROUTES = [
+  `10.0.1.0/24 by ${A} ${B}`,
+  `10.0.2.0/24 by ${A}`,
+  `2001:db8:1::/48 by ${A} ${B}`,
+  `2001:db8:2::/48 by ${A}`,
+];
+const DOWN = "link set tun down";
+const UP = "link set tun up";
+const DELETE = "link del tun";
+
+/** What is different when the device is back: comes into view while it is away, and leaves it. */
+const ADDED = [`100 10.0.3.0/24 via ${B}`, `100 2001:db8:3::/48 via ${B}`];
+const REMOVED = [`100 10.0.1.0/24 via ${A}`, `100 2001:db8:2::/48 via ${A}`];
+const CHANGED_ROUTES = [
+  `10.0.1.0/24 by ${B}`,
+  `10.0.2.0/24 by ${A}`,
+  `10.0.3.0/24 by ${B}`,
+  `2001:db8:1::/48 by ${A} ${B}`,
+  `2001:db8:3::/48 by ${B}`,
+];
+
+async function installed() {
+  const stage = new AsyncDisposableStack();
+  const namespace = stage.use(await OverlayNamespace.create());
+  const installer = stage.use(await NamespaceInstaller.start(namespace));
+  await installer.add(...VIEW);
+  await installer.complete();
+  await namespace.routesAre(ROUTES);
+  return { namespace, installer, [Symbol.asyncDispose]: () => stage.disposeAsync() };
+}
+
+async function hasAll(namespace: OverlayNamespace, routes: readonly string[], device = "tun"): Promise<void> {
+  const found = () => {
+    const nexthops = namespace.nexthops();
+    const count = (text: string) => nexthops.filter((line) => line.includes(text)).length;
+    return [...namespace.routes(), count(` dev ${device} `), count(" group "), nexthops.length];
+  };
+  await eventually(found, [...routes, 2, 1, 3]);
+}
+
+describe.skipIf(reason !== null)(`the device${because}`, () => {
+  const kinds: readonly (readonly [what: string, away: string, back: readonly (readonly string[])[]])[] = [
+    ["goes down and comes up", DOWN, [[UP]]],
+    ["is deleted and made anew", DELETE, [MAKE_TUNNEL]],
+    [
+      "is deleted and made anew, of another kind",
+      DELETE,
+      [["link add tun type veth peer far", UP, "link set far up"]],
+    ],
+    ["is deleted, made anew and comes up later", DELETE, [MAKE_TUNNEL.slice(0, 1), [UP]]],
+  ];
+  test.concurrent.each(kinds)("%s: all is back, and what has changed meanwhile", async (_, away, back) => {
+    await using stage = await installed();
+    const { namespace, installer } = stage;
+    namespace.ip(away);
+    await installer.logged(/error the tunnel device is no longer up: its routes are gone until it is/);
+    expect([namespace.routes(), namespace.nexthops()]).toEqual([[], []]);
+    await installer.add(...ADDED);
+    await installer.remove(...REMOVED);
+    for (const lines of back) namespace.ip(...lines);
+    await installer.logged(/info the tunnel device is up/);
+    await hasAll(namespace, CHANGED_ROUTES);
+    // Nothing was tried in vain.
+    const { operations } = await installer.status();
+    expect(Object.values(operations).map(({ failed }) => failed)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  test.concurrent.each([
+    ["down and up", [DOWN, UP]],
+    ["down and up ten times", Array.from({ length: 10 }, () => [DOWN, UP]).flat()],
+    ["deleted and made anew", [DELETE, ...MAKE_TUNNEL]],
+  ])("is %s before anybody looks", async (_, lines) => {
+    await using stage = await installed();
+    stage.namespace.ip(...lines);
+    await hasAll(stage.namespace, ROUTES);
+  });
+
+  test.concurrent("is another at the next start: the routes move there without a gap", async () => {
+    await using stage = await installed();
+    const { namespace, installer } = stage;
+    await installer.kill();
+    namespace.ip("link add tun2 type vxlan external dstport 4790", "link set tun2 up");
+    await using monitor = await namespace.monitor();
+    await using next = await NamespaceInstaller.start(namespace, { device: "tun2" });
+    await next.add(...VIEW);
+    await next.complete();
+    await hasAll(namespace, ROUTES, "tun2");
+    const ofRoutes = (await monitor.take()).filter((line) => line.includes(" table 100 "));
+    expect(ofRoutes.filter((line) => line.startsWith("Deleted"))).toEqual([]);
+    expect(ofRoutes).toHaveLength(ROUTES.length);
+  });
+
+  test.concurrent("is down at the start: the routes come when it is up", async () => {
+    await using namespace = await OverlayNamespace.create(DOWN);
+    await using installer = await NamespaceInstaller.start(namespace);
+    await installer.add(...VIEW);
+    await installer.logged(/warn tun is down or without a carrier, so the kernel takes no routes by it/);
+    expect(namespace.nexthops()).toEqual([]);
+    namespace.ip(UP);
+    await hasAll(namespace, ROUTES);
+  });
+});
