@@ -79,6 +79,8 @@ export class Connection implements StreamEvents {
   readonly #unread: Uint8Array[] = [];
   /** The rest is read in later turns, and the stream paused until then. */
   #readsLater = false;
+  /** Why the stream has ended, until all that came before has been read. */
+  #end: CloseReason | null = null;
   #keepalivesSent = 0;
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
@@ -193,6 +195,7 @@ export class Connection implements StreamEvents {
       if (chunk === undefined) {
         if (this.#readsLater) this.stream.resume();
         this.#readsLater = false;
+        if (this.#end !== null) this.close(this.#end);
         return;
       }
       framer.push(chunk);
@@ -254,8 +257,11 @@ export class Connection implements StreamEvents {
   }
 
   closed(detail: string | null): void {
-    if (detail === null) this.close({ reason: "closed-by-peer" });
-    else this.close({ reason: "connection-lost", detail });
+    const end: CloseReason =
+      detail === null ? { reason: "closed-by-peer" } : { reason: "connection-lost", detail };
+    // A withdrawal may be among what is still to be read.
+    if (this.#readsLater) this.#end = end;
+    else this.close(end);
   }
 
   writable(): void {

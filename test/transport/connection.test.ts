@@ -161,6 +161,16 @@ describe("input", () => {
       expect(mostTakenBytes).toBeLessThan(3 * capacityBytes);
     });
 
+    test("is read to its end when the stream has ended meanwhile", () => {
+      const pair = slow();
+      const frames = manyAdds(1_000, 7);
+      pair.peer.send(...frames);
+      pair.clock.soon(() => pair.connection.closed(null));
+      pair.clock.settle();
+      const read = frames.map(() => "update 7");
+      expect(pair.handler.calls).toEqual([...read, "closed closed-by-peer"]);
+    });
+
     test("ends where the handler closes, and at a bad frame", () => {
       for (const bad of [true, false]) {
         const pair = slow();
