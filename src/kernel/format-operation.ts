@@ -48,6 +48,7 @@ export function dryRunKernel(
       return [];
     },
     watch: () => {},
+    poll: () => {},
     close: () => kernel.close(),
   };
 }

@@ -219,6 +219,8 @@ export class Installer {
   }
 
   #workSlice(nowMs: number): boolean {
+    // It may tell that there is nothing to be done just now.
+    this.#kernel.poll();
     const { link } = this.#device;
     if (link === null || !this.#mayWork) return false;
     try {

@@ -137,6 +137,11 @@ export interface Kernel {
   apply(operations: readonly Operation[], linkIndex: number): OperationFailure[];
   /** Reports what others change, from now on, until `close`. */
   watch(listener: (event: KernelEvent) => void): void;
+  /**
+   * Reports at once what others have changed up to now. A route that came in place of ours this very moment would be hit
+   * by a replace that was decided upon before it was heard of.
+   */
+  poll(): void;
   close(): void;
 }
 

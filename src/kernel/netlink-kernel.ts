@@ -162,6 +162,10 @@ export class NetlinkKernel implements Kernel {
     );
   }
 
+  poll(): void {
+    for (const watch of this.#watches) watch.poll();
+  }
+
   close(): void {
     for (const watch of this.#watches) watch[Symbol.dispose]();
     this.#watches.clear();

@@ -16,6 +16,8 @@ export interface NetlinkSocket extends Disposable {
 export interface NetlinkListener extends Disposable {
   /** Of the same socket, the caller's own to close. */
   duplicateDescriptor(): number;
+  /** As {@link NetlinkSocket.receive}. */
+  receive(into: Uint8Array): number;
   /** Drops all that has come so far. */
   drain(): void;
 }

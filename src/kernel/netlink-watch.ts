@@ -18,11 +18,19 @@ import {
   RTM_NEWROUTE,
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
-import type { NetlinkListener } from "./netlink-socket.ts";
+import { EAGAIN, ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
 import { readAddress, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
 
 /** After a failure to hand it over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
+
+/** Of a datagram: those of dumps are smaller, and notifications smaller still. */
+const BUFFER_BYTES = 64 * 1024;
+/** Datagrams at a time: what more there is comes by the event loop, so that nothing else is held up. */
+const MAX_POLLED = 4096;
+
+// What is in it is read before anything else can be.
+const buffer = new Uint8Array(BUFFER_BYTES);
 
 interface Attached {
   terminate(): void;
@@ -60,6 +68,17 @@ export class NetlinkWatch implements Disposable {
       await Bun.connect(target);
     } catch {
       if (!this.#isClosed) this.#retry = setTimeout(() => this.#detached(), RETRY_MS);
+    }
+  }
+
+  /** Reports what has come, without waiting for the event loop. */
+  poll(): void {
+    for (let left = MAX_POLLED; left > 0 && !this.#isClosed; left--) {
+      const length = this.listener.receive(buffer);
+      if (length === -EAGAIN) return;
+      if (length >= 0 && length <= buffer.length) this.#read(buffer.subarray(0, length));
+      else if (length === -ENOBUFS || length > 0) this.report({ type: "overrun" });
+      else return; // the event loop sees it too
     }
   }
 

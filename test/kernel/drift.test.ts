@@ -48,6 +48,16 @@ describe("somebody else", () => {
     expect(bench.kernel.ours()).toEqual([ROUTES[0], `100 10.0.2.0/24 via ${A} ${B}`, ROUTES[2]].map(String));
   });
 
+  test("replaces a route of ours in the very moment when we would change it: that is heard of before", async () => {
+    const bench = await installed();
+    bench.kernel.isBusy = true;
+    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await bench.add(`100 10.0.2.0/24 via ${B}`);
+    await bench.advance(3_000);
+    expect(bench.kernel.violations).toEqual([]);
+    expect(bench.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
+  });
+
   test("deletes an object of ours: its routes and groups are made again", async () => {
     const bench = await installed();
     bench.kernel.deleteNexthop(FIRST_ID);

@@ -100,6 +100,8 @@ class World {
     kernel.refuse = () => null;
     kernel.isDeaf = false;
     kernel.missNext = 0;
+    kernel.isBusy = false;
+    kernel.poll();
     if (!kernel.link?.isUp || kernel.link.name !== "tun") kernel.setLink({ isUp: true, name: "tun" });
     this.tell(this.untold.length);
     for (const vni of VNIS) this.bench.installer.complete(vni);
@@ -321,6 +323,10 @@ const steps = fc.oneof(
   step(2, fc.nat({ max: 4 }), function missRoutes({ bench }, count) {
     bench.kernel.missNext = count;
     bench.installer.reconcile();
+  }),
+  step(3, fc.boolean(), function setBusy({ bench }, isBusy) {
+    bench.kernel.isBusy = isBusy;
+    if (!isBusy) bench.kernel.poll();
   }),
   step(1, fc.constant(0), function rename({ bench }) {
     bench.kernel.setLink({ name: bench.kernel.link?.name === "tun" ? "old" : "tun" });

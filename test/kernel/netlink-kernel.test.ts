@@ -357,6 +357,16 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     await kernel.event("its end", isAddress(true));
   });
 
+  test("tells at once what has happened, when it is asked", async () => {
+    await using stage = await Stage.set();
+    await stage.kernel.watch();
+    await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
+    expect(await stage.kernel.pollAfter("route replace blackhole 10.0.1.0/24 table 100")).toBe(1);
+    expect(await stage.kernel.pollAfter("route show")).toBe(0);
+    stage.namespace.ip(["nexthop del id 2"]);
+    await stage.kernel.event("what the event loop brings", ({ type }) => type === "nexthop");
+  });
+
   test("says when it could not tell everything, and goes on telling", async () => {
     await using stage = await Stage.set();
     const { kernel, namespace } = stage;

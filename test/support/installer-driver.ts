@@ -95,4 +95,5 @@ console.log(JSON.stringify({ result: "started" }));
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify({ result: await carryOut(JSON.parse(line)) }));
 }
-kernel.close();
+// Whoever told it what to do is gone. The installer would live on by its timers.
+process.exit();

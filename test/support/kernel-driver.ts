@@ -11,6 +11,8 @@ function say(line: unknown): void {
   console.log(JSON.stringify(line));
 }
 
+let reported = 0;
+
 async function carryOut(kernel: NetlinkKernel, request: KernelRequest): Promise<unknown> {
   const found: unknown[] = [];
   switch (request.call) {
@@ -27,8 +29,18 @@ async function carryOut(kernel: NetlinkKernel, request: KernelRequest): Promise<
     case "apply":
       return kernel.apply(request.operations, request.linkIndex);
     case "watch":
-      kernel.watch((event) => say({ event }));
+      kernel.watch((event) => {
+        reported++;
+        say({ event });
+      });
       return null;
+    case "poll": {
+      // The event loop stands still from the change to the report.
+      Bun.spawnSync(["ip", ...request.ip.split(" ")]);
+      const before = reported;
+      kernel.poll();
+      return reported - before;
+    }
     case "origin":
       return kernel.libraryOrigin;
     case "close":

@@ -50,6 +50,9 @@ export class MemoryKernel implements Kernel {
   onOperation: (operation: Operation) => void = () => {};
   /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see fib-reading.ts). */
   missNext = 0;
+  /** Events wait until they are asked for: the event loop is busy. */
+  isBusy = false;
+  #late: KernelEvent[] = [];
   /** Events are swallowed. */
   isDeaf = false;
   #listener: ((event: KernelEvent) => void) | null = null;
@@ -100,6 +103,11 @@ export class MemoryKernel implements Kernel {
 
   watch(listener: (event: KernelEvent) => void): void {
     this.#listener = listener;
+    this.#late = [];
+  }
+
+  poll(): void {
+    for (const event of this.#late.splice(0)) this.#listener?.(event);
   }
 
   close(): void {
@@ -171,7 +179,9 @@ export class MemoryKernel implements Kernel {
   }
 
   tell(event: KernelEvent): void {
-    if (!this.isDeaf) this.#listener?.(event);
+    if (this.isDeaf) return;
+    if (this.isBusy) this.#late.push(event);
+    else this.#listener?.(event);
   }
 
   // For looking at.

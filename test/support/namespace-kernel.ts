@@ -15,6 +15,7 @@ const DRIVER = fileURLToPath(new URL("./kernel-driver.ts", import.meta.url));
 
 export type KernelRequest =
   | { readonly call: "links" | "localAddresses" | "eachNexthop" | "eachRoute" | "watch" | "origin" | "close" }
+  | { readonly call: "poll"; readonly ip: string }
   | { readonly call: "apply"; readonly operations: readonly Operation[]; readonly linkIndex: number };
 
 export interface NamespaceKernelOptions {
@@ -71,6 +72,11 @@ export class NamespaceKernel {
 
   watch(): Promise<null> {
     return this.#call({ call: "watch" });
+  }
+
+  /** How many events are reported at once after an `ip` command, while the event loop stands still. */
+  pollAfter(ip: string): Promise<number> {
+    return this.#call({ call: "poll", ip });
   }
 
   origin(): Promise<string> {

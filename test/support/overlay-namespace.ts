@@ -12,13 +12,14 @@ const POLL_MS = 20;
 /** The kernel's metric of IPv6 routes for which none is asked. */
 const USUAL_METRIC = { "-4": "0", "-6": "1024" };
 
-/** An answer to the same questions, again and again, of another process than the one that changes the routes. */
+/** What came of asking the same questions again and again. */
 export interface Asked {
   /** How often the questions were asked. */
   readonly rounds: number;
-  /** Lines that are answers, and those that are errors. */
+  /** A line each. */
   readonly answers: readonly string[];
-  readonly errors: readonly string[];
+  /** How many questions had an error for an answer. */
+  readonly failures: number;
 }
 
 export class OverlayNamespace implements AsyncDisposable {
@@ -138,6 +139,8 @@ export class OverlayNamespace implements AsyncDisposable {
     const done = work().finally(() => {
       isDone = true;
     });
+    // Its failure is thrown below, when the questions that are under way are answered.
+    done.catch(() => {});
     ask();
     while (!isDone) {
       ask();
@@ -145,8 +148,11 @@ export class OverlayNamespace implements AsyncDisposable {
     }
     await done;
     await answered(rounds.asked);
+    // By its end, all of stderr is read too.
+    await asker.stop();
     const answers = linesOf(asker.stdoutLines.filter((line) => !isEnd(line)).join("\n"));
-    return { rounds: rounds.asked * 64, answers, errors: [...asker.stderrLines] };
+    const failures = asker.stderrLines.filter((line) => line.startsWith("RTNETLINK answers: ")).length;
+    return { rounds: rounds.asked * 64, answers, failures };
   }
 
   #routeLines(family: "-4" | "-6", table: number, protocol: number): string[] {

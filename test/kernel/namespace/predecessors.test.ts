@@ -2,10 +2,12 @@
  * What metalbond's and rustbond's clients leave in the kernel, of the same protocol and in the tables that are ours now:
  * routes with their hops written out, without objects. (Only for IPv4 has metalbond any: for IPv6 the kernel refuses them.)
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/namespace-installer.ts";
 import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
 import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
+
+setDefaultTimeout(120_000);
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;
@@ -69,8 +71,9 @@ describe.skipIf(reason !== null)(`predecessors' routes${because}`, () => {
         await installer.quiet();
       },
     );
-    expect(lookups.errors).toEqual([]);
-    expect(lookups.answers).toHaveLength(lookups.rounds * wanted.length);
+    // One may meet the replace of its route: see routes.test.ts.
+    expect(lookups.failures).toBeLessThanOrEqual(wanted.length);
+    expect(lookups.answers.length + lookups.failures).toBe(lookups.rounds * wanted.length);
     expect(lookups.answers.filter((line) => !/ table 100 /.test(line))).toEqual([]);
 
     const takenOver = wanted.map((to) => to.replace(/^(0\.0\.0\.0|::)\/0$/, "default"));
