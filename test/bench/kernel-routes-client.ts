@@ -1,0 +1,95 @@
+/**
+ * A client with its routes in the kernel, led line by line: run it inside a network namespace. It answers each line, once
+ * the kernel has all, with what that has cost (loop-watch.ts).
+ */
+import { createInterface } from "node:readline";
+import { Client } from "../../src/client/client.ts";
+import { kernelReport } from "../../src/http/kernel-status.ts";
+import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
+import { parseEndpoint } from "../../src/net/endpoint.ts";
+import { DEVICE, type Instruction, PROTOCOL, routeOf, TABLE, VNI } from "./kernel-routes-set.ts";
+import { LoopWatch } from "./loop-watch.ts";
+
+/** About as many as are read from a connection in one turn. */
+const ROUTES_PER_TURN = 250;
+/** The installer's report takes a tenth of a millisecond. */
+const LOOK_MS = 5;
+
+const kernel = await KernelRoutes.open({
+  mappings: [{ vni: VNI, table: TABLE }],
+  device: DEVICE,
+  protocol: PROTOCOL,
+  reconcileIntervalSeconds: 0,
+});
+let client: Client | null = null;
+
+/** Every destination of the view is in the kernel, and nothing else. */
+function isDone(destinations: number): boolean {
+  let installed = 0;
+  for (const table of kernelReport(kernel, { routeProtocol: PROTOCOL, dryRun: false }).status.tables) {
+    if (table.failed + table.collided > 0) throw new Error("the kernel refuses routes");
+    if (table.pending > 0 || table.wanted !== table.installed) return false;
+    installed += table.installed;
+  }
+  return installed === destinations;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(LOOK_MS);
+}
+
+/** What is to be done; it is prepared when this returns. */
+function prepare(instruction: Instruction): () => Promise<void> {
+  switch (instruction.type) {
+    case "change": {
+      const { change, family, hop, count, destinations } = instruction;
+      const routes = Array.from({ length: count }, (_, n) => routeOf(family, n, hop));
+      return async () => {
+        for (const [n, route] of routes.entries()) {
+          if (change === "add") kernel.routeAdded(route);
+          else kernel.routeRemoved(route);
+          if ((n + 1) % ROUTES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        await until(() => isDone(destinations));
+      };
+    }
+    case "connect":
+      return async () => {
+        client = connect(instruction.server);
+        await until(() => isDone(instruction.destinations));
+      };
+    case "unsubscribe":
+      return async () => {
+        client?.unsubscribe(VNI);
+        await until(() => isDone(0));
+      };
+  }
+}
+
+function connect(text: string): Client {
+  const server = parseEndpoint(text);
+  if ("code" in server) throw new Error(`no address: ${text}`);
+  const made = new Client({
+    servers: [server],
+    keepaliveSeconds: 1,
+    retry: { minMs: 100, maxMs: 200 },
+    handler: {
+      routeAdded: (route) => kernel.routeAdded(route),
+      routeRemoved: (route) => kernel.routeRemoved(route),
+      complete: (vni) => kernel.complete(vni),
+    },
+  });
+  made.subscribe(VNI);
+  made.start();
+  return made;
+}
+
+console.log("ready");
+for await (const line of createInterface({ input: process.stdin })) {
+  const carryOut = prepare(JSON.parse(line));
+  Bun.gc(true);
+  console.log("go");
+  const watch = new LoopWatch();
+  await carryOut();
+  console.log(JSON.stringify(watch.stop()));
+}
