@@ -36,7 +36,7 @@ export interface PeerContext {
   readonly exchange: RouteExchange;
   readonly counters: ServerCounters;
   /** For how long a lost peer's routes are kept; 0: not at all. */
-  readonly retainMs: number;
+  readonly retainMs: () => number;
   /** `forget` drops the routes that were retained; null when there are none. */
   gone(peer: ServerPeer, forget: (() => void) | null): void;
 }
@@ -146,7 +146,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   endMark(): void {}
 
   closed(reason: CloseReason): void {
-    const { exchange, counters, logger, retainMs } = this.context;
+    const { exchange, counters, logger } = this.context;
+    const retainMs = this.context.retainMs();
     counters.closed(reason);
     const fields = { ...this.#name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
     const level = isFault(reason.reason) ? "warn" : "info";
@@ -158,7 +159,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         (reason.reason === "connection-lost" && !this.connection.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
-    } else if (this.#mayReturn(reason)) {
+    } else if (retainMs > 0 && this.#mayReturn(reason)) {
       forget = exchange.retain(this, this.#announcedRoutes);
       logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
     } else {
@@ -170,7 +171,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */
   #mayReturn({ reason }: CloseReason): boolean {
-    return this.context.retainMs > 0 && this.#announcedRoutes > 0 && !isFault(reason) && reason !== "stopped";
+    return this.#announcedRoutes > 0 && !isFault(reason) && reason !== "stopped";
   }
 
   get #name() {

@@ -170,6 +170,11 @@ export class RouteExchange {
     return [...(this.#peers.get(peer)?.subscriptions.keys() ?? [])].sort((a, b) => a - b);
   }
 
+  /** The table is not whole: no end marks before {@link releaseEndMarks}. */
+  holdEndMarks(): void {
+    this.#catchUp.endMarksHeld = true;
+  }
+
   /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */
   releaseEndMarks(): void {
     this.#catchUp.endMarksHeld = false;

@@ -11,6 +11,7 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
+import { StandstillWatch } from "./standstill.ts";
 import { ServerCounters } from "./stats.ts";
 
 /** Where a server listens, and how it behaves. Only `listen` has to be there. */
@@ -66,35 +67,38 @@ export class Server {
   readonly #clock: Clock;
   readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
   #listener: Listener | null = null;
+  /** As configured. */
+  #retainAlwaysMs: number;
+  readonly #settleMs: number;
+  /** While it runs, end marks are held back. */
   #settleTimer: Timer | null = null;
+  /** It settles again, after a standstill. */
+  #settlesAgain = false;
+  #standstillWatch: StandstillWatch | null = null;
   readonly #retainTimers = new Set<Timer>();
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
-    const settleSeconds = options.settleSeconds ?? DEFAULT_SETTLE_SECONDS;
+    this.#retainAlwaysMs = (options.retainSeconds ?? 0) * 1000;
+    this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? new SystemClock();
     this.#exchange = new RouteExchange({
-      holdEndMarks: settleSeconds > 0,
+      holdEndMarks: this.#settleMs > 0,
       soon: (run) => this.#clock.soon(run),
     });
     this.#peerContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
       gentle: options.gentle ?? "auto",
       sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
-      retainMs: (options.retainSeconds ?? 0) * 1000,
+      retainMs: () => this.#retainMs,
       clock: this.#clock,
       logger: this.#logger,
       exchange: this.#exchange,
       counters: this.#counters,
       gone: (peer, forget) => this.#gone(peer, forget),
     };
-    if (settleSeconds > 0) {
-      this.#settleTimer = this.#clock.after(settleSeconds * 1000, () => {
-        this.#logger.debug("settled: end marks are sent from now on");
-        this.#exchange.releaseEndMarks();
-      });
-    }
+    this.#settle();
   }
 
   /**
@@ -112,6 +116,7 @@ export class Server {
       server.#settleTimer?.cancel();
       throw error;
     }
+    server.#standstillWatch = new StandstillWatch(server.#clock, (forMs) => server.#stoodStill(forMs));
     server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
     return server;
   }
@@ -166,12 +171,13 @@ export class Server {
   configure({ keepaliveSeconds, retainSeconds, sendHoldSeconds }: Partial<ServerSettings>): void {
     const context = this.#peerContext;
     if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
-    if (retainSeconds !== undefined) context.retainMs = retainSeconds * 1000;
+    if (retainSeconds !== undefined) this.#retainAlwaysMs = retainSeconds * 1000;
     if (sendHoldSeconds !== undefined) context.sendHoldMs = sendHoldSeconds * 1000;
   }
 
   /** Closes the listener and every connection, in order. */
   stop(): void {
+    this.#standstillWatch?.stop();
     this.#settleTimer?.cancel();
     for (const timer of this.#retainTimers) timer.cancel();
     this.#listener?.stop();
@@ -185,10 +191,41 @@ export class Server {
     this.stop();
   }
 
+  /** For how long a peer that is lost now is retained. */
+  get #retainMs(): number {
+    this.#standstillWatch?.look();
+    return Math.max(this.#retainAlwaysMs, this.#settlesAgain ? this.#settleMs : 0);
+  }
+
+  /** For the time to settle no end marks are sent: the table is not whole before the clients are back. */
+  #settle(): void {
+    if (this.#settleMs === 0) return;
+    this.#exchange.holdEndMarks();
+    this.#settleTimer?.cancel();
+    this.#settleTimer = this.#clock.after(this.#settleMs, () => {
+      this.#logger.debug("settled: end marks are sent from now on");
+      this.#settlesAgain = false;
+      this.#exchange.releaseEndMarks();
+    });
+  }
+
+  /**
+   * Clients have left for our silence, and come back. Until they have had the time for that, theirs is retained as if
+   * they had been lost, and no end mark tells those who are back first that the others have nothing.
+   */
+  #stoodStill(forMs: number): void {
+    this.#logger.warn("this process stood still; its clients are waited for", {
+      forSeconds: Math.round(forMs / 100) / 10,
+      settleSeconds: this.#settleMs / 1000,
+    });
+    this.#settlesAgain = this.#settleMs > 0;
+    this.#settle();
+  }
+
   #gone(peer: ServerPeer, forget: (() => void) | null): void {
     this.#peers.delete(peer);
     if (forget === null) return;
-    const timer = this.#clock.after(this.#peerContext.retainMs, () => {
+    const timer = this.#clock.after(this.#retainMs, () => {
       this.#retainTimers.delete(timer);
       this.#logger.info("peer did not return in time, its routes are withdrawn", { id: peer.id });
       forget();

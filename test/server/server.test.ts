@@ -265,10 +265,11 @@ describe("what operators see", () => {
 describe("start and stop", () => {
   test("an address in use is refused, and leaves no timer", async () => {
     const stage = new Stage();
-    await stage.start();
+    const first = await stage.start();
     const second = stage.start({ settleSeconds: 15 });
     expect(second).rejects.toBeInstanceOf(ListenError);
     await second.catch(() => {});
+    first.stop();
     expect(stage.clock.pendingTimers).toBe(0);
   });
 

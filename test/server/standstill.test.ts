@@ -1,0 +1,79 @@
+/**
+ * A server that stands still for longer than its clients' patience: they leave it and return at different times, and none
+ * of them may see the others' routes go meanwhile.
+ */
+import { describe, expect, test } from "bun:test";
+import { ClientBench } from "../support/client-bench.ts";
+import { routeOfText } from "../support/frame-text.ts";
+import { SimulatedProcess } from "../support/simulated-process.ts";
+
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "100 10.0.2.0/24 via 2001:db8::2";
+
+/** Two clients that announce a route each, and a watcher that has both in view. */
+async function stage(settleSeconds: number) {
+  const bench = new ClientBench();
+  const { clock } = bench;
+  const process = new SimulatedProcess(clock, bench.network);
+  await bench.startServer(1, { settleSeconds, clock: process, network: process });
+  const announcers = [R, Q].map((route) => {
+    const { client } = bench.client([1]);
+    client.announce(routeOfText(route));
+    return client;
+  });
+  const { client, log } = bench.client([1]);
+  client.subscribe(100);
+  clock.advance(30_000);
+  expect(log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`].sort());
+  return { bench, clock, process, announcers, watcher: client, log };
+}
+
+describe("a server that stood still", () => {
+  test("takes no route from anybody for that, whoever comes back first", async () => {
+    const { clock, process, watcher, log } = await stage(15);
+    for (const stillMs of [13_000, 14_000, 16_000, 21_000, 60_000, 3_600_000]) {
+      process.pause();
+      clock.advance(stillMs);
+      process.resume();
+      clock.advance(60_000);
+      expect(log.takeChanges()).toEqual([]);
+      expect(watcher.routeCount).toBe(2);
+    }
+  });
+
+  test("withdraws what does not come back, when it has settled", async () => {
+    const { clock, process, announcers, watcher, log } = await stage(15);
+    process.pause();
+    clock.advance(5_000);
+    // It goes without a word that the server could hear.
+    announcers[1]?.stop(0, "keep");
+    clock.advance(20_000);
+    process.resume();
+    clock.advance(60_000);
+    expect(log.takeChanges()).toEqual([`- ${Q}`]);
+    expect(watcher.routeCount).toBe(1);
+  });
+
+  test("and long after is as strict as before", async () => {
+    const { bench, clock, process, log } = await stage(15);
+    process.pause();
+    clock.advance(60_000);
+    process.resume();
+    clock.advance(60_000);
+    const late = bench.client([1]).client;
+    late.announce(routeOfText("100 10.0.3.0/24 via 2001:db8::3"));
+    clock.advance(1_000);
+    await bench.until(late.stop(0, "keep"));
+    clock.advance(1_000);
+    expect(log.takeChanges().map((change) => change[0])).toEqual(["+", "-"]);
+  });
+
+  test("but not for long enough to lose anybody changes nothing", async () => {
+    const { clock, process, log } = await stage(15);
+    process.pause();
+    clock.advance(9_000);
+    process.resume();
+    clock.advance(60_000);
+    expect(log.takeChanges()).toEqual([]);
+  });
+});
