@@ -29,6 +29,8 @@ export type Instruction =
 
 const HYPERVISOR_NETWORK = 0x2001_0db8;
 const IPV4_DESTINATIONS = 10 << 24;
+/** Odd: each number has an address of its own in 10.0.0.0/8, and neighbours are far apart, as tenants' addresses are. */
+const IPV4_SPREAD = 0x9e3779b1;
 /** 2001:2::/48, for benchmarks (RFC 5180). */
 const IPV6_DESTINATIONS = 0x2001_0002;
 
@@ -40,7 +42,14 @@ export function hypervisor(number: number): IpAddress {
 export function routeOf(family: 4 | 6, number: number, hop: number): Route {
   const destination =
     family === 4
-      ? { family, w0: IPV4_DESTINATIONS + number, w1: 0, w2: 0, w3: 0, lengthBits: 32 }
+      ? {
+          family,
+          w0: IPV4_DESTINATIONS | (Math.imul(number, IPV4_SPREAD) & 0xffffff),
+          w1: 0,
+          w2: 0,
+          w3: 0,
+          lengthBits: 32,
+        }
       : { family, w0: IPV6_DESTINATIONS, w1: 0, w2: 0, w3: number, lengthBits: 128 };
   return {
     vni: VNI,
