@@ -6,12 +6,28 @@ import { MemoryStage } from "../support/memory-stage.ts";
 import { playNetworkScenario } from "../support/network-scenario.ts";
 import { networkScenarios } from "./network/all.ts";
 
+const { BUNBOND_RUNS } = process.env;
+/** Of random delays: seeds 1, 2, … */
+const RUNS = Number(BUNBOND_RUNS ?? 5);
+
 for (const [what, { routes, scenarios }] of Object.entries(networkScenarios)) {
   describe(what, () => {
     for (const scenario of scenarios) {
       test(scenario.name, async () => {
         await using stage = new MemoryStage();
         await playNetworkScenario(scenario, routes, stage);
+      });
+
+      // A step that counts on what another process did before it, without waiting for that, fails here.
+      test(`${scenario.name}; at any speed of its links`, async () => {
+        for (let seed = 1; seed <= RUNS; seed++) {
+          try {
+            await using stage = new MemoryStage(seed);
+            await playNetworkScenario(scenario, routes, stage);
+          } catch (error) {
+            throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+          }
+        }
       });
     }
   });

@@ -7,6 +7,7 @@ import { DEFAULT_SETTLE_SECONDS, Server } from "../../src/server/server.ts";
 import { ClientBench, serverEndpoint } from "./client-bench.ts";
 import { routeOfText } from "./frame-text.ts";
 import type { Blow, NetworkStage, StageClientOptions, StageServerOptions } from "./network-scenario.ts";
+import { SeededRandom } from "./random.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 import { ViewLog } from "./view-log.ts";
 
@@ -15,6 +16,9 @@ const SCALE = 10;
 /** Longer than any time that a scenario waits for, and shorter than the default hold time, which is to help nobody. */
 const PATIENCE_MS = 100_000;
 const STEP_MS = 10;
+/** One way; a keepalive time of 1 s, which is not scaled, leaves room for the longer one. */
+const SHORT_DELAY_MS = 20;
+const LONG_DELAY_MS = 400;
 
 interface RunningServer {
   readonly process: SimulatedProcess;
@@ -29,12 +33,19 @@ interface RunningClient {
 }
 
 export class MemoryStage implements NetworkStage {
-  readonly #bench = new ClientBench();
+  readonly #bench: ClientBench;
   readonly #servers = new Map<string, RunningServer>();
   readonly #clients = new Map<string, RunningClient>();
   #started = 0;
   /** Of servers, from 1 on: where they listen. */
   readonly #ports = new Map<string, number>();
+
+  /** With a seed, what is sent takes its time, another one each time; else it arrives at once. */
+  constructor(seed?: number) {
+    const random = new SeededRandom(seed ?? 0);
+    const delayMs = () => random.below(random.chance(0.3) ? LONG_DELAY_MS : SHORT_DELAY_MS);
+    this.#bench = new ClientBench(seed === undefined ? {} : { seed, delayMs });
+  }
 
   async startServer(name: string, { settles = false, retain = 0, keepalive = 5 }: StageServerOptions) {
     const process = this.#process();
