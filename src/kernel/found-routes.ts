@@ -1,25 +1,38 @@
-import { GrowingWords } from "../route/growing-words.ts";
 import type { FoundRoute } from "./kernel.ts";
 import type { NetlinkReader } from "./netlink-reader.ts";
 import { ROUTE_WORDS, readRouteInto, routeAt } from "./rtnetlink-messages.ts";
 
-/** The routes of a dump, 40 bytes each: objects are made of them one by one, when the dump is known to be whole. */
+/** Routes per block: 40 KB. */
+const BLOCK_SHIFT = 10;
+const BLOCK_MASK = (1 << BLOCK_SHIFT) - 1;
+
+/**
+ * The routes of a dump, 40 bytes each: objects are made of them one by one, when the dump is known to be whole. They are
+ * in blocks, which go with the next collection: nothing is copied while they become many, and nothing is kept.
+ */
 export class FoundRoutes {
-  readonly #rows = new GrowingWords();
+  readonly #blocks: Int32Array[] = [];
   #length = 0;
 
   /** Takes the message's route, if it is one that counts (see {@link readRouteInto}). */
   add(message: NetlinkReader): void {
-    const row = this.#length * ROUTE_WORDS;
-    if (readRouteInto(message, this.#rows.reserve(row + ROUTE_WORDS), row)) this.#length++;
+    const number = this.#length >> BLOCK_SHIFT;
+    let block = this.#blocks[number];
+    if (block === undefined) {
+      block = new Int32Array(ROUTE_WORDS << BLOCK_SHIFT);
+      this.#blocks[number] = block;
+    }
+    if (readRouteInto(message, block, (this.#length & BLOCK_MASK) * ROUTE_WORDS)) this.#length++;
   }
 
   get length(): number {
     return this.#length;
   }
 
-  /** `index`: 0 to length - 1. */
+  /** @throws RangeError unless `index` is 0 to length - 1 */
   at(index: number): FoundRoute {
-    return routeAt(this.#rows.words, index * ROUTE_WORDS);
+    const block = this.#blocks[index >> BLOCK_SHIFT];
+    if (block === undefined) throw new RangeError(`no route ${index} of ${this.#length}`);
+    return routeAt(block, (index & BLOCK_MASK) * ROUTE_WORDS);
   }
 }
