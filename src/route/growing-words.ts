@@ -12,12 +12,13 @@
  * Making such a memory costs a full collection, from the fourth of a process on: less than a millisecond in a
  * process that has just started, 3 to 15 ms in one with much on its heap. So those that will be needed are made
  * at the start (`prepareMemories`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
- * without.
+ * without. So do all where the process may not have the addresses, 4 GB for each (`ulimit -v`).
  *
  * No WebAssembly code is involved. Memory is never given back to the system before the whole array goes.
  */
 
-const WORDS_PER_PAGE = 65536 / 4;
+const BYTES_PER_PAGE = 65_536;
+const WORDS_PER_PAGE = BYTES_PER_PAGE / 4;
 
 /** 4 GB, the most an index type of 32 bits allows: 2^30 words. */
 const MAX_PAGES = 65536;
@@ -38,13 +39,22 @@ export class OutOfWordsError extends Error {
 /** Made, and not yet in use: one page each. */
 const spareMemories: WebAssembly.Memory[] = [];
 
-/** From now on so many arrays become large without stopping the event loop. */
+/** From now on so many arrays become large without stopping the event loop, if there are addresses for them. */
 export function prepareMemories(count: number): void {
-  while (spareMemories.length < count) spareMemories.push(makeMemory());
+  while (spareMemories.length < count) {
+    const memory = makeMemory();
+    if (memory === null) return;
+    spareMemories.push(memory);
+  }
 }
 
-function makeMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
+/** Null: there are no addresses left for it. */
+function makeMemory(): WebAssembly.Memory | null {
+  try {
+    return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
+  } catch {
+    return null;
+  }
 }
 
 export class GrowingWords {
@@ -53,11 +63,15 @@ export class GrowingWords {
   /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
   words: Int32Array = new Int32Array(16);
 
-  /** Makes at least `length` words accessible and returns the array. Content and indexes stay. */
+  /**
+   * Makes at least `length` words accessible and returns the array. Content and indexes stay.
+   * @throws OutOfWordsError
+   */
   reserve(length: number): Int32Array {
     if (length > this.words.length) {
-      if (length <= PLAIN_WORDS) this.#replace(new Int32Array(Math.max(length, this.words.length * 2)));
-      else this.#growMemory(length);
+      if (length > PLAIN_WORDS) this.#memory ??= spareMemories.pop() ?? makeMemory();
+      if (this.#memory === null) this.#double(length);
+      else this.#grow(this.#memory, length);
     }
     return this.words;
   }
@@ -67,24 +81,31 @@ export class GrowingWords {
     return this.words.byteLength;
   }
 
-  #growMemory(length: number): void {
-    const pages = Math.ceil(length / WORDS_PER_PAGE);
-    const isFirst = this.#memory === null;
+  #double(length: number): void {
     try {
-      this.#memory ??= spareMemories.pop() ?? makeMemory();
-      const hasPages = this.#memory.buffer.byteLength / 4 / WORDS_PER_PAGE;
-      const grownBy = Math.max(pages - hasPages, hasPages >> 3);
-      this.#memory.grow(Math.min(grownBy, MAX_PAGES - hasPages));
+      this.#moveTo(new Int32Array(Math.max(length, this.words.length * 2)));
     } catch {
       throw new OutOfWordsError(length);
     }
-    const words = new Int32Array(this.#memory.buffer);
-    if (words.length < length) throw new OutOfWordsError(length);
-    if (isFirst) this.#replace(words);
-    else this.words = words;
   }
 
-  #replace(words: Int32Array): void {
+  #grow(memory: WebAssembly.Memory, length: number): void {
+    const isHere = this.words.buffer === memory.buffer;
+    const pages = Math.ceil(length / WORDS_PER_PAGE);
+    const hasPages = memory.buffer.byteLength / BYTES_PER_PAGE;
+    const grownBy = Math.max(pages - hasPages, hasPages >> 3);
+    try {
+      memory.grow(Math.min(grownBy, MAX_PAGES - hasPages));
+    } catch {
+      throw new OutOfWordsError(length);
+    }
+    const words = new Int32Array(memory.buffer);
+    if (words.length < length) throw new OutOfWordsError(length);
+    if (isHere) this.words = words;
+    else this.#moveTo(words);
+  }
+
+  #moveTo(words: Int32Array): void {
     words.set(this.words);
     this.words = words;
   }

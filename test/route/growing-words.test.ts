@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { GrowingWords, prepareMemories } from "../../src/route/growing-words.ts";
 
 /** More than the eight for which the engine does not need to be asked for a shared memory. */
@@ -6,6 +7,9 @@ const ARRAYS = 12;
 const LARGE = 300_000;
 /** Of the words, one in so many is written. */
 const EVERY = 1009;
+/** Enough for Bun, not for a memory of 4 GB. */
+const LIMIT_KB = 4_000_000;
+const MODULE = join(import.meta.dir, "../../src/route/growing-words.ts");
 
 describe("GrowingWords", () => {
   test("keeps what was written while it grows from a handful to millions, and is zero elsewhere", () => {
@@ -37,6 +41,19 @@ describe("GrowingWords", () => {
     for (const array of arrays) expect(array.reserve(LARGE).every((word) => word === 0)).toBe(true);
     for (const [number, array] of arrays.entries()) array.words.fill(number);
     for (const [number, array] of arrays.entries()) expect(array.words[LARGE - 1]).toBe(number);
+  });
+
+  test("where there are no addresses for memories, arrays become large all the same", () => {
+    const script = `
+      import { GrowingWords, prepareMemories } from ${JSON.stringify(MODULE)};
+      prepareMemories(12);
+      const arrays = Array.from({ length: 12 }, () => new GrowingWords());
+      for (const array of arrays) array.reserve(${LARGE})[${LARGE - 1}] = 7;
+      console.log(arrays.every((array) => array.reserve(${10 * LARGE})[${LARGE - 1}] === 7));`;
+    const limited = `ulimit -v ${LIMIT_KB} && exec "$0" -e "$1"`;
+    const { stdout, stderr } = Bun.spawnSync(["sh", "-c", limited, process.execPath, script]);
+    expect(stderr.toString()).toBe("");
+    expect(stdout.toString()).toBe("true\n");
   });
 });
 
