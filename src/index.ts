@@ -27,6 +27,7 @@ export type {
   TableStatus,
 } from "./kernel/installer-status.ts";
 export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
+export type { KernelOptionNames } from "./kernel/kernel-options.ts";
 export {
   type KernelCloseOptions,
   type KernelFault,

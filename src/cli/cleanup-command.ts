@@ -9,7 +9,7 @@ import type { Command, CommandContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { CommandError } from "./command-error.ts";
 import { parseFlags } from "./flags.ts";
-import { readRouteProtocol, readTables, routeProtocolFlag } from "./kernel-flags.ts";
+import { kernelOptionNames, readRouteProtocol, readTables, routeProtocolFlag } from "./kernel-flags.ts";
 
 const definition = {
   meta: {
@@ -92,7 +92,7 @@ interface CleanupOptions {
 
 async function remove({ protocol, tables, dryRun }: CleanupOptions): Promise<CleanupReport> {
   // A dry run may stand beside the client.
-  const lock = dryRun ? null : lockProtocol(protocol);
+  const lock = dryRun ? null : lockProtocol(protocol, kernelOptionNames);
   try {
     const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun });
     try {

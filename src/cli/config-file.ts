@@ -31,8 +31,7 @@ export interface ConfigFile {
 }
 
 /**
- * @throws Error when the file cannot be read
- * @throws UsageError when what it holds is no text of a sensible length
+ * @throws UsageError when the file cannot be read, or what it holds is no text of a sensible length
  */
 export async function readConfigText(path: string): Promise<string> {
   const bytes = await readUpTo(path, MAX_BYTES + 1);
@@ -58,7 +57,7 @@ async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
       length += bytesRead;
     }
   } catch (error) {
-    throw new Error(`cannot read ${path}: ${reasonOf(error)}`);
+    throw new UsageError("BAD_FILE", `cannot be read: ${reasonOf(error)}`, inFile(path, null));
   }
   return buffer.subarray(0, length);
 }

@@ -10,8 +10,7 @@ export type OptionsParser<Options> = (rawArgs: readonly string[], fromFile?: Giv
 
 /**
  * Reads the file anew each time.
- * @throws UsageError, with all others, when the command line or the file is wrong
- * @throws Error when the file cannot be read
+ * @throws UsageError, with all others, when the command line or the file is wrong, or the file cannot be read
  */
 export async function readOptions<Options>(
   definition: CommandDefinition,

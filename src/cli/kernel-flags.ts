@@ -7,12 +7,14 @@
  */
 import {
   DEFAULT_PROTOCOL,
+  type KernelOptionNames,
   LEAST_PROTOCOL,
   MAX_TABLE,
   MAX_WEIGHT,
   PROTOCOL_RA,
   TABLE_DEFAULT,
   TABLE_LOCAL,
+  TABLE_MAIN,
 } from "../kernel/kernel-options.ts";
 import {
   DEFAULT_PREFERRED_WEIGHT,
@@ -24,9 +26,6 @@ import { MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import type { FlagDefs, ValueFlagDef } from "./command-definition.ts";
 import type { FlagValues } from "./flags.ts";
 import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
-
-/** RT_TABLE_MAIN. */
-const TABLE_MAIN = 254;
 
 const NAT_ACTIONS = ["plain", "skip"] as const;
 const TYPE_WORDS = ["std", "nat", "lb"] as const;
@@ -107,6 +106,9 @@ export const kernelFlags = {
       "NAT next hops in the kernel: plain, without their ports, which a route cannot express; or skip them.",
   },
 } satisfies FlagDefs;
+
+/** What the kernel's room calls the options in its messages to an operator. */
+export const kernelOptionNames: KernelOptionNames = { device: "--tun", protocol: "--route-protocol" };
 
 export type NatAction = (typeof NAT_ACTIONS)[number];
 
@@ -249,7 +251,7 @@ function readPreferredNetwork(text: string): PreferredNetwork {
     );
   }
   if (parsed.hostBitsMasked) {
-    const reason = `there are bits set behind the prefix length; is ${formatPrefix(parsed.prefix)} meant?`;
+    const reason = `there are bits set behind the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
     throw badValue(flag, text, { start: 0, end }, reason);
   }
   if (equals < 0) return { prefix: parsed.prefix, weight: DEFAULT_PREFERRED_WEIGHT };

@@ -2,7 +2,7 @@
 import { type KernelReport, kernelReport } from "../http/kernel-status.ts";
 import { KernelRoutes } from "../kernel/kernel-routes.ts";
 import type { Logger } from "../session/logger.ts";
-import type { KernelFlagOptions } from "./kernel-flags.ts";
+import { type KernelFlagOptions, kernelOptionNames } from "./kernel-flags.ts";
 
 export interface KernelContext {
   readonly logger: Logger;
@@ -41,6 +41,7 @@ export class ClientKernel {
       nat: options.installNat,
       preferredNetworks: options.preferNetworks,
       reconcileIntervalSeconds: options.reconcileSeconds,
+      optionNames: kernelOptionNames,
       ...(options.dryRun && { dryRun: print }),
       logger,
     });

@@ -17,11 +17,19 @@ export interface TextSink {
 export interface LineWriterOptions {
   /** At most this much text waits for the stream, in UTF-16 units; a longer piece is taken when nothing waits. */
   readonly limitChars?: number;
+  /**
+   * What a write that fails would have written may be missing, as in a log on a disk that is full for a while: the
+   * next text says so. Else a failure ends all.
+   */
+  readonly mayLose?: boolean;
 }
 
 export class LineWriter {
   readonly #sink: TextSink;
   readonly #limitChars: number;
+  readonly #mayLose: boolean;
+  /** Goes in front of the next text. */
+  #lossNotice = "";
   #pending = "";
   /** Length of the text that the sink is busy with. */
   #writingChars = 0;
@@ -29,11 +37,12 @@ export class LineWriter {
   #draining: Promise<void> | null = null;
   #isClosed = false;
   #failure: Error | null = null;
-  readonly #goneCallbacks: (() => void)[] = [];
+  readonly #goneCallbacks: ((failure: Error | null) => void)[] = [];
 
-  constructor(sink: TextSink, { limitChars = 4 << 20 }: LineWriterOptions = {}) {
+  constructor(sink: TextSink, { limitChars = 4 << 20, mayLose = false }: LineWriterOptions = {}) {
     this.#sink = sink;
     this.#limitChars = limitChars;
+    this.#mayLose = mayLose;
   }
 
   /**
@@ -44,7 +53,8 @@ export class LineWriter {
     if (this.#isClosed) return true;
     const waitingChars = this.#pending.length + this.#writingChars;
     if (waitingChars > 0 && waitingChars + text.length > this.#limitChars) return false;
-    this.#pending += text;
+    this.#pending += this.#lossNotice + text;
+    this.#lossNotice = "";
     this.#schedule();
     return true;
   }
@@ -55,9 +65,12 @@ export class LineWriter {
     await this.#draining;
   }
 
-  /** The reader has gone (EPIPE: `head` has seen enough), or the stream has failed: nobody sees further text. */
-  onGone(callback: () => void): void {
-    if (this.#isClosed) callback();
+  /**
+   * Nobody sees further text: the reader has gone (null, EPIPE: `head` has seen enough), or the stream has failed, as
+   * on a full disk.
+   */
+  onGone(callback: (failure: Error | null) => void): void {
+    if (this.#isClosed) callback(this.#failure);
     else this.#goneCallbacks.push(callback);
   }
 
@@ -112,10 +125,15 @@ export class LineWriter {
   }
 
   #fail(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const isReaderGone = "code" in failure && failure.code === "EPIPE";
+    if (this.#mayLose && !isReaderGone) {
+      this.#lossNotice = `... lines are missing here: ${failure.message}\n`;
+      return;
+    }
     this.#isClosed = true;
     this.#pending = "";
-    const failure = error instanceof Error ? error : new Error(String(error));
-    if (!("code" in failure) || failure.code !== "EPIPE") this.#failure = failure;
-    for (const callback of this.#goneCallbacks.splice(0)) callback();
+    if (!isReaderGone) this.#failure = failure;
+    for (const callback of this.#goneCallbacks.splice(0)) callback(this.#failure);
   }
 }

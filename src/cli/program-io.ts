@@ -17,7 +17,7 @@ export function processIo(): ProgramIo {
   const stdoutIsTty = isatty(1);
   return {
     stdout: new LineWriter(Bun.stdout.writer()),
-    stderr: new LineWriter(Bun.stderr.writer()),
+    stderr: new LineWriter(Bun.stderr.writer(), { mayLose: true }),
     stdoutIsTty,
     stderrIsTty: isatty(2),
     columns: stdoutIsTty ? process.stdout.columns : undefined,

@@ -43,7 +43,11 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
   for (const warning of options.warnings) logger.warn(warning);
 
   const asked = Promise.withResolvers<void>();
-  io.stdout.onGone(() => asked.resolve());
+  io.stdout.onGone((failure) => {
+    if (failure === null) asked.resolve();
+    // That a disk is full must not take the tenants' networks along.
+    else logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
+  });
   let kernel: ClientKernel | null = null;
   const stopped = untilStopped({
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
@@ -119,6 +123,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
       },
       complete: (vni) => kernel?.routes.complete(vni),
       serverState: (server, state, reason) => {
+        kernel?.routes.serverState(server);
         counters.serverState(server, state, reason);
         printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
       },

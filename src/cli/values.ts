@@ -53,13 +53,21 @@ export function readSecondsOrForever(flag: string, text: string): number {
   throw badValue(flag, text, whole(text), `${SECONDS_RULE}, or "forever"`);
 }
 
+/** A crowd of clients that tries more often would keep a server from its work. */
+const LEAST_RETRY_SECONDS = 0.1;
+
 /** Two times as in {@link readSeconds}, "5-10": the wait before the next try is drawn from between them. */
 export function readRetryBounds(flag: string, text: string): RetryBounds {
   const [min, max, ...more] = text.split("-").map(secondsIn);
-  if (min != null && max != null && min <= max && more.length === 0) {
+  if (min != null && max != null && min >= LEAST_RETRY_SECONDS && min <= max && more.length === 0) {
     return { minMs: min * 1000, maxMs: max * 1000 };
   }
-  throw badValue(flag, text, whole(text), "two numbers of seconds are needed, the smaller first, as in 5-10");
+  throw badValue(
+    flag,
+    text,
+    whole(text),
+    `two numbers of seconds from ${LEAST_RETRY_SECONDS} are needed, the smaller first, as in 5-10`,
+  );
 }
 
 const SECONDS_RULE = `a number of seconds from 0 to ${MAX_SECONDS} is needed, without a unit`;

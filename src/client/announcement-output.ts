@@ -2,6 +2,9 @@
  * What one server has been told of our announcements, and what it still has to be told: routes whose last frame
  * differs from what is wanted now. One that was announced and withdrawn before there was room is not sent at all.
  *
+ * ADDs go before REMOVEs. A destination that moves from hop A to B to C is announced at each before it is withdrawn from the
+ * one before; but if B is not sent at all, A's REMOVE has been waiting for longer than C's ADD.
+ *
  * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an
  * echo. One can be under way while we withdraw the route, and would be taken for somebody else's: so a route counts
  * as "perhaps an echo" until a KEEPALIVE behind its REMOVE is answered.
@@ -17,8 +20,10 @@ import { receivedKey } from "./wanted.ts";
 const fields = new UpdateFields();
 
 export class AnnouncementOutput {
-  /** Routes whose last frame, if any, says something else than what is wanted, by key. */
-  readonly #pending: Map<string, Route>;
+  /** Routes that are wanted and whose last frame, if any, was a REMOVE, by key. */
+  readonly #toAdd: Map<string, Route>;
+  /** Routes that are not, and whose last frame was an ADD. */
+  readonly #toRemove = new Map<string, Route>();
   /** Keys of routes whose last frame was an ADD. */
   readonly #sent = new Set<string>();
   /** Withdrawn routes → the KEEPALIVE whose answer ends the time of echoes; Infinity until that is sent. */
@@ -30,11 +35,11 @@ export class AnnouncementOutput {
   readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
 
   constructor(private wanted: ReadonlyMap<string, Route>) {
-    this.#pending = new Map(wanted);
+    this.#toAdd = new Map(wanted);
   }
 
   get idle(): boolean {
-    return this.#pending.size === 0;
+    return this.#toAdd.size + this.#toRemove.size === 0;
   }
 
   /** There are REMOVEs without a KEEPALIVE behind them. */
@@ -44,10 +49,13 @@ export class AnnouncementOutput {
 
   changed(key: string, route: Route): void {
     const isWanted = this.wanted.has(key);
-    if (isWanted === this.#sent.has(key)) this.#pending.delete(key);
+    this.#toAdd.delete(key);
+    this.#toRemove.delete(key);
+    if (isWanted === this.#sent.has(key)) return;
+    if (isWanted) this.#toAdd.set(key, route);
     else {
-      this.#pending.set(key, route);
-      if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
+      this.#toRemove.set(key, route);
+      if (this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
     }
   }
 
@@ -66,17 +74,18 @@ export class AnnouncementOutput {
   /** Writes what fits in up to `limit`, and returns the offset behind it. */
   encode(view: DataView, limit: number): number {
     let end = 0;
-    for (const [key, route] of this.#pending) {
-      if (end + MAX_UPDATE_FRAME_BYTES > limit) break;
-      this.#pending.delete(key);
-      const isWanted = this.wanted.has(key);
-      if (isWanted) this.#sent.add(key);
-      else {
-        this.#sent.delete(key);
-        if (this.#echoing.has(key)) this.#removed.push(key);
-      }
-      fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
-      end = encodeUpdate(view, end, fields, isWanted ? Action.ADD : Action.REMOVE);
+    for (const [key, route] of this.#toAdd) {
+      if (end + MAX_UPDATE_FRAME_BYTES > limit) return end;
+      this.#toAdd.delete(key);
+      this.#sent.add(key);
+      end = encodeRoute(view, end, route, Action.ADD);
+    }
+    for (const [key, route] of this.#toRemove) {
+      if (end + MAX_UPDATE_FRAME_BYTES > limit) return end;
+      this.#toRemove.delete(key);
+      this.#sent.delete(key);
+      if (this.#echoing.has(key)) this.#removed.push(key);
+      end = encodeRoute(view, end, route, Action.REMOVE);
     }
     return end;
   }
@@ -84,7 +93,7 @@ export class AnnouncementOutput {
   /** The server has forgotten our announcements of these VNIs: they are sent again. */
   sendAgain(vnis: ReadonlySet<number>): void {
     for (const [key, route] of this.wanted) {
-      if (vnis.has(route.vni) && this.#sent.delete(key)) this.#pending.set(key, route);
+      if (vnis.has(route.vni) && this.#sent.delete(key)) this.#toAdd.set(key, route);
     }
   }
 
@@ -115,4 +124,9 @@ export class AnnouncementOutput {
     this.#removed = [];
     this.#fences.length = 0;
   }
+}
+
+function encodeRoute(view: DataView, offset: number, route: Route, action: Action): number {
+  fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
+  return encodeUpdate(view, offset, fields, action);
 }

@@ -1,18 +1,11 @@
-/** A client's times as programs give them: those that cannot be would fail much later, and without a word. */
+/** A client's times as programs give them, see session/check-times.ts. */
 import { BadOptionError } from "../net/bunbond-error.ts";
+import { checkKeepalive } from "../session/check-times.ts";
 import type { ClientSettings } from "./client-options.ts";
-
-/** The field of a HELLO has 32 bits. */
-const MAX_KEEPALIVE_SECONDS = 0xffffffff;
 
 /** @throws BadOptionError */
 export function checkSettings({ keepaliveSeconds, retry, hold }: Partial<ClientSettings>): void {
-  if (keepaliveSeconds !== undefined) {
-    const isWhole = Number.isInteger(keepaliveSeconds);
-    if (!isWhole || keepaliveSeconds < 1 || keepaliveSeconds > MAX_KEEPALIVE_SECONDS) {
-      throw new BadOptionError("keepaliveSeconds", keepaliveSeconds, "must be a whole number from 1");
-    }
-  }
+  checkKeepalive(keepaliveSeconds);
   if (retry !== undefined) {
     const { minMs, maxMs } = retry;
     const isRange = minMs >= 0 && minMs <= maxMs && Number.isFinite(maxMs);

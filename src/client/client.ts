@@ -1,5 +1,7 @@
 import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
+import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
+import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
@@ -44,6 +46,7 @@ export class Client {
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
+    prepareMemories(LARGE_ARRAYS_OF_TABLE);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = options.logger ?? silentLogger;
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);

@@ -25,6 +25,7 @@ import type { ByteStream, Network, StreamEvents } from "../transport/stream.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
+import { AwayLog } from "./away-log.ts";
 import { type Completeness, TABLE_QUIET_MS, TABLE_SETTLES_MS, type TellingServer } from "./completeness.ts";
 import { LinkOutput } from "./link-output.ts";
 import type { MergedView, ServerNumber } from "./merged-view.ts";
@@ -69,6 +70,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** It is none of the client's servers any more: nothing that it tells counts. */
   #isRetired = false;
   readonly #skipCodesLogged = new Set<SkipCode>();
+  readonly #awayLog: AwayLog;
 
   constructor(
     readonly number: ServerNumber,
@@ -77,6 +79,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   ) {
     this.name = formatEndpoint(endpoint);
     this.#stateSinceMs = context.clock.nowMs();
+    this.#awayLog = new AwayLog(context.logger, context.clock, this.name);
   }
 
   get state(): ServerState {
@@ -202,11 +205,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#timer?.cancel();
     const afterMs = retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
-    this.context.logger.warn("server away, trying again", {
-      server: this.name,
-      reason: describeCloseReason(reason),
-      afterSeconds: Math.round(afterMs / 100) / 10,
-    });
+    this.#awayLog.away(describeCloseReason(reason), afterMs);
     // Last, for whoever is told may stop us.
     this.#enter("retry", reason);
   }
@@ -233,6 +232,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
+    this.#awayLog.back();
     this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);

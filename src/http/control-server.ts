@@ -61,7 +61,7 @@ export async function openControlSocket({
   logger,
 }: ControlServerOptions): Promise<ControlServer> {
   let operations: ReadonlyMap<string, Operation> | null = null;
-  const server = await claimSocket(path, () =>
+  const socket = await claimSocket(path, () =>
     Bun.serve({
       unix: path,
       development: false,
@@ -81,7 +81,7 @@ export async function openControlSocket({
       operations = new Map(served.map((operation) => [operation.path, operation]));
       logger.info("control socket open", { path });
     },
-    stop: () => server.stop(),
+    stop: () => socket.release(() => socket.bound.stop()),
   };
 }
 

@@ -2,7 +2,7 @@
  * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
  * replaced; one that somebody answers at is another daemon's, and stays.
  */
-import { lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, renameSync, type Stats, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -29,24 +29,52 @@ const DIRECTORY_MODE = 0o755;
 /** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
 const SOCKET_UMASK = 0o117;
 
+export interface ClaimedSocket<T> {
+  readonly bound: T;
+  /**
+   * `unbind` removes the file at the path, whosever it is. One that another daemon has made there since is out of its
+   * way for that moment.
+   */
+  release<R>(unbind: () => R): R;
+}
+
 /**
  * Makes the way free, the directory included, and binds: `bind` has to make the socket's file at once. Nobody but
  * owner and group can open it at any moment.
  *
  * @throws ControlSocketError
  */
-export async function claimSocket<T>(path: string, bind: () => T): Promise<T> {
+export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
     await removeStale(path);
     const umask = process.umask(SOCKET_UMASK);
     try {
-      return bind();
+      const bound = bind();
+      const file = lstatSync(path);
+      return { bound, release: (unbind) => unbindBeside(path, file, unbind) };
     } finally {
       process.umask(umask);
     }
   } catch (error) {
     throw error instanceof ControlSocketError ? error : socketError(path, error);
+  }
+}
+
+function unbindBeside<R>(path: string, ours: Stats, unbind: () => R): R {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined || (file.dev === ours.dev && file.ino === ours.ino)) return unbind();
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    // Who may not rename it may not remove it either.
+    return unbind();
+  }
+  try {
+    return unbind();
+  } finally {
+    renameSync(aside, path);
   }
 }
 

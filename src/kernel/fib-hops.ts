@@ -21,6 +21,8 @@ export interface Hop {
   readonly alone: HopSet;
   /** Sets that name it. */
   sets: number;
+  /** A destination names it, or the kernel has an object for it. */
+  isUsed: boolean;
 }
 
 export interface HopSet {
@@ -32,6 +34,8 @@ export interface HopSet {
   nexthop: FibNexthop | null;
   /** Destinations that want it, and of a set of one also the larger wanted sets that name its hop. */
   wantedBy: number;
+  /** Likewise; but destinations count that are refused, too. */
+  namedBy: number;
 }
 
 export class HopSets {
@@ -45,7 +49,11 @@ export class HopSets {
   readonly #new: HopSet[] = [];
   #localKeys: ReadonlySet<string> = new Set();
 
-  constructor(private readonly weightOf: (address: IpAddress) => number) {}
+  constructor(
+    private readonly weightOf: (address: IpAddress) => number,
+    /** Its `isUsed` has changed. */
+    private readonly noteUse: (hop: Hop) => void,
+  ) {}
 
   /** Sets that are kept. */
   get size(): number {
@@ -65,7 +73,8 @@ export class HopSets {
     const hops: Hop[] = [];
     const alone = this.#make(`${number}`, hops);
     const isLocal = this.#localKeys.has(key);
-    const hop: Hop = { number, address, weight: this.weightOf(address), isLocal, alone, sets: 1 };
+    const weight = this.weightOf(address);
+    const hop: Hop = { number, address, weight, isLocal, alone, sets: 1, isUsed: false };
     hops.push(hop);
     this.#hops.set(key, hop);
     return hop;
@@ -86,15 +95,35 @@ export class HopSets {
     return this.#make(key, hops.toSorted(byAddress));
   }
 
+  /** A destination's next hops are these. */
+  name(set: HopSet): void {
+    if (set.namedBy++ === 0) this.#countMembers(set, 1);
+  }
+
+  /** They are no longer. */
+  unname(set: HopSet): void {
+    if (--set.namedBy > 0) return;
+    this.#countMembers(set, -1);
+    this.disposeUnused(set);
+  }
+
+  /** And it is to be installed. */
   want(set: HopSet): void {
     if (set.wantedBy++ > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.alone.wantedBy++;
   }
 
-  /** A destination wants it no longer. */
+  /** It is no longer. */
   unwant(set: HopSet): void {
     if (--set.wantedBy > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.alone.wantedBy--;
+  }
+
+  /** The kernel has this for the set now; null: nothing any more. */
+  setNexthop(set: HopSet, nexthop: FibNexthop | null): void {
+    set.nexthop = nexthop;
+    const [first] = set.hops;
+    if (first?.alone === set) this.#judgeUse(first);
   }
 
   /** Forgets what was made since the last call and is not used. */
@@ -102,9 +131,9 @@ export class HopSets {
     for (const set of this.#new.splice(0)) this.disposeUnused(set);
   }
 
-  /** Forgets the set unless it is wanted or in the kernel, and its hops with the last set. */
+  /** Forgets the set unless it is named or in the kernel, and its hops with the last set. */
   disposeUnused(set: HopSet): void {
-    if (set.wantedBy > 0 || set.nexthop !== null || this.#byNumber[set.number] !== set) return;
+    if (set.namedBy > 0 || set.nexthop !== null || this.#byNumber[set.number] !== set) return;
     const [first] = set.hops;
     if (set.hops.length === 1) {
       if (first === undefined || first.sets > 1) return;
@@ -137,9 +166,24 @@ export class HopSets {
     return isChanged;
   }
 
+  /** The set has become named, or is no longer. */
+  #countMembers(set: HopSet, by: 1 | -1): void {
+    for (const hop of set.hops) {
+      if (hop.alone !== set) hop.alone.namedBy += by;
+      this.#judgeUse(hop);
+    }
+  }
+
+  #judgeUse(hop: Hop): void {
+    const isUsed = hop.alone.namedBy > 0 || hop.alone.nexthop !== null;
+    if (hop.isUsed === isUsed) return;
+    hop.isUsed = isUsed;
+    this.noteUse(hop);
+  }
+
   #make(key: string, hops: readonly Hop[]): HopSet {
     const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
-    const set: HopSet = { number, hops, key, nexthop: null, wantedBy: 0 };
+    const set: HopSet = { number, hops, key, nexthop: null, wantedBy: 0, namedBy: 0 };
     this.#byNumber[number] = set;
     this.#sets.set(key, set);
     this.#new.push(set);

@@ -112,12 +112,12 @@ export class FibNexthops {
     if (before === set) return;
     nexthop.set = null;
     if (before !== null) {
-      before.nexthop = null;
+      this.hops.setNexthop(before, null);
       this.hops.disposeUnused(before);
     }
     if (set === null || set.nexthop !== null) return;
     nexthop.set = set;
-    set.nexthop = nexthop;
+    this.hops.setNexthop(set, nexthop);
   }
 
   /** The kernel has it no longer. */

@@ -4,12 +4,12 @@
  *     routing table ──▶ a trie per family ──▶ row = handle × 2, + 1 for IPv6 ──▶ five words
  *
  *     TABLE      index of its table + 1; 0: the row is free
- *     WANTED     number of the hop set that is wanted; 0: none
+ *     WANTED     number of the hop set that is wanted, if the row may be installed at all (COVERS); 0: none
  *     INSTALLED  id of the nexthop that our route names; 0: we have no route there; PLAIN: one that names none
  *     FLAGS      see below
  *     READ       number of the reading that met our route last
  */
-import type { Prefix } from "../net/ip.ts";
+import type { IpAddress, Prefix } from "../net/ip.ts";
 import { GrowingWords } from "../route/growing-words.ts";
 import { PrefixCursor } from "../route/prefix-cursor.ts";
 import { PrefixPool } from "../route/prefix-trie.ts";
@@ -39,6 +39,11 @@ export const CONTESTED = 16;
 export const SHRUNK = 32;
 /** Somebody else has put a route there, in place of ours or beside it: nothing is done before that was read. */
 export const UNREAD = 64;
+/** The destination holds an address of the underlay, and the table is the host's own (underlay.ts): none is to be there. */
+export const COVERS = 128;
+
+/** Likewise: {@link LARGE_ARRAYS_OF_TABLE}. */
+export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
 
 export class FibRows {
   readonly #pool4 = new PrefixPool(4);
@@ -135,6 +140,19 @@ export class FibRows {
       if (root === NO_ROOT) continue;
       const cursor = new PrefixCursor(this.#pool(family), root);
       for (let handle = cursor.next(); handle >= 0; handle = cursor.next()) yield rowOf(handle, family);
+    }
+  }
+
+  /** Those of a table whose destinations hold the address. */
+  *rowsCovering(table: FibTable, { family, w0, w1, w2, w3 }: IpAddress): Iterable<number> {
+    const root = family === 6 ? table.root6 : table.root4;
+    if (root === NO_ROOT) return;
+    const pool = this.#pool(family);
+    let handle = pool.lookup(root, w0, w1, w2, w3);
+    while (handle >= 0) {
+      yield rowOf(handle, family);
+      const lengthBits = pool.lengthBitsOf(handle);
+      handle = lengthBits === 0 ? -1 : pool.lookupWithin(root, w0, w1, w2, w3, lengthBits - 1);
     }
   }
 

@@ -24,6 +24,7 @@ import { type Fault, FibRetries } from "./fib-retries.ts";
 import {
   ADOPTED,
   CHANGED,
+  COVERS,
   FibRows,
   familyOf,
   INSTALLED,
@@ -33,7 +34,9 @@ import {
   WANTED,
 } from "./fib-rows.ts";
 import { type FibCounts, type FibTable, FibTables } from "./fib-tables.ts";
-import { type Wanted, WantedRoutes } from "./wanted-routes.ts";
+import { TABLE_MAIN } from "./kernel-options.ts";
+import { Underlay } from "./underlay.ts";
+import { refusedFor, type Wanted, WantedRoutes } from "./wanted-routes.ts";
 import { type TableMapping, type WantedSettings, weightOf } from "./wanted-settings.ts";
 
 /** How the kernel differed from the book, found by a reading or told by it. */
@@ -64,6 +67,7 @@ export class Fib {
   /** How often the kernel was read. */
   readings = 0;
   readonly #wanted: WantedRoutes;
+  readonly #underlay = new Underlay();
   /** Rows with the flag PASSED_OVER, and what was passed over. */
   readonly #passedOver = new Map<number, Wanted>();
 
@@ -72,7 +76,10 @@ export class Fib {
     readonly settings: WantedSettings,
     private readonly notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
   ) {
-    this.hops = new HopSets((address) => weightOf(settings.preferredNetworks, address));
+    this.hops = new HopSets(
+      (address) => weightOf(settings.preferredNetworks, address),
+      ({ address, isUsed }) => this.#setUnderlay(address, isUsed),
+    );
     this.nexthops = new FibNexthops(protocol, this.hops);
     this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
@@ -123,25 +130,41 @@ export class Fib {
     for (const [row, { skipped }] of this.#passedOver) if (skipped?.has("localHop")) this.changes.mark(row);
   }
 
+  /** From now on nothing in the host's own table covers the address: it is a server's. */
+  keepReachable(address: IpAddress): void {
+    this.#setUnderlay(address, true);
+  }
+
   /** Works out what is wanted of the row now, and returns it. */
   refresh(row: number): HopSet | null {
-    const table = this.rows.tableOf(row);
-    const wanted = this.#wanted.wantedOf(table.vnis, this.rows.prefixOf(row));
-    this.#passOver(row, table, wanted);
+    const { rows, hops } = this;
+    const table = rows.tableOf(row);
+    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row));
     const { set } = wanted;
+    const named = hops.get(rows.get(row, WANTED));
     const before = this.wantedSet(row);
-    if (set !== before) {
-      this.rows.set(row, WANTED, set?.number ?? 0);
-      if (set !== null) this.hops.want(set);
-      if (before !== null) this.#unwant(before);
-      this.#countsOf(row).wanted += Number(set !== null) - Number(before !== null);
+    if (set !== named) {
+      rows.set(row, WANTED, set?.number ?? 0);
+      if (set !== null) hops.name(set);
     }
-    this.hops.disposeUnusedNew();
-    return set;
+    // Only now: its own hops count, too.
+    const covered = this.#coveredBy(row);
+    if (covered !== null) rows.raise(row, COVERS);
+    else if (rows.has(row, COVERS)) rows.lower(row, COVERS);
+    this.#passOver(row, table, covered === null ? wanted : refusedFor(covered, wanted));
+    const result = this.wantedSet(row);
+    if (result !== before) {
+      if (result !== null) hops.want(result);
+      if (before !== null) this.#unwant(before);
+      this.#countsOf(row).wanted += Number(result !== null) - Number(before !== null);
+    }
+    if (set !== named && named !== null) hops.unname(named);
+    hops.disposeUnusedNew();
+    return result;
   }
 
   wantedSet(row: number): HopSet | null {
-    return this.hops.get(this.rows.get(row, WANTED));
+    return this.rows.has(row, COVERS) ? null : this.hops.get(this.rows.get(row, WANTED));
   }
 
   /** The kernel has for the row what is wanted, as far as we know. */
@@ -155,7 +178,7 @@ export class Fib {
   isAwaited(row: number): boolean {
     if (this.rows.has(row, UNREAD)) return true;
     const table = this.rows.tableOf(row);
-    if (!this.rows.has(row, ADOPTED) || table.isSettled) return false;
+    if (!this.rows.has(row, ADOPTED) || table.isSettled || this.#coveredBy(row) !== null) return false;
     const { vni, set } = this.#wanted.wantedOf(table.vnis, this.rows.prefixOf(row));
     if (vni === null || !this.tables.isComplete(table.vnis.slice(0, table.vnis.indexOf(vni)))) return true;
     if (set === null) return false;
@@ -235,11 +258,23 @@ export class Fib {
     for (const table of this.tables.takeSettled()) this.changes.addWalk(this.#adopted(table));
   }
 
+  #setUnderlay(address: IpAddress, isUsed: boolean): void {
+    const isChanged = isUsed ? this.#underlay.add(address) : this.#underlay.delete(address);
+    const main = this.tables.get(TABLE_MAIN);
+    if (!isChanged || main === undefined) return;
+    for (const row of this.rows.rowsCovering(main, address)) this.changes.mark(row);
+  }
+
+  /** The address of the underlay that the row's destination would hide from the host; null: none. */
+  #coveredBy(row: number): IpAddress | null {
+    if (this.rows.tableOf(row).id !== TABLE_MAIN) return null;
+    return this.#underlay.firstIn(this.rows.prefixOf(row));
+  }
+
   #unwant(set: HopSet): void {
     this.hops.unwant(set);
     for (const { alone } of set.hops) if (alone.nexthop !== null) this.nexthops.suspect(alone.nexthop);
     if (set.nexthop !== null) this.nexthops.suspect(set.nexthop);
-    else this.hops.disposeUnused(set);
   }
 
   #passOver(row: number, table: FibTable, wanted: Wanted): void {

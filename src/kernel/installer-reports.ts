@@ -45,8 +45,17 @@ export class InstallerReports {
     else this.log.warn("a destination cannot be made right", fields);
   }
 
-  passedOver(table: FibTable, destination: Prefix, { shadowed, skipped, refusedHops }: Wanted): void {
+  passedOver(table: FibTable, destination: Prefix, wanted: Wanted): void {
+    const { shadowed, skipped, refusedHops, covered } = wanted;
     const text = formatPrefix(destination);
+    if (covered !== null) {
+      const fields = { table: table.id, destination: text, address: formatAddress(covered) };
+      this.#once(
+        `covers ${text}`,
+        "a destination is not installed in the host's own table: the host could not reach that next hop or server",
+        fields,
+      );
+    }
     for (const { address, reason } of refusedHops) {
       const nextHop = formatAddress(address);
       this.#once(`hop ${nextHop}`, "a next hop is not installed", { nextHop, reason, destination: text });

@@ -82,7 +82,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
       .map(({ id, vnis, isSettled, counts }) => {
         return {
           table: id,
-          vnis,
+          vnis: [...vnis],
           isSettled,
           ipv4: structuredClone(counts[4]),
           ipv6: structuredClone(counts[6]),

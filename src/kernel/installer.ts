@@ -15,7 +15,7 @@
  * While the device is down or away nothing can be done: the kernel has dropped the objects, and the IPv4 routes without
  * a word. When it is up again, the kernel is read and everything rebuilt.
  */
-import type { Prefix } from "../net/ip.ts";
+import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
@@ -26,6 +26,7 @@ import { InstallerReports } from "./installer-reports.ts";
 import { type InstallerStatus, statusOf } from "./installer-status.ts";
 import { type Kernel, KernelError, type KernelEvent } from "./kernel.ts";
 import { KernelNews } from "./kernel-news.ts";
+import type { KernelOptionNames } from "./kernel-options.ts";
 import { KernelWork } from "./kernel-work.ts";
 import { ReadingSchedule } from "./reading-schedule.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
@@ -47,6 +48,8 @@ export interface InstallerOptions extends Partial<WantedSettings> {
   readonly mappings: readonly TableMapping[];
   /** 0: never. Default 300. */
   readonly reconcileIntervalSeconds?: number;
+  /** Default: as a program sets them. */
+  readonly optionNames?: KernelOptionNames;
   readonly clock: Clock;
   readonly logger?: Logger;
 }
@@ -76,13 +79,13 @@ export class Installer {
 
   constructor(options: InstallerOptions) {
     this.#options = options;
-    const { kernel, protocol, device, mappings, clock, logger = silentLogger } = options;
+    const { kernel, protocol, device, mappings, optionNames, clock, logger = silentLogger } = options;
     const { reconcileIntervalSeconds = DEFAULT_RECONCILE_INTERVAL_SECONDS } = options;
     const { excludedTypes = [], nat = "plain", ipv4Only = false, preferredNetworks = [] } = options;
     this.#kernel = kernel;
     this.#clock = clock;
     this.#reports = new InstallerReports(logger, clock, protocol, device);
-    this.#device = new TunnelDevice(device, logger);
+    this.#device = new TunnelDevice(device, logger, optionNames);
     this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks };
@@ -130,6 +133,12 @@ export class Installer {
   /** The client does not announce it any more. */
   withdrawn(route: Route): void {
     this.#fib.withdrawn(route);
+    this.#wake();
+  }
+
+  /** A server has that address: no route in the host's own table shall cover it. */
+  keepReachable(address: IpAddress): void {
+    this.#fib.keepReachable(address);
     this.#wake();
   }
 

@@ -10,6 +10,8 @@ export const LEAST_PROTOCOL = 5;
 /** RTPROT_RA: the kernel's own for routes from router advertisements. */
 export const PROTOCOL_RA = 9;
 
+/** RT_TABLE_MAIN: where the host looks up its own packets, the tunnel's among them. */
+export const TABLE_MAIN = 254;
 /** RT_TABLE_DEFAULT and RT_TABLE_LOCAL: the kernel's own ways of ending a look-up. */
 export const TABLE_DEFAULT = 253;
 export const TABLE_LOCAL = 255;
@@ -17,6 +19,15 @@ export const MAX_TABLE = 0xffffffff;
 
 /** More is refused before Linux 6.12. */
 export const MAX_WEIGHT = 255;
+
+/** What errors and warnings call the options that help, as a program or a command line sets them. */
+export interface KernelOptionNames {
+  readonly device: string;
+  readonly protocol: string;
+}
+
+/** As {@link KernelRoutes.open} has them. */
+export const OPTION_NAMES: KernelOptionNames = { device: "device", protocol: "protocol" };
 
 /** @throws BadOptionError */
 export function checkProtocol(protocol: number): void {

@@ -6,10 +6,15 @@
  * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
  */
 import type { ClientHandler } from "../client/handler.ts";
+import { parseAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { Prefix } from "../net/ip.ts";
+import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
+import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Logger } from "../session/logger.ts";
 import { SystemClock } from "../transport/system-clock.ts";
+import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib-rows.ts";
 import { dryRunKernel } from "./format-operation.ts";
 import { Installer } from "./installer.ts";
 import type { InstallerStatus } from "./installer-status.ts";
@@ -20,6 +25,7 @@ import {
   checkProtocol,
   checkReconcileInterval,
   DEFAULT_PROTOCOL,
+  type KernelOptionNames,
 } from "./kernel-options.ts";
 import { lockProtocol, type ProtocolLock } from "./lock.ts";
 import { NetlinkKernel } from "./netlink-kernel.ts";
@@ -39,6 +45,8 @@ export interface KernelRoutesOptions extends Partial<WantedSettings> {
   readonly reconcileIntervalSeconds?: number;
   /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
   readonly dryRun?: (command: string) => void;
+  /** What errors and warnings call two of these, for whoever sets them by other names. Default: `device` and `protocol`. */
+  readonly optionNames?: KernelOptionNames;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -67,7 +75,9 @@ const MAX_FAULTS = 100;
  * Keeps routes of the kernel equal to a client's view: to be given to `Client.connect` as its handler, and closed after
  * the client. The client has to subscribe to the VNIs by itself.
  */
-export class KernelRoutes implements Omit<Required<ClientHandler>, "serverState"> {
+export class KernelRoutes implements Required<ClientHandler> {
+  /** Hosts, as text. They stay when a server goes: at the client's end its routes do, too. */
+  readonly #servers = new Set<string>();
   #closed: Promise<void> | null = null;
 
   private constructor(
@@ -84,14 +94,16 @@ export class KernelRoutes implements Omit<Required<ClientHandler>, "serverState"
    * BadRouteError when a number cannot be.
    */
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
-    const { mappings, device, protocol = DEFAULT_PROTOCOL, dryRun } = options;
+    const { mappings, device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames } = options;
     const { preferredNetworks = [], reconcileIntervalSeconds = 0 } = options;
     checkMappings(mappings);
     checkProtocol(protocol);
     checkPreferredNetworks(preferredNetworks);
     checkReconcileInterval(reconcileIntervalSeconds);
+    // The client's view, what is wanted of it, and what the kernel has.
+    prepareMemories(2 * LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may stand beside a client at work.
-    const lock = dryRun === undefined ? lockProtocol(protocol) : null;
+    const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {
       const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun !== undefined });
       try {
@@ -130,6 +142,14 @@ export class KernelRoutes implements Omit<Required<ClientHandler>, "serverState"
   /** Of the client's handler: what was found in the kernel and is not in the view goes. */
   complete(vni: number): void {
     this.installer.complete(vni);
+  }
+
+  /** Of the client's handler: nothing in the host's own table covers a server given by address. */
+  serverState({ host }: Endpoint): void {
+    if (this.#servers.has(host)) return;
+    this.#servers.add(host);
+    const address = parseAddress(host);
+    if (address !== null) this.installer.keepReachable(address);
   }
 
   /**

@@ -3,13 +3,14 @@
  * socket belongs to a network namespace, and goes with its process whatever that dies of.
  */
 import { KernelError } from "./kernel.ts";
+import { type KernelOptionNames, OPTION_NAMES } from "./kernel-options.ts";
 
 export interface ProtocolLock {
   release(): void;
 }
 
 /** @throws KernelError PROTOCOL_IN_USE */
-export function lockProtocol(protocol: number): ProtocolLock {
+export function lockProtocol(protocol: number, optionNames: KernelOptionNames = OPTION_NAMES): ProtocolLock {
   try {
     const listener = Bun.listen({
       unix: `\0bunbond-fib-${protocol}`,
@@ -24,7 +25,7 @@ export function lockProtocol(protocol: number): ProtocolLock {
     throw new KernelError(
       "PROTOCOL_IN_USE",
       `another client installs routes of protocol ${protocol} in this network namespace: ` +
-        "stop it, or give this one another number with --route-protocol",
+        `stop it, or set ${optionNames.protocol} to another number`,
       { cause },
     );
   }

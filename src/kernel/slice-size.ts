@@ -1,9 +1,9 @@
 /**
- * How many operations fit into one step of the event loop: no step is to take more than about 10 ms, and how long the
+ * How many operations fit into one step of the event loop: no step is to take more than a few milliseconds, and how long the
  * kernel takes for one operation differs by a factor of a hundred (a route some 10 µs, a deleted object more than
  * a millisecond on older kernels).
  */
-const AIM_MS = 4;
+const AIM_MS = 2;
 const SMALLEST = 8;
 const FIRST = 128;
 const LARGEST = 512;

@@ -6,6 +6,7 @@
  */
 import type { Logger } from "../session/logger.ts";
 import { KernelError, type Link } from "./kernel.ts";
+import { type KernelOptionNames, OPTION_NAMES } from "./kernel-options.ts";
 
 /** The module ip6_tunnel makes it itself when it is loaded. */
 const FALLBACK_DEVICE = "ip6tnl0";
@@ -18,6 +19,7 @@ export class TunnelDevice {
   constructor(
     private readonly name: string,
     private readonly logger: Logger,
+    private readonly optionNames: KernelOptionNames = OPTION_NAMES,
   ) {}
 
   /** As it was seen last; null: there is none. */
@@ -34,8 +36,8 @@ export class TunnelDevice {
    * @throws KernelError DEVICE_MISSING
    */
   find(links: readonly Link[]): Link {
-    const link = findTunnel(links, this.name);
-    const warning = tunnelWarning(link);
+    const link = findTunnel(links, this.name, this.optionNames);
+    const warning = tunnelWarning(link, this.optionNames);
     if (warning !== null) this.logger.warn(warning);
     this.#link = link;
     return link;
@@ -69,7 +71,7 @@ export class TunnelDevice {
     }
     if (link === null) return;
     const isSame = link.index === before?.index;
-    const warning = isSame ? null : externalWarning(link);
+    const warning = isSame ? null : externalWarning(link, this.optionNames);
     if (warning !== null) logger.warn(warning);
     if (link.isUp && !before?.isUp) logger.info("the tunnel device is up", { device });
     else if (link.isUp && !isSame) logger.warn("the tunnel device was made anew", { device });
@@ -86,25 +88,32 @@ export class TunnelDevice {
  * The link of that name.
  * @throws KernelError DEVICE_MISSING
  */
-export function findTunnel(links: readonly Link[], name: string): Link {
+export function findTunnel(
+  links: readonly Link[],
+  name: string,
+  optionNames: KernelOptionNames = OPTION_NAMES,
+): Link {
   const link = links.find((candidate) => candidate.name === name);
   if (link !== undefined) return link;
-  throw new KernelError("DEVICE_MISSING", `there is no device ${name}: ${remedy(name)}`);
+  throw new KernelError("DEVICE_MISSING", `there is no device ${name}: ${remedy(name, optionNames)}`);
 }
 
 /** What is wrong with the device, and the commands that help; null: nothing that we know of. */
-export function tunnelWarning(link: Link): string | null {
-  return externalWarning(link) ?? upWarning(link);
+export function tunnelWarning(link: Link, optionNames: KernelOptionNames = OPTION_NAMES): string | null {
+  return externalWarning(link, optionNames) ?? upWarning(link);
 }
 
-function externalWarning({ name, isExternal }: Link): string | null {
-  if (isExternal !== false) return null;
+function externalWarning({ name, isExternal }: Link, optionNames: KernelOptionNames): string | null {
+  if (isExternal === true) return null;
+  if (isExternal === null) {
+    return `${name} is no tunnel that we know, so packets may leave it as they are: ${otherDevice(optionNames)}`;
+  }
   const isFallback = name === FALLBACK_DEVICE;
   const which = isFallback
     ? "the ip6_tunnel module's own fallback device, which is not external"
     : "not external";
   const removal = isFallback ? "" : `ip link del ${name}; `;
-  return `${name} is ${which}, so packets do not reach their hypervisors: ${removal}${remedy(name)}`;
+  return `${name} is ${which}, so packets do not reach their hypervisors: ${removal}${remedy(name, optionNames)}`;
 }
 
 function upWarning({ name, isUp }: Link): string | null {
@@ -113,9 +122,12 @@ function upWarning({ name, isUp }: Link): string | null {
 }
 
 /** How to come to a right one. The fallback device's name is taken as soon as the first tunnel loads the module. */
-function remedy(name: string): string {
-  if (name === FALLBACK_DEVICE) return `${makeCommands(OTHER_DEVICE)}, and --tun ${OTHER_DEVICE}`;
-  return makeCommands(name);
+function remedy(name: string, optionNames: KernelOptionNames): string {
+  return name === FALLBACK_DEVICE ? otherDevice(optionNames) : makeCommands(name);
+}
+
+function otherDevice({ device }: KernelOptionNames): string {
+  return `${makeCommands(OTHER_DEVICE)}, and ${device} ${OTHER_DEVICE}`;
 }
 
 function makeCommands(name: string): string {

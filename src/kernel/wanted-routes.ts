@@ -36,6 +36,8 @@ export interface Wanted {
   readonly skipped: ReadonlyMap<SkipReason, number> | null;
   /** Hops that no route can go to. */
   readonly refusedHops: readonly RefusedHop[];
+  /** The address of the underlay for which nothing is to be there; null: there is none. */
+  readonly covered: IpAddress | null;
 }
 
 export interface RefusedHop {
@@ -43,7 +45,7 @@ export interface RefusedHop {
   readonly reason: SkipReason;
 }
 
-const NOTHING: Wanted = { set: null, vni: null, shadowed: 0, skipped: null, refusedHops: [] };
+const NOTHING: Wanted = { set: null, vni: null, shadowed: 0, skipped: null, refusedHops: [], covered: null };
 
 export class WantedRoutes {
   readonly #routes = new RouteTable();
@@ -100,13 +102,14 @@ export class WantedRoutes {
         shadowed: 0,
         skipped: merged(result.skipped, skipped),
         refusedHops: [...result.refusedHops, ...refusedHops],
+        covered: null,
       };
     }
     return shadowed === 0 ? result : { ...result, shadowed };
   }
 
   /** What one VNI has to say: its routes to the destination, from that row on. */
-  #look(first: number, family: 4 | 6): Omit<Wanted, "vni" | "shadowed"> & { isOwn: boolean } {
+  #look(first: number, family: 4 | 6): Omit<Wanted, "vni" | "shadowed" | "covered"> & { isOwn: boolean } {
     const { words } = this.#routes.rows;
     const usable = new Set<Hop>();
     const refusedHops: RefusedHop[] = [];
@@ -167,6 +170,18 @@ export class WantedRoutes {
     this.#routes.free(this.#routes.row);
     if (table.rowCount === 0) this.#routes.dispose(table);
   }
+}
+
+/** The same without its hops, since the destination holds that address of the underlay. */
+export function refusedFor(covered: IpAddress, wanted: Wanted): Wanted {
+  const { set, skipped } = wanted;
+  if (set === null) return wanted;
+  return {
+    ...wanted,
+    set: null,
+    skipped: count(new Map(skipped), "coversUnderlay", set.hops.length),
+    covered,
+  };
 }
 
 /** The heavier first, then by address: the same choice on every start. */

@@ -48,7 +48,9 @@ export type SkipReason =
   /** An IPv6 destination, and only IPv4 ones are asked for. */
   | "ipv6Destination"
   /** The destination has more hops than a group can hold. */
-  | "tooManyHops";
+  | "tooManyHops"
+  /** The destination holds the address of a next hop or a server, and the table is the host's own: see underlay.ts. */
+  | "coversUnderlay";
 
 export const SKIP_REASONS: readonly SkipReason[] = [
   "ownAnnouncement",
@@ -59,6 +61,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
   "nat",
   "ipv6Destination",
   "tooManyHops",
+  "coversUnderlay",
 ];
 
 /** What can be said of a route without looking at others; null: nothing against it. */

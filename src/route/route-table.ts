@@ -66,6 +66,9 @@ export interface TableUsage {
 /** A peer as the table knows it: a small number, used again when nothing names it any more. */
 export type PeerNumber = number;
 
+/** Arrays of a table that become large when it has many routes of both families (see growing-words.ts). */
+export const LARGE_ARRAYS_OF_TABLE = 8;
+
 export class RouteTable {
   readonly rows = new RouteRows();
   readonly origins = new Origins();
@@ -240,6 +243,12 @@ export class RouteTable {
     if (root === NIL) return NIL;
     const handle = (isIpv6 ? this.#prefixes6 : this.#prefixes4).find(root, w0, w1, w2, w3, lengthBits);
     return handle < 0 ? NIL : ((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
+  }
+
+  /** The first of the routes to the same destination as this one; SIBLING leads to the others. */
+  firstSiblingOf(row: number): number {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    return ((prefix & 1) !== 0 ? this.#first6 : this.#first4).words[prefix >> 1] as number;
   }
 
   nextHopOf(row: number): NextHop {

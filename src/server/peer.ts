@@ -10,7 +10,7 @@ import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import type { ExchangePeer, RouteExchange } from "./route-exchange.ts";
-import type { ServerCounters } from "./stats.ts";
+import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */
 export interface PeerInfo {
@@ -34,7 +34,7 @@ export interface PeerContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly exchange: RouteExchange;
-  readonly counters: ServerCounters;
+  readonly counters: RunningCounters;
   /** For how long a lost peer's routes are kept; 0: not at all. */
   readonly retainMs: () => number;
   /** `forget` drops the routes that were retained; null when there are none. */

@@ -18,7 +18,7 @@
  */
 import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
-import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
+import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING, SLOT } from "../route/route-rows.ts";
 import { Change, RouteTable, type TableUsage, type VniTable } from "../route/route-table.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Announcers } from "./announcers.ts";
@@ -107,7 +107,7 @@ export class RouteExchange {
 
   /**
    * Ends the peer's subscriptions, but keeps its announcements, `count` of them: stale, until somebody announces the
-   * same route and so takes it over, or until the returned function is called.
+   * same route and so takes it over, or withdraws one that was announced before, or until the returned function is called.
    */
   retain(peer: ExchangePeer, count: number): () => void {
     const number = this.#endSubscriptions(peer);
@@ -124,22 +124,26 @@ export class RouteExchange {
     const change = table.add(this.#record(peer).number, fields);
     if (change === Change.NOTHING) return false;
     if (this.#announcers.changesNoView(change)) return true;
-    if (this.#announcers.anyRetained) this.#takeOver(table.row);
+    if (this.#announcers.anyRetained) this.#takeOver(table.row, change);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
       if (change === Change.EXISTENCE) this.#forgiveOwed(vni, table.row);
       this.#journal.moveToEnd(vni, table.row);
     }
+    this.#postponeWithdrawals(vni, table.row);
     this.#entryChanged(vni);
     return true;
   }
 
   /** The peer withdraws a route. False: it is not an origin of it, and nothing changed. */
   remove(peer: ExchangePeer, fields: UpdateFields): boolean {
-    const change = this.#table.remove(this.#record(peer).number, fields);
-    this.#originRemoved(this.#table.row, change);
-    return change !== Change.NOTHING;
+    const table = this.#table;
+    const change = table.remove(this.#record(peer).number, fields);
+    if (change === Change.NOTHING) return false;
+    const last = this.#announcers.anyRetained ? this.#takeOver(table.row, change) : change;
+    this.#originRemoved(table.row, last);
+    return true;
   }
 
   /** False: it was subscribed already. */
@@ -209,16 +213,20 @@ export class RouteExchange {
 
   // --- changes -----------------------------------------------------------------------------------
 
-  /** Somebody alive announces the route: what peers that are gone said of it counts no more. */
-  #takeOver(row: number): void {
+  /**
+   * Somebody alive announces the route, or did until now: what peers that are gone said of it counts no more. Returns
+   * the last change that comes of it, or `change` if none does.
+   */
+  #takeOver(row: number, change: Change): Change {
     const { origins, rows } = this.#table;
     let origin = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
     while (origin !== NIL) {
       const next = origins.nextOfRoute(origin);
       const announcer = origins.peerOf(origin);
-      if (this.#announcers.takeRetained(announcer)) this.#table.removeOrigin(row, announcer);
+      if (this.#announcers.takeRetained(announcer)) change = this.#table.removeOrigin(row, announcer);
       origin = next;
     }
+    return change;
   }
 
   #endSubscriptions(peer: ExchangePeer): number {
@@ -250,7 +258,26 @@ export class RouteExchange {
       this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] = NIL - owed;
     }
     this.#journal.moveToEnd(vni, row);
+    if (change !== Change.EXISTENCE) this.#postponeWithdrawals(vni, row);
     this.#entryChanged(vni);
+  }
+
+  /**
+   * Make before break: a route has come to the journal's end, and the withdrawals of others to the same destination
+   * go behind it. Whoever moves a destination from hop A to B to C announces each before it withdraws the one before; but
+   * B leaves no entry with those who were told neither of it, and A's withdrawal would stand before C's announcement.
+   */
+  #postponeWithdrawals(vni: VniTable, row: number): void {
+    // No tombstones: the usual case.
+    if (vni.rowCount === vni.routeCount) return;
+    const { words } = this.#table.rows;
+    for (
+      let other = this.#table.firstSiblingOf(row);
+      other !== NIL;
+      other = words[(other << ROW_SHIFT) + SIBLING] as number
+    ) {
+      if ((words[(other << ROW_SHIFT) + ORIGIN] as number) < NIL) this.#journal.moveToEnd(vni, other);
+    }
   }
 
   /** The route is a tombstone now: who was told of it is owed a withdrawal. */

@@ -1,7 +1,10 @@
 import { ClosedError } from "../net/bunbond-error.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
+import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
+import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
+import { checkKeepalive, checkTimerSeconds } from "../session/check-times.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
@@ -12,7 +15,7 @@ import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { StandstillWatch } from "./standstill.ts";
-import { ServerCounters } from "./stats.ts";
+import { RunningCounters, type ServerCounters } from "./stats.ts";
 
 /** Where a server listens, and how it behaves. Only `listen` has to be there. */
 export interface ServerOptions {
@@ -61,7 +64,7 @@ export interface ServerStats {
 /** A MetalBond server: takes announcements and tells every subscriber of a VNI what it does not know yet. */
 export class Server {
   readonly #peers = new Set<ServerPeer>();
-  readonly #counters = new ServerCounters();
+  readonly #counters = new RunningCounters();
   readonly #exchange: RouteExchange;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -104,10 +107,12 @@ export class Server {
   /**
    * Listens, and takes clients from now on.
    *
-   * Rejects with a BadEndpointError, or with a ListenError that says why it cannot.
+   * Rejects with a BadEndpointError or a BadOptionError, or with a ListenError that says why it cannot.
    */
   static async start(options: ServerOptions): Promise<Server> {
+    checkTimes(options);
     const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
+    prepareMemories(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
     try {
@@ -160,15 +165,18 @@ export class Server {
       establishedPeers: established.length,
       routes: this.#exchange.routeCount,
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
-      counters: this.#counters,
+      counters: this.#counters.copy(),
     };
   }
 
   /**
    * Other times from now on: `retainSeconds` for whoever is lost next, the others for connections that are made from
    * now on.
+   * @throws BadOptionError, and then nothing has changed
    */
-  configure({ keepaliveSeconds, retainSeconds, sendHoldSeconds }: Partial<ServerSettings>): void {
+  configure(settings: Partial<ServerSettings>): void {
+    checkTimes(settings);
+    const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = settings;
     const context = this.#peerContext;
     if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
     if (retainSeconds !== undefined) this.#retainAlwaysMs = retainSeconds * 1000;
@@ -239,5 +247,13 @@ export class Server {
     this.#peers.add(peer);
     this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
     return peer.connection;
+  }
+}
+
+/** @throws BadOptionError */
+function checkTimes(options: Partial<ServerSettings & Pick<ServerOptions, "settleSeconds">>): void {
+  checkKeepalive(options.keepaliveSeconds);
+  for (const option of ["settleSeconds", "retainSeconds", "sendHoldSeconds"] as const) {
+    checkTimerSeconds(option, options[option]);
   }
 }

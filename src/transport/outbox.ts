@@ -165,7 +165,7 @@ export class Outbox {
         if (this.#controlBytes > 0) continue;
         return;
       }
-      this.pace.wrote(this.clock.nowMs());
+      this.pace.wrote(this.clock.nowMs(), run);
       writtenBytes += run.length;
       this.#write(run);
     }

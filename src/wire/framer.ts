@@ -131,6 +131,14 @@ export class Framer {
   }
 }
 
+/** Of whole frames, one behind the other. */
+export function countFrames(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let frames = 0;
+  for (let at = 0; at < bytes.length; frames++) at += HEADER_BYTES + view.getUint16(at + 1);
+  return frames;
+}
+
 /** Checks those of a header's bytes that are there: `available` counts from `start`. */
 function checkHeader(view: DataView, start: number, available: number): void {
   const version = view.getUint8(start);

@@ -494,18 +494,37 @@ describe("files on disk", () => {
   });
 
   const UNREADABLE: [string, () => Promise<string>, string][] = [
-    ["no file", async () => join(directory, "none.yaml"), "there is no such file"],
-    ["a directory", async () => directory, "it is a directory"],
-    ["a file in a file", async () => join(await write("x.yaml", ""), "y"), expect.stringMatching(/ENOTDIR/)],
+    ["no file", async () => join(directory, "none.yaml"), "there is no such file.\n"],
+    ["a directory", async () => directory, "it is a directory.\n"],
+    [
+      "a file in a file",
+      async () => join(await write("x.yaml", ""), "y"),
+      expect.stringMatching(/^ENOTDIR[^\n]*\n$/),
+    ],
   ];
-  test.each(UNREADABLE)("%s is exit code 1 and one line", async (_name, path, reason) => {
-    for (const argv of [["client", "--config"], ["server", "--config"], ["check-config"]]) {
+  test.each(UNREADABLE)("%s is exit code 2 and one line", async (_name, path, reason) => {
+    for (const [argv, prefix] of [
+      [["client", "--config"], "bunbond client: "],
+      [["server", "--config"], "bunbond server: "],
+      [["check-config"], ""],
+    ] as const) {
       const { exitCode, stdout, stderr } = await runInProcess([...argv, await path()], commands);
-      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-      const [line = "", ...rest] = stderr.split("\n");
-      expect(rest).toEqual([""]);
-      expect(line.slice(`bunbond ${argv[0]}: cannot read ${await path()}: `.length)).toEqual(reason);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+      const start = `${prefix}${await path()}: cannot be read: `;
+      expect(stderr).toStartWith(start);
+      expect(stderr.slice(start.length)).toEqual(reason);
     }
+  });
+
+  test("one that cannot be read is an error of the whole file as JSON, too", async () => {
+    const path = join(directory, "none.yaml");
+    const { exitCode, stdout, stderr } = await runInProcess(["check-config", path, "--json"], commands);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({
+      file: path,
+      ok: false,
+      errors: [{ line: null, code: "BAD_FILE", message: "cannot be read: there is no such file" }],
+    });
   });
 
   const NO_TEXT: [string, () => Promise<string>, string][] = [

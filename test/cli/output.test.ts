@@ -89,6 +89,28 @@ describe("LineWriter", () => {
     expect(writer.failure).toBe(sink.fail);
   });
 
+  test("goes on after a failure where it may lose text, and says what is missing", async () => {
+    const sink = new MemorySink();
+    const writer = new LineWriter(sink, { mayLose: true });
+    let goneCount = 0;
+    writer.onGone(() => goneCount++);
+    sink.fail = Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
+    for (const line of ["a\n", "b\n"]) {
+      writer.write(line);
+      await writer.drained();
+    }
+    sink.fail = null;
+    for (const line of ["c\n", "d\n"]) writer.write(line);
+    await writer.drained();
+    expect(sink.text).toBe("... lines are missing here: ENOSPC: no space left\nc\nd\n");
+    expect(goneCount).toBe(0);
+    sink.fail = epipe;
+    writer.write("e\n");
+    await writer.end();
+    expect(goneCount).toBe(1);
+    expect(sink.hasEnded).toBe(false);
+  });
+
   test("writes what waits before it ends the stream, and nothing later", async () => {
     const sink = new MemorySink();
     const writer = new LineWriter(sink);

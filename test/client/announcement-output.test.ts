@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { subscribedLink } from "../support/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
+const R2 = "100 10.0.1.0/24 via 2001:db8::2";
+const R3 = "100 10.0.1.0/24 via 2001:db8::3";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";
 const OTHER = "200 10.0.1.0/24 via 2001:db8::1";
 
@@ -30,6 +32,20 @@ describe("only what differs is sent", () => {
     link.take();
     link.makeRoom();
     expect(link.take()).toEqual([`ADD ${Q}`]);
+  });
+
+  test("a destination that moves twice before there is room never goes without a hop", () => {
+    const link = subscribedLink([100], { endMarks: true });
+    link.announce(R);
+    link.take();
+    link.makeRoom(0);
+    link.announce(Q);
+    link.announce(R2);
+    link.withdraw(R);
+    link.announce(R3);
+    link.withdraw(R2);
+    link.makeRoom();
+    expect(link.take()).toEqual([`ADD ${Q}`, `ADD ${R3}; REMOVE ${R}`]);
   });
 });
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { readVnis } from "../../src/http/control-bodies.ts";
 import { ControlError } from "../../src/http/control-error.ts";
 import { change, type Operation, openControlSocket, query } from "../../src/http/control-server.ts";
@@ -123,6 +133,20 @@ describe("the socket's file", () => {
       `another daemon answers at ${first.path}: stop it, or give this one its own with --socket PATH (or none)`,
     );
     expect(await ask(first.path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
+  });
+
+  test("stays with the daemon that has it now, when the one it was taken from stops", async () => {
+    const first = await open();
+    unlinkSync(first.path);
+    await using second = await open({
+      path: first.path,
+      operations: [query("/v1/peers", () => ({ peers: [] }))],
+    });
+    await first.server.stop();
+    expect((await ask(second.path, "/v1/peers")).status).toBe(200);
+    await second.server.stop();
+    expect(readdirSync(dirname(second.path))).toEqual([]);
+    await first[Symbol.asyncDispose]();
   });
 
   test("is not made in the place of another file, nor where there can be none", async () => {

@@ -1,5 +1,6 @@
 /** Leaving nothing behind, with and without a daemon; looking without touching; and one client per protocol. */
 import { describe, expect, test } from "bun:test";
+import { kernelOptionNames } from "../../src/cli/kernel-flags.ts";
 import { cleanUp } from "../../src/kernel/cleanup.ts";
 import { dryRunKernel, formatOperation } from "../../src/kernel/format-operation.ts";
 import { Installer } from "../../src/kernel/installer.ts";
@@ -179,7 +180,8 @@ describe("the lock of a protocol", () => {
   test("is had by one at a time, and names the way out", () => {
     const lock = lockProtocol(protocol);
     expect(() => lockProtocol(protocol)).toThrow(KernelError);
-    expect(() => lockProtocol(protocol)).toThrow(/--route-protocol/);
+    expect(() => lockProtocol(protocol)).toThrow(/ or set protocol to another number$/);
+    expect(() => lockProtocol(protocol, kernelOptionNames)).toThrow(/ or set --route-protocol to another/);
     lockProtocol(protocol + 1).release();
     lock.release();
     lockProtocol(protocol).release();

@@ -4,7 +4,7 @@ import { SliceSize } from "../../src/kernel/slice-size.ts";
 test("a slice shrinks to what the kernel does in time, and grows while there is time left", () => {
   const slices = new SliceSize();
   const first = slices.size;
-  slices.took(40, first);
+  slices.took(20, first);
   expect(slices.size).toBe(Math.floor(first / 10));
   slices.took(400, slices.size);
   slices.took(400, slices.size);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { kernelOptionNames } from "../../src/cli/kernel-flags.ts";
 import type { Link } from "../../src/kernel/kernel.ts";
 import { findTunnel, TunnelDevice, tunnelWarning } from "../../src/kernel/tunnel-device.ts";
 import { silentLogger } from "../../src/session/logger.ts";
@@ -19,7 +20,10 @@ test("the device is found by its name", () => {
 
 test.each<[Partial<Link>, string | null]>([
   [{}, null],
-  [{ kind: "veth", isExternal: null }, null],
+  [
+    { name: "eth0", kind: null, isExternal: null },
+    "eth0 is no tunnel that we know, so packets may leave it as they are: ip link add overlay0 type ip6tnl mode any external && ip link set overlay0 up, and device overlay0",
+  ],
   [
     { isUp: false },
     "overlay0 is down or without a carrier, so the kernel takes no routes by it: ip link set overlay0 up",
@@ -30,10 +34,22 @@ test.each<[Partial<Link>, string | null]>([
   ],
   [
     { name: "ip6tnl0", isExternal: false, isUp: false },
-    "ip6tnl0 is the ip6_tunnel module's own fallback device, which is not external, so packets do not reach their hypervisors: ip link add overlay0 type ip6tnl mode any external && ip link set overlay0 up, and --tun overlay0",
+    "ip6tnl0 is the ip6_tunnel module's own fallback device, which is not external, so packets do not reach their hypervisors: ip link add overlay0 type ip6tnl mode any external && ip link set overlay0 up, and device overlay0",
   ],
 ])("%j: %p", (link, warning) => {
   expect(tunnelWarning({ ...LINK, ...link })).toBe(warning);
+});
+
+test("to an operator its option is a flag, in errors and warnings", () => {
+  const fallback = { ...LINK, name: "ip6tnl0", isExternal: false };
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const device = new TunnelDevice("ip6tnl0", logger, kernelOptionNames);
+  expect(() => device.find([])).toThrow(/ip link set overlay0 up, and --tun overlay0$/);
+  device.find([fallback]);
+  device.look([{ ...fallback, index: 8 }]);
+  const remedy = expect.stringMatching(/, and --tun overlay0$/);
+  expect(warnings).toEqual([remedy, remedy, "the tunnel device was made anew"]);
 });
 
 describe("it is followed", () => {

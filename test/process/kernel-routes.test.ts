@@ -328,7 +328,7 @@ describe.skipIf(reason !== null)(`what is missing is told in one line${because}`
     await stage.routesAre(TABLE_100);
     expect(await outcome(stage.bunbond(...flags, "--tun", "tun"))).toEqual(
       failed(
-        "bunbond client: another client installs routes of protocol 254 in this network namespace: stop it, or give this one another number with --route-protocol",
+        "bunbond client: another client installs routes of protocol 254 in this network namespace: stop it, or set --route-protocol to another number",
       ),
     );
     await using other = stage.client({ flags: ["--install-routes", "100#102", "--route-protocol", "200"] });

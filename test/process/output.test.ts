@@ -25,6 +25,26 @@ test("a client whose reader has gone ends in good order at its next line", async
   expect(shell.stdoutLines).toEqual(["+ 100 10.0.1.0/24 via 2001:db8::1"]);
 });
 
+test("a client on a full disk says so in its log, and its announcements stay", async () => {
+  await using server = await startBunbondServer();
+  using peer = (await TcpPeer.subscribe(server.address, 100)).peer;
+  using announcer = await TcpPeer.establish(server.address);
+  const own = "100 10.0.9.0/24 via 2001:db8::9";
+  const flags = ["--announce", "100#10.0.9.0/24@2001:db8::9"];
+  const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100", "--socket", "none", ...flags];
+  await using shell = new ChildProcess({
+    command: ["bash", "-c", 'exec "$@" >/dev/full', "bash", ...client],
+  });
+  await peer.heardUntil(`ADD ${own}`);
+  announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");
+  await shell.logged(/ error changes cannot be printed any more; the client goes on reason=.*ENOSPC/);
+  announcer.send("ADD 100 10.0.2.0/24 via 2001:db8::1");
+  await peer.heardAll("ADD 100 10.0.1.0/24 via 2001:db8::1", "ADD 100 10.0.2.0/24 via 2001:db8::1");
+  expect(await shell.stop()).toBe(1);
+  await peer.heardUntil(`REMOVE ${own}`);
+  expect(shell.stderrLines.at(-1)).toMatch(/^bunbond: cannot write the output: .*ENOSPC/);
+});
+
 /** Their lines, 185 bytes each, are more than pipe and client together hold, which is 4 MB. */
 const ROUTES = Array.from(
   { length: 25_000 },

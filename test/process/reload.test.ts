@@ -109,7 +109,7 @@ test("a bad file changes nothing, and one line says where it is wrong", async ()
   expect(await reload(client)).toEqual([expect.stringContaining(`line=2 error="announce needs a value`)]);
   await rm(config.path);
   expect(await reload(client)).toEqual([
-    `${refused} error="cannot read ${config.path}: there is no such file"`,
+    `${refused} file=${config.path} error="cannot be read: there is no such file"`,
   ]);
   expect(watcher.changes(watched)).toEqual([]);
 
@@ -257,8 +257,8 @@ test("a file that is wrong at the start, and check-config, which says the same a
   expect(await good.ended).toBe(0);
   expect(good.stdoutLines).toEqual([`${config.path}: ok, client: 1 server, 1 VNI, 0 announcements`]);
   await using missing = run("client", "--config", `${config.path}.none`);
-  expect(await missing.ended).toBe(1);
+  expect(await missing.ended).toBe(2);
   expect(missing.stderrLines).toEqual([
-    `bunbond client: cannot read ${config.path}.none: there is no such file`,
+    `bunbond client: ${config.path}.none: cannot be read: there is no such file.`,
   ]);
 });

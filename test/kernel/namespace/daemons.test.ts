@@ -183,6 +183,17 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     expect(last).toBeLessThan(lines.indexOf(deleted[0] ?? ""));
   });
 
+  test.concurrent("in the host's own table nothing covers the server that is given by address", async () => {
+    await using stage = await Stage.set();
+    const { namespace } = stage;
+    stage.announcer(...["::/16", "fd00::/16", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
+    const client = stage.client(["--install-routes", "100#0", "--allow-main-table"]);
+    await client.logged(
+      /a destination is not installed in the host's own table.* destination=::\/16 address=::1$/,
+    );
+    await namespace.routesAre([`10.0.1.0/24 by ${A}`, `fd00::/16 by ${A}`], 254);
+  });
+
   test.concurrent("two with two protocols share a namespace and a table, and are cleaned up apart", async () => {
     const foreign = [
       // In the blocks of both.

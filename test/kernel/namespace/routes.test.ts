@@ -55,6 +55,44 @@ describe.skipIf(reason !== null)(`routes in a real kernel${because}`, () => {
     await eventually(() => namespace.everything(), before);
   });
 
+  test("in the host's own table leave the way to every next hop open", async () => {
+    await using namespace = await OverlayNamespace.create(
+      "route add 2001:db8::/64 dev lo",
+      "route add default dev lo",
+    );
+    const before = namespace.everything();
+    const mappings = [
+      { vni: 100, table: 254 },
+      { vni: 200, table: 200 },
+    ];
+    await using installer = await NamespaceInstaller.start(namespace, { mappings });
+    // Each of these would win over the host's own way there.
+    const covering = ["2001:db8::/96", `${A}/128`].map((to) => `100 ${to} via fd00::1`);
+    const others = ["2001:db8:7::/48", "0.0.0.0/1"].map((to) => `100 ${to} via ${B}`);
+    const isByTunnel = (to: string) =>
+      namespace.lines("route", "get", to).some((line) => line.includes(" dev tun "));
+    await installer.add(...covering, ...others);
+    await installer.quiet();
+    expect([A, B, "2001:db8:7::1"].map(isByTunnel)).toEqual([true, false, true]);
+    expect(namespace.routes(254).sort()).toEqual([
+      `0.0.0.0/1 by ${B}`,
+      `2001:db8:7::/48 by ${B}`,
+      `${A} by fd00::1`,
+    ]);
+    await installer.add(`200 10.0.1.0/24 via ${A}`);
+    await installer.quiet();
+    expect([A, B, "2001:db8:7::1"].map(isByTunnel)).toEqual([false, false, true]);
+    expect((await installer.table(254)).ipv6).toMatchObject({
+      wanted: 1,
+      installed: 1,
+      skipped: { coversUnderlay: 2 },
+    });
+    await installer.remove(`200 10.0.1.0/24 via ${A}`, ...others);
+    await eventually(() => namespace.routes(254).sort(), [`2001:db8::/96 by fd00::1`, `${A} by fd00::1`]);
+    await installer.stop({ cleanup: true });
+    expect(namespace.everything()).toEqual(before);
+  });
+
   test("grow and shrink by whole groups: one replace each, and no group is ever changed", async () => {
     await using namespace = await OverlayNamespace.create();
     await using installer = await NamespaceInstaller.start(namespace);
