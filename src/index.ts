@@ -22,6 +22,7 @@ export type { FibCounts } from "./kernel/fib-tables.ts";
 export type {
   DeviceStatus,
   InstallerStatus,
+  KernelFault,
   OperationResults,
   OperationType,
   TableStatus,
@@ -30,7 +31,6 @@ export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
 export type { KernelOptionNames } from "./kernel/kernel-options.ts";
 export {
   type KernelCloseOptions,
-  type KernelFault,
   KernelRoutes,
   type KernelRoutesOptions,
 } from "./kernel/kernel-routes.ts";

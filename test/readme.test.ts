@@ -17,6 +17,7 @@ import { commands } from "../src/cli/commands.ts";
 import { parseArguments } from "../src/cli/flags.ts";
 import { LineWriter } from "../src/cli/output.ts";
 import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
+import { OPTION_NAMES } from "../src/kernel/kernel-options.ts";
 import { findTunnel } from "../src/kernel/tunnel-device.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
 import {
@@ -89,7 +90,7 @@ function expectCommand([program = "", first = "", ...rest]: readonly string[]): 
 
 /** The tunnel is what a client without one asks for, and the table behind the others is a mapped one. */
 function expectIp(line: string): void {
-  if (!/ (rule|vrf) /.test(line)) expect(() => findTunnel([], "overlay")).toThrow(line);
+  if (!/ (rule|vrf) /.test(line)) expect(() => findTunnel([], "overlay", OPTION_NAMES)).toThrow(line);
   else
     expect(line).toMatch(
       /^ip (rule add iif (tap7|overlay) lookup 100|link add tenant-200 type vrf table 200)$/,

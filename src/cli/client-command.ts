@@ -4,10 +4,11 @@ import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
 import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
-import type { Command, CommandContext } from "./command.ts";
+import type { Command, DaemonContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
+import { HangupSignal } from "./hangup-signal.ts";
 import { type KernelFlagOptions, kernelFlags, kernelFlagWarnings, readKernelFlags } from "./kernel-flags.ts";
 import {
   configFlag,
@@ -198,7 +199,7 @@ export function readClientOptions(rawArgs: readonly string[]): Promise<ClientOpt
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
 export function clientCommand(
-  run: (options: ClientOptions, context: CommandContext) => Promise<number>,
+  run: (options: ClientOptions, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: clientDefinition,
@@ -220,6 +221,9 @@ export function clientCommand(
         line: "bunbond client -s one.example,two.example -v 100 --json",
       },
     ],
-    run: async (context) => run(await readClientOptions(context.rawArgs), context),
+    async run(context) {
+      using hangup = new HangupSignal();
+      return await run(await readClientOptions(context.rawArgs), { ...context, hangup });
+    },
   };
 }

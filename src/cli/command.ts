@@ -1,10 +1,16 @@
 import type { CommandDefinition } from "./command-definition.ts";
+import type { HangupSignal } from "./hangup-signal.ts";
 import type { ProgramIo } from "./program-io.ts";
 
 export interface CommandContext {
   /** What stands behind the command's name. */
   readonly rawArgs: readonly string[];
   readonly io: ProgramIo;
+}
+
+/** Of a command that runs until it is told to stop. */
+export interface DaemonContext extends CommandContext {
+  readonly hangup: HangupSignal;
 }
 
 export interface Example {

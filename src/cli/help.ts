@@ -78,7 +78,7 @@ interface Row {
 const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
 const COLOR_ROW: Row = { left: "NO_COLOR", right: "If set, output has no colours on a terminal either." };
 const EXIT_CODE_ROWS: readonly Row[] = [
-  { left: "0", right: "done, or stopped by SIGTERM or SIGINT" },
+  { left: "0", right: "done, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
   { left: "1", right: "failed" },
   { left: "2", right: "the command line is wrong, or a configuration file" },
 ];

@@ -18,8 +18,8 @@ export interface LineWriterOptions {
   /** At most this much text waits for the stream, in UTF-16 units; a longer piece is taken when nothing waits. */
   readonly limitChars?: number;
   /**
-   * What a write that fails would have written may be missing, as in a log on a disk that is full for a while: the
-   * next text says so. Else a failure ends all.
+   * A write that fails loses its text and nothing else, as of a log on a disk that is full for a while: a line in its
+   * place says so. Default: nothing is written after a failure.
    */
   readonly mayLose?: boolean;
 }
@@ -28,7 +28,7 @@ export class LineWriter {
   readonly #sink: TextSink;
   readonly #limitChars: number;
   readonly #mayLose: boolean;
-  /** Goes in front of the next text. */
+  /** Goes in front of what is written next. */
   #lossNotice = "";
   #pending = "";
   /** Length of the text that the sink is busy with. */
@@ -53,8 +53,7 @@ export class LineWriter {
     if (this.#isClosed) return true;
     const waitingChars = this.#pending.length + this.#writingChars;
     if (waitingChars > 0 && waitingChars + text.length > this.#limitChars) return false;
-    this.#pending += this.#lossNotice + text;
-    this.#lossNotice = "";
+    this.#pending += text;
     this.#schedule();
     return true;
   }
@@ -111,7 +110,8 @@ export class LineWriter {
 
   async #writePending(): Promise<void> {
     while (this.#pending !== "") {
-      const text = this.#pending;
+      const text = this.#lossNotice + this.#pending;
+      this.#lossNotice = "";
       this.#pending = "";
       this.#writingChars = text.length;
       try {

@@ -7,6 +7,7 @@ import type { KernelRoutes } from "../kernel/kernel-routes.ts";
 import type { Server } from "../server/server.ts";
 import type { LogFields, Logger } from "../session/logger.ts";
 import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
+import type { HangupSignal } from "./hangup-signal.ts";
 import type { LevelledLogger } from "./logger.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -18,14 +19,38 @@ export interface ReloaderOptions<Options, Change> {
   readonly logger: Logger;
 }
 
-/** Ready for SIGHUP, if the options are from a file; else SIGHUP ends the process as usual. */
+/** Once the daemon is up: from now on SIGHUP reloads, if the options are from a file. */
 export function reloadOnHangup<
   Options extends { readonly config: string | null },
   Change extends { readonly type: string },
->(options: Options, setup: ReloaderOptions<Options, Change>): Reloader<Options, Change> {
+>(
+  options: Options,
+  hangup: HangupSignal,
+  setup: ReloaderOptions<Options, Change>,
+): Reloader<Options, Change> {
   const reloader = new Reloader(options, setup);
-  if (options.config !== null) process.on("SIGHUP", () => void reloader.reload());
+  if (options.config !== null) hangup.handle(() => void reloader.reload());
   return reloader;
+}
+
+/** Where there is no file, SIGHUP means the end, as for other programs, but in order. */
+export function stopOnHangup(
+  { config }: { readonly config: string | null },
+  hangup: HangupSignal,
+  logger: Logger,
+  stop: () => void,
+): void {
+  if (config !== null) return;
+  hangup.handle(() => {
+    if (hangup.wasIgnored) {
+      logger.debug("SIGHUP is ignored, as it was when this process was started (nohup)");
+      return;
+    }
+    // A terminal that goes may send more than one.
+    hangup.handle(() => {});
+    logger.info("SIGHUP ends this process: there is no --config to read again");
+    stop();
+  });
 }
 
 export class Reloader<Options, Change extends { readonly type: string }> {

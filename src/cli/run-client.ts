@@ -7,14 +7,15 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientOptions, readClientOptions, subscriptionsOf } from "./client-command.ts";
-import type { CommandContext } from "./command.ts";
+import type { DaemonContext } from "./command.ts";
 import { clientDifference, clientSettings } from "./config-diff.ts";
+import type { HangupSignal } from "./hangup-signal.ts";
 import { serveRoutes } from "./http.ts";
 import { ClientKernel } from "./kernel-routes.ts";
 import { createLogger, type LevelledLogger } from "./logger.ts";
 import type { LineWriter } from "./output.ts";
 import { PlanPrinter } from "./plan-printer.ts";
-import { applyToClient, reloadOnHangup } from "./reload.ts";
+import { applyToClient, reloadOnHangup, stopOnHangup } from "./reload.ts";
 import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
@@ -33,8 +34,14 @@ const READY_POLL_MS = 10;
 /** To take routes out of the kernel at the end: some millions of them. */
 const CLEANUP_WITHIN_MS = 60_000;
 
-/** `bunbond client`: runs until SIGTERM or SIGINT, or until nobody reads its output any more. */
-export async function runClient(options: ClientOptions, { io, rawArgs }: CommandContext): Promise<number> {
+/**
+ * `bunbond client`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`, or until nobody reads its output any
+ * more.
+ */
+export async function runClient(
+  options: ClientOptions,
+  { io, rawArgs, hangup }: DaemonContext,
+): Promise<number> {
   const logger = createLogger({
     isVerbose: options.verbose,
     style: styleFor(io.stderrIsTty, io.environment),
@@ -48,6 +55,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
     // That a disk is full must not take the tenants' networks along.
     else logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
   });
+  stopOnHangup(options, hangup, logger, asked.resolve);
   let kernel: ClientKernel | null = null;
   const stopped = untilStopped({
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
@@ -61,6 +69,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
     try {
       await serve(options, {
         rawArgs,
+        hangup,
         out: io.stdout,
         logger,
         control,
@@ -82,6 +91,7 @@ export async function runClient(options: ClientOptions, { io, rawArgs }: Command
 
 interface Surroundings {
   readonly rawArgs: readonly string[];
+  readonly hangup: HangupSignal;
   readonly out: LineWriter;
   readonly logger: LevelledLogger;
   readonly control: ControlServer | null;
@@ -91,7 +101,7 @@ interface Surroundings {
 }
 
 async function serve(options: ClientOptions, surroundings: Surroundings): Promise<void> {
-  const { rawArgs, out, logger, control, kernel, stop, stopped } = surroundings;
+  const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = surroundings;
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo);
   const counters = new ClientCounters();
@@ -131,7 +141,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
   });
   for (const vni of subscriptionsOf(options)) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
-  const reloader = reloadOnHangup(options, {
+  const reloader = reloadOnHangup(options, hangup, {
     read: () => readClientOptions(rawArgs),
     difference: clientDifference,
     apply: (change) => applyToClient({ client, logger, kernel }, change),

@@ -2,29 +2,35 @@ import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
 import { serverOperations } from "../http/server-control.ts";
 import { Server } from "../server/server.ts";
-import type { CommandContext } from "./command.ts";
+import type { DaemonContext } from "./command.ts";
 import { serverDifference } from "./config-diff.ts";
+import type { HangupSignal } from "./hangup-signal.ts";
 import { serveRoutes } from "./http.ts";
 import { createLogger, type LevelledLogger } from "./logger.ts";
-import { applyToServer, reloadOnHangup } from "./reload.ts";
+import { applyToServer, reloadOnHangup, stopOnHangup } from "./reload.ts";
 import { readServerOptions, type ServerOptions } from "./server-command.ts";
 import { openDaemonSocket } from "./socket-flag.ts";
 import { untilStopped } from "./stop-signal.ts";
 import { styleFor } from "./style.ts";
 import { versionInfo } from "./version.ts";
 
-/** `bunbond server`: runs until SIGTERM or SIGINT. */
-export async function runServer(options: ServerOptions, { io, rawArgs }: CommandContext): Promise<number> {
+/** `bunbond server`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`. */
+export async function runServer(
+  options: ServerOptions,
+  { io, rawArgs, hangup }: DaemonContext,
+): Promise<number> {
   const logger = createLogger({
     isVerbose: options.verbose,
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
-  const stopped = untilStopped();
+  const asked = Promise.withResolvers<void>();
+  stopOnHangup(options, hangup, logger, asked.resolve);
+  const stopped = untilStopped({ also: asked.promise });
   // Before all else: where another daemon runs, this one is refused before any client has seen it.
   const control = await openDaemonSocket(options.socket, "server", logger);
   try {
-    return await serve(options, { rawArgs, logger, control, stopped });
+    return await serve(options, { rawArgs, hangup, logger, control, stopped });
   } finally {
     await control?.stop();
   }
@@ -32,6 +38,7 @@ export async function runServer(options: ServerOptions, { io, rawArgs }: Command
 
 interface Surroundings {
   readonly rawArgs: readonly string[];
+  readonly hangup: HangupSignal;
   readonly logger: LevelledLogger;
   readonly control: ControlServer | null;
   readonly stopped: Promise<void>;
@@ -39,11 +46,11 @@ interface Surroundings {
 
 async function serve(
   options: ServerOptions,
-  { rawArgs, logger, control, stopped }: Surroundings,
+  { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo);
   const server = await Server.start({ ...options, logger });
-  const reloader = reloadOnHangup(options, {
+  const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),
     difference: serverDifference,
     apply: (change) => applyToServer(server, logger, change),

@@ -1,10 +1,11 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
-import type { Command, CommandContext } from "./command.ts";
+import type { Command, DaemonContext } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
+import { HangupSignal } from "./hangup-signal.ts";
 import {
   configFlag,
   gentleFlag,
@@ -111,7 +112,7 @@ export function readServerOptions(rawArgs: readonly string[]): Promise<ServerOpt
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
 export function serverCommand(
-  run: (options: ServerOptions, context: CommandContext) => Promise<number>,
+  run: (options: ServerOptions, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: serverDefinition,
@@ -122,6 +123,9 @@ export function serverCommand(
         line: "bunbond server -l 192.0.2.1:4711 --http '[::1]:4712'",
       },
     ],
-    run: async (context) => run(await readServerOptions(context.rawArgs), context),
+    async run(context) {
+      using hangup = new HangupSignal();
+      return await run(await readServerOptions(context.rawArgs), { ...context, hangup });
+    },
   };
 }

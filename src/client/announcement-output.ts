@@ -2,8 +2,9 @@
  * What one server has been told of our announcements, and what it still has to be told: routes whose last frame
  * differs from what is wanted now. One that was announced and withdrawn before there was room is not sent at all.
  *
- * ADDs go before REMOVEs. A destination that moves from hop A to B to C is announced at each before it is withdrawn from the
- * one before; but if B is not sent at all, A's REMOVE has been waiting for longer than C's ADD.
+ * ADDs go before REMOVEs, so that a destination which moves from hop to hop, announced at each before it is withdrawn from
+ * the one before, is never without a hop. In the order of the changes it would be: from A to B to C before there was
+ * room, B is not sent at all, and A's REMOVE has been waiting for longer than C's ADD.
  *
  * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an
  * echo. One can be under way while we withdraw the route, and would be taken for somebody else's: so a route counts

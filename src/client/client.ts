@@ -1,4 +1,4 @@
-import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
@@ -13,9 +13,10 @@ import type { ClientOptions, ClientSettings, Leave, ServerInfo } from "./client-
 import { Completeness } from "./completeness.ts";
 import { GuardedHandler } from "./handler.ts";
 import { DEFAULT_HOLD } from "./hold.ts";
-import { MergedView, type ServerNumber } from "./merged-view.ts";
+import { MergedView } from "./merged-view.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
-import { type LinkContext, ServerLink, type ServerState } from "./server-link.ts";
+import type { LinkContext, ServerLink, ServerState } from "./server-link.ts";
+import { ServerLinks } from "./server-links.ts";
 import { StaleRoutes } from "./stale-routes.ts";
 
 /** For a server to be told of withdrawals before its connection is closed. */
@@ -29,10 +30,7 @@ export class Client {
   readonly #vnis = new Set<number>();
   readonly #own: OwnAnnouncements;
   readonly #view: MergedView;
-  readonly #links: ServerLink[] = [];
-  /** Of servers that were removed, until they have been told. */
-  readonly #retiring = new Set<ServerLink>();
-  #nextNumber = 0;
+  readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -92,6 +90,7 @@ export class Client {
         this.#stale.serverLost(link.number);
       },
     };
+    this.#links = new ServerLinks(this.#linkContext);
     for (const server of options.servers) this.addServer(server);
   }
 
@@ -104,11 +103,8 @@ export class Client {
 
   /** Connects to one server more, and tells it all that is wanted. False: it is one of them already. */
   addServer(server: Endpoint): boolean {
-    if (this.#stopped || this.#linkTo(server) !== undefined) return false;
-    // Its connection and the new one would tell the server different things of the same routes.
-    for (const old of this.#retiring) if (sameEndpoint(old.endpoint, server)) old.stop();
-    const link = new ServerLink(this.#nextNumber++, server, this.#linkContext);
-    this.#links.push(link);
+    if (this.#stopped || this.#links.find(server) !== undefined) return false;
+    const link = this.#links.add(server);
     this.#completeness.serverAdded(link);
     if (this.#started) link.start();
     return true;
@@ -121,10 +117,9 @@ export class Client {
    * To replace a server by another one, add that first and wait until it is established.
    */
   removeServer(server: Endpoint, withinMs = STOP_WITHIN_MS): boolean {
-    const link = this.#linkTo(server);
+    const link = this.#links.find(server);
     if (link === undefined) return false;
-    this.#links.splice(this.#links.indexOf(link), 1);
-    this.#retiring.add(link);
+    this.#links.remove(link);
     this.#stale.dropServer(link.number);
     link.retire(withinMs);
     this.#completeness.serverRemoved(link.number);
@@ -196,7 +191,7 @@ export class Client {
 
   /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
   resetServer(server: Endpoint): boolean {
-    const link = this.#linkTo(server);
+    const link = this.#links.find(server);
     link?.reset();
     return link !== undefined;
   }
@@ -207,7 +202,7 @@ export class Client {
    * False: it is none of this client's servers.
    */
   dropServerRoutes(server: Endpoint): boolean {
-    const link = this.#linkTo(server);
+    const link = this.#links.find(server);
     if (link === undefined) return false;
     this.#stale.dropServer(link.number);
     if (link.state === "established") link.reset();
@@ -257,7 +252,7 @@ export class Client {
 
   servers(): ServerInfo[] {
     const nowMs = this.#clock.nowMs();
-    return this.#links.map((link) => ({
+    return Array.from(this.#links, (link) => ({
       server: link.endpoint,
       state: link.state,
       stateForMs: nowMs - link.stateSinceMs,
@@ -269,7 +264,7 @@ export class Client {
 
   /** The servers that have the route, lost ones that had it among them. */
   serversOf(route: Route): Endpoint[] {
-    return this.#view.serversOf(route).flatMap((number) => this.#linkOf(number)?.endpoint ?? []);
+    return this.#view.serversOf(route).flatMap((number) => this.#links.numbered(number)?.endpoint ?? []);
   }
 
   /**
@@ -291,19 +286,11 @@ export class Client {
     this.#stale.stop();
     if (leave === "withdraw") this.drain();
     const deadlineMs = this.#clock.nowMs() + withinMs;
-    const links = [...this.#links, ...this.#retiring];
+    const links = this.#links.all();
     while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.#clock.after(5, resolve));
     }
     for (const link of links) link.stop();
-  }
-
-  #linkTo(server: Endpoint): ServerLink | undefined {
-    return this.#links.find(({ endpoint }) => sameEndpoint(endpoint, server));
-  }
-
-  #linkOf(number: ServerNumber): ServerLink | undefined {
-    return this.#links.find((link) => link.number === number);
   }
 
   #tellLinks(key: string, route: Route): void {
@@ -319,7 +306,7 @@ export class Client {
 
   #retracted(key: string, route: Route): void {
     this.#tellLinks(key, route);
-    this.#view.ownWithdrawn(route, (server) => this.#linkOf(server)?.isExact ?? false);
+    this.#view.ownWithdrawn(route, (server) => this.#links.numbered(server)?.isExact ?? false);
     if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
   }
 
@@ -329,8 +316,8 @@ export class Client {
       state,
       ...(reason && { reason: describeCloseReason(reason) }),
     });
-    if (state === "stopped") this.#retiring.delete(link);
-    this.#stale.setAnyEstablished(this.#links.some((other) => other.state === "established"));
+    if (state === "stopped") this.#links.stopped(link);
+    this.#stale.setAnyEstablished(this.#links.isAnyEstablished);
     if (state === "established") {
       for (const read of this.#confirmations) link.confirm(() => read(link.endpoint));
     }

@@ -9,6 +9,7 @@ import { ClosedError } from "../net/bunbond-error.ts";
 import { type Endpoint, formatEndpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
 import type { Route } from "../route/route.ts";
+import { checkTimeout } from "../session/check-times.ts";
 import type { Clock } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { SystemClock } from "../transport/system-clock.ts";
@@ -78,13 +79,15 @@ export class Client {
    * Resolves when one server is established, or all are.
    *
    * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with a
-   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed.
+   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed; with a BadOptionError when
+   * `timeoutMs` is no time.
    */
   async established({
     servers = "any",
     timeoutMs = Number.POSITIVE_INFINITY,
   }: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
+    checkTimeout("timeoutMs", timeoutMs);
     if (this.servers().length === 0) throw new NotEstablishedError([]);
     const isMet = () => this.isEstablished && (servers === "any" || this.#away().length === 0);
     await this.#waits.until(isMet, timeoutMs, () => new ConnectionTimeoutError(timeoutMs, this.#away()));
@@ -136,13 +139,15 @@ export class Client {
    * one server, or by all. With "any", servers that are away are named in a warning: they are told when they are back.
    *
    * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when
-   * one is and has not answered yet, with a ClosedError when the client is closed. Nothing is forgotten for that.
+   * one is and has not answered yet, with a ClosedError when the client is closed, with a BadOptionError when `timeoutMs`
+   * is no time. Nothing is forgotten for that.
    */
   async confirmed({
     servers = "any",
     timeoutMs = Number.POSITIVE_INFINITY,
   }: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
+    checkTimeout("timeoutMs", timeoutMs);
     if (this.servers().length === 0) throw new NotEstablishedError([]);
     const told = new Set<string>();
     const untold = () => this.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
@@ -210,8 +215,12 @@ export class Client {
     return this.#core.servers();
   }
 
-  /** The servers that have the route, lost ones that had it among them. */
+  /**
+   * The servers that have the route, lost ones that had it among them.
+   * @throws BadRouteError
+   */
   serversOf(route: Route): Endpoint[] {
+    checkRoute(route);
     return this.#core.serversOf(route);
   }
 
@@ -224,7 +233,7 @@ export class Client {
     this.#checkOpen();
     const endpoint = readServer(server);
     const dropped = this.receivedRoutes().filter((route) => {
-      const [holder, ...others] = this.serversOf(route);
+      const [holder, ...others] = this.#core.serversOf(route);
       return others.length === 0 && holder !== undefined && sameEndpoint(holder, endpoint);
     });
     this.#core.dropServerRoutes(endpoint);

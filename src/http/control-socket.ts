@@ -32,8 +32,8 @@ const SOCKET_UMASK = 0o117;
 export interface ClaimedSocket<T> {
   readonly bound: T;
   /**
-   * `unbind` removes the file at the path, whosever it is. One that another daemon has made there since is out of its
-   * way for that moment.
+   * Calls `unbind`, which at once removes whatever file is at the path, as Bun's servers do. One that another daemon has
+   * made there since is moved aside for that moment.
    */
   release<R>(unbind: () => R): R;
 }

@@ -38,6 +38,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
 function flatCounters(counters: ServerCounters): Counters {
   const { connectionsAccepted, updatesReceived, strangersRemoves } = counters;
   const byReason = Object.entries({
+    refusals: counters.refusals,
     closes: counters.closes,
     protocolErrors: counters.protocolErrors,
     skippedUpdates: counters.skippedUpdates,

@@ -4,7 +4,8 @@
  *     HopSet { a }        in the kernel: the object that encapsulates to a
  *     HopSet { a, b, c }  in the kernel: a group of the objects of { a }, { b } and { c }
  *
- * A set is kept while somebody wants it or the kernel has something for it, an address while a set names it.
+ * A set is kept while a destination names it or the kernel has something for it, an address while a set names it. A
+ * destination wants the set that it names, unless it is not to be installed at all (underlay.ts).
  */
 import { compareAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
@@ -34,7 +35,7 @@ export interface HopSet {
   nexthop: FibNexthop | null;
   /** Destinations that want it, and of a set of one also the larger wanted sets that name its hop. */
   wantedBy: number;
-  /** Likewise; but destinations count that are refused, too. */
+  /** Destinations that name it, and of a set of one also the larger named sets that have its hop. */
   namedBy: number;
 }
 
@@ -107,13 +108,13 @@ export class HopSets {
     this.disposeUnused(set);
   }
 
-  /** And it is to be installed. */
+  /** They are to be installed. */
   want(set: HopSet): void {
     if (set.wantedBy++ > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.alone.wantedBy++;
   }
 
-  /** It is no longer. */
+  /** They are not, or no longer. */
   unwant(set: HopSet): void {
     if (--set.wantedBy > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.alone.wantedBy--;

@@ -4,7 +4,7 @@
  *     routing table ──▶ a trie per family ──▶ row = handle × 2, + 1 for IPv6 ──▶ five words
  *
  *     TABLE      index of its table + 1; 0: the row is free
- *     WANTED     number of the hop set that is wanted, if the row may be installed at all (COVERS); 0: none
+ *     WANTED     number of the hop set that its routes name, which is wanted there unless the row COVERS; 0: none
  *     INSTALLED  id of the nexthop that our route names; 0: we have no route there; PLAIN: one that names none
  *     FLAGS      see below
  *     READ       number of the reading that met our route last
@@ -39,10 +39,10 @@ export const CONTESTED = 16;
 export const SHRUNK = 32;
 /** Somebody else has put a route there, in place of ours or beside it: nothing is done before that was read. */
 export const UNREAD = 64;
-/** The destination holds an address of the underlay, and the table is the host's own (underlay.ts): none is to be there. */
+/** The destination holds an address of the underlay, and the table is the host's own: no route is to be there (underlay.ts). */
 export const COVERS = 128;
 
-/** Likewise: {@link LARGE_ARRAYS_OF_TABLE}. */
+/** Arrays of it that become large when it has many rows of both families (see growing-words.ts). */
 export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
 
 export class FibRows {

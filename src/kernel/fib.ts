@@ -20,6 +20,7 @@ import { FibChanges } from "./fib-changes.ts";
 import { type HopSet, HopSets } from "./fib-hops.ts";
 import { FibLeftovers } from "./fib-leftovers.ts";
 import { FibNexthops } from "./fib-nexthops.ts";
+import { FibPassedOver } from "./fib-passed-over.ts";
 import { type Fault, FibRetries } from "./fib-retries.ts";
 import {
   ADOPTED,
@@ -68,13 +69,12 @@ export class Fib {
   readings = 0;
   readonly #wanted: WantedRoutes;
   readonly #underlay = new Underlay();
-  /** Rows with the flag PASSED_OVER, and what was passed over. */
-  readonly #passedOver = new Map<number, Wanted>();
+  readonly #passedOver: FibPassedOver;
 
   constructor(
     readonly protocol: number,
     readonly settings: WantedSettings,
-    private readonly notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
+    notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
   ) {
     this.hops = new HopSets(
       (address) => weightOf(settings.preferredNetworks, address),
@@ -83,6 +83,7 @@ export class Fib {
     this.nexthops = new FibNexthops(protocol, this.hops);
     this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
+    this.#passedOver = new FibPassedOver(this.rows, notePassedOver);
   }
 
   // What is wanted.
@@ -127,7 +128,7 @@ export class Fib {
       for (const table of this.tables.all()) this.changes.addWalk(this.#marksOfTable(table));
     }
     // A hop that was local all the time is in no set, and so not known.
-    for (const [row, { skipped }] of this.#passedOver) if (skipped?.has("localHop")) this.changes.mark(row);
+    for (const row of this.#passedOver.rowsWith("localHop")) this.changes.mark(row);
   }
 
   /** From now on nothing in the host's own table covers the address: it is a server's. */
@@ -147,11 +148,11 @@ export class Fib {
       rows.set(row, WANTED, set?.number ?? 0);
       if (set !== null) hops.name(set);
     }
-    // Only now: its own hops count, too.
+    // Only now: its own hops are in use by it.
     const covered = this.#coveredBy(row);
     if (covered !== null) rows.raise(row, COVERS);
     else if (rows.has(row, COVERS)) rows.lower(row, COVERS);
-    this.#passOver(row, table, covered === null ? wanted : refusedFor(covered, wanted));
+    this.#passedOver.set(row, covered === null ? wanted : refusedFor(covered, wanted));
     const result = this.wantedSet(row);
     if (result !== before) {
       if (result !== null) hops.want(result);
@@ -277,23 +278,6 @@ export class Fib {
     if (set.nexthop !== null) this.nexthops.suspect(set.nexthop);
   }
 
-  #passOver(row: number, table: FibTable, wanted: Wanted): void {
-    const before = this.#passedOver.get(row);
-    const isPassedOver = wanted.shadowed > 0 || wanted.skipped !== null;
-    if (before === undefined && !isPassedOver) return;
-    const counts = table.counts[familyOf(row)];
-    if (before !== undefined) countPassedOver(counts, before, -1);
-    if (isPassedOver) {
-      countPassedOver(counts, wanted, 1);
-      this.#passedOver.set(row, wanted);
-      this.rows.raise(row, PASSED_OVER);
-      this.notePassedOver(table, this.rows.prefixOf(row), wanted);
-    } else {
-      this.#passedOver.delete(row);
-      this.rows.lower(row, PASSED_OVER);
-    }
-  }
-
   #countFault(row: number, by: 1 | -1): void {
     const fault = this.retries.get(row);
     if (fault !== undefined) this.#countsOf(row)[fault.isCollision ? "collided" : "failed"] += by;
@@ -302,9 +286,4 @@ export class Fib {
   #countsOf(row: number): FibCounts {
     return this.rows.tableOf(row).counts[familyOf(row)];
   }
-}
-
-function countPassedOver(counts: FibCounts, { shadowed, skipped }: Wanted, by: 1 | -1): void {
-  counts.shadowed += by * shadowed;
-  for (const [reason, routes] of skipped ?? []) counts.skipped[reason] += by * routes;
 }

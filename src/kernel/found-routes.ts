@@ -8,7 +8,7 @@ const BLOCK_MASK = (1 << BLOCK_SHIFT) - 1;
 
 /**
  * The routes of a dump, 40 bytes each: objects are made of them one by one, when the dump is known to be whole. They are
- * in blocks, which go with the next collection: nothing is copied while they become many, and nothing is kept.
+ * kept in blocks: nothing is copied while they become many, and the collection that follows a reading frees all of them.
  */
 export class FoundRoutes {
   readonly #blocks: Int32Array[] = [];
@@ -29,7 +29,7 @@ export class FoundRoutes {
     return this.#length;
   }
 
-  /** @throws RangeError unless `index` is 0 to length - 1 */
+  /** `index`: 0 to length - 1. */
   at(index: number): FoundRoute {
     const block = this.#blocks[index >> BLOCK_SHIFT];
     if (block === undefined) throw new RangeError(`no route ${index} of ${this.#length}`);

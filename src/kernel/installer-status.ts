@@ -1,4 +1,5 @@
-/** The installer's figures, for `status` and for metrics. */
+/** The installer's figures, and what it cannot do: for `status` and for metrics. */
+import type { Prefix } from "../net/ip.ts";
 import type { DriftKind, Fib } from "./fib.ts";
 import type { FibCounts } from "./fib-tables.ts";
 import type { Operation, OperationFailure } from "./kernel.ts";
@@ -52,6 +53,18 @@ export interface InstallerStatus extends DeviceStatus {
   readonly bytes: number;
 }
 
+/** A destination that cannot be made right in the kernel. */
+export interface KernelFault {
+  readonly table: number;
+  readonly destination: Prefix;
+  /** As "EEXIST". */
+  readonly code: string;
+  /** The kernel's words. */
+  readonly message: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+}
+
 export class OperationCounts {
   readonly byType: Record<OperationType, OperationResults> = {
     "add-nexthop": none(),
@@ -95,6 +108,12 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     drift: { ...fib.drift },
     bytes: fib.bytes,
   };
+}
+
+export function faultsOf({ retries, rows }: Fib, limit: number): KernelFault[] {
+  return [...retries.all()].slice(0, limit).map(([row, { code, message, attempts }]) => {
+    return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message, attempts };
+  });
 }
 
 function none(): OperationResults {

@@ -15,7 +15,7 @@
  * While the device is down or away nothing can be done: the kernel has dropped the objects, and the IPv4 routes without
  * a word. When it is up again, the kernel is read and everything rebuilt.
  */
-import type { IpAddress, Prefix } from "../net/ip.ts";
+import type { IpAddress } from "../net/ip.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
@@ -23,18 +23,17 @@ import { cleanUp } from "./cleanup.ts";
 import { Fib } from "./fib.ts";
 import { readKernel } from "./fib-reading.ts";
 import { InstallerReports } from "./installer-reports.ts";
-import { type InstallerStatus, statusOf } from "./installer-status.ts";
+import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./installer-status.ts";
 import { type Kernel, KernelError, type KernelEvent } from "./kernel.ts";
 import { KernelNews } from "./kernel-news.ts";
 import type { KernelOptionNames } from "./kernel-options.ts";
 import { KernelWork } from "./kernel-work.ts";
+import { LocalAddresses } from "./local-addresses.ts";
 import { ReadingSchedule } from "./reading-schedule.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
 import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
 
 export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
-/** From one look at the machine's addresses to the next. */
-const ADDRESSES_PAUSE_MS = 1_000;
 /** Events that wait for the end of a reading. More are as good as lost: then the kernel is read once more. */
 const MAX_WAITING_EVENTS = 10_000;
 
@@ -61,6 +60,7 @@ export class Installer {
   readonly #reports: InstallerReports;
   readonly #device: TunnelDevice;
   readonly #fib: Fib;
+  readonly #addresses: LocalAddresses;
   readonly #news: KernelNews;
   readonly #schedule: ReadingSchedule;
   readonly #work: KernelWork;
@@ -69,9 +69,6 @@ export class Installer {
   #waitingEvents: KernelEvent[] = [];
   /** Of the reading that is under way. */
   #reading: Promise<void> | null = null;
-  /** When the machine's addresses are to be looked at; Infinity: they are known. */
-  #addressesDueMs = Number.POSITIVE_INFINITY;
-  #addressesReadMs = Number.NEGATIVE_INFINITY;
   #isStepDue = false;
   #alarm: Timer | null = null;
   #isStarted = false;
@@ -93,6 +90,7 @@ export class Installer {
       this.#reports.passedOver(table, destination, wanted),
     );
     this.#fib.setMappings(mappings);
+    this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const doubt = (reason: string) => this.#askForReading(reason);
     this.#news = new KernelNews(this.#fib, this.#reports.log, doubt);
     this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, doubt);
@@ -192,13 +190,8 @@ export class Installer {
   }
 
   /** The destinations that cannot be made right, and why; at most `limit`. */
-  faults(
-    limit: number,
-  ): { table: number; destination: Prefix; code: string; message: string; attempts: number }[] {
-    const { retries, rows } = this.#fib;
-    return [...retries.all()].slice(0, limit).map(([row, { code, message, attempts }]) => {
-      return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message, attempts };
-    });
+  faults(limit: number): KernelFault[] {
+    return faultsOf(this.#fib, limit);
   }
 
   // The loop.
@@ -218,7 +211,7 @@ export class Installer {
     const nowMs = this.#clock.nowMs();
     const reason = this.#schedule.takeDue(nowMs);
     if (reason !== null) this.#occupy(this.#reconcile(reason));
-    else if (nowMs >= this.#addressesDueMs) this.#occupy(this.#readAddresses());
+    else if (nowMs >= this.#addresses.dueMs) this.#occupy(this.#addresses.read());
     else if (this.#workSlice(nowMs)) this.#wake();
     else this.#sleep(nowMs);
   }
@@ -245,7 +238,7 @@ export class Installer {
   /** Sets the alarm to when there is something to do again without being woken. */
   #sleep(nowMs: number): void {
     const workDueMs = this.#mayWork ? this.#work.dueMs : Number.POSITIVE_INFINITY;
-    const dueMs = Math.min(this.#schedule.dueMs, this.#addressesDueMs, workDueMs);
+    const dueMs = Math.min(this.#schedule.dueMs, this.#addresses.dueMs, workDueMs);
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#alarm = this.#clock.after(Math.max(0, dueMs - nowMs), () => this.#wake());
   }
@@ -278,15 +271,9 @@ export class Installer {
   }
 
   async #read(linkIndex: number): Promise<void> {
-    await this.#readAddresses();
+    await this.#addresses.read();
     await readKernel(this.#fib, this.#kernel, linkIndex, this.#clock);
     this.#schedule.read(this.#clock.nowMs());
-  }
-
-  async #readAddresses(): Promise<void> {
-    this.#addressesDueMs = Number.POSITIVE_INFINITY;
-    this.#addressesReadMs = this.#clock.nowMs();
-    this.#fib.setLocalAddresses(await this.#kernel.localAddresses());
   }
 
   #socketFailed(error: unknown): void {
@@ -314,16 +301,9 @@ export class Installer {
   #hear(event: KernelEvent): void {
     if (event.type === "link") {
       if (this.#device.hear(event.index, event.link)) this.#schedule.ask("the device has changed");
-    } else if (event.type === "address") {
-      // Those that are told once more, as when a router prolongs them, change nothing.
-      if (this.#fib.hops.isLocal(event.address) === event.isDeleted) this.#addressesChanged();
-    } else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
+    } else if (event.type === "address") this.#addresses.hear(event);
+    else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
     else this.#news.hear(event, this.#device.isUp);
     this.#wake();
-  }
-
-  /** Which of them the machine has now is read: another link may have the same. */
-  #addressesChanged(): void {
-    this.#addressesDueMs = Math.max(this.#clock.nowMs(), this.#addressesReadMs + ADDRESSES_PAUSE_MS);
   }
 }

@@ -8,7 +8,6 @@
 import type { ClientHandler } from "../client/handler.ts";
 import { parseAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { Prefix } from "../net/ip.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
@@ -17,7 +16,7 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib-rows.ts";
 import { dryRunKernel } from "./format-operation.ts";
 import { Installer } from "./installer.ts";
-import type { InstallerStatus } from "./installer-status.ts";
+import type { InstallerStatus, KernelFault } from "./installer-status.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   checkMappings,
@@ -51,18 +50,6 @@ export interface KernelRoutesOptions extends Partial<WantedSettings> {
   readonly logger?: Logger;
 }
 
-/** A destination that cannot be made right in the kernel. */
-export interface KernelFault {
-  readonly table: number;
-  readonly destination: Prefix;
-  /** As "EEXIST". */
-  readonly code: string;
-  /** The kernel's words. */
-  readonly message: string;
-  /** How often it was tried. */
-  readonly attempts: number;
-}
-
 /** What happens to the routes when a client's hand on the kernel is taken away. */
 export interface KernelCloseOptions {
   /** Removes the routes. Default false: they stay, and the next one takes them over. */
@@ -76,7 +63,7 @@ const MAX_FAULTS = 100;
  * the client. The client has to subscribe to the VNIs by itself.
  */
 export class KernelRoutes implements Required<ClientHandler> {
-  /** Hosts, as text. They stay when a server goes: at the client's end its routes do, too. */
+  /** Hosts, as text. One stays when its server is told to be away or stopped: the routes stay then, too. */
   readonly #servers = new Set<string>();
   #closed: Promise<void> | null = null;
 

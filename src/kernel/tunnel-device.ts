@@ -88,18 +88,14 @@ export class TunnelDevice {
  * The link of that name.
  * @throws KernelError DEVICE_MISSING
  */
-export function findTunnel(
-  links: readonly Link[],
-  name: string,
-  optionNames: KernelOptionNames = OPTION_NAMES,
-): Link {
+export function findTunnel(links: readonly Link[], name: string, optionNames: KernelOptionNames): Link {
   const link = links.find((candidate) => candidate.name === name);
   if (link !== undefined) return link;
   throw new KernelError("DEVICE_MISSING", `there is no device ${name}: ${remedy(name, optionNames)}`);
 }
 
 /** What is wrong with the device, and the commands that help; null: nothing that we know of. */
-export function tunnelWarning(link: Link, optionNames: KernelOptionNames = OPTION_NAMES): string | null {
+export function tunnelWarning(link: Link, optionNames: KernelOptionNames): string | null {
   return externalWarning(link, optionNames) ?? upWarning(link);
 }
 

@@ -26,6 +26,16 @@ export class BadOptionError extends BunBondError {
     readonly value: unknown,
     reason: string,
   ) {
-    super(typeof value === "object" ? `${option}: ${reason}` : `${option} ${value}: ${reason}`);
+    super(isObject(value) ? `${option}: ${reason}` : `${option} ${shown(value)}: ${reason}`);
   }
+}
+
+/** A program in JavaScript can give anything; some objects cannot even become text. */
+export function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+/** A wrong value in a message. */
+export function shown(value: unknown): string {
+  return isObject(value) ? "an object" : String(value);
 }

@@ -21,7 +21,7 @@ const BYTES_PER_PAGE = 65_536;
 const WORDS_PER_PAGE = BYTES_PER_PAGE / 4;
 
 /** 4 GB, the most an index type of 32 bits allows: 2^30 words. */
-const MAX_PAGES = 65536;
+const MAX_PAGES = 65_536;
 
 /** Up to here an array is an ordinary one, and doubles. */
 const PLAIN_WORDS = 262_144;
@@ -43,7 +43,11 @@ const spareMemories: WebAssembly.Memory[] = [];
 export function prepareMemories(count: number): void {
   while (spareMemories.length < count) {
     const memory = makeMemory();
-    if (memory === null) return;
+    if (memory === null) {
+      // The last addresses are for whatever else the process does.
+      spareMemories.pop();
+      return;
+    }
     spareMemories.push(memory);
   }
 }
@@ -90,7 +94,7 @@ export class GrowingWords {
   }
 
   #grow(memory: WebAssembly.Memory, length: number): void {
-    const isHere = this.words.buffer === memory.buffer;
+    const isInMemory = this.words.buffer === memory.buffer;
     const pages = Math.ceil(length / WORDS_PER_PAGE);
     const hasPages = memory.buffer.byteLength / BYTES_PER_PAGE;
     const grownBy = Math.max(pages - hasPages, hasPages >> 3);
@@ -101,7 +105,7 @@ export class GrowingWords {
     }
     const words = new Int32Array(memory.buffer);
     if (words.length < length) throw new OutOfWordsError(length);
-    if (isHere) this.words = words;
+    if (isInMemory) this.words = words;
     else this.#moveTo(words);
   }
 

@@ -1,13 +1,14 @@
 /** Routes as programs make them, from text and numbers, checked before anything is done with them. */
 import { parseAddress } from "../net/address.ts";
-import { BunBondError } from "../net/bunbond-error.ts";
-import { familyBits, type IpAddress } from "../net/ip.ts";
+import { BunBondError, isObject, shown } from "../net/bunbond-error.ts";
+import { familyBits, type IpAddress, type Prefix } from "../net/ip.ts";
 import { maskPrefix, parsePrefix, samePrefix } from "../net/prefix.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import type { Route } from "./route.ts";
 
-/** Which part of a route is wrong. */
+/** Which part of a route is wrong; `BAD_ROUTE`: it is no object at all. */
 export type BadRouteCode =
+  | "BAD_ROUTE"
   | "BAD_VNI"
   | "BAD_DESTINATION"
   | "BAD_HOP"
@@ -48,11 +49,16 @@ export interface RouteParts {
  * A route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1" })`.
  * @throws BadRouteError
  */
-export function makeRoute({ vni, destination, hop, type, natPorts, targetVni = 0 }: RouteParts): Route {
-  const prefix = parsePrefix(destination)?.prefix;
+export function makeRoute(parts: RouteParts): Route {
+  checkIsRoute(parts);
+  const { vni, destination, hop, type, natPorts, targetVni = 0 } = parts;
+  const prefix = typeof destination === "string" ? parsePrefix(destination)?.prefix : undefined;
   if (prefix === undefined) throw badDestination(destination);
-  const address = parseAddress(hop);
-  if (address === null) throw new BadRouteError("BAD_HOP", hop, `next hop ${hop}: not an IP address`);
+  const address = typeof hop === "string" ? parseAddress(hop) : null;
+  if (address === null) throw new BadRouteError("BAD_HOP", hop, `next hop ${shown(hop)}: not an IP address`);
+  if (natPorts !== undefined && !Array.isArray(natPorts)) {
+    throw new BadRouteError("BAD_PORTS", natPorts, `NAT ports ${shown(natPorts)}: must be a pair`);
+  }
   const [natPortFrom, natPortTo] = natPorts ?? [0, 0];
   const hopType = type ?? (natPorts === undefined ? NextHopType.STANDARD : NextHopType.NAT);
   const route: Route = {
@@ -65,32 +71,41 @@ export function makeRoute({ vni, destination, hop, type, natPorts, targetVni = 0
 }
 
 /** @throws BadRouteError when a server would skip an UPDATE of the route, or it has no place in one */
-export function checkRoute({ vni, destination, nextHop }: Route): void {
+export function checkRoute(route: Route): void {
+  checkIsRoute(route);
+  const { vni, destination, nextHop } = route;
   checkVni(vni);
-  const { lengthBits } = destination;
-  const isPrefix =
-    isAddress(destination) &&
-    isWithin(lengthBits, familyBits(destination.family)) &&
-    samePrefix(destination, maskPrefix(destination, lengthBits));
-  if (!isPrefix) throw badDestination(destination);
+  if (!isPrefix(destination)) throw badDestination(destination);
+  if (!isObject(nextHop)) throw new BadRouteError("BAD_HOP", nextHop, "the route has no next hop");
   const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
   if (!isAddress(address)) throw new BadRouteError("BAD_HOP", address, "the next hop is not an IP address");
   if (!isWithin(targetVni, MAX_VNI)) {
-    throw new BadRouteError("BAD_TARGET_VNI", targetVni, `target VNI ${targetVni}: must be 0 to ${MAX_VNI}`);
+    throw new BadRouteError(
+      "BAD_TARGET_VNI",
+      targetVni,
+      `target VNI ${shown(targetVni)}: must be 0 to ${MAX_VNI}`,
+    );
   }
   if (!Object.values(NextHopType).includes(type)) {
-    throw new BadRouteError("BAD_TYPE", type, `next hop type ${type}: must be one of NextHopType`);
+    throw new BadRouteError("BAD_TYPE", type, `next hop type ${shown(type)}: must be one of NextHopType`);
   }
   if (!isWithin(natPortFrom, MAX_PORT) || !isWithin(natPortTo, MAX_PORT) || natPortFrom > natPortTo) {
     const ports = [natPortFrom, natPortTo];
-    const message = `NAT ports ${ports.join(" to ")}: must be 0 to ${MAX_PORT}, the first not over the last`;
+    const message = `NAT ports ${ports.map(shown).join(" to ")}: must be 0 to ${MAX_PORT}, the first not over the last`;
     throw new BadRouteError("BAD_PORTS", ports, message);
   }
 }
 
 /** @throws BadRouteError */
 export function checkVni(vni: number): void {
-  if (!isWithin(vni, MAX_VNI)) throw new BadRouteError("BAD_VNI", vni, `VNI ${vni}: must be 0 to ${MAX_VNI}`);
+  if (!isWithin(vni, MAX_VNI))
+    throw new BadRouteError("BAD_VNI", vni, `VNI ${shown(vni)}: must be 0 to ${MAX_VNI}`);
+}
+
+function checkIsRoute(value: unknown): void {
+  if (isObject(value)) return;
+  const message = `${shown(value)}: not a route, as makeRoute and parseAnnouncement give one`;
+  throw new BadRouteError("BAD_ROUTE", value, message);
 }
 
 function badDestination(value: unknown): BadRouteError {
@@ -105,7 +120,17 @@ function isWithin(value: number, max: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= max;
 }
 
-function isAddress({ family, w0, w1, w2, w3 }: IpAddress): boolean {
-  const areWords = [w0, w1, w2, w3].every((word) => (word | 0) === word);
+function isPrefix(prefix: Prefix): boolean {
+  return (
+    isAddress(prefix) &&
+    isWithin(prefix.lengthBits, familyBits(prefix.family)) &&
+    samePrefix(prefix, maskPrefix(prefix, prefix.lengthBits))
+  );
+}
+
+function isAddress(address: IpAddress): boolean {
+  if (!isObject(address)) return false;
+  const { family, w0, w1, w2, w3 } = address;
+  const areWords = [w0, w1, w2, w3].every((word) => Number.isInteger(word) && (word | 0) === word);
   return areWords && (family === 6 || (family === 4 && w1 === 0 && w2 === 0 && w3 === 0));
 }

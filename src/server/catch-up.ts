@@ -4,10 +4,15 @@
  * others share.
  */
 import type { Journal } from "../route/journal.ts";
-import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
+import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING, SLOT } from "../route/route-rows.ts";
 import type { RouteTable, VniTable } from "../route/route-table.ts";
 import { RUN_BYTES } from "../transport/outbox.ts";
-import { encodeEndMark, encodeUpdate, MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
+import {
+  encodeEndMark,
+  encodeUpdate,
+  MAX_CONTROL_FRAME_BYTES,
+  MAX_UPDATE_FRAME_BYTES,
+} from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { Announcers } from "./announcers.ts";
@@ -119,15 +124,20 @@ export class CatchUp {
       const wasSent = (bits & bit) !== 0;
       const isInView = this.announcers.isInView(origin, peer);
       if (isInView === wasSent) continue;
-      sent[slot >>> 5] = bits ^ bit;
       if (!isInView && origin >= 0) {
-        // Alive, but its only origin is the subscriber itself: its own REMOVE.
+        // Alive, but nobody announces it whom the subscriber may hear of: its own REMOVE.
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
-        this.table.fill(rows[i] as number, this.#fields);
-        runEnd = encodeUpdate(this.#runView, runEnd, this.#fields, Action.REMOVE);
         pieceStart = pieceEnd = end;
+        const other = this.#unsentSibling(subscription, rows[i] as number);
+        if (other !== NIL) {
+          if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
+          runEnd = this.#gatherChange(subscription, other, runEnd, Action.ADD);
+          if (runEnd + needBytes > limit) break;
+        }
+        runEnd = this.#gatherChange(subscription, rows[i] as number, runEnd, Action.REMOVE);
         continue;
       }
+      sent[slot >>> 5] = bits ^ bit;
       if (origin < 0) {
         subscription.owedWithdrawals--;
         words[at + ORIGIN] = origin + 1;
@@ -146,6 +156,30 @@ export class CatchUp {
     if (i > 0) subscription.place = this.journal.movePlace(table, subscription.place, rows[i - 1] as number);
     for (let f = 0; f < freed; f++) this.free(table, this.#freed[f] as number);
     return run;
+  }
+
+  /**
+   * Make before break: another route to the same destination that the subscriber is still to be told of, or NIL.
+   * Withdrawals stand behind it in the journal (see route-exchange.ts), but not a route that is one to this subscriber only.
+   */
+  #unsentSibling(subscription: Subscription, row: number): number {
+    const words = this.table.rows.words;
+    let other = this.table.firstSiblingOf(row);
+    while (other !== NIL) {
+      const at = other << ROW_SHIFT;
+      const isInView = this.announcers.isInView(words[at + ORIGIN] as number, subscription.peer);
+      if (isInView && !subscription.wasSent(words[at + SLOT] as number)) return other;
+      other = words[at + SIBLING] as number;
+    }
+    return NIL;
+  }
+
+  /** Writes what the window does not hold, a change of what was sent, to the run, and returns where the run ends then. */
+  #gatherChange(subscription: Subscription, row: number, runEnd: number, action: Action): number {
+    const slot = this.table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
+    subscription.sent[slot >>> 5] = (subscription.sent[slot >>> 5] as number) ^ (1 << (slot & 31));
+    this.table.fill(row, this.#fields);
+    return encodeUpdate(this.#runView, runEnd, this.#fields, action);
   }
 
   /** Copies a piece of the window to the run, and returns where the run ends then. */

@@ -12,6 +12,7 @@ import type { Gentleness } from "../transport/pace.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
+import { Admission } from "./admission.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { StandstillWatch } from "./standstill.ts";
@@ -115,8 +116,10 @@ export class Server {
     prepareMemories(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
+    const admission = server.#admissionFrom(network);
+    const accept = (stream: ByteStream) => server.#accept(stream);
     try {
-      server.#listener = await network.listen(listen, (stream) => server.#accept(stream));
+      server.#listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
     } catch (error) {
       server.#settleTimer?.cancel();
       throw error;
@@ -239,6 +242,10 @@ export class Server {
       forget();
     });
     this.#retainTimers.add(timer);
+  }
+
+  #admissionFrom(network: Network): Admission {
+    return new Admission({ network, clock: this.#clock, logger: this.#logger, counters: this.#counters });
   }
 
   #accept(stream: ByteStream): StreamEvents {

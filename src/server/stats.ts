@@ -1,9 +1,14 @@
 import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
 
+/** Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. */
+export type RefusalReason = "descriptor-limit";
+
 /** What has happened since the server's start, by reason. */
 export interface ServerCounters {
   readonly connectionsAccepted: number;
+  /** Connections that were reset at once. */
+  readonly refusals: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly updatesReceived: number;
   /** REMOVEs of routes that their sender had not announced: they change nothing. */
   readonly strangersRemoves: number;
@@ -15,11 +20,16 @@ export interface ServerCounters {
 /** The counters themselves, which only rise. */
 export class RunningCounters implements ServerCounters {
   connectionsAccepted = 0;
+  readonly refusals: Partial<Record<RefusalReason, number>> = {};
   updatesReceived = 0;
   strangersRemoves = 0;
   readonly closes: Partial<Record<CloseReason["reason"], number>> = {};
   readonly protocolErrors: Partial<Record<ProtocolErrorCode, number>> = {};
   readonly skippedUpdates: Partial<Record<SkipCode, number>> = {};
+
+  refused(reason: RefusalReason): void {
+    count(this.refusals, reason);
+  }
 
   closed(close: CloseReason): void {
     count(this.closes, close.reason);

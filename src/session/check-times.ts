@@ -24,3 +24,13 @@ export function checkTimerSeconds(option: string, seconds: number | undefined): 
   if (seconds === undefined || (seconds >= 0 && seconds * 1000 <= MAX_TIMER_MS)) return;
   throw new BadOptionError(option, seconds, `must be from 0 to ${MAX_TIMER_MS / 1000}`);
 }
+
+/**
+ * Of a wait that Infinity makes endless.
+ * @throws BadOptionError
+ */
+export function checkTimeout(option: string, ms: number): void {
+  const isTime = typeof ms === "number" && ms >= 0 && (ms <= MAX_TIMER_MS || ms === Number.POSITIVE_INFINITY);
+  if (isTime) return;
+  throw new BadOptionError(option, ms, `must be from 0 to ${MAX_TIMER_MS}, or Infinity: for ever`);
+}

@@ -1,5 +1,6 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
 import { type Endpoint, formatEndpoint, normalizePeerAddress } from "../net/endpoint.ts";
+import { readDescriptorLimit } from "./descriptor-limit.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -51,6 +52,10 @@ export class BunNetwork implements Network {
       data: { events: null, opened },
       socket: socketHandler,
     }).catch((error: unknown) => failed(errorText(error)));
+  }
+
+  get descriptorLimit(): number {
+    return readDescriptorLimit();
   }
 }
 

@@ -49,6 +49,8 @@ export interface Network {
   /** Rejects with a {@link ListenError} when the endpoint cannot be had. */
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener>;
   connect(endpoint: Endpoint, events: ConnectEvents): void;
+  /** How many descriptors the process may have now, of which each connection takes one. Left out: no limit. */
+  readonly descriptorLimit?: number;
 }
 
 /**

@@ -111,6 +111,19 @@ describe("LineWriter", () => {
     expect(sink.hasEnded).toBe(false);
   });
 
+  test("says so in its place, before what came while the write was failing", async () => {
+    const written: string[] = [];
+    const first = Promise.withResolvers<number>();
+    const write = (text: string) => (written.push(text) === 1 ? first.promise : 0);
+    const writer = new LineWriter({ write, flush: () => 0, end: () => 0 }, { mayLose: true });
+    writer.write("lost\n");
+    await nextTurn();
+    writer.write("next\n");
+    first.reject(new Error("no space left"));
+    await writer.drained();
+    expect(written).toEqual(["lost\n", "... lines are missing here: no space left\nnext\n"]);
+  });
+
   test("writes what waits before it ends the stream, and nothing later", async () => {
     const sink = new MemorySink();
     const writer = new LineWriter(sink);

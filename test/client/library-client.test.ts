@@ -5,6 +5,7 @@ import { Client } from "../../src/client/library-client.ts";
 import { BunBondError } from "../../src/net/bunbond-error.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
+import type { Route } from "../../src/route/route.ts";
 import { type Logger, silentLogger } from "../../src/session/logger.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { routeOfText } from "../support/frame-text.ts";
@@ -99,6 +100,24 @@ describe("waiting for servers", () => {
     await pass(bench, SECOND_MS);
     expect(waiting.error.cause).toMatchObject({ name: "ProtocolError", code: "UNSUPPORTED_VERSION" });
   });
+
+  test.each([Number.NaN, -1, 2 ** 31, null, "1000", 1_000n, {}])(
+    "%p is no time to wait for",
+    async (value) => {
+      const client = new LibraryBench().connect(["[::1]:1"]);
+      // As a program in JavaScript may.
+      const timeoutMs = value as number;
+      const waiting = [
+        outcomeOf(client.established({ timeoutMs })),
+        outcomeOf(client.confirmed({ timeoutMs })),
+      ];
+      await Bun.sleep(0);
+      for (const { error } of waiting) {
+        expect(error).toMatchObject({ name: "BadOptionError", option: "timeoutMs" });
+        expect(error).toHaveProperty("value", value);
+      }
+    },
+  );
 
   test("without servers there is nothing to wait for", async () => {
     const client = new LibraryBench().connect([]);
@@ -197,6 +216,43 @@ describe("what is asked for", () => {
     for (const act of [() => client.announce(odd), () => client.withdraw(odd)])
       expect(codeOf(act)).toBe("BAD_DESTINATION");
     expect([client.subscriptions(), client.announcedRoutes()]).toEqual([[], []]);
+  });
+
+  // A program in JavaScript can give anything.
+  test.each<[given: unknown]>([[null], [undefined], [7], ["100#10.0.1.0/24@2001:db8::1"], [Symbol("route")]])(
+    "%p is no route, as the error says",
+    (given) => {
+      const client = new LibraryBench().connect(["[::1]:1"]);
+      for (const act of [client.announce, client.withdraw, client.serversOf]) {
+        expect(() => act.call(client, given as Route)).toThrow(
+          expect.objectContaining({ name: "BadRouteError", code: "BAD_ROUTE", value: given }),
+        );
+      }
+      expect(client.announcedRoutes()).toEqual([]);
+    },
+  );
+
+  test("an object without a VNI is no route either", () => {
+    const client = new LibraryBench().connect(["[::1]:1"]);
+    const bad = expect.objectContaining({ name: "BadRouteError", code: "BAD_VNI", value: undefined });
+    expect(() => client.announce({} as Route)).toThrow(bad);
+    expect(() => client.withdraw(Object.create(null))).toThrow(bad);
+  });
+
+  test.each<[given: unknown]>([
+    [null],
+    [undefined],
+    ["x"],
+    ["100"],
+    [Symbol("vni")],
+    [{}],
+    [Object.create(null)],
+  ])("%p is no VNI, as the error says", (given) => {
+    const client = new LibraryBench().connect(["[::1]:1"]);
+    expect(() => client.subscribe(given as number)).toThrow(
+      expect.objectContaining({ name: "BadRouteError", code: "BAD_VNI", value: given }),
+    );
+    expect(client.subscriptions()).toEqual([]);
   });
 
   test("while no server is there is remembered, and told to each that comes", async () => {

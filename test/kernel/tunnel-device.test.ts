@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { kernelOptionNames } from "../../src/cli/kernel-flags.ts";
 import type { Link } from "../../src/kernel/kernel.ts";
+import { OPTION_NAMES } from "../../src/kernel/kernel-options.ts";
 import { findTunnel, TunnelDevice, tunnelWarning } from "../../src/kernel/tunnel-device.ts";
 import { silentLogger } from "../../src/session/logger.ts";
 
@@ -8,8 +9,8 @@ const LINK: Link = { index: 7, name: "overlay0", isUp: true, kind: "ip6tnl", isE
 
 test("the device is found by its name", () => {
   const other = { ...LINK, index: 8, name: "overlay1" };
-  expect(findTunnel([LINK, other], "overlay1")).toBe(other);
-  expect(() => findTunnel([LINK], "overlay1")).toThrow(
+  expect(findTunnel([LINK, other], "overlay1", OPTION_NAMES)).toBe(other);
+  expect(() => findTunnel([LINK], "overlay1", OPTION_NAMES)).toThrow(
     expect.objectContaining({
       code: "DEVICE_MISSING",
       message:
@@ -37,7 +38,7 @@ test.each<[Partial<Link>, string | null]>([
     "ip6tnl0 is the ip6_tunnel module's own fallback device, which is not external, so packets do not reach their hypervisors: ip link add overlay0 type ip6tnl mode any external && ip link set overlay0 up, and device overlay0",
   ],
 ])("%j: %p", (link, warning) => {
-  expect(tunnelWarning({ ...LINK, ...link })).toBe(warning);
+  expect(tunnelWarning({ ...LINK, ...link }, OPTION_NAMES)).toBe(warning);
 });
 
 test("to an operator its option is a flag, in errors and warnings", () => {

@@ -1,6 +1,6 @@
 /** `--config` and SIGHUP with real processes: what changes in the file changes in the network, and nothing else. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -222,10 +222,52 @@ test("many SIGHUPs at once are no fault", async () => {
   expect(watcher.changes()).toEqual([`+ ${routeLine(R)}`, `+ ${routeLine(Q)}`, `- ${routeLine(R)}`]);
 });
 
-test("without --config SIGHUP ends the program, as it does others", async () => {
-  await using server = await startBunbondServer();
+test.each(["server", "client"] as const)(
+  "a %s that gets SIGHUP while it starts reloads when it is up",
+  async (kind) => {
+    await using server = await startBunbondServer();
+    // Whoever opens it waits until there is a reader: then the daemon has begun, and reads its file.
+    const path = join(directory, `${kind}.fifo`);
+    expect(Bun.spawnSync(["mkfifo", path]).success).toBe(true);
+    const base = kind === "server" ? { listen: "[::1]:0" } : { server: server.address };
+    const settings = (keepalive: number) => Bun.YAML.stringify({ ...base, keepalive }, null, 2);
+    await using daemon = new ChildProcess({
+      command: [...FROM_SOURCE, kind, "--config", path, "--socket", "none"],
+      cwd: REPOSITORY,
+      env: { NODE_ENV: undefined },
+    });
+    const fifo = await open(path, "w");
+    daemon.signal("SIGHUP");
+    await fifo.writeFile(settings(2));
+    // What it reads the second time, from an ordinary file.
+    await Bun.write(`${path}.new`, settings(3));
+    await rename(`${path}.new`, path);
+    await fifo.close();
+    await daemon.logged(/ configuration reloaded configure=1$/);
+    expect(await daemon.stop()).toBe(0);
+  },
+);
+
+test("without --config SIGHUP ends the program in order, and the log says why", async () => {
+  await using server = await startBunbondServer({ flags: ["--retain", "60"] });
+  await using watcher = startBunbondClient({ servers: [server.address], vnis: [100] });
+  await using client = startBunbondClient({ servers: [server.address], announce: [announceFlag(R)] });
+  await watcher.viewIs([R]);
+  for (const daemon of [client, server]) {
+    daemon.signal("SIGHUP");
+    expect(await daemon.ended).toBe(0);
+    await daemon.logged(/ info {2}SIGHUP ends this process: there is no --config to read again$/);
+    await daemon.logged(/ info {2}stopping /);
+    if (daemon === client) await watcher.viewIs([]);
+  }
+});
+
+test("under nohup it goes on", async () => {
+  const command = ["nohup", ...FROM_SOURCE];
+  await using server = await startBunbondServer({ command, flags: ["--verbose"] });
   server.signal("SIGHUP");
-  expect(await server.ended).toBe(128 + 1);
+  await server.logged(/ debug SIGHUP is ignored/);
+  expect(await server.stop()).toBe(0);
 });
 
 test("a file that is wrong at the start, and check-config, which says the same and more", async () => {

@@ -37,6 +37,25 @@ describe("made from text and numbers", () => {
   });
 });
 
+describe("made of what is none of it", () => {
+  test.each<[unknown, string]>([
+    [null, "BAD_ROUTE"],
+    ["100#10.0.1.0/24@2001:db8::1", "BAD_ROUTE"],
+    [{}, "BAD_DESTINATION"],
+    [{ ...PARTS, destination: 10 }, "BAD_DESTINATION"],
+    [{ ...PARTS, hop: null }, "BAD_HOP"],
+    [{ ...PARTS, hop: Symbol("hop") }, "BAD_HOP"],
+    [{ ...PARTS, natPorts: 1024 }, "BAD_PORTS"],
+    [{ ...PARTS, natPorts: [Symbol("port")] }, "BAD_PORTS"],
+    [{ ...PARTS, vni: "100" }, "BAD_VNI"],
+    [{ ...PARTS, vni: Symbol("vni") }, "BAD_VNI"],
+  ])("%p", (parts, code) => {
+    expect(() => makeRoute(parts as RouteParts)).toThrow(
+      expect.objectContaining({ name: "BadRouteError", code }),
+    );
+  });
+});
+
 describe("made by hand", () => {
   const good = makeRoute(PARTS);
   const { destination, nextHop } = good;
@@ -61,6 +80,18 @@ describe("made by hand", () => {
     ],
     // A program in JavaScript can say anything.
     ["an unknown type", { ...good, nextHop: { ...nextHop, type: 9 as NextHopType } }, "BAD_TYPE"],
+    [
+      "a word that is no number",
+      { ...good, destination: { ...destination, w0: 1n as unknown as number } },
+      "BAD_DESTINATION",
+    ],
+    ["no destination", { ...good, destination: null as unknown as Route["destination"] }, "BAD_DESTINATION"],
+    ["no next hop", { ...good, nextHop: null as unknown as Route["nextHop"] }, "BAD_HOP"],
+    [
+      "a next hop without address",
+      { ...good, nextHop: { ...nextHop, address: undefined as unknown as typeof address } },
+      "BAD_HOP",
+    ],
   ])("%s", (_, route, code) => {
     expect(() => checkRoute(route)).toThrow(BadRouteError);
     expect(() => checkRoute(route)).toThrow(expect.objectContaining({ code }));

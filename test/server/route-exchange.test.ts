@@ -15,6 +15,7 @@ import { frameOfText, routeOfText } from "../support/frame-text.ts";
 const { BUNBOND_RUNS } = process.env;
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
+const [R_BY_2, R_BY_3] = ["100 10.0.1.0/24 via 2001:db8::2", "100 10.0.1.0/24 via 2001:db8::3"];
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 const ZERO = "0 10.0.1.0/24 via 2001:db8::1";
 
@@ -34,6 +35,11 @@ const CASES: Record<string, readonly string[]> = {
   "an announcer that subscribes does not hear itself": [
     ...["a joins", "a subscribes 100", "a hears END 100"],
     ...[`a adds ${R}`, "a hears nothing", `a removes ${R}`, "a hears nothing"],
+  ],
+  "its own REMOVE does not come before the ADD of another hop": [
+    ...["a joins", "b joins", "a subscribes 100", `b adds ${R}`, `a hears ADD ${R}; END 100`, `a adds ${R}`],
+    ...[`b adds ${R_BY_2}`, `b removes ${R}`, `b adds ${R_BY_3}`, `b removes ${R_BY_2}`],
+    ...[`a hears ADD ${R_BY_3}; REMOVE ${R}`],
   ],
   "an announcer that subscribes later does not hear itself either": [
     ...["a joins", `a adds ${R}`, "a subscribes 100", "a hears END 100"],

@@ -30,6 +30,8 @@ export class MemoryNetwork implements Network {
   readonly connections: MemoryConnection[] = [];
   /** Addresses that swallow connection attempts, as a host that is switched off. */
   readonly silent = new Set<string>();
+  /** As if the process had so many. */
+  descriptorLimit = Number.POSITIVE_INFINITY;
   readonly #accepting = new Map<string, (stream: ByteStream) => StreamEvents>();
   #nextPort = 40_000;
 
