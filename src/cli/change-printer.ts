@@ -3,17 +3,13 @@
  * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and each
  * server's last state. A route that came and went in the meantime is not mentioned.
  */
+import { type OrderedChange, OrderedChanges } from "../client/ordered-changes.ts";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Route } from "../route/route.ts";
 import { NextHopType } from "../wire/protocol.ts";
 import type { LineWriter } from "./output.ts";
-
-interface Change {
-  readonly route: Route;
-  readonly isAdded: boolean;
-}
 
 const TYPE_NAMES: Record<NextHopType, string> = {
   [NextHopType.STANDARD]: "STANDARD",
@@ -23,7 +19,7 @@ const TYPE_NAMES: Record<NextHopType, string> = {
 
 export class ChangePrinter {
   /** What is not printed yet, in order: changes by route, and by server the line of its state. */
-  readonly #behind = new Map<string, Change | string>();
+  readonly #behind = new OrderedChanges<string>();
   #isCatchingUp = false;
 
   constructor(
@@ -36,7 +32,7 @@ export class ChangePrinter {
     if (this.#behind.size === 0 && this.out.write(this.#line(change))) return;
     const key = formatRoute(route);
     // A route comes and goes in turn, so a second change takes the first one back.
-    if (!this.#behind.delete(key)) this.#behind.set(key, change);
+    if (!this.#behind.delete(key)) this.#behind.append(key, route, isAdded);
     void this.#catchUp();
   }
 
@@ -48,7 +44,7 @@ export class ChangePrinter {
     if (this.#behind.size === 0 && this.out.write(line)) return;
     const key = `server ${server}`;
     this.#behind.delete(key);
-    this.#behind.set(key, line);
+    this.#behind.appendOther(key, line);
     void this.#catchUp();
   }
 
@@ -57,7 +53,7 @@ export class ChangePrinter {
     this.#isCatchingUp = true;
     while (this.#behind.size > 0) {
       await this.out.drained();
-      for (const [key, change] of this.#behind) {
+      for (const [key, change] of this.#behind.entries()) {
         if (!this.out.write(typeof change === "string" ? change : this.#line(change))) break;
         this.#behind.delete(key);
       }
@@ -65,7 +61,7 @@ export class ChangePrinter {
     this.#isCatchingUp = false;
   }
 
-  #line({ route, isAdded }: Change): string {
+  #line({ route, isAdded }: OrderedChange): string {
     if (this.format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
     const { vni, destination, nextHop } = route;
     const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;

@@ -2,9 +2,9 @@
  * What one server has been told of our announcements, and what it still has to be told: routes whose last frame
  * differs from what is wanted now. One that was announced and withdrawn before there was room is not sent at all.
  *
- * ADDs go before REMOVEs, so that a destination which moves from hop to hop, announced at each before it is withdrawn from
- * the one before, is never without a hop. In the order of the changes it would be: from A to B to C before there was
- * room, B is not sent at all, and A's REMOVE has been waiting for longer than C's ADD.
+ * A destination that moves from hop to hop, announced at each before it is withdrawn from the one before, is never without
+ * a hop (see ordered-changes.ts). Were all ADDs to go before all REMOVEs, those would never come while routes move faster
+ * than the server reads.
  *
  * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an
  * echo. One can be under way while we withdraw the route, and would be taken for somebody else's: so a route counts
@@ -15,16 +15,18 @@ import { fillUpdateFields } from "../wire/codec.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
+import { OrderedChanges } from "./ordered-changes.ts";
 import { receivedKey } from "./wanted.ts";
 
 // Filled and read within one call: one serves all links.
 const fields = new UpdateFields();
 
 export class AnnouncementOutput {
-  /** Routes that are wanted and whose last frame, if any, was a REMOVE, by key. */
-  readonly #toAdd: Map<string, Route>;
-  /** Routes that are not, and whose last frame was an ADD. */
-  readonly #toRemove = new Map<string, Route>();
+  /**
+   * By key: routes that are wanted and whose last frame, if any, was a REMOVE; and those that are not, and whose last
+   * frame was an ADD.
+   */
+  readonly #pending = new OrderedChanges();
   /** Keys of routes whose last frame was an ADD. */
   readonly #sent = new Set<string>();
   /** Withdrawn routes → the KEEPALIVE whose answer ends the time of echoes; Infinity until that is sent. */
@@ -36,11 +38,11 @@ export class AnnouncementOutput {
   readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
 
   constructor(private wanted: ReadonlyMap<string, Route>) {
-    this.#toAdd = new Map(wanted);
+    for (const [key, route] of wanted) this.#pending.append(key, route, true);
   }
 
   get idle(): boolean {
-    return this.#toAdd.size + this.#toRemove.size === 0;
+    return this.#pending.size === 0;
   }
 
   /** There are REMOVEs without a KEEPALIVE behind them. */
@@ -50,14 +52,10 @@ export class AnnouncementOutput {
 
   changed(key: string, route: Route): void {
     const isWanted = this.wanted.has(key);
-    this.#toAdd.delete(key);
-    this.#toRemove.delete(key);
+    this.#pending.delete(key);
     if (isWanted === this.#sent.has(key)) return;
-    if (isWanted) this.#toAdd.set(key, route);
-    else {
-      this.#toRemove.set(key, route);
-      if (this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
-    }
+    this.#pending.append(key, route, isWanted);
+    if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
   }
 
   /** Whatever else is wanted, this server is to have none of it any more. */
@@ -75,18 +73,15 @@ export class AnnouncementOutput {
   /** Writes what fits in up to `limit`, and returns the offset behind it. */
   encode(view: DataView, limit: number): number {
     let end = 0;
-    for (const [key, route] of this.#toAdd) {
+    for (const [key, { route, isAdded }] of this.#pending.entries()) {
       if (end + MAX_UPDATE_FRAME_BYTES > limit) return end;
-      this.#toAdd.delete(key);
-      this.#sent.add(key);
-      end = encodeRoute(view, end, route, Action.ADD);
-    }
-    for (const [key, route] of this.#toRemove) {
-      if (end + MAX_UPDATE_FRAME_BYTES > limit) return end;
-      this.#toRemove.delete(key);
-      this.#sent.delete(key);
-      if (this.#echoing.has(key)) this.#removed.push(key);
-      end = encodeRoute(view, end, route, Action.REMOVE);
+      this.#pending.delete(key);
+      if (isAdded) this.#sent.add(key);
+      else {
+        this.#sent.delete(key);
+        if (this.#echoing.has(key)) this.#removed.push(key);
+      }
+      end = encodeRoute(view, end, route, isAdded ? Action.ADD : Action.REMOVE);
     }
     return end;
   }
@@ -94,7 +89,7 @@ export class AnnouncementOutput {
   /** The server has forgotten our announcements of these VNIs: they are sent again. */
   sendAgain(vnis: ReadonlySet<number>): void {
     for (const [key, route] of this.wanted) {
-      if (vnis.has(route.vni) && this.#sent.delete(key)) this.#toAdd.set(key, route);
+      if (vnis.has(route.vni) && this.#sent.delete(key)) this.#pending.append(key, route, true);
     }
   }
 

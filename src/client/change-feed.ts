@@ -4,9 +4,11 @@
  *
  * A slow reader costs a bounded memory, for what it has not read yet is kept by route: a route comes and goes in turn,
  * so a second change takes the first one back. One that came and went meanwhile is not mentioned, nor one that went and
- * came back. So what waits is at most the difference between the view that the reader knows and the present one.
+ * came back; and a destination that moves has a hop all the time (see ordered-changes.ts). So what waits is at most the
+ * difference between the view that the reader knows and the present one.
  */
 import type { Route } from "../route/route.ts";
+import { OrderedChanges } from "./ordered-changes.ts";
 import { announcementKey } from "./wanted.ts";
 
 /** A route came into view, or left it. */
@@ -37,7 +39,7 @@ const END: Result = { done: true, value: undefined };
 
 export class ChangeFeed implements RouteChanges {
   /** Not read yet, in order, by {@link announcementKey}. */
-  readonly #unread = new Map<string, RouteChange>();
+  readonly #unread = new OrderedChanges();
   /**
    * Stands before the first of them, or at the end. One that starts anew for each would pass the places of all that were
    * read before.
@@ -88,7 +90,7 @@ export class ChangeFeed implements RouteChanges {
     if (reader !== undefined) reader({ done: false, value: { type, route } });
     else {
       const key = announcementKey(route);
-      if (!this.#unread.delete(key)) this.#unread.set(key, { type, route });
+      if (!this.#unread.delete(key)) this.#unread.append(key, route, type === "added");
     }
   }
 
@@ -113,8 +115,9 @@ export class ChangeFeed implements RouteChanges {
       first = this.#cursor.next();
     }
     const [key, change] = first.value ?? [];
-    if (key !== undefined) this.#unread.delete(key);
-    return change;
+    if (key === undefined || change === undefined) return undefined;
+    this.#unread.delete(key);
+    return { type: change.isAdded ? "added" : "removed", route: change.route };
   }
 
   readonly #abort = (): void => {
