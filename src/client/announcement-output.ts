@@ -81,7 +81,8 @@ export class AnnouncementOutput {
         this.#sent.delete(key);
         if (this.#echoing.has(key)) this.#removed.push(key);
       }
-      end = encodeRoute(view, end, route, isAdded ? Action.ADD : Action.REMOVE);
+      fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
+      end = encodeUpdate(view, end, fields, isAdded ? Action.ADD : Action.REMOVE);
     }
     return end;
   }
@@ -120,9 +121,4 @@ export class AnnouncementOutput {
     this.#removed = [];
     this.#fences.length = 0;
   }
-}
-
-function encodeRoute(view: DataView, offset: number, route: Route, action: Action): number {
-  fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
-  return encodeUpdate(view, offset, fields, action);
 }

@@ -116,7 +116,12 @@ export class Server {
     prepareMemories(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
-    const admission = server.#admissionFrom(network);
+    const admission = new Admission({
+      network,
+      clock: server.#clock,
+      logger: server.#logger,
+      counters: server.#counters,
+    });
     const accept = (stream: ByteStream) => server.#accept(stream);
     try {
       server.#listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
@@ -242,10 +247,6 @@ export class Server {
       forget();
     });
     this.#retainTimers.add(timer);
-  }
-
-  #admissionFrom(network: Network): Admission {
-    return new Admission({ network, clock: this.#clock, logger: this.#logger, counters: this.#counters });
   }
 
   #accept(stream: ByteStream): StreamEvents {
