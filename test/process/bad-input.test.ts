@@ -2,7 +2,7 @@
  * Bad input at a server process, on a real socket: a peer whose bytes cannot be trusted loses its connection and its
  * routes, a bad UPDATE costs itself alone, and a peer that watches sees nothing else of either.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type ClosingCode, SKIP_CODES } from "../../src/wire/protocol-error.ts";
 import { type BunbondServer, startBunbondServer } from "../support/bunbond-process.ts";
 import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
@@ -31,28 +31,37 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
+/**
+ * Where the log of the present test begins. The kernel gives ports out again, and with them the names of peers that are
+ * gone: a test looks at nothing older, and leaves no peer behind whose last line may still come.
+ */
+let logStart = 0;
+beforeEach(() => {
+  logStart = server.stderrLines.length;
+});
+
+function logOf(peer: TcpPeer, from = logStart): string[] {
+  return server.stderrLines.slice(from).filter((line) => line.includes(` peer=${peer.name} `));
+}
+
 /** Waits for the server's one line on the peer's end. */
-async function logOfEnd(peer: TcpPeer): Promise<string> {
-  const [line = ""] = await server.logged(
-    new RegExp(`^.*(peer gone|refused or lost).* peer=${RegExp.escape(peer.name)} .*$`),
+function logOfEnd(peer: TcpPeer, from = logStart): Promise<string> {
+  return server.until(`the end of ${peer.name} in the log`, () =>
+    logOf(peer, from).find((line) => /peer gone|refused or lost/.test(line)),
   );
-  return line;
 }
 
-/** What the server logs while `run` does its work; a line that is seen to come next shows that it is complete. */
+/** What the server logs while `run` does its work; that a peer is seen to come next shows that it is complete. */
 async function logDuring(run: () => Promise<void>): Promise<string[]> {
-  using before = await establishLogged();
-  const start = server.stderrLines.length;
   await run();
-  using after = await establishLogged();
-  const isOfFence = (line: string) => [before, after].some(({ name }) => line.includes(` peer=${name} `));
-  return server.stderrLines.slice(start).filter((line) => !isOfFence(line));
-}
-
-async function establishLogged(): Promise<TcpPeer> {
-  const peer = await TcpPeer.establish(server.address);
-  await server.logged(new RegExp(`established peer=${RegExp.escape(peer.name)} `));
-  return peer;
+  using next = await TcpPeer.establish(server.address);
+  const end = await server.until("the next peer in the log", () => {
+    const at = server.stderrLines.findLastIndex((line) => line.includes(` established peer=${next.name} `));
+    return at < logStart ? undefined : at;
+  });
+  next.end();
+  await logOfEnd(next, end);
+  return server.stderrLines.slice(logStart, end);
 }
 
 /** The peer announces a route, then misbehaves: the route is seen to come and to go, and why is in the log. */
@@ -147,8 +156,7 @@ describe("skips an UPDATE, and the session and all routes stay", () => {
     await watcher.heardAll(`REMOVE ${MARKER}`, `REMOVE ${ROUTE}`);
 
     await logOfEnd(peer);
-    const logged = server.stderrLines.filter((line) => line.includes(` peer=${peer.name} `));
-    expect(logged).toEqual([
+    expect(logOf(peer)).toEqual([
       expect.stringContaining(" info  peer established"),
       expect.stringMatching(new RegExp(` warn {2}update skipped.* code=${code}$`)),
       expect.stringContaining("reason=closed-by-peer routes=2"),
