@@ -184,7 +184,7 @@ function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
 
 function listenErrorCode({ host }: Endpoint, error: unknown): string {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return "EUNKNOWN";
-  // For a name that cannot be resolved, Bun.serve shows what errno held before, mostly one of these.
+  // For a name that cannot be resolved, Bun.serve shows what errno held before: EINVAL, EAGAIN, whatever came last.
   const isName = !host.includes(":") && /[a-z]/i.test(host);
-  return isName && ["EADDRNOTAVAIL", "EINVAL"].includes(error.code) ? "ENOTFOUND" : error.code;
+  return isName && !["EADDRINUSE", "EACCES"].includes(error.code) ? "ENOTFOUND" : error.code;
 }
