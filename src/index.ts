@@ -3,7 +3,13 @@
  */
 export type { RouteChange, RouteChanges } from "./client/change-feed.ts";
 export type { ClientSettings, Leave, ServerInfo } from "./client/client-options.ts";
-export type { CloseOptions, ConnectOptions, ServerAddress, WaitOptions } from "./client/connect-options.ts";
+export type {
+  ChangesOptions,
+  CloseOptions,
+  ConnectOptions,
+  ServerAddress,
+  WaitOptions,
+} from "./client/connect-options.ts";
 export {
   AlreadySubscribedError,
   ConnectionTimeoutError,
@@ -46,10 +52,11 @@ export {
   type Endpoint,
   type EndpointError,
   type EndpointErrorCode,
+  type EndpointUse,
   formatEndpoint,
   parseEndpoint,
 } from "./net/endpoint.ts";
-export { BadEndpointError } from "./net/endpoint-argument.ts";
+export { type BadEndpointCode, BadEndpointError } from "./net/endpoint-argument.ts";
 export type { IpAddress, Prefix } from "./net/ip.ts";
 export { formatPrefix, type ParsedPrefix, parsePrefix } from "./net/prefix.ts";
 export {
@@ -65,7 +72,7 @@ export type { Route } from "./route/route.ts";
 export type { PeerInfo } from "./server/peer.ts";
 export type { VniInfo } from "./server/route-exchange.ts";
 export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";
-export type { ServerCounters } from "./server/stats.ts";
+export type { RefusalReason, ServerCounters } from "./server/stats.ts";
 export type { Clock, Random, Timer } from "./session/clock.ts";
 export { type CloseReason, describeCloseReason } from "./session/close-reason.ts";
 export { type LogFields, type Logger, silentLogger } from "./session/logger.ts";
@@ -83,4 +90,4 @@ export {
 } from "./transport/stream.ts";
 export type { NextHop } from "./wire/message.ts";
 export { NextHopType } from "./wire/protocol.ts";
-export { ProtocolError, type ProtocolErrorCode } from "./wire/protocol-error.ts";
+export { ProtocolError, type ProtocolErrorCode, type SkipCode } from "./wire/protocol-error.ts";

@@ -17,8 +17,11 @@ import { commands } from "../src/cli/commands.ts";
 import { parseArguments } from "../src/cli/flags.ts";
 import { LineWriter } from "../src/cli/output.ts";
 import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
+import { ClientCounters } from "../src/http/client-control.ts";
+import { flatCounters } from "../src/http/server-control.ts";
 import { OPTION_NAMES } from "../src/kernel/kernel-options.ts";
 import { findTunnel } from "../src/kernel/tunnel-device.ts";
+import { RunningCounters } from "../src/server/stats.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
 import {
   type BunbondServer,
@@ -352,6 +355,54 @@ test("the exit codes are those of --help", async () => {
       .split("\n")
       .map((line) => line.trim().replace(/ +/, " ")),
   );
+});
+
+describe("when something is wrong", () => {
+  /** The names in backquotes of a table's column. */
+  const names = (heading: string, column: number) =>
+    tableOf(heading)
+      .slice(2)
+      .flatMap((row) => [...(row.split("|")[column] ?? "").matchAll(/`([^`]+)`/g)])
+      .map(([, name = ""]) => name);
+
+  test("every reason for a connection's end is explained", async () => {
+    const source = await Bun.file(join(REPOSITORY, "src/session/close-reason.ts")).text();
+    const [, union = ""] = /export type CloseReason =([\s\S]*?);\n\n/.exec(source) ?? [];
+    const reasons = [...union.matchAll(/"([a-z-]+)"/g)].map(([, reason = ""]) => reason);
+    expect(reasons.length).toBeGreaterThan(10);
+    expect(names("Why a connection ended", 1).sort()).toEqual(reasons.sort());
+  });
+
+  test("every warning and error of the daemons is explained, at its level, and none that there is not", async () => {
+    const shown = tableOf("What the log says")
+      .slice(2)
+      .map((row) => row.split("|"))
+      .map(([, levels = "", message = ""]) => ({ levels, message: /`(.*)`/.exec(message)?.[1] ?? message }));
+    const sources = Array.from(new Bun.Glob("src/**/*.ts").scanSync(REPOSITORY))
+      // The library's own, and what the load generator says.
+      .filter((path) => !/src\/(client\/(handler|library-client|server-waits)\.ts|cli\/bench\/)/.test(path));
+    const logged = new Map<string, string>();
+    for (const path of sources) {
+      const text = await Bun.file(join(REPOSITORY, path)).text();
+      const calls = text.matchAll(/\blog(?:ger)?(?:\.(warn|error)|\[level\])\(\s*"([^"]+)"/g);
+      for (const [, level = "warn", message = ""] of calls) logged.set(message, level);
+    }
+    expect(shown.map(({ message }) => message).sort()).toEqual([...logged.keys()].sort());
+    for (const { levels, message } of shown) expect(levels).toContain(`\`${logged.get(message)}\``);
+  });
+
+  test("every counter is explained", () => {
+    const server = new RunningCounters();
+    server.refused("descriptor-limit");
+    server.closed({ reason: "protocol-error", code: "UNKNOWN_TYPE" });
+    server.skipped("BAD_NAT_PORTS");
+    const client = new ClientCounters();
+    client.serverState(null, null, { reason: "stopped" });
+    const counted = [...Object.keys(flatCounters(server)), ...Object.keys(client.flat())];
+    const ofKernel = ["kernelReadings", "kernelDone.", "kernelFailed.", "kernelDrift."];
+    const plain = counted.map((name) => name.replace(/\..*/, "."));
+    expect(names("What is counted", 1).sort()).toEqual([...new Set([...plain, ...ofKernel])].sort());
+  });
 });
 
 describe("the library's example, in a project of its own", () => {

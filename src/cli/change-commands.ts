@@ -4,7 +4,7 @@ import { formatAnnouncement } from "../route/announcement.ts";
 import type { Command, Example } from "./command.ts";
 import type { CommandDefinition, WordsDef } from "./command-definition.ts";
 import type { ControlClient } from "./control-client.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-command.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, NOT_FOUND, print } from "./control-command.ts";
 import { parseArguments } from "./flags.ts";
 import { readAnnouncements, readVnis } from "./values.ts";
 
@@ -29,6 +29,7 @@ export function changeCommands(directory: string): Command[] {
     routeCommand(directory, {
       path: "/v1/announce",
       name: "announce",
+      mayMiss: false,
       description:
         "Make a running client announce routes, until it ends. One that it announces already stays as it is.",
       example: {
@@ -39,18 +40,21 @@ export function changeCommands(directory: string): Command[] {
     routeCommand(directory, {
       path: "/v1/withdraw",
       name: "withdraw",
+      mayMiss: true,
       description: "Make a running client announce routes no longer.",
       example: { comment: "One of them", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
     }),
     vniCommand(directory, {
       path: "/v1/subscribe",
       name: "subscribe",
+      mayMiss: false,
       description: "Make a running client subscribe to virtual networks, until it ends.",
       example: { comment: "Two of them", line: "bunbond subscribe 100 200" },
     }),
     vniCommand(directory, {
       path: "/v1/unsubscribe",
       name: "unsubscribe",
+      mayMiss: true,
       description: "Make a running client drop virtual networks and their routes.",
       example: { comment: "One of them", line: "bunbond unsubscribe 200" },
     }),
@@ -62,6 +66,8 @@ interface ChangeCommand<Path> {
   readonly name: string;
   readonly description: string;
   readonly example: Example;
+  /** What it names has to be there. */
+  readonly mayMiss: boolean;
 }
 
 function routeCommand(directory: string, command: ChangeCommand<"/v1/announce" | "/v1/withdraw">): Command {
@@ -81,7 +87,7 @@ function vniCommand(directory: string, command: ChangeCommand<"/v1/subscribe" | 
 
 function changeCommand(
   directory: string,
-  { name, description, example }: ChangeCommand<unknown>,
+  { name, description, example, mayMiss }: ChangeCommand<unknown>,
   words: WordsDef,
   change: (
     words: readonly string[],
@@ -97,7 +103,7 @@ function changeCommand(
   return {
     definition,
     examples: [example],
-    exitCodes: [NOT_FOUND, DAEMON_AWAY],
+    exitCodes: mayMiss ? [NOT_FOUND, DAEMON_AWAY] : [DAEMON_AWAY],
     async run(context) {
       const { flags, words: given } = parseArguments(definition, context.rawArgs);
       const warn = (text: string) => context.io.stderr.write(`bunbond ${name}: ${text}\n`);
@@ -130,7 +136,7 @@ function resultLine(result: ChangeResult): string {
 /** What of it is not to be seen at once. */
 function notes({ state, establishedServers }: ChangeFacts): string[] {
   const isDrained = state === "drained" ? ["the client is drained, and announces nothing now"] : [];
-  const isAlone = establishedServers === 0 ? ["no server is connected now; each is told when it comes"] : [];
+  const isAlone = establishedServers === 0 ? [NO_SERVER] : [];
   return [...isDrained, ...isAlone];
 }
 

@@ -34,7 +34,11 @@ const definition = {
       type: "boolean",
       description: "Change nothing: print what would be done, as ip commands.",
     },
-    json: { type: "boolean", description: "Print the result as one JSON object, errors too." },
+    json: {
+      type: "boolean",
+      description: "Print the result as one JSON object, errors too.",
+      errorsAsJson: true,
+    },
   },
 } satisfies CommandDefinition;
 

@@ -1,4 +1,5 @@
 import type { Leave } from "../client/client-options.ts";
+import { TABLE_SETTLES_MS } from "../client/completeness.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
@@ -163,13 +164,19 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
   if (leave === "keep" && drainSeconds > 0) {
     warnings.push("--drain is of use with --leave withdraw only: with keep nothing turns away");
   }
+  const retry = readRetryBounds("--retry", flags.retry);
+  if (retry.maxMs >= TABLE_SETTLES_MS) {
+    warnings.push(
+      `--retry: when a server restarts, the others wait ${TABLE_SETTLES_MS / 1000} s for what this client announces, and then drop it until it is back`,
+    );
+  }
   return {
     servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
     vnis,
     announcements: routes,
     http: readHttp(flags.http),
     keepaliveSeconds: readKeepalive(flags.keepalive),
-    retry: readRetryBounds("--retry", flags.retry),
+    retry,
     gentle: readGentle(flags.gentle),
     holdSeconds: readSeconds("--hold", flags.hold),
     holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
@@ -210,7 +217,7 @@ export function clientCommand(
       },
       {
         comment: "Announce a network behind this hypervisor, and NAT with a port range",
-        line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2048",
+        line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2047",
       },
       {
         comment: "The routes of VNI 100 in the kernel's table 100, by way of a tunnel",

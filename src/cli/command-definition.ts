@@ -10,7 +10,13 @@ interface HiddenAliases {
 }
 
 /** A flag without value. */
-export type SwitchDef = BooleanArgDef & HiddenAliases & { type: "boolean"; description: string };
+export type SwitchDef = BooleanArgDef &
+  HiddenAliases & {
+    type: "boolean";
+    description: string;
+    /** It asks for JSON, of errors too: also of those in the command line itself. */
+    errorsAsJson?: true;
+  };
 
 export type ValueFlagDef = StringArgDef &
   HiddenAliases & {

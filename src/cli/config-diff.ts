@@ -141,7 +141,12 @@ export function clientSettings(options: ClientOptions): ClientSettings {
   return { keepaliveSeconds, retry, hold };
 }
 
-function serverSettings({ keepaliveSeconds, retainSeconds, sendHoldSeconds }: ServerOptions): ServerSettings {
+/** What of it can be changed while the server runs. */
+export function serverSettings({
+  keepaliveSeconds,
+  retainSeconds,
+  sendHoldSeconds,
+}: ServerOptions): ServerSettings {
   return { keepaliveSeconds, retainSeconds, sendHoldSeconds };
 }
 

@@ -1,7 +1,7 @@
 import type { DrainResult } from "../http/control-api.ts";
 import type { Command } from "./command.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, print } from "./control-command.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, print } from "./control-command.ts";
 import { parseFlags } from "./flags.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -9,14 +9,14 @@ const definition = {
   meta: {
     name: "client drain",
     description:
-      "Make a running client withdraw everything it announces, so that traffic turns away from this hypervisor. It stays connected and keeps its routes, and what it announces is remembered; see --undo and --stop.",
+      "Take a hypervisor out of service: its client withdraws everything it announces, gives the network the time of its --drain to turn away, and stops. With --stay it goes on without its announcements, until --undo.",
   },
   args: {
-    undo: { type: "boolean", description: "Announce everything again." },
-    stop: {
+    stay: {
       type: "boolean",
-      description: "Then stop the client, after the time of its --drain.",
+      description: "Do not stop: stay connected and keep the routes, and remember what was announced.",
     },
+    undo: { type: "boolean", description: "Of --stay: announce everything again." },
     ...controlFlags("client"),
   },
 } satisfies CommandDefinition;
@@ -26,18 +26,21 @@ export function drainCommand(directory: string): Command {
   return {
     definition,
     examples: [
-      { comment: "Before work on a hypervisor", line: "bunbond client drain" },
+      { comment: "Before a hypervisor is switched off", line: "bunbond client drain" },
+      { comment: "Before work on one that stays up", line: "bunbond client drain --stay" },
       { comment: "And after it", line: "bunbond client drain --undo" },
     ],
     exitCodes: [DAEMON_AWAY],
     async run(context) {
       const flags = parseFlags(definition.args, context.rawArgs);
-      if (flags.undo && flags.stop) {
-        throw new UsageError("BAD_VALUE", "--undo and --stop exclude each other", { hint: "give one" });
+      if (flags.undo && flags.stay) {
+        throw new UsageError("BAD_VALUE", "--undo and --stay exclude each other", { hint: "give one" });
       }
-      const action = flags.undo ? "undo" : flags.stop ? "stop" : "start";
+      const action = flags.undo ? "undo" : flags.stay ? "start" : "stop";
       const answer = await clientOf(flags, "client", directory).call("/v1/drain", { action });
       print(context, flags, answer, drainText);
+      const waits = answer.establishedServers === 0 && action !== "stop";
+      if (waits && !flags.json) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
       return 0;
     },
   };

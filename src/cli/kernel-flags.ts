@@ -27,6 +27,9 @@ import type { FlagDefs, ValueFlagDef } from "./command-definition.ts";
 import type { FlagValues } from "./flags.ts";
 import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
 
+/** IFNAMSIZ in linux/if.h, without the zero byte. */
+const MAX_DEVICE_NAME_BYTES = 15;
+
 const NAT_ACTIONS = ["plain", "skip"] as const;
 const TYPE_WORDS = ["std", "nat", "lb"] as const;
 const TYPES: Record<(typeof TYPE_WORDS)[number], NextHopType> = {
@@ -135,7 +138,7 @@ type KernelFlagValues = FlagValues<typeof kernelFlags>;
 export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
   return {
     installRoutes: readMappings(flags["install-routes"], flags["allow-main-table"]),
-    tunnelDevice: flags.tun,
+    tunnelDevice: readDevice(flags.tun),
     ipv4Only: flags["ipv4-only"],
     cleanup: flags.cleanup,
     routeProtocol: readRouteProtocol(flags["route-protocol"]),
@@ -153,7 +156,12 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
 
 /** What is given in vain, for the log: Go's units have --tun without --install-routes. */
 export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
-  if (flags["install-routes"].length > 0) return [];
+  if (flags["install-routes"].length > 0) {
+    const isVain = flags["dry-run"] && flags.cleanup;
+    return isVain
+      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go"]
+      : [];
+  }
   const given = Object.entries(kernelFlags).flatMap(([name, def]) => {
     // The flags' names are those of the values.
     const value = flags[name as keyof KernelFlagValues];
@@ -164,6 +172,14 @@ export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
   });
   if (given.length === 0) return [];
   return [`without --install-routes nothing comes of ${given.join(", ")}`];
+}
+
+/** The kernel's own rule, dev_valid_name() in net/core/dev.c. */
+function readDevice(name: string): string {
+  const isOne = Buffer.byteLength(name) <= MAX_DEVICE_NAME_BYTES && /^(?!\.\.?$)[^/:\s]+$/.test(name);
+  if (isOne) return name;
+  const reason = `no device can have that name: 1 to ${MAX_DEVICE_NAME_BYTES} bytes, without "/", ":" and spaces`;
+  throw badValue("--tun", name, whole(name), reason);
 }
 
 export function readRouteProtocol(text: string): number {

@@ -59,12 +59,12 @@ async function runCommand(
   } catch (error) {
     const name = command === null ? "bunbond" : `bunbond ${command.definition.meta.name}`;
     if (error instanceof UsageError) {
-      io.stderr.write(usageReport(name, error));
+      const isJson = command !== null && asksForJsonErrors(command, rawArgs);
+      io.stderr.write(isJson ? errorJson(error) : usageReport(name, error));
       return 2;
     }
     if (error instanceof CommandError) {
-      const json = JSON.stringify({ error: error.code, message: error.message });
-      io.stderr.write(`${error.asJson ? json : `${name}: ${describe(error)}`}\n`);
+      io.stderr.write(error.asJson ? errorJson(error) : `${name}: ${describe(error)}\n`);
       return error.exitCode;
     }
     io.stderr.write(`${name}: ${describe(error)}\n`);
@@ -80,8 +80,24 @@ function layoutFor({ columns, environment }: ProgramIo, isTty: boolean): HelpLay
 
 /** Wherever it stands among the flags, even wrong ones: who asks for help gets it. */
 function asksForHelp(rawArgs: readonly string[]): boolean {
+  return flagsAmong(rawArgs).some((arg) => arg === "--help" || arg === "-h");
+}
+
+/** Likewise: a script that asks for JSON reads nothing else. */
+function asksForJsonErrors({ definition }: Command, rawArgs: readonly string[]): boolean {
+  const { json } = definition.args;
+  return json?.type === "boolean" && json.errorsAsJson === true && flagsAmong(rawArgs).includes("--json");
+}
+
+function flagsAmong(rawArgs: readonly string[]): readonly string[] {
   const end = rawArgs.indexOf("--");
-  return (end < 0 ? rawArgs : rawArgs.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+  return end < 0 ? rawArgs : rawArgs.slice(0, end);
+}
+
+function errorJson(error: UsageError | CommandError): string {
+  const { code, message } = error;
+  const hint = error instanceof UsageError ? { hint: error.hint } : {};
+  return `${JSON.stringify({ error: code, message, ...hint })}\n`;
 }
 
 function printHelp(words: readonly string[], io: ProgramIo, commands: readonly Command[]): void {

@@ -11,6 +11,12 @@ import type { HangupSignal } from "./hangup-signal.ts";
 import type { LevelledLogger } from "./logger.ts";
 import { UsageError } from "./usage-error.ts";
 
+/** Any change, as the log tells of it. */
+interface LoggedChange {
+  readonly type: string;
+  readonly settings?: object;
+}
+
 export interface ReloaderOptions<Options, Change> {
   /** Reads them anew, or rejects. */
   readonly read: () => Promise<Options>;
@@ -22,7 +28,7 @@ export interface ReloaderOptions<Options, Change> {
 /** Once the daemon is up: from now on SIGHUP reloads, if the options are from a file. */
 export function reloadOnHangup<
   Options extends { readonly config: string | null },
-  Change extends { readonly type: string },
+  Change extends LoggedChange,
 >(
   options: Options,
   hangup: HangupSignal,
@@ -53,7 +59,7 @@ export function stopOnHangup(
   });
 }
 
-export class Reloader<Options, Change extends { readonly type: string }> {
+export class Reloader<Options, Change extends LoggedChange> {
   #isAsked = false;
   #work: Promise<void> | null = null;
   #isStopped = false;
@@ -107,15 +113,20 @@ export class Reloader<Options, Change extends { readonly type: string }> {
       logger.warn("changed settings that take effect at the next start", { settings: needRestart.join() });
     }
     if (changes.length === 0) logger.info("configuration reloaded, nothing to change");
-    else logger.info("configuration reloaded", countByType(changes));
+    else logger.info("configuration reloaded", changeFields(changes));
   }
 }
 
-/** How many of each type. */
-function countByType(changes: readonly { readonly type: string }[]): LogFields {
-  const counts: Record<string, number> = {};
-  for (const { type } of changes) counts[type] = (counts[type] ?? 0) + 1;
-  return counts;
+/** How many of each type, or of settings which. */
+function changeFields(changes: readonly LoggedChange[]): LogFields {
+  const fields = Array.from(
+    Map.groupBy(changes, ({ type }) => type),
+    ([type, ofType]) => {
+      const names = ofType.flatMap(({ settings }) => Object.keys(settings ?? {}));
+      return [type, names.length > 0 ? names.join() : ofType.length] as const;
+    },
+  );
+  return Object.fromEntries(fields);
 }
 
 function faultFields(error: unknown): LogFields {
@@ -150,7 +161,8 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       client.addServer(change.server);
       break;
     case "remove-server":
-      client.removeServer(change.server);
+      // Until the others have all that it had: the new ones among them have only just been added.
+      client.removeServer(change.server, { holdsRoutes: true });
       break;
     case "subscribe":
       client.subscribe(change.vni);

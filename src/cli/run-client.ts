@@ -133,7 +133,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
       },
       complete: (vni) => kernel?.routes.complete(vni),
       serverState: (server, state, reason) => {
-        kernel?.routes.serverState(server);
+        kernel?.routes.serverState(server, state);
         counters.serverState(server, state, reason);
         printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
       },
@@ -153,6 +153,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     const report = kernel === null ? null : () => kernel.report();
     control?.serve(clientOperations({ client, daemon, counters, kernel: report, logger, stop, drainLeftMs }));
     client.start();
+    logger.info("started", { program: "client", ...versionInfo });
     if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;

@@ -3,7 +3,7 @@ import { Daemon } from "../http/daemon.ts";
 import { serverOperations } from "../http/server-control.ts";
 import { Server } from "../server/server.ts";
 import type { DaemonContext } from "./command.ts";
-import { serverDifference } from "./config-diff.ts";
+import { serverDifference, serverSettings } from "./config-diff.ts";
 import type { HangupSignal } from "./hangup-signal.ts";
 import { serveRoutes } from "./http.ts";
 import { createLogger, type LevelledLogger } from "./logger.ts";
@@ -49,7 +49,9 @@ async function serve(
   { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo);
-  const server = await Server.start({ ...options, logger });
+  const { listen, settleSeconds, gentle } = options;
+  const server = await Server.start({ listen, settleSeconds, gentle, ...serverSettings(options), logger });
+  logger.info("started", { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),
     difference: serverDifference,

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import { LEAST_SEND_HOLD_SECONDS } from "../server/check-options.ts";
 import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, DaemonContext } from "./command.ts";
@@ -98,7 +99,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
     settleSeconds: readSeconds("--settle", flags.settle),
     gentle: readGentle(flags.gentle),
     retainSeconds: readSeconds("--retain", flags.retain),
-    sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"]),
+    sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
     socket: readSocket(flags.socket, "server"),
     config: flags.config ?? null,
     verbose: flags.verbose,

@@ -33,13 +33,14 @@ export function peersText({ peers }: PeerList, style: Style): string {
 }
 
 function clientSections(status: ClientStatus, style: Style): string[] {
-  const servers = status.servers.map(({ server, state, since, sessions, staleRoutes, lastReason }) => [
-    server,
-    state,
-    since,
-    sessions,
-    staleRoutes,
-    lastReason,
+  const servers = status.servers.map((server) => [
+    server.server,
+    server.state,
+    server.since,
+    server.awaySince,
+    server.sessions,
+    server.staleRoutes,
+    server.lastReason,
   ]);
   const vnis = status.vnis.map(({ vni, subscribed, routes, announcements }) => [
     vni,
@@ -52,7 +53,7 @@ function clientSections(status: ClientStatus, style: Style): string[] {
       [...factRows(status), ["routes", `${status.routes}`], ["announcements", `${status.announcements}`]],
       style,
     ),
-    table(["SERVER", "STATE", "SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),
+    table(["SERVER", "STATE", "SINCE", "AWAY SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),
     table(["VNI", "SUBSCRIBED", "ROUTES", "ANNOUNCEMENTS"], vnis, style),
     ...kernelSections(status.kernel, style),
     counterTable(status.counters, style),
@@ -99,7 +100,7 @@ function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
     table(KERNEL_HEADS, tables, style),
     ...(faults.length === 0
       ? []
-      : [table(["TABLE", "NOT INSTALLED", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
+      : [table(["TABLE", "NOT RIGHT", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
   ];
 }
 
@@ -124,6 +125,7 @@ function serverSections(status: ServerStatus, style: Style): string[] {
       [
         ...factRows(status),
         ["listening", status.listen],
+        ["settled", cellText(status.settled)],
         ["peers", `${status.peers}, ${status.establishedPeers} established`],
         ["routes", `${status.routes}`],
         ["retained", `${status.retainedAnnouncements} announcements of peers that are gone`],

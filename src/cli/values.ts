@@ -39,18 +39,18 @@ export function readOneOf<T extends string>(flag: string, text: string, words: r
   throw badValue(flag, text, whole(text), `one of ${words.join(", ")} is needed`);
 }
 
-/** A time of 0 seconds or more, fractions allowed: "15", "0.5". */
-export function readSeconds(flag: string, text: string): number {
+/** A time of that many seconds or more, fractions allowed: "15", "0.5". */
+export function readSeconds(flag: string, text: string, least = 0): number {
   const seconds = secondsIn(text);
-  if (seconds !== null) return seconds;
-  throw badValue(flag, text, whole(text), SECONDS_RULE);
+  if (seconds !== null && seconds >= least) return seconds;
+  throw badValue(flag, text, whole(text), secondsRule(least));
 }
 
 /** As {@link readSeconds}, and "forever" is Infinity. */
 export function readSecondsOrForever(flag: string, text: string): number {
   const seconds = text.toLowerCase() === "forever" ? Number.POSITIVE_INFINITY : secondsIn(text);
   if (seconds !== null) return seconds;
-  throw badValue(flag, text, whole(text), `${SECONDS_RULE}, or "forever"`);
+  throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
 }
 
 /** A crowd of clients that tries more often would keep a server from its work. */
@@ -70,7 +70,9 @@ export function readRetryBounds(flag: string, text: string): RetryBounds {
   );
 }
 
-const SECONDS_RULE = `a number of seconds from 0 to ${MAX_SECONDS} is needed, without a unit`;
+function secondsRule(least: number): string {
+  return `a number of seconds from ${least} to ${MAX_SECONDS} is needed, without a unit`;
+}
 
 function secondsIn(text: string): number | null {
   const seconds = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;

@@ -38,6 +38,11 @@ export class AwayLog {
     });
   }
 
+  /** Since its connection ended, or the first attempt failed; null: it is not away, or it is not known yet. */
+  get awayForMs(): number | null {
+    return this.#awaySinceMs === null ? null : this.clock.nowMs() - this.#awaySinceMs;
+  }
+
   back(): void {
     this.#awaySinceMs = null;
     this.#reasons.clear();

@@ -6,6 +6,9 @@
  * so a second change takes the first one back. One that came and went meanwhile is not mentioned, nor one that went and
  * came back; and a destination that moves has a hop all the time (see ordered-changes.ts). So what waits is at most the
  * difference between the view that the reader knows and the present one.
+ *
+ * The routes that are there are walked one destination per read, so that a large view holds nobody up. What changes
+ * meanwhile is told as any change, unless the walk has not come to the route yet; which it has come to is known by key.
  */
 import type { Route } from "../route/route.ts";
 import { OrderedChanges } from "./ordered-changes.ts";
@@ -29,8 +32,11 @@ export interface RouteChanges extends AsyncIterableIterator<RouteChange, undefin
 export interface FeedSource {
   /** It will not change any more. */
   isClosed(): boolean;
-  /** The first read: from now on changes are told, on top of the routes that it gives back. */
-  started(feed: ChangeFeed): Iterable<Route>;
+  /**
+   * The first read: from now on changes are told, on top of the routes that it gives back, those of one destination at a
+   * time. It is walked slowly: what is there all the time must come, what comes and goes meanwhile may.
+   */
+  started(feed: ChangeFeed): Iterable<readonly Route[]>;
   ended(feed: ChangeFeed): void;
 }
 
@@ -45,7 +51,11 @@ export class ChangeFeed implements RouteChanges {
    * read before.
    */
   #cursor = this.#unread.entries();
-  /** Reads that wait for a change. */
+  /** The walk through the routes that were there at the first read; null before and behind it. */
+  #existing: Iterator<readonly Route[]> | null = null;
+  /** During the walk: the keys of the routes that the reader knows of, once it has read all. */
+  readonly #told = new Set<string>();
+  /** Reads that wait for a change: there is none during the walk. */
   readonly #readers: ((result: Result) => void)[] = [];
   #isStarted = false;
   /** No more changes come. */
@@ -54,10 +64,7 @@ export class ChangeFeed implements RouteChanges {
   constructor(
     private readonly source: FeedSource,
     private readonly signal?: AbortSignal,
-  ) {
-    if (signal?.aborted) this.#end();
-    else signal?.addEventListener("abort", this.#abort, { once: true });
-  }
+  ) {}
 
   next(): Promise<Result> {
     this.#start();
@@ -87,26 +94,56 @@ export class ChangeFeed implements RouteChanges {
   /** A route came into view, or left it. */
   changed(type: RouteChange["type"], route: Route): void {
     const reader = this.#readers.shift();
-    if (reader !== undefined) reader({ done: false, value: { type, route } });
-    else {
-      const key = announcementKey(route);
-      if (!this.#unread.delete(key)) this.#unread.append(key, route, type === "added");
+    if (reader !== undefined) {
+      reader({ done: false, value: { type, route } });
+      return;
     }
+    const key = announcementKey(route);
+    if (this.#existing !== null && !this.#isNews(type, key)) return;
+    if (!this.#unread.delete(key)) this.#unread.append(key, route, type === "added");
   }
 
   /** The client was closed: what is known is still given out, then the end. */
   close(): void {
+    while (this.#walkOn());
     this.#end();
   }
 
   #start(): void {
     if (this.#isStarted || this.#isEnded) return;
     this.#isStarted = true;
-    for (const route of this.source.started(this)) this.changed("added", route);
-    if (this.source.isClosed()) this.#end();
+    if (this.signal?.aborted) {
+      this.#end();
+      return;
+    }
+    // Not before: one that nobody reads is not to stay for as long as the signal.
+    this.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#existing = this.source.started(this)[Symbol.iterator]();
+    if (this.source.isClosed()) this.close();
+  }
+
+  /** Takes up the next destination. False: that was all. */
+  #walkOn(): boolean {
+    const next = this.#existing?.next();
+    if (next === undefined || next.done) {
+      this.#existing = null;
+      this.#told.clear();
+      return false;
+    }
+    for (const route of next.value) this.changed("added", route);
+    return true;
+  }
+
+  /** During the walk. False: the reader knows it already, or will never have known of the route. */
+  #isNews(type: RouteChange["type"], key: string): boolean {
+    if (type === "removed") return this.#told.delete(key);
+    if (this.#told.has(key)) return false;
+    this.#told.add(key);
+    return true;
   }
 
   #takeFirst(): RouteChange | undefined {
+    while (this.#walkOn() && this.#unread.size === 0);
     if (this.#unread.size === 0) return undefined;
     let first = this.#cursor.next();
     if (first.done) {
@@ -122,6 +159,8 @@ export class ChangeFeed implements RouteChanges {
 
   readonly #abort = (): void => {
     this.#unread.clear();
+    this.#existing = null;
+    this.#told.clear();
     this.#end();
   };
 

@@ -13,7 +13,7 @@ import type { ServerState } from "./server-link.ts";
 export interface ClientOptions {
   /** All of them are used at the same time; one given twice counts once. */
   readonly servers: readonly Endpoint[];
-  /** Default 5. The smaller one of server and client is used. */
+  /** A whole number from 1, default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /** Default 5 to 10 s. */
   readonly retry?: RetryBounds;
@@ -44,6 +44,8 @@ export interface ServerInfo {
   readonly state: ServerState;
   /** For how long it has been in that state, in milliseconds. */
   readonly stateForMs: number;
+  /** Since its connection ended, or the first attempt failed, in milliseconds; null while it is not away. */
+  readonly awayForMs: number | null;
   /** Why the last connection ended or could not be made. */
   readonly lastReason: CloseReason | null;
   /** How often it became established. */

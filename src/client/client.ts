@@ -22,6 +22,11 @@ import { StaleRoutes } from "./stale-routes.ts";
 /** For a server to be told of withdrawals before its connection is closed. */
 const STOP_WITHIN_MS = 2_000;
 
+export interface RemovalOptions {
+  readonly withinMs?: number;
+  readonly holdsRoutes?: boolean;
+}
+
 /**
  * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
  * subscribes to. Everything wanted is remembered and sent to each server whenever it is there.
@@ -85,9 +90,9 @@ export class Client {
       completeness: this.#completeness,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
         this.#serverState(link, state, reason),
-      lost: (link: ServerLink) => {
+      lost: (link: ServerLink, { reason }: CloseReason) => {
         this.#completeness.serverLost(link.number);
-        this.#stale.serverLost(link.number);
+        this.#stale.serverLost(link.number, reason === "keepalive-timeout");
       },
     };
     this.#links = new ServerLinks(this.#linkContext);
@@ -111,16 +116,21 @@ export class Client {
   }
 
   /**
-   * What no other server has leaves the view at once. Our announcements are withdrawn there, and the connection
-   * closed when the network has taken that, at the latest after `withinMs`. False: it is none of this client's servers.
+   * What no other server has leaves the view at once, or with `holdsRoutes` as if the server had been lost: when the hold
+   * time is over. Our announcements are withdrawn there, and the connection closed when the network has taken that, at the
+   * latest after `withinMs`. False: it is none of this client's servers.
    *
    * To replace a server by another one, add that first and wait until it is established.
    */
-  removeServer(server: Endpoint, withinMs = STOP_WITHIN_MS): boolean {
+  removeServer(
+    server: Endpoint,
+    { withinMs = STOP_WITHIN_MS, holdsRoutes = false }: RemovalOptions = {},
+  ): boolean {
     const link = this.#links.find(server);
     if (link === undefined) return false;
     this.#links.remove(link);
-    this.#stale.dropServer(link.number);
+    if (holdsRoutes) this.#stale.serverLost(link.number, false);
+    else this.#stale.dropServer(link.number);
     link.retire(withinMs);
     this.#completeness.serverRemoved(link.number);
     return true;
@@ -237,6 +247,11 @@ export class Client {
     return this.#view.routes();
   }
 
+  /** The same, all of one destination at a time: what is there during the whole walk comes, however long it takes. */
+  routesByDestination(): Iterable<readonly Route[]> {
+    return this.#view.routesByDestination();
+  }
+
   get routeCount(): number {
     return this.#view.routeCount;
   }
@@ -256,6 +271,7 @@ export class Client {
       server: link.endpoint,
       state: link.state,
       stateForMs: nowMs - link.stateSinceMs,
+      awayForMs: link.awayForMs,
       lastReason: link.lastReason,
       sessions: link.sessions,
       staleRoutes: this.#view.staleCopies(link.number),
@@ -290,7 +306,12 @@ export class Client {
     while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.#clock.after(5, resolve));
     }
-    for (const link of links) link.stop();
+    for (const link of links) {
+      if (!link.idle) {
+        this.#logger.warn("stopped before this server had been told everything", { server: link.name });
+      }
+      link.stop();
+    }
   }
 
   #tellLinks(key: string, route: Route): void {

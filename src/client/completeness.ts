@@ -6,8 +6,8 @@
  *
  * - by its end mark for the VNI;
  * - one without end marks (Go, rustbond) by time: it has read our SUBSCRIBE, was established 15 s ago, which is what its
- *   other clients need to return, and has sent no ADD of the VNI for a second. A VNI that is never quiet counts as told
- *   when the hold time has passed.
+ *   other clients need to return, has sent no ADD of the VNI for a second, and has answered since. A VNI that is never
+ *   quiet counts as told when the hold time has passed.
  *
  * One that is away is waited for as long as its routes would be held if it had been lost (hold.ts): the hold time while
  * another server is established, and the time alone, by default for ever, while none is. One that comes and goes without
@@ -34,6 +34,10 @@ export interface TellingServer {
   readonly isExact: boolean;
   /** When it is known to have read our SUBSCRIBE; Infinity: not yet. */
   subscribeReadMs(vni: number): number;
+  /** When it last answered a KEEPALIVE. */
+  readonly heardMs: number;
+  /** Has it answer one. A call of {@link Completeness.check} follows. */
+  ask(): void;
 }
 
 /** A server that has not told all of a VNI since we subscribed to it. */
@@ -145,7 +149,12 @@ export class Completeness {
     if (this.#isStopped) return;
     const nowMs = this.clock.nowMs();
     for (const [number, awaited] of incomplete.awaited) {
-      if (this.#toldByTimeMs(vni, awaited) > nowMs) continue;
+      const toldMs = this.#toldByTimeMs(vni, awaited);
+      if (toldMs > nowMs) continue;
+      if (awaited.server.heardMs < toldMs) {
+        awaited.server.ask();
+        continue;
+      }
       incomplete.awaited.delete(number);
       incomplete.told.add(number);
     }
@@ -160,11 +169,14 @@ export class Completeness {
   /** When to look at the VNI again, as things stand: now or before if it is whole; Infinity: not without an event. */
   #dueMs(vni: number, { awaited, told }: Incomplete): number {
     const { hold } = this;
+    const nowMs = this.clock.nowMs();
     let nextToldMs = Number.POSITIVE_INFINITY;
     let wholeMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
       const isAway = each.server.establishedMs === null;
-      const toldMs = isAway ? hold.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
+      let toldMs = isAway ? hold.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
+      // It is asked: its answer, or its loss, is an event.
+      if (!isAway && toldMs <= nowMs && each.server.heardMs < toldMs) toldMs = Number.POSITIVE_INFINITY;
       wholeMs = Math.max(wholeMs, toldMs);
       if (!isAway) nextToldMs = Math.min(nextToldMs, toldMs);
     }

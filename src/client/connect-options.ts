@@ -20,8 +20,14 @@ export interface ConnectOptions extends Omit<ClientOptions, "servers" | "holdsAn
 export interface WaitOptions {
   /** One of the servers, or each of them. Default `any`. */
   readonly servers?: "any" | "all";
-  /** Default: for ever. */
+  /** At most 2147483647, which is 24.8 days; Infinity, the default, is for ever. */
   readonly timeoutMs?: number;
+}
+
+/** How the changes of a client's view are read. */
+export interface ChangesOptions {
+  /** Ends them, and whoever waits for one. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a client goes. */

@@ -24,7 +24,7 @@ export class TimeoutError extends BunBondError {
   override readonly name: string = "TimeoutError";
   readonly code: "TIMEOUT" | "CONNECTION_TIMEOUT" = "TIMEOUT";
 
-  /** The servers that it was waited for, as they were at the end. */
+  /** The servers that it was waited for, as they were at the end; `cause` is why the first of them is away, if one is. */
   constructor(
     readonly timeoutMs: number,
     readonly servers: readonly ServerInfo[],
@@ -91,15 +91,21 @@ function closeError(close: CloseReason): BunBondError {
   return new ProtocolError(close.code, close.detail === undefined ? {} : { reason: close.detail });
 }
 
+/** Why it is away. Of one that is back the last reason is no reason any more. */
+function reasonAway({ state, lastReason }: ServerInfo): CloseReason | null {
+  return state === "established" ? null : lastReason;
+}
+
 function causeOf(servers: readonly ServerInfo[]): ErrorOptions {
-  const reason = servers.find(({ lastReason }) => lastReason !== null)?.lastReason;
+  const reason = servers.map(reasonAway).find((reason) => reason !== null);
   return reason ? { cause: closeError(reason) } : {};
 }
 
 function describeServers(servers: readonly ServerInfo[]): string {
-  const texts = servers.map(({ server, state, lastReason }) => {
-    const because = lastReason === null ? "" : `, ${describeCloseReason(lastReason)}`;
-    return `${formatEndpoint(server)} (${state}${because})`;
+  const texts = servers.map((info) => {
+    const reason = reasonAway(info);
+    const because = reason === null ? "" : `, ${describeCloseReason(reason)}`;
+    return `${formatEndpoint(info.server)} (${info.state}${because})`;
   });
   return texts.length === 0 ? "the client has no servers" : texts.join(", ");
 }

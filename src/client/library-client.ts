@@ -6,18 +6,24 @@
  * the like neither wait nor fail for want of a server; whether one has read it, `confirmed` tells.
  */
 import { ClosedError } from "../net/bunbond-error.ts";
-import { type Endpoint, formatEndpoint, sameEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
 import type { Route } from "../route/route.ts";
-import { checkTimeout } from "../session/check-times.ts";
 import type { Clock } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { SystemClock } from "../transport/system-clock.ts";
-import { ChangeFeed, type FeedSource, type RouteChange, type RouteChanges } from "./change-feed.ts";
-import { checkSettings } from "./check-settings.ts";
+import type { RouteChanges } from "./change-feed.ts";
+import { ChangeFeeds } from "./change-feeds.ts";
+import {
+  checkChangesOptions,
+  checkCloseOptions,
+  checkConnectOptions,
+  checkSettings,
+} from "./check-options.ts";
 import { Client as CoreClient } from "./client.ts";
 import type { ClientSettings, ServerInfo } from "./client-options.ts";
 import {
+  type ChangesOptions,
   type CloseOptions,
   type ConnectOptions,
   readServer,
@@ -26,15 +32,12 @@ import {
 } from "./connect-options.ts";
 import {
   AlreadySubscribedError,
-  ConnectionTimeoutError,
-  NotEstablishedError,
   NotSubscribedError,
   RouteAlreadyAnnouncedError,
   RouteNotFoundError,
-  TimeoutError,
 } from "./errors.ts";
 import { type ClientHandler, silentHandler } from "./handler.ts";
-import { Waits } from "./waits.ts";
+import { ServerWaits } from "./server-waits.ts";
 
 /** What went wrong in the program's own handler must not pass in silence. */
 const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(...line) };
@@ -45,22 +48,21 @@ const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(
  */
 export class Client {
   readonly #core: CoreClient;
-  readonly #logger: Logger;
-  readonly #waits: Waits;
-  readonly #feeds = new Set<ChangeFeed>();
+  readonly #waits: ServerWaits;
+  readonly #feeds = new ChangeFeeds(() => this.#view());
   #closed: Promise<void> | null = null;
 
   private constructor({ servers, clock, ...options }: ConnectOptions & { readonly clock: Clock }) {
-    checkSettings(options);
-    this.#logger = options.logger ?? errorsOnly;
-    this.#waits = new Waits(clock);
+    const logger = options.logger ?? errorsOnly;
     this.#core = new CoreClient({
       ...options,
       clock,
-      logger: this.#logger,
-      servers: servers.map(readServer),
+      logger,
+      // Unlike map(), it sees the holes of an array, too.
+      servers: Array.from(servers, readServer),
       handler: this.#handlerAround(options.handler ?? silentHandler),
     });
+    this.#waits = new ServerWaits(this.#core, clock, logger);
   }
 
   /**
@@ -69,6 +71,7 @@ export class Client {
    * @throws BadEndpointError, BadOptionError
    */
   static connect(options: ConnectOptions): Client {
+    checkConnectOptions(options);
     const clock = options.clock ?? new SystemClock();
     const client = new Client({ ...options, clock });
     clock.soon(() => client.#core.start());
@@ -79,18 +82,12 @@ export class Client {
    * Resolves when one server is established, or all are.
    *
    * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with a
-   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed; with a BadOptionError when
-   * `timeoutMs` is no time.
+   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed, with a BadOptionError for
+   * options that make no sense.
    */
-  async established({
-    servers = "any",
-    timeoutMs = Number.POSITIVE_INFINITY,
-  }: WaitOptions = {}): Promise<void> {
+  async established(options: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
-    checkTimeout("timeoutMs", timeoutMs);
-    if (this.servers().length === 0) throw new NotEstablishedError([]);
-    const isMet = () => this.isEstablished && (servers === "any" || this.#away().length === 0);
-    await this.#waits.until(isMet, timeoutMs, () => new ConnectionTimeoutError(timeoutMs, this.#away()));
+    await this.#waits.established(options);
   }
 
   /** At least one server is established. */
@@ -110,10 +107,11 @@ export class Client {
 
   /**
    * Its routes leave the view.
-   * @throws NotSubscribedError, ClosedError
+   * @throws NotSubscribedError, BadRouteError, ClosedError
    */
   unsubscribe(vni: number): void {
     this.#checkOpen();
+    checkVni(vni);
     if (!this.#core.unsubscribe(vni)) throw new NotSubscribedError(vni);
   }
 
@@ -127,7 +125,10 @@ export class Client {
     if (!this.#core.announce(plainRoute(route))) throw new RouteAlreadyAnnouncedError(route);
   }
 
-  /** @throws RouteNotFoundError, BadRouteError, ClosedError */
+  /**
+   * Every server is told that the route is gone, now or when it comes back.
+   * @throws RouteNotFoundError, BadRouteError, ClosedError
+   */
   withdraw(route: Route): void {
     this.#checkOpen();
     checkRoute(route);
@@ -136,49 +137,27 @@ export class Client {
 
   /**
    * Resolves when everything that was asked for so far (subscriptions, announcements, and their ends) has been read by
-   * one server, or by all. With "any", servers that are away are named in a warning: they are told when they are back.
+   * one server, or by all. With "any", the other established servers are waited for as well, but for a second at most;
+   * those that have not read it then, and those that are away, are named in a warning. They are told all the same.
    *
    * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when
-   * one is and has not answered yet, with a ClosedError when the client is closed, with a BadOptionError when `timeoutMs`
-   * is no time. Nothing is forgotten for that.
+   * one is and has not answered yet, with a ClosedError when the client is closed, with a BadOptionError for options that
+   * make no sense. Nothing is forgotten for that.
    */
-  async confirmed({
-    servers = "any",
-    timeoutMs = Number.POSITIVE_INFINITY,
-  }: WaitOptions = {}): Promise<void> {
+  async confirmed(options: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
-    checkTimeout("timeoutMs", timeoutMs);
-    if (this.servers().length === 0) throw new NotEstablishedError([]);
-    const told = new Set<string>();
-    const untold = () => this.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
-    const isMet = () => told.size > 0 && (servers === "any" || untold().length === 0);
-    const cancel = this.#core.confirm((server) => {
-      told.add(formatEndpoint(server));
-      this.#waits.check();
-    });
-    try {
-      await this.#waits.until(isMet, timeoutMs, () =>
-        this.isEstablished ? new TimeoutError(timeoutMs, untold()) : new NotEstablishedError(this.servers()),
-      );
-    } finally {
-      cancel();
-    }
-    for (const { server, state } of untold()) {
-      if (state === "established") continue;
-      this.#logger.warn("a server is away, and is told when it is back", {
-        server: formatEndpoint(server),
-        state,
-      });
-    }
+    await this.#waits.confirmed(options);
   }
 
   /**
    * The routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
    * an error) or the loop is left. A slow reader holds nothing up: of a route that came and went before it was read
    * nothing is told, so that what waits is at most the difference between what was read and the present view.
+   * @throws BadOptionError
    */
-  changes({ signal }: { readonly signal?: AbortSignal } = {}): RouteChanges {
-    return new ChangeFeed(this.#feedSource, signal);
+  changes(options: ChangesOptions = {}): RouteChanges {
+    checkChangesOptions(options);
+    return this.#feeds.open(options.signal);
   }
 
   /** The VNIs that it subscribes to. */
@@ -186,13 +165,21 @@ export class Client {
     return [...this.#core.subscriptions()];
   }
 
-  /** All of the VNI's routes have come since it was subscribed; `ClientHandler.complete` tells when. */
+  /**
+   * All of the VNI's routes have come since it was subscribed; `ClientHandler.complete` tells when.
+   * @throws BadRouteError
+   */
   isComplete(vni: number): boolean {
+    checkVni(vni);
     return this.#core.isComplete(vni);
   }
 
-  /** The routes in view, of one VNI or of all: received, and not announced by this client itself. */
+  /**
+   * The routes in view, of one VNI or of all: received, and not announced by this client itself.
+   * @throws BadRouteError
+   */
   receivedRoutes(vni?: number): Route[] {
+    if (vni !== undefined) checkVni(vni);
     const routes: Route[] = [];
     for (const route of this.#core.routes()) {
       if (vni === undefined || route.vni === vni) routes.push(plainRoute(route));
@@ -207,7 +194,7 @@ export class Client {
 
   /** The routes that this client announces, or will again at the end of draining. */
   announcedRoutes(): Route[] {
-    return [...this.#core.announcements()];
+    return Array.from(this.#core.announcements(), plainRoute);
   }
 
   /** The servers and their states. */
@@ -258,8 +245,7 @@ export class Client {
     this.#checkOpen();
     const isRemoved = this.#core.removeServer(readServer(server));
     // It may have been the last one that was waited for, or the last of all.
-    this.#waits.check();
-    if (this.servers().length === 0) this.#waits.endAll(new NotEstablishedError([]));
+    this.#waits.changed();
     return isRemoved;
   }
 
@@ -301,13 +287,21 @@ export class Client {
    * Withdraws all announcements (unless told to leave them), waits until the network has taken that, and closes. What
    * waits for this client rejects with a ClosedError at once; `changes` end behind what is known; no handler is told of
    * routes any more.
+   *
+   * Rejects with a BadOptionError, and then nothing is closed.
    */
-  close({ leave, withinMs }: CloseOptions = {}): Promise<void> {
-    if (this.#closed !== null) return this.#closed;
-    this.#closed = this.#core.stop(withinMs, leave);
-    this.#waits.endAll(new ClosedError("client"));
-    for (const feed of this.#feeds) feed.close();
-    return this.#closed;
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkCloseOptions(options);
+    if (this.#closed === null) {
+      // Before anybody is told of it: who closes it again from inside a handler waits for the same end.
+      const closed = Promise.withResolvers<void>();
+      this.#closed = closed.promise;
+      // What the view does from the stop on is told to nobody.
+      this.#feeds.close();
+      this.#core.stop(options.withinMs, options.leave).then(closed.resolve, closed.reject);
+      this.#waits.endAll(new ClosedError("client"));
+    }
+    await this.#closed;
   }
 
   /** `await using client = Client.connect(…)` closes it at the end of the block. */
@@ -315,43 +309,31 @@ export class Client {
     return this.close();
   }
 
-  readonly #feedSource: FeedSource = {
-    isClosed: () => this.#closed !== null,
-    started: (feed) => {
-      this.#feeds.add(feed);
-      return this.receivedRoutes();
-    },
-    ended: (feed) => this.#feeds.delete(feed),
-  };
-
   /** Before the program's handler, whose errors are no concern of ours, the client itself is told. */
   #handlerAround(handler: ClientHandler): ClientHandler {
-    const changed = (type: RouteChange["type"], route: Route) => {
-      for (const feed of this.#feeds) feed.changed(type, route);
-    };
     return {
       routeAdded: (entry) => {
         const route = plainRoute(entry);
-        changed("added", route);
+        this.#feeds.changed("added", route);
         return handler.routeAdded?.(route);
       },
       routeRemoved: (entry) => {
         const route = plainRoute(entry);
-        changed("removed", route);
+        this.#feeds.changed("removed", route);
         return handler.routeRemoved?.(route);
       },
-      announced: (route) => handler.announced?.(route),
-      withdrawn: (route) => handler.withdrawn?.(route),
+      announced: (route) => handler.announced?.(plainRoute(route)),
+      withdrawn: (route) => handler.withdrawn?.(plainRoute(route)),
       complete: (vni) => handler.complete?.(vni),
       serverState: (server, state, reason) => {
-        this.#waits.check();
+        this.#waits.changed();
         return handler.serverState?.(server, state, reason);
       },
     };
   }
 
-  #away(): ServerInfo[] {
-    return this.servers().filter(({ state }) => state !== "established");
+  *#view(): Iterable<Route[]> {
+    for (const routes of this.#core.routesByDestination()) yield routes.map(plainRoute);
   }
 
   #checkOpen(): void {

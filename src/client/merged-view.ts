@@ -18,6 +18,10 @@
  * more than that: some servers send our own routes back on SUBSCRIBE and never withdraw them. Servers that send
  * end marks do not, but until the first mark nobody knows which kind a server is: until then, the copy is doubtful.
  *
+ * A server that died without a word is live for 2.5 keepalive intervals more, and what others withdraw meanwhile it
+ * cannot confirm. Once it is lost, these copies of its go, as if the loss had been noticed at once; but a frame of it
+ * shows that it was alive, and has the route still.
+ *
  * What is dropped by the thousand goes in slices, and a copy counts until its turn: the view is at any time what the
  * events say. One that is told again meanwhile stays.
  */
@@ -50,6 +54,8 @@ export class MergedView {
   readonly #table = new RouteTable();
   readonly #tellings = new Tellings(OWN + 1);
   readonly #leaving: Leaving[] = [];
+  /** Rows of live copies: those that another server has withdrawn since this one was heard. */
+  readonly #contradicted = new Map<ServerNumber, Set<number>>();
   #isDropping = false;
   readonly #fields = new UpdateFields();
   #routeCount = 0;
@@ -110,7 +116,7 @@ export class MergedView {
 
   /**
    * A server withdraws a route. Its word is newer than what lost servers said, so all stale copies go with
-   * it.
+   * it, and those of servers that turn out to be lost already.
    */
   withdrawn(server: ServerNumber, fields: UpdateFields): void {
     const row = this.#table.findRow(fields);
@@ -119,16 +125,45 @@ export class MergedView {
     for (const telling of this.#tellingsOf(row)) {
       if (telling.server === server || telling.lostMs !== null || telling.isLeaving) {
         this.#removeCopy(row, telling);
+      } else {
+        this.#contradicted.getOrInsertComputed(telling.server, () => new Set()).add(row);
       }
     }
     this.#settle(row, wasShown);
   }
 
-  /** The connection to a server is lost: what it had becomes stale. How many copies that were. */
-  serverLost(server: ServerNumber, nowMs: number): number {
+  /** The server is alive: what it has not withdrawn it still has. */
+  heardFrom(server: ServerNumber): void {
+    const rows = this.#contradicted.get(server);
+    if (rows !== undefined && rows.size > 0) rows.clear();
+  }
+
+  /**
+   * The connection to a server is lost: what it had becomes stale. How many copies that were. `wasSilent`: it may have
+   * been lost ever since it was heard last.
+   */
+  serverLost(server: ServerNumber, nowMs: number, wasSilent = false): number {
+    const outdated = wasSilent ? this.#setApartContradicted(server) : [];
+    this.#contradicted.delete(server);
     const { copies, doubtful } = this.#tellings.lose(server, nowMs);
-    this.#drop(doubtful);
+    this.#drop([...doubtful, ...outdated]);
     return copies;
+  }
+
+  /** Moves the live copies that others have withdrawn to tellings that can be dropped. Nothing leaves the view yet. */
+  #setApartContradicted(server: ServerNumber): Telling[] {
+    const apart = new Map<number, Telling>();
+    // Since the server was heard it got no new copy: a row that is another route's by now has none of it.
+    for (const row of this.#contradicted.get(server) ?? []) {
+      const live = this.#tellingsOf(row).find(
+        (telling) => telling.server === server && telling.lostMs === null,
+      );
+      if (live === undefined || live.isDoubtful || live.isLeaving) continue;
+      this.#table.fill(row, this.#fields);
+      this.#addCopy(apart.getOrInsertComputed(live.vni, () => this.#tellings.apart(server, live.vni)));
+      this.#removeCopy(row, live);
+    }
+    return [...apart.values()];
   }
 
   staleCopies(server: ServerNumber): number {
@@ -140,9 +175,12 @@ export class MergedView {
     this.#drop(this.#tellings.takeStaleOfVni(server, vni), done);
   }
 
-  /** Drops a server's stale copies in all VNIs: those lost at that time or before. */
-  sweep(server: ServerNumber, lostUntilMs = Number.POSITIVE_INFINITY): void {
-    this.#drop(this.#tellings.takeStale(server, lostUntilMs));
+  /** Drops a server's stale copies in all VNIs: those lost at that time or before. How many that are. */
+  sweep(server: ServerNumber, lostUntilMs = Number.POSITIVE_INFINITY): number {
+    const stale = this.#tellings.takeStale(server, lostUntilMs);
+    const copies = stale.reduce((sum, telling) => sum + telling.copies, 0);
+    this.#drop(stale);
+    return copies;
   }
 
   /** The server's views have turned out to be exact: its doubtful copies are no echoes. */
@@ -201,9 +239,14 @@ export class MergedView {
 
   /** The routes in view, in no particular order. The walk may pause: one that is there all the time comes once. */
   *routes(): Iterable<Route> {
+    for (const routes of this.routesByDestination()) yield* routes;
+  }
+
+  /** The same, those of one destination at a time. The walk may pause while the view changes. */
+  *routesByDestination(): Iterable<readonly Route[]> {
     for (const table of [...this.#table.vnis()]) {
       for (const rows of this.#table.rowsByDestination(table)) {
-        yield* rows.filter((row) => this.#isShown(row)).map((row) => this.#routeOf(row));
+        yield rows.filter((row) => this.#isShown(row)).map((row) => this.#routeOf(row));
       }
     }
   }

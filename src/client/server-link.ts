@@ -10,7 +10,8 @@
  *
  * - at its end mark, VNI by VNI;
  * - from a server without end marks (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
- *   passed for its other clients to have returned, and no stale route was confirmed for a second.
+ *   passed for its other clients to have returned, no stale route was confirmed for a second, and the server has answered
+ *   since: a dead connection is silent, too, and a client that stood still has not heard yet what it was told.
  */
 import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
@@ -49,7 +50,7 @@ export interface LinkContext {
   readonly view: MergedView;
   readonly completeness: Completeness;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
-  lost(link: ServerLink): void;
+  lost(link: ServerLink, reason: CloseReason): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
   stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
 }
@@ -65,6 +66,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #hasEndMarks = false;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
+  #heardMs = 0;
+  #isAsked = false;
   /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
   #attempt = 0;
   /** It is none of the client's servers any more: nothing that it tells counts. */
@@ -89,11 +92,18 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   get stateSinceMs(): number {
     return this.#stateSinceMs;
   }
+  /** See {@link AwayLog.awayForMs}. */
+  get awayForMs(): number | null {
+    return this.#awayLog.awayForMs;
+  }
   get establishedMs(): number | null {
     return this.#state === "established" ? this.#stateSinceMs : null;
   }
   subscribeReadMs(vni: number): number {
     return this.#output?.subscribeReadMs(vni) ?? Number.POSITIVE_INFINITY;
+  }
+  get heardMs(): number {
+    return this.#heardMs;
   }
   /** How often it became established. */
   get sessions(): number {
@@ -160,6 +170,15 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   announcementChanged(...change: Parameters<LinkOutput["announcementChanged"]>): void {
     this.#output?.announcementChanged(...change);
+  }
+
+  ask(): void {
+    if (this.#isAsked || this.#state !== "established") return;
+    this.#isAsked = true;
+    this.#output?.confirm(() => {
+      this.#isAsked = false;
+      this.#sweepIfQuiet();
+    });
   }
 
   // --- connecting --------------------------------------------------------------------------------
@@ -234,12 +253,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     });
     this.#awayLog.back();
     this.#sessions++;
-    this.#lastConfirmedMs = clock.nowMs();
+    this.#lastConfirmedMs = this.#heardMs = clock.nowMs();
+    this.#isAsked = false;
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
   }
 
   update(fields: UpdateFields): void {
+    this.context.view.heardFrom(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.context;
@@ -253,6 +274,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   skipped(code: SkipCode): void {
+    this.context.view.heardFrom(this.number);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
     this.context.logger.warn("update skipped; more of this kind from this server are not logged", {
@@ -262,6 +284,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   keepalive(): void {
+    this.#heardMs = this.context.clock.nowMs();
+    this.context.view.heardFrom(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
     if (!this.#hasEndMarks) this.context.completeness.check();
@@ -269,6 +293,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   endMark(vni: number): void {
     const { view, completeness } = this.context;
+    view.heardFrom(this.number);
     if (!this.#hasEndMarks) {
       this.#hasEndMarks = true;
       this.#output?.endMarkSeen();
@@ -286,7 +311,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#output?.stop();
     this.#output = this.#connection = null;
     this.#timer?.cancel();
-    if (wasEstablished) this.context.lost(this);
+    if (wasEstablished) this.context.lost(this, reason);
     if (reason.reason === "stopped" || this.#isRetired) this.#enter("stopped", reason);
     else if (reason.reason === "reset") this.#reconnect(reason);
     else this.#retry(reason);
@@ -298,10 +323,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.context;
-    if (this.#hasEndMarks || view.staleCopies(this.number) === 0) return;
-    const quietMs = clock.nowMs() - this.#lastConfirmedMs;
-    const isSure = this.#output?.subscribesRead === true && quietMs >= TABLE_QUIET_MS;
-    if (isSure) view.sweep(this.number);
-    else this.#timer = clock.after(TABLE_QUIET_MS, this.#sweepIfQuiet);
+    const dueMs = this.#stateSinceMs + TABLE_SETTLES_MS;
+    const nowMs = clock.nowMs();
+    if (this.#hasEndMarks || nowMs < dueMs || view.staleCopies(this.number) === 0) return;
+    const quietFromMs = Math.max(dueMs, this.#lastConfirmedMs + TABLE_QUIET_MS);
+    if (nowMs < quietFromMs) {
+      this.#timer?.cancel();
+      this.#timer = clock.after(quietFromMs - nowMs, this.#sweepIfQuiet);
+    } else if (this.#heardMs >= quietFromMs && this.#output?.subscribesRead) view.sweep(this.number);
+    else this.ask();
   };
 }

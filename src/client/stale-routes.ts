@@ -18,10 +18,10 @@ export class StaleRoutes {
     this.holdClock = new HoldClock(times, clock.nowMs());
   }
 
-  /** What the server had becomes stale. */
-  serverLost(server: ServerNumber): void {
+  /** What the server had becomes stale; `wasSilent`: it may have been lost ever since it was heard last. */
+  serverLost(server: ServerNumber, wasSilent: boolean): void {
     const nowMs = this.clock.nowMs();
-    if (this.view.serverLost(server, nowMs) > 0) this.holdClock.lost(server, nowMs);
+    if (this.view.serverLost(server, nowMs, wasSilent) > 0) this.holdClock.lost(server, nowMs);
   }
 
   /** Drops all that the server had. */
@@ -35,7 +35,7 @@ export class StaleRoutes {
     const isAlone = this.holdClock.setAnyEstablished(isAny, this.clock.nowMs());
     if (this.#isStopped) return;
     if (isAlone) this.#warnAlone();
-    this.#dropOverdue();
+    this.#wakeInTime();
   }
 
   /** Also for what is lost already. */
@@ -51,22 +51,42 @@ export class StaleRoutes {
 
   #warnAlone(): void {
     const seconds = this.holdClock.times.holdAloneMs / 1000;
-    this.logger.error("no server is left; the routes stay as they were last known", {
-      routes: this.view.routeCount,
-      forSeconds: Number.isFinite(seconds) ? seconds : "ever",
-    });
+    const routes = this.view.routeCount;
+    if (seconds === 0) this.logger.error("no server is left; the routes are dropped", { routes });
+    else {
+      this.logger.error("no server is left; the routes stay as they were last known", {
+        routes,
+        forSeconds: Number.isFinite(seconds) ? seconds : "forever",
+      });
+    }
   }
 
-  /** Drops stale routes whose time is over, and sets the timer for the next. */
-  #dropOverdue(): void {
+  /** Drops stale routes whose time is over. */
+  readonly #dropOverdue = (): void => {
+    if (this.#isStopped) return;
     const nowMs = this.clock.nowMs();
+    let copies = 0;
     for (const { server, lostUntilMs } of this.holdClock.takeOverdue(nowMs)) {
-      this.view.sweep(server, lostUntilMs);
+      copies += this.view.sweep(server, lostUntilMs);
     }
+    if (copies > 0) {
+      this.logger.warn("held long enough: what a lost server had is dropped, unless another one has it", {
+        routes: copies,
+      });
+    }
+    this.#wakeInTime();
+  };
+
+  /**
+   * After a pause (a stopped process, a suspended machine), what waits at the sockets comes first: whether there is still
+   * an established server decides what is overdue.
+   */
+  #wakeInTime(): void {
     this.#timer?.cancel();
     const { nextDeadlineMs } = this.holdClock;
     // Whoever was told of the routes may have stopped the client.
     if (this.#isStopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.clock.after(nextDeadlineMs - nowMs, () => this.#dropOverdue());
+    const waitMs = Math.max(0, nextDeadlineMs - this.clock.nowMs());
+    this.#timer = this.clock.after(waitMs, () => this.clock.soon(this.#dropOverdue));
   }
 }

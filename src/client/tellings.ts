@@ -58,6 +58,11 @@ export class Tellings {
     return told.doubtful;
   }
 
+  /** For copies that are to be dropped: it is none of the server's any more. */
+  apart(server: ServerNumber, vni: number): Telling {
+    return this.#make(server, vni, false);
+  }
+
   staleCopies(server: ServerNumber): number {
     let copies = 0;
     for (const { stale } of this.#toldOf(server)) for (const telling of stale) copies += telling.copies;

@@ -12,8 +12,11 @@ export class Waits {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Looks at once, and at each {@link check}; after `timeoutMs` (Infinity: never) it rejects with what `late` makes. */
-  until(isMet: () => boolean, timeoutMs: number, late: () => Error): Promise<void> {
+  /**
+   * Looks at once, and at each {@link check}. After `timeoutMs` (Infinity: never) it rejects with what `late` makes, or
+   * resolves all the same for null.
+   */
+  until(isMet: () => boolean, timeoutMs: number, late: () => Error | null): Promise<void> {
     if (isMet()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;

@@ -66,29 +66,40 @@ export interface ClientControlOptions {
 }
 
 export function clientOperations(options: ClientControlOptions): Operation[] {
-  const { client, logger } = options;
+  const { client, daemon, logger } = options;
   const results = (results: ChangeResult[]): ChangeResults => {
-    const changed = results.filter(({ outcome }) => CHANGES.has(outcome)).map(({ outcome }) => outcome);
+    const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
+    const [first] = changed;
     // Whoever reads the log sees what did not come from flags.
-    if (changed[0] !== undefined)
-      logger.info("changed by command", { change: changed[0], count: changed.length });
+    if (first !== undefined) {
+      logger.info("changed by command", {
+        change: first.outcome,
+        count: changed.length,
+        first: "route" in first ? first.route : first.vni,
+      });
+    }
     return { results, ...changeFacts(options) };
   };
   return [
     query("/v1/status", () => clientStatus(options)),
     change("/v1/peers/reset", readPeer, (peer) => {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
-      if (!("code" in endpoint) && client.resetServer(endpoint)) return { peer: formatEndpoint(endpoint) };
+      if (!("code" in endpoint) && client.resetServer(endpoint)) {
+        const server = formatEndpoint(endpoint);
+        logger.info("reset by command", { server });
+        return { peer: server };
+      }
       throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
     }),
-    change("/v1/announce", readRoutes, (routes) =>
-      results(
+    change("/v1/announce", readRoutes, (routes) => {
+      refuseIfStopping(daemon);
+      return results(
         routes.map((route) => {
           const outcome = client.announce(route) ? "announced" : "already-announced";
           return { route: formatRoute(route), outcome };
         }),
-      ),
-    ),
+      );
+    }),
     change("/v1/withdraw", readRoutes, (routes) =>
       results(
         routes.map((route) => {
@@ -97,14 +108,15 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
         }),
       ),
     ),
-    change("/v1/subscribe", readVnis, (vnis) =>
-      results(
+    change("/v1/subscribe", readVnis, (vnis) => {
+      refuseIfStopping(daemon);
+      return results(
         vnis.map((vni) => {
           const outcome = client.subscribe(vni) ? "subscribed" : "already-subscribed";
           return { vni, outcome };
         }),
-      ),
-    ),
+      );
+    }),
     change("/v1/unsubscribe", readVnis, (vnis) =>
       results(
         vnis.map((vni) => {
@@ -115,6 +127,12 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
     ),
     change("/v1/drain", readDrainAction, (action) => drain(options, action)),
   ];
+}
+
+/** What was asked for now would be said to be done, and nobody would ever be told. */
+function refuseIfStopping({ isStopping }: Daemon): void {
+  if (!isStopping) return;
+  throw new ControlError("STOPPING", "the client is stopping already, and takes up nothing any more");
 }
 
 /** The outcomes of those that something was done to. */
@@ -133,9 +151,7 @@ function changeFacts({ client, daemon }: ClientControlOptions): ChangeFacts {
 
 function drain(options: ClientControlOptions, action: DrainAction): DrainResult {
   const { client, daemon, logger, stop, drainLeftMs } = options;
-  if (action === "undo" && daemon.isStopping) {
-    throw new ControlError("STOPPING", "the client is stopping already, and announces nothing any more");
-  }
+  if (action === "undo") refuseIfStopping(daemon);
   let outcome: DrainResult["outcome"];
   if (action === "undo") outcome = client.undrain() ? "undone" : "not-drained";
   else outcome = client.drain() ? "drained" : "already-drained";
@@ -167,6 +183,7 @@ async function clientStatus({
         server: formatEndpoint(server.server),
         state: server.state,
         since: timeBefore(server.stateForMs),
+        awaySince: server.awayForMs === null ? null : timeBefore(server.awayForMs),
         lastReason: server.lastReason && describeCloseReason(server.lastReason),
         sessions: server.sessions,
         staleRoutes: server.staleRoutes,

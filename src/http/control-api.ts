@@ -78,6 +78,8 @@ export interface ServerEntry {
   /** connecting, handshake, established, retry or stopped */
   readonly state: string;
   readonly since: string;
+  /** When its connection ended, or the first attempt failed; null while it is not away. */
+  readonly awaySince: string | null;
   /** Why the last connection ended or could not be made. */
   readonly lastReason: string | null;
   /** How often it became established. */
@@ -110,7 +112,10 @@ export interface KernelStatus {
   readonly lastReconcile: string | null;
   /** By table, IPv4 first. */
   readonly tables: readonly KernelTable[];
-  /** What the kernel does not take, the first {@link MAX_KERNEL_FAULTS}. It is tried again. */
+  /**
+   * What the kernel does not take, and is tried again; and what it has, but with a foreign route beside it (0 attempts).
+   * The first {@link MAX_KERNEL_FAULTS}.
+   */
   readonly faults: readonly KernelFault[];
 }
 
@@ -128,7 +133,7 @@ export interface KernelTable {
   readonly installed: number;
   /** Changed, and waiting for its turn. */
   readonly pending: number;
-  /** Not installed, since somebody else's route is in the place. */
+  /** Not installed, since somebody else's route is in the place; or installed, with one of the same metric beside it. */
   readonly collided: number;
   readonly failed: number;
   /** Not installed, since an earlier VNI of the table has the destination, too. */
@@ -150,6 +155,8 @@ export interface KernelFault {
 export interface ServerStatus extends DaemonFacts {
   readonly program: "server";
   readonly listen: string;
+  /** It tells clients when a table is complete: the time to settle is over. */
+  readonly settled: boolean;
   readonly peers: number;
   readonly establishedPeers: number;
   readonly routes: number;

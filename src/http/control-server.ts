@@ -45,12 +45,14 @@ export interface ControlServer {
   readonly path: string;
   /** From now on these are answered. */
   serve(operations: readonly Operation[]): void;
-  /** Removes the socket, and lets answers under way go out. */
+  /** Removes the socket, and lets answers under way go out, for a second. */
   stop(): Promise<void>;
 }
 
 /** Some 20,000 routes: beyond what one request may name. */
 const MAX_BODY_CHARS = 1 << 20;
+/** For answers under way when the daemon stops. */
+const ANSWER_WITHIN_MS = 1_000;
 /** Where Bun stops reading. */
 const MAX_BODY_BYTES = 4 << 20;
 
@@ -81,8 +83,15 @@ export async function openControlSocket({
       operations = new Map(served.map((operation) => [operation.path, operation]));
       logger.info("control socket open", { path });
     },
-    stop: () => socket.release(() => socket.bound.stop()),
+    stop: () => socket.release(() => stopInTime(socket.bound)),
   };
+}
+
+/** A connection on which no request comes, or not all of one, would hold up the daemon's end. */
+async function stopInTime(server: Bun.Server<undefined>): Promise<void> {
+  const timer = setTimeout(() => void server.stop(true), ANSWER_WITHIN_MS);
+  await server.stop();
+  clearTimeout(timer);
 }
 
 async function answer(

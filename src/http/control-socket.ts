@@ -25,6 +25,7 @@ export class ControlSocketError extends Error {
   }
 }
 
+const noError = { throwIfNoEntry: false, bigint: true } as const;
 const DIRECTORY_MODE = 0o755;
 /** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
 const SOCKET_UMASK = 0o117;
@@ -46,7 +47,7 @@ export interface ClaimedSocket<T> {
  */
 export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    makeDirectory(dirname(path));
     await removeStale(path);
     const umask = process.umask(SOCKET_UMASK);
     try {
@@ -58,6 +59,16 @@ export async function claimSocket<T>(path: string, bind: () => T): Promise<Claim
     }
   } catch (error) {
     throw error instanceof ControlSocketError ? error : socketError(path, error);
+  }
+}
+
+/** Others may enter it, whatever the umask: the socket's own mode says who may open that. */
+function makeDirectory(path: string): void {
+  const umask = process.umask(0);
+  try {
+    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  } finally {
+    process.umask(umask);
   }
 }
 
@@ -79,13 +90,22 @@ function unbindBeside<R>(path: string, ours: Stats, unbind: () => R): R {
 }
 
 async function removeStale(path: string): Promise<void> {
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined) return;
-  if (!file.isSocket()) {
-    throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
+  for (;;) {
+    const file = lstatSync(path, noError);
+    if (file === undefined) return;
+    if (!file.isSocket()) {
+      throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
+    }
+    if (await isAnswered(path)) throw inUse(path);
+    // Another daemon that starts just now may have been faster: then this is its socket, and is asked.
+    const now = lstatSync(path, noError);
+    if (now === undefined) return;
+    // A freed inode's number is given again, its time is not.
+    if (now.ino === file.ino && now.ctimeNs === file.ctimeNs) {
+      unlinkSync(path);
+      return;
+    }
   }
-  if (await isAnswered(path)) throw inUse(path);
-  unlinkSync(path);
 }
 
 async function isAnswered(path: string): Promise<boolean> {

@@ -5,7 +5,7 @@
  * a slow reader costs the memory of its sorted lines and nothing else. Those lines, some 150 bytes a route, are
  * why only a few documents are made at a time and the next request is sent away for a second.
  */
-import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, hasHostName } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock } from "../session/clock.ts";
 import type { Logger } from "../session/logger.ts";
@@ -182,9 +182,8 @@ function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
   return new ListenError(code, endpoint, `cannot serve HTTP on ${formatEndpoint(endpoint)}: ${reason}`);
 }
 
-function listenErrorCode({ host }: Endpoint, error: unknown): string {
+function listenErrorCode(endpoint: Endpoint, error: unknown): string {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return "EUNKNOWN";
   // For a name that cannot be resolved, Bun.serve shows what errno held before: EINVAL, EAGAIN, whatever came last.
-  const isName = !host.includes(":") && /[a-z]/i.test(host);
-  return isName && !["EADDRINUSE", "EACCES"].includes(error.code) ? "ENOTFOUND" : error.code;
+  return hasHostName(endpoint) && !["EADDRINUSE", "EACCES"].includes(error.code) ? "ENOTFOUND" : error.code;
 }

@@ -21,11 +21,12 @@ export function serverOperations(server: Server, daemon: Daemon): Operation[] {
 }
 
 function serverStatus(server: Server, daemon: Daemon): ServerStatus {
-  const { counters, peers, establishedPeers, routes, retainedAnnouncements } = server.stats();
+  const { counters, isSettled, peers, establishedPeers, routes, retainedAnnouncements } = server.stats();
   return {
     program: "server",
     ...daemon.facts(),
     listen: formatEndpoint(server.endpoint),
+    settled: isSettled,
     peers,
     establishedPeers,
     routes,
@@ -35,8 +36,9 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
   };
 }
 
-function flatCounters(counters: ServerCounters): Counters {
-  const { connectionsAccepted, updatesReceived, strangersRemoves } = counters;
+/** One name each: "closes.keepalive-timeout". */
+export function flatCounters(counters: ServerCounters): Counters {
+  const { connectionsAccepted, updatesReceived, unmatchedRemoves } = counters;
   const byReason = Object.entries({
     refusals: counters.refusals,
     closes: counters.closes,
@@ -45,7 +47,7 @@ function flatCounters(counters: ServerCounters): Counters {
   }).flatMap(([name, counts]) =>
     Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
   );
-  return { connectionsAccepted, updatesReceived, strangersRemoves, ...Object.fromEntries(byReason) };
+  return { connectionsAccepted, updatesReceived, unmatchedRemoves, ...Object.fromEntries(byReason) };
 }
 
 function peerEntry(peer: PeerInfo): PeerEntry {

@@ -29,14 +29,24 @@ const RTN_UNICAST = 1;
 /** Between two pauses. */
 const ROWS_PER_STEP = 2_000;
 
-/** Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. */
-export async function readKernel(fib: Fib, kernel: Kernel, linkIndex: number, clock: Clock): Promise<void> {
+/**
+ * Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. Gives
+ * the rows beside which there is a foreign route, but for those of which the last reading knew.
+ */
+export async function readKernel(
+  fib: Fib,
+  kernel: Kernel,
+  linkIndex: number,
+  clock: Clock,
+): Promise<readonly number[]> {
   const reading = new FibReading(fib, linkIndex);
   await kernel.eachNexthop((nexthop) => reading.visitNexthop(nexthop));
   reading.nexthopsRead();
   await kernel.eachRoute((route) => reading.visitRoute(route));
   if (reading.hasMissed) await kernel.eachRoute((route) => reading.revisitRoute(route));
+  const known = new Set(fib.contested);
   for (const _ of reading.finish()) await new Promise<void>((resolve) => clock.soon(resolve));
+  return fib.contested.filter((row) => !known.has(row));
 }
 
 class FibReading {
@@ -136,11 +146,16 @@ class FibReading {
       if (!fib.isRight(row) && !fib.isAwaited(row)) fib.changes.mark(row);
       fib.release(row);
     }
+    const contested = new Set<number>();
     for (const { table, destination } of this.#foreign) {
       const found = fib.tables.get(table);
       const row = found === undefined ? -1 : rows.find(found, destination);
-      if (row >= 0 && rows.get(row, INSTALLED) !== 0) rows.raise(row, CONTESTED);
+      if (row < 0 || rows.get(row, INSTALLED) === 0) continue;
+      rows.raise(row, CONTESTED);
+      // A predecessor's has a fault of its own.
+      if (rows.get(row, INSTALLED) !== PLAIN) contested.add(row);
     }
+    fib.contested = [...contested];
     fib.leftovers.set(this.#leftovers);
   }
 

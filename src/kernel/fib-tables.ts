@@ -11,7 +11,7 @@ export interface FibCounts {
   installed: number;
   /** Changed, and not yet looked at. */
   pending: number;
-  /** Cannot be installed since a foreign route is in its place. */
+  /** Cannot be installed since a foreign route is in its place; in a status, also those with one beside ours. */
   collided: number;
   /** Cannot be installed, changed or deleted for another reason. */
   failed: number;

@@ -65,6 +65,8 @@ export class Fib {
     nexthopChanged: 0,
     nexthopExtra: 0,
   };
+  /** As of the last reading, rows where a foreign route stands beside one by our objects; ours may have gone meanwhile. */
+  contested: readonly number[] = [];
   /** How often the kernel was read. */
   readings = 0;
   readonly #wanted: WantedRoutes;

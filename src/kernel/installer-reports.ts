@@ -46,7 +46,7 @@ export class InstallerReports {
   }
 
   passedOver(table: FibTable, destination: Prefix, wanted: Wanted): void {
-    const { shadowed, skipped, refusedHops, covered } = wanted;
+    const { vni, shadowed, skipped, refusedHops, covered } = wanted;
     const text = formatPrefix(destination);
     if (covered !== null) {
       const fields = { table: table.id, destination: text, address: formatAddress(covered) };
@@ -61,7 +61,7 @@ export class InstallerReports {
       this.#once(`hop ${nextHop}`, "a next hop is not installed", { nextHop, reason, destination: text });
     }
     if (shadowed > 0) {
-      const fields = { table: table.id, destination: text };
+      const fields = { table: table.id, destination: text, ...(vni !== null && { winner: vni }) };
       this.#once(
         `shadow ${table.id}`,
         "several VNIs of a table have a destination; the first mapped wins",
@@ -77,6 +77,14 @@ export class InstallerReports {
 
   started(fib: Fib): void {
     this.logger.info("kernel routes read", held(fib));
+  }
+
+  /** Which of the two a packet takes the kernel decides. */
+  contested(table: FibTable, destination: Prefix): void {
+    this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
+      table: table.id,
+      destination: formatPrefix(destination),
+    });
   }
 
   /** The kernel was read, and `before` that others had changed so much. */

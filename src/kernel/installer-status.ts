@@ -1,6 +1,8 @@
 /** The installer's figures, and what it cannot do: for `status` and for metrics. */
 import type { Prefix } from "../net/ip.ts";
 import type { DriftKind, Fib } from "./fib.ts";
+import type { Fault } from "./fib-retries.ts";
+import { CONTESTED, familyOf, INSTALLED } from "./fib-rows.ts";
 import type { FibCounts } from "./fib-tables.ts";
 import type { Operation, OperationFailure } from "./kernel.ts";
 import type { Step } from "./plan.ts";
@@ -61,7 +63,7 @@ export interface KernelFault {
   readonly code: string;
   /** The kernel's words. */
   readonly message: string;
-  /** How often it was tried. */
+  /** How often it was tried; 0: it is there, and a foreign route with the same metric beside it. */
   readonly attempts: number;
 }
 
@@ -88,19 +90,23 @@ export class OperationCounts {
 }
 
 export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceStatus): InstallerStatus {
+  const tables = [...fib.tables.all()].map(({ id, vnis, isSettled, counts }) => {
+    return {
+      table: id,
+      vnis: [...vnis],
+      isSettled,
+      ipv4: structuredClone(counts[4]),
+      ipv6: structuredClone(counts[6]),
+    };
+  });
+  for (const row of contestedRows(fib)) {
+    // By index, which is the order in which they are told.
+    const table = tables[fib.rows.tableOf(row).index];
+    if (table !== undefined) (familyOf(row) === 6 ? table.ipv6 : table.ipv4).collided++;
+  }
   return {
     ...device,
-    tables: [...fib.tables.all()]
-      .sort((a, b) => a.id - b.id)
-      .map(({ id, vnis, isSettled, counts }) => {
-        return {
-          table: id,
-          vnis: [...vnis],
-          isSettled,
-          ipv4: structuredClone(counts[4]),
-          ipv6: structuredClone(counts[6]),
-        };
-      }),
+    tables: tables.sort((a, b) => a.table - b.table),
     objects: fib.nexthops.objectCount,
     groups: fib.nexthops.groupCount,
     operations: structuredClone(operations.byType),
@@ -110,11 +116,28 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
   };
 }
 
-export function faultsOf({ retries, rows }: Fib, limit: number): KernelFault[] {
-  return [...retries.all()].slice(0, limit).map(([row, { code, message, attempts }]) => {
+export function faultsOf(fib: Fib, limit: number): KernelFault[] {
+  const { retries, rows } = fib;
+  const faults = [...retries.all(), ...[...contestedRows(fib)].map((row) => [row, BESIDE] as const)];
+  return faults.slice(0, limit).map(([row, { code, message, attempts }]) => {
     return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message, attempts };
   });
 }
+
+/** Of those in the book, where ours stands indeed, and which are not told of for another reason. */
+function* contestedRows({ contested, rows, retries }: Fib): Iterable<number> {
+  for (const row of contested) {
+    if (!rows.isUsed(row) || !rows.has(row, CONTESTED) || rows.get(row, INSTALLED) === 0) continue;
+    if (retries.get(row) === undefined) yield row;
+  }
+}
+
+const BESIDE: Fault = {
+  isCollision: true,
+  code: "EEXIST",
+  message: "it is there, and beside it a foreign route with the same metric, which may be taken",
+  attempts: 0,
+};
 
 function none(): OperationResults {
   return { done: 0, failed: 0 };

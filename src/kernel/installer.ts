@@ -6,7 +6,8 @@
  *              ┌────────────────────▼──────────────────────┐
  *              │ one step of the event loop, the first of: │
  *              │   a reading, if one is asked for and due   │◀── events that leave doubt, link up, overrun,
- *              │   the machine's addresses                  │    failures that do, the interval
+ *              │   what is left without the device          │    failures that do, the interval
+ *              │   the machine's addresses                  │
  *              │   rows to be marked                        │
  *              │   a slice of changed rows                  │◀── the view, retries, routes deleted by others
  *              │   a slice of unneeded nexthops             │◀── a second after they have lost their last use
@@ -21,12 +22,12 @@ import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { cleanUp } from "./cleanup.ts";
 import { Fib } from "./fib.ts";
-import { readKernel } from "./fib-reading.ts";
 import { InstallerReports } from "./installer-reports.ts";
 import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./installer-status.ts";
 import { type Kernel, KernelError, type KernelEvent } from "./kernel.ts";
 import { KernelNews } from "./kernel-news.ts";
 import type { KernelOptionNames } from "./kernel-options.ts";
+import { KernelReadings } from "./kernel-readings.ts";
 import { KernelWork } from "./kernel-work.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { ReadingSchedule } from "./reading-schedule.ts";
@@ -64,11 +65,10 @@ export class Installer {
   readonly #news: KernelNews;
   readonly #schedule: ReadingSchedule;
   readonly #work: KernelWork;
+  readonly #readings: KernelReadings;
   #mappings: readonly TableMapping[];
   /** Events that came while the kernel was being read: what they tell is older than the book, or newer. */
   #waitingEvents: KernelEvent[] = [];
-  /** Of the reading that is under way. */
-  #reading: Promise<void> | null = null;
   #isStepDue = false;
   #alarm: Timer | null = null;
   #isStarted = false;
@@ -94,6 +94,19 @@ export class Installer {
     const doubt = (reason: string) => this.#askForReading(reason);
     this.#news = new KernelNews(this.#fib, this.#reports.log, doubt);
     this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, doubt);
+    const parts = {
+      fib: this.#fib,
+      kernel,
+      device: this.#device,
+      addresses: this.#addresses,
+      schedule: this.#schedule,
+      clock,
+      reports: this.#reports,
+    };
+    this.#readings = new KernelReadings(parts, () => {
+      this.#hearWaiting();
+      this.#wake();
+    });
   }
 
   /**
@@ -102,8 +115,7 @@ export class Installer {
    */
   async start(): Promise<void> {
     this.#kernel.watch((event) => this.#heard(event));
-    const { index } = this.#device.find(await this.#kernel.links());
-    await this.#read(index);
+    await this.#readings.first();
     this.#isStarted = true;
     this.#reports.started(this.#fib);
     this.#hearWaiting();
@@ -164,7 +176,7 @@ export class Installer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#alarm?.cancel();
-    await this.#reading;
+    await this.#readings.stop();
     if (!cleanup) return;
     const tables = [...new Set(this.#mappings.map(({ table }) => table))];
     const { protocol } = this.#options;
@@ -178,7 +190,7 @@ export class Installer {
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
       lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
-      isReading: this.#reading !== null,
+      isReading: this.#readings.isUnderWay,
     });
   }
 
@@ -186,7 +198,9 @@ export class Installer {
   get isUpToDate(): boolean {
     const { tables, changes } = this.#fib;
     const isSettled = [...tables.all()].every((table) => table.vnis.length === 0 || table.isSettled);
-    return this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && this.#reading === null;
+    return (
+      this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && !this.#readings.isUnderWay
+    );
   }
 
   /** The destinations that cannot be made right, and why; at most `limit`. */
@@ -206,13 +220,11 @@ export class Installer {
   }
 
   #step(): void {
-    if (this.#isStopped || this.#reading !== null) return;
+    if (this.#isStopped || this.#readings.isUnderWay) return;
     this.#alarm?.cancel();
     const nowMs = this.#clock.nowMs();
-    const reason = this.#schedule.takeDue(nowMs);
-    if (reason !== null) this.#occupy(this.#reconcile(reason));
-    else if (nowMs >= this.#addresses.dueMs) this.#occupy(this.#addresses.read());
-    else if (this.#workSlice(nowMs)) this.#wake();
+    if (this.#readings.begin(nowMs)) return;
+    if (this.#workSlice(nowMs)) this.#wake();
     else this.#sleep(nowMs);
   }
 
@@ -229,8 +241,9 @@ export class Installer {
       return this.#work.slice(link.index, nowMs);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
-      // How far it came nobody knows: the rows are looked at again by the reading.
-      this.#socketFailed(error);
+      // The rows are looked at again by the reading.
+      this.#readings.failed(error);
+      this.#wake();
       return false;
     }
   }
@@ -238,48 +251,13 @@ export class Installer {
   /** Sets the alarm to when there is something to do again without being woken. */
   #sleep(nowMs: number): void {
     const workDueMs = this.#mayWork ? this.#work.dueMs : Number.POSITIVE_INFINITY;
-    const dueMs = Math.min(this.#schedule.dueMs, this.#addresses.dueMs, workDueMs);
+    const dueMs = Math.min(this.#readings.dueMs, workDueMs);
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#alarm = this.#clock.after(Math.max(0, dueMs - nowMs), () => this.#wake());
   }
 
-  // Readings.
-
   #askForReading(reason: string): void {
     this.#schedule.ask(reason);
-    this.#wake();
-  }
-
-  /** Nothing else is done until that has ended. */
-  #occupy(reading: Promise<void>): void {
-    this.#reading = reading
-      .catch((error: unknown) => this.#socketFailed(error))
-      .finally(() => {
-        this.#reading = null;
-        this.#hearWaiting();
-        this.#wake();
-      });
-  }
-
-  async #reconcile(reason: string): Promise<void> {
-    this.#device.look(await this.#kernel.links());
-    const { link } = this.#device;
-    if (!link?.isUp) return;
-    const before = { ...this.#fib.drift };
-    await this.#read(link.index);
-    this.#reports.read(this.#fib, reason, before);
-  }
-
-  async #read(linkIndex: number): Promise<void> {
-    await this.#addresses.read();
-    await readKernel(this.#fib, this.#kernel, linkIndex, this.#clock);
-    this.#schedule.read(this.#clock.nowMs());
-  }
-
-  #socketFailed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
-    this.#schedule.failed(this.#clock.nowMs());
     this.#wake();
   }
 
@@ -287,7 +265,7 @@ export class Installer {
 
   #heard(event: KernelEvent): void {
     if (this.#isStopped) return;
-    if (this.#reading === null && this.#isStarted) this.#hear(event);
+    if (!this.#readings.isUnderWay && this.#isStarted) this.#hear(event);
     else if (this.#waitingEvents.length < MAX_WAITING_EVENTS) this.#waitingEvents.push(event);
     else this.#waitingEvents = [{ type: "overrun" }];
   }

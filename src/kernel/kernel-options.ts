@@ -1,6 +1,20 @@
-/** Which numbers a client may call its own in the kernel. rtnetlink.h, include/uapi/linux/rtnetlink.h. */
-import { BadOptionError } from "../net/bunbond-error.ts";
+/**
+ * What a client may call its own in the kernel, and what else a program may ask of it: see net/option-checks.ts. Numbers
+ * are those of rtnetlink.h, include/uapi/linux/rtnetlink.h.
+ */
+import { BadOptionError, isObject } from "../net/bunbond-error.ts";
+import {
+  checkOptions,
+  isFunction,
+  isTrueOrFalse,
+  type OptionCheck,
+  type OptionChecks,
+  oneOf,
+} from "../net/option-checks.ts";
 import { checkVni } from "../route/make-route.ts";
+import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import { NextHopType } from "../wire/protocol.ts";
+import type { KernelCloseOptions, KernelRoutesOptions } from "./kernel-routes.ts";
 import type { PreferredNetwork, TableMapping } from "./wanted-settings.ts";
 
 /** As Go's client has it. */
@@ -29,15 +43,22 @@ export interface KernelOptionNames {
 /** As {@link KernelRoutes.open} has them. */
 export const OPTION_NAMES: KernelOptionNames = { device: "device", protocol: "protocol" };
 
+/** @throws BadOptionError, BadRouteError for a VNI */
+export function checkKernelOptions(given: KernelRoutesOptions): void {
+  checkOptions(given, OPEN);
+  checkMappings(given.mappings);
+  if (given.preferredNetworks !== undefined) checkPreferredNetworks(given.preferredNetworks);
+}
+
 /** @throws BadOptionError */
-export function checkProtocol(protocol: number): void {
-  if (isWithin(protocol, LEAST_PROTOCOL, 255) && protocol !== PROTOCOL_RA) return;
-  throw new BadOptionError("protocol", protocol, `must be ${LEAST_PROTOCOL} to 255, without ${PROTOCOL_RA}`);
+export function checkKernelCloseOptions(given: KernelCloseOptions): void {
+  checkOptions(given, CLOSE);
 }
 
 /** @throws BadOptionError, BadRouteError for a VNI */
 export function checkMappings(mappings: readonly TableMapping[]): void {
   const tables = new Map<number, number>();
+  checkIsListOfObjects("mappings", mappings);
   for (const { vni, table } of mappings) {
     checkVni(vni);
     if (!isWithin(table, 1, MAX_TABLE) || table === TABLE_DEFAULT || table === TABLE_LOCAL) {
@@ -52,20 +73,63 @@ export function checkMappings(mappings: readonly TableMapping[]): void {
   }
 }
 
-/** @throws BadOptionError */
-export function checkPreferredNetworks(networks: readonly PreferredNetwork[]): void {
-  for (const { weight } of networks) {
+function checkPreferredNetworks(networks: readonly PreferredNetwork[]): void {
+  checkIsListOfObjects("preferredNetworks", networks);
+  for (const { prefix, weight } of networks) {
+    if (!isObject(prefix)) throw new BadOptionError("preferredNetworks", prefix, "prefix: must be one");
     if (isWithin(weight, 1, MAX_WEIGHT)) continue;
     throw new BadOptionError("preferredNetworks", weight, `weight: must be 1 to ${MAX_WEIGHT}`);
   }
 }
 
-/** @throws BadOptionError */
-export function checkReconcileInterval(seconds: number): void {
-  if (seconds >= 0) return;
-  throw new BadOptionError("reconcileIntervalSeconds", seconds, "must be 0, for never, or more");
+const checkProtocol: OptionCheck = (option, value) => {
+  if (value === undefined || (isWithin(value, LEAST_PROTOCOL, 255) && value !== PROTOCOL_RA)) return;
+  throw new BadOptionError(option, value, `must be ${LEAST_PROTOCOL} to 255, without ${PROTOCOL_RA}`);
+};
+
+const checkReconcileInterval: OptionCheck = (option, value) => {
+  if (value === undefined || (typeof value === "number" && value >= 0)) return;
+  throw new BadOptionError(option, value, "must be 0, for never, or more");
+};
+
+const checkDevice: OptionCheck = (option, value) => {
+  if (typeof value === "string" && value !== "") return;
+  throw new BadOptionError(option, value, "must be the name of a tunnel device");
+};
+
+const checkTypes: OptionCheck = (option, value) => {
+  const types: readonly unknown[] = Object.values(NextHopType);
+  if (value === undefined || (Array.isArray(value) && value.every((type) => types.includes(type)))) return;
+  throw new BadOptionError(option, value, "must be an array of NextHopType");
+};
+
+const checkNames: OptionCheck = (option, value) => {
+  if (value === undefined || isObject(value)) return;
+  throw new BadOptionError(option, value, "must be an object with device and protocol");
+};
+
+const OPEN: OptionChecks<KernelRoutesOptions> = {
+  // These two are read with what is in them.
+  mappings() {},
+  preferredNetworks() {},
+  device: checkDevice,
+  protocol: checkProtocol,
+  excludedTypes: checkTypes,
+  nat: oneOf("plain", "skip"),
+  ipv4Only: isTrueOrFalse,
+  reconcileIntervalSeconds: checkReconcileInterval,
+  dryRun: isFunction,
+  optionNames: checkNames,
+  logger: SHARED_OPTIONS.logger,
+};
+
+const CLOSE: OptionChecks<KernelCloseOptions> = { cleanup: isTrueOrFalse };
+
+function checkIsListOfObjects(option: string, value: unknown): void {
+  if (Array.isArray(value) && Array.from(value).every(isObject)) return;
+  throw new BadOptionError(option, value, "must be an array of objects");
 }
 
-function isWithin(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most;
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }

@@ -6,7 +6,7 @@
  * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
  */
 import type { ClientHandler } from "../client/handler.ts";
-import { parseAddress } from "../net/address.ts";
+import type { ServerState } from "../client/server-link.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
@@ -19,15 +19,16 @@ import { Installer } from "./installer.ts";
 import type { InstallerStatus, KernelFault } from "./installer-status.ts";
 import type { Kernel } from "./kernel.ts";
 import {
+  checkKernelCloseOptions,
+  checkKernelOptions,
   checkMappings,
-  checkPreferredNetworks,
-  checkProtocol,
-  checkReconcileInterval,
   DEFAULT_PROTOCOL,
   type KernelOptionNames,
+  TABLE_MAIN,
 } from "./kernel-options.ts";
 import { lockProtocol, type ProtocolLock } from "./lock.ts";
 import { NetlinkKernel } from "./netlink-kernel.ts";
+import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
 import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
 
 /** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
@@ -63,30 +64,30 @@ const MAX_FAULTS = 100;
  * the client. The client has to subscribe to the VNIs by itself.
  */
 export class KernelRoutes implements Required<ClientHandler> {
-  /** Hosts, as text. One stays when its server is told to be away or stopped: the routes stay then, too. */
-  readonly #servers = new Set<string>();
+  readonly #servers: ServerAddresses;
   #closed: Promise<void> | null = null;
 
   private constructor(
     private readonly installer: Installer,
     private readonly kernel: Kernel,
+    /** Null: it is a dry run. */
     private readonly lock: ProtocolLock | null,
-  ) {}
+    mappings: readonly TableMapping[],
+  ) {
+    this.#servers = new ServerAddresses(lookUpAddresses, (address) => installer.keepReachable(address));
+    this.#servers.need(hasMain(mappings));
+  }
 
   /**
    * Reads what the kernel holds of an earlier client, and takes that over: it goes when the view is complete and does not
    * have it.
    *
    * Rejects with a KernelError when something is missing or another client has the protocol, with a BadOptionError or a
-   * BadRouteError when a number cannot be.
+   * BadRouteError for options that make no sense.
    */
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
-    const { mappings, device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames } = options;
-    const { preferredNetworks = [], reconcileIntervalSeconds = 0 } = options;
-    checkMappings(mappings);
-    checkProtocol(protocol);
-    checkPreferredNetworks(preferredNetworks);
-    checkReconcileInterval(reconcileIntervalSeconds);
+    checkKernelOptions(options);
+    const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames } = options;
     // The client's view, what is wanted of it, and what the kernel has.
     prepareMemories(2 * LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may stand beside a client at work.
@@ -95,7 +96,8 @@ export class KernelRoutes implements Required<ClientHandler> {
       const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun !== undefined });
       try {
         const changed = dryRun === undefined ? kernel : dryRunKernel(kernel, protocol, device, dryRun);
-        return new KernelRoutes(await startInstaller(changed, { ...options, protocol }), kernel, lock);
+        const installer = await startInstaller(changed, { ...options, protocol });
+        return new KernelRoutes(installer, kernel, lock, options.mappings);
       } catch (error) {
         kernel.close();
         throw error;
@@ -131,12 +133,9 @@ export class KernelRoutes implements Required<ClientHandler> {
     this.installer.complete(vni);
   }
 
-  /** Of the client's handler: nothing in the host's own table covers a server given by address. */
-  serverState({ host }: Endpoint): void {
-    if (this.#servers.has(host)) return;
-    this.#servers.add(host);
-    const address = parseAddress(host);
-    if (address !== null) this.installer.keepReachable(address);
+  /** Of the client's handler: nothing in the host's own table covers a server that it connects to. */
+  serverState({ host }: Endpoint, state: ServerState): void {
+    if (state === "connecting") this.#servers.connecting(host);
   }
 
   /**
@@ -146,6 +145,7 @@ export class KernelRoutes implements Required<ClientHandler> {
   setMappings(mappings: readonly TableMapping[]): void {
     checkMappings(mappings);
     this.installer.setMappings(mappings);
+    this.#servers.need(hasMain(mappings));
   }
 
   /** All views are complete, and what is in them is installed, but for what fails: traffic may come. */
@@ -163,10 +163,14 @@ export class KernelRoutes implements Required<ClientHandler> {
     return this.installer.faults(limit);
   }
 
-  /** Ends it: after the client was closed. Rejects when the routes were to be removed and could not be. */
-  close({ cleanup = false }: KernelCloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(cleanup);
-    return this.#closed;
+  /**
+   * Ends it: after the client was closed. Rejects when the routes were to be removed and could not be; and with a
+   * BadOptionError, and then nothing has ended.
+   */
+  async close(options: KernelCloseOptions = {}): Promise<void> {
+    checkKernelCloseOptions(options);
+    this.#closed ??= this.#close(options.cleanup ?? false);
+    await this.#closed;
   }
 
   /** `await using kernel = await KernelRoutes.open(…)` closes it at the end of the block; the routes stay. */
@@ -176,12 +180,17 @@ export class KernelRoutes implements Required<ClientHandler> {
 
   async #close(cleanup: boolean): Promise<void> {
     try {
-      await this.installer.stop({ cleanup });
+      // A dry run has put nothing there.
+      await this.installer.stop({ cleanup: cleanup && this.lock !== null });
     } finally {
       this.kernel.close();
       this.lock?.release();
     }
   }
+}
+
+function hasMain(mappings: readonly TableMapping[]): boolean {
+  return mappings.some(({ table }) => table === TABLE_MAIN);
 }
 
 async function startInstaller(

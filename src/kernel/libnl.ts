@@ -101,7 +101,7 @@ export function openLibnl({ directories, embeddedPath }: LibnlPlaces): Libnl {
   const why = firstError instanceof Error ? `: ${firstError.message}` : "";
   throw new KernelError(
     "LIBNL_MISSING",
-    `${LIBRARY} ${why === "" ? "is not installed" : "cannot be loaded"}, which installing routes needs: install libnl3 (Debian and Ubuntu: apt-get install libnl-3-200; Fedora: dnf install libnl3)${why}`,
+    `${LIBRARY} ${why === "" ? "is not installed" : "cannot be loaded"}, which work on the kernel's routes needs: install libnl3 (Debian and Ubuntu: apt-get install libnl-3-200; Fedora: dnf install libnl3)${why}`,
   );
 }
 
@@ -110,7 +110,7 @@ function jitError(error: unknown): KernelError | null {
   if (!(error instanceof Error) || !/\bJIT\b/.test(error.message)) return null;
   return new KernelError(
     "JIT_OFF",
-    "installing routes needs the JIT, which is off here: take MemoryDenyWriteExecute= out of the systemd unit, or BUN_JSC_useJIT out of the environment",
+    "work on the kernel's routes needs the JIT, which is off here: take MemoryDenyWriteExecute= out of the systemd unit, or BUN_JSC_useJIT out of the environment",
     { cause: error },
   );
 }

@@ -116,6 +116,6 @@ function refusal(system: NetlinkSystem, dump: Dump, errno: number): KernelError 
 export function noNexthopObjects(): KernelError {
   return new KernelError(
     "NO_NEXTHOP_OBJECTS",
-    "this kernel has no nexthop objects, which installing routes needs: Linux 5.3 or newer has them",
+    "this kernel has no nexthop objects, which work on the kernel's routes needs: Linux 5.3 or newer has them",
   );
 }

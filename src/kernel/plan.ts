@@ -178,11 +178,19 @@ class NewNexthops {
   }
 }
 
+/** Why a nexthop could not be made. */
+interface NotMade {
+  /** It is worth trying again at once. */
+  readonly isRetried: boolean;
+  readonly code: string;
+  readonly message: string;
+}
+
 class Settling implements Outcome {
   readonly failures: StepFailure[] = [];
   isDoubtful = false;
-  /** Nexthops of this plan that could not be made, and whether it is worth trying again at once. */
-  readonly #notMade = new Map<number, boolean>();
+  /** Nexthops of this plan that could not be made. */
+  readonly #notMade = new Map<number, NotMade>();
 
   constructor(
     private readonly fib: Fib,
@@ -220,24 +228,25 @@ class Settling implements Outcome {
 
   #notMadeSet(operation: NexthopOperation, code: string, message: string): void {
     const isTaken = code === "EEXIST";
-    const isDependent =
-      operation.type === "add-group" && operation.members.some(({ id }) => this.#notMade.has(id));
-    this.#notMade.set(operation.id, isTaken || (isDependent && this.#isWorthRetrying(operation.members)));
+    const members = operation.type === "add-group" ? operation.members : [];
+    const missing = members.flatMap(({ id }) => this.#notMade.get(id) ?? []);
+    const isDependent = missing.length > 0;
+    // What keeps a group from being made is what keeps its member from it.
+    const reason = missing.find(({ isRetried }) => !isRetried) ?? { code, message };
+    const isRetried = isTaken || (isDependent && missing.every((member) => member.isRetried));
+    this.#notMade.set(operation.id, { code: reason.code, message: reason.message, isRetried });
     if (isTaken) this.fib.nexthops.setForeign(operation.id, true);
     if (!isDependent) this.#note(operation, code, message, isTaken ? "collision" : "other", 1);
   }
 
-  #isWorthRetrying(members: readonly GroupMember[]): boolean {
-    return members.every(({ id }) => this.#notMade.get(id) ?? true);
-  }
-
   #routeFailed(row: number, operation: RouteOperation, code: string, message: string, isGone: boolean): void {
     const { fib } = this;
-    const isRetriedNow = this.#notMade.get(operation.nexthopId);
-    if (isRetriedNow !== undefined) {
-      if (isRetriedNow) fib.changes.mark(row);
+    const notMade = this.#notMade.get(operation.nexthopId);
+    if (notMade !== undefined) {
+      if (notMade.isRetried) fib.changes.mark(row);
       else {
-        const fault = { isCollision: false, code, message: `its nexthop could not be made (${message})` };
+        const reason = `its nexthop could not be made: ${notMade.message}`;
+        const fault = { isCollision: false, code: notMade.code, message: reason };
         const { attempts } = fib.failed(row, fault, this.nowMs);
         this.#note(operation, code, message, "dependent", attempts);
       }

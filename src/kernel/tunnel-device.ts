@@ -2,7 +2,7 @@
  * The device that routes leave by, and whether packets that go into it will arrive.
  *
  * It is found by its name. The kernel knows it by its index: one that was made anew has another, and one that was given
- * another name keeps its routes. So that is followed, until there is one of the old name again.
+ * another name keeps its routes. So that is followed, until there is one of the old name again, and up unless neither is.
  */
 import type { Logger } from "../session/logger.ts";
 import { KernelError, type Link } from "./kernel.ts";
@@ -46,9 +46,9 @@ export class TunnelDevice {
   /** The links are these now. */
   look(links: readonly Link[]): void {
     const index = this.#link?.index;
-    this.#become(
-      links.find((link) => link.name === this.name) ?? links.find((link) => link.index === index) ?? null,
-    );
+    const named = links.find((link) => link.name === this.name);
+    const followed = links.find((link) => link.index === index);
+    this.#become((followed?.isUp && !named?.isUp ? followed : (named ?? followed)) ?? null);
   }
 
   /** What the kernel tells of a link; null: it has gone. True: it concerns us, and the kernel is to be read. */

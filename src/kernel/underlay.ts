@@ -1,7 +1,7 @@
 /*
- * The addresses that the tunnel's own packets, and the client's, go to: those of hypervisors, and of servers given by
- * address. The host looks them up in its table "main". A route of a tenant there to a destination that holds one would
- * send those packets into the tunnel, out of which they never come: a default route, and the host is cut off.
+ * The addresses that the tunnel's own packets, and the client's, go to: those of hypervisors, and of servers
+ * (server-addresses.ts). The host looks them up in its table "main". A route of a tenant there to a destination that holds
+ * one would send those packets into the tunnel, out of which they never come: a default route, and the host is cut off.
  *
  *     address ──▶ a trie per family, as a prefix of full length ──▶ handle ──▶ how many have it in use
  *

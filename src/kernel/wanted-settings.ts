@@ -41,7 +41,11 @@ export type SkipReason =
   | "localHop"
   /** The next hop is an IPv4 address, perhaps written as an IPv6 one: the tunnel is IPv6. */
   | "ipv4Hop"
-  /** The next hop is no machine's address: "::", "::1" or multicast, all of which the kernel would take. */
+  /**
+   * No tunnel can end there: "::", "::1", multicast, or link-local, which means nothing without a link, and the kernel looks
+   * for it on the first that it has, perhaps the tunnel itself (tried on 6.1: "Local routing loop detected"). The kernel would
+   * take all of them.
+   */
   | "unusableHop"
   | "excludedType"
   | "nat"
@@ -74,7 +78,7 @@ export function reasonToSkip(
   if (excludedTypes.includes(type)) return "excludedType";
   if (type === NextHopType.NAT && nat === "skip") return "nat";
   if (address.family === 4 || isMapped(address)) return "ipv4Hop";
-  return isNoMachines(address) ? "unusableHop" : null;
+  return isUnreachable(address) ? "unusableHop" : null;
 }
 
 /** The hop's share in a group, 1 to 255. */
@@ -87,9 +91,9 @@ export function weightOf(networks: readonly PreferredNetwork[], address: IpAddre
   return longest?.weight ?? 1;
 }
 
-/** ::/127 and ff00::/8. */
-function isNoMachines({ w0, w1, w2, w3 }: IpAddress): boolean {
-  return w0 >>> 24 === 0xff || ((w0 | w1 | w2) === 0 && w3 >>> 1 === 0);
+/** ::/127, fe80::/10 and ff00::/8. */
+function isUnreachable({ w0, w1, w2, w3 }: IpAddress): boolean {
+  return w0 >>> 24 === 0xff || w0 >>> 22 === 0xfe80 >>> 6 || ((w0 | w1 | w2) === 0 && w3 >>> 1 === 0);
 }
 
 function isMapped({ w0, w1, w2 }: IpAddress): boolean {

@@ -7,7 +7,8 @@ import type { IpAddress } from "./ip.ts";
  * octets). "::ffff:192.0.2.1" stays an IPv6 address.
  */
 export function parseAddress(text: string): IpAddress | null {
-  if (text.includes("/") || text.includes("%")) return null;
+  // A program in JavaScript can give anything.
+  if (typeof text !== "string" || text.includes("/") || text.includes("%")) return null;
   try {
     if (text.includes(":")) return addressFromBytes(Uint8Array.from(new Address6(text).toByteArray()), 0, 6);
     return addressFromBytes(Uint8Array.from(new Address4(text).toArray()), 0, 4);

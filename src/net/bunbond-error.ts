@@ -31,11 +31,14 @@ export class BadOptionError extends BunBondError {
 }
 
 /** A program in JavaScript can give anything; some objects cannot even become text. */
-export function isObject(value: unknown): boolean {
+export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** A wrong value in a message. */
+/** A wrong value in a message: on one line, and so that "5" is not taken for 5. */
 export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
   return isObject(value) ? "an object" : String(value);
 }

@@ -45,6 +45,10 @@ export function parseEndpoint(
   defaultPort?: number,
   use: EndpointUse = "connect",
 ): Endpoint | EndpointError {
+  // A program in JavaScript can give anything.
+  if (typeof text !== "string") {
+    return fail("MISSING_HOST", "an endpoint is text, as host.example:4711", 0, 0);
+  }
   const parts = splitEndpoint(text);
   if ("code" in parts) return parts;
   const host = parseHost(parts, use);
@@ -69,6 +73,11 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 /** Both must be canonical, as {@link parseEndpoint} makes them. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.host === b.host && a.port === b.port;
+}
+
+/** The host is a name, which has to be resolved. */
+export function hasHostName({ host }: Endpoint): boolean {
+  return !host.includes(":") && /[a-z]/i.test(host);
 }
 
 /** A dual-stack socket shows IPv4 peers as "::ffff:192.0.2.1": that becomes "192.0.2.1". Other text stays. */

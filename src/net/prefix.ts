@@ -10,6 +10,8 @@ export interface ParsedPrefix {
 
 /** Reads "10.0.0.0/8" or "2001:db8::/32"; null when it is none. The length must be there, without leading zeros. */
 export function parsePrefix(text: string): ParsedPrefix | null {
+  // A program in JavaScript can give anything.
+  if (typeof text !== "string") return null;
   const slash = text.indexOf("/");
   const lengthText = text.slice(slash + 1);
   if (slash < 0 || !/^(0|[1-9]\d{0,2})$/.test(lengthText)) return null;

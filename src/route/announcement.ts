@@ -11,7 +11,7 @@
  * taken with a warning.
  */
 import { formatAddress, parseAddress } from "../net/address.ts";
-import { BunBondError } from "../net/bunbond-error.ts";
+import { BunBondError, shown } from "../net/bunbond-error.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
@@ -62,6 +62,11 @@ export interface ParsedAnnouncement {
  * @throws AnnouncementError
  */
 export function parseAnnouncement(text: string): ParsedAnnouncement {
+  // A program in JavaScript can give anything.
+  if (typeof text !== "string") {
+    const example = "100#10.0.1.0/24@2001:db8::1";
+    refuse("BAD_VNI", { start: 0, end: 0 }, `${shown(text)}: an announcement is text, as ${example}`);
+  }
   const [vniPart, prefixPart, hopPart, typePart, fromPart, toPart, ...more] = splitParts(text);
   const behind = { start: text.length, end: text.length };
 

@@ -51,7 +51,8 @@ export interface RouteParts {
  */
 export function makeRoute(parts: RouteParts): Route {
   checkIsRoute(parts);
-  const { vni, destination, hop, type, natPorts, targetVni = 0 } = parts;
+  const { vni, destination, hop, natPorts, targetVni = 0 } = parts;
+  const { type = natPorts === undefined ? NextHopType.STANDARD : NextHopType.NAT } = parts;
   const prefix = typeof destination === "string" ? parsePrefix(destination)?.prefix : undefined;
   if (prefix === undefined) throw badDestination(destination);
   const address = typeof hop === "string" ? parseAddress(hop) : null;
@@ -60,11 +61,10 @@ export function makeRoute(parts: RouteParts): Route {
     throw new BadRouteError("BAD_PORTS", natPorts, `NAT ports ${shown(natPorts)}: must be a pair`);
   }
   const [natPortFrom, natPortTo] = natPorts ?? [0, 0];
-  const hopType = type ?? (natPorts === undefined ? NextHopType.STANDARD : NextHopType.NAT);
   const route: Route = {
     vni,
     destination: prefix,
-    nextHop: { address, targetVni, type: hopType, natPortFrom, natPortTo },
+    nextHop: { address, targetVni, type, natPortFrom, natPortTo },
   };
   checkRoute(route);
   return route;

@@ -46,9 +46,12 @@ export class Announcers {
     this.#retainedPeers++;
   }
 
-  retainNoLonger(number: number): void {
+  /** How many announcements are still kept for it, and from now on are not. */
+  retainNoLonger(number: number): number {
+    const left = this.#retained[number] ?? 0;
     this.#retainedPeers--;
     this.#retained[number] = 0;
+    return left;
   }
 
   get anyRetained(): boolean {

@@ -14,13 +14,20 @@ import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */
 export interface PeerInfo {
+  /** For `resetPeer`; no other peer of the server ever has it. */
   readonly id: number;
+  /** Its address and port, as "[2001:db8::1]:52100". */
   readonly remote: string;
   readonly state: SessionState;
+  /** As it says itself: a server that connects as a client. */
   readonly isServer: boolean;
+  /** The interval in force: the smaller one of both sides', as soon as its own is known. */
   readonly keepaliveSeconds: number;
+  /** VNIs. */
   readonly subscriptions: readonly number[];
+  /** How many it announces now. */
   readonly announcedRoutes: number;
+  /** How many of its UPDATEs made no sense, and were passed over. */
   readonly skippedUpdates: number;
   /** Milliseconds since it became ESTABLISHED, or null before. */
   readonly establishedForMs: number | null;
@@ -37,8 +44,8 @@ export interface PeerContext {
   readonly counters: RunningCounters;
   /** For how long a lost peer's routes are kept; 0: not at all. */
   readonly retainMs: () => number;
-  /** `forget` drops the routes that were retained; null when there are none. */
-  gone(peer: ServerPeer, forget: (() => void) | null): void;
+  /** `forget` drops the routes that are still retained, and returns how many; null when none were. */
+  gone(peer: ServerPeer, forget: (() => number) | null): void;
 }
 
 /** A client of the server: its connection on one side, its place in the exchange on the other. */
@@ -70,6 +77,11 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     return this.connection.peerIsServer;
   }
 
+  /** For the log. */
+  get name() {
+    return { peer: this.connection.remote, id: this.id };
+  }
+
   info(): PeerInfo {
     const { connection } = this;
     return {
@@ -99,7 +111,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.context.exchange.join(this);
     if (this.#isGentle) this.connection.setPace(new GentlePace(this.connection.roundTripMs));
     this.context.logger.info("peer established", {
-      ...this.#name,
+      ...this.name,
       keepaliveSeconds: this.connection.keepaliveSeconds,
       isServer: this.isServer,
     });
@@ -117,7 +129,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     if (fields.action === Action.ADD) {
       if (exchange.add(this, fields)) this.#announcedRoutes++;
     } else if (exchange.remove(this, fields)) this.#announcedRoutes--;
-    else counters.strangersRemoves++;
+    else counters.unmatchedRemoves++;
   }
 
   skipped(code: SkipCode): void {
@@ -127,19 +139,19 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
     this.context.logger.warn("update skipped; more of this kind from this peer are only counted", {
-      ...this.#name,
+      ...this.name,
       code,
     });
   }
 
   subscribe(vni: number): void {
     if (!this.context.exchange.subscribe(this, vni)) return;
-    this.context.logger.debug("peer subscribed", { ...this.#name, vni });
+    this.context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
   unsubscribe(vni: number): void {
     if (!this.context.exchange.unsubscribe(this, vni)) return;
-    this.context.logger.debug("peer unsubscribed", { ...this.#name, vni });
+    this.context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
   /** A client sends no end marks. */
@@ -149,9 +161,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     const { exchange, counters, logger } = this.context;
     const retainMs = this.context.retainMs();
     counters.closed(reason);
-    const fields = { ...this.#name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
+    const fields = { ...this.name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
     const level = isFault(reason.reason) ? "warn" : "info";
-    let forget: (() => void) | null = null;
+    let forget: (() => number) | null = null;
     if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
       const isProbe =
@@ -164,7 +176,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
     } else {
       exchange.leave(this);
-      logger[level]("peer gone, its routes are withdrawn", fields);
+      // To the peers it is the server that goes, and nobody is told of a withdrawal.
+      if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
+      else logger[level]("peer gone, its routes are withdrawn", fields);
     }
     this.context.gone(this, forget);
   }
@@ -172,10 +186,6 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */
   #mayReturn({ reason }: CloseReason): boolean {
     return this.#announcedRoutes > 0 && !isFault(reason) && reason !== "stopped";
-  }
-
-  get #name() {
-    return { peer: this.connection.remote, id: this.id };
   }
 }
 

@@ -42,7 +42,9 @@ export interface ExchangeOptions {
 /** A VNI as operators see it. */
 export interface VniInfo {
   readonly vni: number;
+  /** How many there are. */
   readonly routes: number;
+  /** How many peers subscribe to it. */
   readonly subscribers: number;
 }
 
@@ -107,14 +109,16 @@ export class RouteExchange {
 
   /**
    * Ends the peer's subscriptions, but keeps its announcements, `count` of them: stale, until somebody announces the
-   * same route and so takes it over, or withdraws one that was announced before, or until the returned function is called.
+   * same route and so takes it over, or withdraws one that was announced before, or until the returned function is called,
+   * which returns how many were left.
    */
-  retain(peer: ExchangePeer, count: number): () => void {
+  retain(peer: ExchangePeer, count: number): () => number {
     const number = this.#endSubscriptions(peer);
     this.#announcers.retain(number, count);
     return () => {
-      this.#announcers.retainNoLonger(number);
+      const left = this.#announcers.retainNoLonger(number);
       this.#removeAnnouncements(number);
+      return left;
     };
   }
 
@@ -177,6 +181,10 @@ export class RouteExchange {
   /** The table is not whole: no end marks before {@link releaseEndMarks}. */
   holdEndMarks(): void {
     this.#catchUp.endMarksHeld = true;
+  }
+
+  get endMarksHeld(): boolean {
+    return this.#catchUp.endMarksHeld;
   }
 
   /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */

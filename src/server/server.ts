@@ -4,7 +4,6 @@ import { endpointOf } from "../net/endpoint-argument.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
-import { checkKeepalive, checkTimerSeconds } from "../session/check-times.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
@@ -13,6 +12,7 @@ import type { ByteStream, Listener, Network, StreamEvents } from "../transport/s
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { Admission } from "./admission.ts";
+import { checkServerOptions, checkServerSettings } from "./check-options.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { StandstillWatch } from "./standstill.ts";
@@ -22,7 +22,7 @@ import { RunningCounters, type ServerCounters } from "./stats.ts";
 export interface ServerOptions {
   /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
   readonly listen: Endpoint | string;
-  /** Default 5. The smaller one of server and client is used. */
+  /** A whole number from 1, default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /**
    * For how long after the start end marks are held back, so that a client that returns early does not take
@@ -37,10 +37,13 @@ export interface ServerOptions {
    * Whoever announces one of them takes it over. Default 0: they go with the connection, as with other servers.
    */
   readonly retainSeconds?: number;
-  /** A peer that takes no byte for this long while some are due is closed. Default 90. */
+  /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
   readonly sendHoldSeconds?: number;
+  /** Default: nothing is logged. */
   readonly logger?: Logger;
+  /** Default: the system's. */
   readonly clock?: Clock;
+  /** Default: sockets. */
   readonly network?: Network;
 }
 
@@ -49,16 +52,22 @@ export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds">
 >;
 
+/** No busy turn of the event loop makes a timer so late. */
+const LATE_MS = 1_000;
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
 /** A server in numbers. */
 export interface ServerStats {
+  /** Everybody who is connected. */
   readonly peers: number;
   readonly establishedPeers: number;
+  /** Each counts once, however many peers announce it. */
   readonly routes: number;
   /** Announcements kept for peers that are gone (`retainSeconds`). */
   readonly retainedAnnouncements: number;
+  /** End marks are sent: `settleSeconds` have passed since the start, or since it stood still. */
+  readonly isSettled: boolean;
   readonly counters: ServerCounters;
 }
 
@@ -106,12 +115,12 @@ export class Server {
   }
 
   /**
-   * Listens, and takes clients from now on.
+   * Listens, and takes clients from now on. It keeps the process alive, until it is stopped.
    *
    * Rejects with a BadEndpointError or a BadOptionError, or with a ListenError that says why it cannot.
    */
   static async start(options: ServerOptions): Promise<Server> {
-    checkTimes(options);
+    checkServerOptions(options);
     const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
     prepareMemories(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
@@ -129,7 +138,11 @@ export class Server {
       server.#settleTimer?.cancel();
       throw error;
     }
-    server.#standstillWatch = new StandstillWatch(server.#clock, (forMs) => server.#stoodStill(forMs));
+    server.#standstillWatch = new StandstillWatch(
+      server.#clock,
+      () => server.#shortestIntervalMs,
+      (forMs) => server.#stoodStill(forMs),
+    );
     server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
     return server;
   }
@@ -173,6 +186,7 @@ export class Server {
       establishedPeers: established.length,
       routes: this.#exchange.routeCount,
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
+      isSettled: !this.#exchange.endMarksHeld,
       counters: this.#counters.copy(),
     };
   }
@@ -183,7 +197,7 @@ export class Server {
    * @throws BadOptionError, and then nothing has changed
    */
   configure(settings: Partial<ServerSettings>): void {
-    checkTimes(settings);
+    checkServerSettings(settings);
     const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = settings;
     const context = this.#peerContext;
     if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
@@ -213,6 +227,13 @@ export class Server {
     return Math.max(this.#retainAlwaysMs, this.#settlesAgain ? this.#settleMs : 0);
   }
 
+  /** Of all keepalive intervals in use. */
+  get #shortestIntervalMs(): number {
+    let seconds = this.#peerContext.keepaliveSeconds;
+    for (const { connection } of this.#peers) seconds = Math.min(seconds, connection.keepaliveSeconds);
+    return seconds * 1000;
+  }
+
   /** For the time to settle no end marks are sent: the table is not whole before the clients are back. */
   #settle(): void {
     if (this.#settleMs === 0) return;
@@ -238,13 +259,24 @@ export class Server {
     this.#settle();
   }
 
-  #gone(peer: ServerPeer, forget: (() => void) | null): void {
+  #gone(peer: ServerPeer, forget: (() => number) | null): void {
     this.#peers.delete(peer);
-    if (forget === null) return;
-    const timer = this.#clock.after(this.#retainMs, () => {
+    if (forget !== null) this.#forgetLater(peer, forget, this.#retainMs);
+  }
+
+  #forgetLater(peer: ServerPeer, forget: () => number, afterMs: number): void {
+    const dueMs = this.#clock.nowMs() + afterMs;
+    const timer = this.#clock.after(afterMs, () => {
       this.#retainTimers.delete(timer);
-      this.#logger.info("peer did not return in time, its routes are withdrawn", { id: peer.id });
-      forget();
+      if (this.#clock.nowMs() - dueMs >= LATE_MS) {
+        // This process stood still, and who was to return may have been waiting for it.
+        this.#forgetLater(peer, forget, this.#settleMs);
+        return;
+      }
+      const routes = forget();
+      if (routes === 0) return;
+      const fields = { ...peer.name, routes };
+      this.#logger.info("retained routes are withdrawn: nobody has announced them again in time", fields);
     });
     this.#retainTimers.add(timer);
   }
@@ -255,13 +287,5 @@ export class Server {
     this.#peers.add(peer);
     this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
     return peer.connection;
-  }
-}
-
-/** @throws BadOptionError */
-function checkTimes(options: Partial<ServerSettings & Pick<ServerOptions, "settleSeconds">>): void {
-  checkKeepalive(options.keepaliveSeconds);
-  for (const option of ["settleSeconds", "retainSeconds", "sendHoldSeconds"] as const) {
-    checkTimerSeconds(option, options[option]);
   }
 }

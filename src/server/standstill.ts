@@ -4,9 +4,14 @@
  */
 import type { Clock, Timer } from "../session/clock.ts";
 
-const LOOK_MS = 1_000;
-/** Below the patience of the least patient peer: 2.5 intervals of 1 s. */
-const STANDSTILL_MS = 2_000;
+const LOOK_MS = 250;
+/**
+ * A peer's patience is 2.5 keepalive intervals, of which one may be over when the standstill begins. What is missing of the
+ * 1.5 that are left is the time from the beginning to the next look, and the way.
+ */
+const STANDSTILL_INTERVALS = 1.25;
+/** No interval is shorter. */
+const LEAST_INTERVAL_MS = 1_000;
 
 export class StandstillWatch {
   #timer: Timer | null = null;
@@ -14,6 +19,8 @@ export class StandstillWatch {
 
   constructor(
     private readonly clock: Clock,
+    /** The shortest keepalive interval in use. */
+    private readonly intervalMs: () => number,
     private readonly noticed: (forMs: number) => void,
   ) {
     this.#lastMs = clock.nowMs();
@@ -24,7 +31,8 @@ export class StandstillWatch {
   look(): void {
     const nowMs = this.clock.nowMs();
     const lateMs = nowMs - this.#lastMs - LOOK_MS;
-    if (lateMs < STANDSTILL_MS) return;
+    if (lateMs < STANDSTILL_INTERVALS * LEAST_INTERVAL_MS) return;
+    if (lateMs < STANDSTILL_INTERVALS * this.intervalMs()) return;
     this.#lastMs = nowMs;
     this.noticed(lateMs);
   }

@@ -11,7 +11,7 @@ export interface ServerCounters {
   readonly refusals: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly updatesReceived: number;
   /** REMOVEs of routes that their sender had not announced: they change nothing. */
-  readonly strangersRemoves: number;
+  readonly unmatchedRemoves: number;
   readonly closes: Readonly<Partial<Record<CloseReason["reason"], number>>>;
   readonly protocolErrors: Readonly<Partial<Record<ProtocolErrorCode, number>>>;
   readonly skippedUpdates: Readonly<Partial<Record<SkipCode, number>>>;
@@ -22,7 +22,7 @@ export class RunningCounters implements ServerCounters {
   connectionsAccepted = 0;
   readonly refusals: Partial<Record<RefusalReason, number>> = {};
   updatesReceived = 0;
-  strangersRemoves = 0;
+  unmatchedRemoves = 0;
   readonly closes: Partial<Record<CloseReason["reason"], number>> = {};
   readonly protocolErrors: Partial<Record<ProtocolErrorCode, number>> = {};
   readonly skippedUpdates: Partial<Record<SkipCode, number>> = {};

@@ -1,5 +1,5 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
-import { type Endpoint, formatEndpoint, normalizePeerAddress } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { readDescriptorLimit } from "./descriptor-limit.ts";
 import {
   type ByteStream,
@@ -51,7 +51,7 @@ export class BunNetwork implements Network {
       port: endpoint.port,
       data: { events: null, opened },
       socket: socketHandler,
-    }).catch((error: unknown) => failed(errorText(error)));
+    }).catch((error: unknown) => failed(connectErrorText(error)));
   }
 
   get descriptorLimit(): number {
@@ -122,14 +122,16 @@ class SocketStream implements ByteStream {
 
 /** What stood in the way of listening, in words that help. */
 export function listenError(endpoint: Endpoint, error: unknown): ListenError {
-  const code = errorCode(error);
+  const systemCode = errorCode(error);
+  // Bun.listen gives no code when a name cannot be resolved.
+  const code = systemCode === NO_CODE && hasHostName(endpoint) ? "ENOTFOUND" : systemCode;
   const address = formatEndpoint(endpoint);
   const advice: Record<string, string> = {
     EADDRINUSE: `${address} is in use: stop the other program (ss -ltnp shows it) or choose another port`,
     EADDRNOTAVAIL: `${address} is not an address of this machine (ip address shows those it has)`,
     EACCES: `no permission to listen on ${address}: ports below 1024 need CAP_NET_BIND_SERVICE`,
     EINVAL: `cannot listen on ${address}: a link-local address needs its interface, as in [fe80::1%eth0]:4711`,
-    ENOTFOUND: `cannot listen on ${address}: no such address or host name`,
+    ENOTFOUND: `cannot listen on ${address}: the name leads to no address`,
   };
   return new ListenError(code, endpoint, advice[code] ?? `cannot listen on ${address}: ${errorText(error)}`);
 }
@@ -140,7 +142,13 @@ function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : NO_CODE;
 }
 
-/** With the system's word for it: "Failed to connect" alone may be anything. */
+/** Bun says ECONNREFUSED of whatever the system said, of a host to which there is no route, too. */
+function connectErrorText(error: unknown): string {
+  const text = "ECONNREFUSED: nobody listens there, or there is no way to that host";
+  return errorCode(error) === "ECONNREFUSED" ? text : errorText(error);
+}
+
+/** With the system's word for it: its text alone may be anything. */
 function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = errorCode(error);

@@ -113,7 +113,8 @@ describe("parseClientOptions takes", () => {
     ...(
       [
         [["--tun", "overlay-tun"], { tunnelDevice: "overlay-tun" }],
-        [["--ipv4-only", "--cleanup", "--dry-run"], { ipv4Only: true, cleanup: true, dryRun: true }],
+        [["--ipv4-only", "--cleanup"], { ipv4Only: true, cleanup: true }],
+        [["--dry-run"], { dryRun: true }],
         [["--route-protocol", "5"], { routeProtocol: 5 }],
         [["--route-protocol", "255"], { routeProtocol: 255 }],
         [
@@ -150,9 +151,24 @@ describe("parseClientOptions takes", () => {
     expect(warnings).toEqual([expect.stringContaining("--drain is of use with --leave withdraw only")]);
   });
 
+  test("a retry so late that others have dropped its routes by then, with a warning", () => {
+    const warningsOf = (retry: string) =>
+      parseClientOptions(["-s", "a", "-v", "1", "--retry", retry]).warnings;
+    expect(warningsOf("5-14.9")).toEqual([]);
+    expect(warningsOf("5-15")).toEqual([expect.stringMatching(/^--retry: .* 15 s /)]);
+  });
+
   test("a client with nothing to do, with a warning", () => {
     const { warnings } = parseClientOptions(["-s", "a"]);
     expect(warnings).toEqual([expect.stringContaining("neither --vni nor --announce nor --install-routes")]);
+  });
+
+  test("a cleanup after a dry run, with a warning that names the other way", () => {
+    const dry = ["-s", "a", "--install-routes", "1#1", "--dry-run"];
+    expect(parseClientOptions(dry).warnings).toEqual([]);
+    expect(parseClientOptions([...dry, "--cleanup"]).warnings).toEqual([
+      "--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go",
+    ]);
   });
 
   test("flags that nothing comes of without --install-routes, with a warning that names them", () => {
@@ -214,6 +230,9 @@ describe("parseClientOptions refuses", () => {
         ["install-routes", "1#0", "table 0 is main, the host's own", "1#0\n  ^"],
         ["install-routes", "1#254", "table 254 is main, the host's own", "1#254\n  ^~~"],
         ["install-routes", "1#7,2#7,01#8", "VNI 1 goes into table 7 already", "01#8\n^~~~"],
+        ["tun", "averyverylongname", "no device can have that name", `averyverylongname\n^${"~".repeat(16)}`],
+        ["tun", "a/b", "no device can have that name", "a/b\n^~~"],
+        ["tun", "..", "no device can have that name", "..\n^~"],
         ["route-protocol", "0", "a whole number from 5 to 255", "0\n^"],
         ["route-protocol", "2", "a whole number from 5 to 255", "2\n^"],
         ["route-protocol", "4", "a whole number from 5 to 255", "4\n^"],

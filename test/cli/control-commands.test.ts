@@ -134,6 +134,22 @@ describe("announce and withdraw", () => {
     expect(controlled.client.announcementCount).toBe(0);
   });
 
+  test("a wrong command line is told as JSON, too, where that is asked for", async () => {
+    for (const [argv, error] of [
+      [["announce", "--json", "100#10.0.1.0/33@::1"], "BAD_VALUE"],
+      [["announce", "--json"], "MISSING_ARGUMENT"],
+      [["withdraw", R_TEXT, "--jsn", "--json"], "UNKNOWN_FLAG"],
+      [["client", "drain", "--undo", "--stay", "--json"], "BAD_VALUE"],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await run(...argv);
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      const answer: unknown = JSON.parse(stderr);
+      expect(answer).toMatchObject({ error, message: expect.any(String) });
+      expect(answer).toHaveProperty("hint");
+    }
+    expect((await run("announce", "--", "--json")).stderr).toStartWith("bunbond announce: ");
+  });
+
   test("what is hardly meant is said", async () => {
     const { exitCode, stdout, stderr } = await run("announce", "100#10.0.1.7/24@2001:db8::1");
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `announced: ${R}\n` });
@@ -145,7 +161,11 @@ describe("announce and withdraw", () => {
   test("without a server, and drained: said, too", async () => {
     bench.stopServer(1);
     bench.clock.advance(100);
-    await run("client", "drain");
+    expect(await run("client", "drain", "--stay")).toEqual({
+      exitCode: 0,
+      stdout: "drained: 0 announcements withdrawn\n",
+      stderr: "bunbond client drain: no server is connected now; each is told when it comes\n",
+    });
     expect(await run("announce", R_TEXT)).toEqual({
       exitCode: 0,
       stdout: `announced: ${R}\n`,
@@ -202,18 +222,18 @@ test("client drain", async () => {
   await openClient();
   await run("announce", R_TEXT);
   bench.clock.advance(100);
-  expect(await run("client", "drain")).toEqual(done("drained: 1 announcement withdrawn\n"));
+  expect(await run("client", "drain", "--stay")).toEqual(done("drained: 1 announcement withdrawn\n"));
   bench.clock.advance(100);
   expect(watcher.view).toEqual([]);
-  expect(await run("client", "drain")).toEqual(done("already drained: 1 announcement withdrawn\n"));
+  expect(await run("client", "drain", "--stay")).toEqual(done("already drained: 1 announcement withdrawn\n"));
   expect(await run("client", "drain", "--undo")).toEqual(done("undone: 1 announcement announced again\n"));
   expect(await run("client", "drain", "--undo")).toEqual(done("not drained: 1 announcement announced\n"));
   bench.clock.advance(100);
   expect(watcher.view).toEqual([R]);
-  expect(await run("client", "drain", "--stop")).toEqual(
-    done("stopping: 1 announcement withdrawn, ends in 5 s\n"),
-  );
-  expect((await run("client", "drain", "--stop", "--undo")).exitCode).toBe(2);
+  expect((await run("client", "drain", "--stay", "--undo")).exitCode).toBe(2);
+  expect(await run("client", "drain")).toEqual(done("stopping: 1 announcement withdrawn, ends in 5 s\n"));
+  bench.clock.advance(100);
+  expect(watcher.view).toEqual([]);
 });
 
 /** All values in it, names aside, but for lists' and objects' own. */
@@ -258,7 +278,7 @@ describe("text and JSON say the same", () => {
     expect([json.exitCode, json.stderr, text.exitCode, text.stderr]).toEqual([0, "", 0, ""]);
     expect(text.stdout.split("\n").length).toBeGreaterThan(leastLines);
     // Times are by the wall clock, which goes on between the two.
-    const coarse = (output: string) => output.replaceAll(/\d\d\.\d{3}Z/g, "Z");
+    const coarse = (output: string) => output.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME");
     expectSameFacts(coarse(text.stdout), JSON.parse(coarse(json.stdout)));
   });
 
@@ -277,6 +297,7 @@ describe("text and JSON say the same", () => {
           server: "one.example:4711",
           state: "retry",
           since: "2026-01-02T03:04:06.000Z",
+          awaySince: "2026-01-02T03:03:06.000Z",
           lastReason: "connect-failed (no route)",
           sessions: 33,
           staleRoutes: 44,
@@ -341,8 +362,8 @@ started        2026-01-02T03:04:05.678Z, 77 s ago
 routes         11
 announcements  22
 
-SERVER            STATE  SINCE                     SESSIONS  STALE  LAST REASON
-one.example:4711  retry  2026-01-02T03:04:06.000Z        33     44  connect-failed (no route)
+SERVER            STATE  SINCE                     AWAY SINCE                SESSIONS  STALE  LAST REASON
+one.example:4711  retry  2026-01-02T03:04:06.000Z  2026-01-02T03:03:06.000Z        33     44  connect-failed (no route)
 
 VNI  SUBSCRIBED  ROUTES  ANNOUNCEMENTS
  55  no              66             88
@@ -359,8 +380,8 @@ TABLE  FAMILY  VNIS   SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SHA
  1000  ipv4    55,56  yes         555        666      777       888     999      1111  localHop 2222, nat 3333
  1000  ipv6    -      no         4444       5555     6666      7777    8888      9999  -
 
-TABLE  NOT INSTALLED  ATTEMPTS  CODE    MESSAGE
- 1000  10.0.1.0/24          12  EEXIST  File exists
+TABLE  NOT RIGHT    ATTEMPTS  CODE    MESSAGE
+ 1000  10.0.1.0/24        12  EEXIST  File exists
 
 COUNTER                   VALUE
 routesAdded                  99
@@ -377,6 +398,7 @@ closes.keepalive-timeout    111
       startedAt: "2026-01-02T03:04:05.678Z",
       uptimeSeconds: 77,
       listen: "[::]:4711",
+      settled: false,
       peers: 22,
       establishedPeers: 11,
       routes: 33,
@@ -389,6 +411,7 @@ program    server 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
 state      stopping
 started    2026-01-02T03:04:05.678Z, 77 s ago
 listening  [::]:4711
+settled    no
 peers      22, 11 established
 routes     33
 retained   44 announcements of peers that are gone

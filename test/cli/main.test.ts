@@ -29,7 +29,7 @@ test("an unknown flag is exit code 2 and one line", async () => {
 
 test("--help into head ends in good order", async () => {
   const pipeline = `set -o pipefail; "$0" "$1" --help | head -n 1`;
-  const { exitCode, stdout, stderr } = await run(["bash", "-c", pipeline, process.execPath, MAIN]);
+  const { exitCode, stdout, stderr } = await run(["bash", "--norc", "-c", pipeline, process.execPath, MAIN]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   expect(stdout.trimEnd().split("\n")).toHaveLength(1);
 });
@@ -37,6 +37,7 @@ test("--help into head ends in good order", async () => {
 test("a full disk is exit code 1 and one line", async () => {
   const { exitCode, stderr } = await run([
     "bash",
+    "--norc",
     "-c",
     `"$0" "$1" --help >/dev/full`,
     process.execPath,

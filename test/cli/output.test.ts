@@ -147,7 +147,7 @@ describe("LineWriter on a real pipe", () => {
   /** Runs a script, its output in a pipe to a shell command whose descriptor 3 is this test's to write. */
   function pipeTo(script: string, reader: string) {
     return Bun.spawn(
-      ["bash", "-c", `exec 3<&0; "$0" -e "$1" </dev/null | ${reader}`, process.execPath, script],
+      ["bash", "--norc", "-c", `exec 3<&0; "$0" -e "$1" </dev/null | ${reader}`, process.execPath, script],
       {
         stdin: "pipe",
         stdout: "pipe",
@@ -174,6 +174,7 @@ describe("LineWriter on a real pipe", () => {
     child.stdin.end();
     const expected = Bun.spawn([
       "bash",
+      "--norc",
       "-c",
       `for ((i = 0; i < 50000; i++)); do printf '%09d %s\\n' $i ${"x".repeat(90)}; done | cksum`,
     ]);

@@ -55,6 +55,24 @@ test("what is different is applied, and counted in the log", async () => {
   ]);
 });
 
+test("of settings the log says which they are", async () => {
+  const log: unknown[] = [];
+  const note = (...line: unknown[]) => void log.push(line);
+  const reloader = new Reloader(1, {
+    read: async () => 2,
+    difference: () => ({
+      changes: [{ type: "configure", settings: { keepaliveSeconds: 1, hold: {} } }, { type: "subscribe" }],
+      needRestart: [],
+      warnings: [],
+      inForce: 2,
+    }),
+    apply: () => {},
+    logger: { debug: note, info: note, warn: note, error: note },
+  });
+  await reloader.reload();
+  expect(log).toEqual([["configuration reloaded", { configure: "keepaliveSeconds,hold", subscribe: 1 }]]);
+});
+
 test("warnings and what needs a restart are told", async () => {
   const stage = new Stage();
   await stage.reload("?a!");

@@ -56,6 +56,7 @@ describe("parseServerOptions refuses", () => {
     [["--settle", "15s"], "BAD_VALUE", "--settle: a number of seconds", "15s\n^~~"],
     [["--settle", "."], "BAD_VALUE", "--settle: ", ".\n^"],
     [["--settle", "1728001"], "BAD_VALUE", "--settle: ", "1728001\n^~~~~~~"],
+    [["--send-hold", "0.9"], "BAD_VALUE", "--send-hold: a number of seconds from 1 to", "0.9\n^~~"],
     [["--settle", "-1"], "MISSING_VALUE", "--settle needs a value", null],
     [["--gentle", "on"], "BAD_VALUE", "--gentle: one of auto, always, never is needed", "on\n^~"],
     [["-v", "100"], "UNEXPECTED_ARGUMENT", `unexpected argument "100"`, null],

@@ -47,9 +47,12 @@ test("a server that is down for an hour: a line now and then, and one when it is
   expect(warned).toEqual(Array.from({ length: 11 }, () => REFUSED));
   expect(tries).toBeGreaterThan(330);
   expect(back).toBe(0);
-  expect(client.servers()).toMatchObject([{ state: "retry", lastReason: { reason: "connect-failed" } }]);
+  expect(client.servers()).toMatchObject([
+    { state: "retry", awayForMs: 3_600_000, lastReason: { reason: "connect-failed" } },
+  ]);
   await bench.startServer(1);
   bench.clock.advance(11_000);
+  expect(client.servers()).toMatchObject([{ state: "established", awayForMs: null }]);
   expect(lines.take()).toEqual({ warned: [], tries: expect.any(Number), back: 1 });
 });
 

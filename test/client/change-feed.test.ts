@@ -1,5 +1,5 @@
 /** A view's changes as an async iterator: without a gap, at the reader's pace, in bounded memory. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { ChangeFeed, type FeedSource } from "../../src/client/change-feed.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
@@ -16,13 +16,21 @@ class View implements FeedSource {
   readonly routes = new Set<Route>();
   readonly feeds = new Set<ChangeFeed>();
   hasEnded = false;
+  /** How many the walks have come to. A set's walk comes again to what is taken out and put in again. */
+  walked = 0;
 
   isClosed(): boolean {
     return this.hasEnded;
   }
-  started(feed: ChangeFeed): Iterable<Route> {
+  started(feed: ChangeFeed): Iterable<readonly Route[]> {
     this.feeds.add(feed);
-    return this.routes;
+    return this.#walk();
+  }
+  *#walk(): Iterable<readonly Route[]> {
+    for (const route of this.routes) {
+      this.walked++;
+      yield [route];
+    }
   }
   ended(feed: ChangeFeed): void {
     this.feeds.delete(feed);
@@ -64,6 +72,19 @@ describe("a feed", () => {
     const waiting = read(feed, 2);
     view.toggle(R3, R1);
     expect(await waiting).toEqual([added(R3), removed(R1)]);
+  });
+
+  test("walks no further than it is read, and what changes meanwhile is told once", async () => {
+    const view = new View();
+    view.toggle(R1, R2, R3);
+    const feed = new ChangeFeed(view);
+    expect([await read(feed, 1), view.walked]).toEqual([[added(R1)], 1]);
+    // Not come to yet; come to; put in again, where the walk comes to it a second time.
+    view.toggle(R2, R1, R1);
+    view.toggle(R3, R3, R2);
+    const last = read(feed, 3);
+    view.toggle(R1);
+    expect(await last).toEqual([added(R3), added(R2), removed(R1)]);
   });
 
   test("serves reads that wait in their order", async () => {
@@ -123,6 +144,24 @@ describe("a feed", () => {
     const last = read(waiting, 1);
     other.abort();
     expect([await last, view.feeds.size]).toEqual([["end"], 0]);
+  });
+
+  test("is not known to its signal before it is read, nor when it has ended", async () => {
+    const { signal } = new AbortController();
+    const listeners = { count: 0 };
+    const count = (by: number) => (): void => {
+      listeners.count += by;
+    };
+    spyOn(signal, "addEventListener").mockImplementation(count(1));
+    spyOn(signal, "removeEventListener").mockImplementation(count(-1));
+    const view = new View();
+    view.toggle(R1);
+    const feed = new ChangeFeed(view, signal);
+    expect(listeners.count).toBe(0);
+    await read(feed, 1);
+    expect(listeners.count).toBe(1);
+    await feed.return();
+    expect(listeners.count).toBe(0);
   });
 
   test("its changes add up to the view, each is one, and what waits is no more than the difference", async () => {

@@ -1,6 +1,6 @@
 /** When a VNI's view is whole for the first time: the decision by itself, then with servers of both kinds. */
 import { describe, expect, test } from "bun:test";
-import { Completeness, type TellingServer } from "../../src/client/completeness.ts";
+import { Completeness, TABLE_SETTLES_MS, type TellingServer } from "../../src/client/completeness.ts";
 import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "../../src/client/hold.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -16,7 +16,13 @@ class FakeServer implements TellingServer {
   establishedMs: number | null = null;
   isExact = false;
   readMs = Number.POSITIVE_INFINITY;
+  /** It answers at once. */
+  heardMs = Number.POSITIVE_INFINITY;
+  timesAsked = 0;
   constructor(readonly number: number) {}
+  ask(): void {
+    this.timesAsked++;
+  }
   subscribeReadMs(): number {
     return this.readMs;
   }
@@ -188,6 +194,23 @@ describe("the decision", () => {
     expect(whole).toEqual(["100 at 0", "100 at 0"]);
   });
 
+  test("a server without end marks is silent before it has told all, and when it is dead: it has to answer", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    const [server] = bench.servers;
+    decision.serverRemoved(1);
+    bench.establish(server, { endMarks: false });
+    server.heardMs = 0;
+    clock.advance(TABLE_SETTLES_MS - 1);
+    expect(server.timesAsked).toBe(0);
+    clock.advance(10 * MINUTE_MS);
+    expect(whole).toEqual([]);
+    expect(server.timesAsked).toBeGreaterThan(0);
+    server.heardMs = clock.nowMs();
+    decision.check();
+    expect(whole).toEqual(["100 at 614999", "200 at 614999"]);
+  });
+
   test("servers that are added and removed", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
@@ -341,6 +364,7 @@ describe("a client's view is whole", () => {
     link.clock.advance(900);
     expect(link.log.takeWhole()).toEqual([]);
     link.clock.advance(100);
+    link.answerAll();
     expect(link.log.takeWhole()).toEqual([100]);
   });
 

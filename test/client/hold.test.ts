@@ -8,6 +8,20 @@ const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 const MINUTE_MS = 60_000;
 
+/** With what it is told at these levels. */
+function listeningLogger() {
+  const warnings: unknown[] = [];
+  const errors: unknown[] = [];
+  const note = () => {};
+  const logger = {
+    debug: note,
+    info: note,
+    warn: (...line: unknown[]) => warnings.push(line),
+    error: (...line: unknown[]) => errors.push(line),
+  };
+  return { warnings, errors, logger };
+}
+
 describe("the hold clock", () => {
   const times = { holdMs: 60, holdAloneMs: 1_000 };
 
@@ -140,6 +154,75 @@ describe("a server restarts", () => {
   });
 });
 
+test("the silence of a dead connection is no quiet: what was not told again goes when the server has answered", () => {
+  const link = new ScriptedLink({ keepaliveSeconds: 100 });
+  link.subscribe(100);
+  link.establish(100);
+  link.say(`ADD ${R}`, "END 100");
+  link.breakConnection();
+  link.clock.advance(10_000);
+  link.establish(100);
+  link.answerAll();
+  link.log.takeChanges();
+  link.clock.advance(MINUTE_MS / 2);
+  expect(link.log.takeChanges()).toEqual([]);
+  link.answerAll();
+  expect(link.log.takeChanges()).toEqual([`- ${R}`]);
+});
+
+describe("a client that stood still hears first what waits at its sockets", () => {
+  /** Its timers are long due when it goes on, and come before the input: so it is where both are ready. */
+  function goOn(link: ScriptedLink, ...frames: readonly string[]): void {
+    link.clock.freeze(20_000);
+    link.clock.after(0, () => link.say(...frames));
+    link.clock.settle();
+  }
+
+  test("before it drops by time what a server that has returned has not told again", () => {
+    const link = new ScriptedLink();
+    link.subscribe(100);
+    link.establish();
+    link.say(`ADD ${R}`, `ADD ${Q}`, "END 100");
+    link.breakConnection();
+    link.clock.advance(5_000);
+    link.establish();
+    link.answerAll();
+    link.log.takeChanges();
+    goOn(link, `ADD ${R}`, "END 100");
+    expect(link.log.takeChanges()).toEqual([`- ${Q}`]);
+  });
+
+  test("before it takes by time a view to be whole", () => {
+    const link = new ScriptedLink();
+    link.subscribe(100);
+    link.establish();
+    link.answerAll();
+    goOn(link, `ADD ${R}`);
+    expect(link.log.takeWhole()).toEqual([]);
+    link.clock.advance(1_000);
+    link.answerAll();
+    expect(link.log.takeWhole()).toEqual([100]);
+  });
+
+  test("before a hold time ends, which counts only while another server is there", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    await bench.startServer(2);
+    bench.client([1]).announce(R);
+    const { log } = bench.client([1, 2]).subscribe(100);
+    bench.clock.advance(1_000);
+    log.takeChanges();
+    bench.killServer(1);
+    bench.clock.advance(1_000);
+    // The other one falls silent meanwhile, and is back in some seconds.
+    bench.clock.freeze(2 * MINUTE_MS);
+    bench.clock.advance(MINUTE_MS);
+    expect(log.takeChanges()).toEqual([]);
+    bench.clock.advance(MINUTE_MS);
+    expect(log.takeChanges()).toEqual([`- ${R}`]);
+  });
+});
+
 describe("a server stays away", () => {
   test("with another one established its routes go when the hold time ends", async () => {
     const bench = new ClientBench();
@@ -176,9 +259,7 @@ describe("a server stays away", () => {
   test("with no server left they stay for ever, and loudly", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
-    const errors: unknown[] = [];
-    const note = () => {};
-    const logger = { debug: note, info: note, warn: note, error: (...line: unknown[]) => errors.push(line) };
+    const { errors, logger } = listeningLogger();
     bench.client([1]).announce(R);
     const { log } = bench.client([1], { logger }).subscribe(100);
     bench.clock.advance(1_000);
@@ -187,22 +268,40 @@ describe("a server stays away", () => {
     bench.clock.advance(10 * MINUTE_MS);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
     expect(errors).toEqual([
-      ["no server is left; the routes stay as they were last known", { routes: 1, forSeconds: "ever" }],
+      ["no server is left; the routes stay as they were last known", { routes: 1, forSeconds: "forever" }],
     ]);
   });
 
-  test("or as long as they are told to", async () => {
+  test("or as long as they are told to, and their end is in the log", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     bench.client([1]).announce(R);
     const hold = { holdMs: MINUTE_MS, holdAloneMs: 5 * MINUTE_MS };
-    const { log } = bench.client([1, 2], { hold }).subscribe(100);
+    const { warnings, logger } = listeningLogger();
+    const { log } = bench.client([1, 2], { hold, logger }).subscribe(100);
     bench.clock.advance(1_000);
     bench.killServer(1);
     bench.clock.advance(5 * MINUTE_MS - 10);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    warnings.length = 0;
     bench.clock.advance(20);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
+    expect(warnings).toEqual([
+      ["held long enough: what a lost server had is dropped, unless another one has it", { routes: 1 }],
+    ]);
+  });
+
+  test("or not at all", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    bench.client([1]).announce(R);
+    const { errors, logger } = listeningLogger();
+    const { log } = bench.client([1], { hold: { holdMs: MINUTE_MS, holdAloneMs: 0 }, logger }).subscribe(100);
+    bench.clock.advance(1_000);
+    bench.stopServer(1);
+    bench.clock.advance(10);
+    expect(log.takeChanges()).toEqual([`+ ${R}`, `- ${R}`]);
+    expect(errors).toEqual([["no server is left; the routes are dropped", { routes: 1 }]]);
   });
 
   test("when another server comes back after that, the hold time starts then", async () => {

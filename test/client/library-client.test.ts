@@ -273,6 +273,9 @@ describe("what is asked for", () => {
     client.announce({ ...routeOfText(R), destination });
     destination.lengthBits = 8;
     expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
+    const [given] = client.announcedRoutes();
+    Object.assign(given?.destination ?? {}, { lengthBits: 8 });
+    expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
   });
 });
 
@@ -305,6 +308,34 @@ describe("confirmed", () => {
     ]);
   });
 
+  test("any: those that are there as well are waited for, but not long", async () => {
+    const { bench, client, warnings } = await halfThere();
+    await bench.startServer(2);
+    await pass(bench, 10 * SECOND_MS);
+    bench.setStalled(2, true);
+    client.announce(routeOfText(R));
+    const outcome = outcomeOf(client.confirmed());
+    await pass(bench, 999);
+    expect([outcome.now, bench.server(1).stats().routes]).toEqual(["pending", 1]);
+    bench.setStalled(2, false);
+    await pass(bench, 0);
+    expect([outcome.now, bench.server(2).stats().routes, warnings]).toEqual(["kept", 1, []]);
+
+    bench.setStalled(2, true);
+    client.withdraw(routeOfText(R));
+    const [patient, hasty] = [outcomeOf(client.confirmed()), outcomeOf(client.confirmed({ timeoutMs: 100 }))];
+    await pass(bench, 0);
+    await pass(bench, 100);
+    expect([patient.now, hasty.now]).toEqual(["pending", "kept"]);
+    await pass(bench, 900);
+    expect(patient.now).toBe("kept");
+    const warning = [
+      "a server has not read what another one has",
+      { server: "[::1]:2", state: "established" },
+    ];
+    expect(warnings).toEqual([warning, warning]);
+  });
+
   test("all: kept when the last one has read it, also one that comes later", async () => {
     const { bench, client, warnings } = await halfThere();
     client.announce(routeOfText(R));
@@ -327,6 +358,18 @@ describe("confirmed", () => {
     await pass(bench, 1);
     expect(outcome.error).toMatchObject({ name: "TimeoutError", code: "TIMEOUT", timeoutMs: 3_000 });
     expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
+  });
+
+  test("why a server was away is no reason why it does not answer now", async () => {
+    const { bench, client } = await halfThere();
+    bench.cutConnections(1);
+    await pass(bench, 10 * SECOND_MS);
+    bench.setStalled(1, true);
+    client.removeServer("[::1]:2");
+    const outcome = outcomeOf(client.confirmed({ timeoutMs: 1_000 }));
+    await pass(bench, SECOND_MS);
+    expect(outcome.error.message).toBe("no answer within 1000 ms from [::1]:1 (established)");
+    expect([outcome.error.code, outcome.error.cause]).toEqual(["TIMEOUT", undefined]);
   });
 
   test("read on the next connection, when the first one breaks before", async () => {
@@ -501,6 +544,27 @@ describe("the handler", () => {
     expect(bench.clock.pendingTimers).toBe(0);
   });
 
+  test("may close the client from inside each of its calls, also of that close", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    bench.client([1]).announce(Q);
+    const handler = new Proxy({}, { get: (_, event) => (event === "then" ? undefined : close) });
+    const ends: unknown[] = [];
+    const client: Client = bench.connect(["[::1]:1", "[::1]:2"], { handler });
+    function close(): void {
+      const outcome = outcomeOf(client.close());
+      ends.push(outcome);
+      expect(codeOf(() => client.subscribe(1))).toBe("CLOSED");
+    }
+    client.announce(routeOfText(R));
+    await pass(bench, SECOND_MS);
+    await bench.until(client.close());
+    await pass(bench, SECOND_MS);
+    expect(ends.length).toBeGreaterThan(1);
+    expect(ends).toEqual(ends.map(() => expect.objectContaining({ now: "kept" })));
+    expect(client.servers().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+  });
+
   test("may end a subscription from inside: its routes are told of in pairs", async () => {
     const bench = new LibraryBench();
     await bench.startServer(1);
@@ -535,8 +599,7 @@ describe("closing", () => {
       outcomeOf(client.confirmed({ servers: "all" })),
     ];
     expect(server.stats().routes).toBe(1);
-    const closed = client.close();
-    expect(client.close()).toBe(closed);
+    const closed = Promise.all([client.close(), client.close()]).then(() => {});
     await Bun.sleep(0);
     expect(waiting.map(({ error }) => error.code)).toEqual(["CLOSED", "CLOSED"]);
     await bench.until(closed);

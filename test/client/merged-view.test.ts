@@ -12,7 +12,7 @@ const { BUNBOND_RUNS } = process.env;
 /**
  * Steps, and behind "=>" the events they are to bring, exactly; none where nothing stands there. Servers are
  * 0, 1, 2; routes a, b are in VNI 100, x, y in 200. `0 + a` announces, `0 ? a` announces what may be an echo, `0 - a`
- * withdraws; `0 lost at 5`, `0 sweeps 100` (a VNI), `0 sweeps`, `0 expires 5`, `0 exact`; `own + a`, `own - a`, `drop 100`.
+ * withdraws; `0 lost at 5`, `0 sweeps 100` (a VNI), `0 sweeps`, `0 expires 5`, `0 exact`, `0 heard`, `0 silent until 5` (then lost); `own + a`, `own - a`, `drop 100`.
  */
 const CASES: Record<string, readonly string[]> = {
   "a route comes with its first server and goes with its last": [
@@ -50,6 +50,26 @@ const CASES: Record<string, readonly string[]> = {
   ],
   "also where it had not announced the route itself": ["0 + a => + a", "0 lost at 1", "1 - a => - a"],
   "a live server's withdrawal leaves live copies": ["0 + a => + a", "1 + a", "1 - a", "0 - a => - a"],
+  "what others withdrew while a server was silent goes with its loss": [
+    ...[
+      "0 + a => + a",
+      "1 + a",
+      "0 + b => + b",
+      "0 heard",
+      "1 - a",
+      "0 silent until 1 => - a",
+      "0 sweeps => - b",
+    ],
+  ],
+  "but what they withdrew before it was heard again it still has": [
+    ...["0 + a => + a", "1 + a", "1 - a", "0 heard", "0 silent until 1", "0 sweeps => - a"],
+  ],
+  "nor does it go when the server ends the connection itself": [
+    ...["0 + a => + a", "1 + a", "1 - a", "0 lost at 1", "0 sweeps => - a"],
+  ],
+  "and another server that has it again keeps it": [
+    ...["0 + a => + a", "1 + a", "1 - a", "2 + a", "0 silent until 1", "2 - a => - a"],
+  ],
   "what was lost again before it was confirmed expires by its first loss": [
     ...["0 + a => + a", "0 + b => + b", "0 lost at 1", "0 + a", "0 lost at 5"],
     ...["0 expires 1 => - b", "0 expires 4", "0 expires 5 => - a"],
@@ -127,7 +147,7 @@ const vni = fc.constantFrom("100", "200");
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(server, fc.constantFrom("+", "-", "?"), route) },
   { weight: 2, arbitrary: fc.tuple(fc.constant("own"), fc.constantFrom("+", "-"), route) },
-  { weight: 2, arbitrary: fc.tuple(server, fc.constant("lost at now")) },
+  { weight: 2, arbitrary: fc.tuple(server, fc.constantFrom("lost at now", "silent until now", "heard")) },
   { weight: 1, arbitrary: fc.tuple(server, fc.constantFrom("sweeps", "exact", "expires 10", "expires 20")) },
   { weight: 1, arbitrary: fc.tuple(server, fc.constant("sweeps"), vni) },
   { weight: 1, arbitrary: fc.tuple(fc.constant("drop"), vni) },

@@ -67,6 +67,27 @@ test("all servers gone for an hour: the routes stay; back again, they tell only 
   for (const { log } of watchers) expect(log.takeChanges()).toEqual([`- ${R}`]);
 });
 
+test("what one server withdraws while the other one is silent goes when that is known to be lost", async () => {
+  const bench = await twoServers();
+  const announcer = bench.client([1, 2]).announce(R, Q);
+  const { log } = bench.client([1, 2]).subscribe(100);
+  bench.clock.advance(1_000);
+  expect(log.takeChanges()).toHaveLength(2);
+  log.takeStates();
+  const withFirst = bench.network.connections[2];
+  withFirst?.server.closeNow("its host is dead, and sends nothing");
+  bench.clock.advance(2_000);
+  announcer.withdraw(R);
+  bench.clock.advance(1_000);
+  // It may be alive, and have R from others.
+  expect(log.takeChanges()).toEqual([]);
+  bench.clock.advance(SILENCE_MS);
+  expect(log.takeStates()).toEqual(["[::1]:1 retry: keepalive-timeout"]);
+  expect(log.takeChanges()).toEqual([`- ${R}`]);
+  bench.clock.advance(BACK_MS);
+  expect(log.takeChanges()).toEqual([]);
+});
+
 describe("a connection that is open at one end only", () => {
   async function threeClients(): Promise<{
     readonly bench: ClientBench;

@@ -86,6 +86,45 @@ describe("a server that is removed", () => {
     expect(client.removeServer(serverEndpoint(1))).toBe(false);
   });
 
+  test("leaves its routes for the hold time if they are to be held, and nothing that it says counts any more", async () => {
+    const bench = await twoServers();
+    const announcer = bench.client([1]).announce(R, Q);
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    expect(log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`]);
+    // One server takes the other one's place, in one go; the announcer does so later.
+    client.addServer(serverEndpoint(2));
+    client.removeServer(serverEndpoint(1), { holdsRoutes: true });
+    bench.clock.advance(30_000);
+    expect(log.takeChanges()).toEqual([]);
+    announcer.client.addServer(serverEndpoint(2));
+    announcer.client.removeServer(serverEndpoint(1));
+    announcer.withdraw(Q);
+    bench.clock.advance(29_000);
+    expect(log.takeChanges()).toEqual([]);
+    expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(2)]);
+    bench.clock.advance(2_000);
+    expect(log.takeChanges()).toEqual([`- ${Q}`]);
+  });
+
+  test("leaves its routes while no other server is there, if they are to be held", async () => {
+    const bench = await twoServers();
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    log.takeChanges();
+    // A name with a typing error in it.
+    client.addServer(serverEndpoint(3));
+    client.removeServer(serverEndpoint(1), { holdsRoutes: true });
+    bench.clock.advance(3_600_000);
+    expect(log.takeChanges()).toEqual([]);
+    client.removeServer(serverEndpoint(3), { holdsRoutes: true });
+    client.addServer(serverEndpoint(1));
+    bench.clock.advance(70_000);
+    expect(log.takeChanges()).toEqual([]);
+    expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(1)]);
+  });
+
   test("is told of the withdrawals before the connection ends in order", async () => {
     const bench = new ClientBench();
     // What was not withdrawn it would keep.
@@ -113,7 +152,7 @@ describe("a server that is removed", () => {
     for (const route of routes) client.announce(routeOfText(route));
     bench.clock.advance(100);
     log.takeStates();
-    client.removeServer(serverEndpoint(1), 3_000);
+    client.removeServer(serverEndpoint(1), { withinMs: 3_000 });
     bench.clock.advance(2_990);
     expect(log.takeStates()).toEqual([]);
     bench.clock.advance(20);

@@ -1,5 +1,6 @@
 /** A client that is stopped, and listeners that act on what they are told, be it by stopping it. */
 import { describe, expect, test } from "bun:test";
+import { silentLogger } from "../../src/session/logger.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { ForeignServer } from "../support/foreign-server.ts";
 import { ScriptedLink } from "../support/scripted-link.ts";
@@ -111,7 +112,7 @@ describe("stopping", () => {
     await bench.until(stopped);
     bench.clock.advance(100);
     expect(b.log.takeChanges().sort()).toEqual([`- ${R}`, `- ${Q}`].sort());
-    expect(server.stats().counters.strangersRemoves).toBe(0);
+    expect(server.stats().counters.unmatchedRemoves).toBe(0);
     expect(server.stats().counters.closes).toEqual({ "closed-by-peer": 1 });
     expect(a.log.takeStates()).toEqual(["[::1]:1 stopped: stopped"]);
     expect(a.states).toEqual(["stopped"]);
@@ -166,7 +167,10 @@ describe("stopping", () => {
   test("does not wait for a server that does not read, beyond the time given", async () => {
     const bench = new ClientBench({ capacityBytes: 200 });
     await bench.startServer(1);
-    const a = bench.client([1]);
+    await bench.startServer(2);
+    const warnings: unknown[] = [];
+    const logger = { ...silentLogger, warn: (...line: unknown[]) => warnings.push(line) };
+    const a = bench.client([1, 2], { logger });
     bench.clock.advance(1_000);
     bench.setStalled(1, true);
     a.announce(
@@ -182,7 +186,10 @@ describe("stopping", () => {
     await bench.until(a.client.stop(500));
     expect(bench.clock.nowMs() - beforeMs).toBeGreaterThanOrEqual(500);
     expect(bench.clock.nowMs() - beforeMs).toBeLessThan(520);
-    expect(a.states).toEqual(["stopped"]);
+    expect(a.states).toEqual(["stopped", "stopped"]);
+    expect(warnings).toEqual([
+      ["stopped before this server had been told everything", { server: "[::1]:1" }],
+    ]);
   });
 
   test("in whatever state, and with stale routes held", async () => {

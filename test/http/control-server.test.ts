@@ -110,11 +110,17 @@ describe("the socket's file", () => {
     }
   });
 
-  test("gets its directory made, which others may enter", async () => {
+  test("gets its directory made, which others may enter, whatever the umask", async () => {
     using directory = temporaryDirectory();
     const path = join(directory.path, "run", "bunbond", "client.sock");
-    await using _opened = await open({ path });
-    expect((statSync(join(path, "..")).mode & 0o777).toString(8)).toBe("755");
+    const before = process.umask(0o077);
+    try {
+      await using _opened = await open({ path });
+      expect((statSync(join(path, "..")).mode & 0o777).toString(8)).toBe("755");
+      expect(process.umask()).toBe(0o077);
+    } finally {
+      process.umask(before);
+    }
   });
 
   test("is replaced where nobody answers", async () => {
@@ -123,6 +129,22 @@ describe("the socket's file", () => {
     leaveStaleSocket(path);
     await using _opened = await open({ path, operations: OPERATIONS });
     expect(await ask(path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
+  });
+
+  test("is replaced by one of two that start at the same time, and the other is refused", async () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "client.sock");
+    leaveStaleSocket(path);
+    const starts = await Promise.allSettled([
+      open({ path, operations: OPERATIONS }),
+      open({ path, operations: OPERATIONS }),
+    ]);
+    const opened = starts.flatMap((start) => (start.status === "fulfilled" ? start.value : []));
+    const refused = starts.flatMap((start) => (start.status === "rejected" ? start.reason : []));
+    expect(refused).toMatchObject([{ code: "IN_USE" }]);
+    expect(await ask(path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
+    for (const one of opened) await one[Symbol.asyncDispose]();
+    expect(readdirSync(directory.path)).toEqual([]);
   });
 
   test("stays with the daemon that answers there", async () => {
@@ -147,6 +169,20 @@ describe("the socket's file", () => {
     await second.server.stop();
     expect(readdirSync(dirname(second.path))).toEqual([]);
     await first[Symbol.asyncDispose]();
+  });
+
+  test("is the next daemon's, though one that stops is held up by a request without end", async () => {
+    await using first = await open({ operations: OPERATIONS });
+    const endless = await Bun.connect({ unix: first.path, socket: { data() {} } });
+    endless.write("GET /v1/peers HTTP/1.1\r\n");
+    const more = setInterval(() => endless.write("X-More: 1\r\n"), 100);
+    const stopped = first.server.stop();
+    await using second = await open({ path: first.path, operations: OPERATIONS });
+    // Its patience ends, and the connection with it; Bun's own would take 12 s, and end the daemon before.
+    expect(await Promise.race([stopped, Bun.sleep(8_000).then(() => "held up")])).toBeUndefined();
+    clearInterval(more);
+    endless.terminate();
+    expect(await ask(second.path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
   });
 
   test("is not made in the place of another file, nor where there can be none", async () => {

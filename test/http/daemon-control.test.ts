@@ -7,7 +7,7 @@ import type { Operation } from "../../src/http/control-server.ts";
 import { Daemon } from "../../src/http/daemon.ts";
 import { serverOperations } from "../../src/http/server-control.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
-import { silentLogger } from "../../src/session/logger.ts";
+import type { LogFields } from "../../src/session/logger.ts";
 import { type BenchClientOptions, ClientBench } from "../support/client-bench.ts";
 
 const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
@@ -49,17 +49,19 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchCl
   bench.clock.advance(100);
   const daemon = new Daemon(VERSION, bench.clock);
   const stops: string[] = [];
+  const logged: [message: string, fields: LogFields][] = [];
+  const note = (message: string, fields: LogFields = {}) => void logged.push([message, fields]);
   const operations = clientOperations({
     client,
     daemon,
     counters: new ClientCounters(),
     kernel: null,
-    logger: silentLogger,
+    logger: { debug: note, info: note, warn: note, error: note },
     stop: () => stops.push("stop"),
     drainLeftMs: () => drainMs,
   });
   const settle = () => bench.clock.advance(100);
-  return { bench, server, client, log, watcher, daemon, stops, operations, settle };
+  return { bench, server, client, log, watcher, daemon, stops, logged, operations, settle };
 }
 
 describe("a client", () => {
@@ -90,6 +92,25 @@ describe("a client", () => {
     settle();
     expect(watcher.view).toEqual([Q]);
     expect(Array.from(client.announcements(), formatRoute)).toEqual([Q]);
+  });
+
+  test("logs what did not come from its flags, and of what was wanted already nothing", async () => {
+    const { operations, logged } = await setup();
+    await ask(operations, "/v1/announce", { routes: [R_TEXT] });
+    await ask(operations, "/v1/announce", { routes: [R_TEXT] });
+    await ask(operations, "/v1/announce", { routes: [R_TEXT, Q_TEXT] });
+    await ask(operations, "/v1/withdraw", { routes: [Q_TEXT, R_TEXT] });
+    await ask(operations, "/v1/subscribe", { vnis: [7, 8] });
+    await ask(operations, "/v1/peers/reset", { peer: "[::1]:1" });
+    await ask(operations, "/v1/drain", { action: "start" });
+    expect(logged).toEqual([
+      ["changed by command", { change: "announced", count: 1, first: R }],
+      ["changed by command", { change: "announced", count: 1, first: Q }],
+      ["changed by command", { change: "withdrawn", count: 2, first: Q }],
+      ["changed by command", { change: "subscribed", count: 2, first: 7 }],
+      ["reset by command", { server: "[::1]:1" }],
+      ["drain by command", { outcome: "drained", announcements: 0 }],
+    ]);
   });
 
   test("does nothing of a request that is partly wrong", async () => {
@@ -168,6 +189,7 @@ describe("a client", () => {
           server: "[::1]:1",
           state: "established",
           since: time,
+          awaySince: null,
           lastReason: null,
           sessions: 1,
           staleRoutes: 0,
@@ -184,6 +206,7 @@ describe("a client", () => {
           server: "[::1]:1",
           state: "retry",
           since: time,
+          awaySince: time,
           lastReason: "closed-by-peer",
           sessions: 1,
           staleRoutes: 1,
@@ -268,6 +291,9 @@ describe("a client", () => {
     expect(stops).toEqual(["stop"]);
     daemon.isStopping = true;
     expect(await refusal(ask(operations, "/v1/drain", { action: "undo" }))).toStartWith("STOPPING: ");
+    // It would not be told to anybody any more.
+    expect(await refusal(ask(operations, "/v1/announce", { routes: [Q_TEXT] }))).toStartWith("STOPPING: ");
+    expect(await refusal(ask(operations, "/v1/subscribe", { vnis: [300] }))).toStartWith("STOPPING: ");
     settle();
     expect(watcher.view).toEqual([]);
     expect(await ask(operations, "/v1/status")).toMatchObject({ state: "stopping" });
@@ -293,6 +319,7 @@ describe("a server", () => {
       startedAt: time,
       uptimeSeconds: 0,
       listen: "[::1]:1",
+      settled: true,
       peers: 2,
       establishedPeers: 2,
       routes: 1,
@@ -301,7 +328,7 @@ describe("a server", () => {
         { vni: 100, routes: 1, subscribers: 1 },
         { vni: 200, routes: 0, subscribers: 1 },
       ],
-      counters: { connectionsAccepted: 2, updatesReceived: 1, strangersRemoves: 0 },
+      counters: { connectionsAccepted: 2, updatesReceived: 1, unmatchedRemoves: 0 },
     });
   });
 

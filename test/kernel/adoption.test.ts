@@ -251,11 +251,31 @@ describe("foreign", () => {
     const key = [...bench.kernel.routes.keys()][0] ?? "";
     bench.kernel.routes.get(key)?.reverse();
     await bench.advance(1_000);
+    // The kernel may take that one: nobody can see it from what is installed.
+    const warned = "a foreign route with the same metric stands beside one of ours; it is not touched";
+    expect(bench.takeWarnings()).toEqual([warned]);
+    expect(bench.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
+    expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 0 }]);
+    bench.installer.reconcile();
+    await bench.advance(2_000);
+    expect(bench.takeWarnings()).toEqual([]);
     await bench.add(`100 10.0.1.0/24 via ${B}`);
     await bench.rest();
     expect(bench.kernel.violations).toEqual([]);
     expect(bench.kernel.ours()).toEqual([]);
     expect(bench.table(100).ipv4).toMatchObject({ installed: 0, collided: 1 });
+  });
+
+  test("routes beside ours are counted no more when they are gone", async () => {
+    const bench = await InstallerUnderTest.started();
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    bench.kernel.foreignRoute({ ...FOREIGN, table: 100, destination: prefix("10.0.1.0/24") });
+    await bench.advance(1_000);
+    expect(bench.table(100).ipv4).toMatchObject({ installed: 1, collided: 1 });
+    bench.kernel.deleteRoute(({ protocol }) => protocol === FOREIGN.protocol);
+    await bench.advance(2_000);
+    expect(bench.table(100).ipv4).toMatchObject({ installed: 1, collided: 0 });
+    expect(bench.installer.faults(9)).toEqual([]);
   });
 
   test("routes beside a predecessor's plain one stop it from being taken over, which is reported", async () => {

@@ -180,7 +180,9 @@ describe("the lock of a protocol", () => {
   test("is had by one at a time, and names the way out", () => {
     const lock = lockProtocol(protocol);
     expect(() => lockProtocol(protocol)).toThrow(KernelError);
-    expect(() => lockProtocol(protocol)).toThrow(/ or set protocol to another number$/);
+    expect(() => lockProtocol(protocol)).toThrow(
+      / or set protocol to another number \('ss -xlp src @bunbond-fib-\d+' shows it\)$/,
+    );
     expect(() => lockProtocol(protocol, kernelOptionNames)).toThrow(/ or set --route-protocol to another/);
     lockProtocol(protocol + 1).release();
     lock.release();

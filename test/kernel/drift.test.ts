@@ -130,6 +130,32 @@ describe("the device", () => {
     expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 2, "add-group": 1, "add-route": 4 });
   });
 
+  test.each([
+    ["is down", { isUp: false }],
+    ["is gone", null],
+  ])(
+    "%s: a second later it is known what is left, and all is rebuilt at once when it is back",
+    async (_, away) => {
+      const bench = await installed();
+      bench.kernel.setLink(away);
+      await bench.advance(1_500);
+      const { ipv4, ipv6 } = bench.table(100);
+      expect([ipv4.wanted, ipv4.installed, ipv4.pending]).toEqual([2, 0, 2]);
+      expect([ipv6.wanted, ipv6.installed, ipv6.pending]).toEqual([1, 0, 1]);
+      expect([bench.status.objects, bench.status.groups]).toEqual([0, 0]);
+      const { readings } = bench.status;
+      await bench.rest();
+      expect(bench.status.readings).toBe(readings);
+      bench.installer.reconcile();
+      await bench.advance(1_500);
+      bench.kernel.setLink({ isUp: true });
+      await bench.settle();
+      expect(bench.kernel.ours()).toEqual(ROUTES);
+      expect(bench.table(100).ipv4).toMatchObject({ installed: 2, pending: 0 });
+      expect(bench.takeWarnings()).toHaveLength(1);
+    },
+  );
+
   test("flaps faster than the kernel is read", async () => {
     const bench = await installed();
     for (let i = 0; i < 20; i++) {
@@ -292,6 +318,11 @@ describe("failures", () => {
     await bench.add(`100 10.0.1.0/24 via ${B}`, `100 10.0.2.0/24 via ${B}`, `100 10.0.3.0/24 via ${A}`);
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.3.0/24 via ${A}`]);
     expect(bench.table(100).ipv4.failed).toBe(2);
+    const reason = "its nexthop could not be made: Cannot allocate memory";
+    expect(bench.installer.faults(9)).toMatchObject([
+      { code: "ENOMEM", message: reason },
+      { code: "ENOMEM", message: reason },
+    ]);
     // The object's failure is told; that of what needs it, only to who hunts a fault.
     expect(bench.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
     bench.kernel.refuse = () => null;

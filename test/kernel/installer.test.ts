@@ -125,16 +125,16 @@ describe("hops", () => {
     expect(bench.table(100).ipv4.skipped).toMatchObject({ localHop: 1, ipv4Hop: 2 });
   });
 
-  test.each(["::", "::1", "ff02::1", "ffff::1"])(
-    "%s is no machine's address, and not installed",
+  test.each(["::", "::1", "ff02::1", "ffff::1", "fe80::1", "febf::1"])(
+    "%s is no address that a tunnel could end at, and not installed",
     async (hop) => {
       const bench = await started();
       await bench.add(
         `100 10.0.1.0/24 via ${hop}`,
         `100 fd00::/64 via ${hop}`,
-        `100 10.0.2.0/24 via fe80::1`,
+        `100 10.0.2.0/24 via fec0::1`,
       );
-      expect(bench.kernel.ours()).toEqual(["100 10.0.2.0/24 via fe80::1"]);
+      expect(bench.kernel.ours()).toEqual(["100 10.0.2.0/24 via fec0::1"]);
       expect(bench.table(100).ipv4.skipped).toMatchObject({ unusableHop: 1 });
       expect(bench.takeWarnings()).toEqual(["a next hop is not installed"]);
     },
@@ -292,6 +292,11 @@ describe("several VNIs in a table", () => {
     await bench.add(`100 10.0.1.0/24 via ${A}`);
     expect(bench.kernel.ours()).toEqual([`7 10.0.1.0/24 via ${A}`, `7 10.0.2.0/24 via ${B}`]);
     expect(bench.table(7).ipv4.shadowed).toBe(1);
+    expect(bench.lines.find(({ level }) => level === "warn")?.fields).toEqual({
+      table: 7,
+      destination: "10.0.1.0/24",
+      winner: 100,
+    });
     expect(bench.takeWarnings()).toHaveLength(1);
     await bench.remove(`100 10.0.1.0/24 via ${A}`);
     expect(bench.kernel.ours()).toEqual([`7 10.0.1.0/24 via ${B}`, `7 10.0.2.0/24 via ${B}`]);

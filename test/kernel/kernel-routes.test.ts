@@ -37,6 +37,37 @@ describe("numbers that cannot be are refused before anything is opened", () => {
   });
 });
 
+// A program in JavaScript can give anything.
+describe("options that make no sense are refused before anything is opened", () => {
+  const cases: readonly (readonly [option: string, values: readonly unknown[]])[] = [
+    ["mappings", [undefined, null, 5, "100=100", {}, [null], [5]]],
+    ["device", [undefined, null, 5, ""]],
+    ["protocol", [null, "254"]],
+    ["excludedTypes", [null, 2, [9], [null]]],
+    ["nat", [null, "no"]],
+    ["ipv4Only", [null, 1]],
+    ["preferredNetworks", [null, [null], [{ weight: 5 }], "2001:db8::/32"]],
+    ["reconcileIntervalSeconds", [null, "300"]],
+    ["dryRun", [null, true]],
+    ["optionNames", [null, "x"]],
+    ["logger", [null, {}]],
+    ["cleanup", [true]],
+  ];
+  test.each(cases.flatMap(([option, values]) => values.map((value) => [option, value] as const)))(
+    "%s: %j",
+    async (option, value) => {
+      const options = { mappings: [{ vni: 100, table: 100 }], device: "no-such", [option]: value };
+      const opened = Reflect.apply(KernelRoutes.open, KernelRoutes, [options]);
+      await expect(opened).rejects.toMatchObject({ name: "BadOptionError", option });
+    },
+  );
+
+  test.each([null, 5, [], "overlay"])("as a whole: %j", async (options) => {
+    const opened = Reflect.apply(KernelRoutes.open, KernelRoutes, [options]);
+    await expect(opened).rejects.toMatchObject({ name: "BadOptionError", option: "options" });
+  });
+});
+
 test("a device that is not there is named, also by a dry run, which needs no rights", async () => {
   const opened = KernelRoutes.open({
     mappings: [{ vni: 100, table: 100 }],

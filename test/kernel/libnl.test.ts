@@ -81,7 +81,7 @@ describe.skipIf(noNamespaces !== null || directory === undefined)(`the kernel${w
       {
         code: "JIT_OFF",
         message:
-          "installing routes needs the JIT, which is off here: take MemoryDenyWriteExecute= out of the systemd unit, or BUN_JSC_useJIT out of the environment",
+          "work on the kernel's routes needs the JIT, which is off here: take MemoryDenyWriteExecute= out of the systemd unit, or BUN_JSC_useJIT out of the environment",
       },
     ],
   ])("%s", async (_, options, result) => {

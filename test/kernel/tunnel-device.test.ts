@@ -104,7 +104,11 @@ describe("it is followed", () => {
     device.look([OTHER, renamed]);
     expect(device.hear(7, renamed)).toBe(false);
     expect(takeLog()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+    // One that is not up yet is waited for: the old one works.
     const next = { ...LINK, index: 12 };
+    device.look([OTHER, renamed, { ...next, isUp: false }]);
+    expect(device.link).toEqual(renamed);
+    expect(takeLog()).toEqual([]);
     expect(device.hear(12, next)).toBe(true);
     device.look([OTHER, renamed, next]);
     expect(device.link).toEqual(next);

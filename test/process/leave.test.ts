@@ -108,7 +108,7 @@ test("--drain ends by itself, and is not waited for where nothing was announced"
   await watcher.viewIs([]);
 });
 
-test("client drain: withdrawn until it is undone; with --stop the client ends", async () => {
+test("client drain: withdrawn until it is undone; then withdrawn, and the client ends", async () => {
   using directory = temporaryDirectory();
   const socket = join(directory.path, "client.sock");
   await using server = await startBunbondServer();

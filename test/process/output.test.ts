@@ -17,7 +17,7 @@ test("a client whose reader has gone ends in good order at its next line", async
   using announcer = await TcpPeer.establish(server.address);
   const pipeline = `set -o pipefail; "$@" | { head -n 1; exec 0<&-; echo "reader gone" >&2; }`;
   const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100", "--socket", "none"];
-  await using shell = new ChildProcess({ command: ["bash", "-c", pipeline, "bash", ...client] });
+  await using shell = new ChildProcess({ command: ["bash", "--norc", "-c", pipeline, "bash", ...client] });
   announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");
   await shell.logged(/^reader gone$/);
   announcer.send("ADD 100 10.0.2.0/24 via 2001:db8::1");
@@ -33,7 +33,7 @@ test("a client on a full disk says so in its log, and its announcements stay", a
   const flags = ["--announce", "100#10.0.9.0/24@2001:db8::9"];
   const client = [...FROM_SOURCE, "client", "-s", server.address, "-v", "100", "--socket", "none", ...flags];
   await using shell = new ChildProcess({
-    command: ["bash", "-c", 'exec "$@" >/dev/full', "bash", ...client],
+    command: ["bash", "--norc", "-c", 'exec "$@" >/dev/full', "bash", ...client],
   });
   await peer.heardUntil(`ADD ${own}`);
   announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");

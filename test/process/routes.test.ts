@@ -45,7 +45,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     expect(performance.now() - signalledMs).toBeLessThan(QUICKLY_MS);
     await client.serverState("retry");
     await client.logged(
-      / error no server is left; the routes stay as they were last known routes=1 forSeconds=ever/,
+      / error no server is left; the routes stay as they were last known routes=1 forSeconds=forever/,
     );
     expect(client.view()).toEqual([routeLine(OTHER)]);
     expect(await announcer.stop()).toBe(0);

@@ -110,6 +110,58 @@ describe("every refused frame", () => {
   });
 });
 
+test("says whether it sends end marks yet", async () => {
+  const stage = new Stage();
+  const server = await stage.start({ settleSeconds: 15 });
+  const atOnce = await stage.start({ listen: { host: "::", port: 4712 } });
+  expect([server.stats().isSettled, atOnce.stats().isSettled]).toEqual([false, true]);
+  stage.clock.advance(14_999);
+  expect(server.stats().isSettled).toBe(false);
+  stage.clock.advance(1);
+  expect(server.stats().isSettled).toBe(true);
+});
+
+describe("what is logged of a peer that goes", () => {
+  const WITHDRAWN = /withdrawn/;
+  const saysWithdrawn = (stage: Stage) => stage.log.filter(({ message }) => WITHDRAWN.test(message));
+
+  test("whose routes are retained, and announced again by the next one: of no withdrawal", async () => {
+    const stage = new Stage();
+    const server = await stage.start({ retainSeconds: 30 });
+    stage.peer(`ADD ${R}`, `ADD ${Q}`).end();
+    stage.clock.settle();
+    stage.peer(`ADD ${R}`, `ADD ${Q}`);
+    stage.clock.advance(30_000);
+    expect(saysWithdrawn(stage)).toEqual([]);
+    expect(server.stats().routes).toBe(2);
+  });
+
+  test("whose routes are retained, and not all announced again: how many went, and whose they were", async () => {
+    const stage = new Stage();
+    const server = await stage.start({ retainSeconds: 30 });
+    const lost = stage.peer(`ADD ${R}`, `ADD ${Q}`);
+    const named = server.peers().map(({ remote, id }) => ({ peer: remote, id }));
+    lost.end();
+    stage.clock.settle();
+    stage.peer(`ADD ${Q}`);
+    stage.clock.advance(30_000);
+    const message = "retained routes are withdrawn: nobody has announced them again in time";
+    expect(saysWithdrawn(stage)).toEqual(named.map((name) => ({ message, fields: { ...name, routes: 1 } })));
+    expect(named).toHaveLength(1);
+    expect(server.stats().routes).toBe(1);
+  });
+
+  test("since the server stops: nothing, for nobody is told of a withdrawal", async () => {
+    const stage = new Stage();
+    const server = await stage.start();
+    const watcher = stage.peer(`ADD ${R}`);
+    server.stop();
+    stage.clock.settle();
+    expect(watcher.isClosed).toBe(true);
+    expect(saysWithdrawn(stage)).toEqual([]);
+  });
+});
+
 describe("a large table", () => {
   const ADDS = manyAdds(4_000);
 
@@ -257,7 +309,7 @@ describe("what operators see", () => {
       peers: 2,
       establishedPeers: 1,
       routes: 1,
-      counters: { connectionsAccepted: 2, updatesReceived: 5, strangersRemoves: 1 },
+      counters: { connectionsAccepted: 2, updatesReceived: 5, unmatchedRemoves: 1 },
     });
   });
 });

@@ -27,6 +27,9 @@ const BAD: readonly (readonly [option: keyof Times, seconds: number])[] = [
   ...(["settleSeconds", "retainSeconds", "sendHoldSeconds"] as const).flatMap((option) =>
     NO_SECONDS.map((seconds) => [option, seconds] as const),
   ),
+  // Every socket is full for a moment.
+  ["sendHoldSeconds", 0],
+  ["sendHoldSeconds", 0.9],
 ];
 
 describe("refused", () => {
@@ -67,7 +70,7 @@ describe("refused", () => {
 });
 
 test("the least and the most are taken", async () => {
-  const least = { keepaliveSeconds: 1, settleSeconds: 0, retainSeconds: 0, sendHoldSeconds: 0 };
+  const least = { keepaliveSeconds: 1, settleSeconds: 0, retainSeconds: 0, sendHoldSeconds: 1 };
   const seconds = (2 ** 31 - 1) / 1000;
   const most = {
     keepaliveSeconds: 2 ** 32 - 1,

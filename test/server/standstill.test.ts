@@ -11,13 +11,13 @@ const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 
 /** Two clients that announce a route each, and a watcher that has both in view. */
-async function stage(settleSeconds: number) {
-  const bench = new ClientBench();
+async function stage(settleSeconds: number, { keepaliveSeconds = 5, retainSeconds = 0, delayMs = 0 } = {}) {
+  const bench = new ClientBench({ delayMs });
   const { clock } = bench;
   const process = new SimulatedProcess(clock, bench.network);
-  await bench.startServer(1, { settleSeconds, clock: process, network: process });
+  await bench.startServer(1, { settleSeconds, retainSeconds, clock: process, network: process });
   const announcers = [R, Q].map((route) => {
-    const { client } = bench.client([1]);
+    const { client } = bench.client([1], { keepaliveSeconds });
     client.announce(routeOfText(route));
     return client;
   });
@@ -31,7 +31,9 @@ async function stage(settleSeconds: number) {
 describe("a server that stood still", () => {
   test("takes no route from anybody for that, whoever comes back first", async () => {
     const { clock, process, watcher, log } = await stage(15);
-    for (const stillMs of [13_000, 14_000, 16_000, 21_000, 60_000, 3_600_000]) {
+    for (const stillMs of [
+      7_600, 8_000, 9_000, 10_000, 11_000, 12_000, 13_000, 14_000, 16_000, 21_000, 60_000, 3_600_000,
+    ]) {
       process.pause();
       clock.advance(stillMs);
       process.resume();
@@ -39,6 +41,33 @@ describe("a server that stood still", () => {
       expect(log.takeChanges()).toEqual([]);
       expect(watcher.routeCount).toBe(2);
     }
+  });
+
+  test("nor by less, when they are less patient", async () => {
+    const { clock, process, watcher, log } = await stage(15, { keepaliveSeconds: 1 });
+    for (const [turn, stillMs] of [1_500, 1_600, 1_800, 2_000, 2_200, 2_500, 3_000, 5_000].entries()) {
+      // Wherever its clients are between two KEEPALIVEs.
+      clock.advance(130 * turn);
+      process.pause();
+      clock.advance(stillMs);
+      process.resume();
+      clock.advance(60_000);
+      expect(log.takeChanges()).toEqual([]);
+      expect(watcher.routeCount).toBe(2);
+    }
+  });
+
+  test("nor from who was gone before, and came back meanwhile", async () => {
+    const { bench, clock, process, announcers, log } = await stage(15, { retainSeconds: 15, delayMs: 10 });
+    await bench.until(announcers[1]?.stop(0, "keep") ?? Promise.resolve());
+    clock.advance(11_000);
+    process.pause();
+    bench.client([1]).announce(Q);
+    // Shorter than the others' patience; the time to retain ends in it.
+    clock.advance(5_500);
+    process.resume();
+    clock.advance(60_000);
+    expect(log.takeChanges()).toEqual([]);
   });
 
   test("withdraws what does not come back, when it has settled", async () => {

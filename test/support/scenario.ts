@@ -14,7 +14,7 @@
  *     a is closed for REASON           by the server or by itself, as the server sees it
  *     clock +3000                      milliseconds
  *     server knows ROUTE; ROUTE | nothing
- *     server counts NAME 1             "strangersRemoves", or a skip code
+ *     server counts NAME 1             "unmatchedRemoves", or a skip code
  *
  * All that a step sets off happens before the next one, but for what waits for the clock.
  */
@@ -189,9 +189,9 @@ class Stage {
   }
 
   #count(name: string): string {
-    const { strangersRemoves, skippedUpdates } = this.#running.stats().counters;
+    const { unmatchedRemoves, skippedUpdates } = this.#running.stats().counters;
     return String(
-      Object.entries({ strangersRemoves, ...skippedUpdates }).find(([key]) => key === name)?.[1] ?? 0,
+      Object.entries({ unmatchedRemoves, ...skippedUpdates }).find(([key]) => key === name)?.[1] ?? 0,
     );
   }
 }

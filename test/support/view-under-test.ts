@@ -27,6 +27,8 @@ interface ModelCopy {
   /** When it became stale; null: it is not. */
   readonly staleMs: number | null;
   readonly isDoubtful: boolean;
+  /** Another server has withdrawn the route since this one was heard. */
+  readonly isContradicted: boolean;
 }
 
 export class ViewUnderTest {
@@ -64,7 +66,16 @@ export class ViewUnderTest {
   }
 
   #serverActs(server: ServerNumber, what: string, which: string, atMs: number): void {
+    // As a frame of it does, before anything else.
+    if (["+", "?", "-", "exact", "heard"].includes(what)) {
+      this.#view.heardFrom(server);
+      this.#copies = this.#copies.map((copy) =>
+        copy.server === server ? { ...copy, isContradicted: false } : copy,
+      );
+    }
     switch (what) {
+      case "heard":
+        return;
       case "+":
         this.#receives(server, which, false);
         return;
@@ -74,11 +85,18 @@ export class ViewUnderTest {
       case "-":
         this.#view.withdrawn(server, this.#update(which));
         this.#keep((copy) => copy.name !== which || (copy.server !== server && copy.staleMs === null));
+        this.#copies = this.#copies.map((copy) =>
+          copy.name === which ? { ...copy, isContradicted: true } : copy,
+        );
         return;
-      case "lost": {
+      case "lost":
+      case "silent": {
+        const wasSilent = what === "silent";
         const lost = this.#copies.filter((copy) => copy.server === server && copy.staleMs === null);
-        const stale = lost.filter((copy) => !copy.isDoubtful).map((copy) => ({ ...copy, staleMs: atMs }));
-        expect(this.#view.serverLost(server, atMs)).toBe(stale.length);
+        const stale = lost
+          .filter((copy) => !copy.isDoubtful && !(wasSilent && copy.isContradicted))
+          .map((copy) => ({ ...copy, staleMs: atMs }));
+        expect(this.#view.serverLost(server, atMs, wasSilent)).toBe(stale.length);
         this.#copies = [...this.#copies.filter((copy) => !lost.includes(copy)), ...stale];
         return;
       }
@@ -114,7 +132,7 @@ export class ViewUnderTest {
     if (confirms !== (before !== undefined && before.staleMs !== null)) throw new Error("confirms wrongly");
     this.#keep((copy) => copy !== before);
     const isDoubtful = mayBeEcho && (before === undefined || before.isDoubtful);
-    this.#copies.push({ server, name, staleMs: null, isDoubtful });
+    this.#copies.push({ server, name, staleMs: null, isDoubtful, isContradicted: false });
   }
 
   #announce(what: string, name: string): void {

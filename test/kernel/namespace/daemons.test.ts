@@ -194,6 +194,45 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await namespace.routesAre([`10.0.1.0/24 by ${A}`, `fd00::/16 by ${A}`], 254);
   });
 
+  test.concurrent("nor one that is given by name, at any of its addresses", async () => {
+    await using stage = await Stage.set();
+    const { namespace } = stage;
+    stage.announcer(...["127.0.0.0/16", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
+    const flags = ["--install-routes", "100#0", "--allow-main-table", "--server", "localhost:9"];
+    const client = stage.client(flags);
+    await client.logged(
+      /a destination is not installed in the host's own table.* destination=127\.0\.0\.0\/16 address=127\.0\.0\.1$/,
+    );
+    await namespace.routesAre([`10.0.1.0/24 by ${A}`], 254);
+  });
+
+  test.concurrent("a dry run beside it says what it would do, and --cleanup adds nothing to that", async () => {
+    await using stage = await Stage.set();
+    const { namespace } = stage;
+    stage.announcer(`100#10.0.1.0/24@${A}`);
+    const first = stage.client(["--install-routes", "100#100"]);
+    await namespace.routesAre([`10.0.1.0/24 by ${A}`]);
+    const before = namespace.everything();
+    await using monitor = await namespace.monitor();
+    using directory = temporaryDirectory();
+    const socketPath = join(directory.path, "client.sock");
+    const dry = stage.client(["--install-routes", "100#100", "--dry-run", "--cleanup"], socketPath);
+    await dry.logged(/--cleanup is of no use with --dry-run/);
+    // From here on it answers.
+    await dry.logged(/ started program=client /);
+    const control = new ControlClient({ socketPath, program: "client", asJson: false });
+    await eventually(async () => {
+      const status = await control.call("/v1/status", null);
+      return status.program === "client" ? status.kernel?.tables.map(({ settled }) => settled) : null;
+    }, [true, true]);
+    expect(await dry.stop()).toBe(0);
+    const planned = dry.stdoutLines.filter((line) => line.includes('"event":"kernel"'));
+    expect([planned, await monitor.take()]).toEqual([[], []]);
+    expect(dry.stderrLines.join("\n")).not.toContain("removed");
+    expect(namespace.everything()).toEqual(before);
+    expect(await first.stop()).toBe(0);
+  });
+
   test.concurrent("two with two protocols share a namespace and a table, and are cleaned up apart", async () => {
     const foreign = [
       // In the blocks of both.

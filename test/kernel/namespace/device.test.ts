@@ -82,6 +82,21 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
   });
 
   test.concurrent.each([
+    ["down", DOWN],
+    ["deleted", DELETE],
+  ])("is %s: a moment later the status tells what the kernel has", async (_, away) => {
+    await using stage = await installed();
+    const { namespace, installer } = stage;
+    namespace.ip(away);
+    await eventually(async () => {
+      const { ipv4, ipv6 } = await installer.table();
+      const { objects, groups } = await installer.status();
+      return [ipv4.wanted, ipv4.installed, ipv6.wanted, ipv6.installed, objects, groups];
+    }, [2, 0, 2, 0, 0, 0]);
+    expect(namespace.nexthops()).toEqual([]);
+  });
+
+  test.concurrent.each([
     ["down and up", [DOWN, UP]],
     ["down and up ten times", Array.from({ length: 10 }, () => [DOWN, UP]).flat()],
     ["deleted and made anew", [DELETE, ...MAKE_TUNNEL]],

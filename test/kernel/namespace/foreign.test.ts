@@ -127,6 +127,12 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     const foreign = () => namespace.routes(100, 99);
     const isThere = destinations.map((to) => `${to} plain by`);
     expect([foreign(), namespace.routes()]).toEqual([isThere, destinations.map((to) => `${to} by ${A}`)]);
+    // The kernel takes the foreign ones now: that ours are installed is only half of the truth.
+    await eventually(async () => {
+      const { ipv4, ipv6 } = await installer.table();
+      return [ipv4.installed, ipv4.collided, ipv6.installed, ipv6.collided];
+    }, [1, 1, 1, 1]);
+    await installer.logged(/warn a foreign route with the same metric stands beside one of ours/);
     await installer.add(...via(B));
     // Ours makes room, since which of the two a replace would hit nobody can say. It comes back when there is room.
     await eventually(async () => {

@@ -1,0 +1,75 @@
+/**
+ * Options as programs give them. A program in JavaScript can give anything, and one in TypeScript what it has read from
+ * somewhere: what makes no sense is refused at once, by its name, for it would show much later and elsewhere, or never.
+ *
+ * Undefined stands for the default everywhere; null does not.
+ */
+import { BadOptionError, isObject } from "./bunbond-error.ts";
+
+/** Throws a BadOptionError when an option cannot have that value. */
+export type OptionCheck = (option: string, value: unknown) => void;
+
+/** One for each option there is. */
+export type OptionChecks<Options> = { readonly [Option in keyof Options]-?: OptionCheck };
+
+/**
+ * An option that there is not is refused, too: it is another one misspelt. `what` names the options themselves.
+ * @throws BadOptionError
+ */
+export function checkOptions<Options>(
+  given: Partial<Options>,
+  checks: OptionChecks<Options>,
+  what = "options",
+): void {
+  if (!isObject(given) || Array.isArray(given)) {
+    throw new BadOptionError(what, given, `must be an object, with ${listed(Object.keys(checks))}`);
+  }
+  for (const option of Object.keys(given)) {
+    if (Object.hasOwn(checks, option)) continue;
+    const reason = `there is no such option, but ${listed(Object.keys(checks))}`;
+    throw new BadOptionError(option, Reflect.get(given, option), reason);
+  }
+  for (const [option, check] of Object.entries<OptionCheck>(checks))
+    check(option, Reflect.get(given, option));
+}
+
+/** Left out, or one of the words. */
+export function oneOf(...words: readonly string[]): OptionCheck {
+  return (option, value) => {
+    if (value === undefined || words.some((word) => word === value)) return;
+    throw new BadOptionError(option, value, `must be ${listed(words, "or")}`);
+  };
+}
+
+/** Left out, or a function. */
+export const isFunction: OptionCheck = (option, value) => {
+  if (value === undefined || typeof value === "function") return;
+  throw new BadOptionError(option, value, "must be a function");
+};
+
+/** Left out, or true or false. */
+export const isTrueOrFalse: OptionCheck = (option, value) => {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new BadOptionError(option, value, "must be true or false");
+};
+
+/** Left out, or an object that has at least these functions; those of `others` that it has are functions, too. */
+export function objectWith(functions: readonly string[], others: readonly string[] = []): OptionCheck {
+  return (option, value) => {
+    if (value === undefined) return;
+    if (!isObject(value)) {
+      throw new BadOptionError(option, value, `must be an object with ${listed([...functions, ...others])}`);
+    }
+    for (const name of [...functions, ...others]) {
+      const method: unknown = Reflect.get(value, name);
+      if (typeof method === "function" || (method === undefined && others.includes(name))) continue;
+      throw new BadOptionError(option, value, `${name} must be a function`);
+    }
+  };
+}
+
+/** "a, b and c" */
+function listed(words: readonly string[], last: "and" | "or" = "and"): string {
+  const [end = "", ...others] = words.toReversed();
+  return others.length === 0 ? end : `${others.reverse().join(", ")} ${last} ${end}`;
+}

@@ -1,0 +1,11 @@
+/** Options that a server and a client have in common, see net/option-checks.ts. */
+import { objectWith, oneOf } from "../net/option-checks.ts";
+import { checkKeepalive } from "../session/check-times.ts";
+
+export const SHARED_OPTIONS = {
+  keepaliveSeconds: checkKeepalive,
+  gentle: oneOf("auto", "always", "never"),
+  logger: objectWith(["debug", "info", "warn", "error"]),
+  clock: objectWith(["nowMs", "after", "soon"]),
+  network: objectWith(["listen", "connect"]),
+};
