@@ -386,6 +386,8 @@ describe("when something is wrong", () => {
       const text = await Bun.file(join(REPOSITORY, path)).text();
       const calls = text.matchAll(/\blog(?:ger)?(?:\.(warn|error)|\[level\])\(\s*"([^"]+)"/g);
       for (const [, level = "warn", message = ""] of calls) logged.set(message, level);
+      // Only once for each hop or table, as a warning.
+      for (const [, message = ""] of text.matchAll(/#once\([^,]+,\s*"([^"]+)"/g)) logged.set(message, "warn");
     }
     expect(shown.map(({ message }) => message).sort()).toEqual([...logged.keys()].sort());
     for (const { levels, message } of shown) expect(levels).toContain(`\`${logged.get(message)}\``);

@@ -29,7 +29,7 @@ export function changeCommands(directory: string): Command[] {
     routeCommand(directory, {
       path: "/v1/announce",
       name: "announce",
-      mayMiss: false,
+      mustExist: false,
       description:
         "Make a running client announce routes, until it ends. One that it announces already stays as it is.",
       example: {
@@ -40,21 +40,21 @@ export function changeCommands(directory: string): Command[] {
     routeCommand(directory, {
       path: "/v1/withdraw",
       name: "withdraw",
-      mayMiss: true,
+      mustExist: true,
       description: "Make a running client announce routes no longer.",
       example: { comment: "One of them", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
     }),
     vniCommand(directory, {
       path: "/v1/subscribe",
       name: "subscribe",
-      mayMiss: false,
+      mustExist: false,
       description: "Make a running client subscribe to virtual networks, until it ends.",
       example: { comment: "Two of them", line: "bunbond subscribe 100 200" },
     }),
     vniCommand(directory, {
       path: "/v1/unsubscribe",
       name: "unsubscribe",
-      mayMiss: true,
+      mustExist: true,
       description: "Make a running client drop virtual networks and their routes.",
       example: { comment: "One of them", line: "bunbond unsubscribe 200" },
     }),
@@ -67,7 +67,7 @@ interface ChangeCommand<Path> {
   readonly description: string;
   readonly example: Example;
   /** What it names has to be there. */
-  readonly mayMiss: boolean;
+  readonly mustExist: boolean;
 }
 
 function routeCommand(directory: string, command: ChangeCommand<"/v1/announce" | "/v1/withdraw">): Command {
@@ -87,7 +87,7 @@ function vniCommand(directory: string, command: ChangeCommand<"/v1/subscribe" | 
 
 function changeCommand(
   directory: string,
-  { name, description, example, mayMiss }: ChangeCommand<unknown>,
+  { name, description, example, mustExist }: ChangeCommand<unknown>,
   words: WordsDef,
   change: (
     words: readonly string[],
@@ -103,7 +103,7 @@ function changeCommand(
   return {
     definition,
     examples: [example],
-    exitCodes: mayMiss ? [NOT_FOUND, DAEMON_AWAY] : [DAEMON_AWAY],
+    exitCodes: mustExist ? [NOT_FOUND, DAEMON_AWAY] : [DAEMON_AWAY],
     async run(context) {
       const { flags, words: given } = parseArguments(definition, context.rawArgs);
       const warn = (text: string) => context.io.stderr.write(`bunbond ${name}: ${text}\n`);

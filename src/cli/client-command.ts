@@ -162,7 +162,9 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
   const leave = readOneOf("--leave", flags.leave, LEAVES);
   const drainSeconds = readSeconds("--drain", flags.drain);
   if (leave === "keep" && drainSeconds > 0) {
-    warnings.push("--drain is of use with --leave withdraw only: with keep nothing turns away");
+    warnings.push(
+      "--drain: with --leave keep only 'bunbond client drain' takes that time, for nothing else turns away",
+    );
   }
   const retry = readRetryBounds("--retry", flags.retry);
   if (retry.maxMs >= TABLE_SETTLES_MS) {

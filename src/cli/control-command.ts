@@ -27,10 +27,10 @@ export function controlFlags(program: ProgramName | null) {
 }
 
 export const DAEMON_AWAY: ExitCode = { code: 4, meaning: "no daemon answers" };
+export const NOT_FOUND: ExitCode = { code: 3, meaning: "not found: no such route, VNI, peer or server" };
+
 /** A note for people: what was asked for is not to be seen at once. */
 export const NO_SERVER = "no server is connected now; each is told when it comes";
-
-export const NOT_FOUND: ExitCode = { code: 3, meaning: "not found: no such route, VNI, peer or server" };
 
 export interface ControlFlagValues {
   readonly socket: string | undefined;

@@ -109,6 +109,10 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
   // A dry run prints its plan in the place of the changes.
   const isPlanning = kernel !== null && options.dryRun;
   let isLeaving = false;
+  const leave = () => {
+    daemon.isStopping = true;
+    isLeaving = drainMs === 0;
+  };
   const client = new Client({
     servers: options.servers,
     ...clientSettings(options),
@@ -151,16 +155,20 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
   try {
     const report = kernel === null ? null : () => kernel.report();
-    control?.serve(clientOperations({ client, daemon, counters, kernel: report, logger, stop, drainLeftMs }));
+    const stopByCommand = () => {
+      leave();
+      stop();
+    };
+    const controlled = { client, daemon, counters, kernel: report, logger, stop: stopByCommand, drainLeftMs };
+    control?.serve(clientOperations(controlled));
     client.start();
     logger.info("started", { program: "client", ...versionInfo });
     if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options.http, () => client.routes(), logger);
     await stopped;
-    daemon.isStopping = true;
+    leave();
     reloader.stop();
     logger.info("stopping", { routes: client.routeCount });
-    isLeaving = drainMs === 0;
     if (reloader.inForce.leave === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {

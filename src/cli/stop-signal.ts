@@ -2,9 +2,9 @@
 const STOP_WITHIN_MS = 5_000;
 
 /**
- * Resolves with the first SIGTERM or SIGINT, or when `also` does. From then on a second signal ends the process
- * as usual, and so does time, `graceMs` as it is then and a little more: a reader of our output that stands still must
- * not hold up a stop.
+ * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process as usual; the first one
+ * does not, even after `also`: whoever stops the service while `bunbond client drain` is at it wants no other end. Time
+ * ends it, too, `graceMs` as it is then and a little more: a reader of our output that stands still must not hold up a stop.
  */
 export function untilStopped({
   graceMs = () => 0,
@@ -13,15 +13,15 @@ export function untilStopped({
   readonly graceMs?: () => number;
   readonly also?: Promise<unknown>;
 } = {}): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off("SIGTERM", stop);
-      process.off("SIGINT", stop);
-      setTimeout(() => process.exit(0), graceMs() + STOP_WITHIN_MS).unref();
-      resolve();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-    void also.then(stop);
+  const asked = Promise.withResolvers<unknown>();
+  const signalled = () => {
+    process.off("SIGTERM", signalled);
+    process.off("SIGINT", signalled);
+    asked.resolve(null);
+  };
+  process.on("SIGTERM", signalled);
+  process.on("SIGINT", signalled);
+  return Promise.race([asked.promise, also]).then(() => {
+    setTimeout(() => process.exit(0), graceMs() + STOP_WITHIN_MS).unref();
   });
 }

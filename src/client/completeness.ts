@@ -6,8 +6,8 @@
  *
  * - by its end mark for the VNI;
  * - one without end marks (Go, rustbond) by time: it has read our SUBSCRIBE, was established 15 s ago, which is what its
- *   other clients need to return, has sent no ADD of the VNI for a second, and has answered since. A VNI that is never
- *   quiet counts as told when the hold time has passed.
+ *   other clients need to return, has sent no ADD of the VNI for a second, and has answered a KEEPALIVE sent since. A VNI
+ *   that is never quiet counts as told when the hold time has passed.
  *
  * One that is away is waited for as long as its routes would be held if it had been lost (hold.ts): the hold time while
  * another server is established, and the time alone, by default for ever, while none is. One that comes and goes without
@@ -34,10 +34,10 @@ export interface TellingServer {
   readonly isExact: boolean;
   /** When it is known to have read our SUBSCRIBE; Infinity: not yet. */
   subscribeReadMs(vni: number): number;
-  /** When it last answered a KEEPALIVE. */
+  /** All that it had sent by then has come: it has answered a KEEPALIVE that was sent then, or later. */
   readonly heardMs: number;
-  /** Has it answer one. A call of {@link Completeness.check} follows. */
-  ask(): void;
+  /** Has it answer one, unless it was asked then or later. A call of {@link Completeness.check} follows the answer. */
+  ask(fromMs: number): void;
 }
 
 /** A server that has not told all of a VNI since we subscribed to it. */
@@ -152,7 +152,7 @@ export class Completeness {
       const toldMs = this.#toldByTimeMs(vni, awaited);
       if (toldMs > nowMs) continue;
       if (awaited.server.heardMs < toldMs) {
-        awaited.server.ask();
+        awaited.server.ask(toldMs);
         continue;
       }
       incomplete.awaited.delete(number);

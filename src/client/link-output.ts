@@ -69,11 +69,6 @@ export class LinkOutput implements OutputSource {
     return this.#subscriptions.readMs(vni);
   }
 
-  /** The server has read every SUBSCRIBE. */
-  get subscribesRead(): boolean {
-    return this.#subscriptions.allRead;
-  }
-
   /** Nothing is left to be sent. */
   get idle(): boolean {
     return this.#subscriptions.idle && this.#announcements.idle;

@@ -11,7 +11,8 @@
  * - at its end mark, VNI by VNI;
  * - from a server without end marks (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
  *   passed for its other clients to have returned, no stale route was confirmed for a second, and the server has answered
- *   since: a dead connection is silent, too, and a client that stood still has not heard yet what it was told.
+ *   a KEEPALIVE sent since: a dead connection is silent, too, an older answer may have ADDs behind it that were held up,
+ *   and a client that stood still has not heard yet what it was told.
  */
 import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
@@ -66,8 +67,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #hasEndMarks = false;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
-  #heardMs = 0;
-  #isAsked = false;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #heardMs = Number.NEGATIVE_INFINITY;
   /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
   #attempt = 0;
   /** It is none of the client's servers any more: nothing that it tells counts. */
@@ -172,11 +173,12 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#output?.announcementChanged(...change);
   }
 
-  ask(): void {
-    if (this.#isAsked || this.#state !== "established") return;
-    this.#isAsked = true;
+  ask(fromMs: number): void {
+    if (this.#askedMs >= fromMs || this.#state !== "established") return;
+    const askedMs = this.context.clock.nowMs();
+    this.#askedMs = askedMs;
     this.#output?.confirm(() => {
-      this.#isAsked = false;
+      this.#heardMs = askedMs;
       this.#sweepIfQuiet();
     });
   }
@@ -253,8 +255,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     });
     this.#awayLog.back();
     this.#sessions++;
-    this.#lastConfirmedMs = this.#heardMs = clock.nowMs();
-    this.#isAsked = false;
+    this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
   }
@@ -284,7 +285,6 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   keepalive(): void {
-    this.#heardMs = this.context.clock.nowMs();
     this.context.view.heardFrom(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
@@ -299,6 +299,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       this.#output?.endMarkSeen();
       view.provenExact(this.number);
     }
+    // What it had may be held.
+    if (this.#isRetired) return;
     const output = this.#output;
     view.sweepVni(this.number, vni, () => {
       // It may be of a subscription that has ended, or of a connection.
@@ -323,14 +325,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.context;
+    if (this.#isRetired || this.#hasEndMarks || view.staleCopies(this.number) === 0) return;
     const dueMs = this.#stateSinceMs + TABLE_SETTLES_MS;
-    const nowMs = clock.nowMs();
-    if (this.#hasEndMarks || nowMs < dueMs || view.staleCopies(this.number) === 0) return;
     const quietFromMs = Math.max(dueMs, this.#lastConfirmedMs + TABLE_QUIET_MS);
+    const nowMs = clock.nowMs();
     if (nowMs < quietFromMs) {
       this.#timer?.cancel();
       this.#timer = clock.after(quietFromMs - nowMs, this.#sweepIfQuiet);
-    } else if (this.#heardMs >= quietFromMs && this.#output?.subscribesRead) view.sweep(this.number);
-    else this.ask();
+    } else if (this.#heardMs >= quietFromMs) view.sweep(this.number);
+    else this.ask(quietFromMs);
   };
 }

@@ -70,11 +70,6 @@ export class SubscriptionOutput {
     return this.#pending.size === 0 && !this.needsKeepalive;
   }
 
-  /** The server has been told everything, and has read it. */
-  get allRead(): boolean {
-    return this.idle && this.#unanswered.length === 0;
-  }
-
   changed(vni: number): void {
     const subscribe = this.#subscribed.get(vni);
     if (!this.wanted.has(vni) && subscribe !== undefined) {

@@ -59,7 +59,7 @@ export interface ClientControlOptions {
   /** How its routes in the kernel are; null: it puts none there. */
   readonly kernel: (() => KernelReport) | null;
   readonly logger: Logger;
-  /** Ends the daemon as SIGTERM does. */
+  /** Ends the daemon as SIGTERM does: from now on it is stopping. */
   readonly stop: () => void;
   /** How long it will still wait for the network to turn away, once it is drained and told to stop. */
   readonly drainLeftMs: () => number;
@@ -151,7 +151,9 @@ function changeFacts({ client, daemon }: ClientControlOptions): ChangeFacts {
 
 function drain(options: ClientControlOptions, action: DrainAction): DrainResult {
   const { client, daemon, logger, stop, drainLeftMs } = options;
-  if (action === "undo") refuseIfStopping(daemon);
+  // Before anything is withdrawn: the client's own end treats that in another way (run-client.ts).
+  if (action === "stop") stop();
+  else refuseIfStopping(daemon);
   let outcome: DrainResult["outcome"];
   if (action === "undo") outcome = client.undrain() ? "undone" : "not-drained";
   else outcome = client.drain() ? "drained" : "already-drained";
@@ -159,7 +161,6 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
   if (action === "stop") {
     outcome = "stopping";
     stopsInSeconds = Math.ceil(drainLeftMs() / 1000);
-    stop();
   }
   logger.info("drain by command", { outcome, announcements: client.announcementCount });
   return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };

@@ -114,7 +114,9 @@ async function answer(
 }
 
 async function readJson(request: Request): Promise<unknown> {
-  const text = await request.text();
+  const text = await request.text().catch((error: unknown) => {
+    throw new ControlError("BAD_JSON", `the body breaks off: ${String(error)}`);
+  });
   if (text.length > MAX_BODY_CHARS) {
     throw new ControlError("TOO_LARGE", `the body has more than ${MAX_BODY_CHARS} characters`);
   }

@@ -146,16 +146,18 @@ class FibReading {
       if (!fib.isRight(row) && !fib.isAwaited(row)) fib.changes.mark(row);
       fib.release(row);
     }
-    const contested = new Set<number>();
-    for (const { table, destination } of this.#foreign) {
+    const contested: number[] = [];
+    for (const [index, { table, destination }] of this.#foreign.entries()) {
+      if (index % ROWS_PER_STEP === 0) yield;
       const found = fib.tables.get(table);
       const row = found === undefined ? -1 : rows.find(found, destination);
-      if (row < 0 || rows.get(row, INSTALLED) === 0) continue;
+      // There may be several beside one of ours.
+      if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.has(row, CONTESTED)) continue;
       rows.raise(row, CONTESTED);
       // A predecessor's has a fault of its own.
-      if (rows.get(row, INSTALLED) !== PLAIN) contested.add(row);
+      if (rows.get(row, INSTALLED) !== PLAIN) contested.push(row);
     }
-    fib.contested = [...contested];
+    fib.contested = contested;
     fib.leftovers.set(this.#leftovers);
   }
 

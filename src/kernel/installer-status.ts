@@ -117,11 +117,15 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
 }
 
 export function faultsOf(fib: Fib, limit: number): KernelFault[] {
-  const { retries, rows } = fib;
-  const faults = [...retries.all(), ...[...contestedRows(fib)].map((row) => [row, BESIDE] as const)];
-  return faults.slice(0, limit).map(([row, { code, message, attempts }]) => {
+  const { rows } = fib;
+  return Array.from(allFaults(fib).take(limit), ([row, { code, message, attempts }]) => {
     return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message, attempts };
   });
+}
+
+function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
+  yield* fib.retries.all();
+  for (const row of contestedRows(fib)) yield [row, BESIDE];
 }
 
 /** Of those in the book, where ours stands indeed, and which are not told of for another reason. */

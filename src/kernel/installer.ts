@@ -176,7 +176,7 @@ export class Installer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#alarm?.cancel();
-    await this.#readings.stop();
+    await this.#readings.untilIdle();
     if (!cleanup) return;
     const tables = [...new Set(this.#mappings.map(({ table }) => table))];
     const { protocol } = this.#options;

@@ -6,7 +6,7 @@
  * without a word. So a device that has been away for a moment leads to a reading, too. It is none of those that the
  * schedule counts: whatever it has cost, the kernel is read at once when the device is back.
  */
-import type { Clock, Timer } from "../session/clock.ts";
+import type { Clock } from "../session/clock.ts";
 import type { Fib } from "./fib.ts";
 import { readKernel } from "./fib-reading.ts";
 import type { InstallerReports } from "./installer-reports.ts";
@@ -17,6 +17,7 @@ import type { TunnelDevice } from "./tunnel-device.ts";
 
 /** One that flaps is not read about each time. */
 const AWAY_FOR_MS = 1_000;
+const NEVER = Number.POSITIVE_INFINITY;
 /** No device has it. */
 const NO_LINK = -1;
 
@@ -32,15 +33,13 @@ export interface ReadingParts {
 
 export class KernelReadings {
   #underWay: Promise<void> | null = null;
-  /** Since the device was found to be away; null: it is there. */
-  #away: Timer | null = null;
-  /** It has been away for so long that what is left in the kernel is to be read. */
-  #isAwayForLong = false;
+  /** When what is left without the device is to be read; null: it is there, NEVER: that has been done. */
+  #leftDueMs: number | null = null;
 
   constructor(
     private readonly parts: ReadingParts,
-    /** One has ended, or is due of which `dueMs` did not tell. */
-    private readonly wake: () => void,
+    /** One has ended. */
+    private readonly ended: () => void,
   ) {}
 
   get isUnderWay(): boolean {
@@ -50,7 +49,7 @@ export class KernelReadings {
   /** When one is due, as things stand; Infinity: never. */
   get dueMs(): number {
     const { schedule, addresses } = this.parts;
-    return Math.min(schedule.dueMs, addresses.dueMs);
+    return Math.min(schedule.dueMs, this.#leftDueMs ?? NEVER, addresses.dueMs);
   }
 
   /**
@@ -68,7 +67,7 @@ export class KernelReadings {
     const { schedule, addresses } = this.parts;
     const reason = schedule.takeDue(nowMs);
     if (reason !== null) this.#occupy(this.#reconcile(reason));
-    else if (this.#isAwayForLong) this.#occupy(this.#readWithoutDevice());
+    else if (nowMs >= (this.#leftDueMs ?? NEVER)) this.#occupy(this.#readWithoutDevice());
     else if (nowMs >= addresses.dueMs) this.#occupy(addresses.read());
     else return false;
     return true;
@@ -80,13 +79,13 @@ export class KernelReadings {
     const message = error instanceof Error ? error.message : String(error);
     reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
     schedule.failed(clock.nowMs());
+    // Should it be away, that is found out anew.
+    this.#leftDueMs = null;
   }
 
-  /** Begins no more, and waits for the one that is under way. */
-  async stop(): Promise<void> {
-    this.#forgetAway();
+  /** Waits for the one that is under way. */
+  async untilIdle(): Promise<void> {
     await this.#underWay;
-    this.#forgetAway();
   }
 
   #occupy(reading: Promise<void>): void {
@@ -94,7 +93,7 @@ export class KernelReadings {
       .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.#underWay = null;
-        this.wake();
+        this.ended();
       });
   }
 
@@ -102,13 +101,10 @@ export class KernelReadings {
     const { device, fib, kernel, reports, clock } = this.parts;
     device.look(await kernel.links());
     if (device.link === null || !device.isUp) {
-      this.#away ??= clock.after(AWAY_FOR_MS, () => {
-        this.#isAwayForLong = true;
-        this.wake();
-      });
+      this.#leftDueMs ??= clock.nowMs() + AWAY_FOR_MS;
       return;
     }
-    this.#forgetAway();
+    this.#leftDueMs = null;
     const before = { ...fib.drift };
     await this.#readAll(device.link.index);
     reports.read(fib, reason, before);
@@ -116,7 +112,7 @@ export class KernelReadings {
 
   async #readWithoutDevice(): Promise<void> {
     const { device, fib, kernel, clock } = this.parts;
-    this.#isAwayForLong = false;
+    this.#leftDueMs = NEVER;
     await readKernel(fib, kernel, device.link?.index ?? NO_LINK, clock);
   }
 
@@ -126,11 +122,5 @@ export class KernelReadings {
     const contested = await readKernel(fib, kernel, linkIndex, clock);
     for (const row of contested) reports.contested(fib.rows.tableOf(row), fib.rows.prefixOf(row));
     schedule.read(clock.nowMs());
-  }
-
-  #forgetAway(): void {
-    this.#away?.cancel();
-    this.#away = null;
-    this.#isAwayForLong = false;
   }
 }

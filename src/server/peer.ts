@@ -173,7 +173,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (retainMs > 0 && this.#mayReturn(reason)) {
       forget = exchange.retain(this, this.#announcedRoutes);
-      logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
+      logger.info("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
     } else {
       exchange.leave(this);
       // To the peers it is the server that goes, and nobody is told of a withdrawal.

@@ -208,6 +208,8 @@ export class Server {
   /** Closes the listener and every connection, in order. */
   stop(): void {
     this.#standstillWatch?.stop();
+    // Nobody is waited for any more, whatever the peers' ends tell of a standstill.
+    this.#standstillWatch = null;
     this.#settleTimer?.cancel();
     for (const timer of this.#retainTimers) timer.cancel();
     this.#listener?.stop();

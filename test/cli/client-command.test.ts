@@ -146,9 +146,11 @@ describe("parseClientOptions takes", () => {
     ]);
   });
 
-  test("a drain that nothing comes of, with a warning", () => {
+  test("a drain that a signal makes nothing of, with a warning", () => {
     const { warnings } = parseClientOptions(["-s", "a", "-v", "1", "--leave", "keep", "--drain", "5"]);
-    expect(warnings).toEqual([expect.stringContaining("--drain is of use with --leave withdraw only")]);
+    expect(warnings).toEqual([
+      expect.stringContaining("with --leave keep only 'bunbond client drain' takes that time"),
+    ]);
   });
 
   test("a retry so late that others have dropped its routes by then, with a warning", () => {

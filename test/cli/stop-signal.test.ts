@@ -29,9 +29,14 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s stops, once", async (signal) => {
   });
 });
 
-test("what else may stop it does, and the time to drain is granted", async () => {
+test("what else may stop it does, and the time to drain is granted; a signal after that is the first", async () => {
   await withoutTime(async (delays) => {
+    const before = process.listenerCount("SIGTERM");
     await untilStopped({ graceMs: () => 60_000, also: Promise.resolve() });
+    expect(delays()).toEqual([60_000 + LIMIT_MS]);
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    process.emit("SIGTERM");
+    expect(process.listenerCount("SIGTERM")).toBe(before);
     expect(delays()).toEqual([60_000 + LIMIT_MS]);
   });
 });

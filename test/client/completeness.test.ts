@@ -368,6 +368,22 @@ describe("a client's view is whole", () => {
     expect(link.log.takeWhole()).toEqual([100]);
   });
 
+  test("without end marks, by an answer to what was asked then: an older one may have ADDs behind it", () => {
+    const link = new ScriptedLink({ keepaliveSeconds: 10 });
+    link.subscribe(100);
+    link.establish(10);
+    link.answerAll();
+    // What it has sent since is held up on the way: its answer of this time, and what comes behind that.
+    link.clock.advance(16_000);
+    link.answerAll(1);
+    expect(link.log.takeWhole()).toEqual([]);
+    link.say(`ADD ${R}`);
+    link.clock.advance(1_000);
+    link.answerAll();
+    link.answerAll();
+    expect([link.log.takeWhole(), link.log.view]).toEqual([[100], [R]]);
+  });
+
   test("not any more once it was stopped", async () => {
     const bench = new ClientBench();
     await bench.startServer(1, { settleSeconds: 15 });

@@ -170,6 +170,30 @@ test("the silence of a dead connection is no quiet: what was not told again goes
   expect(link.log.takeChanges()).toEqual([`- ${R}`]);
 });
 
+test("what was not told again goes in time, also when the clock moves on between two looks at it", () => {
+  const link = new ScriptedLink();
+  const { clock } = link;
+  link.subscribe(100);
+  link.establish();
+  link.say(`ADD ${R}`, "END 100");
+  link.breakConnection();
+  clock.advance(6_000);
+  const nowMs = clock.nowMs.bind(clock);
+  clock.nowMs = () => {
+    clock.freeze(0.001);
+    return nowMs();
+  };
+  link.establish();
+  clock.nowMs = nowMs;
+  link.answerAll();
+  link.log.takeChanges();
+  for (let second = 0; second < 16; second++) {
+    clock.advance(1_000);
+    link.answerAll();
+  }
+  expect(link.log.takeChanges()).toEqual([`- ${R}`]);
+});
+
 describe("a client that stood still hears first what waits at its sockets", () => {
   /** Its timers are long due when it goes on, and come before the input: so it is where both are ready. */
   function goOn(link: ScriptedLink, ...frames: readonly string[]): void {
@@ -200,6 +224,9 @@ describe("a client that stood still hears first what waits at its sockets", () =
     goOn(link, `ADD ${R}`);
     expect(link.log.takeWhole()).toEqual([]);
     link.clock.advance(1_000);
+    // It was asked before the ADD; only what it is asked now counts.
+    link.answerAll();
+    expect(link.log.takeWhole()).toEqual([]);
     link.answerAll();
     expect(link.log.takeWhole()).toEqual([100]);
   });

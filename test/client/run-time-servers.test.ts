@@ -4,6 +4,7 @@ import { Client } from "../../src/client/client.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { ForeignServer } from "../support/foreign-server.ts";
 import { routeOfText } from "../support/frame-text.ts";
+import { ScriptedLink } from "../support/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";
@@ -123,6 +124,45 @@ describe("a server that is removed", () => {
     bench.clock.advance(70_000);
     expect(log.takeChanges()).toEqual([]);
     expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(1)]);
+  });
+
+  test("leaves them also when it marks the end of its table while it is being told", () => {
+    const link = new ScriptedLink();
+    link.subscribe(100);
+    link.announce(OWN);
+    link.establish();
+    link.say(`ADD ${R}`);
+    link.log.takeChanges();
+    link.roomBytes = 0;
+    link.client.removeServer({ host: "::1", port: 1 }, { holdsRoutes: true });
+    link.say("END 100");
+    link.clock.advance(60_000);
+    expect(link.log.takeChanges()).toEqual([]);
+  });
+
+  test("is gone in time, also when an answer comes that was waited for", () => {
+    const link = new ScriptedLink({ keepaliveSeconds: 100 });
+    link.subscribe(100);
+    link.announce(OWN);
+    link.establish(100);
+    link.say(`ADD ${R}`, `ADD ${Q}`);
+    link.breakConnection();
+    link.clock.advance(5_000);
+    link.establish(100);
+    link.answerAll();
+    // The time has come to ask whether it has told all.
+    link.clock.advance(15_000);
+    link.say(`ADD ${R}`);
+    link.log.takeChanges();
+    link.roomBytes = 0;
+    link.client.removeServer({ host: "::1", port: 1 }, { holdsRoutes: true, withinMs: 3_000 });
+    link.answerAll();
+    link.clock.advance(2_990);
+    expect(link.isEnded).toBe(false);
+    link.clock.advance(20);
+    expect(link.isEnded).toBe(true);
+    link.clock.advance(60_000);
+    expect(link.log.takeChanges()).toEqual([]);
   });
 
   test("is told of the withdrawals before the connection ends in order", async () => {

@@ -262,6 +262,18 @@ describe("answers", () => {
     expect(errors).toEqual([["a control request failed", { error: "Error: a secret" }]]);
   });
 
+  test("that breaks off in the middle is nobody's fault here", async () => {
+    const errors: unknown[] = [];
+    const logger = { ...silentLogger, error: (...entry: unknown[]) => errors.push(entry) };
+    await using opened = await open({ operations: OPERATIONS, logger });
+    const socket = await Bun.connect({ unix: opened.path, socket: { data() {} } });
+    socket.write("POST /v1/subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{");
+    await ask(opened.path, "/v1/peers");
+    socket.terminate();
+    await opened.server.stop();
+    expect(errors).toEqual([]);
+  });
+
   test("go out even if they are about the daemon's end", async () => {
     const stopped = Promise.withResolvers<void>();
     await using opened = await open({

@@ -57,7 +57,10 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchCl
     counters: new ClientCounters(),
     kernel: null,
     logger: { debug: note, info: note, warn: note, error: note },
-    stop: () => stops.push("stop"),
+    stop: () => {
+      stops.push(client.drainedForMs === null ? "stop" : "stop, drained before");
+      daemon.isStopping = true;
+    },
     drainLeftMs: () => drainMs,
   });
   const settle = () => bench.clock.advance(100);
@@ -281,16 +284,18 @@ describe("a client", () => {
   });
 
   test("drains and stops, which is not taken back", async () => {
-    const { operations, watcher, daemon, stops, settle } = await setup({ drainMs: 1_500 });
+    const { operations, watcher, stops, settle } = await setup({ drainMs: 1_500 });
     await ask(operations, "/v1/announce", { routes: [R_TEXT] });
     settle();
     expect(await ask(operations, "/v1/drain", { action: "stop" })).toMatchObject({
       outcome: "stopping",
       stopsInSeconds: 2,
+      state: "stopping",
     });
     expect(stops).toEqual(["stop"]);
-    daemon.isStopping = true;
-    expect(await refusal(ask(operations, "/v1/drain", { action: "undo" }))).toStartWith("STOPPING: ");
+    for (const action of ["undo", "start"]) {
+      expect(await refusal(ask(operations, "/v1/drain", { action }))).toStartWith("STOPPING: ");
+    }
     // It would not be told to anybody any more.
     expect(await refusal(ask(operations, "/v1/announce", { routes: [Q_TEXT] }))).toStartWith("STOPPING: ");
     expect(await refusal(ask(operations, "/v1/subscribe", { vnis: [300] }))).toStartWith("STOPPING: ");

@@ -156,6 +156,19 @@ describe("the device", () => {
     },
   );
 
+  test("is gone, and what is left cannot be read at first: that is tried again", async () => {
+    const bench = await installed();
+    const { eachRoute } = bench.kernel;
+    bench.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
+    bench.kernel.setLink(null);
+    await bench.advance(1_500);
+    expect(bench.table(100).ipv4.installed).toBe(2);
+    bench.kernel.eachRoute = eachRoute;
+    await bench.advance(3_000);
+    expect(bench.table(100).ipv4.installed).toBe(0);
+    expect(bench.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+  });
+
   test("flaps faster than the kernel is read", async () => {
     const bench = await installed();
     for (let i = 0; i < 20; i++) {

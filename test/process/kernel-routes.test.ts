@@ -192,6 +192,31 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     expect(stage.routes()).toEqual(TABLE_100);
   });
 
+  test("nor at its end, by a signal or by command, where nobody waits for the network to turn away", async () => {
+    await using stage = await Stage.set();
+    using directory = temporaryDirectory();
+    const socket = join(directory.path, "client.sock");
+    const start = {
+      flags: ["--install-routes", "100#100", "--verbose"],
+      announce: ["100#10.0.1.0/24@2001:db8::9"],
+      socket,
+    };
+    const ends: ((client: ChildProcess) => unknown)[] = [
+      (client) => client.signal("SIGTERM"),
+      () =>
+        new ControlClient({ socketPath: socket, program: "client", asJson: false }).call("/v1/drain", {
+          action: "stop",
+        }),
+    ];
+    for (const end of ends) {
+      await using client = stage.client(start);
+      await client.logged(/ announcing afterMs=\d+ isUpToDate=true/);
+      await end(client);
+      expect(await client.ended).toBe(0);
+      expect(stage.routes()).toEqual(TABLE_100.slice(1));
+    }
+  });
+
   test("a predecessor's routes are taken over, and go when nobody has them; others stay", async () => {
     await using stage = await Stage.set();
     const hop = "nexthop encap ip6 dst 2001:db8::f dev tun";

@@ -121,6 +121,17 @@ test("says whether it sends end marks yet", async () => {
   expect(server.stats().isSettled).toBe(true);
 });
 
+test("that stood still right before its stop leaves no timer", async () => {
+  const stage = new Stage();
+  const server = await stage.start({ settleSeconds: 15 });
+  const peer = stage.peer(`ADD ${R}`);
+  stage.clock.advance(1_000);
+  stage.clock.freeze(20_000);
+  server.stop();
+  stage.clock.settle();
+  expect([peer.isClosed, stage.clock.pendingTimers]).toEqual([true, 0]);
+});
+
 describe("what is logged of a peer that goes", () => {
   const WITHDRAWN = /withdrawn/;
   const saysWithdrawn = (stage: Stage) => stage.log.filter(({ message }) => WITHDRAWN.test(message));
