@@ -2,7 +2,7 @@
  * What the README says holds: its commands exist, its tables are those of the program, its example runs, its outputs
  * are what comes out. A code block of a kind that this file does not know fails.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,8 +35,6 @@ import { httpBase } from "./support/http-routes.ts";
 import { projectWithLibrary } from "./support/library-project.ts";
 import { NetworkNamespace, reasonWithoutNamespaces } from "./support/network-namespace.ts";
 import { BLOCKS, block, commandLines, README, REPOSITORY, wordsOf } from "./support/readme.ts";
-
-setDefaultTimeout(60_000);
 
 /** The lines of a section, up to the next heading. */
 function section(heading: string): string[] {

@@ -2,13 +2,11 @@
  * Bad input at a server process, on a real socket: a peer whose bytes cannot be trusted loses its connection and its
  * routes, a bad UPDATE costs itself alone, and a peer that watches sees nothing else of either.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { type ClosingCode, SKIP_CODES } from "../../src/wire/protocol-error.ts";
 import { type BunbondServer, startBunbondServer } from "../support/bunbond-process.ts";
 import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
 import { refusedVectors } from "../support/wire-vectors.ts";
-
-setDefaultTimeout(60_000);
 
 const ROUTE = "100 10.0.1.0/24 via 2001:db8::1";
 const MARKER = "100 192.0.2.255/32 via 2001:db8::255";

@@ -1,12 +1,10 @@
 /** Servers and clients need not agree what time it is, nor whether it goes forward. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { freeAddress } from "../support/free-address.ts";
 import type { RouteClient } from "../support/route-client.ts";
 import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
 const SHIFTED_DATE = fileURLToPath(new URL("../support/shifted-date.ts", import.meta.url));

@@ -1,5 +1,5 @@
 /** The control socket of running daemons, from its making to its end, and commands that come over it. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ControlClient } from "../../src/cli/control-client.ts";
@@ -7,8 +7,6 @@ import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/
 import { ChildProcess } from "../support/child-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { announceFlag, standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 const ROUTE_LINE = "100 10.0.1.0/24 via 2001:db8::1";

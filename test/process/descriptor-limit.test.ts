@@ -1,13 +1,11 @@
 /** A server with more clients than descriptors: it says so, and goes on for those that are in. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ControlClient } from "../../src/cli/control-client.ts";
 import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
 import { httpBase } from "../support/http-routes.ts";
 import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-
-setDefaultTimeout(60_000);
 
 /** Of which half are for connections. */
 const LIMIT = 40;

@@ -1,13 +1,11 @@
 /** The built executable does what the sources do. How it is built is in test/build.test.ts. */
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { builtExecutable } from "../support/built-executable.ts";
 import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { ChildProcess } from "../support/child-process.ts";
 import { everyRoute, vnisOfEveryRoute } from "../support/every-route.ts";
 import { announceFlag, standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 let command: readonly string[];
 beforeAll(async () => {

@@ -2,7 +2,7 @@
  * A client that puts its routes into the kernel, as a real process in a network namespace of its own. The witness is
  * iproute2.
  */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/cli/control-client.ts";
@@ -15,8 +15,6 @@ import {
 import { ChildProcess } from "../support/child-process.ts";
 import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-
-setDefaultTimeout(60_000);
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const reason = reasonWithoutNamespaces();

@@ -1,5 +1,5 @@
 /** The client's output into something that does not read it to the end, or not now. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { Client } from "../../src/client/client.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
@@ -9,8 +9,6 @@ import { ChildProcess } from "../support/child-process.ts";
 import { hasRoutes } from "../support/http-routes.ts";
 import { StalledPipe } from "../support/stalled-pipe.ts";
 import { TcpPeer } from "../support/tcp-peer.ts";
-
-setDefaultTimeout(60_000);
 
 test("a client whose reader has gone ends in good order at its next line", async () => {
   await using server = await startBunbondServer();

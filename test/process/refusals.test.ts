@@ -1,9 +1,7 @@
 /** What cannot be done is said in one line, with an exit code that tells a wrong command line (2) from the rest (1). */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
 import { ChildProcess } from "../support/child-process.ts";
-
-setDefaultTimeout(60_000);
 
 /** Runs BunBond to its end. */
 async function run(...args: readonly string[]) {

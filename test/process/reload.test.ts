@@ -1,5 +1,5 @@
 /** `--config` and SIGHUP with real processes: what changes in the file changes in the network, and nothing else. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,6 @@ import { fileURLToPath } from "node:url";
 import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { ChildProcess } from "../support/child-process.ts";
 import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -6,7 +6,7 @@
  * network, /usr/local/bin is the host's directory, pkill and pidwait mean the host's own process, and daemons have a
  * socket of their own and short times (--retry, --settle).
  */
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ControlClient } from "../../src/cli/control-client.ts";
@@ -15,8 +15,6 @@ import { ChildProcess } from "../support/child-process.ts";
 import { freeAddress } from "../support/free-address.ts";
 import { block, commandLines, wordsOf } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-
-setDefaultTimeout(120_000);
 
 const CLIENTS = 10;
 const FIRST_START = "Running it for real";

@@ -1,11 +1,9 @@
 /** A client and its servers, of which some are late, or die and return. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { freeAddress } from "../support/free-address.ts";
 import type { RouteClient } from "../support/route-client.ts";
 import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 const ON_FIRST_ONLY = standardRoute(100, "10.0.2.0/24", "2001:db8::2");

@@ -1,13 +1,11 @@
 /** Who stands still is gone, or waited for no longer. These tests wait for time to pass, so all do at once. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { ChildProcess } from "../support/child-process.ts";
 import { hasRoutes } from "../support/http-routes.ts";
 import { StalledPipe } from "../support/stalled-pipe.ts";
 import { TcpPeer } from "../support/tcp-peer.ts";
 import { standardRoute } from "../support/text-route.ts";
-
-setDefaultTimeout(60_000);
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 

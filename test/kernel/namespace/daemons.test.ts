@@ -2,7 +2,7 @@
  * Clients as real processes that die, come back and share a namespace, with a real server. The witness of what they do to
  * the kernel is iproute2, above all `ip monitor`: what is adopted causes not a word.
  */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../../src/cli/control-client.ts";
@@ -20,7 +20,6 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { standardRoute } from "../../support/text-route.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
-setDefaultTimeout(120_000);
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -1,10 +1,8 @@
 /** The tunnel device of a real kernel goes and comes back, and with it the objects and routes that went by it. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/namespace-installer.ts";
 import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
 import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/overlay-namespace.ts";
-
-setDefaultTimeout(120_000);
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -2,12 +2,10 @@
  * What metalbond's and rustbond's clients leave in the kernel, of the same protocol and in the tables that are ours now:
  * routes with their hops written out, without objects. (Only for IPv4 has metalbond any: for IPv6 the kernel refuses them.)
  */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/namespace-installer.ts";
 import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
 import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
-
-setDefaultTimeout(120_000);
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -1,10 +1,8 @@
 /** What an installer makes in a real kernel, seen by iproute2: routes, groups, and that no way is ever closed. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/namespace-installer.ts";
 import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
 import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
-
-setDefaultTimeout(120_000);
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;
