@@ -50,7 +50,12 @@ function clientSections(status: ClientStatus, style: Style): string[] {
   ]);
   return [
     pairs(
-      [...factRows(status), ["routes", `${status.routes}`], ["announcements", `${status.announcements}`]],
+      [
+        ...factRows(status),
+        ["routes", `${status.routes}`],
+        ["held of removed servers", `${status.removedServersRoutes}`],
+        ["announcements", `${status.announcements}`],
+      ],
       style,
     ),
     table(["SERVER", "STATE", "SINCE", "AWAY SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),

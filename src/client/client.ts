@@ -278,6 +278,11 @@ export class Client {
     }));
   }
 
+  /** Stale routes of servers that were removed with `holdsRoutes`: {@link servers} has them no more. */
+  get removedServersRoutes(): number {
+    return this.servers().reduce((left, { staleRoutes }) => left - staleRoutes, this.#view.allStaleCopies);
+  }
+
   /** The servers that have the route, lost ones that had it among them. */
   serversOf(route: Route): Endpoint[] {
     return this.#view.serversOf(route).flatMap((number) => this.#links.numbered(number)?.endpoint ?? []);

@@ -170,6 +170,11 @@ export class MergedView {
     return this.#tellings.staleCopies(server);
   }
 
+  /** Those of removed servers among them. */
+  get allStaleCopies(): number {
+    return this.#tellings.allStaleCopies;
+  }
+
   /** Drops a server's stale copies in one VNI, and calls back when the last of them has gone. */
   sweepVni(server: ServerNumber, vni: number, done?: () => void): void {
     this.#drop(this.#tellings.takeStaleOfVni(server, vni), done);

@@ -69,6 +69,11 @@ export class Tellings {
     return copies;
   }
 
+  /** Of all servers there ever were. */
+  get allStaleCopies(): number {
+    return this.#told.keys().reduce((sum, server) => sum + this.staleCopies(server), 0);
+  }
+
   doubtfulOf(server: ServerNumber): Telling[] {
     return [...this.#toldOf(server)].flatMap(({ doubtful }) => doubtful ?? []);
   }

@@ -190,6 +190,7 @@ async function clientStatus({
         staleRoutes: server.staleRoutes,
       }),
     ),
+    removedServersRoutes: client.removedServersRoutes,
     vnis,
     kernel: report?.status ?? null,
     counters: { ...counters.flat(), ...report?.counters },

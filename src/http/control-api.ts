@@ -67,6 +67,8 @@ export interface ClientStatus extends DaemonFacts {
   /** Wanted; while drained, no server is told of them. */
   readonly announcements: number;
   readonly servers: readonly ServerEntry[];
+  /** What servers had that a reload has taken out, and nobody has told since: held as if they had been lost. */
+  readonly removedServersRoutes: number;
   readonly vnis: readonly ClientVni[];
   /** Null: it puts no routes into the kernel. */
   readonly kernel: KernelStatus | null;

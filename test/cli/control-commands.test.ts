@@ -292,6 +292,7 @@ describe("text and JSON say the same", () => {
       uptimeSeconds: 77,
       routes: 11,
       announcements: 22,
+      removedServersRoutes: 1212,
       servers: [
         {
           server: "one.example:4711",
@@ -356,11 +357,12 @@ describe("text and JSON say the same", () => {
     const text = statusText(status, styleFor(false, {}));
     expectSameFacts(text, status);
     expect(text).toBe(`\
-program        client 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
-state          drained
-started        2026-01-02T03:04:05.678Z, 77 s ago
-routes         11
-announcements  22
+program                  client 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
+state                    drained
+started                  2026-01-02T03:04:05.678Z, 77 s ago
+routes                   11
+held of removed servers  1212
+announcements            22
 
 SERVER            STATE  SINCE                     AWAY SINCE                SESSIONS  STALE  LAST REASON
 one.example:4711  retry  2026-01-02T03:04:06.000Z  2026-01-02T03:03:06.000Z        33     44  connect-failed (no route)

@@ -103,9 +103,12 @@ describe("a server that is removed", () => {
     announcer.withdraw(Q);
     bench.clock.advance(29_000);
     expect(log.takeChanges()).toEqual([]);
+    // Of both, for the other server's word on one counts beside it.
+    expect(client.removedServersRoutes).toBe(2);
     expect(client.serversOf(routeOfText(R))).toEqual([serverEndpoint(2)]);
     bench.clock.advance(2_000);
     expect(log.takeChanges()).toEqual([`- ${Q}`]);
+    expect(client.removedServersRoutes).toBe(0);
   });
 
   test("leaves its routes while no other server is there, if they are to be held", async () => {

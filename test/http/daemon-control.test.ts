@@ -175,6 +175,7 @@ describe("a client", () => {
       startedAt: time,
       routes: 1,
       announcements: 1,
+      removedServersRoutes: 0,
       vnis: [
         { vni: 100, subscribed: true, routes: 1, announcements: 0 },
         { vni: 200, subscribed: false, routes: 0, announcements: 1 },
