@@ -25,7 +25,8 @@ export class ControlSocketError extends Error {
   }
 }
 
-const noError = { throwIfNoEntry: false, bigint: true } as const;
+/** For an lstat that tells one file from the next of the same name, and takes it that there may be none. */
+const EXACT_IF_THERE = { throwIfNoEntry: false, bigint: true } as const;
 const DIRECTORY_MODE = 0o755;
 /** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
 const SOCKET_UMASK = 0o117;
@@ -47,26 +48,22 @@ export interface ClaimedSocket<T> {
  */
 export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
   try {
-    makeDirectory(dirname(path));
+    // Others may enter it: the socket's own mode says who may open that.
+    withUmask(0, () => mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE }));
     await removeStale(path);
-    const umask = process.umask(SOCKET_UMASK);
-    try {
-      const bound = bind();
-      const file = lstatSync(path);
-      return { bound, release: (unbind) => unbindBeside(path, file, unbind) };
-    } finally {
-      process.umask(umask);
-    }
+    const bound = withUmask(SOCKET_UMASK, bind);
+    const file = lstatSync(path);
+    return { bound, release: (unbind) => unbindBeside(path, file, unbind) };
   } catch (error) {
     throw error instanceof ControlSocketError ? error : socketError(path, error);
   }
 }
 
-/** Others may enter it, whatever the umask: the socket's own mode says who may open that. */
-function makeDirectory(path: string): void {
-  const umask = process.umask(0);
+/** Runs it with that umask, whatever this process's is. */
+function withUmask<T>(mask: number, run: () => T): T {
+  const umask = process.umask(mask);
   try {
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    return run();
   } finally {
     process.umask(umask);
   }
@@ -91,14 +88,14 @@ function unbindBeside<R>(path: string, ours: Stats, unbind: () => R): R {
 
 async function removeStale(path: string): Promise<void> {
   for (;;) {
-    const file = lstatSync(path, noError);
+    const file = lstatSync(path, EXACT_IF_THERE);
     if (file === undefined) return;
     if (!file.isSocket()) {
       throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
     }
     if (await isAnswered(path)) throw inUse(path);
     // Another daemon that starts just now may have been faster: then this is its socket, and is asked.
-    const now = lstatSync(path, noError);
+    const now = lstatSync(path, EXACT_IF_THERE);
     if (now === undefined) return;
     // A freed inode's number is given again, its time is not.
     if (now.ino === file.ino && now.ctimeNs === file.ctimeNs) {
