@@ -1,0 +1,113 @@
+/**
+ * The attacks, as data: what each does, at which sizes, and what an innocent peer and the server's memory may suffer.
+ *
+ * `seen` is the size at which a version of this program failed; `short` is for CI. All are run at `seen` and at twice that by
+ * `bun test/attack/run.ts --long`.
+ */
+
+import * as connections from "./attackers/connections.ts";
+import * as floods from "./attackers/floods.ts";
+import * as hops from "./attackers/hops.ts";
+import * as http from "./attackers/http.ts";
+import * as tables from "./attackers/tables.ts";
+import type { Target } from "./attacking-peer.ts";
+
+export interface Attack {
+  readonly attack: (target: Target, size: number, seconds: number) => Promise<void>;
+  /** What `size` counts. */
+  readonly unit: string;
+  readonly short: number;
+  readonly seen: number;
+  /** Bounds other than the usual ones. */
+  readonly bounds?: Partial<Bounds>;
+  /** Flags of the server beyond those that all have. */
+  readonly flags?: readonly string[];
+  /** The server's limit of open files. */
+  readonly openFiles?: number;
+}
+
+export interface Bounds {
+  /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, or for an update. */
+  readonly delayMs: number;
+  /** Of the server's resident memory, at its peak. */
+  readonly peakMiB: number;
+}
+
+export const USUAL_BOUNDS: Bounds = { delayMs: 250, peakMiB: 512 };
+
+const RAISED = ["--max-hops", "1000000", "--max-routes", "20000000"];
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  "hops-subscribed": { attack: hops.subscribed, unit: "hops", short: 10_000, seen: 150_000, flags: RAISED },
+  "hops-opposite-order": {
+    attack: hops.oppositeOrder,
+    unit: "hops",
+    short: 10_000,
+    seen: 100_000,
+    flags: RAISED,
+  },
+  "hops-tombstones": { attack: hops.tombstones, unit: "hops", short: 4_000, seen: 50_000, flags: RAISED },
+  announcers: { attack: hops.announcers, unit: "peers", short: 200, seen: 1_500 },
+  "flood-keepalives": { attack: floods.flood("keepalives"), unit: "peers", short: 100, seen: 1_000 },
+  "flood-keepalives-unread": {
+    attack: floods.flood("keepalives", false),
+    unit: "peers",
+    short: 100,
+    seen: 500,
+  },
+  "flood-hellos": { attack: floods.flood("hellos"), unit: "peers", short: 100, seen: 300 },
+  "flood-updates": { attack: floods.flood("updates"), unit: "peers", short: 100, seen: 300 },
+  "flood-updates-of-one": { attack: floods.flood("shared"), unit: "peers", short: 100, seen: 900 },
+  "flood-skipped": { attack: floods.flood("skipped"), unit: "peers", short: 100, seen: 900 },
+  "flood-groups": { attack: floods.flood("groups"), unit: "peers", short: 100, seen: 900 },
+  "flood-subscriptions": { attack: floods.flood("subscriptions"), unit: "peers", short: 100, seen: 300 },
+  "flood-mixed": { attack: floods.mixed, unit: "peers", short: 100, seen: 1_250, bounds: { delayMs: 1_000 } },
+  trickle: { attack: floods.trickle, unit: "peers", short: 50, seen: 500 },
+  "churn-for-many": { attack: floods.churnForMany, unit: "subscribers", short: 100, seen: 1_000 },
+  "short-prefixes": { attack: tables.shortPrefixes, unit: "prefixes", short: 60_000, seen: 471_040 },
+  prefixes: {
+    attack: tables.prefixes,
+    unit: "prefixes",
+    short: 100_000,
+    seen: 16_800_000,
+    flags: RAISED,
+    bounds: { peakMiB: 2_048 },
+  },
+  vnis: { attack: tables.vnis, unit: "VNIs", short: 20_000, seen: 1_000_000 },
+  subscriptions: { attack: tables.subscriptions, unit: "subscriptions", short: 20_000, seen: 1_000_000 },
+  "subscription-pairs": { attack: tables.subscriptionPairs, unit: "pairs", short: 50_000, seen: 1_000_000 },
+  "owed-withdrawals": { attack: tables.owedWithdrawals, unit: "routes", short: 50_000, seen: 1_000_000 },
+  readers: { attack: tables.readers, unit: "readers", short: 50, seen: 1_000 },
+  "silent-connections": {
+    attack: connections.silent,
+    unit: "sockets",
+    short: 600,
+    seen: 1_100,
+    openFiles: 1_024,
+  },
+  "half-greeted": {
+    attack: connections.halfGreeted,
+    unit: "sockets",
+    short: 600,
+    seen: 1_100,
+    openFiles: 1_024,
+  },
+  "connection-resets": { attack: connections.resets, unit: "sockets", short: 50, seen: 500 },
+  "http-idle": { attack: http.idle, unit: "connections", short: 300, seen: 1_500, openFiles: 1_024 },
+  "http-idle-few-files": { attack: http.idle, unit: "connections", short: 120, seen: 300, openFiles: 256 },
+  "http-unfinished": { attack: http.unfinished, unit: "connections", short: 300, seen: 1_500 },
+  "http-aborted-documents": {
+    attack: http.abortedDocuments,
+    unit: "routes",
+    short: 50_000,
+    seen: 300_000,
+    bounds: { delayMs: 50 },
+  },
+  "http-unread-documents": {
+    attack: http.unreadDocuments,
+    unit: "routes",
+    short: 50_000,
+    seen: 300_000,
+    bounds: { delayMs: 50 },
+  },
+};

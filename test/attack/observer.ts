@@ -1,0 +1,138 @@
+/**
+ * Two innocent peers beside an attack: A announces and withdraws a route, B is subscribed to it. Both ask for a
+ * KEEPALIVE's answer ten times a second, and how long each answer and each update takes is kept. Whoever is cut off comes back,
+ * and that is counted.
+ */
+import { AttackingPeer, type Target } from "./attacking-peer.ts";
+import { announce, hop, KEEPALIVE, subscribe, withdraw } from "./frames.ts";
+
+const PERIOD_MS = 100;
+const RETURN_MS = 300;
+const VNI = 4_242;
+const ROUTE = { vni: VNI, prefix: [10, 9, 8, 0], lengthBits: 24, hop: hop(7) };
+
+export interface Observed {
+  /** Longest waits, with those that are not over. */
+  readonly keepaliveMaxMs: number;
+  readonly updateMaxMs: number;
+  /** How late this process itself was: below that, the others say nothing. */
+  readonly ownDelayMs: number;
+  readonly lostSessions: number;
+  readonly updates: number;
+}
+
+/** The longest of some waits, of which one may be under way. */
+class LongestWait {
+  #sinceMs: number | null = null;
+  #maxMs = 0;
+
+  get isOn(): boolean {
+    return this.#sinceMs !== null;
+  }
+
+  begin(): void {
+    this.#sinceMs ??= performance.now();
+  }
+
+  end(): void {
+    this.#maxMs = this.maxMs;
+    this.#sinceMs = null;
+  }
+
+  get maxMs(): number {
+    return Math.max(this.#maxMs, this.#sinceMs === null ? 0 : performance.now() - this.#sinceMs);
+  }
+}
+
+export class Observer {
+  readonly #keepalives = [new LongestWait(), new LongestWait()];
+  readonly #update = new LongestWait();
+  #ownDelayMs = 0;
+  #lostSessions = 0;
+  #updates = 0;
+  #isOver = false;
+  readonly #runs: Promise<void>[];
+  readonly #established: PromiseWithResolvers<void>[] = [Promise.withResolvers(), Promise.withResolvers()];
+
+  constructor(private readonly target: Target) {
+    this.#runs = [this.#run(0), this.#run(1), this.#watchOwnDelay()];
+  }
+
+  /** Both have been let in for the first time. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#established.map(({ promise }) => promise));
+  }
+
+  async finish(): Promise<Observed> {
+    const observed = {
+      keepaliveMaxMs: Math.max(...this.#keepalives.map(({ maxMs }) => maxMs)),
+      updateMaxMs: this.#update.maxMs,
+      ownDelayMs: this.#ownDelayMs,
+      lostSessions: this.#lostSessions,
+      updates: this.#updates,
+    };
+    this.#isOver = true;
+    await Promise.all(this.#runs);
+    return observed;
+  }
+
+  async #run(index: 0 | 1): Promise<void> {
+    while (!this.#isOver) {
+      try {
+        const peer = await AttackingPeer.establish(this.target);
+        this.#established[index]?.resolve();
+        await this.#live(peer, index);
+        if (!this.#isOver) this.#lostSessions++;
+        peer.leave();
+      } catch {
+        // Not let in: it is tried again, and meanwhile the update waits.
+      }
+      await Bun.sleep(RETURN_MS);
+    }
+  }
+
+  async #live(peer: AttackingPeer, index: 0 | 1): Promise<void> {
+    const wait = this.#keepalives[index] as LongestWait; // there are two
+    await peer.fence();
+    if (index === 1) peer.write(Uint8Array.from(subscribe(VNI)));
+    let answers = peer.keepalives;
+    let updates = peer.updates;
+    let isAnnounced = false;
+    let nextMs = performance.now();
+    while (!peer.closed && !this.#isOver) {
+      if (performance.now() >= nextMs) {
+        nextMs = performance.now() + PERIOD_MS;
+        if (!wait.isOn) {
+          wait.begin();
+          answers = peer.keepalives;
+          peer.write(Uint8Array.from(KEEPALIVE));
+        }
+        if (index === 0 && !this.#update.isOn && this.#established[1] !== undefined) {
+          isAnnounced = !isAnnounced;
+          this.#update.begin();
+          peer.write(Uint8Array.from(isAnnounced ? announce(ROUTE) : withdraw(ROUTE)));
+        }
+      }
+      await Promise.race([
+        peer.until(() => peer.keepalives > answers || peer.updates > updates),
+        Bun.sleep(PERIOD_MS / 4),
+      ]);
+      if (wait.isOn && peer.keepalives > answers) wait.end();
+      if (peer.updates > updates) {
+        this.#updates += peer.updates - updates;
+        updates = peer.updates;
+        if (index === 1 && this.#update.isOn) this.#update.end();
+      }
+    }
+    // What was under way when the session was lost counts as long as it took to come back.
+  }
+
+  async #watchOwnDelay(): Promise<void> {
+    const STEP_MS = 20;
+    while (!this.#isOver) {
+      const before = performance.now();
+      await Bun.sleep(STEP_MS);
+      this.#ownDelayMs = Math.max(this.#ownDelayMs, performance.now() - before - STEP_MS);
+    }
+  }
+}
