@@ -77,7 +77,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   subscriptions: { attack: tables.subscriptions, unit: "subscriptions", short: 20_000, seen: 1_000_000 },
   "subscription-pairs": { attack: tables.subscriptionPairs, unit: "pairs", short: 50_000, seen: 1_000_000 },
   "owed-withdrawals": { attack: tables.owedWithdrawals, unit: "routes", short: 50_000, seen: 1_000_000 },
-  readers: { attack: tables.readers, unit: "readers", short: 50, seen: 1_000 },
+  readers: { attack: tables.readers, unit: "readers", short: 100, seen: 4_000 },
   "silent-connections": {
     attack: connections.silent,
     unit: "sockets",

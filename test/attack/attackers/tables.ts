@@ -144,10 +144,13 @@ export async function owedWithdrawals(target: Target, count: number): Promise<vo
   for (const peer of [reader, announcer]) peer.leave();
 }
 
-/** A table of 100,000 routes that `readers` peers read over and over; one of them writes as fast as it can, too. */
+/** So many routes for each reader. */
+const ROUTES_PER_READER = 250;
+
+/** A table that `count` peers read from its beginning, all at once; one that does not read subscribes over and over. */
 export async function readers(target: Target, count: number, seconds: number): Promise<void> {
   const announcer = (await AttackingPeer.establish(target)).stayAlive();
-  for (let i = 0; i < 100_000; i++) {
+  for (let i = 0; i < count * ROUTES_PER_READER; i++) {
     await announcer.add(announce({ vni: 80, prefix: word(0x40000000 + i), lengthBits: 32, hop: hop(1) }));
   }
   await announcer.fence();
