@@ -29,11 +29,13 @@ export interface Attack {
 export interface Bounds {
   /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, or for an update. */
   readonly delayMs: number;
+  /** Longest time until an innocent newcomer is established. */
+  readonly newcomerMs: number;
   /** Of the server's resident memory, at its peak. */
   readonly peakMiB: number;
 }
 
-export const USUAL_BOUNDS: Bounds = { delayMs: 250, peakMiB: 512 };
+export const USUAL_BOUNDS: Bounds = { delayMs: 250, newcomerMs: 2_000, peakMiB: 512 };
 
 const RAISED = ["--max-hops", "1000000", "--max-routes", "20000000"];
 

@@ -72,6 +72,7 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
     ...observed,
     keepaliveMaxMs: rounded(observed.keepaliveMaxMs),
     updateMaxMs: rounded(observed.updateMaxMs),
+    newcomerMaxMs: rounded(observed.newcomerMaxMs),
     ownDelayMs: rounded(observed.ownDelayMs),
     beforeMiB,
     peakMiB,
@@ -82,11 +83,12 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
 
 /** What of the bounds was not kept, in words; empty: it held. */
 export function broken(figures: Figures, factor = 1): string[] {
-  const { bounds, keepaliveMaxMs, updateMaxMs, lostSessions, updates, peakMiB } = figures;
+  const { bounds, keepaliveMaxMs, updateMaxMs, newcomerMaxMs, lostSessions, updates, peakMiB } = figures;
   const delayMs = bounds.delayMs * factor;
   return [
     ...(keepaliveMaxMs > delayMs ? [`a KEEPALIVE's answer took ${keepaliveMaxMs} ms`] : []),
     ...(updateMaxMs > delayMs ? [`an update took ${updateMaxMs} ms`] : []),
+    ...(newcomerMaxMs > bounds.newcomerMs * factor ? [`a newcomer took ${newcomerMaxMs} ms`] : []),
     ...(lostSessions > 0 ? [`${lostSessions} innocent sessions were lost`] : []),
     ...(updates === 0 ? ["no update came at all"] : []),
     ...(peakMiB > bounds.peakMiB ? [`the server took ${peakMiB} MiB`] : []),

@@ -1,7 +1,8 @@
 /**
- * Two innocent peers beside an attack: A announces and withdraws a route, B is subscribed to it. Both ask for a
- * KEEPALIVE's answer ten times a second, and how long each answer and each update takes is kept. Whoever is cut off comes back,
- * and that is counted.
+ * Innocent peers beside an attack: A announces and withdraws a route, B is subscribed to it. Both ask for a
+ * KEEPALIVE's answer ten times a second, and how long each answer and each update takes is kept. A peer that is cut off connects
+ * again, and that is counted. A third one connects again and again, as hypervisors do that have just started: how long it
+ * takes until it is established is kept, too.
  */
 import { AttackingPeer, type Target } from "./attacking-peer.ts";
 import { announce, hop, KEEPALIVE, subscribe, withdraw } from "./frames.ts";
@@ -15,6 +16,8 @@ export interface Observed {
   /** Longest waits, with those that are not over. */
   readonly keepaliveMaxMs: number;
   readonly updateMaxMs: number;
+  /** Longest time from the first attempt to connect until a newcomer is established. */
+  readonly newcomerMaxMs: number;
   /** How late this process itself was: below that, the others say nothing. */
   readonly ownDelayMs: number;
   readonly lostSessions: number;
@@ -47,6 +50,7 @@ class LongestWait {
 export class Observer {
   readonly #keepalives = [new LongestWait(), new LongestWait()];
   readonly #update = new LongestWait();
+  readonly #newcomer = new LongestWait();
   #ownDelayMs = 0;
   #lostSessions = 0;
   #updates = 0;
@@ -55,7 +59,7 @@ export class Observer {
   readonly #established: PromiseWithResolvers<void>[] = [Promise.withResolvers(), Promise.withResolvers()];
 
   constructor(private readonly target: Target) {
-    this.#runs = [this.#run(0), this.#run(1), this.#watchOwnDelay()];
+    this.#runs = [this.#run(0), this.#run(1), this.#comeAndGo(), this.#watchOwnDelay()];
   }
 
   /** Both have been let in for the first time. */
@@ -67,6 +71,7 @@ export class Observer {
     const observed = {
       keepaliveMaxMs: Math.max(...this.#keepalives.map(({ maxMs }) => maxMs)),
       updateMaxMs: this.#update.maxMs,
+      newcomerMaxMs: this.#newcomer.maxMs,
       ownDelayMs: this.#ownDelayMs,
       lostSessions: this.#lostSessions,
       updates: this.#updates,
@@ -125,6 +130,20 @@ export class Observer {
       }
     }
     // What was under way when the session was lost counts as long as it took to come back.
+  }
+
+  async #comeAndGo(): Promise<void> {
+    while (!this.#isOver) {
+      this.#newcomer.begin();
+      try {
+        const peer = await AttackingPeer.establish(this.target);
+        if (!peer.closed) this.#newcomer.end();
+        peer.leave();
+      } catch {
+        // Not let in: the wait goes on.
+      }
+      await Bun.sleep(RETURN_MS);
+    }
   }
 
   async #watchOwnDelay(): Promise<void> {
