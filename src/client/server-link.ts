@@ -319,9 +319,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     else this.#retry(reason);
   }
 
-  /** A server does not subscribe. */
+  /** A server does not subscribe, and the session refuses its further HELLO. */
   subscribe(): void {}
   unsubscribe(): void {}
+  helloRepeated(): void {}
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.context;

@@ -38,7 +38,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
 
 /** One name each: "closes.keepalive-timeout". */
 export function flatCounters(counters: ServerCounters): Counters {
-  const { connectionsAccepted, updatesReceived, unmatchedRemoves } = counters;
+  const { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos } = counters;
   const byReason = Object.entries({
     refusals: counters.refusals,
     closes: counters.closes,
@@ -47,7 +47,13 @@ export function flatCounters(counters: ServerCounters): Counters {
   }).flatMap(([name, counts]) =>
     Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
   );
-  return { connectionsAccepted, updatesReceived, unmatchedRemoves, ...Object.fromEntries(byReason) };
+  return {
+    connectionsAccepted,
+    updatesReceived,
+    unmatchedRemoves,
+    repeatedHellos,
+    ...Object.fromEntries(byReason),
+  };
 }
 
 function peerEntry(peer: PeerInfo): PeerEntry {

@@ -56,6 +56,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   #announcedRoutes = 0;
   #skippedUpdates = 0;
   #isGentle: boolean;
+  #hasGreetedAgain = false;
   #establishedMs: number | null = null;
 
   constructor(
@@ -156,6 +157,17 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   /** A client sends no end marks. */
   endMark(): void {}
+
+  /** Only Go's client greets again: it has to be written to in small steps from now on. */
+  helloRepeated(): void {
+    const { counters, gentle, logger } = this.context;
+    counters.repeatedHellos++;
+    if (!this.#hasGreetedAgain) logger.info("peer has sent a further HELLO, which is answered", this.name);
+    this.#hasGreetedAgain = true;
+    if (this.#establishedMs === null || this.#isGentle || gentle === "never") return;
+    this.#isGentle = true;
+    this.connection.setPace(new GentlePace(this.connection.roundTripMs));
+  }
 
   closed(reason: CloseReason): void {
     const { exchange, counters, logger } = this.context;

@@ -12,6 +12,8 @@ export interface ServerCounters {
   readonly updatesReceived: number;
   /** REMOVEs of routes that their sender had not announced: they change nothing. */
   readonly unmatchedRemoves: number;
+  /** HELLOs beyond the first of a connection: they are answered, and change nothing but the keepalive interval. */
+  readonly repeatedHellos: number;
   readonly closes: Readonly<Partial<Record<CloseReason["reason"], number>>>;
   readonly protocolErrors: Readonly<Partial<Record<ProtocolErrorCode, number>>>;
   readonly skippedUpdates: Readonly<Partial<Record<SkipCode, number>>>;
@@ -23,6 +25,7 @@ export class RunningCounters implements ServerCounters {
   readonly refusals: Partial<Record<RefusalReason, number>> = {};
   updatesReceived = 0;
   unmatchedRemoves = 0;
+  repeatedHellos = 0;
   readonly closes: Partial<Record<CloseReason["reason"], number>> = {};
   readonly protocolErrors: Partial<Record<ProtocolErrorCode, number>> = {};
   readonly skippedUpdates: Partial<Record<SkipCode, number>> = {};

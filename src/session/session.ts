@@ -13,6 +13,11 @@
  * interval and the server answers each; whoever has received no frame for 2.5 intervals closes. Before
  * that, each step may take 2.5 of the own intervals.
  *
+ * A server answers a further HELLO on the same connection: Go's client sends one when several of its resets ran at the same
+ * time, goes through its handshake once more, and hangs for ever if the connection is closed then. The state stays as it is,
+ * and so do routes and subscriptions; the interval is negotiated anew with the latest HELLO, since the peer keeps to
+ * that one. A server never sends a second HELLO unasked, so a client closes.
+ *
  * The session knows no socket and sets no timer: `deadlineMs` says when it next wants a `timer` event
  * (a timer event that comes early does nothing), and the returned actions are to be carried out in order.
  */
@@ -45,6 +50,8 @@ export type SessionAction =
   | { readonly type: "send-hello"; readonly keepaliveSeconds: number; readonly isServer: boolean }
   | { readonly type: "send-keepalive" }
   | { readonly type: "established" }
+  /** The peer has sent a further HELLO; comes before its answer. */
+  | { readonly type: "hello-repeated" }
   | { readonly type: "close"; readonly reason: CloseReason };
 
 /** Shared event objects, so that a frame costs no allocation. */
@@ -74,6 +81,8 @@ export class Session {
   /** The peer's HELLO said that it is a server. */
   peerIsServer = false;
   readonly role: "client" | "server";
+  /** As configured. */
+  readonly #ownKeepaliveSeconds: number;
   /** When the step of the handshake began, or the last frame came. */
   #lastReceivedMs: number;
   /** When the client's next KEEPALIVE is due. */
@@ -88,10 +97,12 @@ export class Session {
   #keepalivesReceived = 0;
   /** The peer has sent a KEEPALIVE sooner than one each interval: Go's programs never do (see `#noteRhythm`). */
   keepaliveCameEarly = false;
+  /** The peer has sent more than one HELLO: only Go's client does. */
+  #hasRepeatedHello = false;
 
   constructor(config: SessionConfig, nowMs: number) {
     this.role = config.role;
-    this.keepaliveSeconds = config.keepaliveSeconds;
+    this.#ownKeepaliveSeconds = this.keepaliveSeconds = config.keepaliveSeconds;
     this.state = config.role === "client" ? "connecting" : "hello-awaited";
     this.#lastReceivedMs = nowMs;
   }
@@ -129,19 +140,41 @@ export class Session {
   }
 
   #onHello(event: SessionEvent & { type: "hello" }, nowMs: number): readonly SessionAction[] {
-    const expected = this.role === "client" ? "hello-sent" : "hello-awaited";
-    if (this.state !== expected) return this.#refuse("SECOND_HELLO");
     if (event.keepaliveSeconds === 0) return this.#refuse("KEEPALIVE_INTERVAL_ZERO");
+    const negotiatedSeconds = Math.min(this.#ownKeepaliveSeconds, event.keepaliveSeconds);
+    if (this.receivedHello) {
+      if (this.role === "client") return this.#refuse("SECOND_HELLO");
+      return this.#onFurtherHello(negotiatedSeconds, nowMs);
+    }
+    const expected = this.role === "client" ? "hello-sent" : "hello-awaited";
+    if (this.state !== expected) return this.#refuse("OUT_OF_STATE");
     this.receivedHello = true;
     this.peerIsServer = event.isServer;
-    this.#negotiatedSeconds = Math.min(this.keepaliveSeconds, event.keepaliveSeconds);
+    this.#negotiatedSeconds = negotiatedSeconds;
     this.#lastReceivedMs = this.#helloMs = nowMs;
     if (this.role === "client") {
       this.state = "hello-received";
       return SEND_KEEPALIVE;
     }
     this.state = "hello-sent";
-    return [{ type: "send-hello", keepaliveSeconds: this.keepaliveSeconds, isServer: true }];
+    return [this.#serverHello()];
+  }
+
+  /** In the handshake it is no new step, or whoever repeats its HELLO could stay half-open for ever. */
+  #onFurtherHello(negotiatedSeconds: number, nowMs: number): readonly SessionAction[] {
+    this.#negotiatedSeconds = negotiatedSeconds;
+    // From here on several timers of the peer send KEEPALIVEs: more than one each interval say nothing about what it is.
+    this.#hasRepeatedHello = true;
+    this.keepaliveCameEarly = false;
+    if (this.state === "established") {
+      this.#lastReceivedMs = nowMs;
+      this.keepaliveSeconds = negotiatedSeconds;
+    }
+    return [{ type: "hello-repeated" }, this.#serverHello()];
+  }
+
+  #serverHello(): SessionAction {
+    return { type: "send-hello", keepaliveSeconds: this.#ownKeepaliveSeconds, isServer: true };
   }
 
   #onKeepalive(nowMs: number): readonly SessionAction[] {
@@ -178,6 +211,7 @@ export class Session {
    */
   #noteRhythm(nowMs: number): void {
     this.#keepalivesReceived++;
+    if (this.#hasRepeatedHello) return;
     const ticks = (nowMs - this.#helloMs) / (this.#negotiatedSeconds * 1000);
     if (this.#keepalivesReceived > 1 + Math.floor(ticks * 1.0002 + 0.5)) this.keepaliveCameEarly = true;
   }

@@ -115,6 +115,14 @@ class SocketStream implements ByteStream {
     this.socket.end();
   }
 
+  /** `end` closes the descriptor: what the other side then sends, before it has read the FIN, would be answered by a RST. */
+  endWithin(ms: number): void {
+    this.socket.shutdown();
+    // A process that has nothing else to do need not wait for it.
+    this.socket.unref();
+    setTimeout(() => this.socket.terminate(), ms).unref();
+  }
+
   abort(): void {
     this.socket.terminate();
   }

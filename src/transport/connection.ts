@@ -41,6 +41,8 @@ export interface ConnectionHandler {
   /** An ordinary KEEPALIVE in ESTABLISHED, already answered where an answer is due. */
   keepalive(): void;
   endMark(vni: number): void;
+  /** A client has sent a further HELLO on this connection, which is answered after this call. */
+  helloRepeated(): void;
   /** The last call. */
   closed(reason: CloseReason): void;
 }
@@ -61,12 +63,15 @@ const READ_MS = { client: 2, server: 8 } as const;
 /** So many are read between two looks at the clock. */
 const FRAMES_PER_LOOK = 32;
 
-const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set([
-  "keepalive-timeout",
-  "handshake-timeout",
-  "send-hold-timeout",
-  "send-queue-full",
-]);
+/** It takes none of the bytes that are due to it: nothing is gained by keeping them, so the connection is reset. */
+const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set(["send-hold-timeout", "send-queue-full"]);
+/**
+ * It may have stood still, and read on later: it is told in order, for Go's client does not survive a reset at that
+ * moment. But it may also be gone for good, and then the system keeps what was sent until it gives up (15 minutes).
+ */
+const WAS_SILENT: ReadonlySet<CloseReason["reason"]> = new Set(["keepalive-timeout", "handshake-timeout"]);
+/** So long after the FIN a peer that was silent is reset, unless it has closed. */
+const RESET_AFTER_MS = 10_000;
 
 // Filled and read within one call, so one of each serves all connections.
 const hello = new HelloFields();
@@ -286,6 +291,9 @@ export class Connection implements StreamEvents {
       case "send-hello":
         this.#outbox.control((view, at) => encodeHello(view, at, action.keepaliveSeconds, action.isServer));
         break;
+      case "hello-repeated":
+        this.handler.helloRepeated();
+        break;
       case "send-keepalive":
         this.sendKeepalive();
         break;
@@ -307,8 +315,8 @@ export class Connection implements StreamEvents {
     if (this.#readsLater) this.stream.resume();
     this.#timer?.cancel();
     this.#outbox.stop();
-    // Who was silent, or does not read, may never do so again: nothing is gained by keeping bytes for it.
     if (READS_NO_MORE.has(reason.reason)) this.stream.abort();
+    else if (WAS_SILENT.has(reason.reason)) this.stream.endWithin(RESET_AFTER_MS);
     else this.stream.end();
     this.handler.closed(reason);
   }

@@ -13,6 +13,11 @@ export interface ByteStream {
   resume(): void;
   /** Ends the connection once everything taken has been sent. */
   end(): void;
+  /**
+   * Sends the FIN once everything taken has been sent, and closes when the other side has closed, too. What it has not done
+   * by then is ended by a RST. What is received meanwhile is of no interest to anybody.
+   */
+  endWithin(ms: number): void;
   /** Ends the connection at once. */
   abort(): void;
   /** The other side, as `[2001:db8::1]:52100`: for people; two peers can look alike (scopes are lost). */

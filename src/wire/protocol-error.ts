@@ -15,7 +15,7 @@ const CLOSING_TEXT = {
   MALFORMED_MESSAGE: "the peer sent a message that is not valid protobuf",
   FRAME_LENGTH_MISMATCH: "the bytes are not exactly one frame: they end inside it, or others follow",
   OUT_OF_STATE: "the peer sent a message that must not come at this point of the session",
-  SECOND_HELLO: "the peer sent a second HELLO",
+  SECOND_HELLO: "the server sent a second HELLO",
   KEEPALIVE_INTERVAL_ZERO: "the peer asks for a keepalive interval of 0 seconds; configure at least 1",
 } as const;
 

@@ -334,7 +334,7 @@ describe("a server", () => {
         { vni: 100, routes: 1, subscribers: 1 },
         { vni: 200, routes: 0, subscribers: 1 },
       ],
-      counters: { connectionsAccepted: 2, updatesReceived: 1, unmatchedRemoves: 0 },
+      counters: { connectionsAccepted: 2, updatesReceived: 1, unmatchedRemoves: 0, repeatedHellos: 0 },
     });
   });
 

@@ -83,10 +83,6 @@ describe("closes the connection of an established peer, whose routes go", () => 
     },
   );
 
-  test("SECOND_HELLO: a HELLO", async () => {
-    await expectToClose(Uint8Array.fromHex("010002010805"), "SECOND_HELLO");
-  });
-
   test("what came in front of the bad frame, in the same write, is carried out", async () => {
     using peer = await TcpPeer.establish(server.address);
     peer.send(`ADD ${ROUTE}`, `ADD ${MARKER}`);
@@ -105,7 +101,6 @@ describe("closes the connection in the handshake", () => {
     ["OUT_OF_STATE", [`ADD ${ROUTE}`]],
     ["OUT_OF_STATE", ["HELLO 5", "UNSUBSCRIBE 100"]],
     ["OUT_OF_STATE", ["HELLO 5", `ADD ${ROUTE}`]],
-    ["SECOND_HELLO", ["HELLO 5", "HELLO 5"]],
     ["KEEPALIVE_INTERVAL_ZERO", ["HELLO 0"]],
     ["UNSUPPORTED_VERSION", ["HEX 02000201 0805"]],
     ["PAYLOAD_TOO_LONG", ["HEX 0104a501"]],

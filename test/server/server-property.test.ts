@@ -69,9 +69,9 @@ const route = fc.tuple(vni, fc.constantFrom(...HOPS)).map(([of, text]) => `${of}
 const frame = fc.oneof(
   { weight: 6, arbitrary: route.map((text) => `ADD ${text}`) },
   { weight: 4, arbitrary: route.map((text) => `REMOVE ${text}`) },
-  { weight: 1, arbitrary: fc.constantFrom("KEEPALIVE", "ADD 100 10.0.0.0/33 via ::1") },
+  { weight: 1, arbitrary: fc.constantFrom("KEEPALIVE", "HELLO 2", "ADD 100 10.0.0.0/33 via ::1") },
 );
-const breach = fc.constantFrom("HELLO 5", "HEX 02", "HEX 0104a5", "HEX 0100020310ff", "HEX 010000");
+const breach = fc.constantFrom("HEX 01000001", "HEX 02", "HEX 0104a5", "HEX 0100020310ff", "HEX 010000");
 
 const step = fc.oneof(
   {

@@ -56,6 +56,19 @@ describe("a Go client is never flagged in a week", () => {
   });
 });
 
+test("a Go client that has greeted twice, and sends twice the KEEPALIVEs, is not flagged either", () => {
+  const session = new Session({ role: "server", keepaliveSeconds: 5 }, 0);
+  for (const atMs of [0, 3_000]) {
+    session.handle({ type: "hello", keepaliveSeconds: 5, isServer: false }, atMs);
+    session.handle({ type: "keepalive" }, atMs);
+  }
+  for (let tickMs = 5_000; tickMs < 600_000; tickMs += 5_000) {
+    session.handle({ type: "keepalive" }, tickMs);
+    session.handle({ type: "keepalive" }, tickMs + 3_000);
+  }
+  expect([session.state, session.keepaliveCameEarly]).toEqual(["established", false]);
+});
+
 describe("flagged is", () => {
   test.each([
     ["a second KEEPALIVE right behind the first (rustbond, BunBond)", [1, 2]],

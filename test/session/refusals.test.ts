@@ -47,13 +47,9 @@ const REFUSALS: Record<string, SessionRows> = {
     role: "server",
     rows: [...SERVER_UP.slice(0, 1), [0, "data", refused("OUT_OF_STATE"), "closed"]],
   },
-  "server: a second HELLO before KEEPALIVE": {
+  "server: a further HELLO with interval 0": {
     role: "server",
-    rows: [...SERVER_UP.slice(0, 1), [0, "hello 5", refused("SECOND_HELLO"), "closed"]],
-  },
-  "server: a second HELLO once established": {
-    role: "server",
-    rows: [...SERVER_UP, [0, "hello 5", refused("SECOND_HELLO"), "closed"]],
+    rows: [...SERVER_UP, [0, "hello 0", refused("KEEPALIVE_INTERVAL_ZERO"), "closed"]],
   },
   "server: interval 0": {
     role: "server",

@@ -157,6 +157,40 @@ const SCENARIOS: Record<string, SessionRows> = {
     ],
   },
 
+  "server: a further HELLO once established is answered, and the latest interval counts from then on": {
+    role: "server",
+    rows: [
+      ...SERVER_UP,
+      [3_000, "hello 2", "hello-repeated, send-hello 5 server", "established"],
+      [3_000, "data", NONE, "established"],
+      [4_000, "keepalive", "send-keepalive", "established"],
+      [8_999, "timer", NONE, "established"],
+      [8_999, "hello 9", "hello-repeated, send-hello 5 server", "established"],
+      [21_498, "timer", NONE, "established"],
+      [21_499, "timer", "close keepalive-timeout", "closed"],
+    ],
+  },
+  "server: a further HELLO in the handshake is answered, and gives no more time for it": {
+    role: "server",
+    rows: [
+      [0, "hello 5", "send-hello 5 server", "hello-sent"],
+      [12_000, "hello 3", "hello-repeated, send-hello 5 server", "hello-sent"],
+      [12_400, "keepalive", "send-keepalive, established", "established"],
+      [12_400, "keepalive", "send-keepalive", "established"],
+      [19_899, "timer", NONE, "established"],
+      [19_900, "timer", "close keepalive-timeout", "closed"],
+    ],
+  },
+  "server: whoever only repeats its HELLO does not stay": {
+    role: "server",
+    rows: [
+      [0, "hello 5", "send-hello 5 server", "hello-sent"],
+      [6_000, "hello 5", "hello-repeated, send-hello 5 server", "hello-sent"],
+      [12_000, "hello 5", "hello-repeated, send-hello 5 server", "hello-sent"],
+      [12_500, "timer", "close handshake-timeout", "closed"],
+    ],
+  },
+
   "once closed, nothing happens any more": {
     role: "client",
     rows: [

@@ -70,6 +70,9 @@ export class NotingHandler implements ConnectionHandler {
   endMark(vni: number): void {
     this.#note(`endMark ${vni}`);
   }
+  helloRepeated(): void {
+    this.#note("helloRepeated");
+  }
   closed(reason: CloseReason): void {
     // What stands behind the reason is for people, and may change.
     const { detail: _, ...stable } = reason;

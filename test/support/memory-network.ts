@@ -5,7 +5,7 @@
  *     client ── write ──▶ [ pipe: up to capacityBytes ] ── received ──▶ server       and the other way round
  */
 import { type Endpoint, formatEndpoint } from "../../src/net/endpoint.ts";
-import type { Clock, Random } from "../../src/session/clock.ts";
+import type { Clock, Random, Timer } from "../../src/session/clock.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -97,6 +97,7 @@ export class MemoryStream implements ByteStream {
   #closed = false;
   #isReading = true;
   #isPaused = false;
+  #abortTimer: Timer | null = null;
 
   constructor(
     private readonly options: MemoryNetworkOptions,
@@ -147,6 +148,14 @@ export class MemoryStream implements ByteStream {
     this.closeNow(null);
   }
 
+  endWithin(ms: number): void {
+    if (this.#closed || this.#ended) return;
+    this.#ended = true;
+    const { peer, options } = this;
+    if (peer !== null) peer.#schedule(Math.max(0, peer.#nextArrivalMs() - options.clock.nowMs()));
+    this.#abortTimer = options.clock.after(ms, () => this.abort());
+  }
+
   abort(): void {
     if (this.#closed) return;
     this.closeNow(null);
@@ -158,8 +167,12 @@ export class MemoryStream implements ByteStream {
   closeNow(detail: string | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#abortTimer?.cancel();
     this.#incoming = [];
     this.options.clock.soon(() => this.events?.closed(detail));
+    const { peer } = this;
+    // Whoever is told of a FIN closes, too, and that is what a half-closed end waits for.
+    if (peer?.hasEnded && !peer.isClosed) peer.closeNow(null);
   }
 
   #take(bytes: Uint8Array): void {

@@ -48,6 +48,7 @@ export class RecordedNetwork implements Network {
       pause: () => stream.pause(),
       resume: () => stream.resume(),
       end: () => stream.end(),
+      endWithin: (ms) => stream.endWithin(ms),
       abort: () => stream.abort(),
     };
   }

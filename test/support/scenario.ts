@@ -5,6 +5,7 @@
  *     a connects [with keepalive 1] [as server]      and is ESTABLISHED; the handshake's frames are forgotten
  *     a sends FRAME; FRAME             in one write; frames as in frame-text.ts
  *     a sends byte by byte FRAME; …    each in a write of its own
+ *     a sends 20000 times FRAME; …     in writes of a hundred times
  *     a hears FRAME; FRAME | nothing   exactly this, in this order, since the last time
  *     a hears, in any order, FRAME; …
  *     a keeps alive | falls silent     a KEEPALIVE each 5 seconds by itself; the answers are not shown
@@ -14,7 +15,7 @@
  *     a is closed for REASON           by the server or by itself, as the server sees it
  *     clock +3000                      milliseconds
  *     server knows ROUTE; ROUTE | nothing
- *     server counts NAME 1             "unmatchedRemoves", or a skip code
+ *     server counts NAME 1             "unmatchedRemoves", "repeatedHellos", or a skip code
  *
  * All that a step sets off happens before the next one, but for what waits for the clock.
  */
@@ -106,6 +107,13 @@ class Stage {
         }
       },
     ],
+    [
+      /^(\w+) sends (\d+) times (.+)$/,
+      ([name = "", times, frames = ""]) => {
+        const hundred = Array.from({ length: 100 }, () => framesOf(frames)).flat();
+        for (let sent = 0; sent < Number(times); sent += 100) this.#raw(name).send(...hundred);
+      },
+    ],
     [/^(\w+) sends (.+)$/, ([name = "", frames = ""]) => this.#raw(name).send(...framesOf(frames))],
     [
       /^(\w+) hears, in any order, (.+)$/,
@@ -189,9 +197,11 @@ class Stage {
   }
 
   #count(name: string): string {
-    const { unmatchedRemoves, skippedUpdates } = this.#running.stats().counters;
+    const { unmatchedRemoves, repeatedHellos, skippedUpdates } = this.#running.stats().counters;
     return String(
-      Object.entries({ unmatchedRemoves, ...skippedUpdates }).find(([key]) => key === name)?.[1] ?? 0,
+      Object.entries({ unmatchedRemoves, repeatedHellos, ...skippedUpdates }).find(
+        ([key]) => key === name,
+      )?.[1] ?? 0,
     );
   }
 }

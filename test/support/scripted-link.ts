@@ -143,6 +143,10 @@ export class ScriptedLink implements Network, ByteStream {
     this.isEnded = true;
   }
 
+  endWithin(): void {
+    this.isEnded = true;
+  }
+
   abort(): void {
     this.isEnded = true;
   }

@@ -95,6 +95,11 @@ class Watcher implements ByteStream, StreamEvents {
     this.stream.end();
   }
 
+  endWithin(ms: number): void {
+    this.#leave();
+    this.stream.endWithin(ms);
+  }
+
   abort(): void {
     this.#leave();
     this.stream.abort();
@@ -125,7 +130,9 @@ class Watcher implements ByteStream, StreamEvents {
       this.#state = "established";
       this.model.join(this.remote, this.#isServer);
     }
-    if (message.type === "HELLO" || this.#state !== "established") return false;
+    // A further one changes nothing.
+    if (message.type === "HELLO") return this.#state !== "over";
+    if (this.#state !== "established") return false;
     const { model, remote } = this;
     if (message.type === "KEEPALIVE") model.keepaliveSent(remote);
     else if (message.type === "SUBSCRIBE") model.subscribe(remote, message.vni);

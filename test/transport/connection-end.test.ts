@@ -16,13 +16,26 @@ function established(options: ConnectionUnderTestOptions = {}): ConnectionUnderT
 }
 
 describe("silence", () => {
-  test("for 2.5 intervals ends the connection, at once and for good", () => {
+  test("for 2.5 intervals ends the connection, in order and for good", () => {
     const pair = established();
     pair.clock.advance(12_499);
     expect(pair.handler.calls).toEqual([]);
     pair.clock.advance(1);
     expect(pair.handler.calls).toEqual(["closed keepalive-timeout"]);
+    expect(pair.peer.closedBecause).toBe("in order");
+  });
+
+  test("and whoever does not close then is reset 10 s later; what it sends meanwhile is not read", () => {
+    const pair = established();
+    pair.peer.stream.isReading = false;
+    pair.clock.advance(12_500);
+    pair.peer.send("KEEPALIVE", "ADD 1 ::/0 via ::1");
+    pair.clock.advance(9_999);
+    expect(pair.peer.closedBecause).toBeNull();
+    pair.clock.advance(1);
     expect(pair.peer.closedBecause).toBe("connection reset");
+    expect(pair.handler.calls).toEqual(["closed keepalive-timeout"]);
+    expect(pair.clock.pendingTimers).toBe(0);
   });
 
   test("in the handshake ends it after 2.5 of the own intervals", () => {
