@@ -44,7 +44,7 @@ export const serverDefinition = {
       example: "15",
       default: "15",
       description:
-        "After the start, wait this long for clients to return before telling anyone that a table is complete. More than 15 does not help: clients go by time then.",
+        "After the start, wait this long for clients to return before telling anyone that a table is complete.",
     },
     gentle: gentleFlag(
       "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",

@@ -90,6 +90,10 @@ export class Client {
       completeness: this.#completeness,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
         this.#serverState(link, state, reason),
+      sameServer: (link: ServerLink, serverId: string) => this.#links.withId(serverId, link),
+      serverReleased: (serverId: string) => {
+        for (const link of this.#links) link.connectInstead(serverId);
+      },
       lost: (link: ServerLink, { reason }: CloseReason) => {
         this.#completeness.serverLost(link.number);
         this.#stale.serverLost(link.number, reason === "keepalive-timeout");
@@ -332,7 +336,11 @@ export class Client {
 
   #retracted(key: string, route: Route): void {
     this.#tellLinks(key, route);
-    this.#view.ownWithdrawn(route, (server) => this.#links.numbered(server)?.isExact ?? false);
+    this.#view.ownWithdrawn(route);
+    // What is stopped, or announced again by whoever was told of the route, need not be known.
+    if (!this.#stopped && !this.#own.offered.has(key)) {
+      for (const link of this.#links) link.ownWithdrawn(key, route);
+    }
     if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
   }
 

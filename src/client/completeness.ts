@@ -30,8 +30,10 @@ export interface TellingServer {
   readonly number: ServerNumber;
   /** When its connection became established; null: it is away. */
   readonly establishedMs: number | null;
-  /** It has sent an end mark on this connection: only these count. */
+  /** It is known to send end marks: only these count. */
   readonly isExact: boolean;
+  /** It is another one of the servers under a second name: that one tells all. */
+  readonly isRedundant: boolean;
   /** When it is known to have read our SUBSCRIBE; Infinity: not yet. */
   subscribeReadMs(vni: number): number;
   /** All that it had sent by then has come: it has answered a KEEPALIVE that was sent then, or later. */
@@ -173,6 +175,7 @@ export class Completeness {
     let nextToldMs = Number.POSITIVE_INFINITY;
     let wholeMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
+      if (each.server.isRedundant) continue;
       const isAway = each.server.establishedMs === null;
       let toldMs = isAway ? hold.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
       // It is asked: its answer, or its loss, is an event.

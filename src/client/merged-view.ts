@@ -7,16 +7,19 @@
  *
  *     live       the server announced it on the connection we have now
  *     stale      the server had it when its connection was lost, and has not yet said whether it still does
- *     doubtful   perhaps nothing but our own announcement, coming back: does not count until that is settled
+ *     doubtful   perhaps nothing but our own announcement, coming back: does not count until that is known
  *
  * A lost server's copies go from live to stale, and back when it announces them again. What is still stale
  * when it has marked the end of its table was withdrawn in the meantime ("mark and sweep"), so a
  * server's restart withdraws nothing and puts nothing back.
  *
- * A received route equal to one that we announce ourselves is an echo: it is kept here, since another
- * hypervisor may announce the same, but is no part of the view until we withdraw ours. Even then it may be no
- * more than that: some servers send our own routes back on SUBSCRIBE and never withdraw them. Servers that send
- * end marks do not, but until the first mark nobody knows which kind a server is: until then, the copy is doubtful.
+ * A route that we announce ourselves is no part of the view, but copies of it are kept, since another hypervisor may announce
+ * the same. One that is received while we do may be no more than an echo: some servers send our own routes back on SUBSCRIBE
+ * and never withdraw them. From such a server it is doubtful. One that was there before our own announcement is no echo:
+ * it is in view as soon as we withdraw ours. Servers whose views are exact (BunBond) send no echoes.
+ *
+ * Go's server does not tell an announcer that another one has withdrawn the same route. So after our own withdrawal
+ * neither kind is certain, and the server is asked (second-look.ts): what it still has is confirmed, the rest refuted.
  *
  * A server that died without a word is live for 2.5 keepalive intervals more, and what others withdraw meanwhile it
  * cannot confirm. Once it is lost, these copies of its go, as if the loss had been noticed at once; but a frame of it
@@ -38,6 +41,27 @@ export interface ViewListener {
   added(route: Route): void;
   removed(route: Route): void;
 }
+
+/** How far a received ADD may be our own announcement that comes back. */
+export const Echo = {
+  /** The server's views are exact. */
+  NEVER: 0,
+  /** If we announce the route now. */
+  OF_OWN: 1,
+  /** We have only just withdrawn it. */
+  PERHAPS: 2,
+} as const;
+export type Echo = (typeof Echo)[keyof typeof Echo];
+
+/** What came of a received ADD. */
+export const Received = {
+  OTHER: 0,
+  /** A stale copy is live again. */
+  CONFIRMED: 1,
+  /** It may be an echo, and does not count. */
+  DOUBTFUL: 2,
+} as const;
+export type Received = (typeof Received)[keyof typeof Received];
 
 /** We ourselves, as an origin of what we announce. */
 const OWN: PeerNumber = 0;
@@ -72,21 +96,21 @@ export class MergedView {
     return this.#routeCount;
   }
 
-  /**
-   * A server announces a route; `mayBeEcho`: perhaps only the one that we have just withdrawn. True: it confirms a
-   * stale copy.
-   */
-  received(server: ServerNumber, fields: UpdateFields, mayBeEcho = false): boolean {
-    const isDoubtful = mayBeEcho && !this.#hasCertain(server, fields);
+  /** A server announces a route. */
+  received(server: ServerNumber, fields: UpdateFields, echo: Echo): Received {
+    const isDoubtful = echo === Echo.PERHAPS && !this.#hasCertain(server, fields);
     const telling = isDoubtful
       ? this.#tellings.doubtful(server, fields.vni)
       : this.#tellings.live(server, fields.vni);
-    if (this.#table.add(telling.number, fields) === Change.NOTHING) return false;
+    if (this.#table.add(telling.number, fields) === Change.NOTHING) {
+      return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
+    }
     telling.copies++;
     const { row, origins } = this.#table;
     let isOwn = false;
     let wasHeld = false;
     let hadCopy = false;
+    let hadCertain = false;
     for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
       const peer = origins.peerOf(at);
       if (peer === telling.number) continue;
@@ -96,11 +120,20 @@ export class MergedView {
       }
       const other = this.#tellings.of(peer);
       if (!other.isDoubtful) wasHeld = true;
-      if (other.server === server) hadCopy = true;
+      if (other.server !== server) continue;
+      hadCopy = true;
+      if (!other.isDoubtful && !other.isLeaving) hadCertain = true;
+    }
+    if (isOwn && echo === Echo.OF_OWN && !hadCertain) {
+      // Our own hides it, whatever it is: nobody is to be told.
+      this.#addCopyOf(fields, this.#tellings.doubtful(server, fields.vni));
+      this.#removeCopy(row, telling);
+      return Received.DOUBTFUL;
     }
     const isConfirmed = hadCopy && this.#replaceCopies(row, telling);
     this.#settle(row, wasHeld && !isOwn);
-    return isConfirmed;
+    if (isDoubtful) return Received.DOUBTFUL;
+    return isConfirmed ? Received.CONFIRMED : Received.OTHER;
   }
 
   /** Removes the server's other copies. True: one was stale. */
@@ -130,6 +163,30 @@ export class MergedView {
       }
     }
     this.#settle(row, wasShown);
+  }
+
+  /** The server was asked, and has the route no longer. */
+  refuted(server: ServerNumber, { vni, destination, nextHop }: Route): void {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    if (row === NIL) return;
+    const wasShown = this.#isShown(row);
+    for (const telling of this.#tellingsOf(row)) {
+      if (telling.server === server && telling.lostMs === null) this.#removeCopy(row, telling);
+    }
+    this.#settle(row, wasShown);
+  }
+
+  /** The server has told of the route on the connection we have now, be it as an echo. */
+  hasCopy(server: ServerNumber, { vni, destination, nextHop }: Route): boolean {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    return (
+      row !== NIL &&
+      this.#tellingsOf(row).some((telling) => {
+        return telling.server === server && telling.lostMs === null && !telling.isLeaving;
+      })
+    );
   }
 
   /** The server is alive: what it has not withdrawn it still has. */
@@ -223,22 +280,13 @@ export class MergedView {
     this.#settle(this.#table.row, wasShown);
   }
 
-  /**
-   * We announce a route no longer. A copy from a server whose views are exact is somebody else's
-   * announcement, and comes into view; one from a server that may echo is doubtful, or dropped if it is stale.
-   */
-  ownWithdrawn({ vni, destination, nextHop }: Route, isExact: (server: ServerNumber) => boolean): void {
+  /** We announce a route no longer: somebody else's comes into view. */
+  ownWithdrawn({ vni, destination, nextHop }: Route): void {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL || this.#table.removeOrigin(row, OWN) === Change.NOTHING) return;
-    for (const telling of this.#tellingsOf(row)) {
-      if (!telling.isLeaving && (telling.isDoubtful || isExact(telling.server))) continue;
-      // The new copy first: a row without any would be gone.
-      if (telling.lostMs === null && !telling.isLeaving) {
-        this.#addCopy(this.#tellings.doubtful(telling.server, vni));
-      }
-      this.#removeCopy(row, telling);
-    }
+    // It is not to come for the moment until its turn.
+    for (const telling of this.#tellingsOf(row)) if (telling.isLeaving) this.#removeCopy(row, telling);
     this.#settle(row, false);
   }
 
@@ -312,7 +360,11 @@ export class MergedView {
 
   /** Of the route in `#fields`. */
   #addCopy(telling: Telling): void {
-    if (this.#table.add(telling.number, this.#fields) !== Change.NOTHING) telling.copies++;
+    this.#addCopyOf(this.#fields, telling);
+  }
+
+  #addCopyOf(fields: UpdateFields, telling: Telling): void {
+    if (this.#table.add(telling.number, fields) !== Change.NOTHING) telling.copies++;
   }
 
   #removeCopy(row: number, telling: Telling): void {

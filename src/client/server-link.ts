@@ -16,6 +16,7 @@
  */
 import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
+import type { Route } from "../route/route.ts";
 import type { Clock, Random, Timer } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { Logger } from "../session/logger.ts";
@@ -24,18 +25,25 @@ import { Connection, type ConnectionHandler } from "../transport/connection.ts";
 import { RUN_BYTES } from "../transport/outbox.ts";
 import { type Gentleness, SteadyPace } from "../transport/pace.ts";
 import type { ByteStream, Network, StreamEvents } from "../transport/stream.ts";
+import { destinationOf, nextHopOf } from "../wire/codec.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import { AwayLog } from "./away-log.ts";
 import { type Completeness, TABLE_QUIET_MS, TABLE_SETTLES_MS, type TellingServer } from "./completeness.ts";
 import { LinkOutput } from "./link-output.ts";
-import type { MergedView, ServerNumber } from "./merged-view.ts";
-import type { Wanted } from "./wanted.ts";
+import { Echo, type MergedView, Received, type ServerNumber } from "./merged-view.ts";
+import { SecondLook } from "./second-look.ts";
+import { receivedKey, type Wanted } from "./wanted.ts";
 
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
 
+/**
+ * A server that is there under another name already is tried again so seldom: it is a mistake that somebody has to mend, or a
+ * name that leads elsewhere some day.
+ */
+const SAME_SERVER_RETRY_MS = 60_000;
 /** The network does not tell when it has taken everything. */
 const IDLE_POLL_MS = 5;
 
@@ -50,6 +58,10 @@ export interface LinkContext {
   readonly wanted: Wanted;
   readonly view: MergedView;
   readonly completeness: Completeness;
+  /** Which other link leads to that server already. */
+  sameServer(link: ServerLink, serverId: string): ServerLink | undefined;
+  /** The link leads to that server no longer: another one may. */
+  serverReleased(serverId: string): void;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
   lost(link: ServerLink, reason: CloseReason): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
@@ -64,7 +76,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #lastReason: CloseReason | null = null;
   #connection: Connection | null = null;
   #output: LinkOutput | null = null;
-  #hasEndMarks = false;
+  #isExact = false;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
   #askedMs = Number.NEGATIVE_INFINITY;
@@ -73,6 +85,13 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #attempt = 0;
   /** It is none of the client's servers any more: nothing that it tells counts. */
   #isRetired = false;
+  /** Of a BunBond server, as soon as it has told it; empty: none. */
+  #serverId = "";
+  /** The server that another link leads to already, which this one waits for. */
+  #waitsForId = "";
+  /** Since it was established last. */
+  #hasWarnedOfSame = false;
+  #secondLook: SecondLook | null = null;
   readonly #skipCodesLogged = new Set<SkipCode>();
   readonly #awayLog: AwayLog;
 
@@ -103,6 +122,13 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   subscribeReadMs(vni: number): number {
     return this.#output?.subscribeReadMs(vni) ?? Number.POSITIVE_INFINITY;
   }
+  /** What the server has is told by another link. */
+  get isRedundant(): boolean {
+    return this.#waitsForId !== "";
+  }
+  get serverId(): string {
+    return this.#serverId;
+  }
   get heardMs(): number {
     return this.#heardMs;
   }
@@ -116,7 +142,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
   /** Its views are exact: it does not echo our own announcements. */
   get isExact(): boolean {
-    return this.#hasEndMarks;
+    return this.#isExact;
   }
   /** Everything wanted has been handed to the network. */
   get idle(): boolean {
@@ -145,6 +171,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** Withdraws our announcements, and stops once the network has taken that, at the latest after `withinMs`. */
   retire(withinMs: number): void {
     this.#isRetired = true;
+    this.#release();
+    this.#stopSecondLook();
     if (this.#state === "established") this.#timer?.cancel();
     this.#output?.withdrawAll();
     this.#stopWhenIdle(this.context.clock.nowMs() + withinMs);
@@ -166,11 +194,34 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
 
   vniChanged(vni: number): void {
+    this.#secondLook?.dropVni(vni);
     this.#output?.vniChanged(vni);
   }
 
   announcementChanged(...change: Parameters<LinkOutput["announcementChanged"]>): void {
+    this.#secondLook?.forget(change[0]);
     this.#output?.announcementChanged(...change);
+  }
+
+  /** We announce the route no longer, and it has left the view as ours: does the server have it of somebody else? */
+  ownWithdrawn(key: string, route: Route): void {
+    if (this.#isRetired || this.#isExact || this.#state !== "established") return;
+    if (this.context.view.hasCopy(this.number, route)) this.#askAnew(key, route);
+  }
+
+  #askAnew(key: string, route: Route): void {
+    this.#secondLook ??= new SecondLook(this.number, this.endpoint, this.context, (read) =>
+      this.#output?.confirm(read),
+    );
+    this.#secondLook.ask(key, route);
+  }
+
+  /** The server that it waited for is free: it may lead there now. */
+  connectInstead(serverId: string): void {
+    if (this.#waitsForId !== serverId || this.#state !== "retry") return;
+    this.#waitsForId = "";
+    this.#timer?.cancel();
+    this.#timer = this.context.clock.after(0, () => this.#connect());
   }
 
   ask(fromMs: number): void {
@@ -204,7 +255,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #open(stream: ByteStream): StreamEvents {
     const { clock, wanted, keepaliveSeconds } = this.context;
     this.#timer?.cancel();
-    this.#hasEndMarks = false;
+    this.#isExact = false;
     const output = new LinkOutput(wanted, () => connection, clock, this.context.gentle);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
@@ -224,9 +275,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const { clock, random, retry } = this.context;
     this.#attempt++;
     this.#timer?.cancel();
-    const afterMs = retryAfterMs(retry, random);
+    const isSame = reason.reason === "same-server";
+    const afterMs = isSame ? SAME_SERVER_RETRY_MS : retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
-    this.#awayLog.away(describeCloseReason(reason), afterMs);
+    // Somebody has been told, and it is not away.
+    if (!isSame) this.#awayLog.away(describeCloseReason(reason), afterMs);
     // Last, for whoever is told may stop us.
     this.#enter("retry", reason);
   }
@@ -247,8 +300,31 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   // --- what the connection tells -----------------------------------------------------------------
 
+  hello(): void {
+    const id = this.#connection?.peerServerId ?? "";
+    const same = id === "" ? undefined : this.context.sameServer(this, id);
+    if (same === undefined) {
+      this.#serverId = id;
+      return;
+    }
+    if (!this.#hasWarnedOfSame) {
+      this.#hasWarnedOfSame = true;
+      this.context.logger.warn(
+        "two of the servers are one under two names: the second connection is given up",
+        {
+          server: this.name,
+          sameAs: same.name,
+        },
+      );
+    }
+    this.#waitsForId = id;
+    this.#connection?.close({ reason: "same-server", detail: same.name });
+  }
+
   established(): void {
     const { clock, logger } = this.context;
+    this.#waitsForId = "";
+    this.#hasWarnedOfSame = false;
     logger.info("server established", {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
@@ -258,6 +334,26 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
+    if (this.#serverId !== "") this.#provenExact();
+  }
+
+  /** It is a BunBond server: it sends end marks, and no echoes. */
+  #provenExact(): void {
+    this.#isExact = true;
+    this.#output?.endMarkSeen();
+    this.#stopSecondLook();
+    this.context.view.provenExact(this.number);
+  }
+
+  #stopSecondLook(): void {
+    this.#secondLook?.stop();
+    this.#secondLook = null;
+  }
+
+  #release(): void {
+    const id = this.#serverId;
+    this.#serverId = "";
+    if (id !== "") this.context.serverReleased(id);
   }
 
   update(fields: UpdateFields): void {
@@ -265,13 +361,28 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.context;
+    this.#secondLook?.heard(fields);
     if (fields.action === Action.REMOVE) {
       view.withdrawn(this.number, fields);
       return;
     }
-    if (!this.#hasEndMarks) completeness.added(this.number, fields.vni);
-    const isConfirmed = view.received(this.number, fields, output.mayBeEcho(fields));
-    if (isConfirmed) this.#lastConfirmedMs = clock.nowMs();
+    if (this.#isExact) {
+      view.received(this.number, fields, Echo.NEVER);
+      return;
+    }
+    completeness.added(this.number, fields.vni);
+    const isLate = output.mayBeEcho(fields);
+    const received = view.received(this.number, fields, isLate ? Echo.PERHAPS : Echo.OF_OWN);
+    if (received === Received.CONFIRMED) this.#lastConfirmedMs = clock.nowMs();
+    if (received === Received.DOUBTFUL && isLate) this.#askAboutEcho(fields);
+  }
+
+  /** What we announce again is asked about when that has been withdrawn. */
+  #askAboutEcho(fields: UpdateFields): void {
+    const key = receivedKey(fields);
+    if (this.context.wanted.announcements.has(key)) return;
+    const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
+    this.#askAnew(key, route);
   }
 
   skipped(code: SkipCode): void {
@@ -288,17 +399,13 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.context.view.heardFrom(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
-    if (!this.#hasEndMarks) this.context.completeness.check();
+    if (!this.#isExact) this.context.completeness.check();
   }
 
   endMark(vni: number): void {
     const { view, completeness } = this.context;
     view.heardFrom(this.number);
-    if (!this.#hasEndMarks) {
-      this.#hasEndMarks = true;
-      this.#output?.endMarkSeen();
-      view.provenExact(this.number);
-    }
+    if (!this.#isExact) this.#provenExact();
     // What it had may be held.
     if (this.#isRetired) return;
     const output = this.#output;
@@ -310,23 +417,24 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   closed(reason: CloseReason): void {
     const wasEstablished = this.#state === "established";
+    this.#stopSecondLook();
     this.#output?.stop();
     this.#output = this.#connection = null;
     this.#timer?.cancel();
     if (wasEstablished) this.context.lost(this, reason);
+    this.#release();
     if (reason.reason === "stopped" || this.#isRetired) this.#enter("stopped", reason);
     else if (reason.reason === "reset") this.#reconnect(reason);
     else this.#retry(reason);
   }
 
-  /** A server does not subscribe, and the session refuses its further HELLO. */
+  /** A server does not subscribe. */
   subscribe(): void {}
   unsubscribe(): void {}
-  helloRepeated(): void {}
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.context;
-    if (this.#isRetired || this.#hasEndMarks || view.staleCopies(this.number) === 0) return;
+    if (this.#isRetired || this.#isExact || view.staleCopies(this.number) === 0) return;
     const dueMs = this.#stateSinceMs + TABLE_SETTLES_MS;
     const quietFromMs = Math.max(dueMs, this.#lastConfirmedMs + TABLE_QUIET_MS);
     const nowMs = clock.nowMs();

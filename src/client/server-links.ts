@@ -32,6 +32,11 @@ export class ServerLinks implements Iterable<ServerLink> {
     return this.#links.find((link) => link.number === number);
   }
 
+  /** Another one that leads to the server with that id. */
+  withId(serverId: string, but: ServerLink): ServerLink | undefined {
+    return this.#links.find((link) => link !== but && link.serverId === serverId);
+  }
+
   /** One that is not among them yet. */
   add(server: Endpoint): ServerLink {
     // The connection of one that was removed and the new one would tell the server different things of the same routes.

@@ -38,6 +38,7 @@ export interface PeerContext {
   readonly keepaliveSeconds: number;
   readonly gentle: Gentleness;
   readonly sendHoldMs: number;
+  readonly serverId: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly exchange: RouteExchange;
@@ -56,7 +57,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   #announcedRoutes = 0;
   #skippedUpdates = 0;
   #isGentle: boolean;
-  #hasGreetedAgain = false;
+  #hellos = 0;
   #establishedMs: number | null = null;
 
   constructor(
@@ -66,7 +67,12 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   ) {
     this.#isGentle = context.gentle !== "never";
     this.connection = new Connection(
-      { role: "server", keepaliveSeconds: context.keepaliveSeconds, sendHoldMs: context.sendHoldMs },
+      {
+        role: "server",
+        keepaliveSeconds: context.keepaliveSeconds,
+        sendHoldMs: context.sendHoldMs,
+        serverId: context.serverId,
+      },
       stream,
       context.clock,
       this,
@@ -158,12 +164,13 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   /** A client sends no end marks. */
   endMark(): void {}
 
-  /** Only Go's client greets again: it has to be written to in small steps from now on. */
-  helloRepeated(): void {
+  /** Only Go's client sends more than one: it has to be written to in small steps from then on. */
+  hello(): void {
     const { counters, gentle, logger } = this.context;
+    this.#hellos++;
+    if (this.#hellos === 1) return;
     counters.repeatedHellos++;
-    if (!this.#hasGreetedAgain) logger.info("peer has sent a further HELLO, which is answered", this.name);
-    this.#hasGreetedAgain = true;
+    if (this.#hellos === 2) logger.info("peer has sent a further HELLO, which is answered", this.name);
     if (this.#establishedMs === null || this.#isGentle || gentle === "never") return;
     this.#isGentle = true;
     this.connection.setPace(new GentlePace(this.connection.roundTripMs));

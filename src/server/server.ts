@@ -4,7 +4,7 @@ import { endpointOf } from "../net/endpoint-argument.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
-import type { Clock, Timer } from "../session/clock.ts";
+import type { Clock, Random, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
 import type { Gentleness } from "../transport/pace.ts";
@@ -15,6 +15,7 @@ import { Admission } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
+import { makeServerId } from "./server-id.ts";
 import { StandstillWatch } from "./standstill.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
 
@@ -45,6 +46,8 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Default: sockets. */
   readonly network?: Network;
+  /** Default: `Math.random`. */
+  readonly random?: Random;
 }
 
 /** What can be changed while the server runs. */
@@ -103,6 +106,7 @@ export class Server {
     this.#peerContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
       gentle: options.gentle ?? "auto",
+      serverId: makeServerId(options.random ?? Math.random),
       sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
       retainMs: () => this.#retainMs,
       clock: this.#clock,

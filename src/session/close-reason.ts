@@ -12,6 +12,7 @@ import type { ProtocolErrorCode } from "../wire/protocol-error.ts";
  * - `keepalive-timeout`: nothing was received for 2.5 negotiated intervals
  * - `send-hold-timeout`: it has taken no byte of what was due for too long
  * - `send-queue-full`: it asked for answer upon answer and read none of them
+ * - `same-server`: another connection of this client leads to the same server
  * - `internal-error`: a fault of this program, to be reported; only this connection pays for it
  * - `protocol-error`: the other side broke the protocol; `code` says how
  */
@@ -28,6 +29,7 @@ export type CloseReason =
         | "keepalive-timeout"
         | "send-hold-timeout"
         | "send-queue-full"
+        | "same-server"
         | "internal-error";
       /** What the system said, where it said something. */
       readonly detail?: string;

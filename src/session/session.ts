@@ -50,8 +50,6 @@ export type SessionAction =
   | { readonly type: "send-hello"; readonly keepaliveSeconds: number; readonly isServer: boolean }
   | { readonly type: "send-keepalive" }
   | { readonly type: "established" }
-  /** The peer has sent a further HELLO; comes before its answer. */
-  | { readonly type: "hello-repeated" }
   | { readonly type: "close"; readonly reason: CloseReason };
 
 /** Shared event objects, so that a frame costs no allocation. */
@@ -170,7 +168,7 @@ export class Session {
       this.#lastReceivedMs = nowMs;
       this.keepaliveSeconds = negotiatedSeconds;
     }
-    return [{ type: "hello-repeated" }, this.#serverHello()];
+    return [this.#serverHello()];
   }
 
   #serverHello(): SessionAction {

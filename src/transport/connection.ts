@@ -41,8 +41,8 @@ export interface ConnectionHandler {
   /** An ordinary KEEPALIVE in ESTABLISHED, already answered where an answer is due. */
   keepalive(): void;
   endMark(vni: number): void;
-  /** A client has sent a further HELLO on this connection, which is answered after this call. */
-  helloRepeated(): void;
+  /** A HELLO has come, of a client perhaps not its first. It is answered after this call, unless the connection is closed. */
+  hello(): void;
   /** The last call. */
   closed(reason: CloseReason): void;
 }
@@ -50,6 +50,8 @@ export interface ConnectionHandler {
 export interface ConnectionConfig extends SessionConfig {
   /** A peer that takes no byte for this long while some are due is closed (RFC 9687's send hold timer). */
   readonly sendHoldMs?: number;
+  /** Of a server: goes out with its HELLO. 16 hex digits; left out: none. */
+  readonly serverId?: string;
 }
 
 export const DEFAULT_SEND_HOLD_MS = 90_000;
@@ -93,9 +95,10 @@ export class Connection implements StreamEvents {
   /** When it fires. */
   #timerMs = Number.POSITIVE_INFINITY;
   #closed = false;
+  #peerServerId = "";
 
   constructor(
-    config: ConnectionConfig,
+    private readonly config: ConnectionConfig,
     private readonly stream: ByteStream,
     private readonly clock: Clock,
     source: OutputSource,
@@ -121,6 +124,10 @@ export class Connection implements StreamEvents {
   /** How long the peer took to answer our HELLO: a server's measure of the way. */
   get roundTripMs(): number {
     return this.#session.roundTripMs;
+  }
+  /** Of a BunBond server; empty: the peer has told none. */
+  get peerServerId(): string {
+    return this.#peerServerId;
   }
   /** The peer has got as far as a HELLO. */
   get receivedHello(): boolean {
@@ -257,6 +264,8 @@ export class Connection implements StreamEvents {
       }
       case MessageType.HELLO:
         decodeHello(view, payloadOffset, payloadLengthBytes, hello);
+        this.#peerServerId = hello.serverId;
+        this.handler.hello();
         this.#feed({ type: "hello", keepaliveSeconds: hello.keepaliveSeconds, isServer: hello.isServer });
         this.#armTimer();
     }
@@ -289,10 +298,9 @@ export class Connection implements StreamEvents {
   #act(action: SessionAction): void {
     switch (action.type) {
       case "send-hello":
-        this.#outbox.control((view, at) => encodeHello(view, at, action.keepaliveSeconds, action.isServer));
-        break;
-      case "hello-repeated":
-        this.handler.helloRepeated();
+        this.#outbox.control((view, at) =>
+          encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.config.serverId),
+        );
         break;
       case "send-keepalive":
         this.sendKeepalive();

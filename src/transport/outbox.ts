@@ -11,7 +11,7 @@
  */
 import type { Clock, Timer } from "../session/clock.ts";
 import type { CloseReason } from "../session/close-reason.ts";
-import { MAX_CONTROL_FRAME_BYTES } from "../wire/encode.ts";
+import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
 import { type Pace, SteadyPace } from "./pace.ts";
 import type { ByteStream } from "./stream.ts";
 
@@ -102,7 +102,7 @@ export class Outbox {
       this.fail({ reason: "send-queue-full" });
       return;
     }
-    if (this.#controlBytes + MAX_CONTROL_FRAME_BYTES > this.#control.byteLength) this.#growControl();
+    if (this.#controlBytes + MAX_HELLO_FRAME_BYTES > this.#control.byteLength) this.#growControl();
     this.#controlBytes = encode(this.#control, this.#controlBytes);
     this.#flush();
   }

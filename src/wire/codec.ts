@@ -39,7 +39,8 @@ export function decodeMessage(frame: Uint8Array): Message {
     case MessageType.HELLO: {
       const hello = new HelloFields();
       decodeHello(view, payloadOffset, payloadLengthBytes, hello);
-      return { type: "HELLO", keepaliveSeconds: hello.keepaliveSeconds, isServer: hello.isServer };
+      const { keepaliveSeconds, isServer, serverId } = hello;
+      return { type: "HELLO", keepaliveSeconds, isServer, ...(serverId === "" ? {} : { serverId }) };
     }
     case MessageType.KEEPALIVE: {
       const endOfVni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
@@ -68,7 +69,7 @@ export function encodeMessage(message: Message): Uint8Array {
 function encodeInto(view: DataView, message: Message): number {
   switch (message.type) {
     case "HELLO":
-      return encodeHello(view, 0, message.keepaliveSeconds, message.isServer);
+      return encodeHello(view, 0, message.keepaliveSeconds, message.isServer, message.serverId);
     case "KEEPALIVE":
       return message.endOfVni === undefined
         ? encodeKeepalive(view, 0)

@@ -9,7 +9,7 @@ import { maskWord } from "../net/prefix.ts";
 import { decodeCanonicalUpdate } from "./canonical.ts";
 import type { UpdateFields } from "./message.ts";
 import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, Proto3Reader, SUBSCRIPTION, UPDATE } from "./proto3.ts";
-import { Action, IpVersion, MAX_PORT, NextHopType } from "./protocol.ts";
+import { Action, IpVersion, MAX_PORT, NextHopType, SERVER_ID_BYTES } from "./protocol.ts";
 import { ProtocolError, type SkipCode } from "./protocol-error.ts";
 
 /** A HELLO, filled in place. */
@@ -17,6 +17,8 @@ export class HelloFields {
   /** 1 to 2^32-1. */
   keepaliveSeconds = 0;
   isServer = false;
+  /** 16 hex digits; empty: none, as from Go and rustbond. */
+  serverId = "";
 }
 
 /** What {@link decodeKeepalive} returns for a KEEPALIVE that is no end mark. */
@@ -29,12 +31,21 @@ const part = new Proto3Reader();
 export function decodeHello(view: DataView, offset: number, lengthBytes: number, out: HelloFields): void {
   out.keepaliveSeconds = 0;
   out.isServer = false;
+  out.serverId = "";
   message.begin(view, offset, lengthBytes);
   while (message.next()) {
     if (message.key === HELLO.KEEPALIVE_INTERVAL) out.keepaliveSeconds = message.low;
     else if (message.key === HELLO.IS_SERVER) out.isServer = message.low !== 0 || message.high !== 0;
+    // One of another length is none of ours.
+    else if (message.key === HELLO.SERVER_ID) {
+      out.serverId = message.contentBytes === SERVER_ID_BYTES ? hexOf(view, message.contentOffset) : "";
+    }
   }
   if (out.keepaliveSeconds === 0) throw new ProtocolError("KEEPALIVE_INTERVAL_ZERO");
+}
+
+function hexOf(view: DataView, offset: number): string {
+  return new Uint8Array(view.buffer, view.byteOffset + offset, SERVER_ID_BYTES).toHex();
 }
 
 /** The VNI, 0 to 2^32-1, of a SUBSCRIBE or UNSUBSCRIBE. */

@@ -18,18 +18,23 @@ import { Action, HEADER_BYTES, IpVersion, MessageType, PROTOCOL_VERSION } from "
  */
 export const MAX_UPDATE_FRAME_BYTES = 73;
 
-/** Any frame but an UPDATE; the longest is a HELLO: header 4, interval 1 + 5, isServer 2. */
-export const MAX_CONTROL_FRAME_BYTES = 12;
+/** Any frame but an UPDATE and a HELLO: header 4, VNI 1 + 5. */
+export const MAX_CONTROL_FRAME_BYTES = 10;
 
-/** `keepaliveSeconds`: 1 to 2^32-1. Takes up to {@link MAX_CONTROL_FRAME_BYTES}. */
+/** Header 4, interval 1 + 5, isServer 2, server id 2 + 8. */
+export const MAX_HELLO_FRAME_BYTES = 22;
+
+/** `keepaliveSeconds`: 1 to 2^32-1; `serverId`: 16 hex digits, or empty for none. Takes up to {@link MAX_HELLO_FRAME_BYTES}. */
 export function encodeHello(
   view: DataView,
   offset: number,
   keepaliveSeconds: number,
   isServer: boolean,
+  serverId = "",
 ): number {
   let at = putOptional(view, offset + HEADER_BYTES, HELLO.KEEPALIVE_INTERVAL, keepaliveSeconds);
   at = putOptional(view, at, HELLO.IS_SERVER, isServer ? 1 : 0);
+  if (serverId !== "") at = putBytes(view, at, HELLO.SERVER_ID, Uint8Array.fromHex(serverId));
   return putHeader(view, offset, MessageType.HELLO, at);
 }
 
@@ -133,6 +138,13 @@ function putAddress(
   view.setInt32(at + 8, w2);
   view.setInt32(at + 12, w3);
   return at + 16;
+}
+
+/** At most 127 of them. */
+function putBytes(view: DataView, offset: number, key: number, bytes: Uint8Array): number {
+  putTwo(view, offset, key, bytes.length);
+  new Uint8Array(view.buffer, view.byteOffset + offset + 2, bytes.length).set(bytes);
+  return offset + 2 + bytes.length;
 }
 
 function putTwo(view: DataView, offset: number, first: number, second: number): number {

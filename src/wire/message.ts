@@ -13,7 +13,13 @@ export interface NextHop {
 
 /** A frame's content as an object: for tests, tools and the edges. The hot path decodes into {@link UpdateFields}. */
 export type Message =
-  | { readonly type: "HELLO"; readonly keepaliveSeconds: number; readonly isServer: boolean }
+  | {
+      readonly type: "HELLO";
+      readonly keepaliveSeconds: number;
+      readonly isServer: boolean;
+      /** 16 hex digits, of a BunBond server; left out by all others. */
+      readonly serverId?: string;
+    }
   /** `endOfVni` makes it an end mark: all existing routes of that VNI have been sent. */
   | { readonly type: "KEEPALIVE"; readonly endOfVni?: number }
   | { readonly type: "SUBSCRIBE" | "UNSUBSCRIBE"; readonly vni: number }

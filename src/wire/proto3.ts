@@ -15,7 +15,8 @@ const WireType = { VARINT: 0, I64: 1, LEN: 2, GROUP: 3, END_GROUP: 4, I32: 5 } a
 const varint = (fieldNumber: number) => (fieldNumber << 3) | WireType.VARINT;
 const bytes = (fieldNumber: number) => (fieldNumber << 3) | WireType.LEN;
 
-export const HELLO = { KEEPALIVE_INTERVAL: varint(1), IS_SERVER: varint(2) } as const;
+/** SERVER_ID is BunBond's own: far from the numbers that others may give out next, and still a key of one byte. */
+export const HELLO = { KEEPALIVE_INTERVAL: varint(1), IS_SERVER: varint(2), SERVER_ID: bytes(15) } as const;
 export const KEEPALIVE = { END_OF_VNI: varint(1) } as const;
 export const SUBSCRIPTION = { VNI: varint(1) } as const;
 export const UPDATE = {

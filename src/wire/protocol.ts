@@ -21,6 +21,9 @@ export const DEFAULT_KEEPALIVE_SECONDS = 5;
 /** A side that has received nothing for this many intervals closes. */
 export const TIMEOUT_INTERVALS = 2.5;
 
+/** What tells one BunBond server from another, whatever address leads to it: as long as it runs. In text twice as many hex digits. */
+export const SERVER_ID_BYTES = 8;
+
 export const MessageType = { HELLO: 1, KEEPALIVE: 2, SUBSCRIBE: 3, UNSUBSCRIBE: 4, UPDATE: 5 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 

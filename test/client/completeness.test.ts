@@ -15,6 +15,7 @@ const MINUTE_MS = 60_000;
 class FakeServer implements TellingServer {
   establishedMs: number | null = null;
   isExact = false;
+  isRedundant = false;
   readMs = Number.POSITIVE_INFINITY;
   /** It answers at once. */
   heardMs = Number.POSITIVE_INFINITY;

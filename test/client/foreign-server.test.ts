@@ -4,6 +4,7 @@ import { formatRoute } from "../../src/route/announcement.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
 import { ForeignServer, type ForeignServerOptions } from "../support/foreign-server.ts";
 import { manyRoutes } from "../support/many-routes.ts";
+import { SeededRandom } from "../support/random.ts";
 import { ScriptedLink } from "../support/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
@@ -65,6 +66,207 @@ describe("echoes", () => {
     bench.clock.advance(1_000);
     expect(a.log.takeChanges()).toEqual([`- ${R}`]);
     expect(foreign.harm).toEqual([]);
+  });
+});
+
+describe("what we announced and withdrew, and somebody else announces too", () => {
+  /** Of Go's make, or of rustbond's, or a BunBond that has not settled; and who is the other announcer there. */
+  const MAKES = {
+    Go: async (bench: ClientBench) => {
+      const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
+      return { others: server, harm: server.harm };
+    },
+    "a young BunBond": async (bench: ClientBench) => {
+      await bench.startServer(1, { settleSeconds: 30 });
+      const other = bench.client([1]);
+      bench.clock.advance(1_000);
+      const others = {
+        announce: (route: string) => other.announce(route),
+        withdraw: (route: string) => other.withdraw(route),
+      };
+      return { others, harm: [] };
+    },
+  };
+
+  describe.each(Object.entries(MAKES))("%s", (_, start) => {
+    test("is never missed when it was there before", async () => {
+      const bench = new ClientBench({ delayMs: 5 });
+      const { others, harm } = await start(bench);
+      const a = bench.client([1]).subscribe(100);
+      others.announce(R);
+      bench.clock.advance(3_000);
+      expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
+      a.announce(R);
+      bench.clock.advance(3_000);
+      expect(a.log.takeChanges()).toEqual([`- ${R}`]);
+      a.withdraw(R);
+      expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
+      bench.clock.advance(120_000);
+      expect(a.log.takeChanges()).toEqual([]);
+      others.withdraw(R);
+      bench.clock.advance(1_000);
+      expect(a.log.takeChanges()).toEqual([`- ${R}`]);
+      expect(harm).toEqual([]);
+    });
+
+    test("comes when it was announced while we did", async () => {
+      const bench = new ClientBench({ delayMs: 5 });
+      const { others, harm } = await start(bench);
+      const a = bench.client([1]).announce(R).subscribe(100);
+      bench.clock.advance(1_000);
+      others.announce(R);
+      bench.clock.advance(3_000);
+      a.withdraw(R);
+      bench.clock.advance(5_000);
+      expect(a.view).toEqual([R]);
+      others.withdraw(R);
+      bench.clock.advance(1_000);
+      expect(a.view).toEqual([]);
+      expect(harm).toEqual([]);
+    });
+
+    test("comes when it is announced just after our withdrawal, where it may be an echo", async () => {
+      const bench = new ClientBench({ delayMs: 100 });
+      const { others } = await start(bench);
+      const a = bench.client([1]).subscribe(100).announce(R);
+      bench.clock.advance(3_000);
+      a.withdraw(R);
+      bench.clock.advance(50);
+      others.announce(R);
+      bench.clock.advance(5_000);
+      expect(a.view).toEqual([R]);
+    });
+
+    test("does not stay when its other announcer has gone while we announced it", async () => {
+      const bench = new ClientBench({ delayMs: 5 });
+      const { others } = await start(bench);
+      const a = bench.client([1]).subscribe(100);
+      others.announce(R);
+      bench.clock.advance(3_000);
+      a.announce(R);
+      bench.clock.advance(3_000);
+      others.withdraw(R);
+      bench.clock.advance(3_000);
+      a.withdraw(R);
+      bench.clock.advance(5_000);
+      expect(a.view).toEqual([]);
+    });
+  });
+
+  test("is asked for by a connection of its own, which takes nothing away from anybody", async () => {
+    const bench = new ClientBench({ delayMs: 5 });
+    const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
+    server.announce(R);
+    const b = bench.client([1]).subscribe(100, 200);
+    const a = bench.client([1]).subscribe(100).announce(R, Q, OTHER);
+    bench.clock.advance(3_000);
+    b.log.takeChanges();
+    a.withdraw(R);
+    bench.clock.advance(60_000);
+    expect(a.view).toEqual([R]);
+    expect(b.log.takeChanges()).toEqual([]);
+    expect([...server.routes.keys()].sort()).toEqual([R, OTHER, Q].sort());
+    expect(server.harm).toEqual([]);
+    // Two clients, and the one that asked.
+    expect(bench.network.connections).toHaveLength(3);
+    expect(server.peers.size).toBe(2);
+  });
+
+  test("nothing is asked where the server has told nothing of it", async () => {
+    const bench = new ClientBench({ delayMs: 5 });
+    await startForeign(bench, 1);
+    const a = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    a.announce(R);
+    bench.clock.advance(1_000);
+    a.withdraw(R);
+    bench.clock.advance(60_000);
+    expect(bench.network.connections).toHaveLength(1);
+  });
+
+  test("a server that cannot be asked is asked again", async () => {
+    const bench = new ClientBench({ delayMs: 5 });
+    const server = await startForeign(bench, 1);
+    const a = bench.client([1]).announce(R).subscribe(100);
+    server.announce(R);
+    bench.clock.advance(3_000);
+    a.withdraw(R);
+    bench.clock.advance(900);
+    bench.network.silent.add("[::1]:1");
+    bench.clock.advance(20_000);
+    expect(a.view).toEqual([]);
+    bench.network.silent.clear();
+    bench.clock.advance(15_000);
+    expect(a.view).toEqual([R]);
+  });
+
+  test("a thousand are asked for at once", async () => {
+    const bench = new ClientBench({ delayMs: 5 });
+    const server = await startForeign(bench, 1);
+    const routes = manyRoutes(1_000).map(formatRoute);
+    server.announce(...routes.slice(0, 500));
+    const a = bench
+      .client([1])
+      .announce(...routes)
+      .subscribe(100);
+    bench.clock.advance(10_000);
+    a.client.drain();
+    bench.clock.advance(10_000);
+    expect(a.view).toEqual(routes.slice(0, 500).sort());
+    expect(bench.network.connections).toHaveLength(2);
+  });
+
+  test("rustbond forgets it with our withdrawal: what it tells everybody is believed", async () => {
+    const bench = new ClientBench({ delayMs: 5 });
+    const server = await startForeign(bench, 1, { removesForAnyone: true });
+    server.announce(R);
+    const b = bench.client([1]).subscribe(100);
+    const a = bench.client([1]).subscribe(100);
+    bench.clock.advance(3_000);
+    a.announce(R);
+    bench.clock.advance(3_000);
+    a.withdraw(R);
+    bench.clock.advance(10_000);
+    expect([a.view, b.view]).toEqual([[], []]);
+  });
+
+  test("in any order of these, everybody's view is right in the end", async () => {
+    const { BUNBOND_SEED } = process.env;
+    const seed = Number(BUNBOND_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    console.log(`150 schedules of double announcements, BUNBOND_SEED=${seed}`);
+    const random = new SeededRandom(seed);
+    for (let schedule = 0; schedule < 150; schedule++) {
+      const bench = new ClientBench({ seed: random.word(), delayMs: () => random.below(60) });
+      const server = await startForeign(bench, 1, { unsubscribeWithdraws: random.chance(0.5) });
+      const clients = [bench.client([1]), bench.client([1])];
+      const own = clients.map(() => new Set<string>());
+      const elsewhere = new Set<string>();
+      for (let step = 0; step < 25; step++) {
+        const route = random.pick([R, Q]);
+        const who = random.below(3);
+        const client = clients[who];
+        const announced = own[who] ?? elsewhere;
+        const isAdded = random.chance(0.5);
+        if (isAdded === announced.has(route)) continue;
+        if (isAdded) announced.add(route);
+        else announced.delete(route);
+        if (client === undefined) {
+          if (isAdded) server.announce(route);
+          else server.withdraw(route);
+        } else if (isAdded) client.announce(route);
+        else client.withdraw(route);
+        if (random.chance(0.2)) for (const each of clients) each.subscribe(100);
+        bench.clock.advance(random.pick([0, 0, 20, 100, 1_000, 3_000]));
+      }
+      for (const each of clients) each.subscribe(100);
+      bench.clock.advance(30_000);
+      for (const [who, client] of clients.entries()) {
+        const others = new Set([...elsewhere, ...(own[1 - who] ?? [])]);
+        const expected = [...others].filter((route) => !own[who]?.has(route)).sort();
+        expect([schedule, who, client.view]).toEqual([schedule, who, expected]);
+      }
+      expect(server.harm).toEqual([]);
+    }
   });
 });
 

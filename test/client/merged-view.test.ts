@@ -12,7 +12,7 @@ const { BUNBOND_RUNS } = process.env;
 /**
  * Steps, and behind "=>" the events they are to bring, exactly; none where nothing stands there. Servers are
  * 0, 1, 2; routes a, b are in VNI 100, x, y in 200. `0 + a` announces, `0 ? a` announces what may be an echo, `0 - a`
- * withdraws; `0 lost at 5`, `0 sweeps 100` (a VNI), `0 sweeps`, `0 expires 5`, `0 exact`, `0 heard`, `0 silent until 5` (then lost); `own + a`, `own - a`, `drop 100`.
+ * withdraws, `0 refutes a`; `0 lost at 5`, `0 sweeps 100` (a VNI), `0 sweeps`, `0 expires 5`, `0 exact`, `0 heard`, `0 silent until 5` (then lost); `own + a`, `own - a`, `drop 100`.
  */
 const CASES: Record<string, readonly string[]> = {
   "a route comes with its first server and goes with its last": [
@@ -82,6 +82,24 @@ const CASES: Record<string, readonly string[]> = {
     "0 - a",
     "own - a",
   ],
+  "but one that was there before is no echo: it is back at once": [
+    ...["0 + a => + a", "own + a => - a", "0 + a", "own - a => + a", "0 - a => - a"],
+  ],
+  "also where its server was lost meanwhile": [
+    ...["0 + a => + a", "own + a => - a", "0 lost at 1", "own - a => + a", "0 sweeps => - a"],
+  ],
+  "or had been before, and has told it again": [
+    ...["0 + a => + a", "0 lost at 1", "own + a => - a", "0 + a", "own - a => + a"],
+  ],
+  "what a server has no longer is refuted, whatever it was": [
+    ...["0 + a => + a", "0 refutes a => - a", "own + a", "0 + a", "own - a", "0 refutes a", "0 refutes a"],
+  ],
+  "which changes nothing for others, nor for what is stale": [
+    ...["0 + a => + a", "1 + a", "0 refutes a", "1 lost at 1", "1 refutes a", "1 sweeps => - a"],
+  ],
+  "what is there before, and is refuted while we announce it, is gone": [
+    ...["0 + a => + a", "own + a => - a", "0 refutes a", "own - a"],
+  ],
   "behind an own announcement an exact server's copy was somebody else's": [
     ...["0 exact", "own + a", "0 + a", "own - a => + a", "0 - a => - a"],
   ],
@@ -145,7 +163,7 @@ const server = fc.constantFrom("0", "1", "2");
 const route = fc.constantFrom("a", "b", "x", "y");
 const vni = fc.constantFrom("100", "200");
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(server, fc.constantFrom("+", "-", "?"), route) },
+  { weight: 6, arbitrary: fc.tuple(server, fc.constantFrom("+", "-", "?", "refutes"), route) },
   { weight: 2, arbitrary: fc.tuple(fc.constant("own"), fc.constantFrom("+", "-"), route) },
   { weight: 2, arbitrary: fc.tuple(server, fc.constantFrom("lost at now", "silent until now", "heard")) },
   { weight: 1, arbitrary: fc.tuple(server, fc.constantFrom("sweeps", "exact", "expires 10", "expires 20")) },

@@ -161,11 +161,11 @@ const SCENARIOS: Record<string, SessionRows> = {
     role: "server",
     rows: [
       ...SERVER_UP,
-      [3_000, "hello 2", "hello-repeated, send-hello 5 server", "established"],
+      [3_000, "hello 2", "send-hello 5 server", "established"],
       [3_000, "data", NONE, "established"],
       [4_000, "keepalive", "send-keepalive", "established"],
       [8_999, "timer", NONE, "established"],
-      [8_999, "hello 9", "hello-repeated, send-hello 5 server", "established"],
+      [8_999, "hello 9", "send-hello 5 server", "established"],
       [21_498, "timer", NONE, "established"],
       [21_499, "timer", "close keepalive-timeout", "closed"],
     ],
@@ -174,7 +174,7 @@ const SCENARIOS: Record<string, SessionRows> = {
     role: "server",
     rows: [
       [0, "hello 5", "send-hello 5 server", "hello-sent"],
-      [12_000, "hello 3", "hello-repeated, send-hello 5 server", "hello-sent"],
+      [12_000, "hello 3", "send-hello 5 server", "hello-sent"],
       [12_400, "keepalive", "send-keepalive, established", "established"],
       [12_400, "keepalive", "send-keepalive", "established"],
       [19_899, "timer", NONE, "established"],
@@ -185,8 +185,8 @@ const SCENARIOS: Record<string, SessionRows> = {
     role: "server",
     rows: [
       [0, "hello 5", "send-hello 5 server", "hello-sent"],
-      [6_000, "hello 5", "hello-repeated, send-hello 5 server", "hello-sent"],
-      [12_000, "hello 5", "hello-repeated, send-hello 5 server", "hello-sent"],
+      [6_000, "hello 5", "send-hello 5 server", "hello-sent"],
+      [12_000, "hello 5", "send-hello 5 server", "hello-sent"],
       [12_500, "timer", "close handshake-timeout", "closed"],
     ],
   },

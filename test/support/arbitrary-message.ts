@@ -60,6 +60,12 @@ export const arbitraryMessage: fc.Arbitrary<Message> = fc.oneof(
     keepaliveSeconds: uint32.map((n) => n || 5),
     isServer: fc.boolean(),
   }),
+  fc.record({
+    type: fc.constant("HELLO" as const),
+    keepaliveSeconds: uint32.map((n) => n || 5),
+    isServer: fc.boolean(),
+    serverId: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex()),
+  }),
   fc.constant({ type: "KEEPALIVE" as const }),
   uint32.map((endOfVni) => ({ type: "KEEPALIVE" as const, endOfVni })),
   fc.record({ type: fc.constantFrom("SUBSCRIBE" as const, "UNSUBSCRIBE" as const), vni: uint32 }),

@@ -70,9 +70,7 @@ export class NotingHandler implements ConnectionHandler {
   endMark(vni: number): void {
     this.#note(`endMark ${vni}`);
   }
-  helloRepeated(): void {
-    this.#note("helloRepeated");
-  }
+  hello(): void {}
   closed(reason: CloseReason): void {
     // What stands behind the reason is for people, and may change.
     const { detail: _, ...stable } = reason;

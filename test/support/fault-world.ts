@@ -7,7 +7,7 @@ import type { HoldTimes } from "../../src/client/hold.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { Server } from "../../src/server/server.ts";
 import { type BenchClient, ClientBench, serverEndpoint } from "./client-bench.ts";
-import { CLIENTS, type End, PORTS, ROUTES, type Step } from "./fault-steps.ts";
+import { CLIENTS, type End, PORTS, type Step } from "./fault-steps.ts";
 import { ForeignServer } from "./foreign-server.ts";
 import { SeededRandom } from "./random.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
@@ -181,15 +181,9 @@ export class FaultWorld {
   }
 
   #changeRoute(what: "announce" | "withdraw", index: number, route: string): void {
-    const client = this.#announcerOf(route) ?? index;
-    if (what === "announce") this.#announced[client]?.add(route);
-    else this.#announced[client]?.delete(route);
-    this.#client(client).bench[what](route);
-  }
-
-  /** At a server that echoes nobody can tell a copy of the own route from another's: one announcer each. */
-  #announcerOf(route: string): number | null {
-    return this.options.isSecondForeign ? ROUTES.indexOf(route) % CLIENTS.length : null;
+    if (what === "announce") this.#announced[index]?.add(route);
+    else this.#announced[index]?.delete(route);
+    this.#client(index).bench[what](route);
   }
 
   #offered(client: number): ReadonlySet<string> {

@@ -23,6 +23,8 @@ export interface ForeignServerOptions {
   readonly isMute?: boolean;
   /** Go: UNSUBSCRIBE takes the peer's announcements of the VNI along. */
   readonly unsubscribeWithdraws?: boolean;
+  /** rustbond: a REMOVE from anybody removes the route, whoever else announces it. */
+  readonly removesForAnyone?: boolean;
   /** Go: reads whole buffers as whole frames, this many in a second. */
   readonly framesPerSecond?: number;
   /** Where harm is noted. Default: in a list of its own. */
@@ -77,7 +79,9 @@ export class ForeignServer {
 
   remove(route: string, origin: Origin): void {
     const origins = this.routes.get(route);
-    if (!origins?.delete(origin) || origins.size > 0) return;
+    if (this.options.removesForAnyone) origins?.clear();
+    else if (!origins?.delete(origin)) return;
+    if (origins === undefined || origins.size > 0) return;
     this.routes.delete(route);
     this.#tell(`REMOVE ${route}`, origin);
   }

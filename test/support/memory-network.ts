@@ -28,6 +28,8 @@ export interface MemoryNetworkOptions {
 export class MemoryNetwork implements Network {
   /** All connections that were ever made, in order. */
   readonly connections: MemoryConnection[] = [];
+  /** Addresses that lead to other ones, as two names of a host do. */
+  readonly aliases = new Map<string, string>();
   /** Addresses that swallow connection attempts, as a host that is switched off. */
   readonly silent = new Set<string>();
   /** As if the process had so many. */
@@ -48,8 +50,9 @@ export class MemoryNetwork implements Network {
   }
 
   connect(endpoint: Endpoint, events: ConnectEvents): void {
-    const name = formatEndpoint(endpoint);
-    if (this.silent.has(name)) return;
+    const given = formatEndpoint(endpoint);
+    const name = this.aliases.get(given) ?? given;
+    if (this.silent.has(given)) return;
     const local = formatEndpoint({ host: "::1", port: this.#nextPort++ });
     this.options.clock.after(delayNow(this.options), () => {
       const accept = this.#accepting.get(name);

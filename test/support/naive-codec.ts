@@ -40,7 +40,13 @@ function decodeFrame(frame: Bytes): Message {
     case 1: {
       const keepaliveSeconds = uint32(fields, 1);
       if (keepaliveSeconds === 0) throw new Refusal("KEEPALIVE_INTERVAL_ZERO");
-      return { type: "HELLO", keepaliveSeconds, isServer: (lastVarint(fields, 2) ?? 0n) !== 0n };
+      const id = contents(fields, 15).at(-1) ?? [];
+      return {
+        type: "HELLO",
+        keepaliveSeconds,
+        isServer: (lastVarint(fields, 2) ?? 0n) !== 0n,
+        ...(id.length === 8 ? { serverId: hexOf(id) } : {}),
+      };
     }
     case 2:
       return lastVarint(fields, 1) === undefined
@@ -98,6 +104,10 @@ function addressOf(bytes: Bytes): IpAddress {
   );
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
   return { family: bytes.length === 4 ? 4 : 6, w0, w1, w2, w3 };
+}
+
+function hexOf(bytes: Bytes): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function oneOf<T extends number>(choices: readonly T[], value: number, code: string): T {
@@ -187,7 +197,11 @@ function take(rest: number[], count: bigint): Bytes {
 export function naiveEncode(message: Message): Bytes {
   switch (message.type) {
     case "HELLO":
-      return frameOf(1, [...scalar(1, message.keepaliveSeconds), ...scalar(2, message.isServer ? 1 : 0)]);
+      return frameOf(1, [
+        ...scalar(1, message.keepaliveSeconds),
+        ...scalar(2, message.isServer ? 1 : 0),
+        ...(message.serverId === undefined ? [] : [0x7a, 8, ...Uint8Array.fromHex(message.serverId)]),
+      ]);
     case "KEEPALIVE":
       return frameOf(2, message.endOfVni === undefined ? [] : [...varint(8), ...varint(message.endOfVni)]);
     case "SUBSCRIBE":

@@ -4,7 +4,7 @@
  * order, and all that can be asked of the view agrees with the model.
  */
 import { expect } from "bun:test";
-import { MergedView, type ServerNumber } from "../../src/client/merged-view.ts";
+import { Echo, MergedView, Received, type ServerNumber } from "../../src/client/merged-view.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import type { Route } from "../../src/route/route.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
@@ -89,6 +89,13 @@ export class ViewUnderTest {
           copy.name === which ? { ...copy, isContradicted: true } : copy,
         );
         return;
+      case "refutes":
+        expect(this.#view.hasCopy(server, routeOfName(which))).toBe(
+          this.#copies.some((copy) => copy.server === server && copy.name === which && copy.staleMs === null),
+        );
+        this.#view.refuted(server, routeOfName(which));
+        this.#keep((copy) => copy.server !== server || copy.name !== which || copy.staleMs !== null);
+        return;
       case "lost":
       case "silent": {
         const wasSilent = what === "silent";
@@ -128,10 +135,17 @@ export class ViewUnderTest {
 
   #receives(server: ServerNumber, name: string, mayBeEcho: boolean): void {
     const before = this.#copies.find((copy) => copy.server === server && copy.name === name);
-    const confirms = this.#view.received(server, this.#update(name), mayBeEcho);
-    if (confirms !== (before !== undefined && before.staleMs !== null)) throw new Error("confirms wrongly");
+    const isExact = this.#exact.has(server);
+    const isDoubtful =
+      (mayBeEcho || (this.#own.has(name) && !isExact)) && (before === undefined || before.isDoubtful);
+    const wasStale = before !== undefined && before.staleMs !== null;
+    let echo: Echo = isExact ? Echo.NEVER : Echo.OF_OWN;
+    if (mayBeEcho) echo = Echo.PERHAPS;
+    let expected: Received = wasStale ? Received.CONFIRMED : Received.OTHER;
+    if (isDoubtful) expected = Received.DOUBTFUL;
+    const received = this.#view.received(server, this.#update(name), echo);
+    if (received !== expected) throw new Error(`received as ${received}, not ${expected}`);
     this.#keep((copy) => copy !== before);
-    const isDoubtful = mayBeEcho && (before === undefined || before.isDoubtful);
     this.#copies.push({ server, name, staleMs: null, isDoubtful, isContradicted: false });
   }
 
@@ -141,11 +155,8 @@ export class ViewUnderTest {
       this.#own.add(name);
       return;
     }
-    this.#view.ownWithdrawn(routeOfName(name), (server) => this.#exact.has(server));
-    if (!this.#own.delete(name)) return;
-    const isEcho = (copy: ModelCopy) => copy.name === name && !this.#exact.has(copy.server);
-    this.#keep((copy) => !isEcho(copy) || copy.staleMs === null);
-    this.#copies = this.#copies.map((copy) => (isEcho(copy) ? { ...copy, isDoubtful: true } : copy));
+    this.#view.ownWithdrawn(routeOfName(name));
+    this.#own.delete(name);
   }
 
   #drop(vni: number): void {

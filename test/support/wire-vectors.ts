@@ -12,6 +12,7 @@ interface MessageJson {
   readonly type: string;
   readonly keepaliveInterval?: number | undefined;
   readonly isServer?: boolean | undefined;
+  readonly serverId?: string | undefined;
   readonly endOfVni?: number | undefined;
   readonly vni?: number | undefined;
   readonly action?: string | undefined;
@@ -68,6 +69,7 @@ function messageOf(json: MessageJson): Message {
         type: "HELLO",
         keepaliveSeconds: known(json.keepaliveInterval),
         isServer: known(json.isServer),
+        ...(json.serverId === undefined ? {} : { serverId: json.serverId }),
       };
     case "KEEPALIVE":
       return json.endOfVni === undefined

@@ -8,7 +8,12 @@ import {
   nextHopOf,
 } from "../../src/wire/codec.ts";
 import { decodeUpdate } from "../../src/wire/decode.ts";
-import { encodeUpdate, MAX_CONTROL_FRAME_BYTES, MAX_UPDATE_FRAME_BYTES } from "../../src/wire/encode.ts";
+import {
+  encodeUpdate,
+  MAX_CONTROL_FRAME_BYTES,
+  MAX_HELLO_FRAME_BYTES,
+  MAX_UPDATE_FRAME_BYTES,
+} from "../../src/wire/encode.ts";
 import { type Message, UpdateFields } from "../../src/wire/message.ts";
 import { Action, HEADER_BYTES, MessageType } from "../../src/wire/protocol.ts";
 import { ProtocolError } from "../../src/wire/protocol-error.ts";
@@ -142,9 +147,11 @@ describe("encoding into a caller's buffer", () => {
 
   test("the longest frames are as long as the constants say", () => {
     expect(encodeMessage(longest)).toHaveLength(MAX_UPDATE_FRAME_BYTES);
-    expect(encodeMessage({ type: "HELLO", keepaliveSeconds: 2 ** 32 - 1, isServer: true })).toHaveLength(
-      MAX_CONTROL_FRAME_BYTES,
+    const interval = { keepaliveSeconds: 2 ** 32 - 1, isServer: true };
+    expect(encodeMessage({ type: "HELLO", ...interval, serverId: "ff".repeat(8) })).toHaveLength(
+      MAX_HELLO_FRAME_BYTES,
     );
+    expect(encodeMessage({ type: "SUBSCRIBE", vni: 2 ** 32 - 1 })).toHaveLength(MAX_CONTROL_FRAME_BYTES);
   });
 
   test("writes at the offset, the given action, and nothing besides", () => {

@@ -225,6 +225,6 @@ export class Member implements ConnectionHandler, OutputSource {
   skipped(): void {}
   subscribe(): void {}
   unsubscribe(): void {}
-  helloRepeated(): void {}
+  hello(): void {}
   endMark(): void {}
 }
