@@ -43,10 +43,22 @@ export interface PeerContext {
   readonly logger: Logger;
   readonly exchange: RouteExchange;
   readonly counters: RunningCounters;
-  /** For how long a lost peer's routes are kept; 0: not at all. */
-  readonly retainMs: () => number;
-  /** `forget` drops the routes that are still retained, and returns how many; null when none were. */
-  gone(peer: ServerPeer, forget: (() => number) | null): void;
+  established(): void;
+  /** Its routes are retained until it is decided what becomes of them: one of the loss's two functions is called. */
+  lost(loss: PeerLoss): void;
+  /** The last call. */
+  gone(peer: ServerPeer): void;
+}
+
+/** An announcer that was lost, and whose routes are retained for the moment. */
+export interface PeerLoss {
+  readonly peer: ServerPeer;
+  readonly reason: CloseReason["reason"];
+  readonly establishedForMs: number;
+  /** They are withdrawn, now. */
+  withdraw(): void;
+  /** They are kept; the function that is returned withdraws those that are still there, and returns how many. */
+  retain(forMs: number): () => number;
 }
 
 /** A client of the server: its connection on one side, its place in the exchange on the other. */
@@ -122,6 +134,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       keepaliveSeconds: this.connection.keepaliveSeconds,
       isServer: this.isServer,
     });
+    this.context.established();
   }
 
   keepalive(): void {
@@ -178,11 +191,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   closed(reason: CloseReason): void {
     const { exchange, counters, logger } = this.context;
-    const retainMs = this.context.retainMs();
     counters.closed(reason);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
     const level = isFault(reason.reason) ? "warn" : "info";
-    let forget: (() => number) | null = null;
     if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
       const isProbe =
@@ -190,16 +201,34 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         (reason.reason === "connection-lost" && !this.connection.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
-    } else if (retainMs > 0 && this.#mayReturn(reason)) {
-      forget = exchange.retain(this, this.#announcedRoutes);
-      logger.info("peer gone, its routes are retained", { ...fields, forSeconds: retainMs / 1000 });
+    } else if (this.#mayReturn(reason)) {
+      const forget = exchange.retain(this, this.#announcedRoutes);
+      this.context.lost({
+        peer: this,
+        reason: reason.reason,
+        establishedForMs: this.context.clock.nowMs() - this.#establishedMs,
+        withdraw: () => {
+          logger.info("peer gone, its routes are withdrawn", fields);
+          forget();
+        },
+        retain: (forMs) => {
+          logger.info("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
+          return forget;
+        },
+      });
     } else {
       exchange.leave(this);
       // To the peers it is the server that goes, and nobody is told of a withdrawal.
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
-    this.context.gone(this, forget);
+    this.context.gone(this);
+  }
+
+  /** It announces something, and has been there long enough to say something by its absence. */
+  isAnnouncerFor(leastMs: number): boolean {
+    if (this.#announcedRoutes === 0 || this.#establishedMs === null) return false;
+    return this.context.clock.nowMs() - this.#establishedMs >= leastMs;
   }
 
   /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */

@@ -13,7 +13,9 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { Admission } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
-import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
+import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
+import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
+import { RetainedPeers } from "./retained-peers.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { makeServerId } from "./server-id.ts";
 import { StandstillWatch } from "./standstill.ts";
@@ -55,8 +57,12 @@ export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds">
 >;
 
-/** No busy turn of the event loop makes a timer so late. */
-const LATE_MS = 1_000;
+/** What lost peers announced is kept for no longer than so many times to settle more, however often the server is cut off. */
+const MOST_EXTENSIONS = 2;
+/** A peer that was established for a shorter time says nothing by its loss. */
+const SEASONED_MS = 5_000;
+/** Each sends something each interval: one that has not been heard for so many is silent. */
+const SILENT_INTERVALS = 1.25;
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
@@ -91,7 +97,13 @@ export class Server {
   /** It settles again, after a standstill. */
   #settlesAgain = false;
   #standstillWatch: StandstillWatch | null = null;
-  readonly #retainTimers = new Set<Timer>();
+  readonly #retained: RetainedPeers;
+  readonly #lossWatch: LossWatch;
+  /** It was cut off, and nobody has come back yet. */
+  #awaitsReturn = false;
+  /** After a cut, whoever comes back before that is waited for anew. */
+  #returnsUntilMs = Number.NEGATIVE_INFINITY;
+  #settleUntilMs = Number.NEGATIVE_INFINITY;
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
@@ -108,13 +120,22 @@ export class Server {
       gentle: options.gentle ?? "auto",
       serverId: makeServerId(options.random ?? Math.random),
       sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
-      retainMs: () => this.#retainMs,
       clock: this.#clock,
       logger: this.#logger,
       exchange: this.#exchange,
       counters: this.#counters,
-      gone: (peer, forget) => this.#gone(peer, forget),
+      established: () => this.#peerEstablished(),
+      lost: (loss) => this.#peerLost(loss),
+      gone: (peer) => this.#peers.delete(peer),
     };
+    this.#lossWatch = new LossWatch(
+      this.#clock,
+      () => this.#presentAnnouncers(),
+      () => this.#wasCutOff(),
+    );
+    this.#retained = new RetainedPeers(this.#clock, (isLate, extendedMs) =>
+      this.#extendRetainedMs(isLate, extendedMs),
+    );
     this.#settle();
   }
 
@@ -215,7 +236,8 @@ export class Server {
     // Nobody is waited for any more, whatever the peers' ends tell of a standstill.
     this.#standstillWatch = null;
     this.#settleTimer?.cancel();
-    for (const timer of this.#retainTimers) timer.cancel();
+    this.#retained.stop();
+    this.#lossWatch.stop();
     this.#listener?.stop();
     this.#listener = null;
     // Nobody is told of the others' leaving: to the clients the server goes, not the routes.
@@ -244,8 +266,18 @@ export class Server {
   #settle(): void {
     if (this.#settleMs === 0) return;
     this.#exchange.holdEndMarks();
+    this.#settleUntilMs = this.#clock.nowMs() + this.#settleMs;
+    this.#settleAfter(this.#settleMs);
+  }
+
+  #settleAfter(waitMs: number): void {
     this.#settleTimer?.cancel();
-    this.#settleTimer = this.#clock.after(this.#settleMs, () => {
+    this.#settleTimer = this.#clock.after(waitMs, () => {
+      const leftMs = this.#settleUntilMs - this.#clock.nowMs();
+      if (leftMs > 0) {
+        this.#settleAfter(leftMs);
+        return;
+      }
       this.#logger.debug("settled: end marks are sent from now on");
       this.#settlesAgain = false;
       this.#exchange.releaseEndMarks();
@@ -265,26 +297,93 @@ export class Server {
     this.#settle();
   }
 
-  #gone(peer: ServerPeer, forget: (() => number) | null): void {
-    this.#peers.delete(peer);
-    if (forget !== null) this.#forgetLater(peer, forget, this.#retainMs);
+  /**
+   * Most announcers are lost at once: it was this server that could not be reached. As after a standstill; but how long it will
+   * take nobody knows, and attempts to connect that began meanwhile have to end first. So the time to settle begins anew when
+   * the first one is back, and with each that comes back within it: twice the time at most.
+   */
+  #wasCutOff(): void {
+    if (!this.#awaitsReturn) {
+      this.#logger.warn(
+        "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
+        {
+          settleSeconds: this.#settleMs / 1000,
+        },
+      );
+    }
+    this.#awaitsReturn = true;
+    this.#settlesAgain = true;
+    this.#settle();
   }
 
-  #forgetLater(peer: ServerPeer, forget: () => number, afterMs: number): void {
-    const dueMs = this.#clock.nowMs() + afterMs;
-    const timer = this.#clock.after(afterMs, () => {
-      this.#retainTimers.delete(timer);
-      if (this.#clock.nowMs() - dueMs >= LATE_MS) {
-        // This process stood still, and who was to return may have been waiting for it.
-        this.#forgetLater(peer, forget, this.#settleMs);
-        return;
-      }
-      const routes = forget();
-      if (routes === 0) return;
-      const fields = { ...peer.name, routes };
-      this.#logger.info("retained routes are withdrawn: nobody has announced them again in time", fields);
+  #peerEstablished(): void {
+    const nowMs = this.#clock.nowMs();
+    if (this.#awaitsReturn) {
+      this.#awaitsReturn = false;
+      this.#returnsUntilMs = nowMs + this.#settleMs;
+      this.#settlesAgain = true;
+      this.#settle();
+      this.#retained.renew(this.#settleMs);
+    } else if (nowMs < this.#returnsUntilMs) this.#settleUntilMs = nowMs + this.#settleMs;
+  }
+
+  #peerLost(loss: PeerLoss): void {
+    const { peer, reason, establishedForMs } = loss;
+    if (this.#settleMs === 0 || establishedForMs < SEASONED_MS || reason === "reset") {
+      this.#decide(loss);
+      return;
+    }
+    this.#lossWatch.lost({
+      remote: peer.connection.remote,
+      wasSilent: reason === "keepalive-timeout",
+      keepaliveSeconds: peer.connection.keepaliveSeconds,
+      decide: () => this.#decide(loss),
     });
-    this.#retainTimers.add(timer);
+  }
+
+  #decide(loss: PeerLoss): void {
+    const forMs = this.#retainMs;
+    if (forMs === 0) {
+      loss.withdraw();
+      return;
+    }
+    const forget = loss.retain(forMs);
+    this.#retained.retain(
+      {
+        forget: () => {
+          const routes = forget();
+          if (routes === 0) return;
+          const fields = { ...loss.peer.name, routes };
+          this.#logger.info("retained routes are withdrawn: nobody has announced them again in time", fields);
+        },
+      },
+      forMs,
+    );
+  }
+
+  /**
+   * While nobody is there, nobody has to know. Who was to return may have been waiting for a process that stood still. After
+   * a cut all have the same time, but whatever happens then no more than some times `settle`.
+   */
+  #extendRetainedMs(isLate: boolean, extendedMs: number): number {
+    const isAlone = this.#awaitsReturn && !this.#hasEstablishedPeers;
+    if (isAlone || isLate) return this.#settleMs;
+    if (!this.#settlesAgain || extendedMs >= MOST_EXTENSIONS * this.#settleMs) return 0;
+    return this.#settleUntilMs - this.#clock.nowMs();
+  }
+
+  get #hasEstablishedPeers(): boolean {
+    return this.#peers.values().some(({ connection }) => connection.state === "established");
+  }
+
+  *#presentAnnouncers(): Iterable<PresentAnnouncer> {
+    const nowMs = this.#clock.nowMs();
+    for (const peer of this.#peers) {
+      const { connection } = peer;
+      if (connection.state !== "established" || !peer.isAnnouncerFor(SEASONED_MS)) continue;
+      const silentMs = SILENT_INTERVALS * 1000 * connection.keepaliveSeconds;
+      yield { remote: connection.remote, isSilent: nowMs - connection.lastReceivedMs > silentMs };
+    }
   }
 
   #accept(stream: ByteStream): StreamEvents {

@@ -13,6 +13,11 @@ export interface Clock {
   after(delayMs: number, run: () => void): Timer;
   /** Calls `run` once the sockets have had a turn: behind all input that is waiting now. */
   soon(run: () => void): void;
+  /**
+   * The time of day, which steps whenever somebody sets it; left out: not known. It decides nothing but whether it has
+   * gone on while the other one stood still (server/standstill.ts).
+   */
+  wallMs?(): number;
 }
 
 /** A number from 0 up to, not including, 1. */

@@ -111,6 +111,11 @@ export class Session {
     return Math.min(this.#silenceDeadlineMs, this.#nextKeepaliveMs);
   }
 
+  /** When the last frame came; before the first one, when the connection was made. */
+  get lastReceivedMs(): number {
+    return this.#lastReceivedMs;
+  }
+
   get #silenceDeadlineMs(): number {
     return this.#lastReceivedMs + this.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
   }

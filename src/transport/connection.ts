@@ -121,6 +121,10 @@ export class Connection implements StreamEvents {
   get keepaliveSeconds(): number {
     return this.#session.keepaliveSeconds;
   }
+  /** When its last frame came. */
+  get lastReceivedMs(): number {
+    return this.#session.lastReceivedMs;
+  }
   /** How long the peer took to answer our HELLO: a server's measure of the way. */
   get roundTripMs(): number {
     return this.#session.roundTripMs;

@@ -12,6 +12,10 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
+  wallMs(): number {
+    return Date.now();
+  }
+
   after(delayMs: number, run: () => void): Timer {
     // A longer wait than setTimeout can hold (24.8 days) ends early and is asked for again by who waits.
     const timer = setTimeout(run, Math.min(Math.ceil(delayMs), 0x7fffffff));

@@ -83,11 +83,16 @@ test.concurrent("clocks that are decades apart and jump: nothing ends too early,
   expect(first.stderrLines[0]).toStartWith(`${thisYear - 30}`);
 });
 
-test("nothing that decides looks at the wall clock, only what people read", async () => {
+test("nothing that decides looks at the wall clock, only what people read, and the clock for standstill.ts", async () => {
   const readers: string[] = [];
   for await (const path of new Bun.Glob("**/*.ts").scan(SOURCE)) {
     const code = (await Bun.file(`${SOURCE}/${path}`).text()).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
     if (/\bDate\b|\bTemporal\b|\bhrtime\b|timeOrigin/.test(code)) readers.push(path.split("/")[0] ?? "");
   }
-  expect([...new Set(readers)].sort()).toEqual(["cli", "http"]);
+  expect([...new Set(readers)].sort()).toEqual(["cli", "http", "transport"]);
+  const users: string[] = [];
+  for await (const path of new Bun.Glob("**/*.ts").scan(SOURCE)) {
+    if (/\.wallMs\b/.test(await Bun.file(`${SOURCE}/${path}`).text())) users.push(path);
+  }
+  expect(users).toEqual(["server/standstill.ts"]);
 });

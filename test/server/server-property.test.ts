@@ -17,6 +17,8 @@ import { tellHeard, WatchedNetwork } from "../support/watched-network.ts";
 const { BUNBOND_RUNS } = process.env;
 const LISTEN = { host: "::", port: 4711 };
 const SETTLE_MS = 3_000;
+/** So many announcers stay, where the server settles: those that go are never most of all, which would be its own trouble. */
+const STEADY = 16;
 
 /** A client that keeps to the protocol in one thing: no SUBSCRIBE before the fence of an UNSUBSCRIBE. */
 class RandomPeer {
@@ -131,6 +133,11 @@ async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<v
     clock,
     network: new WatchedNetwork(network, model),
   });
+  const steady = Array.from({ length: settles ? STEADY : 0 }, (_, n) => {
+    const peer = new RandomPeer(clock, network, model, "HELLO 2");
+    peer.send(`ADD 9 10.9.${n}.0/24 via 2001:db8::9`);
+    return peer;
+  });
   const peers = new Map<number, RandomPeer>();
   /** The peer in this seat; whoever is gone is followed by a new one. Seats 2 and 3 are for servers. */
   const peerAt = (seat: number): RandomPeer => {
@@ -160,7 +167,7 @@ async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<v
   for (const { raw } of peers.values()) raw.stream.isReading = true;
   clock.advance(5_500);
   // Long enough for all that is due; not for the server to miss those who fall silent now.
-  for (const peer of peers.values()) peer.isSilent = true;
+  for (const peer of [...peers.values(), ...steady]) peer.isSilent = true;
   clock.advance(2_000);
   model.atQuiet();
   server.stop();

@@ -15,6 +15,13 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  /** How far the time of day is ahead of {@link nowMs}. */
+  wallAheadMs = 1_800_000_000_000;
+
+  wallMs(): number {
+    return this.#nowMs + this.wallAheadMs;
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const id = this.#order++;
     this.#timers.set(id, { atMs: this.#nowMs + Math.max(0, delayMs), run });

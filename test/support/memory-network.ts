@@ -23,7 +23,11 @@ export interface MemoryNetworkOptions {
   readonly cutRandomly?: Random;
   /** One way, default 0. A changing one never lets bytes overtake others. */
   readonly delayMs?: number | (() => number);
+  /** An attempt to connect that is swallowed is repeated, as Linux repeats SYN: after 1, 3, 7, 15 and 31 s. */
+  readonly retransmitsSyn?: boolean;
 }
+
+const SYN_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 16_000];
 
 export class MemoryNetwork implements Network {
   /** All connections that were ever made, in order. */
@@ -49,10 +53,15 @@ export class MemoryNetwork implements Network {
     return Promise.resolve({ endpoint: taken, stop: () => this.#accepting.delete(name) });
   }
 
-  connect(endpoint: Endpoint, events: ConnectEvents): void {
+  connect(endpoint: Endpoint, events: ConnectEvents, retry = 0): void {
     const given = formatEndpoint(endpoint);
     const name = this.aliases.get(given) ?? given;
-    if (this.silent.has(given)) return;
+    if (this.silent.has(given)) {
+      const afterMs = SYN_RETRIES_MS[retry];
+      if (this.options.retransmitsSyn !== true || afterMs === undefined) return;
+      this.options.clock.after(afterMs, () => this.connect(endpoint, events, retry + 1));
+      return;
+    }
     const local = formatEndpoint({ host: "::1", port: this.#nextPort++ });
     this.options.clock.after(delayNow(this.options), () => {
       const accept = this.#accepting.get(name);

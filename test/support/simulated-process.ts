@@ -1,6 +1,6 @@
 /**
  * A server or client as a process of its own on the fake clock and the network in memory: it can be stopped and go on
- * (SIGSTOP, SIGCONT), be killed, or vanish with its host. What ends it never comes from its own code.
+ * (SIGSTOP, SIGCONT) or its machine paused (its clock stands still, too), be killed, or vanish with its host. What ends it never comes from its own code.
  *
  *     its code ── clock, network ──▶ simulated process ──▶ fake clock, network in memory
  *                                        └── while it is stopped, what happens to it waits here
@@ -16,6 +16,9 @@ import type {
 } from "../../src/transport/stream.ts";
 import { MemoryStream } from "./memory-network.ts";
 
+/** What rounding may leave of a wait that is over. */
+const LEAST_WAIT_MS = 0.001;
+
 export class SimulatedProcess implements Clock, Network {
   #state: "running" | "paused" | "dead" = "running";
   /** What happened while it was stopped, in order. */
@@ -23,6 +26,10 @@ export class SimulatedProcess implements Clock, Network {
   readonly #timers = new Set<Timer>();
   readonly #listeners: Listener[] = [];
   readonly #streams: ByteStream[] = [];
+  #machinePausedMs: number | null = null;
+  /** Its clock does not know of so much time. */
+  #stoodStillMs = 0;
+  #wallBehindMs = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -49,6 +56,21 @@ export class SimulatedProcess implements Clock, Network {
     const pending = this.#pending;
     this.#pending = [];
     for (const run of pending) this.#run(run);
+  }
+
+  /** Its machine stands still, and with it its clock. */
+  pauseMachine(): void {
+    if (this.#state === "running") this.#machinePausedMs = this.clock.nowMs();
+    this.pause();
+  }
+
+  /** `setsTime`: the time of day is right again. */
+  resumeMachine({ setsTime }: { readonly setsTime: boolean }): void {
+    const stoodMs = this.clock.nowMs() - (this.#machinePausedMs ?? this.clock.nowMs());
+    this.#machinePausedMs = null;
+    this.#stoodStillMs += stoodMs;
+    if (!setsTime) this.#wallBehindMs += stoodMs;
+    this.resume();
   }
 
   /** Its kernel ends its connections in order, or resets them. */
@@ -85,17 +107,28 @@ export class SimulatedProcess implements Clock, Network {
   // --- clock -------------------------------------------------------------------------------------
 
   nowMs(): number {
-    return this.clock.nowMs() + this.aheadMs;
+    return (this.#machinePausedMs ?? this.clock.nowMs()) + this.aheadMs - this.#stoodStillMs;
+  }
+
+  wallMs(): number {
+    return (this.clock.wallMs?.() ?? 0) - this.#wallBehindMs;
   }
 
   after(delayMs: number, run: () => void): Timer {
     let isCancelled = false;
-    const inner = this.clock.after(delayMs, () => {
+    const dueMs = this.nowMs() + delayMs;
+    const fire = () => {
+      if (isCancelled) return;
+      // By the clock that stood still it is not time yet.
+      const leftMs = dueMs - this.nowMs();
+      if (leftMs > LEAST_WAIT_MS) {
+        inner = this.clock.after(leftMs, () => this.#run(fire));
+        return;
+      }
       this.#timers.delete(timer);
-      this.#run(() => {
-        if (!isCancelled) run();
-      });
-    });
+      run();
+    };
+    let inner = this.clock.after(delayMs, () => this.#run(fire));
     const timer = {
       cancel: () => {
         isCancelled = true;

@@ -1,0 +1,103 @@
+/**
+ * Gathers losses of announcers, and judges whose fault they are (own-trouble.ts) before their routes are withdrawn:
+ *
+ * - One alone is judged as soon as the sockets have had a turn, two or more in a row after another 100 ms: what ends
+ *   since the server stood still comes close together.
+ * - A peer that was silent for 2.5 intervals is judged beside those that are not lost yet, but have not been heard for more than
+ *   one of theirs: all that are behind a cut link are silent, and those behind a working one are not.
+ *
+ * Work: at most one judgement in 100 ms, which looks at each peer once.
+ */
+import type { Clock, Timer } from "../session/clock.ts";
+import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
+import { type Announcer, isOwnTrouble } from "./own-trouble.ts";
+
+const GATHER_MS = 100;
+/** For so long an ended connection counts beside those that end after it. */
+const ENDED_COUNTS_MS = 1_000;
+
+export interface Loss {
+  readonly remote: string;
+  /** It ended by its silence. */
+  readonly wasSilent: boolean;
+  readonly keepaliveSeconds: number;
+  /** Called once. */
+  decide(isOwnTrouble: boolean): void;
+}
+
+/** An announcer that is connected. */
+export interface PresentAnnouncer {
+  readonly remote: string;
+  /** It should have been heard since. */
+  readonly isSilent: boolean;
+}
+
+export class LossWatch {
+  #undecided: Loss[] = [];
+  /** Losses that were decided and still count. */
+  #recent: { readonly remote: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
+  #isAsked = false;
+  #judgedMs = Number.NEGATIVE_INFINITY;
+  #timer: Timer | null = null;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly present: () => Iterable<PresentAnnouncer>,
+    /** Comes before the losses are decided. */
+    private readonly noticed: () => void,
+  ) {}
+
+  lost(loss: Loss): void {
+    this.#undecided.push(loss);
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    const waitMs = this.#judgedMs + GATHER_MS - this.clock.nowMs();
+    if (waitMs > 0) this.#judgeAfter(waitMs);
+    else this.clock.soon(() => this.#judgeFirst());
+  }
+
+  /** What is undecided stays so. */
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #judgeFirst(): void {
+    if (this.#undecided.length > 1 && !this.#areMostLost()) this.#judgeAfter(GATHER_MS);
+    else this.#judge();
+  }
+
+  #judgeAfter(waitMs: number): void {
+    this.#timer = this.clock.after(waitMs, () => this.#judge());
+  }
+
+  #judge(): void {
+    this.#isAsked = false;
+    const nowMs = this.clock.nowMs();
+    this.#judgedMs = nowMs;
+    const isTrouble = this.#areMostLost();
+    if (isTrouble) this.noticed();
+    const decided = this.#undecided;
+    this.#undecided = [];
+    for (const { remote, wasSilent, keepaliveSeconds, decide } of decided) {
+      const countsMs = wasSilent ? keepaliveSeconds * 1000 * TIMEOUT_INTERVALS : ENDED_COUNTS_MS;
+      this.#recent.push({ remote, wasSilent, untilMs: nowMs + countsMs });
+      decide(isTrouble);
+    }
+  }
+
+  #areMostLost(): boolean {
+    const nowMs = this.clock.nowMs();
+    this.#recent = this.#recent.filter(({ untilMs }) => untilMs > nowMs);
+    const countsSilence = this.#undecided.some(({ wasSilent }) => wasSilent);
+    const countsEnds = this.#undecided.some(({ wasSilent }) => !wasSilent);
+    // One that ends has nothing to do with one that was silent before.
+    const before = this.#recent.filter(({ wasSilent }) => (wasSilent ? countsSilence : countsEnds));
+    const lost = [...this.#undecided, ...before];
+    if (lost.length < 2 && !countsSilence) return false;
+    const announcers: Announcer[] = lost.map(({ remote }) => ({ remote, isLost: true }));
+    for (const { remote, isSilent } of this.present()) {
+      announcers.push({ remote, isLost: countsSilence && isSilent });
+    }
+    return isOwnTrouble(announcers);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Whose fault is it that peers are lost? One that dies is gone, and its routes are withdrawn at once. But when most are lost at
+ * the same time, more likely the server itself was cut off, or stood still without a clock that shows it (in a paused
+ * virtual machine the monotonic one stands still, too): their routes are no departures, and they will be back.
+ *
+ * Only announcers count, for there is nothing to be kept of others, and only those that have been established for a while.
+ * Most are lost when at least two are, and more than half of all sources. A source is an IPv4 address, or an IPv6 network of
+ * 64 bits; it is lost when more than half of its addresses are, and an address when more than half of its peers are. So
+ * whoever opens many sessions from one host and drops them counts as one, and two peers of which one dies are one of two.
+ * Loopback addresses count only where there are no others: they need no network to be there.
+ */
+import { parseAddress } from "../net/address.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
+import type { IpAddress } from "../net/ip.ts";
+
+/** With fewer than two there is no telling. */
+const LEAST_LOST = 2;
+
+export interface Announcer {
+  /** Its address and port as text, as streams name it. */
+  readonly remote: string;
+  /** Its connection is gone, or nothing has been heard of it where something should have been. */
+  readonly isLost: boolean;
+}
+
+/** Most announcers are lost: the server was cut off, or stood still. */
+export function isOwnTrouble(announcers: readonly Announcer[]): boolean {
+  if (announcers.filter(({ isLost }) => isLost).length < LEAST_LOST) return false;
+  const named = announcers.map(({ remote, isLost }) => ({ ...nameOf(remote), isLost }));
+  const distant = named.filter(({ isLoopback }) => !isLoopback);
+  const sources = Map.groupBy(distant.length > 0 ? distant : named, ({ source }) => source);
+  const isSourceLost = (peers: readonly (typeof named)[number][]) => {
+    const addresses = Map.groupBy(peers, ({ address }) => address);
+    return isMost(Array.from(addresses.values(), (each) => isMost(each.map(({ isLost }) => isLost))));
+  };
+  return isMost(Array.from(sources.values(), isSourceLost));
+}
+
+function isMost(lost: readonly boolean[]): boolean {
+  return lost.filter((isLost) => isLost).length * 2 > lost.length;
+}
+
+interface SourceName {
+  readonly source: string;
+  readonly address: string;
+  readonly isLoopback: boolean;
+}
+
+function nameOf(remote: string): SourceName {
+  const endpoint = parseEndpoint(remote);
+  const host = "code" in endpoint ? remote : endpoint.host;
+  const address = parseAddress(host.replace(/%.*/, ""));
+  if (address === null) return { source: remote, address: remote, isLoopback: false };
+  const source = address.family === 4 ? host : `${address.w0} ${address.w1}`;
+  return { source, address: host, isLoopback: isLoopback(address) };
+}
+
+function isLoopback({ family, w0, w1, w2, w3 }: IpAddress): boolean {
+  return family === 4 ? w0 >>> 24 === 127 : w0 === 0 && w1 === 0 && w2 === 0 && w3 === 1;
+}
