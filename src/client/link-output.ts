@@ -5,7 +5,7 @@
  * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that we are no Go program, and
  * fences UNSUBSCRIBEs), announcements.
  *
- * Care for Go servers, until an end mark has shown that the server is a BunBond:
+ * Care for Go servers, until its id or an end mark has shown that the server is a BunBond:
  *
  * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
  *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
@@ -103,7 +103,7 @@ export class LinkOutput implements OutputSource {
     return this.#announcements.mayBeEcho(received);
   }
 
-  /** The server has sent an end mark: it is a BunBond, and needs no care. */
+  /** The server has told its id or sent an end mark: it is a BunBond, and needs no care. */
   endMarkSeen(): void {
     if (!this.#careful || this.gentle === "always") return;
     this.#careful = false;

@@ -50,6 +50,40 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     };
   }
 
+  test.concurrent("of the only server costs nobody a route", async () => {
+    await using stack = new AsyncDisposableStack();
+    const { near, far, cut, mend } = await twoHosts(stack);
+    const settleSeconds = 8;
+    await using server = await startBunbondServer({
+      ...{ command: near, listen: "[::]:0", keepaliveSeconds: 1, settleSeconds },
+    });
+    const port = server.address.split(":").at(-1) ?? "";
+    const routes = Array.from({ length: 6 }, (_, n) =>
+      standardRoute(100, `10.0.${n}.0/24`, `2001:db8::${n + 1}`),
+    );
+    const clients = routes.map((route) =>
+      stack.use(
+        startBunbondClient({
+          ...{ command: far, servers: [`[fd00::1]:${port}`], vnis: [100], keepaliveSeconds: 1, retry: "1-2" },
+          announce: [announceFlag(route)],
+        }),
+      ),
+    );
+    const othersOf = (own: number) => routes.filter((_, n) => n !== own);
+    for (const [n, client] of clients.entries()) await client.viewIs(othersOf(n));
+    // Long enough to say something by their absence.
+    await Bun.sleep(6_000);
+    cut();
+    await server.logged(/most announcers were lost at once/);
+    for (const client of clients) await client.serverState("retry");
+    mend();
+    await Bun.sleep(2_000 * settleSeconds);
+    for (const [n, client] of clients.entries()) {
+      await client.viewIs(othersOf(n));
+      expect(client.changes().filter((change) => change.startsWith("-"))).toEqual([]);
+    }
+  });
+
   test.concurrent("is noticed by both ends after 2.5 intervals; what the far one knew stays, and all is well when it is mended", async () => {
     await using stack = new AsyncDisposableStack();
     const { near, far, cut, mend } = await twoHosts(stack);
