@@ -13,13 +13,14 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { Admission } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
+import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { StandstillWatch } from "./standstill.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
 
-/** Where a server listens, and how it behaves. Only `listen` has to be there. */
-export interface ServerOptions {
+/** Where a server listens, how it behaves, and what one peer may have of it. Only `listen` has to be there. */
+export interface ServerOptions extends Partial<ServerLimits> {
   /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
   readonly listen: Endpoint | string;
   /** A whole number from 1, default 5. The smaller one of server and client is used. */
@@ -49,7 +50,7 @@ export interface ServerOptions {
 
 /** What can be changed while the server runs. */
 export type ServerSettings = Required<
-  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds">
+  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
 /** No busy turn of the event loop makes a timer so late. */
@@ -64,6 +65,8 @@ export interface ServerStats {
   readonly establishedPeers: number;
   /** Each counts once, however many peers announce it. */
   readonly routes: number;
+  /** VNIs with a route or a subscriber. */
+  readonly vnis: number;
   /** Announcements kept for peers that are gone (`retainSeconds`). */
   readonly retainedAnnouncements: number;
   /** End marks are sent: `settleSeconds` have passed since the start, or since it stood still. */
@@ -89,6 +92,7 @@ export class Server {
   #settlesAgain = false;
   #standstillWatch: StandstillWatch | null = null;
   readonly #retainTimers = new Set<Timer>();
+  #limits: ServerLimits;
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
@@ -96,7 +100,9 @@ export class Server {
     this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? new SystemClock();
+    this.#limits = limitsOf(options, DEFAULT_LIMITS);
     this.#exchange = new RouteExchange({
+      limits: this.#limits,
       holdEndMarks: this.#settleMs > 0,
       soon: (run) => this.#clock.soon(run),
     });
@@ -166,9 +172,9 @@ export class Server {
     return Array.from(this.#peers, (peer) => peer.info());
   }
 
-  /** The VNIs with a route or a subscriber, in order. */
-  vnis(): VniInfo[] {
-    return this.#exchange.vnis();
+  /** The VNIs with a route or a subscriber, in order: all, or as many of them. */
+  vnis(limit?: number): VniInfo[] {
+    return this.#exchange.vnis(limit);
   }
 
   /** Ends the connection of the peer with that id. False: there is none. */
@@ -185,6 +191,7 @@ export class Server {
       peers: this.#peers.size,
       establishedPeers: established.length,
       routes: this.#exchange.routeCount,
+      vnis: this.#exchange.vniCount,
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
       isSettled: !this.#exchange.endMarksHeld,
       counters: this.#counters.copy(),
@@ -192,8 +199,8 @@ export class Server {
   }
 
   /**
-   * Other times from now on: `retainSeconds` for whoever is lost next, the others for connections that are made from
-   * now on.
+   * Others from now on: `retainSeconds` for whoever is lost next, limits for what comes next (nobody loses what it has),
+   * the other times for connections that are made from now on.
    * @throws BadOptionError, and then nothing has changed
    */
   configure(settings: Partial<ServerSettings>): void {
@@ -203,6 +210,8 @@ export class Server {
     if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
     if (retainSeconds !== undefined) this.#retainAlwaysMs = retainSeconds * 1000;
     if (sendHoldSeconds !== undefined) context.sendHoldMs = sendHoldSeconds * 1000;
+    this.#limits = limitsOf(settings, this.#limits);
+    this.#exchange.setLimits(this.#limits);
   }
 
   /** Closes the listener and every connection, in order. */
