@@ -395,7 +395,8 @@ describe("when something is wrong", () => {
     const server = new RunningCounters();
     server.refused("descriptor-limit");
     server.closed({ reason: "protocol-error", code: "UNKNOWN_TYPE" });
-    server.skipped("BAD_NAT_PORTS");
+    server.skippedUpdate("BAD_NAT_PORTS");
+    server.skippedSubscribe("TOO_MANY_SUBSCRIPTIONS");
     const client = new ClientCounters();
     client.serverState(null, null, { reason: "stopped" });
     const counted = [...Object.keys(flatCounters(server)), ...Object.keys(client.flat())];

@@ -11,6 +11,7 @@ import type { TableMapping } from "../kernel/wanted-settings.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Route } from "../route/route.ts";
+import { type LimitName, valuesByLimit } from "../server/limits.ts";
 import type { ServerSettings } from "../server/server.ts";
 import { type ClientOptions, subscriptionsOf } from "./client-command.ts";
 import type { ServerOptions } from "./server-command.ts";
@@ -68,7 +69,7 @@ const CLIENT_AT_START = {
   installNat: "install-nat",
 } satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;
 
-type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | "verbose";
+type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
 const SERVER_AT_START = {
   listen: "listen",
   http: "http",
@@ -142,12 +143,9 @@ export function clientSettings(options: ClientOptions): ClientSettings {
 }
 
 /** What of it can be changed while the server runs. */
-export function serverSettings({
-  keepaliveSeconds,
-  retainSeconds,
-  sendHoldSeconds,
-}: ServerOptions): ServerSettings {
-  return { keepaliveSeconds, retainSeconds, sendHoldSeconds };
+export function serverSettings(options: ServerOptions): ServerSettings {
+  const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = options;
+  return { keepaliveSeconds, retainSeconds, sendHoldSeconds, ...valuesByLimit((name) => options[name]) };
 }
 
 /** Each thing is in its list once, and `keyOf` tells which are the same. */

@@ -1,9 +1,16 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { LEAST_SEND_HOLD_SECONDS } from "../server/check-options.ts";
+import {
+  GREATEST_LIMIT,
+  LIMITS,
+  type LimitName,
+  type ServerLimits,
+  valuesByLimit,
+} from "../server/limits.ts";
 import type { Gentleness } from "../transport/pace.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 import type { Command, DaemonContext } from "./command.ts";
-import type { CommandDefinition } from "./command-definition.ts";
+import type { CommandDefinition, ValueFlagDef } from "./command-definition.ts";
 import { readOptions } from "./config-options.ts";
 import { type GivenValues, parseFlags } from "./flags.ts";
 import { HangupSignal } from "./hangup-signal.ts";
@@ -18,7 +25,18 @@ import {
   verboseFlag,
 } from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
-import { readEndpoint, readSeconds } from "./values.ts";
+import { readEndpoint, readSeconds, readWholeNumber } from "./values.ts";
+
+function limitFlag(name: LimitName) {
+  const { fallback, description } = LIMITS[name];
+  return {
+    type: "string",
+    valueHint: "N",
+    example: `${fallback}`,
+    default: `${fallback}`,
+    description,
+  } satisfies ValueFlagDef;
+}
 
 export const serverDefinition = {
   meta: {
@@ -64,13 +82,17 @@ export const serverDefinition = {
       default: "90",
       description: "Close a peer that takes no byte for this long although some are due.",
     },
+    [LIMITS.maxHops.flag]: limitFlag("maxHops"),
+    [LIMITS.maxRoutes.flag]: limitFlag("maxRoutes"),
+    [LIMITS.maxVnis.flag]: limitFlag("maxVnis"),
+    [LIMITS.maxSubscriptions.flag]: limitFlag("maxSubscriptions"),
     socket: socketFlag("server"),
     config: configFlag,
     verbose: verboseFlag,
   },
 } satisfies CommandDefinition;
 
-export interface ServerOptions {
+export interface ServerOptions extends ServerLimits {
   readonly listen: Endpoint;
   /** Null: no HTTP. */
   readonly http: Endpoint | null;
@@ -100,6 +122,10 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
     gentle: readGentle(flags.gentle),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
+    ...valuesByLimit((name) => {
+      const { flag } = LIMITS[name];
+      return readWholeNumber(`--${flag}`, flags[flag], 1, GREATEST_LIMIT);
+    }),
     socket: readSocket(flags.socket, "server"),
     config: flags.config ?? null,
     verbose: flags.verbose,

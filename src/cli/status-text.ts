@@ -17,7 +17,19 @@ export function statusText(status: ClientStatus | ServerStatus, style: Style): s
 }
 
 export function peersText({ peers }: PeerList, style: Style): string {
-  const heads = ["ID", "REMOTE", "STATE", "SINCE", "KEEPALIVE", "SERVER", "ANNOUNCED", "SKIPPED", "VNIS"];
+  const heads = [
+    "ID",
+    "REMOTE",
+    "STATE",
+    "SINCE",
+    "KEEPALIVE",
+    "SERVER",
+    "ANNOUNCED",
+    "SKIPPED",
+    "LIMITS MET",
+    "SUBSCRIPTIONS",
+    "VNIS",
+  ];
   const rows = peers.map((peer) => [
     peer.id,
     peer.remote,
@@ -27,6 +39,8 @@ export function peersText({ peers }: PeerList, style: Style): string {
     peer.isServer,
     peer.announcedRoutes,
     peer.skippedUpdates,
+    peer.limitsMet.join(","),
+    peer.subscriptionCount,
     peer.subscriptions.join(","),
   ]);
   return table(heads, rows, style);
@@ -125,6 +139,7 @@ const KERNEL_HEADS = [
 
 function serverSections(status: ServerStatus, style: Style): string[] {
   const vnis = status.vnis.map(({ vni, routes, subscribers }) => [vni, routes, subscribers]);
+  const otherVnis = status.vniCount - vnis.length;
   return [
     pairs(
       [
@@ -134,6 +149,10 @@ function serverSections(status: ServerStatus, style: Style): string[] {
         ["peers", `${status.peers}, ${status.establishedPeers} established`],
         ["routes", `${status.routes}`],
         ["retained", `${status.retainedAnnouncements} announcements of peers that are gone`],
+        [
+          "VNIs",
+          otherVnis === 0 ? `${status.vniCount}` : `${status.vniCount}, of which ${vnis.length} are shown`,
+        ],
       ],
       style,
     ),

@@ -75,7 +75,7 @@ interface Leaving {
 }
 
 export class MergedView {
-  readonly #table = new RouteTable();
+  readonly #table = new RouteTable({ hasFewPeers: true });
   readonly #tellings = new Tellings(OWN + 1);
   readonly #leaving: Leaving[] = [];
   /** Rows of live copies: those that another server has withdrawn since this one was heard. */

@@ -164,6 +164,8 @@ export interface ServerStatus extends DaemonFacts {
   readonly routes: number;
   /** Announcements kept for peers that are gone: stale. */
   readonly retainedAnnouncements: number;
+  readonly vniCount: number;
+  /** At most 1,000 of them, in order. */
   readonly vnis: readonly ServerVni[];
   readonly counters: Counters;
 }
@@ -192,6 +194,10 @@ export interface PeerEntry {
   readonly isServer: boolean;
   readonly announcedRoutes: number;
   readonly skippedUpdates: number;
+  /** Why messages of it were skipped that were right in themselves: "TOO_MANY_ROUTES". */
+  readonly limitsMet: readonly string[];
+  readonly subscriptionCount: number;
+  /** VNIs, at most 100 of them, in order. */
   readonly subscriptions: readonly number[];
 }
 

@@ -20,8 +20,12 @@ export function serverOperations(server: Server, daemon: Daemon): Operation[] {
   ];
 }
 
+/** So many VNIs are shown: more would keep the event loop for too long. */
+const SHOWN_VNIS = 1000;
+
 function serverStatus(server: Server, daemon: Daemon): ServerStatus {
-  const { counters, isSettled, peers, establishedPeers, routes, retainedAnnouncements } = server.stats();
+  const { counters, isSettled, peers, establishedPeers, routes, vnis, retainedAnnouncements } =
+    server.stats();
   return {
     program: "server",
     ...daemon.facts(),
@@ -31,7 +35,8 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
     establishedPeers,
     routes,
     retainedAnnouncements,
-    vnis: server.vnis(),
+    vniCount: vnis,
+    vnis: server.vnis(SHOWN_VNIS),
     counters: flatCounters(counters),
   };
 }
@@ -44,6 +49,7 @@ export function flatCounters(counters: ServerCounters): Counters {
     closes: counters.closes,
     protocolErrors: counters.protocolErrors,
     skippedUpdates: counters.skippedUpdates,
+    skippedSubscribes: counters.skippedSubscribes,
   }).flatMap(([name, counts]) =>
     Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
   );
@@ -67,6 +73,8 @@ function peerEntry(peer: PeerInfo): PeerEntry {
     isServer: peer.isServer,
     announcedRoutes: peer.announcedRoutes,
     skippedUpdates: peer.skippedUpdates,
+    limitsMet: peer.limitsMet,
+    subscriptionCount: peer.subscriptionCount,
     subscriptions: peer.subscriptions,
   };
 }

@@ -48,7 +48,7 @@ export interface RefusedHop {
 const NOTHING: Wanted = { set: null, vni: null, shadowed: 0, skipped: null, refusedHops: [], covered: null };
 
 export class WantedRoutes {
-  readonly #routes = new RouteTable();
+  readonly #routes = new RouteTable({ hasFewPeers: true });
   readonly #fields = new UpdateFields();
 
   constructor(

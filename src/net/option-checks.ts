@@ -47,6 +47,15 @@ export const isFunction: OptionCheck = (option, value) => {
   throw new BadOptionError(option, value, "must be a function");
 };
 
+/** Left out, or a whole number. */
+export function wholeNumber({ least, most }: { readonly least: number; readonly most: number }): OptionCheck {
+  return (option, value) => {
+    if (value === undefined) return;
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return;
+    throw new BadOptionError(option, value, `must be a whole number from ${least} to ${most}`);
+  };
+}
+
 /** Left out, or true or false. */
 export const isTrueOrFalse: OptionCheck = (option, value) => {
   if (value === undefined || typeof value === "boolean") return;

@@ -53,7 +53,11 @@ export class Journal {
 
   /** A place for a cursor before all entries. */
   placeAtHead(ends: JournalEnds): number {
-    return this.#makePlace(ends, NIL);
+    const { head } = ends;
+    if (head === NIL || !this.#isPlace(head)) return this.#makePlace(ends, NIL);
+    const at = (head << ROW_SHIFT) + SLOT;
+    this.rows.words[at] = (this.rows.words[at] as number) + 1;
+    return head;
   }
 
   /**

@@ -32,9 +32,9 @@ const NONE = -1;
 const FIRST_BUCKETS = 64;
 
 export class NextHops {
-  readonly #store = new GrowingWords();
+  readonly #store: GrowingWords;
   /** First row of each bucket. */
-  readonly #buckets = new GrowingWords();
+  readonly #buckets: GrowingWords;
   #bucketCount = FIRST_BUCKETS;
   /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
@@ -43,8 +43,14 @@ export class NextHops {
   #size = 0;
   readonly #fields = new UpdateFields();
 
-  constructor() {
-    this.#buckets.reserve(FIRST_BUCKETS).fill(NONE);
+  /** @param seed of the hash: without it anybody could send next hops that all share one bucket */
+  constructor(
+    private readonly seed = 0,
+    maxWords?: number,
+  ) {
+    this.#store = new GrowingWords(maxWords);
+    this.#buckets = new GrowingWords(maxWords);
+    this.#buckets.reserve(FIRST_BUCKETS).fill(NONE, 0, FIRST_BUCKETS);
   }
 
   /** Number of next hops that are named by a route. */
@@ -62,7 +68,7 @@ export class NextHops {
     const kind = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
     const targetVni = f.targetVni | 0;
     const words = this.#store.words;
-    const bucket = this.#bucketOfHash(hash(f.h0, f.h1, f.h2, f.h3, targetVni, ports, kind));
+    const bucket = this.#bucketOfHash(hash(f.h0 ^ this.seed, f.h1, f.h2, f.h3, targetVni, ports, kind));
     let id = this.#buckets.words[bucket] as number;
     while (id !== NONE) {
       const at = id * ROW_WORDS;
@@ -80,6 +86,15 @@ export class NextHops {
       id = words[at + NEXT] as number;
     }
     return id;
+  }
+
+  /**
+   * One more can be made without a fault.
+   * @throws OutOfWordsError
+   */
+  reserve(): void {
+    if (this.#free === NONE) this.#store.reserve((this.#rowCount + 1) * ROW_WORDS);
+    this.#buckets.reserve(this.#bucketCount + 1);
   }
 
   /** The number of the next hop in `f`, new or known. Who keeps it calls {@link retain}. */
@@ -193,7 +208,7 @@ export class NextHops {
     const words = this.#store.words;
     return this.#bucketOfHash(
       hash(
-        words[at] as number,
+        (words[at] as number) ^ this.seed,
         words[at + 1] as number,
         words[at + 2] as number,
         words[at + 3] as number,
@@ -205,7 +220,7 @@ export class NextHops {
   }
 }
 
-/** Each word is multiplied in; the last steps (murmur3's finalizer) spread every bit over the low ones. */
+/** Each word is multiplied in, the first with the seed; the last steps (murmur3's finalizer) spread every bit over the low ones. */
 function hash(a: number, b: number, c: number, d: number, e: number, f: number, g: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
   h = Math.imul((h ^ b) + 0x7f4a7c15, 0xc2b2ae35);

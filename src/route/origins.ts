@@ -1,79 +1,100 @@
 /*
- * Who announced what: one row per (route, peer), in two lists at once.
+ * Who announced what. What the ORIGIN word of a route holds:
  *
- *     word               list
- *     PEER
- *     ROUTE
- *     NEXT_OF_ROUTE      the route's origins, from its ORIGIN word on: seldom more than two
- *     NEXT_OF_PEER       the peer's announcements, so that all of a lost peer's go without
- *     PREVIOUS_OF_PEER   looking at anybody else's
+ *     below -1           it is a tombstone (route-rows.ts)
+ *     -1                 no origin
+ *     0 to 2^30 - 1      its newest origin, which begins the list (origin-rows.ts)
+ *     from 2^30 on       it has many: 2^30 + the number of its crowd (origin-crowds.ts)
  */
-import { GrowingWords } from "./growing-words.ts";
+import { OriginCrowds } from "./origin-crowds.ts";
+import { NEXT_OF_ROUTE, OriginRows, PEER, ROW_WORDS, Standing } from "./origin-rows.ts";
 import { NIL } from "./route-rows.ts";
 
-const PEER = 0;
-const ROUTE = 1;
-const NEXT_OF_ROUTE = 2;
-const NEXT_OF_PEER = 3;
-const PREVIOUS_OF_PEER = 4;
-const ROW_WORDS = 5;
+/** ORIGIN words from here on name a crowd: no array has room for so many origins. */
+export const CROWD = 1 << 30;
 
-export class Origins {
-  readonly #store = new GrowingWords();
-  #rowCount = 0;
-  #free = NIL;
-  #used = 0;
-  /** Per peer its newest announcement. */
-  readonly #firstOfPeer: number[] = [];
+export interface OriginsOptions {
+  readonly seed: number;
+  /** A route of more origins than that has a crowd of them; Infinity: none ever has. */
+  readonly crowdFrom: number;
+  readonly maxWords?: number | undefined;
+}
 
-  /** Origins of all routes. */
-  get used(): number {
-    return this.#used;
+export class Origins extends OriginRows {
+  readonly #crowds: OriginCrowds;
+  readonly #crowdFrom: number;
+
+  constructor({ seed, crowdFrom, maxWords }: OriginsOptions) {
+    super(maxWords);
+    this.#crowds = new OriginCrowds(this, seed, maxWords);
+    this.#crowdFrom = crowdFrom;
   }
 
   get bytes(): number {
-    return this.#store.bytes;
+    return this.rows.bytes + this.#crowds.bytes;
   }
 
-  peerOf(origin: number): number {
-    return this.#store.words[origin * ROW_WORDS + PEER] as number;
+  /** Members of crowds that were met while they were leaving, and set aside: once each. */
+  get setAside(): number {
+    return this.#crowds.setAside;
   }
 
-  routeOf(origin: number): number {
-    return this.#store.words[origin * ROW_WORDS + ROUTE] as number;
+  /**
+   * One more can be added without a fault.
+   * @throws OutOfWordsError
+   */
+  reserve(): void {
+    this.rows.reserve(1);
+    if (this.#crowdFrom !== Number.POSITIVE_INFINITY) this.#crowds.reserve(this.#crowdFrom + 1);
   }
 
-  nextOfRoute(origin: number): number {
-    return this.#store.words[origin * ROW_WORDS + NEXT_OF_ROUTE] as number;
+  /** Whether the peer is among the origins that the ORIGIN word tells of. */
+  has(first: number, route: number, peer: number): boolean {
+    if (first >= CROWD) return this.#crowds.has(route, peer);
+    for (let origin = first; origin >= 0; origin = this.nextOfRoute(origin)) {
+      if (this.peerOf(origin) === peer) return true;
+    }
+    return false;
   }
 
-  /** The peer's newest announcement, or NIL. */
-  firstOfPeer(peer: number): number {
-    return this.#firstOfPeer[peer] ?? NIL;
+  /** Neither none nor one. */
+  areSeveral(first: number): boolean {
+    return first >= 0 && (first >= CROWD || this.nextOfRoute(first) !== NIL);
   }
 
-  /** Puts a new origin before those from `nextOfRoute` on. */
-  add(route: number, peer: number, nextOfRoute: number): number {
-    let origin = this.#free;
-    if (origin !== NIL) this.#free = this.nextOfRoute(origin);
-    else origin = this.#rowCount++;
-    const at = origin * ROW_WORDS;
-    const words = this.#store.reserve(at + ROW_WORDS);
-    const next = this.firstOfPeer(peer);
-    words[at + PEER] = peer;
-    words[at + ROUTE] = route;
-    words[at + NEXT_OF_ROUTE] = nextOfRoute;
-    words[at + NEXT_OF_PEER] = next;
-    words[at + PREVIOUS_OF_PEER] = NIL;
-    if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = origin;
-    this.#firstOfPeer[peer] = origin;
-    this.#used++;
-    return origin;
+  /** Puts all of them into `peers`, in no particular order: as many steps as there are. */
+  peersOf(first: number, peers: number[]): void {
+    peers.length = 0;
+    if (first >= CROWD) this.#crowds.forEach(first - CROWD, (origin) => peers.push(this.peerOf(origin)));
+    else for (let at = first; at >= 0; at = this.nextOfRoute(at)) peers.push(this.peerOf(at));
   }
 
-  /** Takes out the peer's origin of those from `first` on, where it stands, and returns the first one then. */
-  remove(first: number, peer: number): number {
-    const words = this.#store.words;
+  /** Adds the peer, for which there is room, and returns the ORIGIN word then; NIL: it is one already. */
+  add(first: number, route: number, peer: number): number {
+    if (first >= CROWD) {
+      if (this.#crowds.has(route, peer)) return NIL;
+      this.#crowds.add(first - CROWD, this.make(route, peer, NIL));
+      return first;
+    }
+    let count = 1;
+    for (let origin = first; origin !== NIL; origin = this.nextOfRoute(origin)) {
+      if (this.peerOf(origin) === peer) return NIL;
+      count++;
+    }
+    const origin = this.make(route, peer, first);
+    return count > this.#crowdFrom ? CROWD + this.#crowds.make(origin) : origin;
+  }
+
+  /** Takes out the peer, if it is an origin, and returns the ORIGIN word then. */
+  remove(first: number, route: number, peer: number): number {
+    if (first >= CROWD) {
+      const crowd = first - CROWD;
+      const found = this.#crowds.remove(crowd, route, peer);
+      if (found === NIL) return first;
+      this.free(found, peer);
+      return this.#crowds.countOf(crowd) * 2 > this.#crowdFrom ? first : this.#crowds.dissolve(crowd);
+    }
+    const { words } = this.rows;
     let before = NIL;
     let origin = first;
     while (origin !== NIL && words[origin * ROW_WORDS + PEER] !== peer) {
@@ -81,22 +102,33 @@ export class Origins {
       origin = words[origin * ROW_WORDS + NEXT_OF_ROUTE] as number;
     }
     if (origin === NIL) return first;
-    const at = origin * ROW_WORDS;
-    const nextOfRoute = words[at + NEXT_OF_ROUTE] as number;
+    const nextOfRoute = words[origin * ROW_WORDS + NEXT_OF_ROUTE] as number;
     if (before !== NIL) words[before * ROW_WORDS + NEXT_OF_ROUTE] = nextOfRoute;
-    this.#unlinkFromPeer(at, peer);
-    words[at + NEXT_OF_ROUTE] = this.#free;
-    this.#free = origin;
-    this.#used--;
+    this.free(origin, peer);
     return before === NIL ? nextOfRoute : first;
   }
 
-  #unlinkFromPeer(at: number, peer: number): void {
-    const words = this.#store.words;
-    const next = words[at + NEXT_OF_PEER] as number;
-    const previous = words[at + PREVIOUS_OF_PEER] as number;
-    if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = previous;
-    if (previous !== NIL) words[previous * ROW_WORDS + NEXT_OF_PEER] = next;
-    else this.#firstOfPeer[peer] = next;
+  /**
+   * Somebody announces the route whose word counts for this peer: not itself and, for a server, no server. A few looks,
+   * and one for each of a crowd's members that is found to be leaving, the first time.
+   */
+  isInView(first: number, peer: number, isServer: boolean): boolean {
+    if (first >= CROWD) return this.#crowds.isInView(first - CROWD, peer, isServer);
+    const { words } = this.rows;
+    for (let at = first; at >= 0; at = words[at * ROW_WORDS + NEXT_OF_ROUTE] as number) {
+      const announcer = words[at * ROW_WORDS + PEER] as number;
+      const standing = this.standings[announcer];
+      if (standing === Standing.LEAVING || announcer === peer) continue;
+      if (!isServer || standing !== Standing.SERVER) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Whether the origins have to be looked through for what has changed up to `epoch`; if so, they count as looked
+   * through from now on. Few are looked through each time.
+   */
+  isNewTo(first: number, epoch: number): boolean {
+    return first < CROWD || this.#crowds.isNewTo(first - CROWD, epoch);
   }
 }

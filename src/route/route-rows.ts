@@ -6,12 +6,13 @@
  *     NEXT      next row of the VNI's journal                 the same
  *     PREVIOUS  previous row                                  the same
  *     PREFIX    handle × 2, + 1 for IPv6                      -1
- *     SIBLING   next route to the same destination            -
+ *     SIBLING   the route to the same destination that has    -
+ *               changed before it (siblings.ts)
  *     HOP       number of its next hop                        -
  *     SLOT      its bit in subscriptions' bitmaps             number of cursors that stand here
- *     ORIGIN    its first origin, or, of a tombstone,         -
- *               -1 - the number of subscriptions that
- *               are still owed its withdrawal
+ *     ORIGIN    its origins (origins.ts), or, of a            -
+ *               tombstone, -1 - the number of subscriptions
+ *               that are still owed its withdrawal
  *     VNI       index of its VNI                              the same
  *
  * A route without origins is a tombstone. Numbers of rows that were given back are used again.
@@ -33,10 +34,16 @@ export const ROW_SHIFT = 3;
 export const NIL = -1;
 
 export class RouteRows {
-  readonly #store = new GrowingWords();
+  readonly #store: GrowingWords;
   #count = 0;
   #free = NIL;
   #used = 0;
+  /** Rows that routes leave free: enough for a place for each cursor. */
+  keptForPlaces = 0;
+
+  constructor(maxWords?: number) {
+    this.#store = new GrowingWords(maxWords);
+  }
 
   /** All rows' words. Replaced when rows are added: take it again after `allocate`. */
   get words(): Int32Array {
@@ -52,16 +59,25 @@ export class RouteRows {
     return this.#store.bytes;
   }
 
-  /** A row with words of no meaning yet. */
+  /**
+   * So many more can be allocated without a fault.
+   * @throws OutOfWordsError
+   */
+  reserve(rows: number): void {
+    const free = this.#count - this.#used;
+    if (free < rows) this.#store.reserve((this.#count + rows - free) << ROW_SHIFT);
+  }
+
+  /**
+   * A row with words of no meaning yet.
+   * @throws OutOfWordsError if none was reserved
+   */
   allocate(): number {
-    this.#used++;
     const row = this.#free;
-    if (row !== NIL) {
-      this.#free = this.words[row << ROW_SHIFT] as number;
-      return row;
-    }
-    this.#store.reserve((this.#count + 1) << ROW_SHIFT);
-    return this.#count++;
+    if (row === NIL) this.#store.reserve((this.#count + 1) << ROW_SHIFT);
+    else this.#free = this.words[row << ROW_SHIFT] as number;
+    this.#used++;
+    return row === NIL ? this.#count++ : row;
   }
 
   release(row: number): void {

@@ -2,17 +2,23 @@
  * All routes with their origins, as numbers:
  *
  *     VNI ──▶ a trie per family ──▶ destination ──▶ routes to it, one per next hop ──▶ origins
- *             (prefix-trie.ts)      (its handle)    (route-rows.ts, next-hops.ts)      (origins.ts)
+ *             (prefix-trie.ts)      (its handle)    (siblings.ts, next-hops.ts)        (origins.ts)
  *
  * A route is a row. It exists while it has an origin, and after that as a tombstone until its owner, who knows
  * what subscribers were told, gives it back by `free`. Nothing is allocated per route but words in arrays that
  * all VNIs share; per VNI there is one object.
  *
+ * An announcement or a withdrawal takes the trie's work for its destination, and otherwise a few looks: at most as many
+ * as a short list has members (CROWD_FROM), however many next hops a destination and however many origins a route has.
+ * Where the table has no room, or the destination no place for another next hop, an announcement changes nothing: room
+ * for all that it may need is made before anything is written.
+ *
  * At 1,000,000 IPv4 routes: 32 bytes of row, 20 of origin, 4 for the destination's list, and the prefix.
  */
 import type { Prefix } from "../net/ip.ts";
 import type { NextHop, UpdateFields } from "../wire/message.ts";
-import { GrowingWords } from "./growing-words.ts";
+import { CROWD_FROM } from "./crowd-index.ts";
+import { GrowingWords, OutOfWordsError } from "./growing-words.ts";
 import type { JournalEnds } from "./journal.ts";
 import { NextHops } from "./next-hops.ts";
 import { Origins } from "./origins.ts";
@@ -20,6 +26,7 @@ import { PrefixCursor } from "./prefix-cursor.ts";
 import { PrefixPool } from "./prefix-trie.ts";
 import type { Route } from "./route.ts";
 import { HOP, NIL, ORIGIN, PREFIX, ROW_SHIFT, RouteRows, SIBLING, SLOT, VNI } from "./route-rows.ts";
+import { Siblings } from "./siblings.ts";
 
 /** One VNI of the table. */
 export interface VniTable extends JournalEnds {
@@ -48,6 +55,10 @@ export const Change = {
   SECOND_ORIGIN: 2,
   /** There are others, before and after. */
   FURTHER_ORIGIN: 3,
+  /** Nothing: the destination has as many next hops as it may have. */
+  NO_HOP_PLACE: 4,
+  /** Nothing: there is no room for the route. */
+  TABLE_FULL: 5,
 } as const;
 export type Change = (typeof Change)[keyof typeof Change];
 
@@ -69,24 +80,71 @@ export type PeerNumber = number;
 /** Arrays of a table that become large when it has many routes of both families (see growing-words.ts). */
 export const LARGE_ARRAYS_OF_TABLE = 8;
 
+/** A handle has 24 bits, and is not 0. */
+const MAX_PREFIXES = 0xff_ffff;
+
+/** How large a table may become; each array by itself can become as large as memory allows. */
+export interface TableCapacity {
+  /** Of each family. */
+  readonly prefixes?: number;
+  // Words, by what the array is of.
+  readonly rowWords?: number;
+  readonly originWords?: number;
+  readonly nextHopWords?: number;
+  readonly siblingWords?: number;
+  readonly firstRowWords?: number;
+}
+
+export interface TableOptions {
+  readonly capacity?: TableCapacity;
+  /** Lists of more next hops or origins are crowds (crowd-index.ts). */
+  readonly crowdFrom?: number;
+  /** There are few peers, and what each is one of is read from the lists of origins directly. */
+  readonly hasFewPeers?: boolean;
+  /** Of the hashes; left out: one that nobody can know. */
+  readonly seed?: number;
+}
+
 export class RouteTable {
-  readonly rows = new RouteRows();
-  readonly origins = new Origins();
-  readonly #hops = new NextHops();
+  readonly rows: RouteRows;
+  readonly origins: Origins;
+  /** How many next hops a destination may have. */
+  maxHops = Number.POSITIVE_INFINITY;
+  readonly #maxPrefixes: number;
+  readonly #hops: NextHops;
+  readonly #siblings: Siblings;
   readonly #prefixes4 = new PrefixPool(4);
   readonly #prefixes6 = new PrefixPool(6);
-  /** Per prefix the first of its routes. */
-  readonly #first4 = new GrowingWords();
-  readonly #first6 = new GrowingWords();
+  /** Per prefix its routes: see siblings.ts. */
+  readonly #first4: GrowingWords;
+  readonly #first6: GrowingWords;
   readonly #vnis = new Map<number, VniTable>();
   readonly #byIndex: (VniTable | undefined)[] = [];
   readonly #freeIndexes: number[] = [];
   #lastVni: VniTable | undefined;
   #routeCount = 0;
+  /** Whether the last `#insert` made the prefix. */
+  #isNewPrefix = false;
   /** The route of the last {@link add} or {@link remove}. */
   row = NIL;
   /** Whether the last {@link add} made the row: it is in no journal yet. */
   isNewRow = false;
+
+  constructor(options: TableOptions = {}) {
+    const { capacity = {}, crowdFrom = CROWD_FROM, hasFewPeers = false } = options;
+    const seed = options.seed ?? crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
+    this.rows = new RouteRows(capacity.rowWords);
+    this.origins = new Origins({
+      seed,
+      crowdFrom: hasFewPeers ? Number.POSITIVE_INFINITY : crowdFrom,
+      maxWords: capacity.originWords,
+    });
+    this.#maxPrefixes = capacity.prefixes ?? MAX_PREFIXES;
+    this.#hops = new NextHops(seed, capacity.nextHopWords);
+    this.#siblings = new Siblings(this.rows, { seed, crowdFrom, maxWords: capacity.siblingWords });
+    this.#first4 = new GrowingWords(capacity.firstRowWords);
+    this.#first6 = new GrowingWords(capacity.firstRowWords);
+  }
 
   get routeCount(): number {
     return this.#routeCount;
@@ -103,6 +161,7 @@ export class RouteTable {
       bytes:
         this.rows.bytes +
         this.origins.bytes +
+        this.#siblings.bytes +
         hops.bytes +
         prefixes4.bytesUsed() +
         prefixes6.bytesUsed() +
@@ -128,39 +187,123 @@ export class RouteTable {
     return table;
   }
 
+  get vniCount(): number {
+    return this.#vnis.size;
+  }
+
   vnis(): Iterable<VniTable> {
     return this.#vnis.values();
   }
 
   /** A VNI that has no rows is forgotten. */
   dispose(table: VniTable): void {
-    if (table.root4 !== NIL) this.#prefixes4.disposeRoot(table.root4);
-    if (table.root6 !== NIL) this.#prefixes6.disposeRoot(table.root6);
+    this.#disposeRoot(table, this.#prefixes4);
+    this.#disposeRoot(table, this.#prefixes6);
     this.#vnis.delete(table.vni);
     this.#byIndex[table.index] = undefined;
     this.#freeIndexes.push(table.index);
     if (this.#lastVni === table) this.#lastVni = undefined;
   }
 
-  /** A peer announces the route in `f`. */
+  /** A peer announces the route in `f`. Where nothing comes of it, nothing has changed. */
   add(peer: PeerNumber, f: UpdateFields): Change {
-    const table = this.findOrMake(f.vni);
-    const isIpv6 = f.family === 6;
-    const pool = isIpv6 ? this.#prefixes6 : this.#prefixes4;
-    const handle = pool.insert(this.#rootOf(table, isIpv6), f.p0, f.p1, f.p2, f.p3, f.lengthBits);
-    const first = isIpv6 ? this.#first6 : this.#first4;
-    const firsts = first.reserve(handle + 1);
-    if (pool.created) firsts[handle] = NIL;
-    const hop = this.#hops.intern(f);
-    const words = this.rows.words;
-    let row = firsts[handle] as number;
-    while (row !== NIL && words[(row << ROW_SHIFT) + HOP] !== hop) {
-      row = words[(row << ROW_SHIFT) + SIBLING] as number;
+    const known = this.find(f.vni);
+    const table = known ?? this.#make(f.vni);
+    const pool = f.family === 6 ? this.#prefixes6 : this.#prefixes4;
+    const hadRoot = rootOf(table, pool) !== NIL;
+    let change: Change;
+    try {
+      change = this.#add(table, pool, peer, f);
+    } catch (error) {
+      if (!(error instanceof OutOfWordsError)) throw error;
+      // Room is asked for before it is known whether there is something to be written.
+      change = this.announces(peer, f) ? Change.NOTHING : Change.TABLE_FULL;
     }
-    this.isNewRow = row === NIL;
-    if (row === NIL) row = this.#makeRow(table, (handle << 1) | (isIpv6 ? 1 : 0), firsts, handle, hop);
-    this.row = row;
-    return this.#addOrigin(table, row, peer);
+    if (change === Change.TABLE_FULL) {
+      // Both were made for it.
+      if (!hadRoot) this.#disposeRoot(table, pool);
+      if (known === undefined) this.dispose(table);
+    }
+    return change;
+  }
+
+  /** @throws OutOfWordsError, and then at most a root is new */
+  #add(table: VniTable, pool: PrefixPool, peer: PeerNumber, f: UpdateFields): Change {
+    const isIpv6 = pool === this.#prefixes6;
+    const first = isIpv6 ? this.#first6 : this.#first4;
+    const handle = this.#insert(table, pool, f);
+    if (handle === NIL) return Change.TABLE_FULL;
+    const isNewPrefix = this.#isNewPrefix;
+    const prefix = (handle << 1) | (isIpv6 ? 1 : 0);
+    const siblings = isNewPrefix ? NIL : (first.words[handle] as number);
+    const hop = siblings === NIL ? NIL : this.#hops.find(f);
+    const found = hop === NIL ? NIL : this.#siblings.find(siblings, prefix, hop);
+    const isRoute = found !== NIL && (this.rows.words[(found << ROW_SHIFT) + ORIGIN] as number) >= 0;
+    // The least of limits is 1.
+    if (!isRoute && siblings !== NIL && this.#siblings.liveOf(siblings) >= this.maxHops) {
+      return Change.NO_HOP_PLACE;
+    }
+    if (found === NIL) {
+      try {
+        this.#reserveRow();
+        first.reserve(handle + 1);
+      } catch (error) {
+        if (isNewPrefix) pool.remove(rootOf(table, pool), handle);
+        throw error;
+      }
+      if (isNewPrefix) first.words[handle] = NIL;
+      this.row = this.#makeRow(table, prefix, first.words, this.#hops.intern(f));
+    } else this.row = found;
+    this.isNewRow = found === NIL;
+    return this.#addOrigin(table, this.row, peer);
+  }
+
+  /** The destination's handle, and in `#isNewPrefix` whether it is new. NIL: there is no room for another. */
+  #insert(table: VniTable, pool: PrefixPool, f: UpdateFields): number {
+    const root = this.#makeRoot(table, pool);
+    this.#isNewPrefix = false;
+    if (pool.size >= this.#maxPrefixes) {
+      // It can only be one of those that are there.
+      return Math.max(NIL, pool.find(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits));
+    }
+    const handle = pool.insert(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits);
+    this.#isNewPrefix = handle >= 0 && pool.created;
+    return handle;
+  }
+
+  /** Room for a row and all that belongs to it. */
+  #reserveRow(): void {
+    this.rows.reserve(1 + this.rows.keptForPlaces);
+    this.origins.reserve();
+    this.#siblings.reserve();
+    this.#hops.reserve();
+  }
+
+  /** The peer is an origin of the route in `f`. */
+  announces(peer: PeerNumber, f: UpdateFields): boolean {
+    const row = this.findRow(f);
+    if (row === NIL) return false;
+    return this.origins.has(this.rows.words[(row << ROW_SHIFT) + ORIGIN] as number, row, peer);
+  }
+
+  /** The route has changed: it is the newest one to its destination. */
+  moveToFront(row: number): void {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    const firsts = this.#firstsOf(prefix);
+    firsts[prefix >> 1] = this.#siblings.moveToFront(firsts[prefix >> 1] as number, prefix, row);
+  }
+
+  /** The route to the same destination that has changed next after this one, or NIL. */
+  newerThan(row: number): number {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    return this.#siblings.newerThan(this.#firstsOf(prefix)[prefix >> 1] as number, prefix, row);
+  }
+
+  /** No route to the same destination has changed since this one. */
+  isNewest(row: number): boolean {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    const first = this.#firstsOf(prefix)[prefix >> 1] as number;
+    return first === row || this.#siblings.newest(first) === row;
   }
 
   /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone that nobody is owed. */
@@ -176,15 +319,16 @@ export class RouteTable {
     const before = words[at] as number;
     if (before < 0) return Change.NOTHING;
     const used = this.origins.used;
-    const first = this.origins.remove(before, peer);
+    const first = this.origins.remove(before, row, peer);
     if (this.origins.used === used) return Change.NOTHING;
     words[at] = first;
     if (first === NIL) {
       this.vniOf(row).routeCount--;
       this.#routeCount--;
+      this.#addLive(row, -1);
       return Change.EXISTENCE;
     }
-    return this.origins.nextOfRoute(first) === NIL ? Change.SECOND_ORIGIN : Change.FURTHER_ORIGIN;
+    return this.origins.areSeveral(first) ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
   }
 
   /** Forgets a tombstone. Its journal entry has gone, and no bitmap has its slot set. */
@@ -194,18 +338,10 @@ export class RouteTable {
     const table = this.vniOf(row);
     const prefix = words[at + PREFIX] as number;
     const handle = prefix >> 1;
-    const isIpv6 = (prefix & 1) !== 0;
-    const firsts = (isIpv6 ? this.#first6 : this.#first4).words;
-    const sibling = words[at + SIBLING] as number;
-    if (firsts[handle] === row) firsts[handle] = sibling;
-    else {
-      let before = firsts[handle] as number;
-      while (words[(before << ROW_SHIFT) + SIBLING] !== row)
-        before = words[(before << ROW_SHIFT) + SIBLING] as number;
-      words[(before << ROW_SHIFT) + SIBLING] = sibling;
-    }
+    const firsts = this.#firstsOf(prefix);
+    firsts[handle] = this.#siblings.remove(firsts[handle] as number, prefix, row);
     if (firsts[handle] === NIL) {
-      if (isIpv6) this.#prefixes6.remove(table.root6, handle);
+      if ((prefix & 1) !== 0) this.#prefixes6.remove(table.root6, handle);
       else this.#prefixes4.remove(table.root4, handle);
     }
     this.#hops.release(words[at + HOP] as number);
@@ -242,13 +378,8 @@ export class RouteTable {
     const root = isIpv6 ? table.root6 : table.root4;
     if (root === NIL) return NIL;
     const handle = (isIpv6 ? this.#prefixes6 : this.#prefixes4).find(root, w0, w1, w2, w3, lengthBits);
-    return handle < 0 ? NIL : ((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
-  }
-
-  /** The first of the routes to the same destination as this one; SIBLING leads to the others. */
-  firstSiblingOf(row: number): number {
-    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
-    return ((prefix & 1) !== 0 ? this.#first6 : this.#first4).words[prefix >> 1] as number;
+    if (handle < 0) return NIL;
+    return this.#siblings.newest((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
   }
 
   nextHopOf(row: number): NextHop {
@@ -289,7 +420,7 @@ export class RouteTable {
       const found: number[] = [];
       const words = this.rows.words;
       for (
-        let row = first.words[handle] as number;
+        let row = this.#siblings.newest(first.words[handle] as number);
         row !== NIL;
         row = words[(row << ROW_SHIFT) + SIBLING] as number
       ) {
@@ -309,26 +440,36 @@ export class RouteTable {
     return table;
   }
 
-  #rootOf(table: VniTable, isIpv6: boolean): number {
-    if (isIpv6) {
-      if (table.root6 === NIL) table.root6 = this.#prefixes6.createRoot();
-      return table.root6;
-    }
-    if (table.root4 === NIL) table.root4 = this.#prefixes4.createRoot();
-    return table.root4;
+  #makeRoot(table: VniTable, pool: PrefixPool): number {
+    const root = rootOf(table, pool);
+    if (root !== NIL) return root;
+    const made = pool.createRoot();
+    setRoot(table, pool, made);
+    return made;
   }
 
-  #makeRow(table: VniTable, prefix: number, firsts: Int32Array, handle: number, hop: number): number {
+  /** Gives up the root of an empty trie, if there is one. */
+  #disposeRoot(table: VniTable, pool: PrefixPool): void {
+    const root = rootOf(table, pool);
+    if (root === NIL) return;
+    pool.disposeRoot(root);
+    setRoot(table, pool, NIL);
+  }
+
+  #firstsOf(prefix: number): Int32Array {
+    return (prefix & 1) !== 0 ? this.#first6.words : this.#first4.words;
+  }
+
+  #makeRow(table: VniTable, prefix: number, firsts: Int32Array, hop: number): number {
     const row = this.rows.allocate();
     const words = this.rows.words;
     const at = row << ROW_SHIFT;
     words[at + PREFIX] = prefix;
-    words[at + SIBLING] = firsts[handle] as number;
     words[at + HOP] = hop;
     words[at + SLOT] = table.freeSlots.pop() ?? table.slotCount++;
     words[at + ORIGIN] = NIL;
     words[at + VNI] = table.index;
-    firsts[handle] = row;
+    firsts[prefix >> 1] = this.#siblings.add(firsts[prefix >> 1] as number, prefix, row);
     this.#hops.retain(hop);
     table.rowCount++;
     return row;
@@ -345,12 +486,11 @@ export class RouteTable {
     const handle = pool.find(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits);
     const hop = handle < 0 ? NIL : this.#hops.find(f);
     if (hop === NIL) return NIL;
-    const words = this.rows.words;
-    let row = (isIpv6 ? this.#first6 : this.#first4).words[handle] as number;
-    while (row !== NIL && words[(row << ROW_SHIFT) + HOP] !== hop) {
-      row = words[(row << ROW_SHIFT) + SIBLING] as number;
-    }
-    return row;
+    return this.#siblings.find(
+      (isIpv6 ? this.#first6 : this.#first4).words[handle] as number,
+      (handle << 1) | (isIpv6 ? 1 : 0),
+      hop,
+    );
   }
 
   #addOrigin(table: VniTable, row: number, peer: PeerNumber): Change {
@@ -358,17 +498,32 @@ export class RouteTable {
     const at = (row << ROW_SHIFT) + ORIGIN;
     const first = words[at] as number;
     if (first < 0) {
-      words[at] = this.origins.add(row, peer, NIL);
+      this.origins.reserve();
+      words[at] = this.origins.add(NIL, row, peer);
       table.routeCount++;
       this.#routeCount++;
+      this.#addLive(row, 1);
       return Change.EXISTENCE;
     }
-    let count = 0;
-    for (let origin = first; origin !== NIL; origin = this.origins.nextOfRoute(origin)) {
-      if (this.origins.peerOf(origin) === peer) return Change.NOTHING;
-      count++;
-    }
-    words[at] = this.origins.add(row, peer, first);
-    return count === 1 ? Change.SECOND_ORIGIN : Change.FURTHER_ORIGIN;
+    const wereSeveral = this.origins.areSeveral(first);
+    this.origins.reserve();
+    const added = this.origins.add(first, row, peer);
+    if (added === NIL) return Change.NOTHING;
+    words[at] = added;
+    return wereSeveral ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
   }
+
+  #addLive(row: number, change: 1 | -1): void {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    this.#siblings.addLive(this.#firstsOf(prefix)[prefix >> 1] as number, change);
+  }
+}
+
+function rootOf(table: VniTable, pool: PrefixPool): number {
+  return pool.family === 6 ? table.root6 : table.root4;
+}
+
+function setRoot(table: VniTable, pool: PrefixPool, root: number): void {
+  if (pool.family === 6) table.root6 = root;
+  else table.root4 = root;
 }

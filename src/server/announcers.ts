@@ -1,49 +1,48 @@
+import { Standing } from "../route/origin-rows.ts";
 import type { Origins } from "../route/origins.ts";
 import { Change } from "../route/route-table.ts";
-import type { SubscribedPeer } from "./subscription.ts";
 
 /**
  * Peers as announcers: their numbers in the route table, and whose word counts for whom. A number outlives its peer
  * until the last of its announcements is gone.
  */
 export class Announcers {
-  /** By number. */
-  readonly #isServer: boolean[] = [];
-  /** Its announcements are being removed, slice by slice: they count no more. */
-  readonly #isLeaving: boolean[] = [];
+  #numbers = 0;
   #leaving = 0;
   #servers = 0;
   /** Of peers that are gone: how many announcements are kept for them. */
   readonly #retained: number[] = [];
   #retainedPeers = 0;
+  /** How often announcements were kept for somebody, ever. */
+  retentions = 0;
   readonly #free: number[] = [];
 
   constructor(private readonly origins: Origins) {}
 
   join(isServer: boolean): number {
-    const number = this.#free.pop() ?? this.#isServer.length;
-    this.#isServer[number] = isServer;
+    const number = this.#free.pop() ?? this.#numbers++;
+    this.origins.setStanding(number, isServer ? Standing.SERVER : Standing.CLIENT);
     if (isServer) this.#servers++;
     return number;
   }
 
-  /** Its announcements are about to be removed. */
+  /** Its announcements count no more, and are about to be removed. */
   leave(number: number): void {
-    if (!this.#isLeaving[number]) this.#leaving++;
-    this.#isLeaving[number] = true;
+    if (this.origins.standingOf(number) === Standing.SERVER) this.#servers--;
+    this.#leaving++;
+    this.origins.setStanding(number, Standing.LEAVING);
   }
 
   /** Nothing names it any more. */
   release(number: number): void {
-    this.#isLeaving[number] = false;
     this.#leaving--;
-    if (this.#isServer[number]) this.#servers--;
     this.#free.push(number);
   }
 
   retain(number: number, count: number): void {
     this.#retained[number] = count;
     this.#retainedPeers++;
+    this.retentions++;
   }
 
   /** How many announcements are still kept for it, and from now on are not. */
@@ -69,17 +68,6 @@ export class Announcers {
     if (retained === 0) return false;
     this.#retained[number] = retained - 1;
     return true;
-  }
-
-  /** A route with these origins is in the peer's view. */
-  isInView(firstOrigin: number, peer: SubscribedPeer): boolean {
-    const { origins } = this;
-    for (let origin = firstOrigin; origin >= 0; origin = origins.nextOfRoute(origin)) {
-      const announcer = origins.peerOf(origin);
-      if (this.#isLeaving[announcer]) continue;
-      if (announcer !== peer.number && !(peer.isServer && this.#isServer[announcer])) return true;
-    }
-    return false;
   }
 
   /**

@@ -1,7 +1,8 @@
 /** What programs give to a server, see net/option-checks.ts. */
-import { checkOptions, isFunction, type OptionChecks } from "../net/option-checks.ts";
+import { checkOptions, isFunction, type OptionChecks, wholeNumber } from "../net/option-checks.ts";
 import { timerSeconds } from "../session/check-times.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import { GREATEST_LIMIT, valuesByLimit } from "./limits.ts";
 import type { ServerOptions, ServerSettings } from "./server.ts";
 
 /** Less would take a socket that is full for a moment for a peer that has died. */
@@ -11,6 +12,7 @@ const SETTINGS: OptionChecks<ServerSettings> = {
   keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
   retainSeconds: timerSeconds({ least: 0 }),
   sendHoldSeconds: timerSeconds({ least: LEAST_SEND_HOLD_SECONDS }),
+  ...valuesByLimit(() => wholeNumber({ least: 1, most: GREATEST_LIMIT })),
 };
 const START: OptionChecks<ServerOptions> = {
   // Whoever reads it checks it, and says more.

@@ -20,10 +20,12 @@ import { Action } from "../wire/protocol.ts";
 const MAX_WINDOWS = 32;
 /** Header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6, the least an UPDATE can take. */
 const MIN_UPDATE_FRAME_BYTES = 20;
+/** In `rows`, with a withdrawal: another route to its destination has changed since. Numbers of rows have 27 bits. */
+export const HAS_NEWER = 1 << 30;
 
 export class FrameWindow {
   readonly bytes = new Uint8Array(RUN_BYTES);
-  /** The entries' rows, and the offset behind each one's frame. */
+  /** The entries' rows, perhaps with HAS_NEWER, and the offset behind each one's frame. */
   readonly rows = new Int32Array(RUN_BYTES / MIN_UPDATE_FRAME_BYTES);
   readonly ends = new Int32Array(RUN_BYTES / MIN_UPDATE_FRAME_BYTES);
   count = 0;
@@ -62,7 +64,7 @@ export class FrameWindow {
         table.fill(row, fields);
         const isTombstone = (words[at + ORIGIN] as number) < 0;
         end = encodeUpdate(this.#view, end, fields, isTombstone ? Action.REMOVE : Action.ADD);
-        this.rows[count] = row;
+        this.rows[count] = isTombstone && !table.isNewest(row) ? row | HAS_NEWER : row;
         this.ends[count++] = end;
       }
       row = words[at + NEXT] as number;

@@ -9,6 +9,7 @@ import type { ByteStream } from "../transport/stream.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
+import type { LimitCode } from "./limits.ts";
 import type { ExchangePeer, RouteExchange } from "./route-exchange.ts";
 import type { RunningCounters } from "./stats.ts";
 
@@ -23,15 +24,22 @@ export interface PeerInfo {
   readonly isServer: boolean;
   /** The interval in force: the smaller one of both sides', as soon as its own is known. */
   readonly keepaliveSeconds: number;
-  /** VNIs. */
+  /** How many VNIs it subscribes to. */
+  readonly subscriptionCount: number;
+  /** The VNIs, at most {@link SHOWN_SUBSCRIPTIONS} of them, in order. */
   readonly subscriptions: readonly number[];
   /** How many it announces now. */
   readonly announcedRoutes: number;
-  /** How many of its UPDATEs made no sense, and were passed over. */
+  /** How many of its UPDATEs made no sense or were one too many, and were passed over. */
   readonly skippedUpdates: number;
+  /** Why frames of it were skipped that were right in themselves. */
+  readonly limitsMet: readonly LimitCode[];
   /** Milliseconds since it became ESTABLISHED, or null before. */
   readonly establishedForMs: number | null;
 }
+
+/** So many of a peer's VNIs are shown. */
+export const SHOWN_SUBSCRIPTIONS = 100;
 
 /** What a peer needs of the server that accepted it. */
 export interface PeerContext {
@@ -66,7 +74,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   readonly connection: Connection;
   /** Made with the first one: most peers never send a bad UPDATE. */
   #skipCodesLogged: Set<SkipCode> | null = null;
-  #announcedRoutes = 0;
+  /** Logged, too. */
+  readonly #limitsMet: LimitCode[] = [];
   #skippedUpdates = 0;
   #isGentle: boolean;
   #hellos = 0;
@@ -103,15 +112,18 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   info(): PeerInfo {
     const { connection } = this;
+    const { exchange } = this.context;
     return {
       id: this.id,
       remote: connection.remote,
       state: connection.state,
       isServer: connection.peerIsServer,
       keepaliveSeconds: connection.keepaliveSeconds,
-      subscriptions: this.#establishedMs === null ? [] : this.context.exchange.subscriptionsOf(this),
-      announcedRoutes: this.#announcedRoutes,
+      subscriptionCount: exchange.subscriptionCountOf(this),
+      subscriptions: exchange.subscriptionsOf(this, SHOWN_SUBSCRIPTIONS),
+      announcedRoutes: exchange.announcedRoutesOf(this),
       skippedUpdates: this.#skippedUpdates,
+      limitsMet: this.#limitsMet,
       establishedForMs:
         this.#establishedMs === null ? null : this.context.clock.nowMs() - this.#establishedMs,
     };
@@ -146,15 +158,32 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   update(fields: UpdateFields): void {
     const { exchange, counters } = this.context;
     counters.updatesReceived++;
-    if (fields.action === Action.ADD) {
-      if (exchange.add(this, fields)) this.#announcedRoutes++;
-    } else if (exchange.remove(this, fields)) this.#announcedRoutes--;
-    else counters.unmatchedRemoves++;
+    if (fields.action === Action.REMOVE) {
+      if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
+      return;
+    }
+    const outcome = exchange.add(this, fields);
+    if (typeof outcome === "boolean") return;
+    this.#skippedUpdates++;
+    counters.skippedUpdate(outcome);
+    this.#metLimit(outcome);
+  }
+
+  #metLimit(code: LimitCode): void {
+    if (this.#limitsMet.includes(code)) return;
+    this.#limitsMet.push(code);
+    this.context.logger.warn(
+      "at a limit: messages are skipped; more of this kind from this peer are only counted",
+      {
+        ...this.name,
+        code,
+      },
+    );
   }
 
   skipped(code: SkipCode): void {
     this.#skippedUpdates++;
-    this.context.counters.skipped(code);
+    this.context.counters.skippedUpdate(code);
     this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
@@ -165,8 +194,11 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   subscribe(vni: number): void {
-    if (!this.context.exchange.subscribe(this, vni)) return;
-    this.context.logger.debug("peer subscribed", { ...this.name, vni });
+    const outcome = this.context.exchange.subscribe(this, vni);
+    if (typeof outcome !== "boolean") {
+      this.context.counters.skippedSubscribe(outcome);
+      this.#metLimit(outcome);
+    } else if (outcome) this.context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
   unsubscribe(vni: number): void {
@@ -192,7 +224,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   closed(reason: CloseReason): void {
     const { exchange, counters, logger } = this.context;
     counters.closed(reason);
-    const fields = { ...this.name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
+    const routes = exchange.announcedRoutesOf(this);
+    const fields = { ...this.name, reason: describeCloseReason(reason), routes };
     const level = isFault(reason.reason) ? "warn" : "info";
     if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
@@ -201,8 +234,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         (reason.reason === "connection-lost" && !this.connection.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
-    } else if (this.#mayReturn(reason)) {
-      const forget = exchange.retain(this, this.#announcedRoutes);
+    } else if (routes > 0 && mayReturn(reason)) {
+      const forget = exchange.retain(this);
       this.context.lost({
         peer: this,
         reason: reason.reason,
@@ -227,14 +260,14 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   /** It announces something, and has been there long enough to say something by its absence. */
   isAnnouncerFor(leastMs: number): boolean {
-    if (this.#announcedRoutes === 0 || this.#establishedMs === null) return false;
+    if (this.#establishedMs === null || this.context.exchange.announcedRoutesOf(this) === 0) return false;
     return this.context.clock.nowMs() - this.#establishedMs >= leastMs;
   }
+}
 
-  /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */
-  #mayReturn({ reason }: CloseReason): boolean {
-    return this.#announcedRoutes > 0 && !isFault(reason) && reason !== "stopped";
-  }
+/** What it announced is worth keeping: it did not come from a broken program. */
+function mayReturn({ reason }: CloseReason): boolean {
+  return !isFault(reason) && reason !== "stopped";
 }
 
 function isFault(reason: CloseReason["reason"]): boolean {

@@ -15,15 +15,44 @@
  *
  * The end mark is due when a subscription first has nothing left to be sent, unless marks are held back
  * because the server has only just started (see `releaseEndMarks`).
+ *
+ * What a peer can make the server do, whatever the table looks like; n is the number of subscriptions of a VNI, and a
+ * step is some 5 ns (work-queue.ts):
+ *
+ *     UPDATE          the trie's work for a destination, some hundred steps, whatever the number of next hops and of peers
+ *                     that announce the same; where a route comes or goes also n steps, for whoever was told of it and will
+ *                     be told now. The first one of a route since a peer was lost and retained: as many as it has origins.
+ *     SUBSCRIBE       some hundred steps. UNSUBSCRIBE the same; what the subscription is owed is given up in the queue.
+ *     a peer lost     some hundred steps. Its subscriptions and announcements go in the queue, but count no more at once;
+ *                     each announcement costs 64 steps + n.
+ *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
+ *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
+ *                     has to find out which next hop a subscriber is to be told of first.
+ *
+ * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
+ * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 300 bytes and a
+ * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
+
+import { OutOfWordsError } from "../route/growing-words.ts";
 import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
-import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING, SLOT } from "../route/route-rows.ts";
-import { Change, RouteTable, type TableUsage, type VniTable } from "../route/route-table.ts";
+import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
+import {
+  Change,
+  RouteTable,
+  type TableOptions,
+  type TableUsage,
+  type VniTable,
+} from "../route/route-table.ts";
+import { RUN_BYTES } from "../transport/outbox.ts";
+import { MAX_UPDATE_FRAME_BYTES } from "../wire/encode.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
-import { type Audience, SubscribedPeer, Subscription } from "./subscription.ts";
+import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
+import { Audience, SubscribedPeer, Subscription } from "./subscription.ts";
+import { type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
@@ -35,8 +64,11 @@ export interface ExchangePeer {
 
 export interface ExchangeOptions {
   readonly holdEndMarks: boolean;
-  /** Runs the rest of a long job in the next turn of the event loop; left out: jobs are done in one go. */
-  readonly soon?: (run: () => void) => void;
+  /** Left out: long jobs are done in one go. */
+  readonly soon?: Soon;
+  readonly stepsPerTurn?: number;
+  readonly limits?: ServerLimits;
+  readonly table?: TableOptions;
 }
 
 /** A VNI as operators see it. */
@@ -48,29 +80,50 @@ export interface VniInfo {
   readonly subscribers: number;
 }
 
-/** Stretches of the journal that are passed without a frame coming of it (some 0.1 ms each) before others get a turn. */
-const MAX_FRUITLESS_WINDOWS = 32;
-/** What removing a lost peer's announcements may take in one turn, some 5 ms: looks at a subscriber's bit, ... */
-const LEAVE_SLICE_LOOKS = 1 << 20;
-/** ... as many as all else takes that one announcement needs. */
-const LOOKS_PER_ANNOUNCEMENT = 64;
+/** What removing an announcement takes, beside a look for each subscription of its VNI. */
+const STEPS_PER_ANNOUNCEMENT = 64;
+/** What looking at a journal entry takes, to see whether a subscription is owed a withdrawal there. */
+const STEPS_PER_OWED_LOOK = 4;
+/** What ending a subscription takes, or waking one. */
+const STEPS_PER_SUBSCRIPTION = 32;
+/** Runs that are longer go out as they are, shorter ones together with those of further subscriptions. */
+const GATHERED_RUN_BYTES = RUN_BYTES / 4;
 
 export class RouteExchange {
-  readonly #table = new RouteTable();
-  readonly #journal = new Journal(this.#table.rows);
-  readonly #announcers = new Announcers(this.#table.origins);
+  readonly #table: RouteTable;
+  readonly #journal: Journal;
+  readonly #announcers: Announcers;
   readonly #catchUp: CatchUp;
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
-  readonly #soon: ((run: () => void) => void) | undefined;
+  readonly #work: WorkQueue;
+  /** For going through what brings no bytes, for all peers together. */
+  readonly #passing: TurnBudget;
+  readonly #run = new Uint8Array(RUN_BYTES);
+  /** For {@link Origins.peersOf}. */
+  readonly #originPeers: number[] = [];
+  #limits: ServerLimits;
   /** The newest version of any VNI's journal: no two ever have the same. */
   #version = 0;
 
   constructor(options: ExchangeOptions) {
-    this.#soon = options.soon;
+    const { soon, stepsPerTurn = STEPS_PER_TURN } = options;
+    this.#table = new RouteTable(options.table);
+    this.#journal = new Journal(this.#table.rows);
+    this.#announcers = new Announcers(this.#table.origins);
+    this.#work = new WorkQueue(soon, stepsPerTurn);
+    this.#passing = new TurnBudget(soon, stepsPerTurn);
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
-    this.#catchUp = new CatchUp(this.#table, this.#journal, this.#announcers, free, options.holdEndMarks);
+    this.#catchUp = new CatchUp(this.#table, this.#journal, free, options.holdEndMarks);
+  }
+
+  /** From now on. Nobody loses what it has. */
+  setLimits(limits: ServerLimits): void {
+    this.#limits = limits;
+    this.#table.maxHops = limits.maxHops;
   }
 
   get routeCount(): number {
@@ -87,13 +140,20 @@ export class RouteExchange {
     return this.#announcers.retainedAnnouncements;
   }
 
-  /** The VNIs with a route or a subscriber, in order. */
-  vnis(): VniInfo[] {
-    const infos = Array.from(this.#table.vnis(), ({ vni, index, routeCount }) => ({
-      vni,
-      routes: routeCount,
-      subscribers: this.#audiences[index]?.subscriptions.length ?? 0,
-    }));
+  /** How many VNIs have a route or a subscriber. */
+  get vniCount(): number {
+    return this.#table.vniCount;
+  }
+
+  /** The VNIs with a route or a subscriber, in order: all, or as many of them. */
+  vnis(limit = Number.POSITIVE_INFINITY): VniInfo[] {
+    const infos: VniInfo[] = [];
+    for (const { vni, index, routeCount } of this.#table.vnis()) {
+      if (infos.length >= limit) break;
+      const audience = this.#audiences[index];
+      const subscribers = audience === undefined ? 0 : audience.subscriptions.length - audience.ended;
+      infos.push({ vni, routes: routeCount, subscribers });
+    }
     return infos.sort((a, b) => a.vni - b.vni);
   }
 
@@ -104,17 +164,18 @@ export class RouteExchange {
 
   /** Ends all subscriptions and announcements of the peer. */
   leave(peer: ExchangePeer): void {
-    this.#removeAnnouncements(this.#endSubscriptions(peer));
+    const { number } = this.#endSubscriptions(peer);
+    this.#removeAnnouncements(number);
   }
 
   /**
-   * Ends the peer's subscriptions, but keeps its announcements, `count` of them: stale, until somebody announces the
-   * same route and so takes it over, or withdraws one that was announced before, or until the returned function is called,
-   * which returns how many were left.
+   * Ends the peer's subscriptions, but keeps its announcements: stale, until somebody announces the same route and so takes
+   * it over, or withdraws one that was announced before, or until the returned function is called, which returns how many
+   * were left.
    */
-  retain(peer: ExchangePeer, count: number): () => number {
-    const number = this.#endSubscriptions(peer);
-    this.#announcers.retain(number, count);
+  retain(peer: ExchangePeer): () => number {
+    const { number, announced } = this.#endSubscriptions(peer);
+    this.#announcers.retain(number, announced.routes);
     return () => {
       const left = this.#announcers.retainNoLonger(number);
       this.#removeAnnouncements(number);
@@ -122,20 +183,31 @@ export class RouteExchange {
     };
   }
 
-  /** The peer announces a route. False: it had already. */
-  add(peer: ExchangePeer, fields: UpdateFields): boolean {
+  /** How many routes the peer announces. */
+  announcedRoutesOf(peer: ExchangePeer): number {
+    return this.#peers.get(peer)?.announced.routes ?? 0;
+  }
+
+  /** The peer announces a route. False: it had already. A code: it may not, or cannot, and nothing has changed. */
+  add(peer: ExchangePeer, fields: UpdateFields): boolean | LimitCode {
     const table = this.#table;
-    const change = table.add(this.#record(peer).number, fields);
+    const { number, announced } = this.#record(peer);
+    const { maxRoutes, maxVnis } = this.#limits;
+    if (announced.routes >= maxRoutes) return table.announces(number, fields) ? false : "TOO_MANY_ROUTES";
+    if (announced.vnis >= maxVnis && !announced.has(fields.vni)) return "TOO_MANY_VNIS";
+    const change = table.add(number, fields);
     if (change === Change.NOTHING) return false;
+    if (change === Change.NO_HOP_PLACE) return "TOO_MANY_HOPS";
+    if (change === Change.TABLE_FULL) return "TABLE_FULL";
+    announced.added(fields.vni);
     if (this.#announcers.changesNoView(change)) return true;
     if (this.#announcers.anyRetained) this.#takeOver(table.row, change);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
       if (change === Change.EXISTENCE) this.#forgiveOwed(vni, table.row);
-      this.#journal.moveToEnd(vni, table.row);
+      this.#moveToEnd(vni, table.row);
     }
-    this.#postponeWithdrawals(vni, table.row);
     this.#entryChanged(vni);
     return true;
   }
@@ -143,22 +215,26 @@ export class RouteExchange {
   /** The peer withdraws a route. False: it is not an origin of it, and nothing changed. */
   remove(peer: ExchangePeer, fields: UpdateFields): boolean {
     const table = this.#table;
-    const change = table.remove(this.#record(peer).number, fields);
+    const { number, announced } = this.#record(peer);
+    const change = table.remove(number, fields);
     if (change === Change.NOTHING) return false;
+    announced.removed(fields.vni);
     const last = this.#announcers.anyRetained ? this.#takeOver(table.row, change) : change;
     this.#originRemoved(table.row, last);
     return true;
   }
 
-  /** False: it was subscribed already. */
-  subscribe(peer: ExchangePeer, vni: number): boolean {
+  /** False: it was subscribed already. A code: it may not, or cannot, subscribe. */
+  subscribe(peer: ExchangePeer, vni: number): boolean | LimitCode {
     const record = this.#record(peer);
     if (record.subscriptions.has(vni)) return false;
+    if (record.subscriptions.size >= this.#limits.maxSubscriptions) return "TOO_MANY_SUBSCRIPTIONS";
+    if (!this.#reservePlace()) return "TABLE_FULL";
     const table = this.#table.findOrMake(vni);
     const audience = this.#audienceOf(table);
     const subscription = new Subscription(record, table, audience, this.#journal.placeAtHead(table));
     record.subscriptions.set(vni, subscription);
-    audience.subscriptions.push(subscription);
+    audience.add(subscription);
     record.enqueue(subscription);
     return true;
   }
@@ -169,13 +245,25 @@ export class RouteExchange {
     const subscription = record.subscriptions.get(vni);
     if (subscription === undefined) return false;
     record.subscriptions.delete(vni);
-    this.#end(subscription);
+    this.#silence(subscription);
+    if (subscription.owedWithdrawals === 0) this.#end(subscription);
+    else this.#work.add((budget) => this.#renounce(subscription, budget));
     return true;
   }
 
-  /** The VNIs that the peer subscribes to, in order. */
-  subscriptionsOf(peer: ExchangePeer): number[] {
-    return [...(this.#peers.get(peer)?.subscriptions.keys() ?? [])].sort((a, b) => a - b);
+  /** How many VNIs the peer subscribes to. */
+  subscriptionCountOf(peer: ExchangePeer): number {
+    return this.#peers.get(peer)?.subscriptions.size ?? 0;
+  }
+
+  /** VNIs that the peer subscribes to, in order: all, or as many of them. */
+  subscriptionsOf(peer: ExchangePeer, limit = Number.POSITIVE_INFINITY): number[] {
+    const vnis: number[] = [];
+    for (const vni of this.#peers.get(peer)?.subscriptions.keys() ?? []) {
+      if (vnis.length >= limit) break;
+      vnis.push(vni);
+    }
+    return vnis.sort((a, b) => a - b);
   }
 
   /** The table is not whole: no end marks before {@link releaseEndMarks}. */
@@ -190,28 +278,60 @@ export class RouteExchange {
   /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */
   releaseEndMarks(): void {
     this.#catchUp.endMarksHeld = false;
-    for (const { subscriptions } of this.#peers.values()) {
-      for (const subscription of subscriptions.values()) subscription.peer.enqueue(subscription);
-    }
+    // Whoever comes or goes meanwhile may be met or not: one that comes is served anyway.
+    const peers = this.#peers.values();
+    let subscriptions: Iterator<Subscription> | null = null;
+    this.#work.add((budget) => {
+      while (!budget.isSpent) {
+        budget.spend(STEPS_PER_SUBSCRIPTION);
+        const subscription = subscriptions?.next();
+        if (subscription !== undefined && subscription.done !== true) {
+          if (!subscription.value.endMarkSent) subscription.value.peer.enqueue(subscription.value);
+          continue;
+        }
+        const peer = peers.next();
+        if (peer.done === true) return true;
+        subscriptions = peer.value.hasLeft ? null : peer.value.subscriptions.values();
+      }
+      return false;
+    });
   }
 
   /**
-   * The next frames due to the peer, at most `limitBytes`, of one subscription: they take turns. Empty: it
-   * has caught up, or will be woken again. The bytes are valid until the next call, and count as sent.
+   * The next frames due to the peer, at most `limitBytes`: of one subscription, since they take turns, or of several that
+   * have little to say. Empty: it has caught up, or will be woken again. The bytes are valid until the next call, and count
+   * as sent.
    */
   nextRun(peer: ExchangePeer, limitBytes: number): Uint8Array {
     const record = this.#record(peer);
-    for (let fruitless = 0; fruitless < MAX_FRUITLESS_WINDOWS; fruitless++) {
+    const limit = Math.min(limitBytes, RUN_BYTES);
+    if (record.hadExtraPass) {
+      // Still awake: it is asked again in the next turn.
+      record.hadExtraPass = false;
+      peer.wake();
+      return NO_BYTES;
+    }
+    let gathered = 0;
+    while (limit - gathered >= MAX_UPDATE_FRAME_BYTES || gathered === 0) {
+      // The peer sleeps from here on only if it is told so, by a run that is empty.
+      if (gathered > 0 && !record.hasQueued) break;
       const subscription = record.dequeue();
       if (subscription === null) return NO_BYTES;
-      // One that was ended while it waited.
-      if (record.subscriptions.get(subscription.table.vni) !== subscription) continue;
-      const run = this.#catchUp.advance(subscription, limitBytes);
-      if (run.length > 0) return run;
+      const run = this.#catchUp.advance(subscription, limit - gathered);
+      record.hadExtraPass = this.#passing.isSpent;
+      this.#passing.spend(this.#catchUp.steps);
+      if (run.length > 0) {
+        if (gathered === 0 && (run.length > GATHERED_RUN_BYTES || !record.hasQueued)) return run;
+        this.#run.set(run, gathered);
+        gathered += run.length;
+      }
+      if (!this.#passing.isSpent) continue;
+      if (gathered > 0) break;
+      record.hadExtraPass = false;
+      peer.wake();
+      return NO_BYTES;
     }
-    // Still awake: it is asked again in the next turn.
-    peer.wake();
-    return NO_BYTES;
+    return this.#run.subarray(0, gathered);
   }
 
   /** All routes, VNI by VNI and by address. The walk may pause while the table changes. */
@@ -227,30 +347,51 @@ export class RouteExchange {
    */
   #takeOver(row: number, change: Change): Change {
     const { origins, rows } = this.#table;
-    let origin = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
-    while (origin !== NIL) {
-      const next = origins.nextOfRoute(origin);
-      const announcer = origins.peerOf(origin);
+    const first = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
+    if (!origins.isNewTo(first, this.#announcers.retentions)) return change;
+    const peers = this.#originPeers;
+    origins.peersOf(first, peers);
+    for (const announcer of peers) {
       if (this.#announcers.takeRetained(announcer)) change = this.#table.removeOrigin(row, announcer);
-      origin = next;
     }
     return change;
   }
 
-  #endSubscriptions(peer: ExchangePeer): number {
+  /** The peer has left. Its subscriptions end one by one, and until then are like those of a peer that reads nothing. */
+  #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
-    for (const subscription of record.subscriptions.values()) this.#end(subscription);
+    record.hasLeft = true;
     this.#peers.delete(peer);
-    return record.number;
+    const subscriptions = record.subscriptions.values();
+    let ending: Subscription | null = null;
+    this.#work.add((budget) => {
+      while (!budget.isSpent) {
+        budget.spend(STEPS_PER_SUBSCRIPTION);
+        if (ending === null) {
+          const next = subscriptions.next();
+          if (next.done === true) return true;
+          ending = next.value;
+          this.#silence(ending);
+        }
+        if (this.#renounce(ending, budget)) ending = null;
+      }
+      return false;
+    });
+    return record;
   }
 
-  /** An entry is new at the journal's end: whoever has not passed it has something to do. */
+  /** An entry is new at the journal's end: whoever has nothing to do is woken. Each is sent something, or passes it. */
   #entryChanged(vni: VniTable): void {
     vni.version = ++this.#version;
-    const audience = this.#audiences[vni.index];
-    if (audience === undefined || audience.allQueued) return;
-    audience.allQueued = true;
-    for (const subscription of audience.subscriptions) subscription.peer.enqueue(subscription);
+    const idle = this.#audiences[vni.index]?.idle;
+    if (idle === undefined) return;
+    for (let first = idle.first; first !== null; first = idle.first) first.peer.enqueue(first);
+  }
+
+  /** A route has changed: it is the newest entry of its VNI, and the newest route to its destination. */
+  #moveToEnd(vni: VniTable, row: number): void {
+    this.#journal.moveToEnd(vni, row);
+    this.#table.moveToFront(row);
   }
 
   #originRemoved(row: number, change: Change): void {
@@ -265,30 +406,11 @@ export class RouteExchange {
       }
       this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] = NIL - owed;
     }
-    this.#journal.moveToEnd(vni, row);
-    if (change !== Change.EXISTENCE) this.#postponeWithdrawals(vni, row);
+    this.#moveToEnd(vni, row);
     this.#entryChanged(vni);
   }
 
-  /**
-   * Make before break: a route has come to the journal's end, and the withdrawals of others to the same destination
-   * go behind it. Whoever moves a destination from hop A to B to C announces each before it withdraws the one before; but
-   * B leaves no entry with those who were told neither of it, and A's withdrawal would stand before C's announcement.
-   */
-  #postponeWithdrawals(vni: VniTable, row: number): void {
-    // No tombstones: the usual case.
-    if (vni.rowCount === vni.routeCount) return;
-    const { words } = this.#table.rows;
-    for (
-      let other = this.#table.firstSiblingOf(row);
-      other !== NIL;
-      other = words[(other << ROW_SHIFT) + SIBLING] as number
-    ) {
-      if ((words[(other << ROW_SHIFT) + ORIGIN] as number) < NIL) this.#journal.moveToEnd(vni, other);
-    }
-  }
-
-  /** The route is a tombstone now: who was told of it is owed a withdrawal. */
+  /** The route is a tombstone now: who was told of it is owed a withdrawal. A look for each subscription. */
   #countOwed(vni: VniTable, row: number): number {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
     let owed = 0;
@@ -300,7 +422,7 @@ export class RouteExchange {
     return owed;
   }
 
-  /** The tombstone is a route again. */
+  /** The tombstone is a route again. A look for each subscription. */
   #forgiveOwed(vni: VniTable, row: number): void {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
     for (const subscription of this.#audiences[vni.index]?.subscriptions ?? []) {
@@ -317,43 +439,82 @@ export class RouteExchange {
   #removeAnnouncements(number: number): void {
     const { origins } = this.#table;
     this.#announcers.leave(number);
-    for (let looks = 0; this.#soon === undefined || looks < LEAVE_SLICE_LOOKS; ) {
-      const origin = origins.firstOfPeer(number);
-      if (origin === NIL) {
-        this.#announcers.release(number);
-        return;
+    this.#work.add((budget) => {
+      while (!budget.isSpent) {
+        const origin = origins.firstOfPeer(number);
+        if (origin === NIL) {
+          this.#announcers.release(number);
+          return true;
+        }
+        const row = origins.routeOf(origin);
+        const audience = this.#audiences[this.#table.vniOf(row).index];
+        budget.spend(STEPS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0));
+        this.#originRemoved(row, this.#table.removeOrigin(row, number));
       }
-      const row = origins.routeOf(origin);
-      const audience = this.#audiences[this.#table.vniOf(row).index];
-      looks += LOOKS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0);
-      this.#originRemoved(row, this.#table.removeOrigin(row, number));
-    }
-    this.#soon?.(() => this.#removeAnnouncements(number));
+      return false;
+    });
   }
 
-  /** Takes the subscription's cursor out, and what only it was still owed. */
+  /** The subscription gets nothing any more. To the table it is one that reads nothing until it is at its end. */
+  #silence(subscription: Subscription): void {
+    subscription.list?.remove(subscription);
+    subscription.audience.ended++;
+  }
+
+  /** Nothing is owed to it any more: takes its cursor out. */
   #end(subscription: Subscription): void {
     const { table, audience } = subscription;
-    audience.subscriptions.splice(audience.subscriptions.indexOf(subscription), 1);
-    this.#renounce(subscription);
+    audience.remove(subscription);
+    audience.ended--;
     this.#journal.leavePlace(table, subscription.place);
+    this.#table.rows.keptForPlaces--;
     this.#disposeIfUnused(table);
   }
 
-  #renounce(subscription: Subscription): void {
+  /**
+   * Goes on giving up what an ended subscription is owed: its cursor passes the journal without a word. True: it has ended.
+   *
+   * Until then it counts as one that was told of routes, also of those that go meanwhile: what is counted has to be passed.
+   */
+  #renounce(subscription: Subscription, budget: TurnBudget): boolean {
+    const { table, place } = subscription;
     const words = this.#table.rows.words;
-    let row = subscription.place;
+    // The last row passed that is still there.
+    let passed = place;
     while (subscription.owedWithdrawals > 0) {
-      const at = row << ROW_SHIFT;
-      const next = words[at + NEXT] as number;
-      const origin = words[at + ORIGIN] as number;
-      if (words[at + PREFIX] !== NIL && origin < NIL && subscription.wasSent(words[at + SLOT] as number)) {
-        subscription.owedWithdrawals--;
-        words[at + ORIGIN] = origin + 1;
-        if (origin + 1 === NIL) this.#free(subscription.table, row);
+      if (budget.isSpent) {
+        if (passed !== place) subscription.place = this.#journal.movePlace(table, place, passed);
+        return false;
       }
-      row = next;
+      budget.spend(STEPS_PER_OWED_LOOK);
+      const row = words[(passed << ROW_SHIFT) + NEXT] as number;
+      const at = row << ROW_SHIFT;
+      const origin = words[at + ORIGIN] as number;
+      const slot = words[at + SLOT] as number;
+      passed = row;
+      if (words[at + PREFIX] === NIL || origin >= NIL || !subscription.wasSent(slot)) continue;
+      subscription.flip(slot);
+      subscription.owedWithdrawals--;
+      words[at + ORIGIN] = origin + 1;
+      if (origin + 1 < NIL) continue;
+      passed = words[at + PREVIOUS] as number;
+      this.#free(table, row);
     }
+    this.#end(subscription);
+    return true;
+  }
+
+  /** Room for one more cursor's place. False: there is none. */
+  #reservePlace(): boolean {
+    const { rows } = this.#table;
+    try {
+      rows.reserve(rows.keptForPlaces + 1);
+    } catch (error) {
+      if (error instanceof OutOfWordsError) return false;
+      throw error;
+    }
+    rows.keptForPlaces++;
+    return true;
   }
 
   #disposeIfUnused(vni: VniTable): void {
@@ -367,7 +528,7 @@ export class RouteExchange {
   #audienceOf(vni: VniTable): Audience {
     let audience = this.#audiences[vni.index];
     if (audience === undefined) {
-      audience = { subscriptions: [], allQueued: false };
+      audience = new Audience();
       this.#audiences[vni.index] = audience;
     }
     return audience;

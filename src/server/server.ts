@@ -13,6 +13,7 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { Admission } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
+import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { RetainedPeers } from "./retained-peers.ts";
@@ -21,8 +22,8 @@ import { makeServerId } from "./server-id.ts";
 import { StandstillWatch } from "./standstill.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
 
-/** Where a server listens, and how it behaves. Only `listen` has to be there. */
-export interface ServerOptions {
+/** Where a server listens, how it behaves, and what one peer may have of it. Only `listen` has to be there. */
+export interface ServerOptions extends Partial<ServerLimits> {
   /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
   readonly listen: Endpoint | string;
   /** A whole number from 1, default 5. The smaller one of server and client is used. */
@@ -54,7 +55,7 @@ export interface ServerOptions {
 
 /** What can be changed while the server runs. */
 export type ServerSettings = Required<
-  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds">
+  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
 /** What lost peers announced is kept for no longer than so many times to settle more, however often the server is cut off. */
@@ -73,6 +74,8 @@ export interface ServerStats {
   readonly establishedPeers: number;
   /** Each counts once, however many peers announce it. */
   readonly routes: number;
+  /** VNIs with a route or a subscriber. */
+  readonly vnis: number;
   /** Announcements kept for peers that are gone (`retainSeconds`). */
   readonly retainedAnnouncements: number;
   /** End marks are sent: `settleSeconds` have passed since the start, or since it stood still. */
@@ -104,6 +107,7 @@ export class Server {
   /** After a cut, whoever comes back before that is waited for anew. */
   #returnsUntilMs = Number.NEGATIVE_INFINITY;
   #settleUntilMs = Number.NEGATIVE_INFINITY;
+  #limits: ServerLimits;
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
@@ -111,7 +115,9 @@ export class Server {
     this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? new SystemClock();
+    this.#limits = limitsOf(options, DEFAULT_LIMITS);
     this.#exchange = new RouteExchange({
+      limits: this.#limits,
       holdEndMarks: this.#settleMs > 0,
       soon: (run) => this.#clock.soon(run),
     });
@@ -191,9 +197,9 @@ export class Server {
     return Array.from(this.#peers, (peer) => peer.info());
   }
 
-  /** The VNIs with a route or a subscriber, in order. */
-  vnis(): VniInfo[] {
-    return this.#exchange.vnis();
+  /** The VNIs with a route or a subscriber, in order: all, or as many of them. */
+  vnis(limit?: number): VniInfo[] {
+    return this.#exchange.vnis(limit);
   }
 
   /** Ends the connection of the peer with that id. False: there is none. */
@@ -210,6 +216,7 @@ export class Server {
       peers: this.#peers.size,
       establishedPeers: established.length,
       routes: this.#exchange.routeCount,
+      vnis: this.#exchange.vniCount,
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
       isSettled: !this.#exchange.endMarksHeld,
       counters: this.#counters.copy(),
@@ -217,8 +224,8 @@ export class Server {
   }
 
   /**
-   * Other times from now on: `retainSeconds` for whoever is lost next, the others for connections that are made from
-   * now on.
+   * Others from now on: `retainSeconds` for whoever is lost next, limits for what comes next (nobody loses what it has),
+   * the other times for connections that are made from now on.
    * @throws BadOptionError, and then nothing has changed
    */
   configure(settings: Partial<ServerSettings>): void {
@@ -228,6 +235,8 @@ export class Server {
     if (keepaliveSeconds !== undefined) context.keepaliveSeconds = keepaliveSeconds;
     if (retainSeconds !== undefined) this.#retainAlwaysMs = retainSeconds * 1000;
     if (sendHoldSeconds !== undefined) context.sendHoldMs = sendHoldSeconds * 1000;
+    this.#limits = limitsOf(settings, this.#limits);
+    this.#exchange.setLimits(this.#limits);
   }
 
   /** Closes the listener and every connection, in order. */

@@ -1,5 +1,6 @@
 import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
+import type { LimitCode } from "./limits.ts";
 
 /** Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. */
 export type RefusalReason = "descriptor-limit";
@@ -16,7 +17,10 @@ export interface ServerCounters {
   readonly repeatedHellos: number;
   readonly closes: Readonly<Partial<Record<CloseReason["reason"], number>>>;
   readonly protocolErrors: Readonly<Partial<Record<ProtocolErrorCode, number>>>;
-  readonly skippedUpdates: Readonly<Partial<Record<SkipCode, number>>>;
+  /** UPDATEs that make no route, or were one too many. */
+  readonly skippedUpdates: Readonly<Partial<Record<SkipCode | LimitCode, number>>>;
+  /** SUBSCRIBEs that were one too many. */
+  readonly skippedSubscribes: Readonly<Partial<Record<LimitCode, number>>>;
 }
 
 /** The counters themselves, which only rise. */
@@ -28,7 +32,8 @@ export class RunningCounters implements ServerCounters {
   repeatedHellos = 0;
   readonly closes: Partial<Record<CloseReason["reason"], number>> = {};
   readonly protocolErrors: Partial<Record<ProtocolErrorCode, number>> = {};
-  readonly skippedUpdates: Partial<Record<SkipCode, number>> = {};
+  readonly skippedUpdates: Partial<Record<SkipCode | LimitCode, number>> = {};
+  readonly skippedSubscribes: Partial<Record<LimitCode, number>> = {};
 
   refused(reason: RefusalReason): void {
     count(this.refusals, reason);
@@ -39,8 +44,12 @@ export class RunningCounters implements ServerCounters {
     if (close.reason === "protocol-error") count(this.protocolErrors, close.code);
   }
 
-  skipped(code: SkipCode): void {
+  skippedUpdate(code: SkipCode | LimitCode): void {
     count(this.skippedUpdates, code);
+  }
+
+  skippedSubscribe(code: LimitCode): void {
+    count(this.skippedSubscribes, code);
   }
 
   /** As they are now, for others to keep. */

@@ -1,10 +1,27 @@
 import type { VniTable } from "../route/route-table.ts";
+import { AnnouncedVnis } from "./announced-vnis.ts";
+import { SubscriptionList } from "./subscription-list.ts";
 
 /** The subscriptions of one VNI. */
-export interface Audience {
-  readonly subscriptions: Subscription[];
-  /** All of them wait to be served: a further change has nobody to wake. */
-  allQueued: boolean;
+export class Audience {
+  /** In no order; those that have ended are among them until they are owed nothing any more. */
+  readonly subscriptions: Subscription[] = [];
+  /** How many of them have ended. */
+  ended = 0;
+  /** Those that have nothing to be sent: a change wakes them. */
+  readonly idle = new SubscriptionList();
+
+  add(subscription: Subscription): void {
+    subscription.indexInAudience = this.subscriptions.length;
+    this.subscriptions.push(subscription);
+  }
+
+  remove({ indexInAudience }: Subscription): void {
+    const last = this.subscriptions.pop();
+    if (last === undefined || last.indexInAudience === indexInAudience) return;
+    last.indexInAudience = indexInAudience;
+    this.subscriptions[indexInAudience] = last;
+  }
 }
 
 /**
@@ -19,9 +36,11 @@ export class Subscription {
   /** Tombstones behind the cursor whose bit is set. */
   owedWithdrawals = 0;
   endMarkSent = false;
-  /** It waits for its turn to be served, in its peer's queue. */
-  isQueued = false;
-  nextQueued: Subscription | null = null;
+  /** Its peer's queue, while it waits to be served, or its audience's idle ones. */
+  list: SubscriptionList | null = null;
+  previous: Subscription | null = null;
+  next: Subscription | null = null;
+  indexInAudience = 0;
 
   constructor(
     readonly peer: SubscribedPeer,
@@ -41,18 +60,27 @@ export class Subscription {
     this.sent = grown;
   }
 
+  /** The subscriber was told of the route, and now of its withdrawal, or the other way round. */
+  flip(slot: number): void {
+    this.sent[slot >>> 5] = (this.sent[slot >>> 5] as number) ^ (1 << (slot & 31));
+  }
+
   wasSent(slot: number): boolean {
     const word = this.sent[slot >>> 5];
     return word !== undefined && (word & (1 << (slot & 31))) !== 0;
   }
 }
 
-/** What a subscription needs to know of its peer, and the queue of those that have something to send. */
+/** What the exchange knows of a peer, and the queue of its subscriptions that have something to send. */
 export class SubscribedPeer {
   readonly subscriptions = new Map<number, Subscription>();
-  #first: Subscription | null = null;
-  #last: Subscription | null = null;
+  readonly announced = new AnnouncedVnis();
+  readonly #queue = new SubscriptionList();
   #isAwake = false;
+  /** It was served although the turn's budget was spent: it waits for the next turn now. */
+  hadExtraPass = false;
+  /** Its subscriptions are being ended, and nothing is sent any more. */
+  hasLeft = false;
 
   constructor(
     readonly number: number,
@@ -60,29 +88,25 @@ export class SubscribedPeer {
     readonly wake: () => void,
   ) {}
 
+  get hasQueued(): boolean {
+    return this.#queue.first !== null;
+  }
+
   /** Puts the subscription at the end of the queue, unless it waits already, and wakes the peer if it sleeps. */
   enqueue(subscription: Subscription): void {
-    if (subscription.isQueued) return;
-    subscription.isQueued = true;
-    if (this.#last === null) this.#first = subscription;
-    else this.#last.nextQueued = subscription;
-    this.#last = subscription;
-    if (this.#isAwake) return;
+    if (subscription.list === this.#queue) return;
+    subscription.list?.remove(subscription);
+    this.#queue.append(subscription);
+    if (this.#isAwake || this.hasLeft) return;
     this.#isAwake = true;
     this.wake();
   }
 
   /** The next to be served, taken out of the queue. When there is none the peer goes to sleep. */
   dequeue(): Subscription | null {
-    const subscription = this.#first;
-    if (subscription === null) {
-      this.#isAwake = false;
-      return null;
-    }
-    this.#first = subscription.nextQueued;
-    if (this.#first === null) this.#last = null;
-    subscription.nextQueued = null;
-    subscription.isQueued = false;
+    const subscription = this.#queue.first;
+    if (subscription === null) this.#isAwake = false;
+    else this.#queue.remove(subscription);
     return subscription;
   }
 }

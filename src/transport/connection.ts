@@ -2,6 +2,7 @@
  * One connection at work: bytes from the stream through framer and decoder into the session, the
  * session's actions and the source's frames back onto the stream.
  */
+import { errorText } from "../net/error-text.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import {
@@ -235,7 +236,7 @@ export class Connection implements StreamEvents {
 
   /** A fault of ours costs the connection it showed on, not the process with everybody else's. */
   #closeForFault(error: unknown): void {
-    this.close({ reason: "internal-error", detail: Bun.inspect(error) });
+    this.close({ reason: "internal-error", detail: errorText(error) });
   }
 
   #frame(framer: Framer): void {

@@ -9,6 +9,7 @@
  * difference that the source works out when the socket can take it. And a KEEPALIVE waits for at most
  * one run, however much is still to be sent.
  */
+import { errorText } from "../net/error-text.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
@@ -131,7 +132,7 @@ export class Outbox {
     try {
       this.#writeWhatIsDue();
     } catch (error) {
-      this.fail({ reason: "internal-error", detail: Bun.inspect(error) });
+      this.fail({ reason: "internal-error", detail: errorText(error) });
     } finally {
       this.#flushing = false;
     }

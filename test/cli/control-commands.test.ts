@@ -405,6 +405,7 @@ closes.keepalive-timeout    111
       establishedPeers: 11,
       routes: 33,
       retainedAnnouncements: 44,
+      vniCount: 1002,
       vnis: [{ vni: 55, routes: 66, subscribers: 88 }],
       counters: { connectionsAccepted: 99 },
     };
@@ -417,6 +418,7 @@ settled    no
 peers      22, 11 established
 routes     33
 retained   44 announcements of peers that are gone
+VNIs       1002, of which 1 are shown
 
 VNI  ROUTES  SUBSCRIBERS
  55      66           88

@@ -330,6 +330,7 @@ describe("a server", () => {
       establishedPeers: 2,
       routes: 1,
       retainedAnnouncements: 0,
+      vniCount: 2,
       vnis: [
         { vni: 100, routes: 1, subscribers: 1 },
         { vni: 200, routes: 0, subscribers: 1 },
@@ -348,11 +349,26 @@ describe("a server", () => {
       keepaliveSeconds: 5,
       isServer: false,
       skippedUpdates: 0,
+      limitsMet: [],
     };
     expect(await ask(operations, "/v1/peers")).toEqual({
       peers: [
-        { id: 1, remote: expect.any(String), ...common, announcedRoutes: 0, subscriptions: [] },
-        { id: 2, remote: expect.any(String), ...common, announcedRoutes: 1, subscriptions: [100, 200] },
+        {
+          id: 1,
+          remote: expect.any(String),
+          ...common,
+          announcedRoutes: 0,
+          subscriptionCount: 0,
+          subscriptions: [],
+        },
+        {
+          id: 2,
+          remote: expect.any(String),
+          ...common,
+          announcedRoutes: 1,
+          subscriptionCount: 2,
+          subscriptions: [100, 200],
+        },
       ],
     });
     expect(await ask(operations, "/v1/peers/reset", { peer: "2" })).toEqual({ peer: "2" });

@@ -19,7 +19,7 @@ interface ModelEntry {
 
 interface ModelCursor {
   place: number;
-  /** It has passed what changed up to here. Below 0: it stands before everything, for itself. */
+  /** It has passed what changed up to here. Below 0: it stands before everything. */
   moment: number;
 }
 
@@ -67,7 +67,9 @@ class JournalUnderTest {
   }
 
   begin({ ends, cursors }: ModelList): void {
-    cursors.push({ place: this.#journal.placeAtHead(ends), moment: -++this.#moment });
+    const atHead = cursors.find(({ place }) => place === ends.head);
+    const place = this.#journal.placeAtHead(ends);
+    cursors.push({ place, moment: atHead?.moment ?? -++this.#moment });
   }
 
   /** On by up to `count` entries; with none left, to those who stand at the end. */

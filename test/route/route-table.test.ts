@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { comparePrefix } from "../../src/net/prefix.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import type { Route } from "../../src/route/route.ts";
-import { NIL, ROW_SHIFT, SLOT } from "../../src/route/route-rows.ts";
+import { NIL, ORIGIN, ROW_SHIFT, SIBLING, SLOT } from "../../src/route/route-rows.ts";
 import { Change, RouteTable } from "../../src/route/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
@@ -23,18 +23,22 @@ interface ModelRow {
   readonly route: Route;
   readonly row: number;
   readonly slot: number;
+  /** When it changed last. */
+  moment: number;
   /** Nobody: a tombstone. */
   readonly origins: Set<number>;
 }
 
 /** A table and the maps, told the same. */
 class TableUnderTest {
-  readonly table = new RouteTable();
+  /** Lists of three are long ones. */
+  readonly table = new RouteTable({ crowdFrom: 2 });
   /** VNI → route as text → row. */
   readonly #model = new Map<number, Map<string, ModelRow>>();
   readonly #mostInVni = new Map<number, number>();
   readonly #fields = new UpdateFields();
   #mostRows = 0;
+  #moment = 0;
 
   get rows(): ModelRow[] {
     return Array.from(this.#model.values(), (rows) => [...rows.values()]).flat();
@@ -64,6 +68,14 @@ class TableUnderTest {
     const change = this.table.remove(peer, this.#fieldsOf(route));
     expect([change, this.table.row]).toEqual([changeOf(known?.origins, peer, false), known?.row ?? NIL]);
     known?.origins.delete(peer);
+  }
+
+  /** The route has changed. */
+  moveToFront(pick: number): void {
+    const known = this.rows[pick % Math.max(1, this.rows.length)];
+    if (known === undefined) return;
+    this.table.moveToFront(known.row);
+    known.moment = ++this.#moment;
   }
 
   /** As the exchange does it for a peer that has left. */
@@ -117,6 +129,7 @@ class TableUnderTest {
       prefixes.add(JSON.stringify([vni, route.destination]));
     }
     expect(new Set(rows.map(({ row }) => row)).size).toBe(rows.length);
+    this.#checkSiblings();
     for (const [vni, ofVni] of this.#model) {
       const found = table.find(vni);
       const live = [...ofVni.values()].filter(({ origins }) => origins.size > 0);
@@ -142,9 +155,37 @@ class TableUnderTest {
     expect(table.routeCount).toBe(walked.length);
   }
 
+  /** The routes to each destination are in the order of their changes, both ways, and their origins are who they are. */
+  #checkSiblings(): void {
+    const { table } = this;
+    const byDestination = Map.groupBy(this.rows, ({ route }) =>
+      JSON.stringify([route.vni, route.destination]),
+    );
+    for (const siblings of byDestination.values()) {
+      const newestFirst = siblings.toSorted((a, b) => b.moment - a.moment);
+      const [newest] = newestFirst;
+      if (newest === undefined) continue;
+      const vni = table.findOrMake(newest.route.vni);
+      let row = table.firstRowTo(vni, newest.route.destination);
+      let newer = NIL;
+      for (const known of newestFirst) {
+        expect([row, table.newerThan(row), table.isNewest(row)]).toEqual([known.row, newer, newer === NIL]);
+        const peers: number[] = [];
+        table.origins.peersOf(table.rows.words[(row << ROW_SHIFT) + ORIGIN] ?? NIL, peers);
+        expect(peers.sort()).toEqual([...known.origins].sort());
+        for (let peer = 0; peer < PEERS; peer++) {
+          expect(table.announces(peer, this.#fieldsOf(known.route))).toBe(known.origins.has(peer));
+        }
+        newer = row;
+        row = table.rows.words[(row << ROW_SHIFT) + SIBLING] ?? NIL;
+      }
+      expect(row).toBe(NIL);
+    }
+  }
+
   #noteNew(rows: Map<string, ModelRow>, route: Route, row: number, peer: number): void {
     const slot = this.table.rows.words[(row << ROW_SHIFT) + SLOT] ?? NIL;
-    rows.set(formatRoute(route), { route, row, slot, origins: new Set([peer]) });
+    rows.set(formatRoute(route), { route, row, slot, moment: ++this.#moment, origins: new Set([peer]) });
     this.#mostInVni.set(route.vni, Math.max(this.#mostInVni.get(route.vni) ?? 0, rows.size));
     // Numbers that were given back come before new ones.
     this.#mostRows = Math.max(this.#mostRows, this.rows.length);
@@ -176,6 +217,7 @@ function expectOrder(routes: readonly Route[]): void {
   }
 }
 
+const PEERS = 6;
 /** Few destinations, so that they meet. */
 const destinations = [
   "0.0.0.0/0",
@@ -200,8 +242,8 @@ const arbitraryRoute: fc.Arbitrary<Route> = fc.record({
   ),
 });
 const arbitraryStep = fc.record({
-  do: fc.constantFrom(...(["add", "add", "add", "add", "remove", "leave", "free"] as const)),
-  peer: fc.nat({ max: 3 }),
+  do: fc.constantFrom(...(["add", "add", "add", "add", "add", "remove", "front", "leave", "free"] as const)),
+  peer: fc.nat({ max: PEERS - 1 }),
   route: arbitraryRoute,
   /** Takes a route that is there instead. */
   pick: fc.option(fc.nat(), { nil: null }),
@@ -213,6 +255,7 @@ function perform(pair: TableUnderTest, { do: verb, peer, route, pick }: Step): v
   const chosen = known[(pick ?? 0) % Math.max(1, known.length)]?.route ?? route;
   if (verb === "add") pair.add(peer, chosen);
   if (verb === "remove") pair.remove(peer, chosen);
+  if (verb === "front") pair.moveToFront(pick ?? 0);
   if (verb === "leave") pair.leave(peer);
   if (verb === "free") pair.free((index) => (((pick ?? 0) >> index) & 1) === 0);
 }
@@ -227,7 +270,7 @@ describe("the table", () => {
           if (index % 4 === 0) pair.check();
         }
         pair.check();
-        for (let peer = 0; peer <= 3; peer++) pair.leave(peer);
+        for (let peer = 0; peer < PEERS; peer++) pair.leave(peer);
         pair.check();
         pair.free();
         expect(pair.rows).toEqual([]);

@@ -299,9 +299,11 @@ describe("what operators see", () => {
         state: "hello-awaited",
         isServer: false,
         keepaliveSeconds: 5,
+        subscriptionCount: 0,
         subscriptions: [],
         announcedRoutes: 0,
         skippedUpdates: 0,
+        limitsMet: [],
         establishedForMs: null,
       },
       {
@@ -310,9 +312,11 @@ describe("what operators see", () => {
         state: "established",
         isServer: false,
         keepaliveSeconds: 5,
+        subscriptionCount: 2,
         subscriptions: [0, 7],
         announcedRoutes: 1,
         skippedUpdates: 0,
+        limitsMet: [],
         establishedForMs: 1_500,
       },
     ]);

@@ -178,12 +178,14 @@ describe("while a large table is being sent", () => {
       const before = table.adds;
       // It may be the other's turn, but not twice.
       subscriber.pull();
-      if (!other.has(number)) subscriber.pull();
+      if (!other.has(number)) {
+        expect((table.adds - before) * 36).toBeLessThanOrEqual(RUN_BYTES);
+        subscriber.pull();
+      }
       expect(other.has(number)).toBe(true);
-      expect((table.adds - before) * 37).toBeLessThanOrEqual(RUN_BYTES);
       subscriber.pull();
     }
-    expect(number).toBeGreaterThan((MANY * 36) / RUN_BYTES / 2 - 1);
+    expect(number).toBeGreaterThan((MANY * 36) / RUN_BYTES / 3 - 1);
     expect([table.size, other.size]).toEqual([MANY, number]);
   });
 

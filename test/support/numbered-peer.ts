@@ -23,9 +23,8 @@ export class NumberedPeer implements ExchangePeer {
   }
 
   add(vni: number, number: number): void {
-    if (!this.exchange.add(this, fillNumbered(this.#fields, vni, number))) {
-      throw new Error(`route ${number} was there already`);
-    }
+    const outcome = this.exchange.add(this, fillNumbered(this.#fields, vni, number));
+    if (outcome !== true) throw new Error(`route ${number} is not added: ${outcome}`);
   }
 
   remove(vni: number, number: number): void {

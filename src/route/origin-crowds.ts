@@ -1,0 +1,172 @@
+/*
+ * The origins of a route that very many peers announce, in three lists:
+ *
+ *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      whose word counts for everybody
+ *     SERVERS   ─▶ origin 5 ─▶ …                  whose word counts for clients
+ *     ASIDE     ─▶ origin 9 ─▶ …                  of peers that are leaving, as far as they have been met
+ *
+ * So one look tells whether the route is in a peer's view, or a second one if the first finds the peer itself. A peer that
+ * begins to leave does so for all of its routes at once: its origins stay in the other lists until one of them is met,
+ * and are set aside then, once each.
+ */
+import { CrowdIndex } from "./crowd-index.ts";
+import { type OriginRows, Standing } from "./origin-rows.ts";
+import { NIL } from "./route-rows.ts";
+import { WordRows } from "./word-rows.ts";
+
+// The first word of each list, by standing.
+const LISTS = 3;
+const COUNT = 3;
+const EPOCH = 4;
+const ROW_WORDS = 5;
+
+export class OriginCrowds {
+  readonly #rows: WordRows;
+  /** By route and peer. */
+  readonly #index: CrowdIndex;
+  /** How many members have been set aside. */
+  setAside = 0;
+
+  constructor(
+    private readonly origins: OriginRows,
+    seed: number,
+    maxWords: number | undefined,
+  ) {
+    this.#rows = new WordRows(ROW_WORDS, maxWords);
+    this.#index = new CrowdIndex(seed, maxWords);
+  }
+
+  get bytes(): number {
+    return this.#rows.bytes + this.#index.bytes;
+  }
+
+  /** @throws OutOfWordsError */
+  reserve(members: number): void {
+    this.#rows.reserve(1);
+    this.#index.reserve(members);
+  }
+
+  countOf(crowd: number): number {
+    return this.#rows.words[crowd * ROW_WORDS + COUNT] as number;
+  }
+
+  has(route: number, peer: number): boolean {
+    return this.#index.find(route, peer) !== NIL;
+  }
+
+  /** Makes one of a list of origins. */
+  make(first: number): number {
+    const crowd = this.#rows.allocate();
+    const at = crowd * ROW_WORDS;
+    this.#rows.words.fill(NIL, at, at + LISTS);
+    this.#rows.words[at + COUNT] = 0;
+    this.#rows.words[at + EPOCH] = NIL;
+    for (let origin = first; origin !== NIL; ) {
+      const next = this.origins.nextOfRoute(origin);
+      this.add(crowd, origin);
+      origin = next;
+    }
+    return crowd;
+  }
+
+  /** Makes a list of it again, and returns its first origin. */
+  dissolve(crowd: number): number {
+    let first = NIL;
+    this.forEach(crowd, (origin) => {
+      this.#index.remove(this.#index.find(this.origins.routeOf(origin), this.origins.peerOf(origin)));
+      this.origins.setNextOfRoute(origin, first);
+      first = origin;
+    });
+    this.#rows.release(crowd);
+    return first;
+  }
+
+  /** `take` may do with the origin what it likes. */
+  forEach(crowd: number, take: (origin: number) => void): void {
+    for (let list = 0; list < LISTS; list++) {
+      let origin = this.#rows.words[crowd * ROW_WORDS + list] as number;
+      while (origin !== NIL) {
+        const next = this.origins.nextOfRoute(origin);
+        take(origin);
+        origin = next;
+      }
+    }
+  }
+
+  add(crowd: number, origin: number): void {
+    const peer = this.origins.peerOf(origin);
+    const { words } = this.#rows;
+    const at = crowd * ROW_WORDS;
+    words[at + COUNT] = (words[at + COUNT] as number) + 1;
+    this.#index.add(this.origins.routeOf(origin), peer, origin, NIL);
+    this.#prepend(at + this.origins.standingOf(peer), origin);
+  }
+
+  /** Takes out the peer's origin and returns it; NIL: there is none. */
+  remove(crowd: number, route: number, peer: number): number {
+    const entry = this.#index.find(route, peer);
+    if (entry === NIL) return NIL;
+    const origin = this.#index.memberOf(entry);
+    this.#unlink(crowd * ROW_WORDS, origin, this.#index.previousOf(entry));
+    this.#index.remove(entry);
+    const at = crowd * ROW_WORDS + COUNT;
+    this.#rows.words[at] = (this.#rows.words[at] as number) - 1;
+    return origin;
+  }
+
+  isInView(crowd: number, peer: number, isServer: boolean): boolean {
+    if (this.#hasOther(crowd, Standing.CLIENT, peer)) return true;
+    return !isServer && this.#hasOther(crowd, Standing.SERVER, peer);
+  }
+
+  isNewTo(crowd: number, epoch: number): boolean {
+    const at = crowd * ROW_WORDS + EPOCH;
+    if (this.#rows.words[at] === epoch) return false;
+    this.#rows.words[at] = epoch;
+    return true;
+  }
+
+  /** Somebody else than that peer stands in the list and is not leaving. Who is leaving is set aside. */
+  #hasOther(crowd: number, list: number, peer: number): boolean {
+    const { origins } = this;
+    const at = crowd * ROW_WORDS;
+    let origin = this.#rows.words[at + list] as number;
+    while (origin !== NIL) {
+      const next = origins.nextOfRoute(origin);
+      const announcer = origins.peerOf(origin);
+      if (origins.standingOf(announcer) === Standing.LEAVING) {
+        const entry = this.#index.find(origins.routeOf(origin), announcer);
+        this.#unlink(at, origin, this.#index.previousOf(entry));
+        this.#prepend(at + Standing.LEAVING, origin);
+        this.setAside++;
+      } else if (announcer !== peer) return true;
+      origin = next;
+    }
+    return false;
+  }
+
+  #prepend(head: number, origin: number): void {
+    const { words } = this.#rows;
+    const next = words[head] as number;
+    this.origins.setNextOfRoute(origin, next);
+    if (next !== NIL) this.#setPrevious(next, origin);
+    this.#setPrevious(origin, NIL);
+    words[head] = origin;
+  }
+
+  /** Takes it out of whichever list it is in. */
+  #unlink(at: number, origin: number, previous: number): void {
+    const { words } = this.#rows;
+    const next = this.origins.nextOfRoute(origin);
+    if (next !== NIL) this.#setPrevious(next, previous);
+    if (previous !== NIL) {
+      this.origins.setNextOfRoute(previous, next);
+      return;
+    }
+    for (let list = 0; list < LISTS; list++) if (words[at + list] === origin) words[at + list] = next;
+  }
+
+  #setPrevious(origin: number, previous: number): void {
+    this.#index.setPrevious(this.origins.routeOf(origin), this.origins.peerOf(origin), previous);
+  }
+}

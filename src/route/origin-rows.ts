@@ -1,0 +1,103 @@
+/*
+ * The rows behind `origins.ts`: one per (route, peer), in two lists at once.
+ *
+ *     word               list
+ *     PEER
+ *     ROUTE
+ *     NEXT_OF_ROUTE      the route's origins: seldom more than two
+ *     NEXT_OF_PEER       the peer's announcements, so that all of a lost peer's go without
+ *     PREVIOUS_OF_PEER   looking at anybody else's
+ */
+import { NIL } from "./route-rows.ts";
+import { WordRows } from "./word-rows.ts";
+
+export const PEER = 0;
+export const ROUTE = 1;
+export const NEXT_OF_ROUTE = 2;
+export const NEXT_OF_PEER = 3;
+export const PREVIOUS_OF_PEER = 4;
+export const ROW_WORDS = 5;
+
+/** Whose word a peer's is. */
+export const Standing = {
+  CLIENT: 0,
+  /** Another server: servers do not hear of its routes. */
+  SERVER: 1,
+  /** It has gone, and its announcements are being removed: they count no more. */
+  LEAVING: 2,
+} as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
+
+export class OriginRows {
+  protected readonly rows: WordRows;
+  /** Per peer its newest announcement. */
+  readonly #firstOfPeer: number[] = [];
+  protected readonly standings: Standing[] = [];
+
+  constructor(maxWords: number | undefined) {
+    this.rows = new WordRows(ROW_WORDS, maxWords);
+  }
+
+  /** Origins of all routes. */
+  get used(): number {
+    return this.rows.used;
+  }
+
+  peerOf(origin: number): number {
+    return this.rows.words[origin * ROW_WORDS + PEER] as number;
+  }
+
+  routeOf(origin: number): number {
+    return this.rows.words[origin * ROW_WORDS + ROUTE] as number;
+  }
+
+  nextOfRoute(origin: number): number {
+    return this.rows.words[origin * ROW_WORDS + NEXT_OF_ROUTE] as number;
+  }
+
+  setNextOfRoute(origin: number, next: number): void {
+    this.rows.words[origin * ROW_WORDS + NEXT_OF_ROUTE] = next;
+  }
+
+  /** The peer's newest announcement, or NIL. */
+  firstOfPeer(peer: number): number {
+    return this.#firstOfPeer[peer] ?? NIL;
+  }
+
+  standingOf(peer: number): Standing {
+    return this.standings[peer] ?? Standing.CLIENT;
+  }
+
+  /** At once for all that the peer announces. */
+  setStanding(peer: number, standing: Standing): void {
+    while (this.standings.length <= peer) this.standings.push(Standing.CLIENT);
+    this.standings[peer] = standing;
+  }
+
+  protected make(route: number, peer: number, nextOfRoute: number): number {
+    const origin = this.rows.allocate();
+    const { words } = this.rows;
+    const at = origin * ROW_WORDS;
+    const next = this.firstOfPeer(peer);
+    words[at + PEER] = peer;
+    words[at + ROUTE] = route;
+    words[at + NEXT_OF_ROUTE] = nextOfRoute;
+    words[at + NEXT_OF_PEER] = next;
+    words[at + PREVIOUS_OF_PEER] = NIL;
+    if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = origin;
+    this.#firstOfPeer[peer] = origin;
+    return origin;
+  }
+
+  /** It is in no list of its route any more. */
+  protected free(origin: number, peer: number): void {
+    const { words } = this.rows;
+    const at = origin * ROW_WORDS;
+    const next = words[at + NEXT_OF_PEER] as number;
+    const previous = words[at + PREVIOUS_OF_PEER] as number;
+    if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = previous;
+    if (previous !== NIL) words[previous * ROW_WORDS + NEXT_OF_PEER] = next;
+    else this.#firstOfPeer[peer] = next;
+    this.rows.release(origin);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What one peer may have of a server, and a destination of next hops. No network that is in order meets them: they are
+ * there so that one peer cannot take the memory and the time of all.
+ *
+ * At a limit a frame is skipped: nothing of it stays, it is counted, the log says so once for each peer and code, and the
+ * session goes on. A withdrawal makes room, and what was refused can be announced again. A smaller limit takes nothing
+ * away from whoever has more.
+ */
+
+export interface Limit {
+  readonly flag: string;
+  readonly fallback: number;
+  /** Of the frames that are skipped for it. */
+  readonly code: string;
+  /** What the flag does, for people. */
+  readonly description: string;
+}
+
+/** By the name of the option. */
+export const LIMITS = {
+  maxHops: {
+    flag: "max-hops",
+    fallback: 4_096,
+    code: "TOO_MANY_HOPS",
+    description:
+      "Skip announcements of further next hops for a destination that has this many, whoever announced them.",
+  },
+  maxRoutes: {
+    flag: "max-routes",
+    fallback: 1_000_000,
+    code: "TOO_MANY_ROUTES",
+    description: "Skip further announcements of a peer that announces this many routes.",
+  },
+  maxVnis: {
+    flag: "max-vnis",
+    fallback: 100_000,
+    code: "TOO_MANY_VNIS",
+    description: "Skip a peer's announcements in further VNIs once it announces routes in this many.",
+  },
+  maxSubscriptions: {
+    flag: "max-subscriptions",
+    fallback: 100_000,
+    code: "TOO_MANY_SUBSCRIPTIONS",
+    description: "Skip further SUBSCRIBEs of a peer that subscribes to this many VNIs.",
+  },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+export type LimitName = keyof typeof LIMITS;
+export type ServerLimits = Readonly<Record<LimitName, number>>;
+
+/** No array and no Map holds more. */
+export const GREATEST_LIMIT = 2 ** 24;
+
+/** Why a frame was skipped that is right in itself. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
+export type LimitCode = (typeof LIMITS)[LimitName]["code"] | "TABLE_FULL";
+
+// A literal's keys are those of its type.
+export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];
+
+export const DEFAULT_LIMITS: ServerLimits = valuesByLimit((name) => LIMITS[name].fallback);
+
+/** One value for each. */
+export function valuesByLimit<T>(valueFor: (name: LimitName) => T): Record<LimitName, T> {
+  return {
+    maxHops: valueFor("maxHops"),
+    maxRoutes: valueFor("maxRoutes"),
+    maxVnis: valueFor("maxVnis"),
+    maxSubscriptions: valueFor("maxSubscriptions"),
+  };
+}
+
+/** The limits among some settings; those that are left out are the others'. */
+export function limitsOf(settings: Partial<ServerLimits>, others: ServerLimits): ServerLimits {
+  return valuesByLimit((name) => settings[name] ?? others[name]);
+}
