@@ -89,12 +89,13 @@ export class NextHops {
   }
 
   /**
-   * One more can be made without a fault.
+   * So many more can be made without a fault.
    * @throws OutOfWordsError
    */
-  reserve(): void {
-    if (this.#free === NONE) this.#store.reserve((this.#rowCount + 1) * ROW_WORDS);
-    this.#buckets.reserve(this.#bucketCount + 1);
+  reserve(hops: number): void {
+    const free = this.#rowCount - this.#size;
+    if (free < hops) this.#store.reserve((this.#rowCount + hops - free) * ROW_WORDS);
+    this.#buckets.reserve(this.#bucketCount + hops);
   }
 
   /** The number of the next hop in `f`, new or known. Who keeps it calls {@link retain}. */

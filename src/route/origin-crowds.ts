@@ -41,8 +41,8 @@ export class OriginCrowds {
   }
 
   /** @throws OutOfWordsError */
-  reserve(members: number): void {
-    this.#rows.reserve(1);
+  reserve(crowds: number, members: number): void {
+    this.#rows.reserve(crowds);
     this.#index.reserve(members);
   }
 

@@ -40,12 +40,14 @@ export class Origins extends OriginRows {
   }
 
   /**
-   * One more can be added without a fault.
+   * So many more can be added without a fault, even if a crowd comes of each.
    * @throws OutOfWordsError
    */
-  reserve(): void {
-    this.rows.reserve(1);
-    if (this.#crowdFrom !== Number.POSITIVE_INFINITY) this.#crowds.reserve(this.#crowdFrom + 1);
+  reserve(origins: number): void {
+    this.rows.reserve(origins);
+    if (this.#crowdFrom !== Number.POSITIVE_INFINITY) {
+      this.#crowds.reserve(origins, origins * (this.#crowdFrom + 1));
+    }
   }
 
   /** Whether the peer is among the origins that the ORIGIN word tells of. */

@@ -80,6 +80,9 @@ export type PeerNumber = number;
 /** Arrays of a table that become large when it has many routes of both families (see growing-words.ts). */
 export const LARGE_ARRAYS_OF_TABLE = 8;
 
+/** Room is made for so many announcements at a time: asking eight arrays for each would be a fifth of its work. */
+const ROOM = 64;
+
 /** A handle has 24 bits, and is not 0. */
 const MAX_PREFIXES = 0xff_ffff;
 
@@ -123,6 +126,8 @@ export class RouteTable {
   readonly #freeIndexes: number[] = [];
   #lastVni: VniTable | undefined;
   #routeCount = 0;
+  /** For so many announcements there is room in all arrays but those that have a word per prefix. */
+  #room = 0;
   /** Whether the last `#insert` made the prefix. */
   #isNewPrefix = false;
   /** The route of the last {@link add} or {@link remove}. */
@@ -245,7 +250,7 @@ export class RouteTable {
     }
     if (found === NIL) {
       try {
-        this.#reserveRow();
+        this.#takeRoom();
         first.reserve(handle + 1);
       } catch (error) {
         if (isNewPrefix) pool.remove(rootOf(table, pool), handle);
@@ -253,7 +258,12 @@ export class RouteTable {
       }
       if (isNewPrefix) first.words[handle] = NIL;
       this.row = this.#makeRow(table, prefix, first.words, this.#hops.intern(f));
-    } else this.row = found;
+    } else {
+      this.row = found;
+      // An origin more, at most.
+      if (this.#room > 0) this.#room--;
+      else this.origins.reserve(1);
+    }
     this.isNewRow = found === NIL;
     return this.#addOrigin(table, this.row, peer);
   }
@@ -271,12 +281,39 @@ export class RouteTable {
     return handle;
   }
 
-  /** Room for a row and all that belongs to it. */
-  #reserveRow(): void {
-    this.rows.reserve(1 + this.rows.keptForPlaces);
-    this.origins.reserve();
-    this.#siblings.reserve();
-    this.#hops.reserve();
+  /**
+   * Makes room for one row more and all that belongs to it, mostly for some at a time.
+   * @throws OutOfWordsError
+   */
+  #takeRoom(): void {
+    if (this.#room === 0) {
+      try {
+        this.#reserve(ROOM);
+      } catch (error) {
+        if (!(error instanceof OutOfWordsError)) throw error;
+        this.#reserve(1);
+      }
+    }
+    this.#room--;
+  }
+
+  #reserve(rows: number): void {
+    this.rows.reserve(rows + this.rows.keptForPlaces);
+    this.origins.reserve(rows);
+    this.#siblings.reserve(rows);
+    this.#hops.reserve(rows);
+    this.#room = rows;
+  }
+
+  /**
+   * One cursor more may stand at a place of its own: rows are kept for it.
+   * @throws OutOfWordsError
+   */
+  keepPlace(): void {
+    // What was made for routes may have been taken for it.
+    this.#room = 0;
+    this.rows.reserve(this.rows.keptForPlaces + 1);
+    this.rows.keptForPlaces++;
   }
 
   /** The peer is an origin of the route in `f`. */
@@ -498,7 +535,6 @@ export class RouteTable {
     const at = (row << ROW_SHIFT) + ORIGIN;
     const first = words[at] as number;
     if (first < 0) {
-      this.origins.reserve();
       words[at] = this.origins.add(NIL, row, peer);
       table.routeCount++;
       this.#routeCount++;
@@ -506,7 +542,6 @@ export class RouteTable {
       return Change.EXISTENCE;
     }
     const wereSeveral = this.origins.areSeveral(first);
-    this.origins.reserve();
     const added = this.origins.add(first, row, peer);
     if (added === NIL) return Change.NOTHING;
     words[at] = added;

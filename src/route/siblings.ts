@@ -55,12 +55,12 @@ export class Siblings {
   }
 
   /**
-   * One more can be added without a fault.
+   * So many more can be added without a fault, even if a crowd comes of each.
    * @throws OutOfWordsError
    */
-  reserve(): void {
-    this.#crowds.reserve(1);
-    this.#index.reserve(this.#crowdFrom + 1);
+  reserve(rows: number): void {
+    this.#crowds.reserve(rows);
+    this.#index.reserve(rows * (this.#crowdFrom + 1));
   }
 
   /** The row with that hop, or NIL. */

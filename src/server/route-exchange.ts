@@ -506,15 +506,13 @@ export class RouteExchange {
 
   /** Room for one more cursor's place. False: there is none. */
   #reservePlace(): boolean {
-    const { rows } = this.#table;
     try {
-      rows.reserve(rows.keptForPlaces + 1);
+      this.#table.keepPlace();
+      return true;
     } catch (error) {
       if (error instanceof OutOfWordsError) return false;
       throw error;
     }
-    rows.keptForPlaces++;
-    return true;
   }
 
   #disposeIfUnused(vni: VniTable): void {
