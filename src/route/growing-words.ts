@@ -26,7 +26,7 @@ const MAX_PAGES = 65_536;
 /** Up to here an array is an ordinary one, and doubles. */
 const PLAIN_WORDS = 262_144;
 
-/** The array cannot grow: the system refuses memory, or 4 GB are in use. */
+/** The array cannot grow: the system refuses memory, 4 GB are in use, or it is as large as it may become. */
 export class OutOfWordsError extends Error {
   readonly code = "out_of_memory";
   constructor(readonly wantedWords: number) {
@@ -67,12 +67,16 @@ export class GrowingWords {
   /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
   words: Int32Array = new Int32Array(16);
 
+  /** @param maxWords so large it may become, for tests of what happens then */
+  constructor(private readonly maxWords = Number.POSITIVE_INFINITY) {}
+
   /**
    * Makes at least `length` words accessible and returns the array. Content and indexes stay.
    * @throws OutOfWordsError
    */
   reserve(length: number): Int32Array {
-    if (length > this.words.length) {
+    if (length > this.words.length || length > this.maxWords) {
+      if (length > this.maxWords) throw new OutOfWordsError(length);
       if (length > PLAIN_WORDS) this.#memory ??= spareMemories.pop() ?? makeMemory();
       if (this.#memory === null) this.#double(length);
       else this.#grow(this.#memory, length);
