@@ -12,7 +12,7 @@
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import { GrowingWords } from "../route/growing-words.ts";
 import { PrefixCursor } from "../route/prefix-cursor.ts";
-import { PrefixPool } from "../route/prefix-trie.ts";
+import { PoolFullError, PrefixPool } from "../route/prefix-trie.ts";
 import { type FibTable, NO_ROOT } from "./fib-tables.ts";
 
 export const TABLE = 0;
@@ -95,10 +95,12 @@ export class FibRows {
     let root = family === 6 ? table.root6 : table.root4;
     if (root === NO_ROOT) {
       root = pool.createRoot();
+      if (root < 0) throw new PoolFullError(family);
       if (family === 6) table.root6 = root;
       else table.root4 = root;
     }
     const handle = pool.insert(root, w0, w1, w2, w3, lengthBits);
+    if (handle < 0) throw new PoolFullError(family);
     const row = rowOf(handle, family);
     if (!pool.created) return row;
     const words = (family === 6 ? this.#words6 : this.#words4).reserve((handle + 1) * ROW_WORDS);

@@ -9,7 +9,7 @@
  */
 import { familyBits, type IpAddress, type Prefix } from "../net/ip.ts";
 import { PrefixCursor } from "../route/prefix-cursor.ts";
-import { PrefixPool } from "../route/prefix-trie.ts";
+import { PoolFullError, PrefixPool } from "../route/prefix-trie.ts";
 
 class Addresses {
   readonly #pool: PrefixPool;
@@ -28,6 +28,7 @@ class Addresses {
 
   add({ w0, w1, w2, w3 }: IpAddress): boolean {
     const handle = this.#pool.insert(this.#root, w0, w1, w2, w3, this.#lengthBits);
+    if (handle < 0) throw new PoolFullError(this.#pool.family);
     const users = this.#users.get(handle) ?? 0;
     this.#users.set(handle, users + 1);
     return users === 0;

@@ -1,4 +1,4 @@
-import { GrowingWords } from "./growing-words.ts";
+import { GrowingWords, OutOfWordsError } from "./growing-words.ts";
 
 /*
  * Blocks of words for nodes of 2^1 to 2^12 slots, cut from one growing array.
@@ -29,12 +29,12 @@ const MIN_LISTED_WORDS = 4;
 const MAX_KEPT_SLOTS = 4;
 
 export class NodeArena {
-  readonly #memory = new GrowingWords();
+  readonly #memory: GrowingWords;
   readonly #lists: Int32Array;
   /** First kept block, by slots. */
   readonly #kept = new Int32Array(MAX_KEPT_SLOTS + 1);
   /** Replaced by `reserve` only. */
-  words: Int32Array = this.#memory.words;
+  words: Int32Array;
   /** Words below this are in use or free; above, nothing was ever written or all of it given back. */
   top = 1;
   /** Words that are free below the top. */
@@ -43,13 +43,23 @@ export class NodeArena {
   constructor(
     readonly headWords: number,
     readonly maxStrideBits: number,
+    maxWords?: number,
   ) {
+    this.#memory = new GrowingWords(maxWords);
+    this.words = this.#memory.words;
     this.#lists = new Int32Array(maxStrideBits + 1);
   }
 
-  /** Makes sure that `headroom` words can be taken without `words` becoming another array. */
+  /** Whether `headroom` words can be taken without `words` becoming another array. */
+  hasRoom(headroom: number): boolean {
+    return this.top + headroom <= this.words.length;
+  }
+
+  /**
+   * Makes sure of that. @throws OutOfWordsError with everything as it was
+   */
   reserve(headroom: number): void {
-    if (this.top + headroom > this.words.length) this.words = this.#memory.reserve(this.top + 2 * headroom);
+    if (!this.hasRoom(headroom)) this.words = this.#memory.reserve(this.top + 2 * headroom);
   }
 
   /** A block for a node, or for `size` 1 a single word. All but its first and last word may hold anything. */
@@ -68,6 +78,7 @@ export class NodeArena {
     }
     if (block === 0) {
       block = this.top;
+      if (block + size > words.length) throw new OutOfWordsError(block + size);
       this.top += size;
     } else {
       const found = (words[block] as number) & SIZE_MASK;

@@ -7,6 +7,9 @@ import { ADDRESS, POSITION_MASK } from "./trie-store.ts";
  * changed since, it finds its place again by the last prefix that it gave out. So a walk may pause for as
  * long as it likes (slices of an event loop, pages of an answer): what was there all the time comes exactly
  * once, and what came or went behind the cursor does not matter.
+ *
+ * A step passes the empty slots up to the next prefix: at most those of all nodes on a path, 8,448 for IPv4 and 33,792
+ * for IPv6, side by side in memory. On average it is 48 at most, for that is how sparse a node may be.
  */
 
 /** A path has a node per address bit at most. */

@@ -1,6 +1,15 @@
 import type { Prefix } from "../net/ip.ts";
-import { growNode, shrinkNode } from "./trie-resize.ts";
-import { ADDRESS, COVER, EXACT, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } from "./trie-store.ts";
+import { growNode, limitChain, shrinkNode, shrinkSingle } from "./trie-resize.ts";
+import {
+  ADDRESS,
+  COVER,
+  EXACT,
+  HANDLE_MASK,
+  POSITION_MASK,
+  type PoolLimits,
+  RANGE,
+  TrieStore,
+} from "./trie-store.ts";
 
 /*
  * Prefixes of one address family, and the longest of them that contains an address.
@@ -31,12 +40,31 @@ import { ADDRESS, COVER, EXACT, HANDLE_MASK, POSITION_MASK, RANGE, TrieStore } f
  *
  * A look-up walks down without comparing anything, then compares the address with the one record it found.
  * If they agree in d bits, every prefix of that chain and every cover on the way down with at most d bits
- * contains the address, and no other prefix does. All that an update touches is one node, those directly
- * below it and their records: about 4,096 slots at most (`trie-store.ts` has the words, `trie-resize.ts`
- * the growing).
+ * contains the address, and no other prefix does. (`trie-store.ts` has the words, `trie-resize.ts` the growing.)
+ *
+ * What an update costs. Whoever announces routes chooses the shape of the tries, so each loop of an update has a
+ * bound that holds in every trie, MAX_UPDATE_STEPS in all:
+ *
+ *     the way down                     a node per bit of the address at most: 33 or 129
+ *     the chain of a slot              2 prefixes of its own (MAX_OWN_CHAIN in trie-store.ts) and one per bit of the
+ *                                      stride, 12. Nodes of two slots and one content cut longer chains into pieces
+ *     a prefix that spans slots        2,048 of them, 4 steps each; where a longer prefix spans several of them,
+ *                                      these are one step
+ *     a node that doubles              MAX_RESIZE_SLOTS and MAX_RESIZE_WORK in trie-resize.ts, and once per update; a
+ *                                      node that would take more does not double
+ *     a node that halves               4,096 slots, then 2,048 and so on: 8,192
+ *     blocks of words for nodes        a look at each of 13 lists (node-arena.ts)
+ *
+ * Beside that, arrays of up to 1 MB are copied when they grow, a few times in the life of a pool (growing-words.ts).
  *
  * Addresses are signed 32-bit words, of which IPv4 uses `w0` and ignores the rest.
  */
+
+/**
+ * More slots and prefixes of chains than these no update passes. Most of them are slots that lie side by side. A search
+ * for the worst has found 23,000 for a node that doubles, 12,300 for all others.
+ */
+export const MAX_UPDATE_STEPS = 65_536;
 
 const BATCH = 32;
 const HEAD_WORDS_4 = ADDRESS + 1;
@@ -54,14 +82,19 @@ export class PrefixPool {
   readonly #contents = new Int32Array(BATCH);
   readonly #ends = new Int32Array(BATCH);
 
-  constructor(family: 4 | 6) {
+  constructor(family: 4 | 6, limits?: PoolLimits) {
     this.family = family;
-    this.store = new TrieStore(family);
+    this.store = new TrieStore(family, limits);
   }
 
   /** Number of prefixes in all tries. */
   get size(): number {
     return this.store.size;
+  }
+
+  /** Slots and prefixes that the last `insert` or `remove` passed, beside the nodes on its way. */
+  get steps(): number {
+    return this.store.steps;
   }
 
   /** Bytes of nodes, roots and records, with those that wait to be used again. They are never given back. */
@@ -74,7 +107,7 @@ export class PrefixPool {
     return this.store.bytesIdle();
   }
 
-  /** Makes an empty trie and returns its root. */
+  /** Makes an empty trie and returns its root; -1 if there is no memory for it. */
   createRoot(): number {
     return this.store.allocateRoot();
   }
@@ -112,11 +145,15 @@ export class PrefixPool {
 
   /**
    * Finds the prefix or makes it; `created` tells which. Host bits must be 0.
-   * Throws PoolFullError or OutOfWordsError with everything as it was.
+   * Returns -1, with everything as it was, if it is not there and the pool is full or the system refuses memory.
    */
   insert(root: number, w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const store = this.store;
-    store.reserve();
+    store.steps = 0;
+    if (!store.reserveInsert()) {
+      this.created = false;
+      return this.find(root, w0, w1, w2, w3, lengthBits);
+    }
     const nodes = store.nodes;
     const headWords = store.headWords;
     let node = 0;
@@ -170,7 +207,8 @@ export class PrefixPool {
       this.#count();
       const made = store.allocateRecord(w0, w1, w2, w3, lengthBits);
       if ((content & RANGE) !== 0 && content > 0) store.addOwn(node, 1);
-      nodes[at] = store.withHead(content, store.link(head, made, lengthBits), end);
+      const linked = store.withHead(content, store.link(head, made, lengthBits), end);
+      nodes[at] = limitChain(store, linked, end);
       return made;
     }
 
@@ -208,9 +246,19 @@ export class PrefixPool {
     this.#count();
     const made = store.allocateRecord(w0, w1, w2, w3, lengthBits);
     const behind = first + (1 << (end - lengthBits));
-    for (let i = first; i < behind; i++) {
+    for (let i = first; i < behind; ) {
+      store.steps++;
       const content = nodes[i] as number;
-      nodes[i] = store.withHead(content, store.link(store.headOf(content), made, lengthBits), end);
+      const head = store.headOf(content);
+      const below = store.lastLonger(head, lengthBits);
+      if (below === 0) {
+        store.setParent(made, head);
+        nodes[i++] = store.withHead(content, made, end);
+      } else {
+        store.setParent(made, store.parentOf(below));
+        store.setParent(below, made);
+        i += store.spanOf(below, end);
+      }
     }
     return made;
   }
@@ -222,17 +270,15 @@ export class PrefixPool {
     const record = made * store.recordWords;
     const head = store.headOf(content);
     const fork = store.allocateNode(1);
-    store.writeHead(fork, position, 1, store.climb(head, position));
+    store.writeHead(fork, position, 1, store.restOf(head, position));
     store.addOwn(fork, 2);
-    for (let i = 0; i < store.addressWords; i++) {
-      const bits = position - 32 * i;
-      const mask = bits >= 32 ? -1 : bits <= 0 ? 0 : -1 << (32 - bits);
-      nodes[fork + ADDRESS + i] = (records[record + i] as number) & mask;
-    }
+    store.writeAddress(fork, made, position);
     const side = store.bitAt(records, record, position);
     nodes[fork + headWords + side] = store.slotOf(made, position + 1);
-    nodes[fork + headWords + 1 - side] = store.withHead(content, store.cut(head, position), position + 1);
+    const other = fork + headWords + 1 - side;
+    nodes[other] = store.withHead(content, store.cut(head, position), position + 1);
     store.countDirect(fork, content, 1);
+    shrinkSingle(store, other, fork);
     return fork;
   }
 
@@ -261,7 +307,8 @@ export class PrefixPool {
   /** Removes a prefix of this trie; the handle may name another one from the next insert on. */
   remove(root: number, handle: number): void {
     const store = this.store;
-    store.reserve();
+    store.steps = 0;
+    store.reserveRemove();
     const { nodes, records, headWords, addressWords } = store;
     if (!store.isLive(handle)) throw new NoSuchPrefixError(handle);
     const record = handle * store.recordWords;
@@ -289,21 +336,41 @@ export class PrefixPool {
 
     this.version++;
     if (lengthBits < end) {
-      const behind = at + (1 << (end - lengthBits));
-      for (let i = at; i < behind; i++) this.#unlink(i, handle, lengthBits, end);
+      this.#removeRange(at, end, handle, lengthBits);
     } else {
-      this.#unlink(at, handle, lengthBits, end);
+      this.#unlink(at, handle, end);
       const left = nodes[at] as number;
-      if (left === 0 || (left > 0 && (left & RANGE) !== 0)) store.addOwn(node, -1);
+      if (left < 0) shrinkSingle(store, at, node);
+      else if (left === 0 || (left & RANGE) !== 0) store.addOwn(node, -1);
     }
     store.freeRecord(handle);
     if (node !== 0) shrinkNode(store, nodeAt, above);
   }
 
-  #unlink(at: number, handle: number, lengthBits: number, end: number): void {
+  /** Takes a prefix out of the chain of one slot. A method of its own: written out in `remove` it takes 8 % longer. */
+  #unlink(at: number, handle: number, end: number): void {
     const store = this.store;
     const content = store.nodes[at] as number;
-    store.nodes[at] = store.withHead(content, store.unlink(store.headOf(content), handle, lengthBits), end);
+    store.nodes[at] = store.withHead(content, store.unlink(store.headOf(content), handle), end);
+  }
+
+  /** Takes a prefix shorter than the end of its node out of the chains of all slots that it spans. */
+  #removeRange(first: number, end: number, handle: number, lengthBits: number): void {
+    const store = this.store;
+    const nodes = store.nodes;
+    const parent = store.parentOf(handle);
+    const behind = first + (1 << (end - lengthBits));
+    for (let i = first; i < behind; ) {
+      store.steps++;
+      const content = nodes[i] as number;
+      const below = store.lastLonger(store.headOf(content), lengthBits);
+      if (below === 0) {
+        nodes[i++] = store.withHead(content, parent, end);
+      } else {
+        store.setParent(below, parent);
+        i += store.spanOf(below, end);
+      }
+    }
   }
 
   /** The longest prefix that contains the address, or -1. */
@@ -460,6 +527,14 @@ export class TrieNotEmptyError extends Error {
   readonly code = "trie_not_empty";
   constructor() {
     super("the trie still holds prefixes; remove them first");
+  }
+}
+
+/** For callers of `insert` that cannot do without the prefix. */
+export class PoolFullError extends Error {
+  readonly code = "prefix_pool_full";
+  constructor(readonly family: 4 | 6) {
+    super(`no room for another IPv${family} prefix; give the process more memory or fewer routes`);
   }
 }
 

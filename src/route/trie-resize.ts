@@ -3,8 +3,8 @@ import {
   DIRECT,
   EXACT,
   HANDLE_MASK,
+  MAX_OWN_CHAIN,
   MAX_STRIDE_BITS,
-  OWN_SHIFT,
   RANGE,
   type TrieStore,
 } from "./trie-store.ts";
@@ -19,26 +19,93 @@ import {
  * fib_trie.c does nearly, takes 13 % less memory on an Internet table, but a look-up misses a fifth more
  * cache lines there and three quarters more in an overlay's subnets. (LC-tries: Nilsson and Karlsson, 1999.)
  *
+ * A node of two slots and one content gives way to that content, unless the chain of the slot above would then have
+ * more than MAX_OWN_CHAIN prefixes of its own. So where prefixes contain one another in long chains, each piece of the
+ * chain is the cover of such a node.
+ *
  * `at` is the slot where the node hangs, `parent` the node of that slot, 0 for a root.
  */
 
 const GROW_AT_ONE_IN = 12;
 const SHRINK_AT_ONE_IN = 24;
 
-/** Big direct children that one doubling may split: bounds the time of an update. */
-const MAX_BIG_CHILDREN = 64;
+/**
+ * Two bounds of the time that one doubling takes: slots passed, of the node and of its direct children, and work. The
+ * work is 1 for each record or head of a node, which may lie anywhere in memory, and 2 for a record that only another
+ * one leads to. A full node of 2,048 slots, each with two neighbours below, is within both (6,144 and 6,144). A node
+ * beyond the bounds stays as it is; its work is looked at again the 64th time that its children call for doubling.
+ */
+const MAX_RESIZE_SLOTS = 7168;
+const MAX_RESIZE_WORK = 6400;
+/** So few slots cannot be too much: the work of one is 1 for a node and 2 for each prefix of its chain, or less. */
+const SMALL_RESIZE_SLOTS = MAX_RESIZE_WORK / (1 + 2 * MAX_OWN_CHAIN);
 
 /** Doubles the node once if its children call for it. One step per update keeps updates short. */
 export function growNode(store: TrieStore, at: number, parent: number): boolean {
   const node = ~(store.nodes[at] as number);
   const strideBits = store.strideOf(node);
-  const direct = store.nodes[node + DIRECT] as number;
-  const big = direct >>> 16;
-  if (((direct & 0xffff) + big) * GROW_AT_ONE_IN < 1 << strideBits) return false;
-  if (strideBits === MAX_STRIDE_BITS || big > MAX_BIG_CHILDREN) return false;
+  if (strideBits === MAX_STRIDE_BITS || store.ownOf(node) <= 1) return false;
+  const slots = 1 << strideBits;
+  if (store.directCountOf(node) * GROW_AT_ONE_IN < slots) return false;
   if ((store.positionOf(node) & 31) + strideBits === 32) return false;
+  const passed = slots + store.directSlotsOf(node);
+  if (passed > MAX_RESIZE_SLOTS) return false;
+  if (passed > SMALL_RESIZE_SLOTS) {
+    if (store.takeWait(node)) return false;
+    if (doublingWork(store, node, strideBits) > MAX_RESIZE_WORK) {
+      store.startWait(node);
+      return false;
+    }
+  }
   double(store, at, parent);
   return true;
+}
+
+/** What doubling the node would take; no more is looked at than MAX_RESIZE_WORK and a chain. */
+function doublingWork(store: TrieStore, node: number, strideBits: number): number {
+  const { nodes, headWords } = store;
+  const end = store.endOf(node);
+  const from = node + headWords;
+  const behind = from + (1 << strideBits);
+  let work = 0;
+  store.steps += 1 << strideBits;
+  for (let i = from; i < behind && work <= MAX_RESIZE_WORK; i++) {
+    const content = nodes[i] as number;
+    if (content === 0 || (content > 0 && (content & EXACT) !== 0)) continue;
+    if (content > 0 && store.parentOf(content & HANDLE_MASK) === 0) work++;
+    else if (content < 0 && store.positionOf(~content) === end)
+      work += 1 + splittingWork(store, ~content, end + 1);
+    else work += chainWork(store, content, end + 1);
+  }
+  return work;
+}
+
+/** Of splitting a direct child; `end` is where the slots end that get its halves. */
+function splittingWork(store: TrieStore, child: number, end: number): number {
+  const { nodes, headWords } = store;
+  const strideBits = store.strideOf(child);
+  const half = 1 << (strideBits - 1);
+  const first = child + headWords;
+  let work = 0;
+  for (let from = first; from <= first + half && work <= MAX_RESIZE_WORK; from += half) {
+    const top = topOf(store, store.headOf(nodes[from] as number));
+    const isFilled = top !== 0 && store.lengthOf(top) === end;
+    if (strideBits === 1 || isFilled) {
+      for (let i = from; i < from + half && work <= MAX_RESIZE_WORK; i++) {
+        store.steps++;
+        work += chainWork(store, nodes[i] as number, end);
+      }
+    } else if (strideBits === MAX_STRIDE_BITS || nodes[child + DIRECT] !== 0) {
+      work += half;
+    }
+  }
+  return work;
+}
+
+/** Of reading a slot's content and its chain as far down as to prefixes of `lengthBits`. */
+function chainWork(store: TrieStore, content: number, lengthBits: number): number {
+  const read = store.countFrom(store.headOf(content), lengthBits);
+  return content < 0 ? 1 + 2 * read : read === 0 ? 0 : 2 * read - 1;
 }
 
 /** Halves the node, or replaces it by its only content, as far as it has become too large. */
@@ -48,27 +115,61 @@ export function shrinkNode(store: TrieStore, at: number, parent: number): void {
     if (slot >= 0) return;
     const strideBits = store.strideOf(~slot);
     if (strideBits === 1) {
-      const first = ~slot + store.headWords;
-      if (store.nodes[first] !== 0 && store.nodes[first + 1] !== 0) return;
       collapse(store, at, parent);
       return;
     }
-    const own = (store.nodes[~slot] as number) >> OWN_SHIFT;
+    const own = store.ownOf(~slot);
     if (own > 1 && own * SHRINK_AT_ONE_IN > 1 << strideBits) return;
     halve(store, at, parent);
   }
 }
 
-/** A node of two slots and one content gives way to the content. */
+/** Does the same for a slot whose chain has become shorter, if a node of one content hangs there. */
+export function shrinkSingle(store: TrieStore, at: number, parent: number): void {
+  const slot = store.nodes[at] as number;
+  if (slot < 0 && store.ownOf(~slot) <= 1) shrinkNode(store, at, parent);
+}
+
+/** A node of two slots and one content gives way to the content, unless their chain would be too long together. */
 function collapse(store: TrieStore, at: number, parent: number): void {
   const nodes = store.nodes;
   const slot = nodes[at] as number;
   const first = ~slot + store.headWords;
+  if (nodes[first] !== 0 && nodes[first + 1] !== 0) return;
   const content = nodes[first] !== 0 ? (nodes[first] as number) : (nodes[first + 1] as number);
+  // Without covers of the slot's own the chain stays as it is, and is short enough.
+  const covers = store.headOf(slot) === 0 ? 0 : store.countFrom(store.headOf(slot), store.endOf(parent));
+  if (covers > 0 && covers + store.countFrom(store.headOf(content), 0) > MAX_OWN_CHAIN) return;
   store.countDirect(parent, slot, -1);
   nodes[at] = lift(store, content, store.headOf(slot), store.endOf(parent));
   store.countDirect(parent, nodes[at] as number, 1);
   store.freeNode(~slot, 1);
+}
+
+/**
+ * The content of a slot that ends at `end`, with nodes of two slots put in where its own chain is too long: each
+ * has the shorter prefixes as its cover and the rest of the chain in one of its slots.
+ */
+export function limitChain(store: TrieStore, content: number, end: number): number {
+  const head = store.headOf(content);
+  const own = store.countFrom(head, end);
+  if (own <= MAX_OWN_CHAIN) return content;
+  // The cover is the longest of two at least: so the node starts after `end` and is no direct child of the one above.
+  let last = head;
+  for (let i = own - MAX_OWN_CHAIN; i > 1; i--) last = store.parentOf(last);
+  const cover = store.parentOf(last);
+  store.setParent(last, 0);
+  const position = store.lengthOf(cover);
+  const node = store.allocateNode(1);
+  store.writeHead(node, position, 1, cover);
+  store.writeAddress(node, head, position);
+  store.addOwn(node, 1);
+  const first = node + store.headWords;
+  const side = store.bitAt(store.records, head * store.recordWords, position);
+  store.nodes[first + 1 - side] = 0;
+  store.nodes[first + side] = limitChain(store, store.withHead(content, head, position + 1), position + 1);
+  store.countDirect(node, store.nodes[first + side] as number, 1);
+  return ~node;
 }
 
 /** Slot content as it stands in a node above, ending at `end`, where `cover` was the cover of its node. */
@@ -87,6 +188,7 @@ function double(store: TrieStore, at: number, parent: number): void {
   store.countDirect(parent, oldSlot, -1);
   store.writeHead(node, store.positionOf(old), strideBits + 1, store.headOf(oldSlot));
   copyAddress(store, node, old);
+  store.steps += 2 << strideBits;
 
   let own = 0;
   let to = node + headWords;
@@ -104,7 +206,11 @@ function double(store: TrieStore, at: number, parent: number): void {
       own += settle(store, to, node) + settle(store, to + 1, node);
     } else {
       spread(store, content, oldEnd, to);
-      if (content < 0) store.countDirect(node, content, 1);
+      if (content < 0) {
+        store.countDirect(node, content, 1);
+        // Its covers may all span two slots now.
+        if (store.ownOf(~content) <= 1) shrinkNode(store, nodes[to] === content ? to : to + 1, node);
+      }
       own++;
     }
   }
@@ -141,7 +247,7 @@ function spread(store: TrieStore, content: number, oldEnd: number, to: number): 
     side = store.bitAt(records, (content & HANDLE_MASK) * store.recordWords, oldEnd);
   }
   const head = store.headOf(content);
-  const shared = store.climb(head, oldEnd);
+  const shared = store.restOf(head, oldEnd);
   nodes[to + side] = content < 0 ? content : store.slotOf(head, oldEnd + 1);
   nodes[to + 1 - side] = shared === 0 ? 0 : shared | EXACT | RANGE;
 }
@@ -176,6 +282,7 @@ function halfOf(
   const size = 1 << strideBits;
   const from = node + headWords + half * size;
   const nodeEnd = store.endOf(node);
+  store.steps += 2 * size;
 
   // A prefix that fills this half exactly becomes its cover; the chains of the slots then end below it.
   const top = topOf(store, store.headOf(nodes[from] as number));
@@ -183,13 +290,21 @@ function halfOf(
   let own = 0;
   let used = 0;
   let last = 0;
+  let cutBelow = from;
   for (let i = from; i < from + size; i++) {
     let content = nodes[i] as number;
     if (content === 0) continue;
-    if (filling !== 0) {
-      content = store.withHead(content, store.cut(store.headOf(content), end), nodeEnd);
-      nodes[i] = content;
-      if (content === 0) continue;
+    if (filling !== 0 && i >= cutBelow) {
+      const below = store.lastLonger(store.headOf(content), end);
+      if (below === 0) {
+        content = store.withHead(content, 0, nodeEnd);
+        nodes[i] = content;
+        if (content === 0) continue;
+      } else {
+        // All slots that it spans have their chains cut by that.
+        store.setParent(below, 0);
+        cutBelow = i + store.spanOf(below, nodeEnd);
+      }
     }
     used++;
     last = content;
@@ -198,14 +313,14 @@ function halfOf(
   if (filling !== 0) store.setParent(filling, coverAbove);
   const cover = filling !== 0 ? filling : coverAbove;
   if (used === 0) return store.slotOf(cover, end);
-  if (used === 1 && own === 1) return lift(store, last, cover, end);
+  if (used === 1 && own === 1) return limitChain(store, lift(store, last, cover, end), end);
 
   const made = store.allocateNode(strideBits);
   store.writeHead(made, end, strideBits, cover);
   copyAddress(store, made, node);
   setBits(store, made, half, end);
   store.addOwn(made, own);
-  const countChildren = nodes[node + DIRECT] !== 0;
+  const countChildren = strideBits + 1 === MAX_STRIDE_BITS || nodes[node + DIRECT] !== 0;
   for (let i = 0; i < size; i++) {
     const content = nodes[from + i] as number;
     nodes[made + headWords + i] = content;
@@ -225,6 +340,7 @@ function halve(store: TrieStore, at: number, parent: number): void {
   store.countDirect(parent, oldSlot, -1);
   store.writeHead(node, store.positionOf(old), strideBits, store.headOf(oldSlot));
   copyAddress(store, node, old);
+  store.steps += 2 << strideBits;
 
   let own = 0;
   for (let i = 0; i < 1 << strideBits; i++) {
@@ -235,6 +351,7 @@ function halve(store: TrieStore, at: number, parent: number): void {
       // What spans several slots is in the chain of the other one, or is the same.
       const kept = isOwn(left) ? left : right;
       content = store.withHead(kept, store.headOf(kept), end);
+      if (isOwn(kept)) content = limitChain(store, content, end);
     } else {
       content = ~join(store, node, left, right, i, end);
     }
@@ -259,7 +376,7 @@ function join(
 ): number {
   const { nodes, headWords } = store;
   const made = store.allocateNode(1);
-  store.writeHead(made, end, 1, store.climb(store.headOf(left), end));
+  store.writeHead(made, end, 1, store.restOf(store.headOf(left), end));
   copyAddress(store, made, node);
   setBits(store, made, index, end);
   nodes[made + headWords] = store.withHead(left, store.cut(store.headOf(left), end), end + 1);
@@ -277,6 +394,7 @@ function topOf(store: TrieStore, head: number): number {
     const above = store.parentOf(top);
     if (above === 0) return top;
     top = above;
+    store.steps++;
   }
   return 0;
 }

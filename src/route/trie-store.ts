@@ -1,4 +1,4 @@
-import { GrowingWords } from "./growing-words.ts";
+import { GrowingWords, OutOfWordsError } from "./growing-words.ts";
 import { NodeArena } from "./node-arena.ts";
 
 /*
@@ -16,9 +16,12 @@ import { NodeArena } from "./node-arena.ts";
  *     +0  position, bits 0..7     the bit of the address where the index of this node starts
  *         32 - stride, bits 8..12 so that `word << head >>> (head >> 8)` is the index: JavaScript takes
  *                                 shift counts modulo 32, the bits above do no harm
- *         own, bits 13..31        number of slots that hold something of their own (no RANGE, not 0)
- *     +1  direct children: those whose index starts where ours ends; small ones (stride up to 6) in bits
- *         0..15, big ones in 16..31
+ *         own, bits 13..25        number of slots that hold something of their own (no RANGE, not 0)
+ *         wait, bits 26..31       so many times more the node does not double although its children call for it,
+ *                                 for that was found to be too much work (trie-resize.ts)
+ *     +1  direct children, those whose index starts where ours ends: their number in bits 0..11, and in bits
+ *         12..31 the sum of their slots / 4 (0 for two slots). Of no meaning in a node of the largest stride, which
+ *         never doubles
  *     +2  cover: the longest prefix that contains all of this node, of those below the node above it; or 0
  *     +3  the bits that all addresses in this node have in common, `position` of them, then zeros
  *
@@ -33,36 +36,51 @@ import { NodeArena } from "./node-arena.ts";
 
 /** Largest stride: bounds what one update may have to rewrite. 4,096 slots. */
 export const MAX_STRIDE_BITS = 12;
-/** A child of at most this stride is cheap to split in two when the node above it doubles. */
-export const SMALL_STRIDE_BITS = 6;
+
+/**
+ * Most prefixes of one slot's chain that belong to this slot alone: those that are not shorter than the bits
+ * that lead to it. Where there would be more, a node of two slots is put in between, which has the shorter ones
+ * as its cover (trie-resize.ts). So whoever passes all slots of a node reads few words for each. In tables like the
+ * Internet's, one slot in 200 would have a longer chain.
+ */
+export const MAX_OWN_CHAIN = 2;
 
 export const HANDLE_MASK = 0xffffff;
 export const RANGE = 1 << 30;
 export const EXACT = 1 << 29;
 export const POSITION_MASK = 0xff;
-export const OWN_SHIFT = 13;
+const OWN_SHIFT = 13;
+const OWN_MASK = 0x1fff;
+const WAIT_SHIFT = 26;
+const MAX_WAIT = 63;
 export const DIRECT = 1;
 export const COVER = 2;
 export const ADDRESS = 3;
 
-const MAX_HANDLE = HANDLE_MASK;
 const FREE_LENGTH = 255;
 
+/** Fields of DIRECT. */
+const DIRECT_COUNT_MASK = 0xfff;
+const DIRECT_QUARTERS_SHIFT = 12;
+/** Such a sum of 2,048 children fits in its 20 bits. A child of the largest stride counts for half of its slots. */
+const MAX_QUARTER = 511;
+
 /**
- * No update allocates more node words than this: a doubling node of 2^12 slots, its small children split
- * in two, and 64 big ones. Kept free above the top before each update, so that the arrays stay where they
- * are during it; unwritten pages take no memory.
+ * Kept free above the top before each insert, so that the arrays stay where they are during it; unwritten pages
+ * take no memory. No update takes as much as REMOVE_HEADROOM_WORDS: a doubling node of 2^12 slots, and its children
+ * split in two (MAX_RESIZE_SLOTS in trie-resize.ts), each slot of which may need a node of two slots.
  */
-const HEADROOM_WORDS = 1 << 20;
+const INSERT_HEADROOM_WORDS = 1 << 19;
+/** What an insert leaves of it is enough for the removals that follow, also if the system gives no more. */
+const REMOVE_HEADROOM_WORDS = 1 << 17;
 const HEADROOM_ROWS = 1 << 12;
 
-/** More prefixes than a handle of 24 bits can name. */
-export class PoolFullError extends Error {
-  readonly code = "prefix_pool_full";
-  readonly limit = MAX_HANDLE;
-  constructor(readonly family: 4 | 6) {
-    super(`more than ${MAX_HANDLE} IPv${family} prefixes; filter or split the announcements`);
-  }
+/** What a pool may take; less than the default is for tests of full pools. */
+export interface PoolLimits {
+  /** At most 2^24 - 1, what a handle of 24 bits can name. */
+  readonly maxPrefixes?: number;
+  /** Of the nodes' array and of the records' array, each. */
+  readonly maxWords?: number;
 }
 
 export class TrieStore {
@@ -76,28 +94,71 @@ export class TrieStore {
   records: Int32Array;
   /** Number of prefixes. */
   size = 0;
+  /** Slots and prefixes of chains that the update has passed so far: it takes time in proportion. */
+  steps = 0;
 
   readonly #arena: NodeArena;
-  readonly #recordMemory = new GrowingWords();
+  readonly #recordMemory: GrowingWords;
+  readonly #maxHandle: number;
   #rowsTop = 1;
   #freeRow = 0;
 
-  constructor(readonly family: 4 | 6) {
+  constructor(
+    readonly family: 4 | 6,
+    { maxPrefixes = HANDLE_MASK, maxWords }: PoolLimits = {},
+  ) {
     this.addressWords = family === 4 ? 1 : 4;
     this.recordWords = this.addressWords + 1;
     this.headWords = ADDRESS + this.addressWords;
-    this.#arena = new NodeArena(this.headWords, MAX_STRIDE_BITS);
+    this.#maxHandle = Math.min(maxPrefixes, HANDLE_MASK);
+    this.#recordMemory = new GrowingWords(maxWords);
+    this.#arena = new NodeArena(this.headWords, MAX_STRIDE_BITS, maxWords);
     this.nodes = this.#arena.words;
     this.records = this.#recordMemory.words;
   }
 
-  /** To be called before an update: afterwards `nodes` and `records` stay the same arrays until it ends. */
-  reserve(): void {
-    this.#arena.reserve(HEADROOM_WORDS);
-    this.nodes = this.#arena.words;
-    if ((this.#rowsTop + 1) * this.recordWords > this.records.length) {
-      this.records = this.#recordMemory.reserve((this.#rowsTop + HEADROOM_ROWS) * this.recordWords);
+  /**
+   * To be called before an insert: afterwards `nodes` and `records` stay the same arrays until it ends. False: one
+   * more prefix is more than handles can name, or than there is memory for; the insert must not change anything.
+   */
+  reserveInsert(): boolean {
+    if (this.#freeRow === 0 && this.#rowsTop > this.#maxHandle) return false;
+    if (this.#arena.hasRoom(INSERT_HEADROOM_WORDS) && this.#hasRowRoom()) return true;
+    return this.#grow();
+  }
+
+  #hasRowRoom(): boolean {
+    return this.#freeRow !== 0 || (this.#rowsTop + 1) * this.recordWords <= this.records.length;
+  }
+
+  #grow(): boolean {
+    try {
+      this.#arena.reserve(INSERT_HEADROOM_WORDS);
+      this.nodes = this.#arena.words;
+      if (!this.#hasRowRoom()) this.#growRecords();
+      return true;
+    } catch (error) {
+      if (error instanceof OutOfWordsError) return false;
+      throw error;
     }
+  }
+
+  /** By many rows, or if there is not so much memory, by one. */
+  #growRecords(): void {
+    const wanted = Math.min(this.#rowsTop + HEADROOM_ROWS, this.#maxHandle + 1);
+    try {
+      this.records = this.#recordMemory.reserve(wanted * this.recordWords);
+    } catch (error) {
+      if (!(error instanceof OutOfWordsError)) throw error;
+      this.records = this.#recordMemory.reserve((this.#rowsTop + 1) * this.recordWords);
+    }
+  }
+
+  /** To be called before a removal, likewise. */
+  reserveRemove(): void {
+    if (this.#arena.hasRoom(REMOVE_HEADROOM_WORDS)) return;
+    this.#arena.reserve(REMOVE_HEADROOM_WORDS);
+    this.nodes = this.#arena.words;
   }
 
   /** Bytes of all records and nodes up to the highest ever used, free ones included. */
@@ -110,13 +171,13 @@ export class TrieStore {
     return 4 * (this.#arena.idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
   }
 
+  /** A record in no chain yet. There is room for it: `reserveInsert` has said so. */
   allocateRecord(w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const records = this.records;
     let handle = this.#freeRow;
     if (handle !== 0) {
       this.#freeRow = records[handle * this.recordWords] as number;
     } else {
-      if (this.#rowsTop > MAX_HANDLE) throw new PoolFullError(this.family);
       handle = this.#rowsTop++;
     }
     const at = handle * this.recordWords;
@@ -143,8 +204,9 @@ export class TrieStore {
     return handle > 0 && handle < this.#rowsTop && this.lengthOf(handle) !== FREE_LENGTH;
   }
 
+  /** -1: there is no memory for it. */
   allocateRoot(): number {
-    this.reserve();
+    if (!this.#arena.hasRoom(INSERT_HEADROOM_WORDS) && !this.#grow()) return -1;
     const root = this.#arena.take(1);
     this.nodes[root] = 0;
     return root;
@@ -206,6 +268,34 @@ export class TrieStore {
     return node === 0 ? 0 : this.positionOf(node) + this.strideOf(node);
   }
 
+  /** Number of slots of the node that hold something of their own. */
+  ownOf(node: number): number {
+    return ((this.nodes[node] as number) >> OWN_SHIFT) & OWN_MASK;
+  }
+
+  /** Makes the node wait before it is looked at again whether it can double. */
+  startWait(node: number): void {
+    this.nodes[node] = (this.nodes[node] as number) | (MAX_WAIT << WAIT_SHIFT);
+  }
+
+  /** Whether the node waits, once less after that. */
+  takeWait(node: number): boolean {
+    const head = this.nodes[node] as number;
+    if (head >>> WAIT_SHIFT === 0) return false;
+    this.nodes[node] = head - (1 << WAIT_SHIFT);
+    return true;
+  }
+
+  directCountOf(node: number): number {
+    return (this.nodes[node + DIRECT] as number) & DIRECT_COUNT_MASK;
+  }
+
+  /** At least as many slots as the direct children have, but for those of the largest stride. */
+  directSlotsOf(node: number): number {
+    const direct = this.nodes[node + DIRECT] as number;
+    return 2 * (direct & DIRECT_COUNT_MASK) + 4 * (direct >>> DIRECT_QUARTERS_SHIFT);
+  }
+
   /** Writes a node's head, address excepted. */
   writeHead(node: number, position: number, strideBits: number, cover: number): void {
     this.nodes[node] = position | ((32 - strideBits) << 8);
@@ -222,13 +312,25 @@ export class TrieStore {
     if (node === 0 || slot >= 0) return;
     const child = ~slot;
     if (this.positionOf(child) !== this.endOf(node)) return;
-    const unit = this.strideOf(child) <= SMALL_STRIDE_BITS ? 1 : 0x10000;
-    this.nodes[node + DIRECT] = (this.nodes[node + DIRECT] as number) + difference * unit;
+    const quarter = Math.min((1 << this.strideOf(child)) >> 2, MAX_QUARTER);
+    this.nodes[node + DIRECT] =
+      (this.nodes[node + DIRECT] as number) + difference * ((quarter << DIRECT_QUARTERS_SHIFT) + 1);
+  }
+
+  /** Writes the first `position` bits of a record's address as the address of a node. */
+  writeAddress(node: number, record: number, position: number): void {
+    for (let i = 0; i < this.addressWords; i++) {
+      const bits = position - 32 * i;
+      const mask = bits >= 32 ? -1 : bits <= 0 ? 0 : -1 << (32 - bits);
+      this.nodes[node + ADDRESS + i] = (this.records[record * this.recordWords + i] as number) & mask;
+    }
   }
 
   /*
    * Chains. The prefixes below a node that contain a given slot of it, down to the content of the slot or
-   * the cover of the node in it, form a chain from the longest, its head, to the shortest, whose parent is 0. Lengths fall strictly.
+   * the cover of the node in it, form a chain from the longest, its head, to the shortest, whose parent is 0.
+   * Lengths fall strictly. At most MAX_OWN_CHAIN of them are not shorter than the end of the node, and so are in no
+   * other slot's chain; the others are as many as the node has bits, at most.
    */
 
   /** The slot's chain: its prefix, or the cover of its node. */
@@ -250,42 +352,72 @@ export class TrieStore {
     return lengthBits > end ? handle : lengthBits === end ? handle | EXACT : handle | EXACT | RANGE;
   }
 
-  /** The longest prefix in the chain of at most `lengthBits`, or 0. */
+  /** The longest prefix in the chain of at most `lengthBits`, or 0. For look-ups: it counts no steps. */
   climb(head: number, lengthBits: number): number {
     let at = head;
     while (at !== 0 && this.lengthOf(at) > lengthBits) at = this.parentOf(at);
     return at;
   }
 
-  /** Puts a prefix into a chain, unless it is there. Returns the head. */
+  /** The same, for updates. */
+  restOf(head: number, lengthBits: number): number {
+    const last = this.lastLonger(head, lengthBits);
+    return last === 0 ? head : this.parentOf(last);
+  }
+
+  /** How many prefixes of the chain are at least `lengthBits` long. */
+  countFrom(head: number, lengthBits: number): number {
+    const { records, recordWords, addressWords } = this;
+    let count = 0;
+    for (let at = head; at !== 0; count++) {
+      const word = records[at * recordWords + addressWords] as number;
+      if ((word & 0xff) < lengthBits) break;
+      at = word >>> 8;
+    }
+    this.steps += count;
+    return count;
+  }
+
+  /** The shortest prefix in the chain that is longer than `lengthBits`, or 0. */
+  lastLonger(head: number, lengthBits: number): number {
+    const { records, recordWords, addressWords } = this;
+    let last = 0;
+    let steps = 1;
+    for (let at = head; at !== 0; steps++) {
+      const word = records[at * recordWords + addressWords] as number;
+      if ((word & 0xff) <= lengthBits) break;
+      last = at;
+      at = word >>> 8;
+    }
+    this.steps += steps;
+    return last;
+  }
+
+  /** How many slots, from the first of them on, a prefix spans in a node that ends at `end`. */
+  spanOf(handle: number, end: number): number {
+    const lengthBits = this.lengthOf(handle);
+    return lengthBits < end ? 1 << (end - lengthBits) : 1;
+  }
+
+  /** Puts a prefix into a chain. Returns the head. */
   link(head: number, prefix: number, lengthBits: number): number {
-    if (head === prefix) return head;
     if (head === 0 || this.lengthOf(head) < lengthBits) {
       this.setParent(prefix, head);
       return prefix;
     }
-    let below = head;
-    let above = this.parentOf(below);
-    while (above !== 0 && this.lengthOf(above) > lengthBits) {
-      below = above;
-      above = this.parentOf(below);
-    }
-    if (above !== prefix) {
-      this.setParent(prefix, above);
-      this.setParent(below, prefix);
-    }
+    const below = this.lastLonger(head, lengthBits);
+    this.setParent(prefix, this.parentOf(below));
+    this.setParent(below, prefix);
     return head;
   }
 
-  /** Takes a prefix out of a chain, unless that was done. Returns the head. */
-  unlink(head: number, prefix: number, lengthBits: number): number {
+  /** Takes a prefix out of a chain. Returns the head. */
+  unlink(head: number, prefix: number): number {
     if (head === prefix) return this.parentOf(prefix);
     let below = head;
-    let above = this.parentOf(below);
-    while (above !== prefix) {
-      if (above === 0 || this.lengthOf(above) < lengthBits) return head;
-      below = above;
-      above = this.parentOf(below);
+    while (this.parentOf(below) !== prefix) {
+      below = this.parentOf(below);
+      this.steps++;
     }
     this.setParent(below, this.parentOf(prefix));
     return head;
@@ -293,14 +425,9 @@ export class TrieStore {
 
   /** Drops the prefixes of at most `lengthBits` from the chain. Returns the head, 0 if nothing is left. */
   cut(head: number, lengthBits: number): number {
-    if (head === 0 || this.lengthOf(head) <= lengthBits) return 0;
-    let last = head;
-    let above = this.parentOf(last);
-    while (above !== 0 && this.lengthOf(above) > lengthBits) {
-      last = above;
-      above = this.parentOf(last);
-    }
-    if (above !== 0) this.setParent(last, 0);
+    const last = this.lastLonger(head, lengthBits);
+    if (last === 0) return 0;
+    if (this.parentOf(last) !== 0) this.setParent(last, 0);
     return head;
   }
 
@@ -312,6 +439,7 @@ export class TrieStore {
     while (above !== 0 && above !== cover) {
       last = above;
       above = this.parentOf(last);
+      this.steps++;
     }
     if (above !== cover) this.setParent(last, cover);
     return head;

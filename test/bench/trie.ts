@@ -2,6 +2,7 @@
  * Measures the prefix tries on a table of prefixes and prints one line of JSON:
  *
  *     bun test/bench/trie.ts DUMP...
+ *     bun test/bench/trie.ts --hostile     tables that make single updates expensive (hostile-prefixes.ts)
  *
  * DUMP has the format of lpm-dump.ts; trie-dump.ts makes four. Times are nanoseconds per operation: the
  * median of the passes, and as the best the sum over slices of some thousand operations of each slice's
@@ -12,6 +13,9 @@
  */
 import { PrefixCursor } from "../../src/route/prefix-cursor.ts";
 import { PrefixPool } from "../../src/route/prefix-trie.ts";
+import { wordsOf } from "../support/golden-prefix-table.ts";
+import { HOSTILE_TABLES, type HostileTable, type Update } from "../support/hostile-prefixes.ts";
+import { SeededRandom } from "../support/random.ts";
 import { decodeDump, type LpmDump } from "./lpm-dump.ts";
 
 const PASSES = 3;
@@ -313,6 +317,54 @@ function measure(path: string, file: ArrayBuffer): object {
   };
 }
 
+/** All updates of a hostile table, then each prefix of its first address in and out; the longest as above. */
+function measureHostile({ name, updates }: HostileTable, family: 4 | 6): object {
+  const random = new SeededRandom(1);
+  const list: Update[] = [...updates(family, random)];
+  const address = (list[0]?.bits ?? "").padEnd(family === 4 ? 32 : 128, "0");
+  for (let length = 0; length <= address.length; length++) {
+    const bits = address.slice(0, length);
+    list.push({ kind: "remove", bits }, { kind: "insert", bits }, { kind: "remove", bits });
+  }
+  const words = Int32Array.from(list.flatMap(({ bits }) => wordsOf(bits)));
+  const best = new Float64Array(list.length).fill(Number.POSITIVE_INFINITY);
+  let steps = 0;
+  let longest = 0;
+  let prefixes = 0;
+  for (let pass = 0; pass < 7; pass++) {
+    const pool = new PrefixPool(family);
+    const root = pool.createRoot();
+    const call = (i: number): void => {
+      const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words.subarray(4 * i, 4 * i + 4);
+      const { kind, bits } = list[i] as Update;
+      const handle = kind === "remove" ? pool.find(root, w0, w1, w2, w3, bits.length) : -1;
+      const start = Bun.nanoseconds();
+      if (kind === "insert") pool.insert(root, w0, w1, w2, w3, bits.length);
+      else if (handle !== -1) pool.remove(root, handle);
+      const took = Bun.nanoseconds() - start;
+      if (took > longest) longest = took;
+      if (took < (best[i] ?? 0)) best[i] = took;
+      steps = Math.max(steps, pool.steps);
+      prefixes = Math.max(prefixes, pool.size);
+    };
+    for (let i = 0; i < list.length; i++) call(i);
+  }
+  return {
+    table: name,
+    family,
+    prefixes,
+    max_steps: steps,
+    max_update_us: Math.round(best.reduce((most, took) => Math.max(most, took), 0) / 1000),
+    max_update_seen_us: Math.round(longest / 1000),
+  };
+}
+
+if (process.argv[2] === "--hostile") {
+  for (const table of HOSTILE_TABLES) {
+    for (const family of table.families) console.log(JSON.stringify(measureHostile(table, family)));
+  }
+  process.exit();
+}
 for (const path of process.argv.slice(2)) {
   console.log(JSON.stringify(measure(path, await Bun.file(path).arrayBuffer())));
 }

@@ -4,6 +4,7 @@ import { PrefixCursor } from "../../src/route/prefix-cursor.ts";
 import { NoSuchPrefixError, PrefixPool, TrieNotEmptyError } from "../../src/route/prefix-trie.ts";
 import { checkTrie } from "../support/check-trie.ts";
 import { compareBits, GoldenPrefixTable, wordsOf } from "../support/golden-prefix-table.ts";
+import { SeededRandom } from "../support/random.ts";
 
 const FAMILIES = [4, 6] as const;
 
@@ -303,6 +304,46 @@ describe.each([...FAMILIES])("IPv%i", (family) => {
     expect(pool.bytesUsed()).toBeLessThan(first * 1.25);
   });
 
+  test("a bounded number of prefixes takes bounded memory, whatever shapes follow one another", () => {
+    const COUNT = 5000;
+    const bits = family === 4 ? 32 : 128;
+    const pool = new PrefixPool(family);
+    const root = pool.createRoot();
+    const random = new SeededRandom(5);
+    const binary = (value: number, width: number): string => value.toString(2).padStart(width, "0");
+    // Groups of 1 to 64 neighbours, far apart: each has its nodes of another size.
+    const group = (size: number) => (i: number) =>
+      binary(Math.imul(Math.floor(i / size), 0x9e3779b1) >>> 0, 32)
+        .slice(0, bits - 6)
+        .padEnd(bits - 6, "0") + binary(i % size, 6);
+    const shapes = [
+      ...[1, 2, 4, 8, 16, 32, 64].map(group),
+      (i: number) => binary(i, bits),
+      (i: number) =>
+        binary(i, 16)
+          .slice(0, 1 + (i % 16))
+          .padEnd(16, "0")
+          .padEnd(1 + (i % bits), "1"),
+    ];
+    let live: number[] = [];
+    let peak = 0;
+    let most = 0;
+    for (let round = 0; round < 60; round++) {
+      live = random.shuffled(live);
+      for (const handle of live.splice(round % 3 === 0 ? 0 : COUNT / 10)) pool.remove(root, handle);
+      const shape = shapes[round % shapes.length];
+      for (const i of random.shuffled(Array.from({ length: COUNT }, (_, index) => index))) {
+        const prefix = shape?.(i) ?? "";
+        const handle = pool.insert(root, ...wordsOf(prefix), prefix.length);
+        if (pool.created) live.push(handle);
+        if (live.length === COUNT) break;
+      }
+      peak = Math.max(peak, pool.bytesUsed() - pool.bytesIdle());
+      most = Math.max(most, pool.bytesUsed());
+    }
+    expect(most).toBeLessThan(2 * peak);
+  });
+
   test("a prefix that contains all others is one step, and goes again", () => {
     const tables = new Tables(family, 1);
     const random = randomOf(3);
@@ -357,4 +398,78 @@ function realisticBits(family: 4 | 6, random: () => number): string {
   if (kind < 0.5) return net + number(random() * 65536, 16);
   const low = number(random() * 256, 8);
   return `${net}${"0".repeat(16)}${kind < 0.75 ? "0".repeat(56) : number(random() * 2 ** 28, 56)}${low}`;
+}
+
+describe("a full pool", () => {
+  const host = (i: number): string => (Math.imul(i, 0x9e3779b1) >>> 0).toString(2).padStart(32, "0");
+
+  test("insert answers -1 for a new prefix and the handle for a known one, and goes on after a removal", () => {
+    const pool = new PrefixPool(4, { maxPrefixes: 100 });
+    const root = pool.createRoot();
+    const handles = Array.from({ length: 100 }, (_, i) => pool.insert(root, ...wordsOf(host(i)), 32));
+    const words = checkTrie(pool, root);
+    const { version } = pool;
+    expect(pool.insert(root, ...wordsOf(host(100)), 32)).toBe(-1);
+    expect(pool.created).toBe(false);
+    expect(pool.insert(root, 0, 0, 0, 0, 0)).toBe(-1);
+    expect(pool.insert(root, ...wordsOf(host(7)), 32)).toBe(handles[7] ?? -1);
+    expect(pool.version).toBe(version);
+    expect(pool.size).toBe(100);
+    expect(checkTrie(pool, root)).toBe(words);
+    pool.remove(root, handles[7] ?? -1);
+    expect(pool.insert(root, ...wordsOf(host(100)), 32)).toBe(handles[7] ?? -1);
+    expect(pool.created).toBe(true);
+    expect(pool.insert(root, ...wordsOf(host(7)), 32)).toBe(-1);
+    checkTrie(pool, root);
+  });
+
+  test.each([...FAMILIES])(
+    "memory refused, IPv%i: nothing half done stays, all can be removed, it fills again",
+    (family) => {
+      const pool = new PrefixPool(family, { maxWords: 1_100_000 });
+      const root = pool.createRoot();
+      const random = randomOf(11);
+      const golden = new GoldenPrefixTable();
+      const fill = (): number => {
+        for (let refused = 0; refused < 20; ) {
+          const bits = fullBits(family, random).slice(0, random() < 0.9 ? 128 : 20);
+          const known = golden.find(bits);
+          const { size, version } = pool;
+          const handle = pool.insert(root, ...wordsOf(bits), bits.length);
+          if (handle !== -1) {
+            if (known === -1) golden.add(bits, handle);
+            else if (handle !== known) throw new Error("a known prefix has another handle");
+            continue;
+          }
+          if (known !== -1 || pool.size !== size || pool.version !== version)
+            throw new Error("changed, or known");
+          refused++;
+        }
+        checkTrie(pool, root);
+        return pool.size;
+      };
+      const first = fill();
+      expect(first).toBeGreaterThan(10_000);
+      for (const { bits, handle } of golden.walk()) {
+        if (pool.find(root, ...wordsOf(bits), bits.length) !== handle) throw new Error(`${bits} has gone`);
+        pool.remove(root, handle);
+        golden.delete(bits);
+      }
+      expect(pool.isEmpty(root)).toBe(true);
+      expect(fill()).toBeGreaterThan(first * 0.7);
+    },
+  );
+
+  test("a root is refused where there is no memory for it", () => {
+    const pool = new PrefixPool(4, { maxWords: 1000 });
+    expect(pool.createRoot()).toBe(-1);
+  });
+});
+
+function fullBits(family: 4 | 6, random: () => number): string {
+  const word = (): string =>
+    Math.floor(random() * 2 ** 32)
+      .toString(2)
+      .padStart(32, "0");
+  return family === 4 ? word() : word() + word() + word() + word();
 }

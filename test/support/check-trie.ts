@@ -2,13 +2,11 @@ import type { PrefixPool } from "../../src/route/prefix-trie.ts";
 import {
   ADDRESS,
   COVER,
-  DIRECT,
   EXACT,
   HANDLE_MASK,
+  MAX_OWN_CHAIN,
   MAX_STRIDE_BITS,
-  OWN_SHIFT,
   RANGE,
-  SMALL_STRIDE_BITS,
 } from "../../src/route/trie-store.ts";
 
 /**
@@ -37,7 +35,7 @@ export function checkTrie(pool: PrefixPool, root: number): number {
     }
   };
 
-  const checkNode = (node: number, above: string): number => {
+  const checkNode = (node: number, above: string, endAbove: number): number => {
     const position = store.positionOf(node);
     const stride = store.strideOf(node);
     const end = position + stride;
@@ -48,8 +46,8 @@ export function checkTrie(pool: PrefixPool, root: number): number {
     must(block.startsWith(above), "node lies in the slot above");
     must(!address.slice(position).includes("1"), "bits behind the position are 0");
     let own = 0;
-    let small = 0;
-    let big = 0;
+    let direct = 0;
+    let directSlots = 0;
     let used = 0;
     let words = store.headWords + (1 << stride);
     for (let i = 0; i < 1 << stride; i++) {
@@ -57,6 +55,7 @@ export function checkTrie(pool: PrefixPool, root: number): number {
       const slotBlock = block + i.toString(2).padStart(stride, "0");
       if (slot === 0) continue;
       used++;
+      must(store.countFrom(store.headOf(slot), end) <= MAX_OWN_CHAIN, "a slot's own chain is short");
       if (slot < 0) {
         own++;
         const child = ~slot;
@@ -64,10 +63,10 @@ export function checkTrie(pool: PrefixPool, root: number): number {
         const cover = store.nodes[child + COVER] as number;
         must(cover === 0 || store.lengthOf(cover) <= store.positionOf(child), "a cover contains its node");
         if (store.positionOf(child) === end) {
-          if (store.strideOf(child) <= SMALL_STRIDE_BITS) small++;
-          else big++;
+          direct++;
+          directSlots += 2 + 4 * Math.min((1 << store.strideOf(child)) >> 2, 511);
         }
-        words += checkNode(child, slotBlock);
+        words += checkNode(child, slotBlock, end);
       } else {
         const handle = slot & HANDLE_MASK;
         const length = store.lengthOf(handle);
@@ -79,9 +78,13 @@ export function checkTrie(pool: PrefixPool, root: number): number {
         checkChain(handle, bits.slice(0, length), position);
       }
     }
-    must((store.nodes[node] as number) >> OWN_SHIFT === own, "own counted");
-    must((store.nodes[node + DIRECT] as number) === small + big * 0x10000, "direct children counted");
-    must(used >= 2, "a node has more than one content");
+    must(store.ownOf(node) === own, "own counted");
+    if (stride < MAX_STRIDE_BITS) {
+      must(store.directCountOf(node) === direct, "direct children counted");
+      must(store.directSlotsOf(node) === directSlots, "slots of direct children counted");
+    }
+    const isLink = stride === 1 && used === 1 && store.countFrom(store.headOf(~node), endAbove) > 0;
+    must(used >= 2 || isLink, "a node has more than one content, or covers of its own");
     must(stride === 1 || own * 48 > 1 << stride, "a node is not nearly empty");
     return words;
   };
@@ -91,5 +94,5 @@ export function checkTrie(pool: PrefixPool, root: number): number {
   if (slot > 0) checkChain(handle, bitsOf(store.records, handle * store.recordWords), 0);
   if (slot >= 0) return 1;
   checkChain(store.nodes[~slot + COVER] as number, bitsOf(store.nodes, ~slot + ADDRESS), 0);
-  return 1 + checkNode(~slot, "");
+  return 1 + checkNode(~slot, "", 0);
 }
