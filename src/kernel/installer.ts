@@ -86,13 +86,16 @@ export class Installer {
     this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks };
-    this.#fib = new Fib(protocol, settings, (table, destination, wanted) =>
-      this.#reports.passedOver(table, destination, wanted),
+    this.#fib = new Fib(
+      protocol,
+      settings,
+      (table, destination, wanted) => this.#reports.passedOver(table, destination, wanted),
+      (table, destination) => this.#reports.foughtOver(table, destination),
     );
     this.#fib.setMappings(mappings);
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const doubt = (reason: string) => this.#askForReading(reason);
-    this.#news = new KernelNews(this.#fib, this.#reports.log, doubt);
+    this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);
     this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, doubt);
     const parts = {
       fib: this.#fib,
@@ -276,12 +279,23 @@ export class Installer {
     for (const event of events) this.#hear(event);
   }
 
+  /**
+   * With a device's last IPv4 address the kernel drops the IPv4 routes by it that name no object, without a word; with any
+   * address those that have it as their source (fib_sync_down_dev and _addr in net/ipv4/fib_semantics.c). Hops have no IPv4.
+   */
+  #hearAddress(event: Extract<KernelEvent, { type: "address" }>): void {
+    if (event.address.family === 6) this.#addresses.hear(event);
+    else if (event.isDeleted && this.#fib.plainRoutes > 0) {
+      this.#schedule.askLater("an IPv4 address was deleted", this.#clock.nowMs());
+    }
+  }
+
   #hear(event: KernelEvent): void {
     if (event.type === "link") {
       if (this.#device.hear(event.index, event.link)) this.#schedule.ask("the device has changed");
-    } else if (event.type === "address") this.#addresses.hear(event);
+    } else if (event.type === "address") this.#hearAddress(event);
     else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
-    else this.#news.hear(event, this.#device.isUp);
+    else this.#news.hear(event, this.#device.link);
     this.#wake();
   }
 }

@@ -8,6 +8,7 @@
  */
 import type { KernelEvent } from "./kernel.ts";
 import {
+  NLM_F_REPLACE,
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEXTHOP,
@@ -19,7 +20,7 @@ import {
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
 import { EAGAIN, ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
-import { readAddress, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
+import { readAddress, readAddressLink, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
 
 /** After a failure to hand it over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
@@ -107,6 +108,10 @@ export class NetlinkWatch implements Disposable {
   }
 }
 
+function isReplace({ flags }: NetlinkReader): boolean {
+  return (flags & NLM_F_REPLACE) !== 0;
+}
+
 /** Null: nothing that anybody waits for. */
 export function readEvent(message: NetlinkReader): KernelEvent | null {
   switch (message.type) {
@@ -119,12 +124,16 @@ export function readEvent(message: NetlinkReader): KernelEvent | null {
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const address = readAddress(message);
-      return address === null ? null : { type: "address", isDeleted: message.type === RTM_DELADDR, address };
+      if (address === null) return null;
+      const linkIndex = readAddressLink(message);
+      return { type: "address", isDeleted: message.type === RTM_DELADDR, linkIndex, address };
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = readRoute(message);
-      return route === null ? null : { type: "route", isDeleted: message.type === RTM_DELROUTE, route };
+      if (route === null) return null;
+      const isDeleted = message.type === RTM_DELROUTE;
+      return { type: "route", isDeleted, isReplacing: !isDeleted && isReplace(message), route };
     }
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP: {

@@ -64,7 +64,11 @@ describe("somebody else", () => {
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
-    expect(bench.takeWarnings()).toContain("the kernel's routes had drifted; they are repaired");
+    expect(bench.takeWarnings()).toEqual([
+      "a nexthop of ours was deleted by somebody else; its routes are put back",
+      "a nexthop of ours was changed by somebody else; its routes move to a new one",
+    ]);
+    expect(bench.status.readings).toBe(1);
     expect(bench.kernel.ourNexthops()).toHaveLength(3);
   });
 
@@ -89,7 +93,8 @@ describe("somebody else", () => {
     const bench = await installed();
     const before = bench.kernel.find(100, "10.0.2.0/24");
     await bench.add(`100 10.0.2.0/24 via ${B}`);
-    if (before !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: before });
+    if (before !== undefined)
+      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: before });
     await bench.advance(3_000);
     expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1 });
     expect(bench.status.readings).toBe(1);
@@ -98,7 +103,8 @@ describe("somebody else", () => {
   test("is said to have deleted a route that is there: a reading settles it", async () => {
     const bench = await installed();
     const there = bench.kernel.find(100, "10.0.2.0/24");
-    if (there !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: there });
+    if (there !== undefined)
+      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: there });
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
@@ -112,7 +118,7 @@ describe("the device", () => {
     bench.kernel.setLink({ isUp: false });
     // Of IPv6 routes the kernel tells that they went.
     const route = bench.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
-    bench.kernel.tell({ type: "route", isDeleted: true, route });
+    bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route });
     await bench.rest();
     await bench.add(`100 10.0.3.0/24 via ${A}`);
     expect(bench.kernel.log).toEqual([]);
@@ -252,11 +258,12 @@ describe("readings", () => {
     const bench = await installed();
     const { eachRoute } = bench.kernel;
     const flood = { ...FOREIGN, table: 9, destination: prefix("192.0.2.0/24") };
-    bench.kernel.eachRoute = (visit) => {
+    bench.kernel.eachRoute = (ours, visit) => {
       bench.kernel.eachRoute = eachRoute;
       bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
-      for (let i = 0; i < 20_000; i++) bench.kernel.tell({ type: "route", isDeleted: false, route: flood });
-      return eachRoute.call(bench.kernel, visit);
+      for (let i = 0; i < 20_000; i++)
+        bench.kernel.tell({ type: "route", isDeleted: false, isReplacing: false, route: flood });
+      return eachRoute.call(bench.kernel, ours, visit);
     };
     bench.installer.reconcile();
     await bench.advance(3_000);
