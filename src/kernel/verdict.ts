@@ -10,8 +10,9 @@
 import type { IdBlock } from "./fib-ids.ts";
 import type { FoundNexthop, FoundRoute } from "./kernel.ts";
 
-/** RTN_UNICAST in linux/rtnetlink.h. */
+/** Types of routes in linux/rtnetlink.h. */
 const RTN_UNICAST = 1;
+const RTN_BLACKHOLE = 6;
 
 /** RTA_PRIORITY of a route for which none is asked: IP6_RT_PRIO_USER, and 0 for IPv4. */
 export function defaultPriority(family: 4 | 6): number {
@@ -46,11 +47,13 @@ export interface RouteContext extends Ownership {
 }
 
 export function verdictOfRoute(context: RouteContext, route: FoundRoute): RouteVerdict {
-  const { nexthopId, priority, destination } = route;
-  if (route.protocol !== context.protocol || route.type !== RTN_UNICAST || route.tos !== 0) return "foreign";
+  const { nexthopId, priority, destination, type } = route;
+  if (route.protocol !== context.protocol || route.tos !== 0) return "foreign";
   const isInPlace = priority === defaultPriority(destination.family);
-  if (nexthopId === 0) return isInPlace && context.isMapped ? "ours" : "foreign";
+  if (nexthopId === 0) return isInPlace && context.isMapped && type === RTN_UNICAST ? "ours" : "foreign";
   if (!context.block.has(nexthopId)) return "foreign";
+  // The kernel says so of a route whose object is a blackhole now (fib_dump_info).
+  if (type !== RTN_UNICAST && type !== RTN_BLACKHOLE) return "foreign";
   if (isInPlace) return "ours";
   return context.isNexthopOurs ? "leftover" : "foreign";
 }
