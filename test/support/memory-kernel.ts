@@ -169,6 +169,17 @@ export class MemoryKernel implements Kernel {
     }
   }
 
+  /** As `ip nexthop replace` does: the routes and groups that name it stay. */
+  replaceNexthop(nexthop: FoundNexthop): void {
+    this.nexthops.set(nexthop.id, nexthop);
+    this.tell({ type: "nexthop", isDeleted: false, nexthop });
+    // The kernel tells of its IPv4 and IPv6 routes, too.
+    for (const route of [...this.routes.values()].flat()) {
+      if (route.nexthopId !== nexthop.id) continue;
+      this.tell({ type: "route", isDeleted: false, isReplacing: true, route });
+    }
+  }
+
   get link(): Link | null {
     return this.#links[0] ?? null;
   }
