@@ -22,6 +22,10 @@ export class FibRetries {
     return this.#faults.get(row);
   }
 
+  get size(): number {
+    return this.#faults.size;
+  }
+
   all(): Iterable<readonly [row: number, fault: Fault]> {
     return this.#faults;
   }

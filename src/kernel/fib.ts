@@ -252,7 +252,7 @@ export class Fib {
   nexthopGone(id: number, nowMs: number): void {
     const nexthop = this.nexthops.get(id);
     if (nexthop !== undefined) this.nexthops.delete(nexthop);
-    if (this.nexthops.routesOf(id) > 0) this.#lose(id, true, nowMs);
+    if (this.nexthops.routesOf(id) > 0 || this.retries.size > 0) this.#lose(id, true, nowMs);
   }
 
   /** Somebody has changed our object or group: the routes that name it are to name another. */
@@ -296,7 +296,16 @@ export class Fib {
   }
 
   #lose(id: number, isGone: boolean, atMs: number): void {
-    if (this.#losses.add(id, { isGone, atMs })) this.changes.addWalk(this.#losses.walk());
+    if (this.#losses.add(id, { isGone, atMs })) this.changes.addWalk(this.#lostRows());
+  }
+
+  *#lostRows(): Generator<void> {
+    yield* this.#losses.walk();
+    // It may have gone just before a route by it was to be added, which has failed then.
+    for (const [row, { code }] of this.retries.all()) {
+      if (code !== FOUGHT_OVER.code && this.wantedSet(row)?.nexthop === null) this.changes.mark(row);
+      yield;
+    }
   }
 
   #mark({ vni, destination }: Route, flags = 0): void {

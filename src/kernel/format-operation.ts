@@ -49,7 +49,7 @@ export function dryRunKernel(
       return [];
     },
     watch: () => {},
-    poll: () => {},
+    poll: () => true,
     close: () => kernel.close(),
   };
 }

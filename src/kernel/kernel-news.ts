@@ -12,6 +12,7 @@
 import { sameAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { Clock } from "../session/clock.ts";
+import type { LogFields } from "../session/logger.ts";
 import type { Fib } from "./fib.ts";
 import { type FibNexthop, sameMembers } from "./fib-nexthops.ts";
 import { CONTESTED, INSTALLED, PLAIN, UNREAD, UNSURE } from "./fib-rows.ts";
@@ -52,7 +53,6 @@ export class KernelNews {
     const installed = fib.rows.get(row, INSTALLED);
     const named = nexthopId === 0 ? PLAIN : nexthopId;
     const isContested = fib.rows.has(row, CONTESTED);
-    const fields = { table: tableId, destination: formatPrefix(destination) };
     if (!isDeleted) {
       if (installed === 0 || (isOurs && named === installed)) return;
       if (isReplacing && !isContested) {
@@ -60,7 +60,7 @@ export class KernelNews {
         fib.setInstalled(row, isOurs ? named : 0);
         fib.rows.raise(row, UNSURE);
         fib.disturbed(row, this.clock.nowMs());
-        this.log.warn("a route of ours was replaced by somebody else", fields);
+        this.log.warn("a route of ours was replaced by somebody else", fieldsOf(route));
       } else {
         fib.rows.raise(row, UNREAD);
         this.doubt("a route was put beside one of ours");
@@ -74,7 +74,7 @@ export class KernelNews {
       }
       fib.drift.routeMissing++;
       fib.disturbed(row, this.clock.nowMs());
-      this.log.warn("a route of ours was deleted by somebody else; it is put back", fields);
+      this.log.warn("a route of ours was deleted by somebody else; it is put back", fieldsOf(route));
     } else if (isOurs) return;
     else if (isContested) {
       fib.rows.raise(row, UNREAD);
@@ -137,4 +137,8 @@ export class KernelNews {
       routes,
     });
   }
+}
+
+function fieldsOf({ table, destination }: FoundRoute): LogFields {
+  return { table, destination: formatPrefix(destination) };
 }

@@ -168,9 +168,9 @@ export interface Kernel {
   watch(listener: (event: KernelEvent) => void): void;
   /**
    * Reports at once what others have changed up to now. A route that came in place of ours this very moment would be hit
-   * by a replace that was decided upon before it was heard of.
+   * by a replace that was decided upon before it was heard of. False: there is more than can be reported in one go.
    */
-  poll(): void;
+  poll(): boolean;
   close(): void;
 }
 

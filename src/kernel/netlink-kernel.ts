@@ -235,8 +235,10 @@ export class NetlinkKernel implements Kernel {
     );
   }
 
-  poll(): void {
-    for (const watch of this.#watches) watch.poll();
+  poll(): boolean {
+    let isAll = true;
+    for (const watch of this.#watches) isAll = watch.poll() && isAll;
+    return isAll;
   }
 
   close(): void {

@@ -27,8 +27,8 @@ const RETRY_MS = 1000;
 
 /** Of a datagram: those of dumps are smaller, and notifications smaller still. */
 const BUFFER_BYTES = 64 * 1024;
-/** Datagrams at a time: what more there is comes by the event loop, so that nothing else is held up. */
-const MAX_POLLED = 4096;
+/** Datagrams at a time, so that nothing else is held up. */
+const MAX_POLLED = 1024;
 
 // What is in it is read before anything else can be.
 const buffer = new Uint8Array(BUFFER_BYTES);
@@ -72,15 +72,16 @@ export class NetlinkWatch implements Disposable {
     }
   }
 
-  /** Reports what has come, without waiting for the event loop. */
-  poll(): void {
+  /** Reports what has come, without waiting for the event loop. False: there is more. */
+  poll(): boolean {
     for (let left = MAX_POLLED; left > 0 && !this.#isClosed; left--) {
       const length = this.listener.receive(buffer);
-      if (length === -EAGAIN) return;
+      if (length === -EAGAIN) return true;
       if (length >= 0 && length <= buffer.length) this.#read(buffer.subarray(0, length));
       else if (length === -ENOBUFS || length > 0) this.report({ type: "overrun" });
-      else return; // the event loop sees it too
+      else return true; // the event loop sees it too
     }
+    return this.#isClosed;
   }
 
   #detached(): void {

@@ -99,6 +99,28 @@ describe("somebody else", () => {
     expect(bench.takeWarnings()).toHaveLength(10);
   });
 
+  test("deletes a group while routes are added by it: they follow at once, without waiting for a retry", async () => {
+    const bench = await installed();
+    let isOnce = true;
+    bench.kernel.onOperation = ({ type }) => {
+      if (type !== "add-route" || !isOnce) return;
+      isOnce = false;
+      const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
+      // Word of it comes later.
+      bench.kernel.isBusy = true;
+      bench.kernel.deleteNexthop(group?.id ?? 0);
+    };
+    for (const hop of [A, B]) bench.installer.added(route(`100 10.0.7.0/24 via ${hop}`));
+    await bench.settle();
+    bench.kernel.isBusy = false;
+    bench.kernel.poll();
+    // No time passes.
+    await bench.settle();
+    expect(bench.kernel.ours()).toContain(`100 10.0.7.0/24 via ${A} ${B}`);
+    expect(bench.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
+    expect(bench.status.readings).toBe(1);
+  });
+
   test("deletes a group with thousands of routes: all are put back in slices, without a reading", async () => {
     const bench = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);

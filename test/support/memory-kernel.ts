@@ -117,8 +117,9 @@ export class MemoryKernel implements Kernel {
     this.#late = [];
   }
 
-  poll(): void {
+  poll(): boolean {
     for (const event of this.#late.splice(0)) this.#listener?.(event);
+    return true;
   }
 
   close(): void {
