@@ -109,7 +109,7 @@ export class FibNexthops {
     const nexthop = { id, set: null, members: null, routes, groups: 0, isPinned: false, isAdopted: false };
     this.#strayRoutes.delete(id);
     this.#byId.set(id, nexthop);
-    this.#lastId = id;
+    this.#advanceTo(id);
     if (members !== null) {
       this.#groupCount++;
       this.setMembers(nexthop, members);
@@ -192,6 +192,12 @@ export class FibNexthops {
       else (nexthop.members === null ? objects : groups).push(nexthop);
     }
     return [...groups, ...objects];
+  }
+
+  /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
+  #advanceTo(id: number): void {
+    const ahead = (id - this.#lastId + IDS_PER_PROTOCOL) % IDS_PER_PROTOCOL;
+    if (ahead < IDS_PER_PROTOCOL / 2) this.#lastId = id;
   }
 
   #countStray(id: number, by: 1 | -1): void {

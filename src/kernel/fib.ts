@@ -90,6 +90,8 @@ export class Fib {
   readonly #underlay = new Underlay();
   readonly #fights = new FibFights();
   readonly #losses: FibLosses;
+  /** One for all routes of a reading. */
+  readonly #routeContext;
   readonly #passedOver: FibPassedOver;
 
   constructor(
@@ -107,6 +109,7 @@ export class Fib {
     this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
     this.#passedOver = new FibPassedOver(this.rows, notePassedOver);
+    this.#routeContext = { protocol, block: this.nexthops.block, isMapped: false, isNexthopOurs: false };
     this.#losses = new FibLosses(this.rows, this.nexthops, (row, isGone, atMs) => {
       if (isGone) {
         this.drift.routeMissing++;
@@ -231,10 +234,10 @@ export class Fib {
 
   /** Whose the route is. */
   verdictOf(route: FoundRoute): RouteVerdict {
-    const isMapped = (this.tables.get(route.table)?.vnis.length ?? 0) > 0;
-    const isNexthopOurs = this.nexthops.get(route.nexthopId) !== undefined;
-    const { protocol, nexthops } = this;
-    return verdictOfRoute({ protocol, block: nexthops.block, isMapped, isNexthopOurs }, route);
+    const context = this.#routeContext;
+    context.isMapped = (this.tables.get(route.table)?.vnis.length ?? 0) > 0;
+    context.isNexthopOurs = this.nexthops.get(route.nexthopId) !== undefined;
+    return verdictOfRoute(context, route);
   }
 
   /** Another program has taken our route away or changed it: it is put right at once, unless that happens too often. */

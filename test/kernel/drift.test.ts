@@ -121,6 +121,21 @@ describe("somebody else", () => {
     expect(bench.status.readings).toBe(1);
   });
 
+  test("deletes nexthops, one after the other: none of their ids is used again", async () => {
+    const bench = await installed();
+    const used = new Set(bench.kernel.ourNexthops().map(({ id }) => id));
+    for (let round = 0; round < 20; round++) {
+      const ours = bench.kernel.ourNexthops();
+      bench.kernel.deleteNexthop(ours[round % ours.length]?.id ?? 0);
+      const left = new Set(bench.kernel.ourNexthops().map(({ id }) => id));
+      await bench.settle();
+      expect(bench.kernel.ours()).toEqual(ROUTES);
+      const made = bench.kernel.ourNexthops().filter(({ id }) => !left.has(id));
+      expect(made.filter(({ id }) => used.has(id))).toEqual([]);
+      for (const { id } of made) used.add(id);
+    }
+  });
+
   test("deletes a group with thousands of routes: all are put back in slices, without a reading", async () => {
     const bench = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
