@@ -6,16 +6,9 @@ import type { Clock } from "../session/clock.ts";
 import { Fib } from "./fib.ts";
 import { readKernel } from "./fib-reading.ts";
 import type { Kernel, Operation, OperationFailure } from "./kernel.ts";
-import {
-  defaultPriority,
-  type Obstacle,
-  planGarbage,
-  planLeftovers,
-  planRows,
-  type Step,
-  settle,
-} from "./plan.ts";
+import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
 import { SliceSize } from "./slice-size.ts";
+import { defaultPriority } from "./verdict.ts";
 import type { WantedSettings } from "./wanted-settings.ts";
 
 export interface CleanupOptions {
@@ -30,7 +23,7 @@ export interface CleanupResult {
   readonly routes: number;
   /** Objects and groups. */
   readonly nexthops: number;
-  /** Objects and groups that stay, since something foreign names them. */
+  /** Objects and groups that stay, since something foreign names them, or may do so: not all routes could be read. */
   readonly kept: number;
   readonly failures: readonly (Omit<OperationFailure, "index"> & { readonly operation: Operation })[];
 }
@@ -96,7 +89,9 @@ export async function cleanUp({
     failures.push({ code, message, operation });
   };
   while (fib.changes.hasRows) await run(planRows(fib, fib.changes.take(slices.size), visitStuck));
-  while (fib.nexthops.hasSuspects) await run(planGarbage(fib, slices.size, () => kept++));
+  if (fib.isReadWhole) {
+    while (fib.nexthops.hasSuspects) await run(planGarbage(fib, slices.size, () => kept++));
+  } else kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
   return { routes, nexthops, kept, failures };
 }
 

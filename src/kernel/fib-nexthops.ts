@@ -2,7 +2,8 @@
  * Our nexthop objects and groups, as the kernel has them.
  *
  * Deleting an object takes its routes along, everybody's. So one is deleted only when nothing names it: no route and
- * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`).
+ * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`). One that was
+ * there before us stays besides until the servers have told all that they have.
  */
 
 import type { HopSet, HopSets } from "./fib-hops.ts";
@@ -24,6 +25,8 @@ export interface FibNexthop {
   groups: number;
   /** Something foreign names it. */
   isPinned: boolean;
+  /** A reading has found it: routes that nobody has told us of yet may want it. */
+  isAdopted: boolean;
 }
 
 export class FibNexthops {
@@ -31,8 +34,13 @@ export class FibNexthops {
   readonly #byId = new Map<number, FibNexthop>();
   /** Ids in our block that others use. */
   readonly #foreignIds = new Set<number>();
+  /** Routes of ours that name an id of our block with no object of ours: it has gone, or somebody has replaced it. */
+  readonly #strayRoutes = new Map<number, number>();
   /** Perhaps no longer needed. */
   readonly #suspects = new Set<FibNexthop>();
+  /** Likewise, and to be looked at when the servers have told all. */
+  readonly #adoptedSuspects = new Set<FibNexthop>();
+  #mayDeleteAdopted = false;
   #lastId: number;
   #groupCount = 0;
 
@@ -70,7 +78,15 @@ export class FibNexthops {
    */
   freeId(after = this.#lastId, promised = 0): number {
     if (this.#byId.size + this.#foreignIds.size + promised >= IDS_PER_PROTOCOL) return 0;
-    return this.block.nextFree(after, (id) => this.#byId.has(id) || this.#foreignIds.has(id));
+    return this.block.nextFree(
+      after,
+      (id) => this.#byId.has(id) || this.#foreignIds.has(id) || this.#strayRoutes.has(id),
+    );
+  }
+
+  /** Routes of ours that name the id, as far as the book knows. */
+  routesOf(id: number): number {
+    return this.#byId.get(id)?.routes ?? this.#strayRoutes.get(id) ?? 0;
   }
 
   /** Somebody else uses the id, or has stopped to. */
@@ -89,9 +105,11 @@ export class FibNexthops {
 
   /** The kernel has it now. */
   add(id: number, members: readonly GroupMember[] | null): FibNexthop {
-    const nexthop = { id, set: null, members: null, routes: 0, groups: 0, isPinned: false };
+    const routes = this.#strayRoutes.get(id) ?? 0;
+    const nexthop = { id, set: null, members: null, routes, groups: 0, isPinned: false, isAdopted: false };
+    this.#strayRoutes.delete(id);
     this.#byId.set(id, nexthop);
-    this.#lastId = id;
+    this.#advanceTo(id);
     if (members !== null) {
       this.#groupCount++;
       this.setMembers(nexthop, members);
@@ -120,10 +138,12 @@ export class FibNexthops {
     this.hops.setNexthop(set, nexthop);
   }
 
-  /** The kernel has it no longer. */
+  /** The kernel has it no longer, or it is not ours any more. Routes may name its id still. */
   delete(nexthop: FibNexthop): void {
     this.#byId.delete(nexthop.id);
+    if (nexthop.routes > 0) this.#strayRoutes.set(nexthop.id, nexthop.routes);
     this.#suspects.delete(nexthop);
+    this.#adoptedSuspects.delete(nexthop);
     if (nexthop.members !== null) {
       this.#groupCount--;
       this.#countGroup(nexthop, -1);
@@ -134,14 +154,27 @@ export class FibNexthops {
   /** A route of ours names it now (`by` = 1) or no longer (-1). */
   countRoute(id: number, by: 1 | -1): void {
     const nexthop = this.#byId.get(id);
-    if (nexthop === undefined) return;
+    if (nexthop === undefined) {
+      this.#countStray(id, by);
+      return;
+    }
     nexthop.routes += by;
     if (by < 0) this.suspect(nexthop);
   }
 
   /** Looks at it again when it is time to clean up. */
   suspect(nexthop: FibNexthop): void {
-    if (!isNeeded(nexthop)) this.#suspects.add(nexthop);
+    if (isNeeded(nexthop)) return;
+    if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedSuspects.add(nexthop);
+    else this.#suspects.add(nexthop);
+  }
+
+  /** Whether the servers have told all that they have, so that what was there before us may go. */
+  setMayDeleteAdopted(may: boolean): void {
+    this.#mayDeleteAdopted = may;
+    if (!may) return;
+    for (const nexthop of this.#adoptedSuspects) this.#suspects.add(nexthop);
+    this.#adoptedSuspects.clear();
   }
 
   /**
@@ -161,6 +194,18 @@ export class FibNexthops {
     return [...groups, ...objects];
   }
 
+  /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
+  #advanceTo(id: number): void {
+    const ahead = (id - this.#lastId + IDS_PER_PROTOCOL) % IDS_PER_PROTOCOL;
+    if (ahead < IDS_PER_PROTOCOL / 2) this.#lastId = id;
+  }
+
+  #countStray(id: number, by: 1 | -1): void {
+    const routes = (this.#strayRoutes.get(id) ?? 0) + by;
+    if (routes > 0) this.#strayRoutes.set(id, routes);
+    else this.#strayRoutes.delete(id);
+  }
+
   #countGroup(group: FibNexthop, by: 1 | -1): void {
     for (const { id } of group.members ?? []) {
       const member = this.#byId.get(id);
@@ -173,6 +218,11 @@ export class FibNexthops {
 
 export function deletionOf({ id }: FibNexthop): Operation {
   return { type: "delete-nexthop", id };
+}
+
+export function sameMembers(a: readonly GroupMember[], b: readonly GroupMember[]): boolean {
+  const inB = new Map(b.map(({ id, weight }) => [id, weight]));
+  return a.length === b.length && a.every(({ id, weight }) => inB.get(id) === weight);
 }
 
 /** By us. */

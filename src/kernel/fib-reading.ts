@@ -1,17 +1,16 @@
 /**
  * A reading of the kernel, compared with the book: the first one adopts what is there, later ones find drift.
  *
- *     of our protocol, id in our block, shape as ours   →  our object or group
- *     of our protocol, naming one of those              →  our route, in whichever table
- *     of our protocol, naming none, in a mapped table   →  our predecessor's plain route, ours now
- *     everything else                                   →  foreign; what it names of ours is pinned
- *
- * An object for another device stays ours and means nothing: no destination wants it, so its routes move away, and
- * it goes. While a reading is under way, nothing is changed.
+ * What is ours is for verdict.ts to say; what is foreign pins the nexthops of ours that it names. An object of ours for
+ * another device means nothing, nor does a group whose member was changed: no destination wants it, so its routes move
+ * away, and it goes. While a reading is under way, nothing is changed.
  *
  * A dump of IPv6 routes misses some that are there when others delete and add routes in their table meanwhile: the kernel
  * starts anew at the root and skips as many as it has told (fib6_dump_table in net/ipv6/ip6_fib.c; seen on 6.18, without
- * NLM_F_DUMP_INTR). So where one of ours is missing, a second dump has to miss it too.
+ * NLM_F_DUMP_INTR). So where one of ours is missing, another dump, of ours alone, has to miss it too.
+ *
+ * Where the kernel's dumps are not whole (netlink-kernel.ts), what was not met may be there all the same: such a route is
+ * UNPROVEN, to be added once more, which fails if it is there; and no nexthop is taken away, for foreign routes may name it.
  */
 import { sameAddress } from "../net/address.ts";
 import type { Prefix } from "../net/ip.ts";
@@ -20,33 +19,44 @@ import type { DriftKind, Fib } from "./fib.ts";
 import type { HopSet } from "./fib-hops.ts";
 import type { Leftover } from "./fib-leftovers.ts";
 import type { FibNexthop } from "./fib-nexthops.ts";
-import { ADOPTED, CONTESTED, INSTALLED, PLAIN, READ, UNREAD, UNSURE } from "./fib-rows.ts";
-import type { FoundNexthop, FoundRoute, GroupMember, Kernel } from "./kernel.ts";
-import { defaultPriority } from "./plan.ts";
+import { sameMembers } from "./fib-nexthops.ts";
+import { ADOPTED, CONTESTED, INSTALLED, PLAIN, READ, UNPROVEN, UNREAD, UNSURE } from "./fib-rows.ts";
+import type { FoundNexthop, FoundRoute, GroupMember, Kernel, KnownOfOurs } from "./kernel.ts";
+import { defaultPriority, verdictOfNexthop } from "./verdict.ts";
 
-/** RTN_UNICAST in linux/rtnetlink.h. */
-const RTN_UNICAST = 1;
 /** Between two pauses. */
 const ROWS_PER_STEP = 2_000;
 
-/**
- * Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. Gives
- * the rows beside which there is a foreign route, but for those of which the last reading knew.
- */
+/** What a reading has found that somebody should know of. */
+export interface ReadingFindings {
+  /** Rows beside which there is a foreign route, but for those of which the last reading knew. */
+  readonly contested: readonly number[];
+  /** Ids of our block that routes of ours name, and whose object or group is not ours. */
+  readonly replacedIds: readonly number[];
+}
+
+/** Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. */
 export async function readKernel(
   fib: Fib,
   kernel: Kernel,
   linkIndex: number,
   clock: Clock,
-): Promise<readonly number[]> {
+): Promise<ReadingFindings> {
   const reading = new FibReading(fib, linkIndex);
-  await kernel.eachNexthop((nexthop) => reading.visitNexthop(nexthop));
+  const ours: KnownOfOurs = {
+    linkIndex,
+    nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
+    tables: Array.from(fib.tables.all(), ({ id }) => id),
+  };
+  const hasAllNexthops = await kernel.eachNexthop(ours, (nexthop) => reading.visitNexthop(nexthop));
   reading.nexthopsRead();
-  await kernel.eachRoute((route) => reading.visitRoute(route));
-  if (reading.hasMissed) await kernel.eachRoute((route) => reading.revisitRoute(route));
+  const hasAllRoutes = await kernel.eachRoute(ours, (route) => reading.visitRoute(route));
+  if (reading.hasMissed) await kernel.eachRouteOfOurs(ours, (route) => reading.revisitRoute(route));
+  fib.isReadWhole = hasAllNexthops && hasAllRoutes;
   const known = new Set(fib.contested);
-  for (const _ of reading.finish()) await new Promise<void>((resolve) => clock.soon(resolve));
-  return fib.contested.filter((row) => !known.has(row));
+  for (const _ of reading.finish(hasAllRoutes)) await new Promise<void>((resolve) => clock.soon(resolve));
+  const replacedIds = [...reading.strayIds].filter((id) => fib.nexthops.isForeign(id));
+  return { contested: fib.contested.filter((row) => !known.has(row)), replacedIds };
 }
 
 class FibReading {
@@ -56,8 +66,10 @@ class FibReading {
   readonly #leftovers: Leftover[] = [];
   /** Foreign routes where ours would stand. */
   readonly #foreign: { readonly table: number; readonly destination: Prefix }[] = [];
+  /** Ids that routes of ours name, and that no object or group of ours has. */
+  readonly strayIds = new Set<number>();
   readonly #number: number;
-  /** IPv6 routes of ours in the book that have not been met. */
+  /** Routes of ours in the book that have not been met. */
   #unmet = 0;
 
   constructor(
@@ -66,25 +78,21 @@ class FibReading {
   ) {
     this.#number = ++fib.readings;
     fib.nexthops.forgetForeign();
-    for (const { counts } of fib.tables.all()) this.#unmet += counts[6].installed;
+    for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
   }
 
   visitNexthop(found: FoundNexthop): void {
-    const { id, members, encapAddress } = found;
-    if (isOurShape(this.fib, found)) {
-      if (members !== null) this.#groups.set(id, members);
-      else if (encapAddress !== null) this.#objects.set(id, found);
-    } else this.#noteForeign(id, members);
+    const { id, members } = found;
+    const { protocol, nexthops } = this.fib;
+    const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
+    if (verdict === "foreign") this.#noteForeign(id, members);
+    else if (members !== null) this.#groups.set(id, members);
+    else this.#objects.set(id, found);
   }
 
   /** All nexthops have been visited; routes come next. */
   nexthopsRead(): void {
     const { nexthops, hops } = this.fib;
-    for (const [id, members] of this.#groups) {
-      if (members.every((member) => this.#objects.has(member.id))) continue;
-      this.#groups.delete(id);
-      this.#noteForeign(id, members);
-    }
     for (const nexthop of [...nexthops.all()]) {
       nexthop.isPinned = false;
       const isThere = (nexthop.members === null ? this.#objects : this.#groups).has(nexthop.id);
@@ -101,24 +109,25 @@ class FibReading {
 
   visitRoute(route: FoundRoute): void {
     const { table: tableId, destination, priority, nexthopId } = route;
-    const isOursToHold =
-      route.protocol === this.fib.protocol && route.type === RTN_UNICAST && route.tos === 0;
-    const isInPlace = priority === defaultPriority(destination.family);
-    if (isOursToHold && this.fib.nexthops.get(nexthopId) !== undefined) {
-      if (!isInPlace || !this.#found(tableId, destination, nexthopId)) {
-        this.fib.tables.findOrMake(tableId);
-        this.#leftovers.push({ table: tableId, destination, priority, nexthopId });
-      }
+    const { tables, nexthops } = this.fib;
+    const verdict = this.fib.verdictOf(route);
+    const isOurs =
+      verdict === "ours" && this.#found(tableId, destination, nexthopId === 0 ? PLAIN : nexthopId);
+    if (isOurs) return;
+    // The second one of ours at a place is no use there.
+    if (verdict === "leftover" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
+      tables.findOrMake(tableId);
+      this.#leftovers.push({ table: tableId, destination, priority, nexthopId });
       return;
     }
-    const isMapped = (this.fib.tables.get(tableId)?.vnis.length ?? 0) > 0;
-    const isPredecessors = isOursToHold && nexthopId === 0 && isInPlace && isMapped;
-    if (isPredecessors && this.#found(tableId, destination, PLAIN)) return;
     this.#pin(nexthopId);
-    if (isMapped && isInPlace && route.tos === 0) this.#foreign.push({ table: tableId, destination });
+    const isMapped = (tables.get(tableId)?.vnis.length ?? 0) > 0;
+    if (isMapped && priority === defaultPriority(destination.family) && route.tos === 0) {
+      this.#foreign.push({ table: tableId, destination });
+    }
   }
 
-  /** All routes have been visited, and some were not among them: they are to be revisited, in another dump. */
+  /** All routes have been visited, and some of ours were not among them: they are to be revisited, in another dump. */
   get hasMissed(): boolean {
     return this.#unmet > 0;
   }
@@ -131,17 +140,23 @@ class FibReading {
     this.visitRoute(route);
   }
 
-  /** What has not been met is gone. Yields where it may pause. */
-  *finish(): Generator<void> {
+  /** What has not been met is gone, where all routes were told. Yields where it may pause. */
+  *finish(hasAllRoutes: boolean): Generator<void> {
     const { fib } = this;
     const { rows } = fib;
     for (let row = 0; row < rows.end; row++) {
       if (row % ROWS_PER_STEP === 0) yield;
       if (!rows.isUsed(row)) continue;
-      rows.lower(row, CONTESTED | UNREAD | UNSURE);
-      if (rows.get(row, INSTALLED) !== 0 && rows.get(row, READ) !== this.#number) {
-        this.#drift("routeMissing");
-        fib.setInstalled(row, 0);
+      rows.lower(row, CONTESTED | UNREAD | UNSURE | UNPROVEN);
+      const installed = rows.get(row, INSTALLED);
+      if (installed !== 0 && rows.get(row, READ) !== this.#number) {
+        if (hasAllRoutes || this.#isWithoutNexthop(installed)) {
+          this.#drift("routeMissing");
+          fib.setInstalled(row, 0);
+        } else {
+          rows.raise(row, UNPROVEN);
+          fib.changes.mark(row);
+        }
       }
       if (!fib.isRight(row) && !fib.isAwaited(row)) fib.changes.mark(row);
       fib.release(row);
@@ -169,12 +184,19 @@ class FibReading {
     if (rows.get(row, READ) === this.#number) return false;
     rows.set(row, READ, this.#number);
     const before = rows.get(row, INSTALLED);
-    if (before !== 0 && destination.family === 6) this.#unmet--;
+    if (before !== 0) this.#unmet--;
+    if (nexthopId !== PLAIN && fib.nexthops.get(nexthopId) === undefined) this.strayIds.add(nexthopId);
     if (before === nexthopId) return true;
     this.#drift(before === 0 ? "routeExtra" : "routeChanged");
     if (before === 0) rows.raise(row, ADOPTED);
     fib.setInstalled(row, nexthopId);
     return true;
+  }
+
+  /** The kernel has nothing with that id: it keeps no route that names one. */
+  #isWithoutNexthop(id: number): boolean {
+    const { nexthops } = this.fib;
+    return id !== PLAIN && nexthops.get(id) === undefined && !nexthops.isForeign(id);
   }
 
   #adoptObjects(): void {
@@ -222,7 +244,9 @@ class FibReading {
 
   #extra(id: number, members: readonly GroupMember[] | null): FibNexthop {
     this.#drift("nexthopExtra");
-    return this.fib.nexthops.add(id, members);
+    const nexthop = this.fib.nexthops.add(id, members);
+    nexthop.isAdopted = true;
+    return nexthop;
   }
 
   #noteForeign(id: number, members: readonly GroupMember[] | null): void {
@@ -238,16 +262,4 @@ class FibReading {
   #drift(kind: DriftKind): void {
     if (this.#number > 1) this.fib.drift[kind]++;
   }
-}
-
-/** Object or group of our protocol, in our block, with nothing that ours never have. */
-export function isOurShape(fib: Pick<Fib, "protocol" | "nexthops">, found: FoundNexthop): boolean {
-  const { id, protocol, members, encapAddress, isOdd } = found;
-  if (protocol !== fib.protocol || !fib.nexthops.block.has(id) || isOdd) return false;
-  return members !== null || encapAddress?.family === 6;
-}
-
-function sameMembers(a: readonly GroupMember[], b: readonly GroupMember[]): boolean {
-  const inB = new Map(b.map(({ id, weight }) => [id, weight]));
-  return a.length === b.length && a.every(({ id, weight }) => inB.get(id) === weight);
 }

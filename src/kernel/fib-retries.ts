@@ -22,13 +22,21 @@ export class FibRetries {
     return this.#faults.get(row);
   }
 
+  get size(): number {
+    return this.#faults.size;
+  }
+
   all(): Iterable<readonly [row: number, fault: Fault]> {
     return this.#faults;
   }
 
-  /** The row has failed, once more. */
-  add(row: number, fault: Omit<Fault, "attempts">, nowMs: number): Fault {
-    const attempts = (this.#faults.get(row)?.attempts ?? 0) + 1;
+  /** The row has failed, once more, or for the time that is given. */
+  add(
+    row: number,
+    fault: Omit<Fault, "attempts">,
+    nowMs: number,
+    attempts = (this.#faults.get(row)?.attempts ?? 0) + 1,
+  ): Fault {
     const counted = { ...fault, attempts };
     this.#faults.set(row, counted);
     this.#stopWaiting(row);

@@ -42,6 +42,9 @@ export const UNREAD = 64;
 /** The destination holds an address of the underlay, and the table is the host's own: no route is to be there (underlay.ts). */
 export const COVERS = 128;
 
+/** A reading that was not whole has not met our route: whether it is there is found out by adding it. */
+export const UNPROVEN = 256;
+
 /** Arrays of it that become large when it has many rows of both families (see growing-words.ts). */
 export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
 

@@ -85,6 +85,11 @@ export class FibTables {
     this.#complete.add(vni);
   }
 
+  /** Of all mapped VNIs: the servers have told all that they have. */
+  get areAllComplete(): boolean {
+    return this.isComplete([...this.#ofVni.keys()]);
+  }
+
   isComplete(vnis: readonly number[]): boolean {
     return vnis.every((vni) => this.#complete.has(vni));
   }
@@ -102,7 +107,7 @@ export class FibTables {
 
   /** An unmapped table when all mapped VNIs are complete, a mapped one when its own are. */
   #isSettled({ vnis }: FibTable): boolean {
-    return this.isComplete(vnis.length > 0 ? vnis : [...this.#ofVni.keys()]);
+    return vnis.length > 0 ? this.isComplete(vnis) : this.areAllComplete;
   }
 }
 

@@ -17,9 +17,11 @@
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { Route } from "../route/route.ts";
 import { FibChanges } from "./fib-changes.ts";
+import { FibFights } from "./fib-fights.ts";
 import { type HopSet, HopSets } from "./fib-hops.ts";
 import { FibLeftovers } from "./fib-leftovers.ts";
-import { FibNexthops } from "./fib-nexthops.ts";
+import { FibLosses } from "./fib-losses.ts";
+import { type FibNexthop, FibNexthops } from "./fib-nexthops.ts";
 import { FibPassedOver } from "./fib-passed-over.ts";
 import { type Fault, FibRetries } from "./fib-retries.ts";
 import {
@@ -30,13 +32,16 @@ import {
   familyOf,
   INSTALLED,
   PASSED_OVER,
+  PLAIN,
   SHRUNK,
   UNREAD,
   WANTED,
 } from "./fib-rows.ts";
 import { type FibCounts, type FibTable, FibTables } from "./fib-tables.ts";
+import type { FoundRoute } from "./kernel.ts";
 import { TABLE_MAIN } from "./kernel-options.ts";
 import { Underlay } from "./underlay.ts";
+import { type RouteVerdict, verdictOfRoute } from "./verdict.ts";
 import { refusedFor, type Wanted, WantedRoutes } from "./wanted-routes.ts";
 import { type TableMapping, type WantedSettings, weightOf } from "./wanted-settings.ts";
 
@@ -48,6 +53,14 @@ export type DriftKind =
   | "nexthopMissing"
   | "nexthopChanged"
   | "nexthopExtra";
+
+/** What is told of a row that another program disturbs again and again. */
+const FOUGHT_OVER = {
+  isCollision: false,
+  code: "REMOVED_BY_OTHERS",
+  message:
+    "another program removes or changes it again and again, so it is put right less often: ip monitor route nexthop shows when",
+};
 
 export class Fib {
   readonly hops: HopSets;
@@ -67,16 +80,26 @@ export class Fib {
   };
   /** As of the last reading, rows where a foreign route stands beside one by our objects; ours may have gone meanwhile. */
   contested: readonly number[] = [];
+  /** Routes of a predecessor that name no nexthop object. */
+  plainRoutes = 0;
   /** How often the kernel was read. */
   readings = 0;
+  /** The last reading was told all there is: see fib-reading.ts. */
+  isReadWhole = true;
   readonly #wanted: WantedRoutes;
   readonly #underlay = new Underlay();
+  readonly #fights = new FibFights();
+  readonly #losses: FibLosses;
+  /** One for all routes of a reading. */
+  readonly #routeContext;
   readonly #passedOver: FibPassedOver;
 
   constructor(
     readonly protocol: number,
     readonly settings: WantedSettings,
     notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
+    /** Another program disturbs the destination again and again, as of now. */
+    private readonly noteFight: (table: FibTable, destination: Prefix) => void = () => {},
   ) {
     this.hops = new HopSets(
       (address) => weightOf(settings.preferredNetworks, address),
@@ -86,6 +109,14 @@ export class Fib {
     this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
     this.#passedOver = new FibPassedOver(this.rows, notePassedOver);
+    this.#routeContext = { protocol, block: this.nexthops.block, isMapped: false, isNexthopOurs: false };
+    this.#losses = new FibLosses(this.rows, this.nexthops, (row, isGone, atMs) => {
+      if (isGone) {
+        this.drift.routeMissing++;
+        this.setInstalled(row, 0);
+      }
+      this.disturbed(row, atMs);
+    });
   }
 
   // What is wanted.
@@ -195,10 +226,49 @@ export class Fib {
     if (this.rows.has(row, CHANGED | PASSED_OVER)) return;
     if (this.rows.get(row, WANTED) !== 0 || this.rows.get(row, INSTALLED) !== 0) return;
     this.succeeded(row);
+    this.#fights.forget(row);
     this.rows.free(row);
   }
 
   // What the kernel holds.
+
+  /** Whose the route is. */
+  verdictOf(route: FoundRoute): RouteVerdict {
+    const context = this.#routeContext;
+    context.isMapped = (this.tables.get(route.table)?.vnis.length ?? 0) > 0;
+    context.isNexthopOurs = this.nexthops.get(route.nexthopId) !== undefined;
+    return verdictOfRoute(context, route);
+  }
+
+  /** Another program has taken our route away or changed it: it is put right at once, unless that happens too often. */
+  disturbed(row: number, nowMs: number): void {
+    const attempts = this.#fights.disturbed(row, nowMs);
+    if (attempts === 0) {
+      this.changes.mark(row);
+      return;
+    }
+    this.failed(row, FOUGHT_OVER, nowMs, attempts);
+    if (attempts === 1) this.noteFight(this.rows.tableOf(row), this.rows.prefixOf(row));
+  }
+
+  /** Somebody has deleted what has this id, and the kernel has taken along the routes that named it. */
+  nexthopGone(id: number, nowMs: number): void {
+    const nexthop = this.nexthops.get(id);
+    if (nexthop !== undefined) this.nexthops.delete(nexthop);
+    if (this.nexthops.routesOf(id) > 0 || this.retries.size > 0) this.#lose(id, true, nowMs);
+  }
+
+  /** Somebody has changed our object or group: the routes that name it are to name another. */
+  nexthopChanged(nexthop: FibNexthop, isOurs: boolean, nowMs: number): void {
+    const { id } = nexthop;
+    this.nexthops.setMeaning(nexthop, null);
+    if (isOurs) this.nexthops.suspect(nexthop);
+    else {
+      this.nexthops.delete(nexthop);
+      this.nexthops.setForeign(id, true);
+    }
+    this.#lose(id, false, nowMs);
+  }
 
   /** Our route there names that nexthop now; 0: there is none, PLAIN: it names none. */
   setInstalled(row: number, nexthopId: number): void {
@@ -207,12 +277,14 @@ export class Fib {
     this.rows.set(row, INSTALLED, nexthopId);
     if (nexthopId > 0) this.nexthops.countRoute(nexthopId, 1);
     if (before > 0) this.nexthops.countRoute(before, -1);
+    this.plainRoutes += Number(nexthopId === PLAIN) - Number(before === PLAIN);
     this.#countsOf(row).installed += Number(nexthopId !== 0) - Number(before !== 0);
   }
 
-  failed(row: number, fault: Omit<Fault, "attempts">, nowMs: number): Fault {
+  /** Once more, or for the time that `attempts` says. */
+  failed(row: number, fault: Omit<Fault, "attempts">, nowMs: number, attempts?: number): Fault {
     this.#countFault(row, -1);
-    const counted = this.retries.add(row, fault, nowMs);
+    const counted = this.retries.add(row, fault, nowMs, attempts);
     this.#countFault(row, 1);
     return counted;
   }
@@ -224,6 +296,19 @@ export class Fib {
 
   get bytes(): number {
     return this.rows.bytes + this.#wanted.bytes;
+  }
+
+  #lose(id: number, isGone: boolean, atMs: number): void {
+    if (this.#losses.add(id, { isGone, atMs })) this.changes.addWalk(this.#lostRows());
+  }
+
+  *#lostRows(): Generator<void> {
+    yield* this.#losses.walk();
+    // It may have gone just before a route by it was to be added, which has failed then.
+    for (const [row, { code }] of this.retries.all()) {
+      if (code !== FOUGHT_OVER.code && this.wantedSet(row)?.nexthop === null) this.changes.mark(row);
+      yield;
+    }
   }
 
   #mark({ vni, destination }: Route, flags = 0): void {
@@ -258,6 +343,7 @@ export class Fib {
   }
 
   #settle(): void {
+    this.nexthops.setMayDeleteAdopted(this.tables.areAllComplete);
     for (const table of this.tables.takeSettled()) this.changes.addWalk(this.#adopted(table));
   }
 

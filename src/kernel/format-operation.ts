@@ -41,14 +41,15 @@ export function dryRunKernel(
   return {
     links: () => kernel.links(),
     localAddresses: () => kernel.localAddresses(),
-    eachNexthop: (visit) => kernel.eachNexthop(visit),
-    eachRoute: (visit) => kernel.eachRoute(visit),
+    eachNexthop: (ours, visit) => kernel.eachNexthop(ours, visit),
+    eachRoute: (ours, visit) => kernel.eachRoute(ours, visit),
+    eachRouteOfOurs: (ours, visit) => kernel.eachRouteOfOurs(ours, visit),
     apply(operations) {
       for (const operation of operations) print(formatOperation(operation, protocol, device));
       return [];
     },
     watch: () => {},
-    poll: () => {},
+    poll: () => true,
     close: () => kernel.close(),
   };
 }

@@ -1,6 +1,6 @@
 import type { FoundRoute } from "./kernel.ts";
 import type { NetlinkReader } from "./netlink-reader.ts";
-import { ROUTE_WORDS, readRouteInto, routeAt } from "./rtnetlink-messages.ts";
+import { isLocalRoute, ROUTE_WORDS, readRouteInto, routeAt } from "./rtnetlink-messages.ts";
 
 /** Routes per block: 40 KB. */
 const BLOCK_SHIFT = 10;
@@ -13,9 +13,12 @@ const BLOCK_MASK = (1 << BLOCK_SHIFT) - 1;
 export class FoundRoutes {
   readonly #blocks: Int32Array[] = [];
   #length = 0;
+  /** The last message was of a route of the table "local". */
+  endsWithLocal = false;
 
   /** Takes the message's route, if it is one that counts (see {@link readRouteInto}). */
   add(message: NetlinkReader): void {
+    this.endsWithLocal = isLocalRoute(message);
     const number = this.#length >> BLOCK_SHIFT;
     let block = this.#blocks[number];
     if (block === undefined) {

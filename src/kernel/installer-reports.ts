@@ -15,14 +15,17 @@ import type { Wanted } from "./wanted-routes.ts";
 
 /** Hops and tables that were reported; then all are forgotten, for hops come and go. */
 const MAX_REPORTED = 1_000;
+const FIGHT_LINE_PAUSE_MS = 60_000;
 
 export class InstallerReports {
   readonly log: LimitedLog;
   readonly #reported = new Set<string>();
+  #isReadWhole = true;
+  #foughtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly logger: Logger,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly protocol: number,
     private readonly device: string,
   ) {
@@ -82,6 +85,36 @@ export class InstallerReports {
   /** Which of the two a packet takes the kernel decides. */
   contested(table: FibTable, destination: Prefix): void {
     this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
+      table: table.id,
+      destination: formatPrefix(destination),
+    });
+  }
+
+  /** Routes of ours name the id, and the object or group that has it is not ours. */
+  replaced(id: number): void {
+    this.#once(`replaced ${id}`, "routes of ours name a nexthop that is not ours; they move to a new one", {
+      id,
+    });
+  }
+
+  /** Whether the last reading was told all. */
+  readWhole(isWhole: boolean): void {
+    if (isWhole === this.#isReadWhole) return;
+    this.#isReadWhole = isWhole;
+    if (isWhole) this.logger.info("the kernel's routes can be read whole again");
+    else {
+      this.logger.warn(
+        "the kernel cannot tell all its routes: one of another program is too large for a dump; ours are read apart, and unneeded nexthops stay",
+      );
+    }
+  }
+
+  /** One line a minute, however many destinations it is: `status` names them. */
+  foughtOver(table: FibTable, destination: Prefix): void {
+    const nowMs = this.clock.nowMs();
+    if (nowMs - this.#foughtMs < FIGHT_LINE_PAUSE_MS) return;
+    this.#foughtMs = nowMs;
+    this.logger.warn("another program removes routes of ours again and again; they are put back less often", {
       table: table.id,
       destination: formatPrefix(destination),
     });

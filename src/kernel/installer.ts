@@ -36,7 +36,11 @@ import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
 
 export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
 /** Events that wait for the end of a reading. More are as good as lost: then the kernel is read once more. */
-const MAX_WAITING_EVENTS = 10_000;
+const MAX_WAITING_FOR_READING = 10_000;
+/** Those that wait for their turn. */
+const MAX_WAITING_EVENTS = 100_000;
+/** Each takes some 10 µs. */
+const EVENTS_PER_TURN = 256;
 
 export interface InstallerOptions extends Partial<WantedSettings> {
   readonly kernel: Kernel;
@@ -67,8 +71,12 @@ export class Installer {
   readonly #work: KernelWork;
   readonly #readings: KernelReadings;
   #mappings: readonly TableMapping[];
-  /** Events that came while the kernel was being read: what they tell is older than the book, or newer. */
+  /**
+   * Events that came while the kernel was being read, when what they tell may be older than the book or newer; or more of
+   * them than a turn of the event loop has time for. Nothing is changed in the kernel before they were heard.
+   */
   #waitingEvents: KernelEvent[] = [];
+  #heardInTurn = 0;
   #isStepDue = false;
   #alarm: Timer | null = null;
   #isStarted = false;
@@ -86,14 +94,20 @@ export class Installer {
     this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks };
-    this.#fib = new Fib(protocol, settings, (table, destination, wanted) =>
-      this.#reports.passedOver(table, destination, wanted),
+    this.#fib = new Fib(
+      protocol,
+      settings,
+      (table, destination, wanted) => this.#reports.passedOver(table, destination, wanted),
+      (table, destination) => this.#reports.foughtOver(table, destination),
     );
     this.#fib.setMappings(mappings);
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const doubt = (reason: string) => this.#askForReading(reason);
-    this.#news = new KernelNews(this.#fib, this.#reports.log, doubt);
-    this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, doubt);
+    this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);
+    // What has gone wrong is told of in a moment, if others are at work: then it is put right without a reading.
+    this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, (reason) => {
+      this.#schedule.askLater(reason, clock.nowMs());
+    });
     const parts = {
       fib: this.#fib,
       kernel,
@@ -103,10 +117,7 @@ export class Installer {
       clock,
       reports: this.#reports,
     };
-    this.#readings = new KernelReadings(parts, () => {
-      this.#hearWaiting();
-      this.#wake();
-    });
+    this.#readings = new KernelReadings(parts, () => this.#wake());
   }
 
   /**
@@ -118,7 +129,6 @@ export class Installer {
     await this.#readings.first();
     this.#isStarted = true;
     this.#reports.started(this.#fib);
-    this.#hearWaiting();
     this.#wake();
   }
 
@@ -222,6 +232,11 @@ export class Installer {
   #step(): void {
     if (this.#isStopped || this.#readings.isUnderWay) return;
     this.#alarm?.cancel();
+    this.#hearWaiting();
+    if (this.#waitingEvents.length > 0) {
+      this.#wake();
+      return;
+    }
     const nowMs = this.#clock.nowMs();
     if (this.#readings.begin(nowMs)) return;
     if (this.#workSlice(nowMs)) this.#wake();
@@ -234,7 +249,7 @@ export class Installer {
 
   #workSlice(nowMs: number): boolean {
     // It may tell that there is nothing to be done just now.
-    this.#kernel.poll();
+    if (!this.#kernel.poll() || this.#waitingEvents.length > 0) return true;
     const { link } = this.#device;
     if (link === null || !this.#mayWork) return false;
     try {
@@ -265,23 +280,41 @@ export class Installer {
 
   #heard(event: KernelEvent): void {
     if (this.#isStopped) return;
-    if (!this.#readings.isUnderWay && this.#isStarted) this.#hear(event);
-    else if (this.#waitingEvents.length < MAX_WAITING_EVENTS) this.#waitingEvents.push(event);
+    const mustWait = this.#readings.isUnderWay || !this.#isStarted;
+    const isInTurn = this.#waitingEvents.length === 0 && this.#heardInTurn < EVENTS_PER_TURN;
+    const limit = mustWait ? MAX_WAITING_FOR_READING : MAX_WAITING_EVENTS;
+    if (!mustWait && isInTurn) {
+      this.#heardInTurn++;
+      this.#hear(event);
+    } else if (this.#waitingEvents.length < limit) this.#waitingEvents.push(event);
     else this.#waitingEvents = [{ type: "overrun" }];
+    this.#wake();
   }
 
+  /** A turn begins. */
   #hearWaiting(): void {
-    const events = this.#waitingEvents;
-    this.#waitingEvents = [];
+    const events = this.#waitingEvents.splice(0, EVENTS_PER_TURN);
+    this.#heardInTurn = events.length;
     for (const event of events) this.#hear(event);
+  }
+
+  /**
+   * With a device's last IPv4 address the kernel drops the IPv4 routes by it that name no object, without a word; with any
+   * address those that have it as their source (fib_sync_down_dev and _addr in net/ipv4/fib_semantics.c). Hops have no IPv4.
+   */
+  #hearAddress(event: Extract<KernelEvent, { type: "address" }>): void {
+    if (event.address.family === 6) this.#addresses.hear(event);
+    else if (event.isDeleted && this.#fib.plainRoutes > 0) {
+      this.#schedule.askLater("an IPv4 address was deleted", this.#clock.nowMs());
+    }
   }
 
   #hear(event: KernelEvent): void {
     if (event.type === "link") {
       if (this.#device.hear(event.index, event.link)) this.#schedule.ask("the device has changed");
-    } else if (event.type === "address") this.#addresses.hear(event);
+    } else if (event.type === "address") this.#hearAddress(event);
     else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
-    else this.#news.hear(event, this.#device.isUp);
+    else this.#news.hear(event, this.#device.link);
     this.#wake();
   }
 }

@@ -119,8 +119,10 @@ export class KernelReadings {
   async #readAll(linkIndex: number): Promise<void> {
     const { addresses, fib, kernel, clock, schedule, reports } = this.parts;
     await addresses.read();
-    const contested = await readKernel(fib, kernel, linkIndex, clock);
+    const { contested, replacedIds } = await readKernel(fib, kernel, linkIndex, clock);
     for (const row of contested) reports.contested(fib.rows.tableOf(row), fib.rows.prefixOf(row));
+    for (const id of replacedIds) reports.replaced(id);
+    reports.readWhole(fib.isReadWhole);
     schedule.read(clock.nowMs());
   }
 }

@@ -43,7 +43,7 @@ export class KernelWork {
     else if (changes.hasRows) {
       const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
       this.#run(planRows(fib, changes.take(size), visitStuck), linkIndex);
-    } else if (!nexthops.hasSuspects) {
+    } else if (!nexthops.hasSuspects || !fib.isReadWhole) {
       this.#garbageDueMs = Number.POSITIVE_INFINITY;
       return false;
     } else if (this.#garbageDueMs === Number.POSITIVE_INFINITY) {

@@ -107,10 +107,21 @@ export interface OperationFailure {
 export type KernelEvent =
   /** A link came, changed or went (`link` is then null). */
   | { readonly type: "link"; readonly index: number; readonly link: Link | null }
-  | { readonly type: "route"; readonly isDeleted: boolean; readonly route: FoundRoute }
+  | {
+      readonly type: "route";
+      readonly isDeleted: boolean;
+      /** It has taken the place of the first one with its destination, metric and TOS. */
+      readonly isReplacing: boolean;
+      readonly route: FoundRoute;
+    }
   | { readonly type: "nexthop"; readonly isDeleted: boolean; readonly nexthop: FoundNexthop }
-  /** An IPv6 address of a link. It may be told again, and another link may have it too. */
-  | { readonly type: "address"; readonly isDeleted: boolean; readonly address: IpAddress }
+  /** An IPv4 or IPv6 address of a link. It may be told again, and another link may have it too. */
+  | {
+      readonly type: "address";
+      readonly isDeleted: boolean;
+      readonly linkIndex: number;
+      readonly address: IpAddress;
+    }
   /** Notifications were lost: anything may have changed. */
   | { readonly type: "overrun" };
 
@@ -120,15 +131,33 @@ export interface KernelIdentity {
   readonly protocol: number;
 }
 
+/** What is known of ours: it is asked for apart where the kernel's dumps of everything end too early. */
+export interface KnownOfOurs {
+  /** The tunnel device; -1: there is none. */
+  readonly linkIndex: number;
+  /** Objects and groups that the book has. */
+  readonly nexthopIds: readonly number[];
+  /** Tables in which there are, or may be, routes of ours. */
+  readonly tables: readonly number[];
+}
+
 export interface Kernel {
   /** All links of this network namespace. */
   links(): Promise<Link[]>;
   /** All local addresses. */
   localAddresses(): Promise<IpAddress[]>;
-  /** Calls `visit` for each nexthop object. In slices: other work has its turn meanwhile. */
-  eachNexthop(visit: (nexthop: FoundNexthop) => void): Promise<void>;
-  /** Calls `visit` for each route of both families, without those of the table "local" and cached ones. In slices. */
-  eachRoute(visit: (route: FoundRoute) => void): Promise<void>;
+  /**
+   * Calls `visit` for each nexthop object. In slices: other work has its turn meanwhile. False: the kernel could not tell all;
+   * those in `ours` that are there, and all objects for the link, were visited.
+   */
+  eachNexthop(ours: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean>;
+  /**
+   * Calls `visit` for each route of both families, without those of the table "local" and cached ones. In slices. False: the
+   * kernel could not tell all, or there is no proof that it did; all of our protocol were visited, as far as it can tell.
+   */
+  eachRoute(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean>;
+  /** Likewise for those of our protocol alone, by dumps of another kind. */
+  eachRouteOfOurs(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void>;
   /**
    * Carries out the operations in their order, one batch (some hundred) in one go, and gives back those that failed;
    * the others are done. A failed one holds up none of the others.
@@ -139,9 +168,9 @@ export interface Kernel {
   watch(listener: (event: KernelEvent) => void): void;
   /**
    * Reports at once what others have changed up to now. A route that came in place of ours this very moment would be hit
-   * by a replace that was decided upon before it was heard of.
+   * by a replace that was decided upon before it was heard of. False: there is more than can be reported in one go.
    */
-  poll(): void;
+  poll(): boolean;
   close(): void;
 }
 

@@ -55,8 +55,8 @@ type Functions = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
 
 /** So much room the kernel's answers to one batch need, should every operation in it fail. */
 const OPERATION_BUFFER_BYTES = 4 << 20;
-/** Some 10,000 notifications: what more there is while this process is busy is an overrun. */
-const LISTENER_BUFFER_BYTES = 4 << 20;
+/** Some 80,000 notifications, as when a group with so many routes is deleted: more while this process is busy is an overrun. */
+const LISTENER_BUFFER_BYTES = 32 << 20;
 /** fcntl.h: duplicates; the new descriptor is not handed to child processes. */
 const F_DUPFD_CLOEXEC = 1030;
 

@@ -72,6 +72,7 @@ export const RTM_NEWNEXTHOP = 104;
 export const RTM_DELNEXTHOP = 105;
 export const RTM_GETNEXTHOP = 106;
 export const RTNLGRP_LINK = 1;
+export const RTNLGRP_IPV4_IFADDR = 5;
 export const RTNLGRP_IPV4_ROUTE = 7;
 export const RTNLGRP_IPV6_IFADDR = 9;
 export const RTNLGRP_IPV6_ROUTE = 11;
@@ -107,8 +108,6 @@ export const NHA_OIF = 5;
 export const NHA_GATEWAY = 6;
 export const NHA_ENCAP_TYPE = 7;
 export const NHA_ENCAP = 8;
-/** Flag in a dump request: only groups. */
-export const NHA_GROUPS = 9;
 export const NHA_FDB = 11;
 
 // lwtunnel.h

@@ -2,18 +2,19 @@
  * Reading all of something: links, addresses, nexthop objects, routes.
  *
  * The kernel fills a datagram whenever one is taken, as large as the largest receive buffer that the socket has shown
- * so far, and at most 32 KB. A record that does not fit into an empty one ends the dump, without an error (6.1, 6.18).
- * With net.ipv4.nexthop_compat_mode=1, the default, a route names all hops of its group, 96 bytes each, so it happens
+ * so far, and at most 32 KB. A record that does not fit into an empty one ends the dump: that of nexthops with EMSGSIZE,
+ * that of routes without an error (6.1, 6.18). With net.ipv4.nexthop_compat_mode=1, the default, a route names all hops of
+ * its group, 96 bytes each, so it happens
  * - on a fresh socket, from 39 hops on: therefore each socket first shows its buffer, by taking the answer to a no-op;
- * - anywhere, from some 340 hops on. Ours have at most 256, but a foreign route may hide ours behind it. Therefore,
- *   where there is a group of more than 256, our routes are asked for apart (kernel.ts's protocol), see netlink-kernel.ts.
+ * - anywhere, from some 340 hops on; for a group itself from some 4,000 members on. Ours have at most 256, but a foreign one
+ *   may hide ours behind it: netlink-kernel.ts notices, and asks for ours apart.
  */
 import { KernelError } from "./kernel.ts";
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from "./netlink-constants.ts";
 import { NetlinkReader, readDone, readError } from "./netlink-reader.ts";
-import { ENOBUFS, EOPNOTSUPP, type NetlinkSocket } from "./netlink-socket.ts";
+import { EMSGSIZE, ENOBUFS, ENOENT, EOPNOTSUPP, type NetlinkSocket } from "./netlink-socket.ts";
 import { NetlinkWriter } from "./netlink-writer.ts";
-import { type Dump, putDumpRequest, putNoOperation } from "./rtnetlink-requests.ts";
+import { type Dump, putDumpRequest, putNexthopRequest, putNoOperation } from "./rtnetlink-requests.ts";
 
 /** The kernel's largest datagram of a dump is 32 KB, but for a link with hundreds of virtual functions. */
 const BUFFER_BYTES = 256 * 1024;
@@ -50,14 +51,15 @@ type Visit = (message: NetlinkReader) => void;
 
 /**
  * `begin` is called at the start of each attempt and gives what to call for each of its messages; what earlier attempts
- * told is void then. The reader is good only during that call.
+ * told is void then. The reader is good only during that call. False: a record was too large, and the dump ended there.
  * @throws KernelError NO_NEXTHOP_OBJECTS or SOCKET_FAILED
  */
-export async function readDump(system: NetlinkSystem, dump: Dump, begin: () => Visit): Promise<void> {
+export async function readDump(system: NetlinkSystem, dump: Dump, begin: () => Visit): Promise<boolean> {
   const slices = new Slices();
   for (let attempt = 1; ; attempt++) {
     const end = await readOnce(system, dump, begin(), slices);
-    if (end === "whole" || (end === "changed" && attempt >= MAX_ATTEMPTS)) return;
+    if (end === "short") return false;
+    if (end === "whole" || (end === "changed" && attempt >= MAX_ATTEMPTS)) return true;
     if (attempt >= MAX_ATTEMPTS) {
       throw new KernelError(
         "SOCKET_FAILED",
@@ -68,13 +70,44 @@ export async function readDump(system: NetlinkSystem, dump: Dump, begin: () => V
   }
 }
 
-/** "cut": a part was lost. */
+/**
+ * Visits the nexthops with these ids that are there, each asked for by itself: their answers have as much room as they need.
+ * @throws KernelError SOCKET_FAILED
+ */
+export async function readNexthops(
+  system: NetlinkSystem,
+  ids: Iterable<number>,
+  visit: Visit,
+): Promise<void> {
+  using socket = system.openSocket();
+  const slices = new Slices();
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  const writer = new NetlinkWriter();
+  for (const id of ids) {
+    writer.clear();
+    putNexthopRequest(writer, id, SEQUENCE);
+    const sent = -socket.send(writer.bytes());
+    const length = sent === 0 ? socket.receive(buffer) : -sent;
+    if (length < 0 || length > buffer.length) {
+      throw new KernelError(
+        "SOCKET_FAILED",
+        `the kernel's nexthops cannot be read: ${system.errorText(length < 0 ? -length : ENOBUFS)}`,
+      );
+    }
+    const message = new NetlinkReader(buffer.subarray(0, length));
+    // An error says that there is none.
+    while (message.next()) if (message.type !== NLMSG_ERROR) visit(message);
+    if (slices.isOver()) await slices.nextTurn();
+  }
+}
+
+/** "cut": a part was lost. "short": a record does not fit into a dump. */
 async function readOnce(
   system: NetlinkSystem,
   dump: Dump,
   visit: Visit,
   slices: Slices,
-): Promise<"whole" | "changed" | "cut"> {
+): Promise<"whole" | "changed" | "cut" | "short"> {
   using socket = system.openSocket();
   const buffer = new Uint8Array(BUFFER_BYTES);
   const writer = new NetlinkWriter();
@@ -92,13 +125,19 @@ async function readOnce(
     while (message.next()) {
       if (message.sequence !== SEQUENCE) continue;
       if ((message.flags & NLM_F_DUMP_INTR) !== 0) hasChanged = true;
-      if (message.type === NLMSG_ERROR) throw refusal(system, dump, readError(message).errno);
+      if (message.type === NLMSG_ERROR) {
+        const { errno } = readError(message);
+        if (errno === ENOENT && dump.what === "routes") return "whole";
+        throw refusal(system, dump, errno);
+      }
       if (message.type !== NLMSG_DONE) {
         visit(message);
         continue;
       }
       const errno = readDone(message);
-      if (errno !== 0) throw refusal(system, dump, errno);
+      if (errno === EMSGSIZE) return "short";
+      // A routing table that was asked for does not exist: no route is in it.
+      if (errno !== 0 && !(errno === ENOENT && dump.what === "routes")) throw refusal(system, dump, errno);
       return hasChanged ? "changed" : "whole";
     }
     if (slices.isOver()) await slices.nextTurn();

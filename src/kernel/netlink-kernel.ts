@@ -1,6 +1,12 @@
 /**
  * The real kernel, of the network namespace that the process is in. Operations, dumps and notifications have sockets of
  * their own: a dump under way would stand between an operation and its answers, and notifications between both.
+ *
+ * A dump of all routes proves by itself that it is whole: the kernel goes through its tables by their number modulo 256, and
+ * among those with the same by their age, the youngest first (inet_dump_fib, inet6_dump_fib). So the table "local", 255, which
+ * is there before any other, comes last, and it has routes wherever the device lo is up. A dump that ends elsewhere was ended by a
+ * route that is too large for it (netlink-dump.ts), or there is nothing to go by. Then the kernel is asked for the routes
+ * of our protocol in each table of ours, which others' routes cannot hide; and of others' it is not known what is missing.
  */
 import type { IpAddress } from "../net/ip.ts";
 import { FoundRoutes } from "./found-routes.ts";
@@ -11,19 +17,22 @@ import {
   KernelError,
   type KernelEvent,
   type KernelIdentity,
+  type KnownOfOurs,
   type Link,
   type Operation,
   type OperationFailure,
 } from "./kernel.ts";
 import { type Libnl, loadLibnl } from "./libnl.ts";
 import {
+  RT_TABLE_LOCAL,
+  RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV6_IFADDR,
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
   RTNLGRP_NEXTHOP,
 } from "./netlink-constants.ts";
-import { type NetlinkSystem, noNexthopObjects, readDump, Slices } from "./netlink-dump.ts";
+import { type NetlinkSystem, noNexthopObjects, readDump, readNexthops, Slices } from "./netlink-dump.ts";
 import { NetlinkOperations } from "./netlink-operations.ts";
 import type { NetlinkReader } from "./netlink-reader.ts";
 import { EOPNOTSUPP, EPERM, type NetlinkSocket } from "./netlink-socket.ts";
@@ -31,16 +40,18 @@ import { NetlinkWatch } from "./netlink-watch.ts";
 import { readAddress, readLink, readNexthop } from "./rtnetlink-messages.ts";
 import type { Dump } from "./rtnetlink-requests.ts";
 
-/** No IPv4 addresses: hops have none. */
 const WATCHED_GROUPS = [
   RTNLGRP_LINK,
+  RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV6_IFADDR,
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_NEXTHOP,
 ];
-/** A route through a larger group may not fit into a dump (see netlink-dump.ts). */
-const MAX_DUMPED_HOPS = 256;
+/** In a dump of routes. */
+const ANYBODY = 0;
+const ALL_TABLES = 0;
+const MAX_PROTOCOL = 255;
 
 export interface NetlinkKernelOptions extends KernelIdentity {
   /** It is only looked at: CAP_NET_ADMIN is not needed. */
@@ -52,8 +63,6 @@ export class NetlinkKernel implements Kernel {
   readonly #operations: NetlinkOperations;
   readonly #system: NetlinkSystem;
   readonly #watches = new Set<NetlinkWatch>();
-  /** How many routes of each family the last dump found. */
-  readonly #lastRoutes = { 4: 0, 6: 0 };
 
   private constructor(
     private readonly libnl: Libnl,
@@ -92,46 +101,102 @@ export class NetlinkKernel implements Kernel {
     return this.#collect({ what: "addresses" }, readAddress);
   }
 
-  async eachNexthop(visit: (nexthop: FoundNexthop) => void): Promise<void> {
-    const nexthops = await this.#collect({ what: "nexthops" }, readNexthop);
+  async eachNexthop(ours: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean> {
+    const nexthops: FoundNexthop[] = [];
+    const isWhole = await this.#collectInto(nexthops, { what: "nexthops", linkIndex: 0 }, readNexthop);
+    if (!isWhole) await this.#addNexthopsOfOurs(nexthops, ours);
     const slices = new Slices();
     for (const nexthop of nexthops) {
       visit(nexthop);
       if (slices.isOver()) await slices.nextTurn();
     }
+    return isWhole;
   }
 
-  async eachRoute(visit: (route: FoundRoute) => void): Promise<void> {
-    const groups = await this.#collect({ what: "groups" }, readNexthop);
-    const mayBeCut = groups.some(({ members }) => (members?.length ?? 0) > MAX_DUMPED_HOPS);
+  /** What the dump has not told: objects for the tunnel device, and whatever has one of our ids. */
+  async #addNexthopsOfOurs(nexthops: FoundNexthop[], { linkIndex, nexthopIds }: KnownOfOurs): Promise<void> {
+    const known = new Set(nexthops.map(({ id }) => id));
+    const add = (nexthop: FoundNexthop | null) => {
+      if (nexthop === null || known.has(nexthop.id)) return;
+      known.add(nexthop.id);
+      nexthops.push(nexthop);
+    };
+    const objects: FoundNexthop[] = [];
+    if (linkIndex > 0) await this.#collectInto(objects, { what: "nexthops", linkIndex }, readNexthop);
+    objects.forEach(add);
+    const left = nexthopIds.filter((id) => !known.has(id));
+    await readNexthops(this.#system, left, (message) => add(readNexthop(message)));
+  }
+
+  async eachRoute(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean> {
+    let areWhole = true;
     for (const family of [4, 6] as const) {
-      if (mayBeCut) {
-        const ours = await this.#routes(family, this.protocol);
-        await visitRoutes(ours, visit);
+      const all = await this.#routes(family, ANYBODY, ALL_TABLES);
+      if (await this.#isWhole(family, all)) {
+        await visitRoutes(all, visit);
+        continue;
       }
-      const all = await this.#routes(family, 0);
+      areWhole = false;
+      await this.#visitOurs(family, ours, visit);
+      for (const table of ours.tables) await this.#visitForeign(family, table, visit);
       await visitRoutes(all, (route) => {
-        if (!mayBeCut || route.protocol !== this.protocol) visit(route);
+        if (route.protocol !== this.protocol && !ours.tables.includes(route.table)) visit(route);
+      });
+    }
+    return areWhole;
+  }
+
+  async eachRouteOfOurs(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void> {
+    for (const family of [4, 6] as const) await this.#visitOurs(family, ours, visit);
+  }
+
+  /** Whether a dump of all routes was, as said above. Without local routes it has to have as many of ours as one of these has. */
+  async #isWhole(family: 4 | 6, all: FoundRoutes): Promise<boolean> {
+    if (all.endsWithLocal) return true;
+    const local = await this.#routes(family, ANYBODY, RT_TABLE_LOCAL);
+    if (local.endsWithLocal) return false;
+    const ours = await this.#routes(family, this.protocol, ALL_TABLES);
+    return countOf(ours, this.protocol) === countOf(all, this.protocol);
+  }
+
+  /** Routes of our protocol: a dump for each table, so that what is in another cannot hide them, and one for all others. */
+  async #visitOurs(
+    family: 4 | 6,
+    { tables }: KnownOfOurs,
+    visit: (route: FoundRoute) => void,
+  ): Promise<void> {
+    for (const table of tables) {
+      await visitRoutes(await this.#routes(family, this.protocol, table), (route) => {
+        if (route.protocol === this.protocol && route.table === table) visit(route);
+      });
+    }
+    await visitRoutes(await this.#routes(family, this.protocol, ALL_TABLES), (route) => {
+      if (route.protocol === this.protocol && !tables.includes(route.table)) visit(route);
+    });
+  }
+
+  /** Routes of other protocols in a table of ours; where one hides ours, each protocol by itself. */
+  async #visitForeign(family: 4 | 6, table: number, visit: (route: FoundRoute) => void): Promise<void> {
+    const ours = await this.#routes(family, this.protocol, table);
+    const all = await this.#routes(family, ANYBODY, table);
+    if (countOf(all, this.protocol) === countOf(ours, this.protocol)) {
+      await visitRoutes(all, (route) => {
+        if (route.protocol !== this.protocol && route.table === table) visit(route);
+      });
+      return;
+    }
+    for (let protocol = 1; protocol <= MAX_PROTOCOL; protocol++) {
+      if (protocol === this.protocol) continue;
+      await visitRoutes(await this.#routes(family, protocol, table), (route) => {
+        if (route.protocol === protocol && route.table === table) visit(route);
       });
     }
   }
 
-  /** `protocol` 0: anybody's. */
-  async #routes(family: 4 | 6, protocol: number): Promise<FoundRoutes> {
-    const dump: Dump = { what: "routes", family, protocol };
-    const routes = await this.#dumpRoutes(dump);
-    if (protocol !== 0) return routes;
-    const expected = this.#lastRoutes[family];
-    this.#lastRoutes[family] = routes.length;
-    if (routes.length >= expected / 2) return routes;
-    // Most routes may be gone indeed, but a dump can end too early without a word: the larger one is right.
-    const again = await this.#dumpRoutes(dump);
-    return again.length > routes.length ? again : routes;
-  }
-
-  async #dumpRoutes(dump: Dump): Promise<FoundRoutes> {
+  /** A kernel that does not filter (before Linux 4.20) tells more than was asked for. */
+  async #routes(family: 4 | 6, protocol: number, table: number): Promise<FoundRoutes> {
     let routes = new FoundRoutes();
-    await readDump(this.#system, dump, () => {
+    await readDump(this.#system, { what: "routes", family, protocol, table }, () => {
       const fresh = new FoundRoutes();
       routes = fresh;
       return (message) => fresh.add(message);
@@ -140,16 +205,24 @@ export class NetlinkKernel implements Kernel {
   }
 
   async #collect<T>(dump: Dump, readMessage: (message: NetlinkReader) => T | null): Promise<T[]> {
-    let found: T[] = [];
-    await readDump(this.#system, dump, () => {
-      const fresh: T[] = [];
-      found = fresh;
+    const found: T[] = [];
+    await this.#collectInto(found, dump, readMessage);
+    return found;
+  }
+
+  /** False: the dump has ended too early. */
+  #collectInto<T>(
+    found: T[],
+    dump: Dump,
+    readMessage: (message: NetlinkReader) => T | null,
+  ): Promise<boolean> {
+    return readDump(this.#system, dump, () => {
+      found.length = 0;
       return (message) => {
         const record = readMessage(message);
-        if (record !== null) fresh.push(record);
+        if (record !== null) found.push(record);
       };
     });
-    return found;
   }
 
   apply(operations: readonly Operation[], linkIndex: number): OperationFailure[] {
@@ -162,8 +235,10 @@ export class NetlinkKernel implements Kernel {
     );
   }
 
-  poll(): void {
-    for (const watch of this.#watches) watch.poll();
+  poll(): boolean {
+    let isAll = true;
+    for (const watch of this.#watches) isAll = watch.poll() && isAll;
+    return isAll;
   }
 
   close(): void {
@@ -179,6 +254,12 @@ async function visitRoutes(routes: FoundRoutes, visit: (route: FoundRoute) => vo
     visit(routes.at(i));
     if (slices.isOver()) await slices.nextTurn();
   }
+}
+
+function countOf(routes: FoundRoutes, protocol: number): number {
+  let count = 0;
+  for (let i = 0; i < routes.length; i++) if (routes.at(i).protocol === protocol) count++;
+  return count;
 }
 
 function noPermission(): KernelError {

@@ -24,8 +24,10 @@ export interface NetlinkListener extends Disposable {
 
 /** errno.h, the same on x64 and arm64. */
 export const EPERM = 1;
+export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
+export const EMSGSIZE = 90;
 export const EOPNOTSUPP = 95;
 export const ENOBUFS = 105;

@@ -8,6 +8,7 @@
  */
 import type { KernelEvent } from "./kernel.ts";
 import {
+  NLM_F_REPLACE,
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEXTHOP,
@@ -19,15 +20,15 @@ import {
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
 import { EAGAIN, ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
-import { readAddress, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
+import { readAddress, readAddressLink, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
 
 /** After a failure to hand it over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
 
 /** Of a datagram: those of dumps are smaller, and notifications smaller still. */
 const BUFFER_BYTES = 64 * 1024;
-/** Datagrams at a time: what more there is comes by the event loop, so that nothing else is held up. */
-const MAX_POLLED = 4096;
+/** Datagrams at a time, so that nothing else is held up. */
+const MAX_POLLED = 1024;
 
 // What is in it is read before anything else can be.
 const buffer = new Uint8Array(BUFFER_BYTES);
@@ -71,15 +72,16 @@ export class NetlinkWatch implements Disposable {
     }
   }
 
-  /** Reports what has come, without waiting for the event loop. */
-  poll(): void {
+  /** Reports what has come, without waiting for the event loop. False: there is more. */
+  poll(): boolean {
     for (let left = MAX_POLLED; left > 0 && !this.#isClosed; left--) {
       const length = this.listener.receive(buffer);
-      if (length === -EAGAIN) return;
+      if (length === -EAGAIN) return true;
       if (length >= 0 && length <= buffer.length) this.#read(buffer.subarray(0, length));
       else if (length === -ENOBUFS || length > 0) this.report({ type: "overrun" });
-      else return; // the event loop sees it too
+      else return true; // the event loop sees it too
     }
+    return this.#isClosed;
   }
 
   #detached(): void {
@@ -107,6 +109,10 @@ export class NetlinkWatch implements Disposable {
   }
 }
 
+function isReplace({ flags }: NetlinkReader): boolean {
+  return (flags & NLM_F_REPLACE) !== 0;
+}
+
 /** Null: nothing that anybody waits for. */
 export function readEvent(message: NetlinkReader): KernelEvent | null {
   switch (message.type) {
@@ -119,12 +125,16 @@ export function readEvent(message: NetlinkReader): KernelEvent | null {
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const address = readAddress(message);
-      return address === null ? null : { type: "address", isDeleted: message.type === RTM_DELADDR, address };
+      if (address === null) return null;
+      const linkIndex = readAddressLink(message);
+      return { type: "address", isDeleted: message.type === RTM_DELADDR, linkIndex, address };
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = readRoute(message);
-      return route === null ? null : { type: "route", isDeleted: message.type === RTM_DELROUTE, route };
+      if (route === null) return null;
+      const isDeleted = message.type === RTM_DELROUTE;
+      return { type: "route", isDeleted, isReplacing: !isDeleted && isReplace(message), route };
     }
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP: {

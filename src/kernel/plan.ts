@@ -11,13 +11,9 @@ import type { HopSet } from "./fib-hops.ts";
 import type { Leftover } from "./fib-leftovers.ts";
 import type { FibNexthop } from "./fib-nexthops.ts";
 import type { Fault } from "./fib-retries.ts";
-import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNSURE } from "./fib-rows.ts";
+import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNPROVEN, UNSURE } from "./fib-rows.ts";
 import type { GroupMember, Operation, OperationFailure } from "./kernel.ts";
-
-/** RTA_PRIORITY of a route for which none is asked: IP6_RT_PRIO_USER, and 0 for IPv4. */
-export function defaultPriority(family: 4 | 6): number {
-  return family === 6 ? 1024 : 0;
-}
+import { defaultPriority } from "./verdict.ts";
 
 /** Which of the two would go cannot be said, and the foreign one must not. */
 const TWO_PLAIN: Obstacle = {
@@ -136,9 +132,10 @@ function routeOperation(
   const priority = defaultPriority(familyOf(row));
   const nexthopId = set === null ? 0 : made.idOf(set);
   if (set !== null && nexthopId === 0) return NO_ID;
-  if (installed === nexthopId) return null;
+  const isUnproven = rows.has(row, UNPROVEN) && set !== null;
+  if (installed === nexthopId && !isUnproven) return null;
   const destination = rows.prefixOf(row);
-  if (installed === 0) return { type: "add-route", table, destination, nexthopId };
+  if (installed === 0 || installed === nexthopId) return { type: "add-route", table, destination, nexthopId };
   const isContested = rows.has(row, CONTESTED);
   if (isContested && installed === PLAIN) return TWO_PLAIN;
   if (set !== null && !isContested) return { type: "replace-route", table, destination, priority, nexthopId };
@@ -206,7 +203,8 @@ class Settling implements Outcome {
     } else if (step.about === "nexthop") fib.nexthops.delete(step.nexthop);
     else if (step.about === "row") {
       const { row, operation } = step;
-      fib.rows.lower(row, SHRUNK | UNSURE);
+      if (fib.rows.has(row, UNPROVEN) && operation.type === "add-route") fib.drift.routeMissing++;
+      fib.rows.lower(row, SHRUNK | UNSURE | UNPROVEN);
       fib.setInstalled(row, operation.type === "delete-route" ? 0 : operation.nexthopId);
       if (fib.isRight(row)) fib.succeeded(row);
       else fib.changes.mark(row);
@@ -252,15 +250,22 @@ class Settling implements Outcome {
       }
     } else if (operation.type === "replace-route" && isGone) {
       fib.drift.routeMissing++;
+      fib.rows.lower(row, UNPROVEN);
       fib.setInstalled(row, 0);
       fib.changes.mark(row);
+    } else if (operation.type === "add-route" && code === "EEXIST" && fib.rows.has(row, UNPROVEN)) {
+      // It is there, as the book says.
+      fib.rows.lower(row, UNPROVEN);
+      if (fib.isRight(row)) fib.succeeded(row);
     } else if (operation.type === "add-route" && code === "EEXIST") {
       // The reading at the start had nothing to compare with: it may have missed an IPv6 route of ours (fib-reading.ts).
       const isPerhapsOurs = familyOf(row) === 6 && fib.readings === 1;
       if (fib.rows.has(row, UNSURE) || isPerhapsOurs) this.isDoubtful = true;
       fib.rows.lower(row, UNSURE);
-      const { attempts } = fib.failed(row, { isCollision: true, code, message }, this.nowMs);
-      this.#note(operation, code, message, "collision", attempts);
+      // Where the kernel could not tell all its routes, it may be one of ours.
+      const isCollision = fib.isReadWhole;
+      const { attempts } = fib.failed(row, { isCollision, code, message }, this.nowMs);
+      this.#note(operation, code, message, isCollision ? "collision" : "other", attempts);
     } else this.#rowFailed(row, operation, code, message);
   }
 

@@ -2,6 +2,8 @@
 
 /** From the end of a reading to the start of the next, whatever happens. */
 const READING_PAUSE_MS = 1_000;
+/** From what others do to the reading that shows what came of it. */
+const LATER_MS = 100;
 
 export class ReadingSchedule {
   #reason: string | null = null;
@@ -10,6 +12,9 @@ export class ReadingSchedule {
   /** From here the interval counts. */
   #sinceMs: number;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** One that may wait a moment, for more of the kind may follow: when it is due; Infinity: none is. */
+  #laterMs = Number.POSITIVE_INFINITY;
+  #laterReason = "";
   #isUrgent = false;
 
   constructor(
@@ -34,11 +39,18 @@ export class ReadingSchedule {
   get dueMs(): number {
     if (this.#reason !== null) return this.#notBeforeMs;
     const intervalMs = this.intervalMs > 0 ? this.intervalMs : Number.POSITIVE_INFINITY;
-    return Math.max(this.#sinceMs + intervalMs, this.#notBeforeMs);
+    return Math.max(Math.min(this.#sinceMs + intervalMs, this.#laterMs), this.#notBeforeMs);
   }
 
   ask(reason: string): void {
     this.#reason ??= reason;
+  }
+
+  /** Asks for one that reads what this and those that follow within a moment have changed. */
+  askLater(reason: string, nowMs: number): void {
+    if (this.#laterMs !== Number.POSITIVE_INFINITY) return;
+    this.#laterMs = nowMs + LATER_MS;
+    this.#laterReason = reason;
   }
 
   /** What the kernel holds is not known: foreign routes may have come in place of ours. */
@@ -50,8 +62,10 @@ export class ReadingSchedule {
   /** The reason for a reading that is due, which is asked for no longer; null: none is. */
   takeDue(nowMs: number): string | null {
     if (nowMs < this.dueMs) return null;
-    const reason = this.#reason ?? "interval";
+    const later = this.#laterMs <= nowMs ? this.#laterReason : "interval";
+    const reason = this.#reason ?? later;
     this.#reason = null;
+    this.#laterMs = Number.POSITIVE_INFINITY;
     this.#sinceMs = nowMs;
     return reason;
   }

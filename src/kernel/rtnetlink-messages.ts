@@ -102,6 +102,11 @@ export function readAddress(message: NetlinkReader): IpAddress | null {
   return addressAttributes.address(IFA_LOCAL) ?? addressAttributes.address(IFA_ADDRESS);
 }
 
+/** RTM_NEWADDR and RTM_DELADDR, of which {@link readAddress} gives an address: the link that has it. */
+export function readAddressLink({ view, start }: NetlinkReader): number {
+  return view.getInt32(start + 4, LITTLE_ENDIAN);
+}
+
 const nexthopAttributes = new Attributes(NHA_FDB);
 const encapAttributes = new Attributes(15);
 
@@ -175,6 +180,11 @@ function isPlainEncap(): boolean {
  *                           a byte each, from the lowest
  */
 export const ROUTE_WORDS = 10;
+
+/** A route of the table "local". Tables beyond 255 have another number in rtm_table. */
+export function isLocalRoute(message: NetlinkReader): boolean {
+  return message.holds(RTMSG_BYTES) && message.view.getUint8(message.start + 4) === RT_TABLE_LOCAL;
+}
 
 const routeAttributes = new Attributes(RTA_NH_ID);
 

@@ -24,7 +24,6 @@ import {
   NHA_ENCAP,
   NHA_ENCAP_TYPE,
   NHA_GROUP,
-  NHA_GROUPS,
   NHA_ID,
   NHA_OIF,
   NHMSG_BYTES,
@@ -164,10 +163,18 @@ function beginRoute(
   writer.attributeU32(RTA_TABLE, table);
 }
 
-/** What to read all of. Routes are those of one family; `protocol` 0: anybody's. */
+/** What to read all of. */
 export type Dump =
-  | { readonly what: "links" | "addresses" | "nexthops" | "groups" }
-  | { readonly what: "routes"; readonly family: 4 | 6; readonly protocol: number };
+  | { readonly what: "links" | "addresses" }
+  /** `linkIndex`: only objects for that device, and no groups; 0: all. */
+  | { readonly what: "nexthops"; readonly linkIndex: number }
+  /** Of one family. `protocol` 0: anybody's. `table` 0: of all tables. */
+  | {
+      readonly what: "routes";
+      readonly family: 4 | 6;
+      readonly protocol: number;
+      readonly table: number;
+    };
 
 export function putDumpRequest(writer: NetlinkWriter, dump: Dump, sequence: number): void {
   const flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -182,10 +189,9 @@ export function putDumpRequest(writer: NetlinkWriter, dump: Dump, sequence: numb
       putZeros(writer, IFADDRMSG_BYTES);
       break;
     case "nexthops":
-    case "groups":
       writer.begin(RTM_GETNEXTHOP, flags, sequence);
       putZeros(writer, NHMSG_BYTES);
-      if (dump.what === "groups") writer.endAttribute(writer.beginAttribute(NHA_GROUPS));
+      if (dump.linkIndex !== 0) writer.attributeU32(NHA_OIF, dump.linkIndex);
       break;
     case "routes":
       writer.begin(RTM_GETROUTE, flags, sequence);
@@ -194,8 +200,17 @@ export function putDumpRequest(writer: NetlinkWriter, dump: Dump, sequence: numb
       writer.u8(dump.protocol);
       writer.u16(0);
       writer.u32(0); // flags: no RTM_F_CLONED, thus no cached ones
+      if (dump.table !== 0) writer.attributeU32(RTA_TABLE, dump.table);
       break;
   }
+  writer.end();
+}
+
+/** One nexthop object or group. */
+export function putNexthopRequest(writer: NetlinkWriter, id: number, sequence: number): void {
+  writer.begin(RTM_GETNEXTHOP, NLM_F_REQUEST, sequence);
+  putZeros(writer, NHMSG_BYTES);
+  writer.attributeU32(NHA_ID, id);
   writer.end();
 }
 

@@ -1,6 +1,7 @@
 /** What others do to our routes, the device, and failures: everything leads back to what is wanted. */
 import { describe, expect, test } from "bun:test";
 import { KernelError } from "../../src/kernel/kernel.ts";
+import { formatPrefix } from "../../src/net/prefix.ts";
 import { FIRST_ID, InstallerUnderTest, prefix, route } from "../support/installer-under-test.ts";
 import { address } from "../support/memory-kernel.ts";
 
@@ -64,7 +65,11 @@ describe("somebody else", () => {
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
-    expect(bench.takeWarnings()).toContain("the kernel's routes had drifted; they are repaired");
+    expect(bench.takeWarnings()).toEqual([
+      "a nexthop of ours was deleted by somebody else; its routes are put back",
+      "a nexthop of ours was changed by somebody else; its routes move to a new one",
+    ]);
+    expect(bench.status.readings).toBe(1);
     expect(bench.kernel.ourNexthops()).toHaveLength(3);
   });
 
@@ -74,6 +79,159 @@ describe("somebody else", () => {
     bench.kernel.deleteNexthop(group?.id ?? 0);
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
+  });
+
+  test("deletes groups again and again within a moment: routes are back each time, without a reading", async () => {
+    const bench = await installed();
+    for (let round = 1; round <= 50; round++) {
+      for (const { id, members } of bench.kernel.ourNexthops()) {
+        if (members !== null) bench.kernel.deleteNexthop(id);
+      }
+      expect(bench.kernel.ours()).toHaveLength(2);
+      // No time passes.
+      await bench.settle();
+      expect(bench.kernel.ours()).toEqual(ROUTES);
+      expect(bench.status).toMatchObject({
+        readings: 1,
+        drift: { nexthopMissing: round, routeMissing: round },
+      });
+    }
+    expect(bench.takeWarnings()).toHaveLength(10);
+  });
+
+  test("deletes a group while routes are added by it: they follow at once, without waiting for a retry", async () => {
+    const bench = await installed();
+    let isOnce = true;
+    bench.kernel.onOperation = ({ type }) => {
+      if (type !== "add-route" || !isOnce) return;
+      isOnce = false;
+      const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
+      // Word of it comes later.
+      bench.kernel.isBusy = true;
+      bench.kernel.deleteNexthop(group?.id ?? 0);
+    };
+    for (const hop of [A, B]) bench.installer.added(route(`100 10.0.7.0/24 via ${hop}`));
+    await bench.settle();
+    bench.kernel.isBusy = false;
+    bench.kernel.poll();
+    // No time passes.
+    await bench.settle();
+    expect(bench.kernel.ours()).toContain(`100 10.0.7.0/24 via ${A} ${B}`);
+    expect(bench.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
+    expect(bench.status.readings).toBe(1);
+  });
+
+  test("deletes an object that was made before a group with a lower id: its id is not used again", async () => {
+    const bench = await InstallerUnderTest.started();
+    const texts = [A, B].map((hop) => `100 10.0.1.0/24 via ${hop}`);
+    for (const text of [...texts, "100 10.0.3.0/24 via 2001:db8::c"]) bench.installer.added(route(text));
+    await bench.settle();
+    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null)?.id ?? 0;
+    const { nexthopId = 0 } = bench.kernel.find(100, "10.0.3.0/24") ?? {};
+    expect(nexthopId).toBeGreaterThan(group);
+    bench.kernel.deleteNexthop(nexthopId);
+    await bench.settle();
+    expect(bench.kernel.find(100, "10.0.3.0/24")?.nexthopId).toBeGreaterThan(nexthopId);
+  });
+
+  test("deletes a group with thousands of routes: all are put back in slices, without a reading", async () => {
+    const bench = await installed();
+    const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
+    for (const hop of [A, B]) for (const to of routes) bench.installer.added(route(`100 ${to} via ${hop}`));
+    await bench.settle();
+    bench.kernel.takeCounts();
+    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
+    bench.kernel.deleteNexthop(group?.id ?? 0);
+    await bench.settle();
+    expect(bench.kernel.ours()).toHaveLength(5_003);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-group": 1, "add-route": 5_001 });
+    expect(bench.status.readings).toBe(1);
+  });
+
+  test("deletes a route each time that it is put back: that is done less and less often, and said once", async () => {
+    const bench = await installed();
+    let isFighting = true;
+    const deleteIt = () => {
+      bench.kernel.deleteRoute(({ destination }) => formatPrefix(destination) === "10.0.2.0/24");
+    };
+    const { apply } = bench.kernel;
+    bench.kernel.apply = (operations, linkIndex) => {
+      const failures = apply.call(bench.kernel, operations, linkIndex);
+      for (const operation of operations) {
+        if (!isFighting || operation.type !== "add-route") continue;
+        queueMicrotask(deleteIt);
+      }
+      return failures;
+    };
+    const isLess = "another program removes routes of ours again and again; they are put back less often";
+    deleteIt();
+    await bench.advance(600_000);
+    const { done } = bench.status.operations["add-route"];
+    // At once up to a limit, then after 1, 2, 4 … 64 seconds.
+    expect(done).toBeGreaterThan(60);
+    expect(done).toBeLessThan(90);
+    expect(bench.takeWarnings().filter((line) => line === isLess)).toHaveLength(1);
+    expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "REMOVED_BY_OTHERS" }]);
+    isFighting = false;
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.installer.faults(9)).toEqual([]);
+    // Left alone for some time, it is put back at once as before.
+    await bench.advance(200_000);
+    deleteIt();
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+  });
+
+  test("replaces an object of ours again and again: its routes move each time, in a bounded log", async () => {
+    const bench = await installed();
+    const foreign: number[] = [];
+    for (let round = 0; round < 40; round++) {
+      const { nexthopId = 0 } = bench.kernel.find(100, "10.0.2.0/24") ?? {};
+      foreign.push(nexthopId);
+      bench.kernel.replaceNexthop({ ...bench.kernel.ourNexthop(nexthopId, address(A), 5), protocol: 11 });
+      await bench.settle();
+      expect(bench.kernel.ours()).toEqual(ROUTES);
+    }
+    await bench.rest();
+    expect(new Set(foreign).size).toBe(40);
+    expect(bench.kernel.foreign()).toHaveLength(40);
+    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+    expect(bench.kernel.violations).toEqual([]);
+    expect(bench.takeWarnings().length).toBeLessThan(15);
+  });
+
+  test("takes the foreign object away to which routes of ours were led: they are missing", async () => {
+    const bench = await installed();
+    const { nexthopId = 0 } = bench.kernel.find(100, "fd00::/64") ?? {};
+    bench.kernel.isDeaf = true;
+    bench.kernel.replaceNexthop({ ...bench.kernel.ourNexthop(nexthopId, address(B), 5), protocol: 11 });
+    bench.kernel.isDeaf = false;
+    // While the device is down, the reading cannot be followed by repairs.
+    bench.kernel.deleteNexthop(nexthopId);
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.status.readings).toBe(1);
+  });
+
+  test("takes an IPv4 address away: only where there are plain routes, the kernel is read, once for many", async () => {
+    const bench = await installed();
+    bench.kernel.tellAddress(address("192.0.2.1"), true);
+    await bench.advance(3_000);
+    expect(bench.status.readings).toBe(1);
+    const plain = bench.kernel.ourRoute(100, prefix("10.0.9.0/24"), 0);
+    const other = await InstallerUnderTest.started();
+    other.kernel.foreignRoute(plain);
+    await other.restart();
+    expect(other.table(100).ipv4.installed).toBe(1);
+    const { readings } = other.status;
+    other.kernel.isDeaf = true;
+    other.kernel.deleteRoute(({ nexthopId }) => nexthopId === 0);
+    other.kernel.isDeaf = false;
+    for (let n = 1; n <= 20; n++) other.kernel.tellAddress(address(`192.0.2.${n}`), true);
+    await other.advance(3_000);
+    expect(other.table(100).ipv4.installed).toBe(0);
+    expect(other.status.readings).toBe(readings + 1);
   });
 
   test("makes objects and routes of our protocol in our block: they go", async () => {
@@ -89,7 +247,8 @@ describe("somebody else", () => {
     const bench = await installed();
     const before = bench.kernel.find(100, "10.0.2.0/24");
     await bench.add(`100 10.0.2.0/24 via ${B}`);
-    if (before !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: before });
+    if (before !== undefined)
+      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: before });
     await bench.advance(3_000);
     expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1 });
     expect(bench.status.readings).toBe(1);
@@ -98,7 +257,8 @@ describe("somebody else", () => {
   test("is said to have deleted a route that is there: a reading settles it", async () => {
     const bench = await installed();
     const there = bench.kernel.find(100, "10.0.2.0/24");
-    if (there !== undefined) bench.kernel.tell({ type: "route", isDeleted: true, route: there });
+    if (there !== undefined)
+      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: there });
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
@@ -112,7 +272,7 @@ describe("the device", () => {
     bench.kernel.setLink({ isUp: false });
     // Of IPv6 routes the kernel tells that they went.
     const route = bench.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
-    bench.kernel.tell({ type: "route", isDeleted: true, route });
+    bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route });
     await bench.rest();
     await bench.add(`100 10.0.3.0/24 via ${A}`);
     expect(bench.kernel.log).toEqual([]);
@@ -248,15 +408,41 @@ describe("readings", () => {
     expect(bench.status.drift.routeMissing).toBe(0);
   });
 
+  test("that are not whole take nothing away: what was not met is added, which shows whether it is there", async () => {
+    const bench = await installed();
+    bench.kernel.isDeaf = true;
+    bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
+    bench.kernel.isDeaf = false;
+    bench.kernel.cutAfter = 1;
+    bench.installer.reconcile();
+    await bench.advance(3_000);
+    expect(bench.kernel.ours()).toEqual(ROUTES);
+    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1, "add-route EEXIST": 1 });
+    expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, collided: 0, failed: 0 });
+    expect(bench.status.drift.routeMissing).toBe(1);
+    expect(bench.takeWarnings()).toHaveLength(1);
+    // Moved, and withdrawn, as the book has it; what is not needed any more stays.
+    await bench.remove(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
+    await bench.rest();
+    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${B}`]);
+    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+    bench.kernel.cutAfter = Number.POSITIVE_INFINITY;
+    bench.installer.reconcile();
+    await bench.rest();
+    expect(bench.kernel.ourNexthops()).toHaveLength(1);
+    expect(bench.kernel.violations).toEqual([]);
+  });
+
   test("keep no more events than they need: a flood of them is answered by another reading", async () => {
     const bench = await installed();
     const { eachRoute } = bench.kernel;
     const flood = { ...FOREIGN, table: 9, destination: prefix("192.0.2.0/24") };
-    bench.kernel.eachRoute = (visit) => {
+    bench.kernel.eachRoute = (ours, visit) => {
       bench.kernel.eachRoute = eachRoute;
       bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
-      for (let i = 0; i < 20_000; i++) bench.kernel.tell({ type: "route", isDeleted: false, route: flood });
-      return eachRoute.call(bench.kernel, visit);
+      for (let i = 0; i < 20_000; i++)
+        bench.kernel.tell({ type: "route", isDeleted: false, isReplacing: false, route: flood });
+      return eachRoute.call(bench.kernel, ours, visit);
     };
     bench.installer.reconcile();
     await bench.advance(3_000);

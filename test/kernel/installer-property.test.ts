@@ -128,6 +128,7 @@ class World {
     kernel.refuse = () => null;
     kernel.isDeaf = false;
     kernel.missNext = 0;
+    kernel.cutAfter = Number.POSITIVE_INFINITY;
     kernel.isBusy = false;
     kernel.poll();
     if (!kernel.link?.isUp || kernel.link.name !== "tun") kernel.setLink({ isUp: true, name: "tun" });
@@ -295,6 +296,31 @@ const steps = fc.oneof(
   step(2, nth, function deleteOurNexthop({ bench }, n) {
     const ours = bench.kernel.ourNexthops();
     bench.kernel.deleteNexthop(ours[n % Math.max(1, ours.length)]?.id ?? 0);
+  }),
+  step(2, fc.constant(0), function flushGroups({ bench }) {
+    for (const { id, members } of bench.kernel.ourNexthops()) {
+      if (members !== null) bench.kernel.deleteNexthop(id);
+    }
+  }),
+  step(
+    3,
+    fc.tuple(nth, fc.constantFrom("foreign", "odd", "other hop", "other link")),
+    function replaceNexthop({ bench: { kernel } }, [n, how]) {
+      const objects = kernel.ourNexthops().filter(({ members }) => members === null);
+      const found = objects[n % Math.max(1, objects.length)];
+      if (found === undefined) return;
+      if (how === "foreign") kernel.replaceNexthop({ ...found, protocol: 3 });
+      else if (how === "odd") kernel.replaceNexthop({ ...found, isOdd: true });
+      else if (how === "other link") kernel.replaceNexthop({ ...found, linkIndex: 99 });
+      else kernel.replaceNexthop({ ...found, encapAddress: address(HOPS[n % 4] ?? "") });
+    },
+  ),
+  step(1, fc.nat({ max: 4 }), function cutDumps({ bench }, count) {
+    bench.kernel.cutAfter = count;
+    bench.installer.reconcile();
+  }),
+  step(1, fc.constant(0), function endCuts({ bench }) {
+    bench.kernel.cutAfter = Number.POSITIVE_INFINITY;
   }),
   step(
     3,

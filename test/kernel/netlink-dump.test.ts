@@ -7,13 +7,25 @@ import {
   RTM_NEWNEXTHOP,
 } from "../../src/kernel/netlink-constants.ts";
 import { readDump } from "../../src/kernel/netlink-dump.ts";
-import { ENOBUFS, EOPNOTSUPP } from "../../src/kernel/netlink-socket.ts";
+import { EMSGSIZE, ENOBUFS, ENOENT, EOPNOTSUPP } from "../../src/kernel/netlink-socket.ts";
 import { type Answer, answer, done, isDump, ScriptedSocket } from "../support/scripted-netlink.ts";
 
 const EBUSY = 16;
 
+const DUMPS = {
+  nexthops: { what: "nexthops", linkIndex: 0 },
+  routes: { what: "routes", family: 4, protocol: 254, table: 100 },
+} as const;
+
+type Attempt = (sequence: number) => readonly Answer[];
+
 /** Reads with a kernel that answers the attempts one after the other, the last of them again and again. */
-async function read(...attempts: ((sequence: number) => readonly Answer[])[]) {
+async function read(...attempts: Attempt[]) {
+  return readOf("nexthops", ...attempts);
+}
+
+async function readOf(what: keyof typeof DUMPS, ...attempts: Attempt[]) {
+  let isWhole = false;
   const sockets: ScriptedSocket[] = [];
   let found: number[] = [];
   const system = {
@@ -29,7 +41,7 @@ async function read(...attempts: ((sequence: number) => readonly Answer[])[]) {
     errorText: (errno: number) => `error ${errno}`,
   };
   try {
-    await readDump(system, { what: "nexthops" }, () => {
+    isWhole = await readDump(system, DUMPS[what], () => {
       const fresh: number[] = [];
       found = fresh;
       return ({ view, start }) => fresh.push(-view.getInt32(start, true));
@@ -37,7 +49,7 @@ async function read(...attempts: ((sequence: number) => readonly Answer[])[]) {
   } finally {
     expect(sockets.every(({ isClosed }) => isClosed)).toBe(true);
   }
-  return { found, attempts: sockets.length };
+  return { found, attempts: sockets.length, ...(!isWhole && { isWhole }) };
 }
 
 const record = (sequence: number, value: number, flags = 0) => answer(RTM_NEWNEXTHOP, sequence, value, flags);
@@ -68,6 +80,21 @@ test("one that never stands still is taken as it is in the end", async () => {
   const moving = (sequence: number) => [record(sequence, 7, NLM_F_DUMP_INTR), done(sequence)];
   expect(await read(moving)).toEqual({ found: [7], attempts: 5 });
 });
+
+test("one that ends at a record which is too large for it is not whole, and is not read again", async () => {
+  const short = (sequence: number) => [record(sequence, 7), answer(NLMSG_DONE, sequence, EMSGSIZE)];
+  expect(await read(short, whole)).toEqual({ found: [7], attempts: 1, isWhole: false });
+});
+
+test.each([NLMSG_DONE, NLMSG_ERROR])(
+  "a table that does not exist has no routes (message type %d)",
+  async (type) => {
+    expect(await readOf("routes", (sequence) => [answer(type, sequence, ENOENT)])).toEqual({
+      found: [],
+      attempts: 1,
+    });
+  },
+);
 
 test.each<[string, string, (sequence: number) => readonly Answer[]]>([
   ["SOCKET_FAILED", "error 105", (sequence) => [record(sequence, 7)]],

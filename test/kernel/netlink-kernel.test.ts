@@ -371,7 +371,8 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     await using stage = await Stage.set();
     const { kernel, namespace } = stage;
     await kernel.watch();
-    const texts = Array.from({ length: 20_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
+    // More than its socket has room for.
+    const texts = Array.from({ length: 120_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`);
     await using other = new NamespaceKernel(namespace, { protocol: 99 });
     expect(await other.open()).toBe("open");
     kernel.pause(true);
@@ -380,7 +381,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     ).toEqual([]);
     kernel.pause(false);
     await kernel.event("an overrun", ({ type }) => type === "overrun");
-    namespace.ip(["route del 10.0.0.0/24 table 90"]);
+    namespace.ip(["route del 10.0.0.0/32 table 90"]);
     await kernel.event("a deletion", (event) => event.type === "route" && event.isDeleted);
   });
 });

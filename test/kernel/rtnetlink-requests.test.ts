@@ -114,15 +114,22 @@ test.each([
     "28000000 1200 0103 01000000 00000000 00000000 00000000 00000000 00000000 0800 1d00 08000000",
   ],
   [{ what: "addresses" }, "18000000 1600 0103 01000000 00000000 00000000 00000000"],
-  [{ what: "nexthops" }, "18000000 6a00 0103 01000000 00000000 00000000 00000000"],
-  [{ what: "groups" }, "1c000000 6a00 0103 01000000 00000000 00000000 00000000 0400 0900"],
+  [{ what: "nexthops", linkIndex: 0 }, "18000000 6a00 0103 01000000 00000000 00000000 00000000"],
   [
-    { what: "routes", family: 4, protocol: 0 },
+    { what: "nexthops", linkIndex: 7 },
+    "20000000 6a00 0103 01000000 00000000 00000000 00000000 0800 0500 07000000",
+  ],
+  [
+    { what: "routes", family: 4, protocol: 0, table: 0 },
     "1c000000 1a00 0103 01000000 00000000 02000000 00 00 00 00 00000000",
   ],
   [
-    { what: "routes", family: 6, protocol: 254 },
+    { what: "routes", family: 6, protocol: 254, table: 0 },
     "1c000000 1a00 0103 01000000 00000000 0a000000 00 fe 00 00 00000000",
+  ],
+  [
+    { what: "routes", family: 4, protocol: 254, table: 4000 },
+    "24000000 1a00 0103 01000000 00000000 02000000 00 fe 00 00 00000000 0800 0f00 a00f0000",
   ],
 ] as const satisfies readonly (readonly [Dump, string])[])("dump of %j", (dump, hex) => {
   const writer = new NetlinkWriter();

@@ -21,10 +21,12 @@ async function carryOut(kernel: NetlinkKernel, request: KernelRequest): Promise<
     case "localAddresses":
       return kernel.localAddresses();
     case "eachNexthop":
-      await kernel.eachNexthop((nexthop) => found.push(nexthop));
+      await kernel.eachNexthop(request.ours, (nexthop) => found.push(nexthop));
       return found;
     case "eachRoute":
-      await kernel.eachRoute((route) => found.push(route));
+      return { isWhole: await kernel.eachRoute(request.ours, (route) => found.push(route)), found };
+    case "eachRouteOfOurs":
+      await kernel.eachRouteOfOurs(request.ours, (route) => found.push(route));
       return found;
     case "apply":
       return kernel.apply(request.operations, request.linkIndex);

@@ -4,8 +4,8 @@
  *
  * - CREATE|EXCL fails with EEXIST for an id, or for a destination with that priority, that anybody has;
  * - replace without create hits the first route to the destination with that priority, whoever's it is;
- * - deleting an object takes its routes along and drops it from groups; a group without members goes too. Only of IPv6
- *   routes it tells;
+ * - deleting an object takes its routes along and drops it from groups; a group without members goes too. It tells of
+ *   objects and groups, and of IPv6 routes;
  * - a link that goes down takes its objects, and the routes and groups of those, and tells of none.
  *
  * It judges, too: operations of ours that touch what is foreign, or that take routes along, are violations.
@@ -17,6 +17,7 @@ import type {
   GroupMember,
   Kernel,
   KernelEvent,
+  KnownOfOurs,
   Link,
   Operation,
   OperationFailure,
@@ -50,6 +51,8 @@ export class MemoryKernel implements Kernel {
   onOperation: (operation: Operation) => void = () => {};
   /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see fib-reading.ts). */
   missNext = 0;
+  /** Dumps of routes end after so many destinations, and are said not to be whole. */
+  cutAfter = Number.POSITIVE_INFINITY;
   /** Events wait until they are asked for: the event loop is busy. */
   isBusy = false;
   #late: KernelEvent[] = [];
@@ -72,21 +75,29 @@ export class MemoryKernel implements Kernel {
     return this.locals;
   }
 
-  async eachNexthop(visit: (nexthop: FoundNexthop) => void): Promise<void> {
+  async eachNexthop(_: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean> {
     this.readings++;
     await this.#dump([...this.nexthops.keys()], (id) => {
       const found = this.nexthops.get(id);
       if (found !== undefined) visit(found);
     });
+    return true;
   }
 
-  async eachRoute(visit: (route: FoundRoute) => void): Promise<void> {
+  async eachRoute(_: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean> {
     let missing = this.missNext;
     this.missNext = 0;
-    await this.#dump([...this.routes.keys()], (key) => {
+    await this.#dump([...this.routes.keys()].slice(0, this.cutAfter), (key) => {
       for (const route of this.routes.get(key) ?? []) {
         if (route.destination.family === 4 || missing-- <= 0) visit(route);
       }
+    });
+    return this.cutAfter === Number.POSITIVE_INFINITY;
+  }
+
+  async eachRouteOfOurs(_: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void> {
+    await this.#dump([...this.routes.keys()].slice(0, this.cutAfter), (key) => {
+      for (const route of this.routes.get(key) ?? []) if (route.protocol === this.protocol) visit(route);
     });
   }
 
@@ -106,8 +117,9 @@ export class MemoryKernel implements Kernel {
     this.#late = [];
   }
 
-  poll(): void {
+  poll(): boolean {
     for (const event of this.#late.splice(0)) this.#listener?.(event);
+    return true;
   }
 
   close(): void {
@@ -122,7 +134,7 @@ export class MemoryKernel implements Kernel {
     if (how === "replace") routes.shift();
     routes.unshift(route);
     if (how === "append" && routes.length > 1) routes.push(...routes.splice(0, 1));
-    this.tell({ type: "route", isDeleted: false, route });
+    this.tell({ type: "route", isDeleted: false, isReplacing: how === "replace", route });
   }
 
   /** Deletes the first route to the destination that `isIt`. */
@@ -132,16 +144,16 @@ export class MemoryKernel implements Kernel {
       if (at < 0) continue;
       const [route] = routes.splice(at, 1);
       if (routes.length === 0) this.routes.delete(key);
-      if (route !== undefined) this.tell({ type: "route", isDeleted: true, route });
+      if (route !== undefined) this.tell({ type: "route", isDeleted: true, isReplacing: false, route });
       return;
     }
   }
 
   /** An address comes or goes, or is told once more. */
-  tellAddress(address: IpAddress, isDeleted = false): void {
+  tellAddress(address: IpAddress, isDeleted = false, linkIndex = 1): void {
     this.locals = this.locals.filter((local) => !sameAddress(local, address));
     if (!isDeleted) this.locals.push(address);
-    this.tell({ type: "address", isDeleted, address });
+    this.tell({ type: "address", isDeleted, linkIndex, address });
   }
 
   foreignNexthop(nexthop: FoundNexthop): void {
@@ -150,12 +162,23 @@ export class MemoryKernel implements Kernel {
   }
 
   deleteNexthop(id: number): void {
-    const nexthop = this.nexthops.get(id);
-    if (nexthop === undefined) return;
-    for (const route of this.#drop(id)) {
-      if (route.destination.family === 6) this.tell({ type: "route", isDeleted: true, route });
+    if (!this.nexthops.has(id)) return;
+    for (const route of this.#drop(id, (event) => this.tell(event))) {
+      if (route.destination.family === 6) {
+        this.tell({ type: "route", isDeleted: true, isReplacing: false, route });
+      }
     }
-    this.tell({ type: "nexthop", isDeleted: true, nexthop });
+  }
+
+  /** As `ip nexthop replace` does: the routes and groups that name it stay. */
+  replaceNexthop(nexthop: FoundNexthop): void {
+    this.nexthops.set(nexthop.id, nexthop);
+    this.tell({ type: "nexthop", isDeleted: false, nexthop });
+    // The kernel tells of its IPv4 and IPv6 routes, too.
+    for (const route of [...this.routes.values()].flat()) {
+      if (route.nexthopId !== nexthop.id) continue;
+      this.tell({ type: "route", isDeleted: false, isReplacing: true, route });
+    }
   }
 
   get link(): Link | null {
@@ -331,8 +354,10 @@ export class MemoryKernel implements Kernel {
   }
 
   /** Takes an object or a group away, and returns the routes that went with it. */
-  #drop(id: number): FoundRoute[] {
+  #drop(id: number, tell: (event: KernelEvent) => void = () => {}): FoundRoute[] {
+    const dropped = this.nexthops.get(id);
     this.nexthops.delete(id);
+    if (dropped !== undefined) tell({ type: "nexthop", isDeleted: true, nexthop: dropped });
     const gone: FoundRoute[] = [];
     for (const [key, routes] of this.routes) {
       const left = routes.filter((route) => route.nexthopId !== id);
@@ -344,8 +369,12 @@ export class MemoryKernel implements Kernel {
     for (const group of [...this.nexthops.values()]) {
       const members = group.members?.filter((member) => member.id !== id);
       if (members === undefined || members.length === group.members?.length) continue;
-      if (members.length === 0) gone.push(...this.#drop(group.id));
-      else this.nexthops.set(group.id, { ...group, members });
+      if (members.length === 0) gone.push(...this.#drop(group.id, tell));
+      else {
+        const nexthop = { ...group, members };
+        this.nexthops.set(group.id, nexthop);
+        tell({ type: "nexthop", isDeleted: false, nexthop });
+      }
     }
     return gone;
   }

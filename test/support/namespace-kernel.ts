@@ -3,6 +3,7 @@ import type {
   FoundNexthop,
   FoundRoute,
   KernelEvent,
+  KnownOfOurs,
   Link,
   Operation,
   OperationFailure,
@@ -13,8 +14,11 @@ import type { NetworkNamespace } from "./network-namespace.ts";
 
 const DRIVER = fileURLToPath(new URL("./kernel-driver.ts", import.meta.url));
 
+const NOTHING_KNOWN: KnownOfOurs = { linkIndex: -1, nexthopIds: [], tables: [] };
+
 export type KernelRequest =
-  | { readonly call: "links" | "localAddresses" | "eachNexthop" | "eachRoute" | "watch" | "origin" | "close" }
+  | { readonly call: "links" | "localAddresses" | "watch" | "origin" | "close" }
+  | { readonly call: "eachNexthop" | "eachRoute" | "eachRouteOfOurs"; readonly ours: KnownOfOurs }
   | { readonly call: "poll"; readonly ip: string }
   | { readonly call: "apply"; readonly operations: readonly Operation[]; readonly linkIndex: number };
 
@@ -58,12 +62,21 @@ export class NamespaceKernel {
     return this.#call({ call: "localAddresses" });
   }
 
-  nexthops(): Promise<FoundNexthop[]> {
-    return this.#call({ call: "eachNexthop" });
+  nexthops(ours = NOTHING_KNOWN): Promise<FoundNexthop[]> {
+    return this.#call({ call: "eachNexthop", ours });
   }
 
-  routes(): Promise<FoundRoute[]> {
-    return this.#call({ call: "eachRoute" });
+  async routes(ours = NOTHING_KNOWN): Promise<FoundRoute[]> {
+    return (await this.readRoutes(ours)).found;
+  }
+
+  /** With whether the kernel could tell all. */
+  readRoutes(ours: KnownOfOurs): Promise<{ isWhole: boolean; found: FoundRoute[] }> {
+    return this.#call({ call: "eachRoute", ours });
+  }
+
+  routesOfOurs(ours: KnownOfOurs): Promise<FoundRoute[]> {
+    return this.#call({ call: "eachRouteOfOurs", ours });
   }
 
   apply(operations: readonly Operation[], linkIndex: number): Promise<OperationFailure[]> {

@@ -25,7 +25,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
       `nexthop add id ${FIRST_ID + 3} group 7 proto 254`,
       // Our protocol, but other people's objects, other types, another TOS, or not in a table of ours.
       "route add 10.0.3.0/24 table 100 nhid 7 proto 254",
-      `route add 10.0.4.0/24 table 100 nhid ${FIRST_ID + 3} proto 254`,
+      `route add 10.0.4.0/24 table 100 metric 9 nhid ${FIRST_ID + 3} proto 254`,
       "route add blackhole 10.0.5.0/24 table 100 proto 254",
       "route add 10.0.1.0/24 tos 0x10 dev tun table 100 proto 254",
       "route add 10.0.7.0/24 dev tun proto 254",
