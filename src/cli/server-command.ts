@@ -18,7 +18,7 @@ import {
   verboseFlag,
 } from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
-import { readEndpoint, readSeconds } from "./values.ts";
+import { readEndpoint, readSeconds, readWholeNumber } from "./values.ts";
 
 export const serverDefinition = {
   meta: {
@@ -64,6 +64,14 @@ export const serverDefinition = {
       default: "90",
       description: "Close a peer that takes no byte for this long although some are due.",
     },
+    "max-half-open": {
+      type: "string",
+      valueHint: "N",
+      example: "512",
+      default: "512",
+      description:
+        "Of more connections that have not completed their handshake, reset the oldest: so those that say nothing keep nobody out.",
+    },
     socket: socketFlag("server"),
     config: configFlag,
     verbose: verboseFlag,
@@ -79,12 +87,16 @@ export interface ServerOptions {
   readonly gentle: Gentleness;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
+  readonly maxHalfOpen: number;
   /** Null: no control socket. */
   readonly socket: SocketChoice | null;
   /** The file that some of it is from; null: none. */
   readonly config: string | null;
   readonly verbose: boolean;
 }
+
+/** No process has more connections. */
+const MOST_HALF_OPEN = 1_000_000;
 
 /**
  * `fromFile` are the settings of a configuration file.
@@ -100,6 +112,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
     gentle: readGentle(flags.gentle),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
+    maxHalfOpen: readWholeNumber("--max-half-open", flags["max-half-open"], 1, MOST_HALF_OPEN),
     socket: readSocket(flags.socket, "server"),
     config: flags.config ?? null,
     verbose: flags.verbose,

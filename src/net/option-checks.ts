@@ -41,6 +41,14 @@ export function oneOf(...words: readonly string[]): OptionCheck {
   };
 }
 
+/** Left out, or a whole number. */
+export function wholeNumber({ least }: { readonly least: number }): OptionCheck {
+  return (option, value) => {
+    if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) return;
+    throw new BadOptionError(option, value, `must be a whole number from ${least}`);
+  };
+}
+
 /** Left out, or a function. */
 export const isFunction: OptionCheck = (option, value) => {
   if (value === undefined || typeof value === "function") return;

@@ -1,5 +1,5 @@
 /** What programs give to a server, see net/option-checks.ts. */
-import { checkOptions, isFunction, type OptionChecks } from "../net/option-checks.ts";
+import { checkOptions, isFunction, type OptionChecks, wholeNumber } from "../net/option-checks.ts";
 import { timerSeconds } from "../session/check-times.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import type { ServerOptions, ServerSettings } from "./server.ts";
@@ -17,6 +17,7 @@ const START: OptionChecks<ServerOptions> = {
   listen() {},
   ...SETTINGS,
   settleSeconds: timerSeconds({ least: 0 }),
+  maxHalfOpen: wholeNumber({ least: 1 }),
   random: isFunction,
   ...SHARED_OPTIONS,
 };

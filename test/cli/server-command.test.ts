@@ -10,6 +10,7 @@ const DEFAULTS: ServerOptions = {
   gentle: "auto",
   retainSeconds: 0,
   sendHoldSeconds: 90,
+  maxHalfOpen: 512,
   socket: { path: "/run/bunbond/server.sock", isDefault: true },
   config: null,
   verbose: false,
