@@ -76,6 +76,7 @@ const SERVER_AT_START = {
   socket: "socket",
   settleSeconds: "settle",
   gentle: "gentle",
+  maxHalfOpen: "max-half-open",
 } satisfies Record<Exclude<keyof ServerOptions, ServerAtRunTime | "config">, string>;
 
 export function clientDifference(

@@ -49,8 +49,9 @@ async function serve(
   { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo);
-  const { listen, settleSeconds, gentle } = options;
-  const server = await Server.start({ listen, settleSeconds, gentle, ...serverSettings(options), logger });
+  const { listen, settleSeconds, gentle, maxHalfOpen } = options;
+  const start = { listen, settleSeconds, gentle, maxHalfOpen };
+  const server = await Server.start({ ...start, ...serverSettings(options), logger });
   logger.info("started", { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),

@@ -86,6 +86,14 @@ export const serverDefinition = {
     [LIMITS.maxRoutes.flag]: limitFlag("maxRoutes"),
     [LIMITS.maxVnis.flag]: limitFlag("maxVnis"),
     [LIMITS.maxSubscriptions.flag]: limitFlag("maxSubscriptions"),
+    "max-half-open": {
+      type: "string",
+      valueHint: "N",
+      example: "512",
+      default: "512",
+      description:
+        "Of more connections that have not completed their handshake, reset the oldest: so those that say nothing keep nobody out.",
+    },
     socket: socketFlag("server"),
     config: configFlag,
     verbose: verboseFlag,
@@ -101,12 +109,15 @@ export interface ServerOptions extends ServerLimits {
   readonly gentle: Gentleness;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
+  readonly maxHalfOpen: number;
   /** Null: no control socket. */
   readonly socket: SocketChoice | null;
   /** The file that some of it is from; null: none. */
   readonly config: string | null;
   readonly verbose: boolean;
 }
+
+/** No process has more connections. */
 
 /**
  * `fromFile` are the settings of a configuration file.
@@ -126,6 +137,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
       const { flag } = LIMITS[name];
       return readWholeNumber(`--${flag}`, flags[flag], 1, GREATEST_LIMIT);
     }),
+    maxHalfOpen: readWholeNumber("--max-half-open", flags["max-half-open"], 1, GREATEST_LIMIT),
     socket: readSocket(flags.socket, "server"),
     config: flags.config ?? null,
     verbose: flags.verbose,

@@ -19,6 +19,7 @@ const START: OptionChecks<ServerOptions> = {
   listen() {},
   ...SETTINGS,
   settleSeconds: timerSeconds({ least: 0 }),
+  maxHalfOpen: wholeNumber({ least: 1, most: GREATEST_LIMIT }),
   random: isFunction,
   ...SHARED_OPTIONS,
 };

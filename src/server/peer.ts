@@ -85,6 +85,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     readonly id: number,
     stream: ByteStream,
     private readonly context: PeerContext,
+    private readonly whenEstablished: () => void,
   ) {
     this.#isGentle = context.gentle !== "never";
     this.connection = new Connection(
@@ -138,6 +139,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   established(): void {
+    this.whenEstablished();
     this.#establishedMs = this.context.clock.nowMs();
     this.context.exchange.join(this);
     if (this.#isGentle) this.connection.setPace(new GentlePace(this.connection.roundTripMs));

@@ -8,10 +8,10 @@ import type { Clock, Random, Timer } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
 import type { Gentleness } from "../transport/pace.ts";
-import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
+import type { ByteStream, Listener, Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
-import { Admission } from "./admission.ts";
+import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
@@ -43,6 +43,8 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly retainSeconds?: number;
   /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
   readonly sendHoldSeconds?: number;
+  /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
+  readonly maxHalfOpen?: number;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -161,8 +163,9 @@ export class Server {
       clock: server.#clock,
       logger: server.#logger,
       counters: server.#counters,
+      maxHalfOpen: options.maxHalfOpen ?? DEFAULT_MAX_HALF_OPEN,
     });
-    const accept = (stream: ByteStream) => server.#accept(stream);
+    const accept = (stream: ByteStream, established: () => void) => server.#accept(stream, established);
     try {
       server.#listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
     } catch (error) {
@@ -395,9 +398,9 @@ export class Server {
     }
   }
 
-  #accept(stream: ByteStream): StreamEvents {
+  #accept(stream: ByteStream, established: () => void): Accepted {
     this.#counters.connectionsAccepted++;
-    const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext);
+    const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext, established);
     this.#peers.add(peer);
     this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
     return peer.connection;

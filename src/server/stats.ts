@@ -2,13 +2,16 @@ import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./limits.ts";
 
-/** Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. */
-export type RefusalReason = "descriptor-limit";
+/**
+ * Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. `half-open-limit`: too
+ * many were not ESTABLISHED, and it was the oldest of them, or all were too young. `source-share`: few places are left, and its source has its share.
+ */
+export type RefusalReason = "descriptor-limit" | "half-open-limit" | "source-share";
 
 /** What has happened since the server's start, by reason. */
 export interface ServerCounters {
   readonly connectionsAccepted: number;
-  /** Connections that were reset at once. */
+  /** Connections that were reset at once, or before their handshake. */
   readonly refusals: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly updatesReceived: number;
   /** REMOVEs of routes that their sender had not announced: they change nothing. */

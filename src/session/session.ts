@@ -42,7 +42,8 @@ export type SessionEvent =
   | { readonly type: "keepalive" }
   /** A SUBSCRIBE, UNSUBSCRIBE or UPDATE: carry it out only if no `close` comes back. */
   | { readonly type: "data" }
-  | { readonly type: "timer" }
+  /** `isUnread`: something was received and waits to be read, so that the peer is not silent. */
+  | { readonly type: "timer"; readonly isUnread?: boolean }
   /** The connection ends for a reason from outside: the transport, the operator, the decoder. */
   | { readonly type: "close"; readonly reason: CloseReason };
 
@@ -56,6 +57,7 @@ export type SessionAction =
 export const DATA_EVENT: SessionEvent = { type: "data" };
 export const KEEPALIVE_EVENT: SessionEvent = { type: "keepalive" };
 export const TIMER_EVENT: SessionEvent = { type: "timer" };
+export const UNREAD_TIMER_EVENT: SessionEvent = { type: "timer", isUnread: true };
 
 const NOTHING: readonly SessionAction[] = [];
 const SEND_KEEPALIVE: readonly SessionAction[] = [{ type: "send-keepalive" }];
@@ -132,7 +134,7 @@ export class Session {
       case "hello":
         return this.#onHello(event, nowMs);
       case "timer":
-        return this.#onTimer(nowMs);
+        return this.#onTimer(nowMs, event.isUnread ?? false);
       case "connected":
         this.state = "hello-sent";
         this.#lastReceivedMs = nowMs;
@@ -194,8 +196,8 @@ export class Session {
     return ESTABLISHED;
   }
 
-  #onTimer(nowMs: number): readonly SessionAction[] {
-    if (nowMs >= this.#silenceDeadlineMs) {
+  #onTimer(nowMs: number, isUnread: boolean): readonly SessionAction[] {
+    if (nowMs >= this.#silenceDeadlineMs && !isUnread) {
       if (this.state === "connecting") return this.#close({ reason: "connect-timeout" });
       if (this.state === "established") return this.#close({ reason: "keepalive-timeout" });
       return this.#close({ reason: "handshake-timeout" });

@@ -1,6 +1,7 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { readDescriptorLimit } from "./descriptor-limit.ts";
+import { limitReceiveBuffer } from "./sockopt.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -11,6 +12,9 @@ import {
 } from "./stream.ts";
 
 type Socket = Bun.Socket<SocketData>;
+
+/** The kernel doubles it, for what it needs itself (socket(7)): some 64 KB of data. */
+const NARROW_BYTES = 32_768;
 
 /** What hangs on a Bun socket: who takes its events, null until it is open or when nobody wants it any more. */
 interface SocketData {
@@ -109,6 +113,12 @@ class SocketStream implements ByteStream {
 
   resume(): void {
     this.socket.resume();
+  }
+
+  narrow(): void {
+    // Bun's types do not have it.
+    const { fd } = this.socket as Socket & { readonly fd?: number };
+    if (fd !== undefined && fd >= 0) limitReceiveBuffer(fd, NARROW_BYTES);
   }
 
   end(): void {

@@ -14,6 +14,7 @@ import {
   type SessionEvent,
   type SessionState,
   TIMER_EVENT,
+  UNREAD_TIMER_EVENT,
 } from "../session/session.ts";
 import {
   decodeHello,
@@ -27,9 +28,12 @@ import { Framer } from "../wire/framer.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { MessageType } from "../wire/protocol.ts";
 import { ProtocolError, type SkipCode } from "../wire/protocol-error.ts";
+import type { FairSource } from "./fair-queue.ts";
 import { Outbox, type OutputSource } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
+import type { Reader, ReadMember } from "./read-schedule.ts";
 import type { ByteStream, StreamEvents } from "./stream.ts";
+import { Turns } from "./turns.ts";
 
 export interface ConnectionHandler {
   established(): void;
@@ -57,14 +61,12 @@ export interface ConnectionConfig extends SessionConfig {
 
 export const DEFAULT_SEND_HOLD_MS = 90_000;
 
-/**
- * Frames are read for so long at a time. A socket's data can be 512 KB, and ten times that in one turn of the event
- * loop: with what a client does for each route, half a second. What a server does for each is little, and a pause
- * costs it as much as a hundred of them: with 4 ms, loading a million took 14 % more processor time.
- */
-const READ_MS = { client: 2, server: 8 } as const;
 /** So many are read between two looks at the clock. */
 const FRAMES_PER_LOOK = 32;
+/** While input is unread, silence is judged again after so long. */
+const UNREAD_MS = 100;
+/** Whoever goes on sending after we have ended the connection is cut off after so much: nothing of it is wanted. */
+const IGNORED_LIMIT_BYTES = 1 << 20;
 
 /** It takes none of the bytes that are due to it: nothing is gained by keeping them, so the connection is reset. */
 const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set(["send-hold-timeout", "send-queue-full"]);
@@ -80,14 +82,18 @@ const RESET_AFTER_MS = 10_000;
 const hello = new HelloFields();
 const update = new UpdateFields();
 
-export class Connection implements StreamEvents {
+export class Connection implements StreamEvents, Reader {
   readonly #session: Session;
   readonly #framer = new Framer();
   readonly #outbox: Outbox;
   /** Behind the framer's chunk. */
   readonly #unread: Uint8Array[] = [];
-  /** The rest is read in later turns, and the stream paused until then. */
-  #readsLater = false;
+  readonly #turns: Turns;
+  /** The peer's. */
+  readonly #fairSource: FairSource;
+  readonly #input: ReadMember;
+  /** Received since the end. */
+  #ignoredBytes = 0;
   /** Why the stream has ended, until all that came before has been read. */
   #end: CloseReason | null = null;
   #keepalivesSent = 0;
@@ -108,7 +114,19 @@ export class Connection implements StreamEvents {
   ) {
     this.#session = new Session(config, clock.nowMs());
     const sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_MS;
-    this.#outbox = new Outbox(stream, clock, source, sendHoldMs, (reason) => this.close(reason), pace);
+    this.#turns = Turns.of(clock);
+    this.#fairSource = this.#turns.join(stream.remote);
+    this.#input = this.#turns.reading.join(this.#fairSource, this, config.role);
+    this.#outbox = new Outbox(
+      stream,
+      clock,
+      this.#turns.writing,
+      this.#fairSource,
+      source,
+      sendHoldMs,
+      (reason) => this.close(reason),
+      pace,
+    );
     if (config.role === "client") this.#feed({ type: "connected" });
     this.#armTimer();
   }
@@ -183,50 +201,57 @@ export class Connection implements StreamEvents {
   // --- input -------------------------------------------------------------------------------------
 
   received(chunk: Uint8Array): void {
-    if (this.#closed) return;
-    if (this.#readsLater) {
-      this.#unread.push(chunk);
+    if (this.#closed) {
+      this.#ignoredBytes += chunk.length;
+      if (this.#ignoredBytes > IGNORED_LIMIT_BYTES) this.stream.abort();
       return;
     }
+    this.#unread.push(chunk);
+    this.#turns.reading.arrived(this.#input, chunk.length);
+  }
+
+  read(untilMs: number): boolean {
+    this.#outbox.gathers = true;
     try {
-      this.#framer.push(chunk);
-      this.#read();
+      return this.#readUntil(untilMs);
     } catch (error) {
       this.#readFailed(error);
+      return false;
+    } finally {
+      this.#outbox.gathers = false;
     }
   }
 
-  /** Reads what is there, for some milliseconds. */
-  #read(): void {
+  /** Returns true if something is left. */
+  #readUntil(untilMs: number): boolean {
     const framer = this.#framer;
-    const untilMs = this.clock.nowMs() + READ_MS[this.#session.role];
     for (let frames = 1; !this.#closed; ) {
       if (framer.next()) {
         this.#frame(framer);
-        if (frames++ % FRAMES_PER_LOOK !== 0 || this.clock.nowMs() < untilMs || this.#closed) continue;
-        if (!this.#readsLater) this.stream.pause();
-        this.#readsLater = true;
-        this.clock.soon(this.#readOn);
-        return;
+        if (frames++ % FRAMES_PER_LOOK === 0 && this.clock.nowMs() >= untilMs) return !this.#closed;
+        continue;
       }
       const chunk = this.#unread.shift();
       if (chunk === undefined) {
-        if (this.#readsLater) this.stream.resume();
-        this.#readsLater = false;
         if (this.#end !== null) this.close(this.#end);
-        return;
+        return false;
       }
       framer.push(chunk);
     }
+    return false;
   }
 
-  readonly #readOn = (): void => {
-    try {
-      this.#read();
-    } catch (error) {
-      this.#readFailed(error);
-    }
-  };
+  pauseInput(): void {
+    this.stream.pause();
+  }
+
+  resumeInput(): void {
+    this.stream.resume();
+  }
+
+  narrowInput(): void {
+    this.stream.narrow?.();
+  }
 
   #readFailed(error: unknown): void {
     if (error instanceof ProtocolError) {
@@ -280,7 +305,7 @@ export class Connection implements StreamEvents {
     const end: CloseReason =
       detail === null ? { reason: "closed-by-peer" } : { reason: "connection-lost", detail };
     // A withdrawal may be among what is still to be read.
-    if (this.#readsLater) this.#end = end;
+    if (this.#input.isWaiting && this.#turns.reading.keeps(this.#input)) this.#end = end;
     else this.close(end);
   }
 
@@ -324,9 +349,11 @@ export class Connection implements StreamEvents {
   #shut(reason: CloseReason): void {
     this.#closed = true;
     this.#unread.length = 0;
-    // Or the socket would never hear that the peer has closed, too.
-    if (this.#readsLater) this.stream.resume();
+    this.#turns.reading.leave(this.#input);
+    this.#turns.leave(this.#fairSource);
     this.#timer?.cancel();
+    // What was read before gets its answers.
+    this.#outbox.gathers = false;
     this.#outbox.stop();
     if (READS_NO_MORE.has(reason.reason)) this.stream.abort();
     else if (WAS_SILENT.has(reason.reason)) this.stream.endWithin(RESET_AFTER_MS);
@@ -338,22 +365,28 @@ export class Connection implements StreamEvents {
    * Received frames mostly move the deadline on: then the timer that is set fires too early, and is set anew.
    * Only one that would fire too late is replaced.
    */
-  #armTimer(): void {
-    const deadlineMs = this.#session.deadlineMs;
+  #armTimer(leastMs = 0): void {
+    const nowMs = this.clock.nowMs();
+    const deadlineMs = Math.max(this.#session.deadlineMs, nowMs + leastMs);
     if (this.#closed || deadlineMs >= this.#timerMs) return;
     this.#timer?.cancel();
     this.#timerMs = deadlineMs;
-    this.#timer = this.clock.after(Math.max(0, deadlineMs - this.clock.nowMs()), this.#timerFired);
+    this.#timer = this.clock.after(Math.max(0, deadlineMs - nowMs), this.#timerFired);
   }
 
   /**
    * A deadline is judged once the sockets have had a turn: after a pause (a stopped process, a suspended machine)
-   * the frames that prove the peer alive may be waiting to be read.
+   * the frames that prove the peer alive may be waiting to be read. As long as they wait, it is not judged.
    */
   readonly #timerFired = (): void => {
-    this.clock.soon(() => {
-      this.#timerMs = Number.POSITIVE_INFINITY;
-      if (this.#feed(TIMER_EVENT)) this.#armTimer();
-    });
+    this.clock.soon(this.#judgeDeadline, "urgent");
+  };
+
+  readonly #judgeDeadline = (): void => {
+    if (this.#closed) return;
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    const isUnread = this.#input.isWaiting;
+    if (!this.#feed(isUnread ? UNREAD_TIMER_EVENT : TIMER_EVENT)) return;
+    this.#armTimer(isUnread ? UNREAD_MS : 0);
   };
 }

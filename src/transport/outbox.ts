@@ -13,8 +13,10 @@ import { errorText } from "../net/error-text.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
+import type { FairSource } from "./fair-queue.ts";
 import { type Pace, SteadyPace } from "./pace.ts";
 import type { ByteStream } from "./stream.ts";
+import { WriteMember, type Writer, type WriteSchedule } from "./write-schedule.ts";
 
 /** Where a connection's frames come from, once it is established. */
 export interface OutputSource {
@@ -27,24 +29,26 @@ export interface OutputSource {
 
 /** Longest run pulled at a time: what a KEEPALIVE or another VNI's change has to wait for at most. */
 export const RUN_BYTES = 65_536;
-/** Written per turn of the event loop before others get theirs: some milliseconds' work. */
-const TURN_BYTES = 1 << 20;
 /** HELLO and KEEPALIVEs gather here only while the socket takes nothing, so there is seldom more than one. */
 const CONTROL_BYTES = 64;
 /** 16,384 unread answers: whoever asks that often without reading them is no client, but an attack. */
 const CONTROL_LIMIT_BYTES = 65_536;
+/** Answers to what is being read are gathered up to here, then written. */
+const CONTROL_GATHER_BYTES = 1_024;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = new DataView(NO_BYTES.buffer);
 
-export class Outbox {
+export class Outbox implements Writer {
+  readonly #turn: WriteMember;
   #rest: Uint8Array = NO_BYTES;
   #control = NO_CONTROL;
   #controlBytes = 0;
   /** The socket did not take everything: wait for `writable`. */
   #blocked = false;
-  #flushAsked = false;
   #flushing = false;
+  /** Control frames are gathered. */
+  #gathers = false;
   /** The peer is ESTABLISHED: the source may be asked. */
   #pulls = false;
   #paceTimer: Timer | null = null;
@@ -55,12 +59,16 @@ export class Outbox {
   constructor(
     private readonly stream: ByteStream,
     private readonly clock: Clock,
+    private readonly schedule: WriteSchedule,
+    peer: FairSource,
     private readonly source: OutputSource,
     private readonly sendHoldMs: number,
     /** The connection has to end; `stop` follows. */
     private readonly fail: (reason: CloseReason) => void,
     private pace: Pace = new SteadyPace(RUN_BYTES),
-  ) {}
+  ) {
+    this.#turn = new WriteMember(peer, this);
+  }
 
   /** Everything pulled so far has been taken by the socket. */
   get drained(): boolean {
@@ -75,6 +83,7 @@ export class Outbox {
   /** Nothing goes out any more, and what waited is dropped. */
   stop(): void {
     this.#closed = true;
+    this.schedule.leave(this.#turn);
     this.#paceTimer?.cancel();
     this.#sendHoldTimer?.cancel();
     this.#rest = NO_BYTES;
@@ -82,11 +91,9 @@ export class Outbox {
     this.#controlBytes = 0;
   }
 
-  /** The source has something to send: it is pulled once the sockets have had their turn. */
+  /** The source has something to send: it is pulled when it is this peer's turn. */
   wake(): void {
-    if (this.#flushAsked || this.#blocked || this.#closed) return;
-    this.#flushAsked = true;
-    this.clock.soon(this.#flushWhenAsked);
+    if (!this.#blocked && !this.#closed) this.schedule.wake(this.#turn);
   }
 
   /** From now on runs go out at another pace. */
@@ -105,7 +112,13 @@ export class Outbox {
     }
     if (this.#controlBytes + MAX_HELLO_FRAME_BYTES > this.#control.byteLength) this.#growControl();
     this.#controlBytes = encode(this.#control, this.#controlBytes);
-    this.#flush();
+    if (!this.#gathers || this.#controlBytes >= CONTROL_GATHER_BYTES) this.flush(0);
+  }
+
+  /** Control frames are written in one go, once they are gathered no more: the answers to what is read in one go. */
+  set gathers(gathers: boolean) {
+    this.#gathers = gathers;
+    if (!gathers && this.#controlBytes > 0) this.flush(0);
   }
 
   #growControl(): void {
@@ -120,26 +133,23 @@ export class Outbox {
     this.wake();
   }
 
-  readonly #flushWhenAsked = (): void => {
-    this.#flushAsked = false;
-    this.#flush();
-  };
-
-  #flush(): void {
+  flush(limitBytes: number): boolean {
     // Whoever asks from within (the source, for a KEEPALIVE) is served by the loop that is running.
-    if (this.#flushing) return;
+    if (this.#flushing) return false;
     this.#flushing = true;
     try {
-      this.#writeWhatIsDue();
+      return this.#writeWhatIsDue(limitBytes);
     } catch (error) {
       this.fail({ reason: "internal-error", detail: errorText(error) });
+      return false;
     } finally {
       this.#flushing = false;
     }
   }
 
-  #writeWhatIsDue(): void {
-    let writtenBytes = 0;
+  /** Returns true if the limit of what is pulled ends it. */
+  #writeWhatIsDue(limitBytes: number): boolean {
+    let pulledBytes = 0;
     while (!this.#blocked && !this.#closed) {
       if (this.#rest.length > 0) {
         this.#write(this.#rest);
@@ -151,32 +161,30 @@ export class Outbox {
         this.#write(control);
         continue;
       }
-      if (!this.#pulls) return;
+      if (!this.#pulls || limitBytes === 0) return false;
       const waitMs = this.pace.waitMs(this.clock.nowMs());
       if (waitMs > 0) {
-        this.#flushAfter(waitMs);
-        return;
+        this.#wakeAfter(waitMs);
+        return false;
       }
-      if (writtenBytes >= TURN_BYTES) {
-        this.wake();
-        return;
-      }
+      if (pulledBytes >= limitBytes) return true;
       const run = this.source.nextRun(this.pace.writeBytes);
       if (run.length === 0) {
         if (this.#controlBytes > 0) continue;
-        return;
+        return false;
       }
       this.pace.wrote(this.clock.nowMs(), run);
-      writtenBytes += run.length;
+      pulledBytes += run.length;
       this.#write(run);
     }
+    return false;
   }
 
-  #flushAfter(waitMs: number): void {
+  #wakeAfter(waitMs: number): void {
     if (this.#paceTimer !== null) return;
     this.#paceTimer = this.clock.after(waitMs, () => {
       this.#paceTimer = null;
-      this.#flush();
+      this.wake();
     });
   }
 

@@ -11,6 +11,8 @@ export interface ByteStream {
   /** Nothing more is received until `resume`, but for what the system has handed over already. */
   pause(): void;
   resume(): void;
+  /** From now on the system is to hold little of what has not been received, and its sender to wait. */
+  narrow?(): void;
   /** Ends the connection once everything taken has been sent. */
   end(): void;
   /**

@@ -1,13 +1,14 @@
-import type { Clock, Timer } from "../session/clock.ts";
+import type { Clock, Timer, TurnClass } from "../session/clock.ts";
+import { TurnQueue } from "./turn-queue.ts";
 
-/** No turn of the event loop should be much longer, so that keepalives are answered in time. */
-const TURN_MS = 8;
+/** A process has one event loop, however many clocks it makes. */
+const turns = new TurnQueue(
+  () => performance.now(),
+  (run) => setImmediate(run),
+);
 
 /** The clock of the running process. */
 export class SystemClock implements Clock {
-  #queued: (() => void)[] = [];
-  #isRunning = false;
-
   nowMs(): number {
     return performance.now();
   }
@@ -23,24 +24,7 @@ export class SystemClock implements Clock {
   }
 
   /** Calls asked for within one turn of the event loop share one immediate, and wait for the next when they take long. */
-  soon(run: () => void): void {
-    this.#queued.push(run);
-    if (this.#queued.length === 1 && !this.#isRunning) setImmediate(this.#runQueued);
+  soon(run: () => void, turnClass: TurnClass = "background"): void {
+    turns.soon(run, turnClass);
   }
-
-  readonly #runQueued = (): void => {
-    const queued = this.#queued;
-    this.#queued = [];
-    this.#isRunning = true;
-    const startMs = performance.now();
-    let done = 0;
-    try {
-      while (done < queued.length && performance.now() - startMs < TURN_MS) queued[done++]?.();
-    } finally {
-      // What is left, also by one that threw, comes before what was asked for meanwhile.
-      this.#isRunning = false;
-      if (done < queued.length) this.#queued = queued.slice(done).concat(this.#queued);
-      if (this.#queued.length > 0) setImmediate(this.#runQueued);
-    }
-  };
 }

@@ -14,6 +14,7 @@ const DEFAULTS: ServerOptions = {
   maxRoutes: 1_000_000,
   maxVnis: 100_000,
   maxSubscriptions: 100_000,
+  maxHalfOpen: 512,
   socket: { path: "/run/bunbond/server.sock", isDefault: true },
   config: null,
   verbose: false,

@@ -1,10 +1,16 @@
 /** Who is let in when descriptors run out. With real ones: test/process/descriptor-limit.test.ts. */
-import { expect, test } from "bun:test";
-import type { LogFields } from "../../src/session/logger.ts";
+import { describe, expect, test } from "bun:test";
+import { formatEndpoint } from "../../src/net/endpoint.ts";
+import { Admission } from "../../src/server/admission.ts";
+import { RunningCounters } from "../../src/server/stats.ts";
+import { type LogFields, silentLogger } from "../../src/session/logger.ts";
 import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { MemoryNetwork } from "../support/memory-network.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 
 class Stage extends ClientBench {
+  betweenMs = 0;
   readonly warnings: [message: string, fields: LogFields][] = [];
 
   async startLimited(descriptorLimit: number) {
@@ -14,13 +20,26 @@ class Stage extends ClientBench {
     return this.startServer(1, { logger: { debug: note, info: note, error: note, warn } });
   }
 
-  /** In the order of their connecting. */
+  /** One after the other; those that are let in complete their handshake. */
   connect(count: number): RawPeer[] {
-    const peers = Array.from({ length: count }, () =>
-      new RawPeer(this.clock).connect(this.network, serverEndpoint(1)),
-    );
-    this.clock.settle();
-    return peers;
+    return Array.from({ length: count }, () => {
+      const [peer] = this.connectHalf(1) as [RawPeer];
+      for (const frame of ["HELLO 5", "KEEPALIVE"]) {
+        if (!peer.isClosed) peer.send(frame);
+        this.clock.settle();
+      }
+      return peer;
+    });
+  }
+
+  /** They say nothing. */
+  connectHalf(count: number): RawPeer[] {
+    return Array.from({ length: count }, () => {
+      const peer = new RawPeer(this.clock).connect(this.network, serverEndpoint(1));
+      // Not all in the same turn: the oldest has had its time.
+      this.clock.advance(this.betweenMs);
+      return peer;
+    });
   }
 }
 
@@ -68,7 +87,7 @@ test("a warning a minute, with what to do and how many there were", async () => 
   stage.connect(10);
   expect(stage.warnings).toEqual([refusal(2, 4, 1)]);
   stage.clock.advance(59_999);
-  // Those that were in have left, for want of a handshake.
+  // Those that were in have left, since they say nothing.
   stage.warnings.length = 0;
   stage.connect(3);
   expect(stage.warnings).toEqual([]);
@@ -87,4 +106,119 @@ test("a limit that is raised meanwhile is found within seconds", async () => {
   stage.clock.advance(10_000);
   expect([isRefused(), isRefused()]).toEqual([false, true]);
   expect(server.stats()).toMatchObject({ peers: 3, counters: { refusals: { "descriptor-limit": 2 } } });
+});
+
+test("of those that are half-open the oldest is reset, and who is established stays", async () => {
+  const stage = new Stage();
+  stage.betweenMs = 50;
+  const server = await stage.startServer(1, { maxHalfOpen: 3 });
+  const [established] = stage.connect(1);
+  const silent = stage.connectHalf(5);
+  expect(silent.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false, false]);
+  expect(established?.isClosed).toBe(false);
+  // One that completes its handshake makes room.
+  for (const frame of ["HELLO 5", "KEEPALIVE"]) {
+    silent[2]?.send(frame);
+    stage.clock.settle();
+  }
+  expect([stage.connectHalf(1)[0]?.isClosed, silent[3]?.isClosed]).toEqual([false, false]);
+  expect(stage.connectHalf(1)[0]?.isClosed).toBe(false);
+  expect([silent[2]?.isClosed, silent[3]?.isClosed]).toEqual([false, true]);
+  expect(server.stats().counters.refusals).toEqual({ "half-open-limit": 3 });
+});
+
+test("who has sent its HELLO goes after those that have not, and nobody within some turns", async () => {
+  const stage = new Stage();
+  await stage.startServer(1, { maxHalfOpen: 3 });
+  const halfOpen = stage.connectHalf(3);
+  halfOpen[0]?.send("HELLO 5");
+  stage.clock.settle();
+  const closed = () => halfOpen.map(({ isClosed }) => isClosed);
+  expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([true, false, false, false]);
+  stage.clock.advance(50);
+  expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, true, false]);
+  stage.clock.advance(50);
+  const last = stage.connectHalf(2);
+  expect([...last.map(({ isClosed }) => isClosed), ...closed()]).toEqual([false, false, false, true, true]);
+});
+
+test("where no place is left, a half-open connection makes room for the next", async () => {
+  const stage = new Stage();
+  const server = await stage.startLimited(6);
+  stage.betweenMs = 50;
+  const [established] = stage.connect(1);
+  const [oldest, other] = stage.connectHalf(2);
+  expect(stage.connect(1)[0]?.isClosed).toBe(false);
+  expect([established, oldest, other].map((peer) => peer?.isClosed)).toEqual([false, true, false]);
+  expect(server.stats()).toMatchObject({ peers: 3, counters: { refusals: { "half-open-limit": 1 } } });
+  expect(stage.warnings.map(([message]) => message)).toEqual([
+    "connections without a handshake are reset: there are too many",
+  ]);
+});
+
+describe("while more than three quarters of 100 places are taken", () => {
+  /** Tries to connect from that host, and completes its handshake at once. */
+  class Door {
+    readonly counters = new RunningCounters();
+    readonly #admission = new Admission({
+      network: Object.assign(new MemoryNetwork({ clock: new FakeClock() }), { descriptorLimit: 164 }),
+      clock: new FakeClock(),
+      logger: silentLogger,
+      counters: this.counters,
+      maxHalfOpen: 512,
+    });
+    #ports = 1;
+
+    enters(host: string): boolean {
+      const remote = formatEndpoint({ host, port: this.#ports++ });
+      const nothing = () => {};
+      let isIn = false;
+      this.#admission.admit(
+        {
+          remote,
+          local: "",
+          write: () => 0,
+          pause: nothing,
+          resume: nothing,
+          end: nothing,
+          endWithin: nothing,
+          abort: nothing,
+        },
+        (_, established) => {
+          isIn = true;
+          established();
+          return { receivedHello: true, received: nothing, writable: nothing, closed: nothing };
+        },
+      );
+      return isIn;
+    }
+
+    count(host: (i: number) => string, tries: number): number {
+      return Array.from({ length: tries }, (_, i) => this.enters(host(i))).filter(Boolean).length;
+    }
+  }
+
+  test("an address has no more than its share, and others get in", () => {
+    const door = new Door();
+    // Alone it may have all, until there are others: then half of 100.
+    expect(door.count(() => "192.0.2.1", 80)).toBe(80);
+    expect(door.enters("192.0.2.2")).toBe(true);
+    expect(door.count(() => "192.0.2.1", 30)).toBe(0);
+    expect(door.count((i) => `198.51.100.${i}`, 19)).toBe(19);
+    expect(door.counters.refusals).toEqual({ "source-share": 30 });
+  });
+
+  test("all addresses of an IPv6 network of 64 bits are one", () => {
+    const door = new Door();
+    expect(door.enters("2001:db8:0:1::1")).toBe(true);
+    expect(door.count((i) => `2001:db8::${i.toString(16)}`, 99)).toBe(75);
+    expect(door.enters("2001:db8:0:2::1")).toBe(true);
+  });
+
+  test("with fewer places taken, whoever comes first", () => {
+    const door = new Door();
+    expect(door.enters("192.0.2.2")).toBe(true);
+    expect(door.count(() => "192.0.2.1", 75)).toBe(75);
+    expect(door.count(() => "192.0.2.1", 5)).toBe(0);
+  });
 });

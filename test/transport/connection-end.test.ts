@@ -85,9 +85,10 @@ describe("silence", () => {
     pair.source.nextRun = () => add;
     pair.connection.wake();
     pair.clock.advance(5_000);
-    expect(pair.peer.takeHeard().at(-1)).toBe("KEEPALIVE");
+    // Whether an ADD that is due at the same time comes before it or after it makes no difference.
+    expect(pair.peer.takeHeard().slice(-2)).toContain("KEEPALIVE");
     pair.clock.advance(5_000);
-    expect(pair.peer.takeHeard().at(-1)).toBe("KEEPALIVE");
+    expect(pair.peer.takeHeard().slice(-2)).toContain("KEEPALIVE");
   });
 });
 
@@ -119,11 +120,11 @@ describe("the end", () => {
     const pair = established({ capacityBytes: 1_000 });
     pair.peer.stream.isReading = false;
     const KEEPALIVES = Array.from({ length: 100 }, () => "KEEPALIVE");
-    // 250 answers fill the pipe, 16,384 the queue.
+    // 250 answers fill the pipe, 16,384 the queue, and up to 256 were gathered for the write that the pipe did not take.
     for (let sent = 0; sent < 16_600; sent += 100) pair.peer.send(...KEEPALIVES);
     pair.clock.settle();
     expect(pair.connection.state).toBe("established");
-    pair.peer.send(...KEEPALIVES);
+    for (let sent = 0; sent < 300; sent += 100) pair.peer.send(...KEEPALIVES);
     pair.clock.settle();
     expect(pair.handler.calls.at(-1)).toBe("closed send-queue-full");
     expect(pair.handler.calls.filter((call) => call.startsWith("closed")).length).toBe(1);
