@@ -2,16 +2,17 @@
 /**
  * Builds the executable:
  *
- *     bun build.ts [--target x64|arm64|x64-baseline|all] [--outdir DIR]
+ *     bun build.ts [--target x64|arm64|x64-baseline|all] [--outdir DIR] [--without-libnl]
  *
  * One file per target: `bunbond` for this machine, `bunbond-linux-TARGET` for another, and SHA256SUMS beside
  * them. A file holds Bun's own executable (glibc) with our code, minified and as bytecode, appended. For another
  * kind of processor Bun's executable comes from npm, by the version and checksum that package-lock.json pins, and
  * stays in node_modules/.cache; all else works offline. Equal sources and an equal libnl give equal bytes.
  *
- * A copy of libnl-3.so.200, which installing routes needs, goes into the file where this system has one for the
- * target: Debian's libnl-3-200 (for another processor libnl-3-200:arm64 or :amd64). Its licence is in
- * src/cli/third-party-licenses.txt, and `bunbond version --licenses` prints it.
+ * A copy of libnl-3.so.200, which installing routes needs, goes into the file: this system's for the target, as in
+ * Debian's libnl-3-200 (for another processor libnl-3-200:arm64 or :amd64). Without one the build fails, since the
+ * result would fail on the first host that has none either; --without-libnl asks for such a file. The library's licence
+ * is in src/cli/third-party-licenses.txt, and `bunbond version --licenses` prints it.
  *
  * The result reads nothing from the directory it is started in: as Bun comes, .env and bunfig.toml there would be
  * loaded, and a bunfig.toml can name code to run first. Exit code 1 is a failed build, 2 a wrong command line.
@@ -49,21 +50,31 @@ interface Options {
   /** Null is this machine. */
   readonly targets: readonly (Target | null)[];
   readonly outdir: string;
+  /** No copy of libnl goes into the file. */
+  readonly withoutLibnl: boolean;
 }
 
 function readOptions(args: readonly string[]): Options {
   const names = Object.keys(TARGETS);
-  const usage = `usage: bun build.ts [--target ${names.join("|")}|all] [--outdir DIR]`;
+  const usage = `usage: bun build.ts [--target ${names.join("|")}|all] [--outdir DIR] [--without-libnl]`;
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { target: { type: "string", multiple: true }, outdir: { type: "string", multiple: true } },
+      options: {
+        target: { type: "string", multiple: true },
+        outdir: { type: "string", multiple: true },
+        "without-libnl": { type: "boolean" },
+      },
     });
     const [target, ...moreTargets] = values.target ?? [];
     const [outdir = "dist", ...moreOutdirs] = values.outdir ?? [];
     if (moreTargets.length > 0 || moreOutdirs.length > 0) throw new Error("an option stands there twice");
     if (outdir === "") throw new Error("--outdir needs a directory");
-    return { targets: readTarget(target), outdir: resolve(outdir) };
+    return {
+      targets: readTarget(target),
+      outdir: resolve(outdir),
+      withoutLibnl: values["without-libnl"] ?? false,
+    };
   } catch (error) {
     throw new BuildError(`${oneLine(error)} (${usage})`, 2);
   }
@@ -144,13 +155,24 @@ async function npmPack(name: string, directory: string): Promise<Uint8Array<Arra
 /** e_machine of the ELF header (elf.h). */
 const ELF_MACHINES = { x64: 62, arm64: 183 } as const;
 
-/** The system's libnl for the processor; null: there is none. */
-function findLibnl(arch: Arch): string | null {
+/** The system's libnl for the processor. */
+function findLibnl(arch: Arch): string {
   const paths = libraryDirectories(arch).map((directory) => join(directory, LIBRARY));
-  const path = paths.find((candidate) => {
-    return existsSync(candidate) && readFileSync(candidate).readUInt16LE(18) === ELF_MACHINES[arch];
-  });
-  return path === undefined ? null : realpathSync(path);
+  const path = paths.find((candidate) => existsSync(candidate) && isLibraryFor(arch, candidate));
+  if (path !== undefined) return realpathSync(path);
+  const debianArch = arch === "x64" ? "amd64" : arch;
+  const debianPackage = arch === hostArch() ? "libnl-3-200" : `libnl-3-200:${debianArch}`;
+  throw new BuildError(
+    `there is no ${LIBRARY} for ${arch} here, which installing routes needs: ` +
+      `install it (Debian: ${debianPackage}), or add --without-libnl for an executable that needs the host's`,
+  );
+}
+
+/** e_ident begins with 0x7f "ELF", e_machine stands at offset 18 (elf.h). */
+function isLibraryFor(arch: Arch, path: string): boolean {
+  const bytes = readFileSync(path);
+  const isElf = bytes.length >= 20 && bytes.readUInt32BE(0) === 0x7f454c46;
+  return isElf && bytes.readUInt16LE(18) === ELF_MACHINES[arch];
 }
 
 /** Puts a module that names the embedded copy in the place of src/kernel/embedded-libnl.ts. */
@@ -232,17 +254,20 @@ function hostArch(): Arch {
 }
 
 async function main(): Promise<void> {
-  const { targets, outdir } = readOptions(process.argv.slice(2));
+  const { targets, outdir, withoutLibnl } = readOptions(process.argv.slice(2));
   checkBun();
+  // For all of them before the first is built.
+  const plan = targets.map((target) => {
+    const arch = target === null ? hostArch() : TARGETS[target].arch;
+    return { target, libnl: withoutLibnl ? null : findLibnl(arch) };
+  });
   const { BUNBOND_COMMIT: givenCommit } = process.env;
   const commit = commitOf(ROOT, givenCommit);
   await mkdir(outdir, { recursive: true });
-  for (const target of targets) {
-    const arch = target === null ? hostArch() : TARGETS[target].arch;
-    const libnl = findLibnl(arch);
+  for (const { target, libnl } of plan) {
     const name = await build(target, outdir, commit, libnl);
     const path = relative(process.cwd(), join(outdir, name));
-    const inside = libnl === null ? `without ${LIBRARY}: there is none for ${arch} here` : `with ${libnl}`;
+    const inside = libnl === null ? `without ${LIBRARY}: the host must have it` : `with ${libnl}`;
     console.log(`${path}: bunbond ${manifest.version} (commit ${commit}), ${inside}`);
   }
   await writeChecksums(outdir);

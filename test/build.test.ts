@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commitOf } from "../build.ts";
 import manifest from "../package.json" with { type: "json" };
+import { LIBNL_FLAGS, LIBNL_PATHS } from "./support/built-executable.ts";
+import { reasonWithoutNamespaces } from "./support/network-namespace.ts";
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 const COMMIT = "0123456789ab";
@@ -86,7 +88,9 @@ describe("the executable for this machine", () => {
   const executable = join(outdir, "bunbond");
 
   beforeAll(async () => {
-    const result = await buildScript(REPOSITORY, ["--outdir", outdir], { env: { BUNBOND_COMMIT: COMMIT } });
+    const result = await buildScript(REPOSITORY, ["--outdir", outdir, ...LIBNL_FLAGS], {
+      env: { BUNBOND_COMMIT: COMMIT },
+    });
     expect(result).toMatchObject({ exitCode: 0, stderr: "" });
   }, BUILD_TIMEOUT_MS);
 
@@ -110,7 +114,7 @@ describe("the executable for this machine", () => {
         await cp(join(REPOSITORY, path), join(copy, path), { recursive: true });
       }
       const env = { BUNBOND_COMMIT: COMMIT, NODE_ENV: "development", TZ: "Asia/Tokyo" };
-      const result = await buildScript(copy, [], { cwd: copy, env });
+      const result = await buildScript(copy, LIBNL_FLAGS, { cwd: copy, env });
       expect(result).toMatchObject({ exitCode: 0, stderr: "" });
       expect(await sha256(join(copy, "dist/bunbond"))).toBe(await sha256(executable));
     },
@@ -181,7 +185,8 @@ describe("the executable for another machine", async () => {
     ["x64-baseline", 62],
   ] as const;
   const outdir = join(scratch, "all");
-  const result = await buildScript(REPOSITORY, ["--target", "all", "--outdir", outdir], {
+  // Few machines have the libnl of another kind of processor.
+  const result = await buildScript(REPOSITORY, ["--target", "all", "--without-libnl", "--outdir", outdir], {
     env: { BUNBOND_COMMIT: COMMIT },
   });
   const noRegistry = /npm cannot fetch .*|needs npm.*/.exec(result.stderr)?.[0];
@@ -204,15 +209,46 @@ describe("the executable for another machine", async () => {
   });
 });
 
+describe("the copy of libnl", () => {
+  const reason = LIBNL_PATHS.length === 0 ? "libnl-3 is not installed" : reasonWithoutNamespaces();
+  const because = reason === null ? "" : ` (skipped: ${reason})`;
+
+  /** Builds where the system has no libnl: for this command alone each of its files is an empty one. */
+  function buildWithoutSystemLibnl(...args: readonly string[]): Promise<Result> {
+    const hide = LIBNL_PATHS.map((path) => `mount --bind /dev/null ${path} && `).join("");
+    const command = ["unshare", "--mount", "sh", "-c", `${hide} exec "$0" "$@"`, process.execPath];
+    return run([...command, join(REPOSITORY, "build.ts"), ...args], { env: { BUNBOND_COMMIT: COMMIT } });
+  }
+
+  test.skipIf(reason !== null)(
+    `is missing: nothing is built, unless --without-libnl says that it need not be there${because}`,
+    async () => {
+      const outdir = join(scratch, "no-libnl");
+      const refused = await buildWithoutSystemLibnl("--outdir", outdir);
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toMatch(
+        /^build: there is no libnl-3\.so\.200 for .* \(Debian: libnl-3-200\), or add --without-libnl .*\n$/,
+      );
+      expect(await Bun.file(join(outdir, "bunbond")).exists()).toBe(false);
+      const built = await buildWithoutSystemLibnl("--outdir", outdir, "--without-libnl");
+      expect(built).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(built.stdout).toContain("without libnl-3.so.200");
+      expect(await run([join(outdir, "bunbond"), "--version"])).toMatchObject({ stdout: VERSION_LINE });
+    },
+    BUILD_TIMEOUT_MS,
+  );
+});
+
 describe("a wrong command line is refused in one line and nothing is built", () => {
   test.each([
     [["--target", "sparc"], 2, 'there is no target "sparc"'],
     [["--target"], 2, "Option '--target <value>' argument missing"],
     [["--frob"], 2, "Unknown option '--frob'"],
     [["everything"], 2, "Unexpected argument 'everything'"],
+    [["--without-libnl=yes"], 2, "Option '--without-libnl' does not take an argument"],
     [["--outdir", ""], 2, "--outdir needs a directory"],
     [["--outdir", "a", "--outdir", "b"], 2, "an option stands there twice"],
-    [["--outdir", "/dev/null/dist"], 1, "ENOTDIR"],
+    [["--outdir", "/dev/null/dist", ...LIBNL_FLAGS], 1, "ENOTDIR"],
   ] as const)("%j", async (args, exitCode, text) => {
     const cwd = await mkdtemp(join(scratch, "refused-"));
     const result = await buildScript(REPOSITORY, args, { cwd });

@@ -1,25 +1,17 @@
 /** The copy of libnl that the executable carries: what makes it run on a system that has none. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, realpathSync } from "node:fs";
-import { join } from "node:path";
-import { LIBRARY, libraryDirectories } from "../../src/kernel/libnl-places.ts";
-import { builtExecutable } from "../support/built-executable.ts";
+import { builtExecutable, LIBNL_PATHS } from "../support/built-executable.ts";
 import { ChildProcess } from "../support/child-process.ts";
 import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
 
-const paths = libraryDirectories(process.arch === "arm64" ? "arm64" : "x64")
-  .map((directory) => join(directory, LIBRARY))
-  .filter((path) => existsSync(path));
-const reason = paths.length === 0 ? "libnl-3 is not installed" : reasonWithoutNamespaces();
+const reason = LIBNL_PATHS.length === 0 ? "libnl-3 is not installed" : reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;
 
 describe.skipIf(reason !== null)(`the executable${because}`, () => {
   test("works where the system has no libnl", async () => {
     await using namespace = await NetworkNamespace.create(["link set lo up"]);
     // For this command alone, each of the system's is an empty file.
-    const hide = [...new Set(paths.map((path) => realpathSync(path)))].map(
-      (path) => `mount --bind /dev/null ${path} && `,
-    );
+    const hide = LIBNL_PATHS.map((path) => `mount --bind /dev/null ${path} && `);
     const command = [
       ...[...namespace.enter, "unshare", "--mount", "sh", "-c", `${hide.join("")} exec "$0" cleanup`],
       await builtExecutable(),
