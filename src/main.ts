@@ -1,5 +1,8 @@
 #!/usr/bin/env bun
 /** The executable. */
+// First, for the sake of signals that come now.
+import "./cli/pid-one.ts";
+
 import { commands } from "./cli/commands.ts";
 import { runProgram } from "./cli/program.ts";
 import { processIo } from "./cli/program-io.ts";

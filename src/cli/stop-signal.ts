@@ -1,8 +1,10 @@
+import { endAtOnceOn, handleInstead, STOP_SIGNALS } from "./pid-one.ts";
+
 /** Time, beyond what the user grants, to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
 const STOP_WITHIN_MS = 5_000;
 
 /**
- * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process as usual; the first one
+ * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process at once; the first one
  * does not, even after `also`: whoever stops the service while `bunbond client drain` is at it wants no other end. Time
  * ends it, too, `graceMs` as it is then and a little more: a reader of our output that stands still must not hold up a stop.
  */
@@ -15,12 +17,16 @@ export function untilStopped({
 } = {}): Promise<void> {
   const asked = Promise.withResolvers<unknown>();
   const signalled = () => {
-    process.off("SIGTERM", signalled);
-    process.off("SIGINT", signalled);
+    for (const signal of STOP_SIGNALS) {
+      endAtOnceOn(signal);
+      process.off(signal, signalled);
+    }
     asked.resolve(null);
   };
-  process.on("SIGTERM", signalled);
-  process.on("SIGINT", signalled);
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, signalled);
+    handleInstead(signal);
+  }
   return Promise.race([asked.promise, also]).then(() => {
     setTimeout(() => process.exit(0), graceMs() + STOP_WITHIN_MS).unref();
   });
