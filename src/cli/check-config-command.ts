@@ -65,14 +65,15 @@ async function checkConfig({ rawArgs, io }: CommandContext): Promise<number> {
   const { summary, errors } = await judgeFile(path, roleWord === undefined ? null : readRole(roleWord));
   if (summary === null) {
     if (flags.json) io.stdout.write(document({ file: path, ok: false, errors: errors.map(errorDocument) }));
-    else for (const error of errors) io.stderr.write(`${describeUsageError(error)}\n`);
+    // As one text: a stream that is busy takes no more than a part of many.
+    else io.stderr.write(errors.map((error) => `${describeUsageError(error)}\n`).join(""));
     return 2;
   }
   const { role, text, facts, warnings } = summary;
   if (flags.json) io.stdout.write(document({ file: path, ok: true, role, ...facts, warnings }));
   else {
     io.stdout.write(`${printable(path)}: ok, ${role}: ${text}\n`);
-    for (const warning of warnings) io.stderr.write(`${printable(path)}: warning: ${warning}\n`);
+    io.stderr.write(warnings.map((warning) => `${printable(path)}: warning: ${warning}\n`).join(""));
   }
   return 0;
 }

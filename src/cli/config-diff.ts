@@ -84,6 +84,7 @@ export function clientDifference(
   after: ClientOptions,
 ): Difference<ClientOptions, ClientChange> {
   const inForce = clientInForce(before, after);
+  const oldWarnings = new Set(before.warnings);
   const servers = listDifference(before.servers, after.servers, formatEndpoint);
   const vnis = listDifference(subscriptionsOf(before), subscriptionsOf(inForce), String);
   const routes = listDifference(before.announcements, after.announcements, formatRoute);
@@ -104,7 +105,7 @@ export function clientDifference(
       ...needRestart(CLIENT_AT_START, before, after),
       ...(isMappingSwitched(before, after) ? ["install-routes"] : []),
     ],
-    warnings: after.warnings.filter((warning) => !before.warnings.includes(warning)),
+    warnings: after.warnings.filter((warning) => !oldWarnings.has(warning)),
     inForce,
   };
 }

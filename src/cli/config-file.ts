@@ -8,10 +8,13 @@
  */
 import { open } from "node:fs/promises";
 import { throwAll, UsageError, type UsageErrorDetail } from "./usage-error.ts";
-import { faultLine, lineText, locateSettings } from "./yaml-places.ts";
+import { faultLine, lineText, locateSettings, type YamlSetting } from "./yaml-places.ts";
 
-/** Some 25,000 announcements: a reload of so many takes half a second, in which the daemon does nothing else. */
-const MAX_BYTES = 1 << 20;
+/** Some 1,700,000 announcements. Reading 100,000 takes about a second, in which the daemon does nothing else. */
+const MAX_BYTES = 64 << 20;
+const MAX_TEXT = "64 MiB";
+/** What is read at first; most files are no longer. */
+const FIRST_BYTES = 64 << 10;
 
 export interface ConfigSetting {
   readonly name: string;
@@ -36,7 +39,11 @@ export interface ConfigFile {
 export async function readConfigText(path: string): Promise<string> {
   const bytes = await readUpTo(path, MAX_BYTES + 1);
   if (bytes.length > MAX_BYTES) {
-    throw new UsageError("BAD_FILE", "larger than 1 MiB, which is no configuration", inFile(path, null));
+    throw new UsageError(
+      "BAD_FILE",
+      `larger than ${MAX_TEXT}, which is no configuration`,
+      inFile(path, null),
+    );
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -47,14 +54,18 @@ export async function readConfigText(path: string): Promise<string> {
 
 /** Never more than that, for a device has no end. */
 async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(limitBytes);
+  let buffer = new Uint8Array(Math.min(FIRST_BYTES, limitBytes));
   let length = 0;
   try {
     await using file = await open(path);
-    while (length < limitBytes) {
-      const { bytesRead } = await file.read(buffer, length, limitBytes - length);
-      if (bytesRead === 0) break;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
       length += bytesRead;
+      if (bytesRead === 0 || length === limitBytes) break;
+      if (length < buffer.length) continue;
+      const longer = new Uint8Array(Math.min(2 * length, limitBytes));
+      longer.set(buffer);
+      buffer = longer;
     }
   } catch (error) {
     throw new UsageError("BAD_FILE", `cannot be read: ${reasonOf(error)}`, inFile(path, null));
@@ -76,29 +87,29 @@ function reasonOf(error: unknown): string {
 
 /** @throws UsageError, with all others of its kind */
 export function parseConfig(path: string, text: string): ConfigFile {
-  const fault = yamlFault(text);
-  if (fault !== null) {
-    const line = faultLine(text, (part) => yamlFault(part) === null);
+  const parsed = parseYaml(text);
+  if (parsed.fault !== null) {
+    const line = faultLine(text, (part) => parseYaml(part).fault === null);
     const hint = quoteHint(lineText(text, line));
-    throw new UsageError("BAD_YAML", `not YAML: ${fault}`, inFile(path, line, hint));
+    throw new UsageError("BAD_YAML", `not YAML: ${parsed.fault}`, inFile(path, line, hint));
   }
-  const value: unknown = Bun.YAML.parse(text);
+  const { value } = parsed;
   if (!isMapping(value)) throw new UsageError("BAD_FILE", ...notAMapping(path, text, value));
-  const places = locateSettings(text);
-  const lineOf = new Map<string, number>();
+  const placeOf = new Map<string, YamlSetting>();
   const errors: UsageError[] = [];
-  for (const { name, line } of places) {
-    const firstLine = lineOf.get(name);
-    if (firstLine === undefined) {
-      lineOf.set(name, line);
+  for (const place of locateSettings(text)) {
+    const { name, line } = place;
+    const first = placeOf.get(name);
+    if (first === undefined) {
+      placeOf.set(name, place);
       continue;
     }
-    const message = `${name} was set on line ${firstLine} already`;
+    const message = `${name} was set on line ${first.line} already`;
     errors.push(new UsageError("REPEATED_SETTING", message, inFile(path, line, "set it once")));
   }
   throwAll(errors);
   const settings = Object.entries(value).map(([name, setting]): ConfigSetting => {
-    const place = places.find((one) => one.name === name);
+    const place = placeOf.get(name);
     const itemLines = place?.itemLines ?? [];
     const areItems = Array.isArray(setting) && setting.length === itemLines.length;
     return { name, value: setting, line: place?.line ?? null, itemLines: areItems ? itemLines : [] };
@@ -110,18 +121,26 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What Bun.YAML has to say against a text, as part of a sentence; null: nothing. */
-function yamlFault(text: string): string | null {
+interface ParsedYaml {
+  readonly value: unknown;
+  /** What Bun.YAML has to say against the text, as part of a sentence; null: nothing. */
+  readonly fault: string | null;
+}
+
+function parseYaml(text: string): ParsedYaml {
   try {
-    Bun.YAML.parse(text);
-    return null;
+    return { value: Bun.YAML.parse(text), fault: null };
   } catch (error) {
-    if (error instanceof RangeError) return "lists within lists without end";
-    const message = error instanceof Error ? error.message : String(error);
-    return message
-      .replace(/^YAML Parse error: /, "")
-      .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
+    return { value: undefined, fault: faultOf(error) };
   }
+}
+
+function faultOf(error: unknown): string {
+  if (error instanceof RangeError) return "lists within lists without end";
+  const message = error instanceof Error ? error.message : String(error);
+  return message
+    .replace(/^YAML Parse error: /, "")
+    .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
 }
 
 /** Most lines that are no YAML lack quotes: "[::]:4711" begins like a list. */

@@ -55,7 +55,7 @@ export function judgeOptions<Options>(
       const def = definition.args[name];
       if (def?.type !== "string" || replaced.has(name)) throw error;
       if (error.code !== "MISSING_FLAG") {
-        errors.push(...[error, ...error.others].map((one) => inFile.placed(one, name)));
+        for (const one of [error, ...error.others]) errors.push(inFile.placed(one, name));
       } else if (!inFile.has(name) || values.has(name)) {
         errors.push(inFile.missing(name, def));
       }

@@ -38,8 +38,14 @@ interface FileText {
 
 interface Source {
   readonly setting: ConfigSetting;
-  /** Lines of the values that have a text, those first of which no error was told yet. */
-  readonly linesByText: Map<string, (number | null)[]>;
+  /** Of the values that have a text. */
+  readonly linesByText: Map<string, TextLines>;
+}
+
+interface TextLines {
+  readonly lines: (number | null)[];
+  /** Errors were told of so many of them, the first ones. */
+  told: number;
 }
 
 export class ConfigValues {
@@ -48,12 +54,15 @@ export class ConfigValues {
   /** What is wrong with them before anyone judges the values, in the order of the file. */
   readonly errors: readonly UsageError[];
   readonly #sources = new Map<string, Source>();
+  /** Name in the file → name of the flag. */
+  readonly #names: ReadonlyMap<string, string>;
 
   /** @throws UsageError when the file says that it is for another command */
   constructor(
     private readonly file: ConfigFile,
     private readonly definition: CommandDefinition,
   ) {
+    this.#names = settingNames(definition.args);
     const values = new Map<string, boolean | string | readonly string[]>();
     const errors: UsageError[] = [];
     const role = file.settings.find(({ name }) => name === ROLE_SETTING);
@@ -73,8 +82,8 @@ export class ConfigValues {
     const source = this.#sources.get(flagName);
     if (source === undefined) return error;
     const { setting, linesByText } = source;
-    const lines = linesByText.get(error.value?.text ?? "") ?? [];
-    const line = (lines.length > 1 ? lines.shift() : lines[0]) ?? setting.line;
+    const found = linesByText.get(error.value?.text ?? "");
+    const line = found === undefined ? setting.line : (nextLine(found) ?? setting.line);
     return this.#error(setting, error.code, error.message.replace(`--${flagName}`, setting.name), {
       line,
       ...(error.hint !== null && { hint: error.hint }),
@@ -91,7 +100,7 @@ export class ConfigValues {
 
   #take(setting: ConfigSetting, values: Map<string, boolean | string | readonly string[]>): void {
     if (setting.name === ROLE_SETTING) return;
-    const flagName = settingNames(this.definition.args).get(setting.name);
+    const flagName = this.#names.get(setting.name);
     const def = flagName === undefined ? undefined : this.definition.args[flagName];
     if (flagName === undefined || def === undefined) throw this.#unknown(setting);
     const other = this.#sources.get(flagName)?.setting;
@@ -107,7 +116,9 @@ export class ConfigValues {
       return;
     }
     const texts = this.#texts(setting, def);
-    for (const { text, line } of texts) source.linesByText.getOrInsertComputed(text, () => []).push(line);
+    for (const { text, line } of texts) {
+      source.linesByText.getOrInsertComputed(text, () => ({ lines: [], told: 0 })).lines.push(line);
+    }
     values.set(flagName, def.repeatable ? texts.map(({ text }) => text) : (texts[0]?.text ?? ""));
   }
 
@@ -123,7 +134,7 @@ export class ConfigValues {
   }
 
   #unknown(setting: ConfigSetting): UsageError {
-    const names = [...settingNames(this.definition.args).keys(), ROLE_SETTING];
+    const names = [...this.#names.keys(), ROLE_SETTING];
     const bare = setting.name.replace(/^-+/, "").toLowerCase();
     const hint =
       bare === CONFIG_FLAG
@@ -151,9 +162,9 @@ export class ConfigValues {
     const texts: FileText[] = [];
     const errors: UsageError[] = [];
     value.forEach((item: unknown, index) => {
-      collectErrors(errors, () =>
-        texts.push(...this.#itemTexts(setting, def, item, itemLines[index] ?? line)),
-      );
+      collectErrors(errors, () => {
+        for (const text of this.#itemTexts(setting, def, item, itemLines[index] ?? line)) texts.push(text);
+      });
     });
     throwAll(errors);
     return texts;
@@ -199,6 +210,13 @@ export class ConfigValues {
   ): UsageError {
     return new UsageError(code, message, { ...detail, place: { path: this.file.path, line } });
   }
+}
+
+/** The first of which no error was told; when all were, the last. */
+function nextLine(found: TextLines): number | null {
+  const line = found.lines[found.told] ?? null;
+  if (found.told < found.lines.length - 1) found.told++;
+  return line;
 }
 
 /** All of a plain value is wrong. */

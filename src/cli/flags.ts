@@ -87,7 +87,7 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
       if (wordsDef === null) throw unexpectedArgument(token.value, previous);
-      words.push(...takeWord(wordsDef, token.value, words.length));
+      for (const word of takeWord(wordsDef, token.value, words.length)) words.push(word);
       continue;
     }
     const name = names.get(token.rawName);
@@ -102,7 +102,9 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
     const value = requireValue(previous, def, token.value, token.inlineValue);
     if (def.repeatable) {
       const list = values.get(name);
-      values.set(name, [...(Array.isArray(list) ? list : []), ...listItems(token.rawName, value)]);
+      const items = listItems(token.rawName, value);
+      if (!Array.isArray(list)) values.set(name, items);
+      else for (const item of items) list.push(item);
     } else {
       refuseSecond(values.has(name), token.rawName);
       values.set(name, value);

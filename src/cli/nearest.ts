@@ -8,6 +8,8 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   let best: string | null = null;
   let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
+    // So many letters at least come or go.
+    if (Math.abs(word.length - candidate.length) >= fewest) continue;
     const keystrokes = editDistance(word, candidate);
     if (keystrokes >= fewest) continue;
     best = candidate;

@@ -88,7 +88,9 @@ export function collectErrors(errors: UsageError[], run: () => void): void {
     run();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    errors.push(error.with({ others: [] }), ...error.others);
+    errors.push(error.with({ others: [] }));
+    // There may be more than a call takes arguments.
+    for (const other of error.others) errors.push(other);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Values of flags: each reader takes the flag's name for its message and throws UsageError with a caret. */
-import { type Endpoint, type EndpointUse, parseEndpoint, sameEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../net/endpoint.ts";
 import { AnnouncementError, formatRoute, parseAnnouncement } from "../route/announcement.ts";
 import type { TextRange } from "../route/caret.ts";
 import type { Route } from "../route/route.ts";
@@ -19,7 +19,7 @@ export function readEndpoint(flag: string, text: string, defaultPort: number, us
 /** In the order given; another spelling of the same endpoint counts once. */
 export function readEndpoints(flag: string, texts: readonly string[], defaultPort: number): Endpoint[] {
   const endpoints = readEach(texts, (text) => readEndpoint(flag, text, defaultPort, "connect"));
-  return endpoints.filter((one, i) => endpoints.findIndex((other) => sameEndpoint(one, other)) === i);
+  return [...new Map(endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()];
 }
 
 /** In the order given, each once. */
@@ -91,7 +91,7 @@ export function readAnnouncements(flag: string, texts: readonly string[]): Annou
   readEach(texts, (text) => {
     const parsed = readAnnouncement(flag, text);
     routes.set(formatRoute(parsed.route), parsed.route);
-    warnings.push(...parsed.warnings.map((warning) => `${flag} ${text}: ${warning}`));
+    for (const warning of parsed.warnings) warnings.push(`${flag} ${text}: ${warning}`);
   });
   return { routes: [...routes.values()], warnings };
 }

@@ -529,11 +529,11 @@ describe("files on disk", () => {
 
   const NO_TEXT: [string, () => Promise<string>, string][] = [
     [
-      "10 MB",
-      () => write("big.yaml", "# no end\n".repeat(1_200_000)),
-      "larger than 1 MiB, which is no configuration",
+      "70 MB",
+      () => write("big.yaml", "# no end\n".repeat(7_800_000)),
+      "larger than 64 MiB, which is no configuration",
     ],
-    ["a device without end", async () => "/dev/zero", "larger than 1 MiB, which is no configuration"],
+    ["a device without end", async () => "/dev/zero", "larger than 64 MiB, which is no configuration"],
     [
       "another encoding",
       () => write("latin.yaml", new Uint8Array([0x61, 0x3a, 0x20, 0xe4])),
@@ -552,6 +552,53 @@ describe("files on disk", () => {
         stderr: `${prefix}${await path()}: ${reason}.\n`,
       });
     }
+  });
+
+  /** Each step over all that a file holds must be linear: a quadratic one takes minutes here. */
+  describe("many", () => {
+    const COUNT = 50_000;
+    const many = (line: (i: number) => string) => Array.from({ length: COUNT }, (_, i) => line(i)).join("\n");
+    const announcement = (i: number, length = 32) =>
+      `  - 100#10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/${length}@2001:db8::1`;
+
+    test("announcements", async () => {
+      const path = await write("many.yaml", `server: a\nannounce:\n${many((i) => announcement(i))}\n`);
+      expect((await Bun.file(path).stat()).size).toBeGreaterThan(1 << 20);
+      expect(await runInProcess(["check-config", path], commands)).toEqual({
+        exitCode: 0,
+        stdout: `${path}: ok, client: 1 server, 0 VNIs, ${COUNT} announcements\n`,
+        stderr: "",
+      });
+      await Bun.write(path, `${await Bun.file(path).text()}${announcement(0, 33)}\n`);
+      const { stderr } = await runInProcess(["check-config", path], commands);
+      expect(stderr).toStartWith(`${path}:${COUNT + 3}: announce: the prefix length must be a number from`);
+    });
+
+    const MANY_FAULTS: [string, string, string, string][] = [
+      [
+        "announcements",
+        "announce:\n",
+        many((i) => announcement(i, 33)),
+        "announce: the prefix length must be",
+      ],
+      ["equal announcements", "announce:\n", many(() => announcement(0, 33)), "announce: the prefix length"],
+      ["unknown settings", "", many((i) => `setting${i}: 1`), "unknown setting setting49999."],
+      [
+        "repeated settings",
+        "",
+        `vni: 1\n${many(() => "vni: 1")}`,
+        "vni was set on line 2 already; set it once.",
+      ],
+    ];
+    test.each(MANY_FAULTS)("wrong %s, each told with its line", async (_name, head, body, lastFault) => {
+      const text = `server: a\n${head}${body}\n`;
+      const path = await write("faults.yaml", text);
+      const { exitCode, stderr } = await runInProcess(["check-config", path], commands);
+      expect(exitCode).toBe(2);
+      const lines = stderr.split("\n").filter((line) => line.startsWith(path));
+      expect(lines).toHaveLength(COUNT);
+      expect(lines.at(-1)).toStartWith(`${path}:${text.split("\n").length - 1}: ${lastFault}`);
+    });
   });
 
   describe("check-config", () => {
