@@ -9,6 +9,7 @@
  */
 import { parseAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
+import { hostNames } from "../transport/host-names.ts";
 
 export class ServerAddresses {
   readonly #names = new Set<string>();
@@ -63,6 +64,7 @@ export class ServerAddresses {
 
 /** By the system's resolver, which Bun.connect asks too. */
 export async function lookUpAddresses(name: string): Promise<string[]> {
+  await hostNames.ready(name);
   const records = await Bun.dns.lookup(name, { backend: "system" });
   return records.map(({ address }) => address);
 }

@@ -1,6 +1,7 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { readDescriptorLimit } from "./descriptor-limit.ts";
+import { hostNames } from "./host-names.ts";
 import { limitReceiveBuffer } from "./sockopt.ts";
 import {
   type ByteStream,
@@ -50,12 +51,15 @@ export class BunNetwork implements Network {
       if (events === null) socket.terminate();
       else socket.data.events = events;
     };
-    Bun.connect<SocketData>({
-      hostname: endpoint.host,
-      port: endpoint.port,
-      data: { events: null, opened },
-      socket: socketHandler,
-    }).catch((error: unknown) => failed(connectErrorText(error)));
+    const dial = () =>
+      Bun.connect<SocketData>({
+        hostname: endpoint.host,
+        port: endpoint.port,
+        data: { events: null, opened },
+        socket: socketHandler,
+      });
+    const dialled = hasHostName(endpoint) ? hostNames.ready(endpoint.host).then(dial) : dial();
+    dialled.catch((error: unknown) => failed(connectErrorText(error)));
   }
 
   get descriptorLimit(): number {

@@ -1,0 +1,122 @@
+/**
+ * Host names, looked up so that one which nobody answers for does not hold up the others.
+ *
+ * The system's resolver, getaddrinfo(3), occupies a thread until it knows. Bun 1.4.4 has as many for this as there are
+ * processors, at least two, and reads files with them as well. Where no name server answers, a look-up takes 10 s
+ * (resolv.conf(5)): two such names delayed all others by that, also those in /etc/hosts. c-ares, the other resolver in Bun,
+ * needs no thread, but knows none of the system's further sources (nsswitch.conf(5)), and of resolv.conf what was in it at
+ * first. So c-ares may only say that a name leads somewhere, which the system will then confirm at once; for names of
+ * which it does not, the system is asked one after the other:
+ *
+ *     ready(name) ── c-ares ── an address ────────────────────────────────────▶ ready
+ *                       │ an error, or nothing for a second
+ *                       ▼
+ *                    the system's resolver, one name at a time ── an address ─▶ ready
+ *                       └── an error, or no turn in time ─────────────────────▶ not ready, and why
+ *
+ * A look-up goes on after its time is over, and whoever asks for the same name again joins it.
+ */
+import { lookup } from "node:dns/promises";
+import type { Clock } from "../session/clock.ts";
+import { SystemClock } from "./system-clock.ts";
+
+/** Each rejects where the name leads nowhere, or nobody knows. */
+export interface Resolvers {
+  readonly cares: (name: string) => Promise<unknown>;
+  readonly system: (name: string) => Promise<unknown>;
+}
+
+/** c-ares has answered by then, if a name server does. */
+const CARES_ALONE_MS = 1_000;
+/** As long as the system's resolver takes by default to give up. */
+const WITHIN_MS = 10_000;
+/** As long as Bun remembers a name's addresses. */
+const KNOWN_FOR_MS = 30_000;
+
+export class HostNames {
+  readonly #byCares = new Map<string, Promise<void>>();
+  readonly #bySystem = new Map<string, Promise<void>>();
+  /** When a name's address was last found. */
+  readonly #foundMs = new Map<string, number>();
+  /** Settled when the system's resolver is idle. */
+  #systemIdle: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly resolvers: Resolvers,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Resolves when the system's resolver can be asked for the name without delay; rejects when it fails. */
+  async ready(name: string): Promise<void> {
+    if (this.#isKnown(name)) return;
+    const byCares = this.#shared(this.#byCares, name, () => this.#find(name, this.resolvers.cares));
+    const bySystem = this.#shared(this.#bySystem, name, () => this.#findBySystem(name, byCares));
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.clock.after(WITHIN_MS, () => reject(lookUpError(name, "EAI_AGAIN")));
+      const finish = (settle: () => void) => {
+        timer.cancel();
+        settle();
+      };
+      byCares.then(
+        () => finish(resolve),
+        () => {}, // the system's word counts
+      );
+      bySystem.then(
+        () => finish(resolve),
+        (error: unknown) => finish(() => reject(lookUpError(name, codeOf(error)))),
+      );
+    });
+  }
+
+  #isKnown(name: string): boolean {
+    const foundMs = this.#foundMs.get(name);
+    return foundMs !== undefined && this.clock.nowMs() - foundMs < KNOWN_FOR_MS;
+  }
+
+  async #find(name: string, resolver: (name: string) => Promise<unknown>): Promise<void> {
+    await resolver(name);
+    this.#foundMs.set(name, this.clock.nowMs());
+  }
+
+  async #findBySystem(name: string, byCares: Promise<void>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.after(CARES_ALONE_MS, resolve);
+      byCares.catch(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    const turn = this.#systemIdle.then(async () => {
+      if (!this.#isKnown(name)) await this.#find(name, this.resolvers.system);
+    });
+    this.#systemIdle = turn.catch(() => {});
+    await turn;
+  }
+
+  #shared(underWay: Map<string, Promise<void>>, name: string, find: () => Promise<void>): Promise<void> {
+    return underWay.getOrInsertComputed(name, () => {
+      const promise = find();
+      const forget = () => underWay.delete(name);
+      promise.then(forget, forget);
+      return promise;
+    });
+  }
+}
+
+/** In the words of Bun.connect. */
+function lookUpError(name: string, code: string): Error {
+  return Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
+
+/** Those of this process: the threads are its, too. */
+export const hostNames = new HostNames(
+  {
+    cares: (name) => Bun.dns.lookup(name, { backend: "c-ares" }),
+    system: (name) => lookup(name),
+  },
+  new SystemClock(),
+);
