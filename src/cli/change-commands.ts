@@ -23,10 +23,10 @@ const vniWords: WordsDef = {
   repeatable: true,
 };
 
-/** `directory` is where the default sockets are. */
-export function changeCommands(directory: string): Command[] {
+/** `directories` are where the default sockets are. */
+export function changeCommands(directories: readonly string[]): Command[] {
   return [
-    routeCommand(directory, {
+    routeCommand(directories, {
       path: "/v1/announce",
       name: "announce",
       mustExist: false,
@@ -37,21 +37,21 @@ export function changeCommands(directory: string): Command[] {
         line: `bunbond announce ${ROUTE_EXAMPLE} 100#192.0.2.7/32@2001:db8::1#lb`,
       },
     }),
-    routeCommand(directory, {
+    routeCommand(directories, {
       path: "/v1/withdraw",
       name: "withdraw",
       mustExist: true,
       description: "Make a running client announce routes no longer.",
       example: { comment: "One of them", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
     }),
-    vniCommand(directory, {
+    vniCommand(directories, {
       path: "/v1/subscribe",
       name: "subscribe",
       mustExist: false,
       description: "Make a running client subscribe to virtual networks, until it ends.",
       example: { comment: "Two of them", line: "bunbond subscribe 100 200" },
     }),
-    vniCommand(directory, {
+    vniCommand(directories, {
       path: "/v1/unsubscribe",
       name: "unsubscribe",
       mustExist: true,
@@ -70,8 +70,11 @@ interface ChangeCommand<Path> {
   readonly mustExist: boolean;
 }
 
-function routeCommand(directory: string, command: ChangeCommand<"/v1/announce" | "/v1/withdraw">): Command {
-  return changeCommand(directory, command, routeWords, (words, client, warn) => {
+function routeCommand(
+  directories: readonly string[],
+  command: ChangeCommand<"/v1/announce" | "/v1/withdraw">,
+): Command {
+  return changeCommand(directories, command, routeWords, (words, client, warn) => {
     const { routes, warnings } = readAnnouncements("ROUTE", words);
     for (const warning of warnings) warn(warning);
     const texts = routes.map(formatAnnouncement);
@@ -79,14 +82,17 @@ function routeCommand(directory: string, command: ChangeCommand<"/v1/announce" |
   });
 }
 
-function vniCommand(directory: string, command: ChangeCommand<"/v1/subscribe" | "/v1/unsubscribe">): Command {
-  return changeCommand(directory, command, vniWords, (words, client) =>
+function vniCommand(
+  directories: readonly string[],
+  command: ChangeCommand<"/v1/subscribe" | "/v1/unsubscribe">,
+): Command {
+  return changeCommand(directories, command, vniWords, (words, client) =>
     inBatches(readVnis("VNI", words), (batch) => client.call(command.path, { vnis: batch })),
   );
 }
 
 function changeCommand(
-  directory: string,
+  directories: readonly string[],
   { name, description, example, mustExist }: ChangeCommand<unknown>,
   words: WordsDef,
   change: (
@@ -107,7 +113,7 @@ function changeCommand(
     async run(context) {
       const { flags, words: given } = parseArguments(definition, context.rawArgs);
       const warn = (text: string) => context.io.stderr.write(`bunbond ${name}: ${text}\n`);
-      const answer = await change(given, clientOf(flags, "client", directory), warn);
+      const answer = await change(given, await clientOf(flags, "client", directories), warn);
       const missing = answer.results.filter(isMissing);
       print(context, flags, answer, changeText);
       if (!flags.json) {

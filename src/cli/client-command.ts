@@ -185,7 +185,7 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     leave,
     drainSeconds,
     ...kernel,
-    socket: readSocket(flags.socket, "client"),
+    socket: readSocket(flags.socket),
     json: flags.json,
     config: flags.config ?? null,
     verbose: flags.verbose,

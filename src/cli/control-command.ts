@@ -1,9 +1,12 @@
 /** What all commands that talk to a running daemon have in common. */
+import { basename, join } from "node:path";
 import type { ProgramName } from "../http/control-api.ts";
+import { findSockets } from "../http/control-socket.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
 import type { SwitchDef, ValueFlagDef } from "./command-definition.ts";
+import { CommandError } from "./command-error.ts";
 import { ControlClient } from "./control-client.ts";
-import { defaultSocket } from "./socket-flag.ts";
+import { defaultSocket, socketNamed } from "./socket-flag.ts";
 import { type Style, styleFor } from "./style.ts";
 
 const PROGRAMS = ["client", "server"] as const satisfies readonly ProgramName[];
@@ -16,7 +19,7 @@ export function controlFlags(program: ProgramName | null) {
       type: "string",
       valueHint: "PATH",
       example: defaultSocket(program ?? "client"),
-      description: `The daemon's control socket. If left out: ${defaults.join(" or ")}.`,
+      description: `The daemon's control socket, or its name, as server-4711. If left out: that of the only one there is at ${defaults.join(" or ")}, or beside.`,
     } satisfies ValueFlagDef,
     json: {
       type: "boolean",
@@ -37,17 +40,39 @@ export interface ControlFlagValues {
   readonly json: boolean;
 }
 
-/** The daemon that the flags name, or the one of the default socket in `directory`. */
-export function clientOf(
+/**
+ * The daemon that the flags name, or the only one at a default socket in the directories.
+ * @throws CommandError when there are several
+ */
+export async function clientOf(
   { socket, json }: ControlFlagValues,
   program: ProgramName,
-  directory: string,
-): ControlClient {
-  return new ControlClient({
-    socketPath: socket ?? defaultSocket(program, directory),
-    program,
-    asJson: json,
-  });
+  directories: readonly string[],
+): Promise<ControlClient> {
+  const connected = (socketPath: string) => new ControlClient({ socketPath, program, asJson: json });
+  if (socket !== undefined) return connected(socketNamed(socket, directories));
+  const [path, ...others] = await socketsIn(directories, program);
+  if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
+  const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
+  const message = `${names.length} ${program}s run here; say which: --socket ${names.join(" or --socket ")}`;
+  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: 1, asJson: json });
+}
+
+/** Where daemons answer in the directories; where none does, the sockets that this user may not ask. */
+export async function socketsIn(
+  directories: readonly string[],
+  program: ProgramName | null,
+): Promise<string[]> {
+  const found = await Promise.all(directories.map((directory) => findSockets(directory, program)));
+  const sockets = found.flat();
+  const answered = sockets.filter(({ isAnswered }) => isAnswered);
+  return (answered.length > 0 ? answered : sockets).map(({ path }) => path);
+}
+
+/** Where the first daemon would be. */
+export function awayPaths(directories: readonly string[], program: ProgramName | null): string[] {
+  const programs = program === null ? PROGRAMS : [program];
+  return directories.flatMap((directory) => programs.map((one) => join(directory, `${one}.sock`)));
 }
 
 /** Prints the object, as JSON or as the text that is made of it. */

@@ -21,8 +21,8 @@ const definition = {
   },
 } satisfies CommandDefinition;
 
-/** `directory` is where the default sockets are. */
-export function drainCommand(directory: string): Command {
+/** `directories` are where the default sockets are. */
+export function drainCommand(directories: readonly string[]): Command {
   return {
     definition,
     examples: [
@@ -37,7 +37,7 @@ export function drainCommand(directory: string): Command {
         throw new UsageError("BAD_VALUE", "--undo and --stay exclude each other", { hint: "give one" });
       }
       const action = flags.undo ? "undo" : flags.stay ? "start" : "stop";
-      const answer = await clientOf(flags, "client", directory).call("/v1/drain", { action });
+      const answer = await (await clientOf(flags, "client", directories)).call("/v1/drain", { action });
       print(context, flags, answer, drainText);
       const waits = answer.establishedServers === 0 && action !== "stop";
       if (waits && !flags.json) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);

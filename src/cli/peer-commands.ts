@@ -28,8 +28,8 @@ const resetDefinition = {
   args: controlFlags(null),
 } satisfies CommandDefinition;
 
-/** `directory` is where the default sockets are. */
-export function peerCommands(directory: string): Command[] {
+/** `directories` are where the default sockets are. */
+export function peerCommands(directories: readonly string[]): Command[] {
   return [
     {
       definition: peersDefinition,
@@ -37,7 +37,12 @@ export function peerCommands(directory: string): Command[] {
       exitCodes: [DAEMON_AWAY],
       async run(context) {
         const flags = parseFlags(peersDefinition.args, context.rawArgs);
-        print(context, flags, await clientOf(flags, "server", directory).call("/v1/peers", null), peersText);
+        print(
+          context,
+          flags,
+          await (await clientOf(flags, "server", directories)).call("/v1/peers", null),
+          peersText,
+        );
         return 0;
       },
     },
@@ -53,7 +58,9 @@ export function peerCommands(directory: string): Command[] {
         const [id = ""] = words;
         // Only servers have numbers for their peers.
         const program = /^\d+$/.test(id) ? "server" : "client";
-        const answer = await clientOf(flags, program, directory).call("/v1/peers/reset", { peer: id });
+        const answer = await (await clientOf(flags, program, directories)).call("/v1/peers/reset", {
+          peer: id,
+        });
         print(context, flags, answer, ({ peer }) => `reset: ${peer}\n`);
         return 0;
       },

@@ -138,7 +138,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
       return readWholeNumber(`--${flag}`, flags[flag], 1, GREATEST_LIMIT);
     }),
     maxHalfOpen: readWholeNumber("--max-half-open", flags["max-half-open"], 1, GREATEST_LIMIT),
-    socket: readSocket(flags.socket, "server"),
+    socket: readSocket(flags.socket),
     config: flags.config ?? null,
     verbose: flags.verbose,
   };

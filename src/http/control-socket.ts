@@ -2,8 +2,18 @@
  * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
  * replaced; one that somebody answers at is another daemon's, and stays.
  */
-import { lstatSync, mkdirSync, renameSync, type Stats, unlinkSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  type BigIntStats,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { ProgramName } from "./control-api.ts";
 
 /**
  * - `IN_USE`: another daemon answers there
@@ -28,6 +38,9 @@ export class ControlSocketError extends Error {
 /** For an lstat that tells one file from the next of the same name, and takes it that there may be none. */
 const EXACT_IF_THERE = { throwIfNoEntry: false, bigint: true } as const;
 const DIRECTORY_MODE = 0o755;
+/** A socket that is bound listens within microseconds; until then it refuses like a stale one. */
+const YOUNG_MS = 1_000;
+const LOOK_AGAIN_MS = 50;
 /** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
 const SOCKET_UMASK = 0o117;
 
@@ -94,14 +107,106 @@ async function removeStale(path: string): Promise<void> {
       throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
     }
     if (await isAnswered(path)) throw inUse(path);
-    // Another daemon that starts just now may have been faster: then this is its socket, and is asked.
-    const now = lstatSync(path, EXACT_IF_THERE);
-    if (now === undefined) return;
-    // A freed inode's number is given again, its time is not.
-    if (now.ino === file.ino && now.ctimeNs === file.ctimeNs) {
-      unlinkSync(path);
+    if (isYoung(file)) {
+      await Bun.sleep(LOOK_AGAIN_MS);
+    } else if (unlinkSame(path, file)) {
       return;
     }
+  }
+}
+
+/** By the wall clock; one that was put back makes nothing young. */
+function isYoung({ ctimeMs }: BigIntStats): boolean {
+  const ageMs = Date.now() - Number(ctimeMs);
+  return ageMs >= 0 && ageMs < YOUNG_MS;
+}
+
+/**
+ * Removes the file at the path if it is still that one; another daemon that starts just now may have put its own there.
+ * What is there is moved first and then looked at, for between a look and its removal it could change.
+ */
+function unlinkSame(path: string, stale: BigIntStats): boolean {
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+    throw error;
+  }
+  const moved = lstatSync(aside, { bigint: true });
+  // A freed inode's number is given again, its time is not. Nothing is ever written to a socket's file.
+  const isSame = moved.ino === stale.ino && moved.mtimeNs === stale.mtimeNs;
+  try {
+    if (!isSame) linkSync(aside, path);
+  } catch {
+    // Yet another daemon has the path by now.
+  }
+  unlinkSync(aside);
+  return isSame;
+}
+
+/** The daemons' default names: server.sock, and beside it server-4711.sock. */
+const DEFAULT_NAME = /^(client|server)(-\d+)*\.sock$/;
+
+/** The default socket's path, and those to take one after the other where others are in use. */
+export function* defaultPaths(program: ProgramName, directory: string): Generator<string, never> {
+  const ownName = `${program}-${process.pid}`;
+  yield join(directory, `${program}.sock`);
+  yield join(directory, `${ownName}.sock`);
+  // In containers that share the directory several have the same number.
+  for (let n = 2; ; n++) yield join(directory, `${ownName}-${n}.sock`);
+}
+
+export interface FoundSocket {
+  readonly path: string;
+  /** False: this user may not ask. */
+  readonly isAnswered: boolean;
+}
+
+/** The sockets with default names in a directory, in their order, without stale ones. */
+export async function findSockets(directory: string, program: ProgramName | null): Promise<FoundSocket[]> {
+  const found: FoundSocket[] = [];
+  for (const path of defaultSocketsIn(directory, program)) {
+    const answer = await asked(path);
+    if (answer !== "stale") found.push({ path, isAnswered: answer === "answered" });
+  }
+  return found;
+}
+
+/** Removes sockets with default names that daemons have left which were killed. */
+export async function removeStaleSockets(directory: string): Promise<void> {
+  for (const path of defaultSocketsIn(directory, null)) {
+    try {
+      const file = lstatSync(path, EXACT_IF_THERE);
+      if (file === undefined || !file.isSocket() || isYoung(file)) continue;
+      if ((await asked(path)) === "stale") unlinkSame(path, file);
+    } catch {
+      // Nobody needs it gone.
+    }
+  }
+}
+
+function defaultSocketsIn(directory: string, program: ProgramName | null): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => {
+        const of = DEFAULT_NAME.exec(name)?.[1];
+        return of !== undefined && (program === null || of === program);
+      })
+      .map((name) => name.replace(/\.sock$/, ""))
+      .sort()
+      .map((name) => join(directory, `${name}.sock`));
+  } catch {
+    // There is no such directory, or none that this user may read.
+    return [];
+  }
+}
+
+async function asked(path: string): Promise<"answered" | "stale" | "unknown"> {
+  try {
+    return (await isAnswered(path)) ? "answered" : "stale";
+  } catch {
+    return "unknown";
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type ClientOptions, parseClientOptions, subscriptionsOf } from "../../src/cli/client-command.ts";
+import { runDirectories } from "../../src/cli/socket-flag.ts";
 import { UsageError, type UsageErrorCode } from "../../src/cli/usage-error.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
@@ -40,7 +41,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   excludeTypes: [],
   reconcileSeconds: 300,
   installNat: "plain",
-  socket: { path: "/run/bunbond/client.sock", isDefault: true },
+  socket: { directory: runDirectories()[0] },
   json: false,
   config: null,
   verbose: false,
@@ -89,11 +90,8 @@ describe("parseClientOptions takes", () => {
     [["--hold-alone", "Forever"], {}],
     [["--leave", "Keep"], { leave: "keep" }],
     [["--drain", "2.5"], { drainSeconds: 2.5 }],
-    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock", isDefault: false } }],
-    [
-      ["--socket", "/run/bunbond/client.sock"],
-      { socket: { path: "/run/bunbond/client.sock", isDefault: false } },
-    ],
+    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock" } }],
+    [["--socket", "/run/bunbond/client.sock"], { socket: { path: "/run/bunbond/client.sock" } }],
     [["--socket", "None"], { socket: null }],
     [["--json"], { json: true }],
     [

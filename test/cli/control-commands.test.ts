@@ -1,6 +1,6 @@
 /** The commands that talk to a running daemon: a real socket, and behind it a client and a server in memory. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { controlCommands } from "../../src/cli/control-commands.ts";
 import { statusText } from "../../src/cli/status-text.ts";
@@ -74,7 +74,7 @@ async function openServer(): Promise<void> {
 }
 
 function run(...argv: readonly string[]) {
-  return runInProcess(argv, controlCommands(directory.path));
+  return runInProcess(argv, controlCommands([directory.path]));
 }
 
 /** A result of the program with everything on one stream. */
@@ -450,20 +450,50 @@ describe("which daemon", () => {
     );
   });
 
-  test("status takes the only one, and asks which where there are two", async () => {
+  test("status shows all, each with its socket", async () => {
     await openServer();
     expect(JSON.parse((await run("status", "--json")).stdout)).toMatchObject({ program: "server" });
     await openClient();
     const [client, serverPath] = [pathOf("client"), pathOf("server")];
-    expect(await run("status")).toEqual(
-      failed(
-        1,
-        `bunbond status: a client and a server run here; say which: --socket ${client} or --socket ${serverPath}\n`,
-      ),
+    const { exitCode, stdout } = await run("status");
+    expect(exitCode).toBe(0);
+    expect(stdout).toStartWith(`${client}:\nprogram `);
+    expect(stdout).toContain(`\n\n${serverPath}:\nprogram `);
+    const lines = (await run("status", "--json")).stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { program: "client" },
+      { program: "server" },
+    ]);
+    for (const named of [client, "client", "client.sock"]) {
+      const { stdout: one } = await run("status", "--json", "--socket", named);
+      expect(JSON.parse(one)).toMatchObject({ program: "client" });
+    }
+  });
+
+  test("of several of a kind, the one that --socket names", async () => {
+    await openClient();
+    const second = join(directory.path, "client-12.sock");
+    const socket = await openControlSocket({ path: second, program: "client", logger: silentLogger });
+    sockets.push(socket);
+    expect(await run("subscribe", "7")).toEqual(
+      failed(1, "bunbond subscribe: 2 clients run here; say which: --socket client or --socket client-12\n"),
     );
-    expect(JSON.parse((await run("status", "--json", "--socket", client)).stdout)).toMatchObject({
-      program: "client",
+    expect(await run("subscribe", "7", "--socket", "client")).toEqual(done("subscribed: 7\n"));
+    expect(await run("subscribe", "7", "--socket", "client-12")).toMatchObject({ exitCode: 4 });
+    const { exitCode, stdout, stderr } = await run("status");
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 4,
+      stderr: "bunbond status: the client is still starting\n",
     });
+    expect(stdout).toStartWith(`${pathOf("client")}:\n`);
+  });
+
+  test("one that was killed counts for nothing", async () => {
+    await openClient();
+    const listener = Bun.listen({ unix: `${directory.path}/bound`, socket: { data() {} } });
+    renameSync(`${directory.path}/bound`, join(directory.path, "client-99.sock"));
+    listener.stop(true);
+    expect(await run("subscribe", "7")).toEqual(done("subscribed: 7\n"));
   });
 
   test("the wrong one is told from one that is away", async () => {

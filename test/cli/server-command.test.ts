@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseServerOptions, type ServerOptions } from "../../src/cli/server-command.ts";
+import { runDirectories } from "../../src/cli/socket-flag.ts";
 import { UsageError, type UsageErrorCode } from "../../src/cli/usage-error.ts";
 
 const DEFAULTS: ServerOptions = {
@@ -15,7 +16,7 @@ const DEFAULTS: ServerOptions = {
   maxVnis: 100_000,
   maxSubscriptions: 100_000,
   maxHalfOpen: 512,
-  socket: { path: "/run/bunbond/server.sock", isDefault: true },
+  socket: { directory: runDirectories()[0] },
   config: null,
   verbose: false,
 };
@@ -38,7 +39,7 @@ describe("parseServerOptions takes", () => {
     [["--retain", "30"], { retainSeconds: 30 }],
     [["--send-hold", "30"], { sendHoldSeconds: 30 }],
     [["--gentle=Always"], { gentle: "always" }],
-    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock", isDefault: false } }],
+    [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock" } }],
     [["--socket", "none"], { socket: null }],
     [["-v"], { verbose: true }],
     [["--verbose"], { verbose: true }],
