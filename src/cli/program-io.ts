@@ -1,5 +1,6 @@
 import { isatty } from "node:tty";
-import { LineWriter } from "./output.ts";
+import { LineWriter, type TextSink } from "./output.ts";
+import { ownDescriptor } from "./own-stream.ts";
 
 /** The program's outside, so that tests can stand in for it. */
 export interface ProgramIo {
@@ -16,11 +17,16 @@ export interface ProgramIo {
 export function processIo(): ProgramIo {
   const stdoutIsTty = isatty(1);
   return {
-    stdout: new LineWriter(Bun.stdout.writer()),
-    stderr: new LineWriter(Bun.stderr.writer(), { mayLose: true }),
+    stdout: new LineWriter(sinkOf(1, Bun.stdout)),
+    stderr: new LineWriter(sinkOf(2, Bun.stderr), { mayLose: true }),
     stdoutIsTty,
     stderrIsTty: isatty(2),
     columns: stdoutIsTty ? process.stdout.columns : undefined,
     environment: process.env,
   };
+}
+
+function sinkOf(fd: number, standard: Bun.BunFile): TextSink {
+  const own = ownDescriptor(fd);
+  return (own === fd ? standard : Bun.file(own)).writer();
 }
