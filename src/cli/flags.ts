@@ -86,7 +86,7 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
   for (const token of tokenize(defs, names, rawArgs)) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
-      if (wordsDef === null) throw unexpectedArgument(token.value, previous);
+      if (wordsDef === null) throw unexpectedArgument(defs, token.value, previous);
       for (const word of takeWord(wordsDef, token.value, words.length)) words.push(word);
       continue;
     }
@@ -162,9 +162,13 @@ function normalize(defs: FlagDefs, names: ReadonlyMap<string, string>, rawArgs: 
       throw new UsageError("UNKNOWN_FLAG", `unknown flag ${arg}`, { hint: `did you mean -${arg}?` });
     } else if (numberFlag !== undefined && startsNumberList(attached)) {
       args.push(`--${numberFlag}=${attached}`);
-    } else if (numberFlag !== undefined && attached === "" && startsNumberList(next)) {
+    } else if (numberFlag !== undefined && attached === "" && (startsNumberList(next) || isNegative(next))) {
       args.push(`--${numberFlag}=${next}`);
       i++;
+    } else if (numberFlag !== undefined && arg[2] !== "=" && !areSwitches(defs, names, attached)) {
+      throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected "${attached}" behind -${letter}`, {
+        hint: numberOrSwitch(letter, numberFlag),
+      });
     } else if (arg[2] === "=" && names.has(`-${letter}`)) {
       args.push(`--${names.get(`-${letter}`)}=${attached}`);
     } else {
@@ -179,6 +183,20 @@ function flagBeforeDigits(defs: FlagDefs, letter: string): string | undefined {
     const def = defs[name];
     return def !== undefined && "aliasBeforeDigits" in def && def.aliasBeforeDigits === letter;
   });
+}
+
+/** Letters of switches that stand together: "-vj". */
+function areSwitches(defs: FlagDefs, names: ReadonlyMap<string, string>, letters: string): boolean {
+  return [...letters].every((letter) => defs[names.get(`-${letter}`) ?? ""]?.type === "boolean");
+}
+
+function numberOrSwitch(letter: string, numberFlag: string): string {
+  return `with a number, as in -${letter} 100, it is --${numberFlag}, and a flag without value else`;
+}
+
+/** No flag begins like this: it is a value, if a wrong one. */
+function isNegative(text: string): boolean {
+  return /^-\.?\d/.test(text);
 }
 
 function startsNumberList(text: string): boolean {
@@ -197,7 +215,9 @@ function requireValue(
   value: string | undefined,
   isInline: boolean | undefined,
 ): string {
-  if (value !== undefined && value !== "" && (isInline || !value.startsWith("-"))) return value;
+  if (value !== undefined && value !== "" && (isInline || !value.startsWith("-") || isNegative(value))) {
+    return value;
+  }
   throw new UsageError("MISSING_VALUE", `${rawName} needs a value, as in ${rawName} ${example}`);
 }
 
@@ -229,9 +249,12 @@ function nearestLong(rawName: string, names: ReadonlyMap<string, string>): strin
   return guess === null ? null : `--${guess}`;
 }
 
-function unexpectedArgument(value: string, previous: FoundFlag | null): UsageError {
+function unexpectedArgument(defs: FlagDefs, value: string, previous: FoundFlag | null): UsageError {
   let hint = "everything here is given by flags";
-  if (previous?.def.type === "boolean") hint = `${previous.rawName} takes no value`;
+  const letter = previous?.rawName.slice(1) ?? "";
+  const numberFlag = letter.length === 1 ? flagBeforeDigits(defs, letter) : undefined;
+  if (numberFlag !== undefined) hint = numberOrSwitch(letter, numberFlag);
+  else if (previous?.def.type === "boolean") hint = `${previous.rawName} takes no value`;
   else if (previous !== null && "repeatable" in previous.def) {
     hint = `for more than one value repeat ${previous.rawName}, or put commas between them`;
   }

@@ -55,6 +55,7 @@ async function runCommand(
       io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
       return 0;
     }
+    refuseCommandBehind(command, rawArgs, commands);
     return await command.run({ rawArgs, io });
   } catch (error) {
     const name = command === null ? "bunbond" : `bunbond ${command.definition.meta.name}`;
@@ -130,12 +131,39 @@ function findCommand(argv: readonly string[], commands: readonly Command[]): Fou
   throw unknownCommand(argv, commands);
 }
 
+/** "client status": to a command that takes no words it is a wrong word, to the user a command. */
+function refuseCommandBehind(
+  { definition }: Command,
+  [word = ""]: readonly string[],
+  commands: readonly Command[],
+): void {
+  const { name } = definition.meta;
+  if (definition.words !== undefined || word === "" || word.startsWith("-")) return;
+  const names = commands.map((command) => command.definition.meta.name);
+  const guess = names.includes(word) ? word : nearest(`${name} ${word}`, namesBehind(name, names));
+  if (guess === null) return;
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
+    hint: `did you mean bunbond ${guess}?`,
+  });
+}
+
+/** The commands of two words of which that is the first. */
+function namesBehind(first: string, names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(`${first} `));
+}
+
 function unknownCommand([first = "", second]: readonly string[], commands: readonly Command[]): UsageError {
   const names = commands.map(({ definition }) => definition.meta.name);
-  const isTwoWords = second !== undefined && names.some((name) => name.startsWith(`${first} `));
+  const [onlyBehind, ...othersBehind] = namesBehind(first, names);
+  const isTwoWords = second !== undefined && !second.startsWith("-") && onlyBehind !== undefined;
   const word = isTwoWords ? `${first} ${second}` : first;
   const isFlag = first.startsWith("-");
-  const guess = nearest(word, isFlag ? ["--help", "--version"] : ["help", ...names]);
+  // "peer" for "peer reset", "drain" for "client drain".
+  const part =
+    !isTwoWords && othersBehind.length === 0
+      ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`)))
+      : undefined;
+  const guess = part ?? nearest(word, isFlag ? ["--help", "--version"] : ["help", ...names]);
   const [code, what] = isFlag
     ? (["UNKNOWN_FLAG", "flag"] as const)
     : (["UNKNOWN_COMMAND", "command"] as const);

@@ -17,7 +17,7 @@ export const keepaliveFlag = {
 } satisfies ValueFlagDef;
 
 export function readKeepalive(text: string): number {
-  return readWholeNumber("--keepalive", text, 1, MAX_KEEPALIVE_SECONDS);
+  return readWholeNumber("--keepalive", text, 1, MAX_KEEPALIVE_SECONDS, "seconds");
 }
 
 export const httpFlag = {

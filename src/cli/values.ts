@@ -27,10 +27,19 @@ export function readVnis(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
 }
 
-export function readWholeNumber(flag: string, text: string, least: number, most: number): number {
+/** `unit`: what is counted, where people may write a unit behind it. */
+export function readWholeNumber(
+  flag: string,
+  text: string,
+  least: number,
+  most: number,
+  unit?: "seconds",
+): number {
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw badValue(flag, text, whole(text), `a whole number from ${least} to ${most} is needed`);
+  const [ofUnit, withoutUnit] = unit === undefined ? ["", ""] : [` of ${unit}`, ", without a unit"];
+  const reason = `a whole number${ofUnit} from ${least} to ${most} is needed${withoutUnit}`;
+  throw badValue(flag, text, whole(text), reason);
 }
 
 export function readOneOf<T extends string>(flag: string, text: string, words: readonly T[]): T {

@@ -1,7 +1,7 @@
 /**
  * host:port as people write it on a command line. A host is an IPv4 address, an IPv6 address or a name. An
  * IPv6 address followed by a port stands in brackets (RFC 3986), for its own colons look the same: "::1:4711"
- * is an address without a port. A zone (RFC 4007) names a link-local address's interface: "[fe80::1%eth0]:4711".
+ * is an address without a port, and hardly ever meant, so it is refused: "[::1:4711]" is taken. A zone (RFC 4007) names a link-local address's interface: "[fe80::1%eth0]:4711".
  *
  * Results are canonical, addresses as RFC 5952 writes them and names in lower case, so that two spellings of
  * a server become the same endpoint.
@@ -126,12 +126,16 @@ function parseHost(parts: EndpointParts, use: EndpointUse): string | EndpointErr
   if (percent >= 0) return fail("BAD_ZONE", "only an IPv6 address has a zone", percent, host.length);
   // A last label of digits, or like 0x7f, belongs to no name: some resolvers would read an odd IPv4 address.
   const looksLikeIpv4 = /(^|\.)(\d+|0x[\da-f]*)\.?$/i.test(host);
-  return looksLikeIpv4 ? parseIpv4Host(host) : parseName(host);
+  return looksLikeIpv4 ? parseIpv4Host(host, use) : parseName(host);
 }
 
-function parseIpv4Host(host: string): string | EndpointError {
+function parseIpv4Host(host: string, use: EndpointUse): string | EndpointError {
   const address = parseAddress(host);
   if (address !== null) return formatAddress(address);
+  if (/^\d{1,5}$/.test(host)) {
+    const examples = use === "listen" ? `:${host} (all addresses) or [::1]:${host}` : `host.example:${host}`;
+    return fail("MISSING_HOST", `a port alone: write ${examples}`, 0, host.length);
+  }
   return fail(
     "BAD_ADDRESS",
     "not an IPv4 address: four numbers from 0 to 255, as in 10.0.0.1",
@@ -142,18 +146,24 @@ function parseIpv4Host(host: string): string | EndpointError {
 
 function parseIpv6Host({ host, hostStart }: EndpointParts): string | EndpointError {
   const canonical = canonicalIpv6(host);
-  if (canonical !== null) return canonical;
-  const [, bare = "", port] = /^(.*):(\d+)$/.exec(host) ?? [];
-  if (hostStart === 0 && canonicalIpv6(bare) !== null) {
-    const message = `an IPv6 address with a port needs brackets: [${bare}]:${port}`;
+  const [, bare = "", port = ""] = /^(.*):(\d+)$/.exec(host) ?? [];
+  if (hostStart === 0 && canonicalIpv6(bare) !== null && (canonical === null || looksLikePort(bare, port))) {
+    const whole = canonical === null ? "" : ` ([${host}] is that address alone)`;
+    const message = `an IPv6 address with a port needs brackets${whole}: [${bare}]:${port}`;
     return fail("MISSING_BRACKETS", message, 0, bare.length);
   }
+  if (canonical !== null) return canonical;
   const [address = ""] = host.split("%");
   if (canonicalIpv6(address) !== null) {
     const message = "behind % goes the name of an interface, as in fe80::1%eth0";
     return fail("BAD_ZONE", message, hostStart + address.length, hostStart + host.length);
   }
   return fail("BAD_ADDRESS", "not an IPv6 address", hostStart, hostStart + address.length);
+}
+
+/** Of a text that is an address as a whole: the last group as a port, behind an address that listeners have, or of four digits. */
+function looksLikePort(bare: string, group: string): boolean {
+  return ["::", "::1"].includes(bare) || /^[1-9]\d{3}$/.test(group);
 }
 
 /** The address with its zone, if it has one. */

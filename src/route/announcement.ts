@@ -11,6 +11,7 @@
  * taken with a warning.
  */
 import { formatAddress, parseAddress } from "../net/address.ts";
+import { classifyAddress } from "../net/address-class.ts";
 import { BunBondError, shown } from "../net/bunbond-error.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
@@ -86,14 +87,26 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
   if (hostBitsMasked) {
     warnings.push(`${prefixPart.text} has bits behind its length: taken as ${formatPrefix(destination)}`);
   }
-  if (address.family === 4) {
-    const hop = formatAddress(address);
-    warnings.push(
-      `the next hop ${hop} is an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients reconnect for ever on it`,
-    );
-  }
+  const hopWarning = warningOfHop(address);
+  if (hopWarning !== null) warnings.push(`the next hop ${formatAddress(address)} is ${hopWarning}`);
   const nextHop: NextHop = { address, targetVni: 0, type, natPortFrom, natPortTo };
   return { route: { vni, destination, nextHop }, warnings };
+}
+
+/** What keeps other hosts from reaching it, by IANA's name of its block (net/address-class.ts). */
+const UNREACHABLE_HOPS: ReadonlyMap<string, string> = new Map([
+  ["Unspecified Address", "no host's address (unspecified)"],
+  ["Loopback Address", "the loopback address: each host is its own"],
+  ["Link-Local Unicast", "a link-local address: beyond one link nobody can reach it"],
+  ["Multicast", "a multicast address, not one host's"],
+  ["IPv4-mapped Address", "an IPv4 address written as IPv6 one: IPv6 tunnels cannot reach it"],
+  ["Discard-Only Address Block", "an address whose packets are discarded (RFC 6666)"],
+]);
+
+/** Null: it can be a hypervisor's. */
+function warningOfHop(address: IpAddress): string | null {
+  if (address.family === 6) return UNREACHABLE_HOPS.get(classifyAddress(address).name) ?? null;
+  return "an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients reconnect for ever on it";
 }
 
 /**

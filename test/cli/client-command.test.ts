@@ -224,7 +224,7 @@ describe("parseClientOptions refuses", () => {
         ["install-routes", "1#4294967296", "the table must be a number", "1#4294967296\n  ^~~~~~~~~~"],
         ["install-routes", "#100", "the VNI must be a number from 0 to 4294967295", "#100\n^"],
         ["install-routes", "4294967296#1", "the VNI must be a number", "4294967296#1\n^~~~~~~~~~"],
-        ["install-routes", "-1#1", null, null],
+        ["install-routes", "-1#1", "the VNI must be a number", "-1#1\n^~"],
         ["install-routes", "1#253", `table 253 ("default") belongs to the kernel`, "1#253\n  ^~~"],
         ["install-routes", "1#255", `table 255 ("local") belongs to the kernel`, "1#255\n  ^~~"],
         ["install-routes", "1#0", "table 0 is main, the host's own", "1#0\n  ^"],
@@ -269,11 +269,12 @@ describe("parseClientOptions refuses", () => {
         ["reconcile-interval", "never", "a number of seconds", "never\n^~~~~"],
         ["install-nat", "ports", "one of plain, skip", "ports\n^~~~~"],
       ] as const
-    ).map(([flag, value, reason, caret]): [string[], UsageErrorCode, string, string | null] =>
-      reason === null
-        ? [["-s", "a", `--${flag}`, value], "MISSING_VALUE", `--${flag} needs a value`, caret]
-        : [["-s", "a", `--${flag}`, value], "BAD_VALUE", `--${flag}: ${reason}`, caret],
-    ),
+    ).map(([flag, value, reason, caret]): [string[], UsageErrorCode, string, string | null] => [
+      ["-s", "a", `--${flag}`, value],
+      "BAD_VALUE",
+      `--${flag}: ${reason}`,
+      caret,
+    ]),
     [
       ["-s", "a", "--install-routes", "1#0", "--allow-main-table=false"],
       "BAD_VALUE",

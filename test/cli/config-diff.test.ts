@@ -173,8 +173,8 @@ describe("clientDifference", () => {
   });
 
   test("only warnings that are new are told", () => {
-    const before = client("-a 1#10.0.0.7/8@::1");
-    const after = client("-a 1#10.0.0.7/8@::1 -a 1#11.0.0.7/8@::1");
+    const before = client("-a 1#10.0.0.7/8@fd00::1");
+    const after = client("-a 1#10.0.0.7/8@fd00::1 -a 1#11.0.0.7/8@fd00::1");
     expect(clientDifference(before, after).warnings).toEqual([expect.stringContaining("11.0.0.7/8")]);
     expect(clientDifference(after, before).warnings).toEqual([]);
   });

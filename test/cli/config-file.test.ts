@@ -207,7 +207,7 @@ describe("what is wrong is told with its line:", () => {
       "all of it, in the file's order",
       "keepalive: 0\nserver: [a, 'b:0']\nhold: long\nfoo: 1\nannounce:\n- x\n- 1#::/0@::1\n- x\nvni: -1\nhttp: ::1]",
       [
-        "edge.yaml:1: keepalive: a whole number from 1 to 3600 is needed.\n  0\n  ^",
+        "edge.yaml:1: keepalive: a whole number of seconds from 1 to 3600 is needed, without a unit.\n  0\n  ^",
         "edge.yaml:2: server: the port must be a number from 1 to 65535.\n  b:0\n    ^",
         expect.stringMatching(/^edge\.yaml:3: hold: a number of seconds /),
         "edge.yaml:4: unknown setting foo.",
@@ -479,7 +479,7 @@ describe("files on disk", () => {
     expect(await runInProcess(["client", "--config", path], commands)).toEqual({
       exitCode: 2,
       stdout: "",
-      stderr: `bunbond client: ${path}:2: keepalive: a whole number from 1 to 3600 is needed.\n  0\n  ^\n`,
+      stderr: `bunbond client: ${path}:2: keepalive: a whole number of seconds from 1 to 3600 is needed, without a unit.\n  0\n  ^\n`,
     });
   });
 
@@ -675,7 +675,7 @@ describe("files on disk", () => {
     });
 
     test("as JSON", async () => {
-      const path = await write("check.yaml", "server: a\nannounce: 1#10.0.0.7/8@::1\n");
+      const path = await write("check.yaml", "server: a\nannounce: 1#10.0.0.7/8@fd00::1\n");
       const good = await runInProcess(["check-config", path, "--json"], commands);
       expect(good).toMatchObject({ exitCode: 0, stderr: "" });
       expect(JSON.parse(good.stdout)).toEqual({

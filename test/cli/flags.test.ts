@@ -59,6 +59,9 @@ describe("parseFlags takes", () => {
     [["-jv"], { json: true, verbose: true }],
     [["-jl", "a"], { json: true, listen: "a" }],
     [["-v"], { verbose: true }],
+    // No flag begins so: their readers say what is wrong with the value.
+    [["--vni", "-5"], { vni: ["-5"] }],
+    [["-v", "-1"], { vni: ["-1"] }],
     [["-v", "100"], { vni: ["100"] }],
     [["-v100"], { vni: ["100"] }],
     [["-v=100"], { vni: ["100"] }],
@@ -75,6 +78,7 @@ describe("parseFlags takes", () => {
 });
 
 describe("parseFlags refuses", () => {
+  const NUMBER_HINT = "with a number, as in -v 100, it is --vni, and a flag without value else";
   const REFUSED: [string[], UsageErrorCode, string, string | null][] = [
     [["--sever", "x"], "UNKNOWN_FLAG", "unknown flag --sever", "did you mean --server?"],
     [["--sever=x"], "UNKNOWN_FLAG", "unknown flag --sever", "did you mean --server?"],
@@ -99,7 +103,6 @@ describe("parseFlags refuses", () => {
     [["-l", "--json"], "MISSING_VALUE", "-l needs a value, as in -l [::]", null],
     [["-l", "-v", "5"], "MISSING_VALUE", "-l needs a value, as in -l [::]", null],
     [["-l", "--", "a"], "MISSING_VALUE", "-l needs a value, as in -l [::]", null],
-    [["--vni", "-5"], "MISSING_VALUE", "--vni needs a value, as in --vni 100", null],
     [["-s", "a,,b"], "MISSING_VALUE", `-s has an empty item in its list "a,,b"`, null],
     [["-v", "1,"], "MISSING_VALUE", `--vni has an empty item in its list "1,"`, null],
     [["--json=yes"], "UNWANTED_VALUE", `--json takes no value but true or false, not "yes"`, null],
@@ -108,7 +111,9 @@ describe("parseFlags refuses", () => {
     [["--verbose", "-v"], "REPEATED_FLAG", "-v is given twice; give it once", null],
     [["a"], "UNEXPECTED_ARGUMENT", `unexpected argument "a"`, "everything here is given by flags"],
     [["--json", "true"], "UNEXPECTED_ARGUMENT", `unexpected argument "true"`, "--json takes no value"],
-    [["-v", "10.0.0.1"], "UNEXPECTED_ARGUMENT", `unexpected argument "10.0.0.1"`, "-v takes no value"],
+    [["-v", "10.0.0.1"], "UNEXPECTED_ARGUMENT", `unexpected argument "10.0.0.1"`, NUMBER_HINT],
+    [["-vabc"], "UNEXPECTED_ARGUMENT", `unexpected "abc" behind -v`, NUMBER_HINT],
+    [["-v", "abc"], "UNEXPECTED_ARGUMENT", `unexpected argument "abc"`, NUMBER_HINT],
     [
       ["--", "--json"],
       "UNEXPECTED_ARGUMENT",

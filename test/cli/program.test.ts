@@ -61,6 +61,15 @@ describe("runProgram", () => {
       stderr:
         "bunbond client pair: NUMBER is missing; give at least one, as in bunbond client pair 2. Run 'bunbond client pair --help'.\n",
     });
+    for (const [argv, hint] of [
+      [["pair"], "did you mean client pair?"],
+      [["pair", "2"], "did you mean client pair?"],
+      [["pair", "--help"], "did you mean client pair?"],
+      [["client", "piar", "2"], "did you mean bunbond client pair?"],
+    ] as const) {
+      const { exitCode, stderr } = await runInProcess(argv, both);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`; ${hint}`)]);
+    }
     expect((await runInProcess(["client", "piar"], [pair])).stderr).toBe(
       "bunbond: unknown command client piar; did you mean client pair? Run 'bunbond --help'.\n",
     );
@@ -105,6 +114,10 @@ describe("runProgram", () => {
       "bunbond client: --announce: the prefix length must be a number from 0 to 32. Run 'bunbond client --help'.\n" +
         "  100#10.0.1.0/33@::1\n" +
         "               ^~\n",
+    ],
+    [
+      ["client", "server"],
+      `bunbond client: unexpected argument "server"; did you mean bunbond server? Run 'bunbond client --help'.\n`,
     ],
     [
       ["version", "now"],

@@ -51,8 +51,10 @@ describe("parseEndpoint takes", () => {
     ["fe80::1%eth0", "fe80::1%eth0"],
     ["[fe80::1%eth0]", "fe80::1%eth0"],
     ["host.example", "host.example"],
-    // Also an address with a port, but without brackets nobody can tell.
-    ["::1:4711", "::1:4711"],
+    ["[::1:4711]", "::1:4711"],
+    ["2001:db8::1:471", "2001:db8::1:471"],
+    ["2001:db8::1:0471", "2001:db8::1:471"],
+    ["2001:db8:0:0:0:0:1:4711", "2001:db8::1:4711"],
   ] as const;
 
   test.each(WITHOUT_PORT)("%s where there is a default port", (text, host) => {
@@ -93,7 +95,11 @@ describe("parseEndpoint refuses", () => {
     ["«10.0.0»", "BAD_ADDRESS"],
     ["«10.0.0.01»:4711", "BAD_ADDRESS"],
     ["«10.0.0.0x1»:4711", "BAD_ADDRESS"],
-    ["«4711»", "BAD_ADDRESS"],
+    ["«4711»", "MISSING_HOST"],
+    ["«::1»:4711", "MISSING_BRACKETS"],
+    ["«::1»:80", "MISSING_BRACKETS"],
+    ["«::»:80", "MISSING_BRACKETS"],
+    ["«2001:db8::1»:4799", "MISSING_BRACKETS"],
     ["[«10.0.0.1»]:4711", "BAD_ADDRESS"],
     ["[«»]:4711", "BAD_ADDRESS"],
     ["[«host.example»]:4711", "BAD_ADDRESS"],
@@ -138,6 +144,9 @@ describe("parseEndpoint refuses", () => {
   /** What a message shows as the right spelling must be one. */
   const ADVICE = [
     ["2001:db8:0:0:0:0:0:1:4711", undefined, { host: "2001:db8::1", port: 4711 }],
+    ["::1:4711", DEFAULT_PORT, { host: "::1", port: 4711 }],
+    ["2001:db8::1:4711", undefined, { host: "2001:db8::1", port: 4711 }],
+    ["4711", undefined, { host: "host.example", port: 4711 }],
     ["fe80::1%eth0:4711", undefined, { host: "fe80::1%eth0", port: 4711 }],
     ["fe80::1%eth0", undefined, { host: "fe80::1%eth0", port: 4711 }],
     ["::1", undefined, { host: "::1", port: 4711 }],

@@ -38,8 +38,8 @@ describe("parseAnnouncement", () => {
     ["23#2001:DB8:1::/48#2001:DB8::1#STD", 23, "2001:db8:1::/48", "2001:db8::1", STANDARD, 0, 0],
     ["23#10.0.23.0/24#2001:db8::1#LB", 23, "10.0.23.0/24", "2001:db8::1", LOADBALANCER_TARGET, 0, 0],
     ["23#10.0.23.0/24#2001:db8::1#NAT#1024#2048", 23, "10.0.23.0/24", "2001:db8::1", NAT, 1024, 2048],
-    ["0#0.0.0.0/0@::1", 0, "0.0.0.0/0", "::1", STANDARD, 0, 0],
-    ["4294967295#::/0@::1", 4294967295, "::/0", "::1", STANDARD, 0, 0],
+    ["0#0.0.0.0/0@2001:db8::1", 0, "0.0.0.0/0", "2001:db8::1", STANDARD, 0, 0],
+    ["4294967295#::/0@2001:db8::1", 4294967295, "::/0", "2001:db8::1", STANDARD, 0, 0],
   ] as const;
 
   test.each(TAKEN)("takes %s", (text, vni, destination, hop, type, natPortFrom, natPortTo) => {
@@ -55,8 +55,17 @@ describe("parseAnnouncement", () => {
 
   /** Text, what it is taken for, a part of each warning. */
   const WARNED: [string, string, string[]][] = [
-    ["1#10.0.1.7/24@::1", "1 10.0.1.0/24 via ::1", ["10.0.1.7/24 has bits behind its length"]],
-    ["1#2001:db8::1/32#::1#LB", "1 2001:db8::/32 via ::1 type lb", ["taken as 2001:db8::/32"]],
+    ["1#10.0.1.7/24@fd00::1", "1 10.0.1.0/24 via fd00::1", ["10.0.1.7/24 has bits behind its length"]],
+    [
+      "1#2001:db8::1/32#2001:db8::1#LB",
+      "1 2001:db8::/32 via 2001:db8::1 type lb",
+      ["taken as 2001:db8::/32"],
+    ],
+    ["1#10.0.1.0/24@::", "1 10.0.1.0/24 via ::", ["the next hop :: is no host's address"]],
+    ["1#10.0.1.0/24@::1", "1 10.0.1.0/24 via ::1", ["the next hop ::1 is the loopback address"]],
+    ["1#10.0.1.0/24@fe80::1", "1 10.0.1.0/24 via fe80::1", ["fe80::1 is a link-local address"]],
+    ["1#10.0.1.0/24@ff02::1", "1 10.0.1.0/24 via ff02::1", ["ff02::1 is a multicast address"]],
+    ["1#10.0.1.0/24@100::1", "1 10.0.1.0/24 via 100::1", ["discarded"]],
     ["1#10.0.1.0/24@192.0.2.1", "1 10.0.1.0/24 via 192.0.2.1", ["the next hop 192.0.2.1 is an IPv4 address"]],
     ["1#10.0.1.7/24@192.0.2.1", "1 10.0.1.0/24 via 192.0.2.1", ["10.0.1.7/24", "rustbond"]],
   ];
