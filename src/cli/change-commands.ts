@@ -117,7 +117,7 @@ function changeCommand(
       const missing = answer.results.filter(isMissing);
       print(context, flags, answer, changeText);
       if (!flags.json) {
-        for (const text of [...missing.map(resultLine), ...notes(answer)]) warn(text);
+        for (const text of [...missing.map((result) => resultLine(result)), ...notes(answer)]) warn(text);
       }
       return missing.length > 0 ? 3 : 0;
     },
@@ -130,18 +130,24 @@ function isMissing({ outcome }: ChangeResult): boolean {
 }
 
 /** What was done, and what needed nothing done; the rest are errors. */
-function changeText({ results }: ChangeResults): string {
+function changeText({ results, state }: ChangeResults): string {
   const done = results.filter((result) => !isMissing(result));
-  return done.map((result) => `${resultLine(result)}\n`).join("");
+  return done.map((result) => `${resultLine(result, state === "drained")}\n`).join("");
 }
 
-function resultLine(result: ChangeResult): string {
+function resultLine(result: ChangeResult, isDrained = false): string {
+  if (isDrained && result.outcome.endsWith("announced") && "route" in result) {
+    return `held back, since the client is drained: ${result.route}`;
+  }
   return `${result.outcome.replace("-", " ")}: ${"route" in result ? result.route : result.vni}`;
 }
 
 /** What of it is not to be seen at once. */
 function notes({ state, establishedServers }: ChangeFacts): string[] {
-  const isDrained = state === "drained" ? ["the client is drained, and announces nothing now"] : [];
+  const isDrained =
+    state === "drained"
+      ? ["the client is drained, and announces nothing until 'bunbond client drain --undo'"]
+      : [];
   const isAlone = establishedServers === 0 ? [NO_SERVER] : [];
   return [...isDrained, ...isAlone];
 }

@@ -56,7 +56,12 @@ export class ClientKernel {
   /** The last thing. The routes stay, unless they are to be removed; false: that failed. */
   async close(cleanup = this.cleanup): Promise<boolean> {
     try {
+      const { tables } = this.routes.status();
       await this.routes.close({ cleanup });
+      const routes = tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
+      if (!cleanup && !this.options.dryRun && routes > 0) {
+        this.logger.info("routes stay in the kernel; 'bunbond cleanup' removes them", { routes });
+      }
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -12,6 +12,8 @@ export interface ProgramVersion {
 export class Daemon {
   isStopping = false;
   readonly #startedMs: number;
+  /** By the wall clock as it was then: said anew from an age, it would differ by a millisecond from one time to the next. */
+  readonly #startedAt = timeBefore(0);
 
   constructor(
     private readonly version: ProgramVersion,
@@ -29,7 +31,7 @@ export class Daemon {
       bun,
       pid: process.pid,
       state: this.isStopping ? "stopping" : isDrained ? "drained" : "running",
-      startedAt: timeBefore(uptimeMs),
+      startedAt: this.#startedAt,
       uptimeSeconds: Math.floor(uptimeMs / 1000),
     };
   }

@@ -228,7 +228,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     counters.closed(reason);
     const routes = exchange.announcedRoutesOf(this);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes };
-    const level = isFault(reason.reason) ? "warn" : "info";
+    const level = LEFT.includes(reason.reason) ? "info" : "warn";
     if (this.#establishedMs === null) {
       // A port probe, a load balancer's health check: nothing to wake anyone for.
       const isProbe =
@@ -243,11 +243,11 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         reason: reason.reason,
         establishedForMs: this.context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
-          logger.info("peer gone, its routes are withdrawn", fields);
+          logger[level]("peer gone, its routes are withdrawn", fields);
           forget();
         },
         retain: (forMs) => {
-          logger.info("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
+          logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
           return forget;
         },
       });
@@ -271,6 +271,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 function mayReturn({ reason }: CloseReason): boolean {
   return !isFault(reason) && reason !== "stopped";
 }
+
+/** It went by itself, or was told to: no trouble. */
+const LEFT: readonly CloseReason["reason"][] = ["closed-by-peer", "reset", "stopped"];
 
 function isFault(reason: CloseReason["reason"]): boolean {
   return reason === "protocol-error" || reason === "internal-error";

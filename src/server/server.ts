@@ -366,7 +366,7 @@ export class Server {
           const routes = forget();
           if (routes === 0) return;
           const fields = { ...loss.peer.name, routes };
-          this.#logger.info("retained routes are withdrawn: nobody has announced them again in time", fields);
+          this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
         },
       },
       forMs,

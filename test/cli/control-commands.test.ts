@@ -168,9 +168,9 @@ describe("announce and withdraw", () => {
     });
     expect(await run("announce", R_TEXT)).toEqual({
       exitCode: 0,
-      stdout: `announced: ${R}\n`,
+      stdout: `held back, since the client is drained: ${R}\n`,
       stderr:
-        "bunbond announce: the client is drained, and announces nothing now\n" +
+        "bunbond announce: the client is drained, and announces nothing until 'bunbond client drain --undo'\n" +
         "bunbond announce: no server is connected now; each is told when it comes\n",
     });
   });

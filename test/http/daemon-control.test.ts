@@ -383,6 +383,15 @@ describe("a server", () => {
   });
 });
 
+test("when a daemon was started does not depend on when that is asked", () => {
+  const bench = new ClientBench();
+  const daemon = new Daemon(VERSION, bench.clock);
+  const { startedAt } = daemon.facts();
+  // The bench's clock and the wall clock go on each by itself.
+  bench.clock.advance(7_000);
+  expect(daemon.facts()).toMatchObject({ startedAt, uptimeSeconds: 7 });
+});
+
 test("a server counts what it keeps for peers that are gone, until somebody takes it over or its time ends", async () => {
   const bench = new ClientBench();
   const server = await bench.startServer(1, { retainSeconds: 60 });

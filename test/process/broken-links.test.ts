@@ -106,7 +106,7 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     await across.viewIs([R]);
     cut();
     await beside.viewIs([]);
-    await server.logged(/peer gone.*fd00::2.* reason=keepalive-timeout routes=1$/);
+    await server.logged(/ warn {2}peer gone.*fd00::2.* reason=keepalive-timeout routes=1$/);
     await across.logged(/server away.* reason=keepalive-timeout/);
     await across.logged(/server away.* reason=connect-timeout/);
     mend();
@@ -139,7 +139,9 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     });
     await beside.viewIs([Q]);
     cut();
-    await server.logged(/peer gone, its routes are retained.*fd00::2.* reason=keepalive-timeout routes=1 /);
+    await server.logged(
+      / warn {2}peer gone, its routes are retained.*fd00::2.* reason=keepalive-timeout routes=1 /,
+    );
     await across.logged(/server away.* reason=keepalive-timeout/);
     mend();
     // Its route is its own again once it has announced it anew.

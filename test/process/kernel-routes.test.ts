@@ -165,6 +165,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     await using first = stage.client();
     await stage.routesAre(TABLE_100);
     expect(await first.stop()).toBe(0);
+    await first.logged(/routes stay in the kernel; 'bunbond cleanup' removes them routes=2$/);
     expect(stage.routes()).toEqual(TABLE_100);
     const before = stage.nexthops();
     await using second = stage.client({ flags: ["--install-routes", "100#100", "--cleanup"] });
