@@ -5,6 +5,7 @@ import { Daemon } from "../http/daemon.ts";
 import type { KernelRoutes } from "../kernel/kernel-routes.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { describeCloseReason } from "../session/close-reason.ts";
+import { warnOfAddressSpace } from "./address-space.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientOptions, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import type { DaemonContext } from "./command.ts";
@@ -47,6 +48,7 @@ export async function runClient(
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
+  warnOfAddressSpace(logger);
   for (const warning of options.warnings) logger.warn(warning);
 
   const asked = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
 import { serverOperations } from "../http/server-control.ts";
 import { Server } from "../server/server.ts";
+import { warnOfAddressSpace } from "./address-space.ts";
 import type { DaemonContext } from "./command.ts";
 import { serverDifference, serverSettings } from "./config-diff.ts";
 import type { HangupSignal } from "./hangup-signal.ts";
@@ -24,6 +25,7 @@ export async function runServer(
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
+  warnOfAddressSpace(logger);
   const asked = Promise.withResolvers<void>();
   stopOnHangup(options, hangup, logger, asked.resolve);
   const stopped = untilStopped({ also: asked.promise });
