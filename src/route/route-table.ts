@@ -549,6 +549,8 @@ export class RouteTable {
   }
 
   #addLive(row: number, change: 1 | -1): void {
+    // The usual case: nothing has to be looked up.
+    if (!this.#siblings.anyCrowd) return;
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     this.#siblings.addLive(this.#firstsOf(prefix)[prefix >> 1] as number, change);
   }

@@ -63,6 +63,11 @@ export class Siblings {
     this.#index.reserve(rows * (this.#crowdFrom + 1));
   }
 
+  /** Some destination has many rows. */
+  get anyCrowd(): boolean {
+    return this.#crowds.used > 0;
+  }
+
   /** The row with that hop, or NIL. */
   find(first: number, prefix: number, hop: number): number {
     if (first <= FIRST_CROWD) {

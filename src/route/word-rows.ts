@@ -3,6 +3,8 @@ import { NIL } from "./route-rows.ts";
 
 /** Rows of so many words each; numbers of rows that were given back are used again. */
 export class WordRows {
+  /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
+  words: Int32Array;
   readonly #store: GrowingWords;
   #count = 0;
   #free = NIL;
@@ -13,11 +15,7 @@ export class WordRows {
     maxWords?: number,
   ) {
     this.#store = new GrowingWords(maxWords);
-  }
-
-  /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
-  get words(): Int32Array {
-    return this.#store.words;
+    this.words = this.#store.words;
   }
 
   get used(): number {
@@ -34,7 +32,7 @@ export class WordRows {
    */
   reserve(rows: number): void {
     const free = this.#count - this.#used;
-    if (free < rows) this.#store.reserve((this.#count + rows - free) * this.rowWords);
+    if (free < rows) this.words = this.#store.reserve((this.#count + rows - free) * this.rowWords);
   }
 
   /** A row that was reserved, with words of no meaning yet. */

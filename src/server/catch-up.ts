@@ -47,6 +47,8 @@ export class CatchUp {
     private readonly journal: Journal,
     /** Takes back a tombstone that nobody is owed any more. */
     private readonly free: (vni: VniTable, row: number) => void,
+    /** Announcements in the VNI that count no more are still being removed: withdrawals are due that are in no journal yet. */
+    private readonly isBeingCleared: (vni: VniTable) => boolean,
     holdEndMarks: boolean,
   ) {
     this.endMarksHeld = holdEndMarks;
@@ -83,7 +85,7 @@ export class CatchUp {
   #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
     if (subscription.endMarkSent || this.endMarksHeld) return false;
     if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
-    return this.#entryBehind(subscription.place) === NIL;
+    return this.#entryBehind(subscription.place) === NIL && !this.isBeingCleared(subscription.table);
   }
 
   /** Writes the end mark into the run at `offset`. */
@@ -110,8 +112,10 @@ export class CatchUp {
    */
   #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
     const words = this.table.rows.words;
-    const { rows, ends } = window;
+    const origins = this.#origins;
+    const { rows, ends, count } = window;
     const { peer, table } = subscription;
+    const { number, isServer } = peer;
     subscription.reserve(table.slotCount);
     const sent = subscription.sent;
     const limit = Math.min(limitBytes, RUN_BYTES);
@@ -121,11 +125,10 @@ export class CatchUp {
     let pieceEnd = 0;
     let freed = 0;
     let fruitless = 0;
-    const setAside = this.#origins.setAside;
+    const { setAside } = origins;
     let i = 0;
-    for (; i < window.count; i++) {
-      // At least one, or nothing would ever come of it.
-      if (this.steps > STEPS_PER_PASS && i > 0) break;
+    let hasRoom = true;
+    for (; hasRoom && i < count; i++) {
       const start = i === 0 ? 0 : (ends[i - 1] as number);
       const end = ends[i] as number;
       const entry = rows[i] as number;
@@ -139,7 +142,7 @@ export class CatchUp {
       const bit = 1 << (slot & 31);
       const bits = sent[slot >>> 5] as number;
       const wasSent = (bits & bit) !== 0;
-      const isInView = this.#origins.isInView(origin, peer.number, peer.isServer);
+      const isInView = origins.isInView(origin, number, isServer);
       if (isInView === wasSent) {
         fruitless++;
         continue;
@@ -149,6 +152,8 @@ export class CatchUp {
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         pieceStart = pieceEnd = start;
         const other = this.#nextToTell(subscription, row);
+        // The last entry of this pass: what comes of it is taken along.
+        hasRoom = this.steps <= STEPS_PER_PASS;
         if (other !== NIL) {
           if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
           runEnd = this.#gatherChange(subscription, other, runEnd, Action.ADD);
@@ -174,7 +179,7 @@ export class CatchUp {
       }
       pieceEnd = end;
     }
-    this.steps += fruitless * STEPS_PER_ENTRY + (this.#origins.setAside - setAside) * STEPS_PER_SIBLING;
+    this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SIBLING;
     const run =
       runEnd === 0
         ? window.bytes.subarray(pieceStart, pieceEnd)

@@ -27,7 +27,8 @@
  *                     each announcement costs 64 steps + n.
  *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
  *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
- *                     has to find out which next hop a subscriber is to be told of first.
+ *                     has to find out which next hop a subscriber is to be told of first, and an end mark a look for each
+ *                     peer that is leaving.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
  * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 300 bytes and a
@@ -95,6 +96,10 @@ export class RouteExchange {
   readonly #announcers: Announcers;
   readonly #catchUp: CatchUp;
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
+  /** By number: those that are gone, too, as long as something of them is left. */
+  readonly #byNumber: (SubscribedPeer | undefined)[] = [];
+  /** Their announcements are being removed. */
+  readonly #leaving = new Set<SubscribedPeer>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
   readonly #work: WorkQueue;
@@ -117,7 +122,8 @@ export class RouteExchange {
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
-    this.#catchUp = new CatchUp(this.#table, this.#journal, free, options.holdEndMarks);
+    const isBeingCleared = ({ vni }: VniTable) => this.#isBeingCleared(vni);
+    this.#catchUp = new CatchUp(this.#table, this.#journal, free, isBeingCleared, options.holdEndMarks);
   }
 
   /** From now on. Nobody loses what it has. */
@@ -159,13 +165,14 @@ export class RouteExchange {
 
   join(peer: ExchangePeer): void {
     const number = this.#announcers.join(peer.isServer);
-    this.#peers.set(peer, new SubscribedPeer(number, peer.isServer, () => peer.wake()));
+    const record = new SubscribedPeer(number, peer.isServer, () => peer.wake());
+    this.#peers.set(peer, record);
+    this.#byNumber[number] = record;
   }
 
   /** Ends all subscriptions and announcements of the peer. */
   leave(peer: ExchangePeer): void {
-    const { number } = this.#endSubscriptions(peer);
-    this.#removeAnnouncements(number);
+    this.#removeAnnouncements(this.#endSubscriptions(peer));
   }
 
   /**
@@ -174,11 +181,12 @@ export class RouteExchange {
    * were left.
    */
   retain(peer: ExchangePeer): () => number {
-    const { number, announced } = this.#endSubscriptions(peer);
+    const record = this.#endSubscriptions(peer);
+    const { number, announced } = record;
     this.#announcers.retain(number, announced.routes);
     return () => {
       const left = this.#announcers.retainNoLonger(number);
-      this.#removeAnnouncements(number);
+      this.#removeAnnouncements(record);
       return left;
     };
   }
@@ -351,8 +359,11 @@ export class RouteExchange {
     if (!origins.isNewTo(first, this.#announcers.retentions)) return change;
     const peers = this.#originPeers;
     origins.peersOf(first, peers);
+    const { vni } = this.#table.vniOf(row);
     for (const announcer of peers) {
-      if (this.#announcers.takeRetained(announcer)) change = this.#table.removeOrigin(row, announcer);
+      if (!this.#announcers.takeRetained(announcer)) continue;
+      change = this.#table.removeOrigin(row, announcer);
+      this.#byNumber[announcer]?.announced.removed(vni);
     }
     return change;
   }
@@ -366,8 +377,8 @@ export class RouteExchange {
     let ending: Subscription | null = null;
     this.#work.add((budget) => {
       while (!budget.isSpent) {
-        budget.spend(STEPS_PER_SUBSCRIPTION);
         if (ending === null) {
+          budget.spend(STEPS_PER_SUBSCRIPTION);
           const next = subscriptions.next();
           if (next.done === true) return true;
           ending = next.value;
@@ -383,9 +394,8 @@ export class RouteExchange {
   /** An entry is new at the journal's end: whoever has nothing to do is woken. Each is sent something, or passes it. */
   #entryChanged(vni: VniTable): void {
     vni.version = ++this.#version;
-    const idle = this.#audiences[vni.index]?.idle;
-    if (idle === undefined) return;
-    for (let first = idle.first; first !== null; first = idle.first) first.peer.enqueue(first);
+    const audience = this.#audiences[vni.index];
+    if (audience !== undefined) wakeAll(audience);
   }
 
   /** A route has changed: it is the newest entry of its VNI, and the newest route to its destination. */
@@ -436,23 +446,37 @@ export class RouteExchange {
     this.#table.free(row);
   }
 
-  #removeAnnouncements(number: number): void {
+  #removeAnnouncements(record: SubscribedPeer): void {
     const { origins } = this.#table;
+    const { number, announced } = record;
     this.#announcers.leave(number);
+    this.#leaving.add(record);
     this.#work.add((budget) => {
       while (!budget.isSpent) {
         const origin = origins.firstOfPeer(number);
         if (origin === NIL) {
           this.#announcers.release(number);
+          this.#leaving.delete(record);
+          this.#byNumber[number] = undefined;
           return true;
         }
         const row = origins.routeOf(origin);
-        const audience = this.#audiences[this.#table.vniOf(row).index];
+        const vni = this.#table.vniOf(row);
+        const audience = this.#audiences[vni.index];
         budget.spend(STEPS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0));
+        announced.removed(vni.vni);
         this.#originRemoved(row, this.#table.removeOrigin(row, number));
+        // Their end marks may have waited for it.
+        if (audience !== undefined && !announced.has(vni.vni)) wakeAll(audience);
       }
       return false;
     });
+  }
+
+  /** A look for each peer that is leaving. */
+  #isBeingCleared(vni: number): boolean {
+    for (const { announced } of this.#leaving) if (announced.has(vni)) return true;
+    return false;
   }
 
   /** The subscription gets nothing any more. To the table it is one that reads nothing until it is at its end. */
@@ -537,4 +561,9 @@ export class RouteExchange {
     if (record === undefined) throw new Error("the peer has not joined the exchange");
     return record;
   }
+}
+
+/** Whoever has nothing to do looks again. */
+function wakeAll({ idle }: Audience): void {
+  for (let first = idle.first; first !== null; first = idle.first) first.peer.enqueue(first);
 }

