@@ -2,7 +2,7 @@
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
-import { limitReceiveBuffer } from "./sockopt.ts";
+import { limitReceiveBuffer, setBacklog } from "./sockopt.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -16,6 +16,11 @@ type Socket = Bun.Socket<SocketData>;
 
 /** The kernel doubles it, for what it needs itself (socket(7)): some 64 KB of data. */
 const NARROW_BYTES = 32_768;
+/**
+ * Bun's 512 are full at once when thousands connect, as after a restart or in an attack, and then the kernel drops every
+ * SYN: whoever was dropped tries again after 1, 3 and 7 s.
+ */
+const BACKLOG = 4_096;
 
 /** What hangs on a Bun socket: who takes its events, null until it is open or when nobody wants it any more. */
 interface SocketData {
@@ -36,6 +41,9 @@ export class BunNetwork implements Network {
         data: { events: null, opened },
         socket: socketHandler,
       });
+      // Bun's types do not have it.
+      const { fd } = listener as { fd?: number };
+      if (fd !== undefined) setBacklog(fd, BACKLOG);
       return {
         endpoint: { host: endpoint.host, port: listener.port },
         stop: () => listener.stop(),

@@ -37,7 +37,7 @@ export interface Bounds {
 
 export const USUAL_BOUNDS: Bounds = { delayMs: 250, newcomerMs: 2_000, peakMiB: 512 };
 
-const RAISED = ["--max-hops", "1000000", "--max-routes", "20000000"];
+const RAISED = ["--max-hops", "1000000", "--max-routes", "16777216"];
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   "hops-subscribed": { attack: hops.subscribed, unit: "hops", short: 10_000, seen: 150_000, flags: RAISED },
