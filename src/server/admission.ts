@@ -3,9 +3,9 @@
  * once, and tries again in 5 to 10 s. Whoever is ESTABLISHED stays; but anybody can open connections and say nothing, so
  *
  * - of those that are half-open (not ESTABLISHED yet) beyond some hundreds, or with no place left, the oldest is reset: first of those
- *   that have not sent their HELLO, which an honest client's system sends with the connection's first acknowledgement. It is left the
- *   time of some turns, or a crowd that connects again and again would push it out before it is read; while all are younger, the
- *   new one is reset;
+ *   that have not sent their HELLO, which an honest client's system sends with the connection's first acknowledgement. Each is left the
+ *   time of some turns, or a crowd that connects again and again would push it out before it is read: while all are younger
+ *   there may be more of them, as long as there are places, and with no place left the new one is reset;
  * - while more than three quarters of the places are taken, a source network (net/source-network.ts) gets no new one beyond its
  *   share: the places by the number of source networks that have any, at least one. What it had before stays.
  */
@@ -22,6 +22,8 @@ const WARN_EVERY_MS = 60_000;
 const READ_EVERY_MS = 10_000;
 /** So long a half-open connection has to get on. */
 const HALF_OPEN_LEAST_MS = 25;
+/** Half-open connections that are ended for one that comes: two, so that there are fewer of them again after a crowd of young ones. */
+const MOST_ENDED = 2;
 /** Beyond that part of the places, each source has its share. */
 const SCARCE_PART = 0.75;
 
@@ -82,8 +84,10 @@ export class Admission {
     const hasRoom = this.#hasRoom();
     if (!hasRoom && this.#halfOpenCount === 0) return this.#refuse(stream, "descriptor-limit");
     if (this.#isBeyondShare(source)) return this.#refuse(stream, "source-share");
-    const isFull = !hasRoom || this.#halfOpenCount >= this.context.maxHalfOpen;
-    if (isFull && !this.#endOldestHalfOpen()) return this.#refuse(stream, "half-open-limit");
+    if (!hasRoom && !this.#endOldestHalfOpen()) return this.#refuse(stream, "half-open-limit");
+    for (let ended = 0; ended < MOST_ENDED && this.#halfOpenCount >= this.context.maxHalfOpen; ended++) {
+      if (!this.#endOldestHalfOpen()) break;
+    }
     this.#connections++;
     this.#bySource.set(source, (this.#bySource.get(source) ?? 0) + 1);
     const events = accept(stream, () => this.#noLongerHalfOpen(stream));

@@ -37,6 +37,8 @@ export interface Bounds {
 
 export const USUAL_BOUNDS: Bounds = { delayMs: 250, newcomerMs: 2_000, peakMiB: 512 };
 
+/** They take each place again at once, from the newcomer's own address: it needs some attempts. */
+const HAMMERED: Partial<Bounds> = { newcomerMs: 10_000 };
 const RAISED = ["--max-hops", "1000000", "--max-routes", "16777216"];
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
@@ -86,6 +88,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     short: 1_100,
     seen: 1_100,
     openFiles: 1_024,
+    bounds: HAMMERED,
   },
   "half-greeted": {
     attack: connections.halfGreeted,
@@ -93,6 +96,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     short: 1_100,
     seen: 1_100,
     openFiles: 1_024,
+    bounds: HAMMERED,
   },
   "connection-resets": { attack: connections.resets, unit: "sockets", short: 50, seen: 500 },
   "http-idle": { attack: http.idle, unit: "connections", short: 1_100, seen: 1_500, openFiles: 1_024 },
