@@ -48,7 +48,7 @@ async function serve(
   options: ServerOptions,
   { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
-  const daemon = new Daemon(versionInfo);
+  const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const { listen, settleSeconds, gentle } = options;
   const server = await Server.start({ listen, settleSeconds, gentle, ...serverSettings(options), logger });
   logger.info("started", { program: "server", ...versionInfo });
@@ -60,7 +60,7 @@ async function serve(
   });
   try {
     control?.serve(serverOperations(server, daemon));
-    const http = await serveRoutes(options.http, () => server.routes(), logger);
+    const http = await serveRoutes(options, server.routeSource(), daemon, logger);
     await stopped;
     daemon.isStopping = true;
     reloader.stop();

@@ -11,6 +11,7 @@ import {
   configFlag,
   gentleFlag,
   httpFlag,
+  httpHostFlag,
   keepaliveFlag,
   readGentle,
   readHttp,
@@ -18,7 +19,7 @@ import {
   verboseFlag,
 } from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
-import { readEndpoint, readSeconds } from "./values.ts";
+import { readEndpoint, readHostNames, readSeconds } from "./values.ts";
 
 export const serverDefinition = {
   meta: {
@@ -37,6 +38,7 @@ export const serverDefinition = {
       description: `Take clients on this address, IPv4, IPv6 ([::] is both) or with a zone. Port ${DEFAULT_PORT} if left out.`,
     },
     http: httpFlag,
+    "http-host": httpHostFlag,
     keepalive: keepaliveFlag,
     settle: {
       type: "string",
@@ -74,6 +76,8 @@ export interface ServerOptions {
   readonly listen: Endpoint;
   /** Null: no HTTP. */
   readonly http: Endpoint | null;
+  /** Further names by which HTTP is asked. */
+  readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
   readonly gentle: Gentleness;
@@ -95,6 +99,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
     http: readHttp(flags.http),
+    httpHosts: readHostNames("--http-host", flags["http-host"]),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
     gentle: readGentle(flags.gentle),

@@ -32,7 +32,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
     routes,
     retainedAnnouncements,
     vnis: server.vnis(),
-    counters: flatCounters(counters),
+    counters: { ...flatCounters(counters), ...daemon.http.flat() },
   };
 }
 

@@ -4,11 +4,11 @@
  * word) is answered by a reading.
  */
 import { formatPrefix } from "../net/prefix.ts";
+import type { LimitedLog } from "../session/limited-log.ts";
 import type { Fib } from "./fib.ts";
 import { isOurShape } from "./fib-reading.ts";
 import { CONTESTED, INSTALLED, PLAIN, UNREAD, UNSURE } from "./fib-rows.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent } from "./kernel.ts";
-import type { LimitedLog } from "./limited-log.ts";
 import { defaultPriority } from "./plan.ts";
 
 export class KernelNews {

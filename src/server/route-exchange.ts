@@ -19,6 +19,7 @@
 import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING, SLOT } from "../route/route-rows.ts";
+import { type RouteSource, TableSource } from "../route/route-source.ts";
 import { Change, RouteTable, type TableUsage, type VniTable } from "../route/route-table.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Announcers } from "./announcers.ts";
@@ -217,6 +218,12 @@ export class RouteExchange {
   /** All routes, VNI by VNI and by address. The walk may pause while the table changes. */
   routes(): Iterable<Route> {
     return this.#table.routes();
+  }
+
+  /** The same, to be read in any order. */
+  source(): RouteSource {
+    const { rows } = this.#table;
+    return new TableSource(this.#table, (row) => (rows.words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0);
   }
 
   // --- changes -----------------------------------------------------------------------------------

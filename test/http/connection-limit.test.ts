@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import { ConnectionLimit, type LimitedConnection } from "../../src/http/connection-limit.ts";
+
+class Connection implements LimitedConnection {
+  isClosed = false;
+
+  constructor(
+    readonly idleForMs: number | null,
+    readonly stalledForMs = 0,
+  ) {}
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+const working = () => new Connection(null);
+const idle = (forMs: number) => new Connection(forMs);
+const stalled = (forMs: number) => new Connection(null, forMs);
+
+test.each([
+  ["the one that is idle longest", [working(), idle(5), stalled(9_000), idle(70)], 3],
+  ["one that is just open, before a reader that stands still", [stalled(9_000), idle(0)], 1],
+  ["the reader that has stood still longest", [working(), stalled(400), stalled(900), stalled(300)], 2],
+  ["the new one, if all are at work", [working(), stalled(200)], 2],
+])("too many: %s is closed", (_, connections, expected) => {
+  const limit = new ConnectionLimit<Connection>(() => connections.length);
+  for (const connection of connections) expect(limit.admit(connection)).toBeNull();
+  const all = [...connections, working()];
+  expect(limit.admit(all.at(-1) as Connection)).toBe(all[expected] as Connection);
+  expect(all.map(({ isClosed }) => isClosed)).toEqual(all.map((_, i) => i === expected));
+  expect(limit.count).toBe(connections.length);
+});
+
+test("there is room again when one has closed, or the limit has risen", () => {
+  let most = 1;
+  const limit = new ConnectionLimit<Connection>(() => most);
+  const first = working();
+  limit.admit(first);
+  expect(limit.admit(working())).not.toBeNull();
+  most = 2;
+  expect(limit.admit(working())).toBeNull();
+  limit.closed(first);
+  expect([limit.admit(working()), limit.count]).toEqual([null, 2]);
+});
