@@ -7,25 +7,32 @@
  *
  * and where there is neither, it is closed itself.
  */
+import type { Clock } from "../session/clock.ts";
 
 /** A reader who takes as fast as it can is never so long with a full socket. */
 const STALLED_MS = 250;
+/** A process's limits can change, but to read them takes longer than to accept a connection. */
+const ASK_EVERY_MS = 10_000;
 
 export interface LimitedConnection {
-  /** For how long no request has been under way; null: one is. */
-  readonly idleForMs: number | null;
-  /** For how long its reader has taken nothing although something waits; 0: it has taken all. */
-  readonly stalledForMs: number;
+  /** Since when it has had no complete request; null: one is being answered. */
+  readonly idleSinceMs: number | null;
+  /** Since when its reader has taken nothing although something waits; null: it has taken all. */
+  readonly stalledSinceMs: number | null;
   close(): void;
 }
 
 export class ConnectionLimit<C extends LimitedConnection> {
   readonly #connections = new Set<C>();
   readonly #limit: () => number;
+  readonly #clock: Clock;
+  #most = 0;
+  #askAgainMs = Number.NEGATIVE_INFINITY;
 
-  /** `limit` is asked for at each connection, since a process's limits can change. */
-  constructor(limit: () => number) {
+  /** `limit` is asked now and then. */
+  constructor(limit: () => number, clock: Clock) {
     this.#limit = limit;
+    this.#clock = clock;
   }
 
   get count(): number {
@@ -34,7 +41,7 @@ export class ConnectionLimit<C extends LimitedConnection> {
 
   /** Returns the connection that was closed for want of room, perhaps the new one; null if there is room. */
   admit(connection: C): C | null {
-    const isFull = this.#connections.size >= this.#limit();
+    const isFull = this.#connections.size >= this.#current();
     const closed = isFull ? (this.#leastNeeded() ?? connection) : null;
     if (closed !== null) {
       this.#connections.delete(closed);
@@ -52,13 +59,29 @@ export class ConnectionLimit<C extends LimitedConnection> {
     return this.#connections;
   }
 
+  #current(): number {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs >= this.#askAgainMs) {
+      this.#most = this.#limit();
+      this.#askAgainMs = nowMs + ASK_EVERY_MS;
+    }
+    return this.#most;
+  }
+
   #leastNeeded(): C | null {
     let idle: C | null = null;
+    let idleSinceMs = Number.POSITIVE_INFINITY;
     let stalled: C | null = null;
+    let stalledSinceMs = this.#clock.nowMs() - STALLED_MS;
     for (const connection of this.#connections) {
-      const { idleForMs, stalledForMs } = connection;
-      if (idleForMs !== null && idleForMs > (idle?.idleForMs ?? -1)) idle = connection;
-      if (stalledForMs >= (stalled?.stalledForMs ?? STALLED_MS)) stalled = connection;
+      if (connection.idleSinceMs !== null && connection.idleSinceMs < idleSinceMs) {
+        idle = connection;
+        idleSinceMs = connection.idleSinceMs;
+      }
+      if (connection.stalledSinceMs !== null && connection.stalledSinceMs < stalledSinceMs) {
+        stalled = connection;
+        stalledSinceMs = connection.stalledSinceMs;
+      }
     }
     return idle ?? stalled;
   }

@@ -71,7 +71,7 @@ export async function openControlSocket({
   let operations: ReadonlyMap<string, Operation> | null = null;
   const counters = new HttpCounters();
   const limitedLog = new LimitedLog(logger, clock);
-  const socket = await claimSocket(path, async () => {
+  const socket = await claimSocket(path, () => {
     const listener = new HttpListener({
       answer: async (request) => {
         try {
@@ -87,7 +87,7 @@ export async function openControlSocket({
       counters,
       address: path,
     });
-    await listener.listen({ path });
+    listener.listen({ unix: path });
     return listener;
   });
   return {

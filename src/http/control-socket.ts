@@ -41,17 +41,17 @@ export interface ClaimedSocket<T> {
 }
 
 /**
- * Makes the way free, the directory included, and binds: `bind` has to make the socket's file before it returns. Nobody but
+ * Makes the way free, the directory included, and binds: `bind` has to make the socket's file at once. Nobody but
  * owner and group can open it at any moment.
  *
  * @throws ControlSocketError
  */
-export async function claimSocket<T>(path: string, bind: () => Promise<T>): Promise<ClaimedSocket<T>> {
+export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
   try {
     // Others may enter it: the socket's own mode says who may open that.
     withUmask(0, () => mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE }));
     await removeStale(path);
-    const bound = await withUmask(SOCKET_UMASK, bind);
+    const bound = withUmask(SOCKET_UMASK, bind);
     const file = lstatSync(path);
     return { bound, release: (unbind) => unbindBeside(path, file, unbind) };
   } catch (error) {

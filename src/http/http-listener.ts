@@ -2,20 +2,21 @@
  * HTTP with bounds, over TCP or a UNIX socket: so many connections, so long without a request, so much of a body. What is
  * answered is somebody else's decision.
  *
- * It stands on node:http and not on Bun.serve, which was tried first (Bun 1.4.4): Bun.serve tells of a connection only when a
- * request is complete, so that nobody can count or close those that are silent, and `idleTimeout` does not end one that sends a
- * header a second. Bun's node:http has a `connection` event at accept and honours `headersTimeout`, `requestTimeout` and
- * `keepAliveTimeout` (checked by test/http/http-listener.test.ts), refuses malformed requests, and takes a chunk of an answer
- * at a time (`drain`). It costs 6 MB of memory and 10 ms at the start.
+ * Bun.serve was tried first (Bun 1.4.4): it tells of a connection only when a request is complete, so that nobody can count or
+ * close those that are silent, and its `idleTimeout` does not end one that sends a header a second. node:http's own listener
+ * has what is needed, but each connection costs it 0.1 ms before anybody can refuse it, and Bun accepts up to 512 in one go:
+ * 1,500 at once kept the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and those that are let
+ * in are handed to node:http, which parses strictly and knows HTTP's corners. Its time-outs do not hold for such connections,
+ * so they are kept here.
  */
-
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { Clock } from "../session/clock.ts";
+import type { Duplex } from "node:stream";
+import type { Clock, Timer } from "../session/clock.ts";
 import type { Logger } from "../session/logger.ts";
 import { type Answer, type AnswerEvents, AnswerQueue, type AnswerSink } from "./answer-queue.ts";
-import { ConnectionLimit, type LimitedConnection } from "./connection-limit.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
 import type { HttpCounters } from "./http-counters.ts";
 
 export interface HttpRequest {
@@ -68,103 +69,127 @@ export interface HttpListenerOptions {
   readonly address: string;
 }
 
-/** For a connection without a request, and for a request that is not complete. */
 const IDLE_MS = 10_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-/** Further requests that one connection may send before the first is answered. */
-const MAX_PIPELINED = 16;
+const CHECK_EVERY_MS = 500;
+const STOP_POLL_MS = 10;
 
 export class HttpListener {
   readonly #options: HttpListenerOptions;
-  readonly #server: Server;
+  readonly #idleMs: number;
+  /** Never listens: it is handed the connections. */
+  readonly #http: Server;
   readonly #queue: AnswerQueue;
   readonly #limit: ConnectionLimit<HttpConnection>;
-  readonly #connections = new WeakMap<Socket, HttpConnection>();
+  readonly #connections = new WeakMap<Duplex, HttpConnection>();
+  #listener: Bun.SocketListener<HttpConnection | null> | null = null;
+  #port = 0;
+  #check: Timer | null = null;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    const { idleMs = IDLE_MS } = options;
+    this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#queue = new AnswerQueue(options.clock, edenGC);
-    this.#limit = new ConnectionLimit(options.maxConnections);
-    this.#server = createServer({
-      headersTimeout: idleMs,
-      requestTimeout: idleMs,
-      keepAliveTimeout: idleMs,
-      connectionsCheckingInterval: Math.min(idleMs / 2, 1_000),
-      maxHeaderSize: MAX_HEADER_BYTES,
-    });
-    this.#server.on("connection", (socket) => this.#onConnection(socket));
-    this.#server.on("clientError", (_, socket) => this.#onBadRequest(socket));
-    this.#server.on("request", (request, response) => void this.#onRequest(request, response));
+    this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
+    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+    this.#http.on("clientError", (_, stream) => this.#onBadRequest(stream));
+    this.#http.on("request", (request, response) => void this.#onRequest(request, response));
   }
 
-  /** Rejects with the system's error. The file of a UNIX socket is there when this returns. */
-  async listen(
-    at: { readonly host: string; readonly port: number } | { readonly path: string },
-  ): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen(at, resolve);
-    await promise;
-    this.#server.off("error", reject);
+  /**
+   * The file of a UNIX socket is there when this returns.
+   * @throws the system's error
+   */
+  listen(at: { readonly hostname: string; readonly port: number } | { readonly unix: string }): void {
+    const socket: Bun.SocketHandler<HttpConnection | null> = {
+      binaryType: "uint8array",
+      open: (opened) => this.#onConnection(opened),
+      data: ({ data }, bytes) => data?.received(bytes),
+      drain: ({ data }) => data?.drained(),
+      end: ({ data }) => data?.ended(),
+      error: ({ data }) => data?.close(),
+      close: ({ data }) => data?.close(),
+    };
+    const common = { data: null, allowHalfOpen: true, socket };
+    if ("unix" in at) {
+      this.#listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
+      return;
+    }
+    const listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
+    this.#listener = listener;
+    this.#port = listener.port;
   }
 
   /** The port really taken; 0 of a UNIX socket. */
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#port;
   }
 
   /** Takes no connection any more; those with a request under way have until then. */
   async stop(withinMs: number): Promise<void> {
-    const stopped = Promise.withResolvers<void>();
-    this.#server.close(() => stopped.resolve());
-    const closeAll = () => {
-      for (const connection of [...this.#limit.all()]) connection.close();
-    };
-    if (withinMs === 0) closeAll();
+    const { clock } = this.#options;
+    this.#listener?.stop();
     for (const connection of [...this.#limit.all()]) connection.closeWhenAnswered();
-    const timer = this.#options.clock.after(withinMs, closeAll);
-    await stopped.promise;
-    timer.cancel();
+    const untilMs = clock.nowMs() + withinMs;
+    while (this.#limit.count > 0 && clock.nowMs() < untilMs) {
+      await new Promise<void>((resolve) => clock.after(STOP_POLL_MS, resolve));
+    }
+    for (const connection of [...this.#limit.all()]) connection.close();
+    this.#check?.cancel();
   }
 
-  #onConnection(socket: Socket): void {
+  #onConnection(socket: BunSocket): void {
     const { clock, counters, logger, address } = this.#options;
-    const connection = new HttpConnection(socket, clock);
-    this.#connections.set(socket, connection);
-    // Its end is news, its errors are nobody's: a reader that goes is no fault.
-    socket.on("error", () => {});
-    socket.on("close", () => this.#limit.closed(connection));
-    if (this.#limit.admit(connection) === null) return;
-    counters.refused("no-room");
-    logger.warn("HTTP connections are closed: there are too many", {
-      address,
-      connections: this.#limit.count,
-    });
+    const connection = new HttpConnection(socket, clock, this.#handOver, this.#forget);
+    const closed = this.#limit.admit(connection);
+    if (closed !== null) {
+      counters.refused("no-room");
+      const connections = this.#limit.count;
+      logger.warn("HTTP connections are closed: there are too many", { address, connections });
+      if (closed === connection) return;
+    }
+    socket.data = connection;
+    this.#check ??= clock.after(CHECK_EVERY_MS, this.#closeIdle);
   }
 
-  #onBadRequest(socket: { readonly writable: boolean; end(text: string): void; destroy(): void }): void {
+  readonly #handOver = (stream: Duplex, connection: HttpConnection): void => {
+    this.#connections.set(stream, connection);
+    this.#http.emit("connection", stream);
+  };
+
+  readonly #forget = (connection: HttpConnection): void => this.#limit.closed(connection);
+
+  readonly #closeIdle = (): void => {
+    this.#check = null;
+    const { clock, counters } = this.#options;
+    const idleBeforeMs = clock.nowMs() - this.#idleMs;
+    for (const connection of [...this.#limit.all()]) {
+      if ((connection.idleSinceMs ?? Number.POSITIVE_INFINITY) > idleBeforeMs) continue;
+      if (connection.hasBegunRequest) counters.refused("bad-request");
+      connection.close();
+    }
+    if (this.#limit.count > 0) this.#check = clock.after(CHECK_EVERY_MS, this.#closeIdle);
+  };
+
+  #onBadRequest(stream: Duplex): void {
     this.#options.counters.refused("bad-request");
-    if (socket.writable)
-      socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    socket.destroy();
+    stream.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connection = this.#connections.get(request.socket);
-    if (connection === undefined || !connection.begin()) {
-      request.socket.destroy();
+    if (connection === undefined) return;
+    if (!connection.begin(request)) {
+      connection.close();
       return;
     }
-    response.on("close", () => connection.end());
+    response.on("close", () => connection.finish(request));
     const { status, headers, body } = await this.#options.answer(this.#describe(request));
     if (response.destroyed) return;
-    const hasUnreadBody = !request.complete;
+    const isLast = connection.isStopping || !request.complete;
     response.writeHead(status, {
       ...headers,
       ...(typeof body === "string" && { "Content-Length": String(Buffer.byteLength(body)) }),
-      ...((hasUnreadBody || connection.isStopping) && { Connection: "close" }),
+      ...(isLast && { Connection: "close" }),
     });
     this.#send(request, response, connection, body);
   }
@@ -178,9 +203,9 @@ export class HttpListener {
     const sink: AnswerSink = {
       write: (text) => response.write(text),
       end: () => response.end(),
-      abort: () => request.socket.destroy(),
+      abort: () => connection.close(),
     };
-    const events = this.#eventsOf(request);
+    const events = this.#eventsOf(connection);
     let answer: Answer;
     if (request.method === "HEAD") answer = this.#queue.sendText("", sink, events);
     else if (typeof body === "string") answer = this.#queue.sendText(body, sink, events);
@@ -196,13 +221,12 @@ export class HttpListener {
     });
   }
 
-  #eventsOf({ socket }: IncomingMessage): AnswerEvents {
+  #eventsOf({ remoteAddress }: HttpConnection): AnswerEvents {
     const { counters, logger, address } = this.#options;
     return {
       tooSlow: () => {
         counters.refused("slow-reader");
-        const reader = socket.remoteAddress ?? "";
-        logger.warn("an HTTP reader is too slow; its answer is cut off", { address, reader });
+        logger.warn("an HTTP reader is too slow; its answer is cut off", { address, reader: remoteAddress });
       },
       failed: (error) => logger.error("an HTTP answer could not be made", { address, error: String(error) }),
     };
@@ -237,53 +261,4 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-class HttpConnection implements LimitedConnection {
-  readonly answers = new Set<Answer>();
-  readonly #socket: Socket;
-  readonly #clock: Clock;
-  #requests = 0;
-  #idleSinceMs: number;
-  isStopping = false;
-
-  constructor(socket: Socket, clock: Clock) {
-    this.#socket = socket;
-    this.#clock = clock;
-    this.#idleSinceMs = clock.nowMs();
-  }
-
-  get idleForMs(): number | null {
-    return this.#requests > 0 ? null : this.#clock.nowMs() - this.#idleSinceMs;
-  }
-
-  get stalledForMs(): number {
-    const nowMs = this.#clock.nowMs();
-    let longest = 0;
-    for (const { blockedSinceMs } of this.answers)
-      longest = Math.max(longest, nowMs - (blockedSinceMs ?? nowMs));
-    return longest;
-  }
-
-  /** A request has come. Returns false if there are too many under way. */
-  begin(): boolean {
-    this.#requests++;
-    return this.#requests <= MAX_PIPELINED;
-  }
-
-  /** A request is answered. */
-  end(): void {
-    this.#requests--;
-    this.#idleSinceMs = this.#clock.nowMs();
-    if (this.isStopping && this.#requests === 0) this.close();
-  }
-
-  closeWhenAnswered(): void {
-    this.isStopping = true;
-    if (this.#requests === 0) this.close();
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
 }

@@ -40,8 +40,8 @@ export interface HttpServer {
 /** Nothing here reads a request's body. */
 const MAX_BODY_BYTES = 0;
 
-/** Rejects with a ListenError when the endpoint cannot be had. */
-export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+/** @throws ListenError when the endpoint cannot be had */
+export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
   const { maxConnections = () => httpConnectionLimit() } = options;
   const logger = new LimitedLog(options.logger, clock);
@@ -57,7 +57,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     address: formatEndpoint(endpoint),
   });
   try {
-    await listener.listen(endpoint);
+    listener.listen({ hostname: endpoint.host, port: endpoint.port });
   } catch (error) {
     throw httpListenError(endpoint, error);
   }
@@ -137,7 +137,9 @@ function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
 }
 
 function listenErrorCode(endpoint: Endpoint, error: unknown): string {
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return "EUNKNOWN";
-  // For a name that cannot be resolved, Bun shows what errno held before: EINVAL, EAGAIN, whatever came last.
-  return hasHostName(endpoint) && !["EADDRINUSE", "EACCES"].includes(error.code) ? "ENOTFOUND" : error.code;
+  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) {
+    // Bun.listen gives no code when a name cannot be resolved.
+    return hasHostName(endpoint) ? "ENOTFOUND" : "EUNKNOWN";
+  }
+  return error.code;
 }

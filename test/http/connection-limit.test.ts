@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import { ConnectionLimit, type LimitedConnection } from "../../src/http/connection-limit.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
 class Connection implements LimitedConnection {
   isClosed = false;
 
   constructor(
-    readonly idleForMs: number | null,
-    readonly stalledForMs = 0,
+    readonly idleSinceMs: number | null,
+    readonly stalledSinceMs: number | null = null,
   ) {}
 
   close(): void {
@@ -14,9 +15,13 @@ class Connection implements LimitedConnection {
   }
 }
 
+const NOW_MS = 100_000;
+const clock = new FakeClock();
+clock.freeze(NOW_MS);
+
 const working = () => new Connection(null);
-const idle = (forMs: number) => new Connection(forMs);
-const stalled = (forMs: number) => new Connection(null, forMs);
+const idle = (forMs: number) => new Connection(NOW_MS - forMs);
+const stalled = (forMs: number) => new Connection(null, NOW_MS - forMs);
 
 test.each([
   ["the one that is idle longest", [working(), idle(5), stalled(9_000), idle(70)], 3],
@@ -24,7 +29,7 @@ test.each([
   ["the reader that has stood still longest", [working(), stalled(400), stalled(900), stalled(300)], 2],
   ["the new one, if all are at work", [working(), stalled(200)], 2],
 ])("too many: %s is closed", (_, connections, expected) => {
-  const limit = new ConnectionLimit<Connection>(() => connections.length);
+  const limit = new ConnectionLimit<Connection>(() => connections.length, clock);
   for (const connection of connections) expect(limit.admit(connection)).toBeNull();
   const all = [...connections, working()];
   expect(limit.admit(all.at(-1) as Connection)).toBe(all[expected] as Connection);
@@ -34,11 +39,12 @@ test.each([
 
 test("there is room again when one has closed, or the limit has risen", () => {
   let most = 1;
-  const limit = new ConnectionLimit<Connection>(() => most);
+  const limit = new ConnectionLimit<Connection>(() => most, clock);
   const first = working();
   limit.admit(first);
   expect(limit.admit(working())).not.toBeNull();
   most = 2;
+  clock.advance(10_000);
   expect(limit.admit(working())).toBeNull();
   limit.closed(first);
   expect([limit.admit(working()), limit.count]).toEqual([null, 2]);

@@ -23,7 +23,7 @@ const LOOPBACK: Endpoint = { host: "::1", port: 0 };
 type RunningServer = HttpServer & AsyncDisposable & { readonly url: string };
 
 async function start(options: Partial<HttpServerOptions> = {}): Promise<RunningServer> {
-  const server = await startHttpServer({
+  const server = startHttpServer({
     endpoint: LOOPBACK,
     routes: sourceOf([ROUTE]),
     version: "0.1.0",
