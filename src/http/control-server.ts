@@ -83,9 +83,8 @@ export async function openControlSocket({
       maxConnections: () => httpConnectionLimit(),
       maxBodyBytes: MAX_BODY_BYTES,
       clock,
-      logger: limitedLog,
+      logger,
       counters,
-      address: path,
     });
     listener.listen({ unix: path });
     return listener;

@@ -12,7 +12,9 @@
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { formatEndpoint } from "../net/endpoint.ts";
 import type { Clock, Timer } from "../session/clock.ts";
+import { LimitedLog } from "../session/limited-log.ts";
 import type { Logger } from "../session/logger.ts";
 import { type Answer, type AnswerEvents, AnswerQueue, type AnswerSink } from "./answer-queue.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
@@ -65,10 +67,10 @@ export interface HttpListenerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: HttpCounters;
-  /** For the log: where it listens. */
-  readonly address: string;
 }
 
+/** Readers matter less than clients: that something is wrong with them is enough to know. */
+const LOG_LIMITS = { burst: 5, intervalMs: 60_000 };
 const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
@@ -83,10 +85,12 @@ export class HttpListener {
   readonly #connections = new WeakMap<Duplex, HttpConnection>();
   #listener: Bun.SocketListener<HttpConnection | null> | null = null;
   #port = 0;
+  /** For the log. */
+  #address = "";
   #check: Timer | null = null;
 
   constructor(options: HttpListenerOptions) {
-    this.#options = options;
+    this.#options = { ...options, logger: new LimitedLog(options.logger, options.clock, LOG_LIMITS) };
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#queue = new AnswerQueue(options.clock, edenGC);
     this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
@@ -112,11 +116,13 @@ export class HttpListener {
     const common = { data: null, allowHalfOpen: true, socket };
     if ("unix" in at) {
       this.#listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
+      this.#address = at.unix;
       return;
     }
     const listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
     this.#listener = listener;
     this.#port = listener.port;
+    this.#address = formatEndpoint({ host: at.hostname, port: listener.port });
   }
 
   /** The port really taken; 0 of a UNIX socket. */
@@ -138,13 +144,13 @@ export class HttpListener {
   }
 
   #onConnection(socket: BunSocket): void {
-    const { clock, counters, logger, address } = this.#options;
+    const { clock, counters, logger } = this.#options;
     const connection = new HttpConnection(socket, clock, this.#handOver, this.#forget);
     const closed = this.#limit.admit(connection);
     if (closed !== null) {
       counters.refused("no-room");
       const connections = this.#limit.count;
-      logger.warn("HTTP connections are closed: there are too many", { address, connections });
+      logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
       if (closed === connection) return;
     }
     socket.data = connection;
@@ -222,7 +228,8 @@ export class HttpListener {
   }
 
   #eventsOf({ remoteAddress }: HttpConnection): AnswerEvents {
-    const { counters, logger, address } = this.#options;
+    const { counters, logger } = this.#options;
+    const address = this.#address;
     return {
       tooSlow: () => {
         counters.refused("slow-reader");

@@ -4,7 +4,6 @@
 import { type Endpoint, formatEndpoint, hasHostName } from "../net/endpoint.ts";
 import type { RouteSource } from "../route/route-source.ts";
 import type { Clock } from "../session/clock.ts";
-import { LimitedLog } from "../session/limited-log.ts";
 import type { Logger } from "../session/logger.ts";
 import { httpConnectionLimit } from "../transport/descriptor-limit.ts";
 import { ListenError } from "../transport/stream.ts";
@@ -44,7 +43,6 @@ const MAX_BODY_BYTES = 0;
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
   const { maxConnections = () => httpConnectionLimit() } = options;
-  const logger = new LimitedLog(options.logger, clock);
   const service = new HttpService(options, counters);
   const listener = new HttpListener({
     answer: (request) => service.answer(request),
@@ -52,9 +50,8 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     maxBodyBytes: MAX_BODY_BYTES,
     ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
     clock,
-    logger,
+    logger: options.logger,
     counters,
-    address: formatEndpoint(endpoint),
   });
   try {
     listener.listen({ hostname: endpoint.host, port: endpoint.port });
