@@ -4,7 +4,8 @@
  *
  * - All answers together get one slice of work in a turn of the event loop, {@link SLICE_MS} at most.
  * - The slice goes to the oldest answer whose reader has taken everything so far. One after the other, all end sooner on
- *   average than if they took turns; and a reader who takes little leaves the slices to the others.
+ *   average than if they took turns. Readers that stand still most of the time come after all others: of a dozen that take
+ *   a megabyte now and then, one would otherwise always be before a patient one.
  * - Nothing is made ahead: an answer costs its walk over the table and the text of a slice, however slow its reader is.
  * - A reader has to take {@link SLICE_CHARS} in each {@link WINDOW_MS}, or it is cut off.
  * - When the reader goes, the walk ends where it is.
@@ -31,7 +32,7 @@ export interface AnswerEvents {
 /** Below the 10 ms that no step may take, for others have their work in the same turn. */
 const SLICE_MS = 2;
 /** A slice with this much text ends early. */
-const SLICE_CHARS = 64 * 1024;
+const SLICE_CHARS = 32 * 1024;
 /** The least rate is a slice in so long. */
 const WINDOW_MS = 10_000;
 /** What a reader took faster counts for later: the system's socket buffers take megabytes at once, and then nothing for long. */
@@ -39,28 +40,40 @@ const MAX_CREDIT_MS = 30_000;
 const CHECK_EVERY_MS = 1_000;
 /**
  * Text is garbage as soon as it is sent, and the engine lets garbage grow with the heap, in which a large table counts
- * although nothing of it is ever collected. So the young generation is collected after so much text: 1 to 3 ms each time.
- * A table of a million routes then costs some 70 MB while it is sent; without this it was 170 to 400 MB.
+ * although nothing of it is ever collected. So the young generation is collected after so much text (1 to 3 ms each time), and
+ * now and then, beside other work, all. A table of a million routes then costs some 70 MB while it is sent; without this it was
+ * 170 to 400 MB.
  */
-const CHARS_PER_COLLECTION = 4 << 20;
+const CHARS_PER_COLLECTION = 2 << 20;
+const COLLECTIONS_PER_FULL = 8;
+/** An answer that is broken off early leaves garbage, too. */
+const CHARS_PER_ANSWER = SLICE_CHARS;
+
+export interface GarbageCollector {
+  collectYoung(): void;
+  /** Need not have ended when this returns. */
+  collectAll(): void;
+}
 
 export class AnswerQueue {
   /** Oldest first. */
   readonly #answers = new Set<Answer>();
   readonly #clock: Clock;
-  readonly #collectGarbage: () => void;
+  readonly #collector: GarbageCollector;
   #isScheduled = false;
   #charsSinceCollection = 0;
+  #collections = 0;
   #check: Timer | null = null;
 
-  constructor(clock: Clock, collectGarbage: () => void) {
+  constructor(clock: Clock, collector: GarbageCollector) {
     this.#clock = clock;
-    this.#collectGarbage = collectGarbage;
+    this.#collector = collector;
   }
 
   /** An answer whose text is made while it is sent. An empty piece is a place to pause. */
   send(pieces: Iterable<string>, sink: AnswerSink, events: AnswerEvents): Answer {
     const answer = this.#add(pieces[Symbol.iterator](), sink, events);
+    this.#charsSinceCollection += CHARS_PER_ANSWER;
     this.#schedule();
     return answer;
   }
@@ -70,8 +83,9 @@ export class AnswerQueue {
     const answer = this.#add(null, sink, events);
     sink.write(text);
     sink.end();
-    answer.blockedSinceMs = this.#clock.nowMs();
-    answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+    answer.startedMs = this.#clock.nowMs();
+    answer.blockedSinceMs = answer.startedMs;
+    answer.creditUntilMs = answer.startedMs + WINDOW_MS;
     return answer;
   }
 
@@ -86,7 +100,7 @@ export class AnswerQueue {
   }
 
   #drained(answer: Answer): void {
-    answer.blockedSinceMs = null;
+    answer.isBlockedNoMore(this.#clock.nowMs());
     this.#schedule();
   }
 
@@ -97,10 +111,14 @@ export class AnswerQueue {
   }
 
   #next(): Answer | null {
+    const nowMs = this.#clock.nowMs();
+    let first: Answer | null = null;
     for (const answer of this.#answers) {
-      if (answer.pieces !== null && answer.blockedSinceMs === null) return answer;
+      if (answer.pieces === null || answer.blockedSinceMs !== null) continue;
+      if (!answer.standsStillMostly(nowMs)) return answer;
+      first ??= answer;
     }
-    return null;
+    return first;
   }
 
   readonly #run = (): void => {
@@ -113,7 +131,10 @@ export class AnswerQueue {
   #advance(answer: Answer): void {
     const { pieces, sink, events } = answer;
     if (pieces === null) return;
+    // Before there is new text: what is there now would be taken for something that stays.
+    this.#collect();
     const startMs = this.#clock.nowMs();
+    answer.startedMs ??= startMs;
     let text = "";
     let isDone = false;
     try {
@@ -133,7 +154,8 @@ export class AnswerQueue {
     }
     const nowMs = this.#clock.nowMs();
     if (text !== "") {
-      this.#collectAfter(text.length);
+      this.#charsSinceCollection += text.length;
+      answer.chars += text.length;
       const earnedMs = (text.length / SLICE_CHARS) * WINDOW_MS;
       const creditMs = Math.max(answer.creditUntilMs - nowMs, 0) + earnedMs;
       answer.creditUntilMs = nowMs + Math.max(WINDOW_MS, Math.min(creditMs, MAX_CREDIT_MS));
@@ -145,11 +167,11 @@ export class AnswerQueue {
     sink.end();
   }
 
-  #collectAfter(chars: number): void {
-    this.#charsSinceCollection += chars;
+  #collect(): void {
     if (this.#charsSinceCollection < CHARS_PER_COLLECTION) return;
     this.#charsSinceCollection = 0;
-    this.#collectGarbage();
+    if (++this.#collections % COLLECTIONS_PER_FULL === 0) this.#collector.collectAll();
+    else this.#collector.collectYoung();
   }
 
   readonly #cutOffSlow = (): void => {
@@ -176,6 +198,12 @@ export class Answer {
   pieces: Iterator<string> | null;
   /** Since when the reader has had something to take; null: it has taken all that there is. */
   blockedSinceMs: number | null = null;
+  /** How much text was made. */
+  chars = 0;
+  /** When the first piece was made. */
+  startedMs: number | null = null;
+  /** For how long it was blocked, before now. */
+  #blockedMs = 0;
   /** If the reader takes nothing until then, it is too slow. */
   creditUntilMs = 0;
   readonly sink: AnswerSink;
@@ -187,6 +215,16 @@ export class Answer {
     this.sink = sink;
     this.events = events;
     this.#owner = owner;
+  }
+
+  /** It was blocked for more than three quarters of the time. */
+  standsStillMostly(nowMs: number): boolean {
+    return this.startedMs !== null && this.#blockedMs > 0.75 * (nowMs - this.startedMs);
+  }
+
+  isBlockedNoMore(nowMs: number): void {
+    if (this.blockedSinceMs !== null) this.#blockedMs += nowMs - this.blockedSinceMs;
+    this.blockedSinceMs = null;
   }
 
   /** The reader has taken everything so far. */

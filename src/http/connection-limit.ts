@@ -3,22 +3,32 @@
  * descriptors that route clients need nor keep other HTTP clients out. So one that is too many takes the place of
  *
  * 1. the one that has gone longest without a request,
- * 2. or the one whose reader has stood still longest, if it stands still for {@link STALLED_MS},
+ * 2. or the one whose reader has stood still longest, if that is longer than {@link STALLED_MS} and a millisecond for each
+ *    {@link BYTES_PER_MS} that it took: a patient reader on a busy machine is not to lose what it has nearly all of,
  *
  * and where there is neither, it is closed itself.
  */
 import type { Clock } from "../session/clock.ts";
 
-/** A reader who takes as fast as it can is never so long with a full socket. */
+/** A reader who takes as fast as it can is seldom so long with a full socket. */
 const STALLED_MS = 250;
+/** Of 10 MB, which sockets take of readers that never read, it is another second. */
+const BYTES_PER_MS = 10_000;
 /** A process's limits can change, but to read them takes longer than to accept a connection. */
 const ASK_EVERY_MS = 10_000;
+
+/** A reader that takes nothing although something waits. */
+export interface Stall {
+  readonly sinceMs: number;
+  /** Of this answer. */
+  readonly takenBytes: number;
+}
 
 export interface LimitedConnection {
   /** Since when it has had no complete request; null: one is being answered. */
   readonly idleSinceMs: number | null;
-  /** Since when its reader has taken nothing although something waits; null: it has taken all. */
-  readonly stalledSinceMs: number | null;
+  /** Null: its reader has taken all that there is. */
+  readonly stall: Stall | null;
   close(): void;
 }
 
@@ -72,16 +82,18 @@ export class ConnectionLimit<C extends LimitedConnection> {
     let idle: C | null = null;
     let idleSinceMs = Number.POSITIVE_INFINITY;
     let stalled: C | null = null;
-    let stalledSinceMs = this.#clock.nowMs() - STALLED_MS;
+    let stalledSinceMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.nowMs();
     for (const connection of this.#connections) {
-      if (connection.idleSinceMs !== null && connection.idleSinceMs < idleSinceMs) {
+      const { idleSinceMs: sinceMs, stall } = connection;
+      if (sinceMs !== null && sinceMs < idleSinceMs) {
         idle = connection;
-        idleSinceMs = connection.idleSinceMs;
+        idleSinceMs = sinceMs;
       }
-      if (connection.stalledSinceMs !== null && connection.stalledSinceMs < stalledSinceMs) {
-        stalled = connection;
-        stalledSinceMs = connection.stalledSinceMs;
-      }
+      if (stall === null || nowMs - stall.sinceMs < STALLED_MS + stall.takenBytes / BYTES_PER_MS) continue;
+      if (stall.sinceMs >= stalledSinceMs) continue;
+      stalled = connection;
+      stalledSinceMs = stall.sinceMs;
     }
     return idle ?? stalled;
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import type { Clock } from "../session/clock.ts";
 import type { Answer } from "./answer-queue.ts";
-import type { LimitedConnection } from "./connection-limit.ts";
+import type { LimitedConnection, Stall } from "./connection-limit.ts";
 
 export type BunSocket = Bun.Socket<HttpConnection | null>;
 
@@ -48,12 +48,11 @@ export class HttpConnection implements LimitedConnection {
     return this.#waitsSinceMs;
   }
 
-  get stalledSinceMs(): number | null {
-    let earliestMs: number | null = null;
-    for (const { blockedSinceMs } of this.answers) {
-      if (blockedSinceMs !== null) earliestMs = Math.min(earliestMs ?? blockedSinceMs, blockedSinceMs);
+  get stall(): Stall | null {
+    for (const { blockedSinceMs, chars } of this.answers) {
+      if (blockedSinceMs !== null) return { sinceMs: blockedSinceMs, takenBytes: chars };
     }
-    return earliestMs;
+    return null;
   }
 
   /** Some of a request has come, but not all. */

@@ -16,7 +16,13 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { LimitedLog } from "../session/limited-log.ts";
 import type { Logger } from "../session/logger.ts";
-import { type Answer, type AnswerEvents, AnswerQueue, type AnswerSink } from "./answer-queue.ts";
+import {
+  type Answer,
+  type AnswerEvents,
+  AnswerQueue,
+  type AnswerSink,
+  type GarbageCollector,
+} from "./answer-queue.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
 import type { HttpCounters } from "./http-counters.ts";
@@ -75,6 +81,8 @@ const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
 
+const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bun.gc(false) };
+
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #idleMs: number;
@@ -92,7 +100,7 @@ export class HttpListener {
   constructor(options: HttpListenerOptions) {
     this.#options = { ...options, logger: new LimitedLog(options.logger, options.clock, LOG_LIMITS) };
     this.#idleMs = options.idleMs ?? IDLE_MS;
-    this.#queue = new AnswerQueue(options.clock, edenGC);
+    this.#queue = new AnswerQueue(options.clock, COLLECTOR);
     this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
     this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
     this.#http.on("clientError", (_, stream) => this.#onBadRequest(stream));

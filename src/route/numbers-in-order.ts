@@ -4,6 +4,8 @@
  */
 
 const BATCH = 16_384;
+/** Most tables have few VNIs. */
+const FIRST_CAPACITY = 64;
 /** Numbers that are looked at between two pauses. */
 const NUMBERS_PER_PAUSE = 16_384;
 
@@ -12,7 +14,7 @@ export function* inOrder(
   numbers: () => Iterable<number>,
   keyOf: (number: number) => number,
 ): Generator<number | null> {
-  const least = new Float64Array(2 * BATCH);
+  let least = new Float64Array(FIRST_CAPACITY);
   let last = Number.NEGATIVE_INFINITY;
   for (;;) {
     let count = 0;
@@ -25,6 +27,12 @@ export function* inOrder(
       if (key <= last || key >= limit) continue;
       least[count++] = key;
       if (count < least.length) continue;
+      if (count < 2 * BATCH) {
+        const larger = new Float64Array(2 * count);
+        larger.set(least);
+        least = larger;
+        continue;
+      }
       least.sort();
       limit = least[BATCH] as number;
       count = BATCH;

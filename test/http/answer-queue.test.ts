@@ -3,7 +3,7 @@ import { type Answer, AnswerQueue, type AnswerSink } from "../../src/http/answer
 import { FakeClock } from "../support/fake-clock.ts";
 
 const PIECE = "x".repeat(1024);
-const SLICE_BYTES = 64 * 1024;
+const SLICE_BYTES = 32 * 1024;
 
 /** A reader with so much room in its socket. */
 class Reader implements AnswerSink {
@@ -60,14 +60,17 @@ class Reader implements AnswerSink {
 
 function setUp() {
   const clock = new FakeClock();
-  let collections = 0;
-  const queue = new AnswerQueue(clock, () => collections++);
+  const collections: string[] = [];
+  const queue = new AnswerQueue(clock, {
+    collectYoung: () => collections.push("young"),
+    collectAll: () => collections.push("all"),
+  });
   const send = (room: number, pieces = Number.POSITIVE_INFINITY): Reader => {
     const reader = new Reader(room);
     reader.answer = queue.send(reader.pieces(pieces), reader, reader);
     return reader;
   };
-  return { clock, queue, send, collections: () => collections };
+  return { clock, queue, send, collections };
 }
 
 describe("what is made of an answer", () => {
@@ -109,7 +112,7 @@ describe("what is made of an answer", () => {
     const { clock, queue } = setUp();
     const reader = new Reader(Number.POSITIVE_INFINITY);
     function* failing() {
-      yield* reader.pieces(100);
+      yield* reader.pieces(50);
       throw new Error("no table");
     }
     reader.answer = queue.send(failing(), reader, reader);
@@ -118,18 +121,23 @@ describe("what is made of an answer", () => {
     expect(reader.errors).toEqual([new Error("no table")]);
   });
 
-  test("garbage is collected after some megabytes", () => {
+  test("garbage is collected after some megabytes of text, or many answers that were broken off", () => {
     const { clock, send, collections } = setUp();
-    send(Number.POSITIVE_INFINITY, 16 * 1024);
+    send(Number.POSITIVE_INFINITY, 65 * 1024);
     clock.settle();
-    expect(collections()).toBe(4);
+    const eight = [...Array(7).fill("young"), "all"];
+    expect(collections).toEqual([...eight, ...eight, ...eight, ...eight]);
+    for (let i = 0; i < 64; i++) send(Number.POSITIVE_INFINITY).answer?.closed();
+    send(1);
+    clock.settle();
+    expect(collections.slice(32)).toEqual(["young"]);
   });
 });
 
 describe("several readers", () => {
   test("one slice a turn for all together, and the oldest comes first", () => {
     const { clock, send } = setUp();
-    const readers = [send(Number.POSITIVE_INFINITY, 640), send(Number.POSITIVE_INFINITY, 640)];
+    const readers = [send(Number.POSITIVE_INFINITY, 320), send(Number.POSITIVE_INFINITY, 320)];
     const order: number[] = [];
     for (const [i, reader] of readers.entries()) {
       const write = reader.write.bind(reader);
@@ -152,7 +160,23 @@ describe("several readers", () => {
   });
 });
 
-describe("a reader has to take 64 KB in 10 s", () => {
+test("those that stand still most of the time come after the others, though they are older", () => {
+  const { clock, send } = setUp();
+  const slow = send(1);
+  clock.settle();
+  clock.advance(1_000);
+  slow.takes(Number.POSITIVE_INFINITY);
+  const patient = send(Number.POSITIVE_INFINITY, 1000);
+  let takenBefore = 0;
+  patient.end = () => {
+    takenBefore = slow.taken;
+    slow.answer?.closed();
+  };
+  clock.settle();
+  expect(takenBefore).toBe(SLICE_BYTES);
+});
+
+describe("a reader has to take 32 KB in 10 s", () => {
   test("one who takes nothing is cut off, and its walk ends", () => {
     const { clock, send } = setUp();
     const reader = send(1);
@@ -167,7 +191,7 @@ describe("a reader has to take 64 KB in 10 s", () => {
   test("one who takes that much is served to the end", () => {
     const { clock, send } = setUp();
     const reader = send(1, 1024);
-    for (let i = 0; i < 16; i++) {
+    for (let i = 0; i < 32; i++) {
       clock.advance(9_500);
       reader.takes(1);
     }

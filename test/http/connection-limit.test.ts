@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ConnectionLimit, type LimitedConnection } from "../../src/http/connection-limit.ts";
+import { ConnectionLimit, type LimitedConnection, type Stall } from "../../src/http/connection-limit.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 class Connection implements LimitedConnection {
@@ -7,7 +7,7 @@ class Connection implements LimitedConnection {
 
   constructor(
     readonly idleSinceMs: number | null,
-    readonly stalledSinceMs: number | null = null,
+    readonly stall: Stall | null = null,
   ) {}
 
   close(): void {
@@ -21,12 +21,14 @@ clock.freeze(NOW_MS);
 
 const working = () => new Connection(null);
 const idle = (forMs: number) => new Connection(NOW_MS - forMs);
-const stalled = (forMs: number) => new Connection(null, NOW_MS - forMs);
+const stalled = (forMs: number, takenBytes = 0) =>
+  new Connection(null, { sinceMs: NOW_MS - forMs, takenBytes });
 
 test.each([
   ["the one that is idle longest", [working(), idle(5), stalled(9_000), idle(70)], 3],
   ["one that is just open, before a reader that stands still", [stalled(9_000), idle(0)], 1],
   ["the reader that has stood still longest", [working(), stalled(400), stalled(900), stalled(300)], 2],
+  ["one that took little, before one that took much", [stalled(900, 10e6), stalled(300, 100_000)], 1],
   ["the new one, if all are at work", [working(), stalled(200)], 2],
 ])("too many: %s is closed", (_, connections, expected) => {
   const limit = new ConnectionLimit<Connection>(() => connections.length, clock);
