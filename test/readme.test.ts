@@ -18,6 +18,7 @@ import { parseArguments } from "../src/cli/flags.ts";
 import { LineWriter } from "../src/cli/output.ts";
 import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
 import { ClientCounters } from "../src/http/client-control.ts";
+import { HttpCounters } from "../src/http/http-counters.ts";
 import { flatCounters } from "../src/http/server-control.ts";
 import { OPTION_NAMES } from "../src/kernel/kernel-options.ts";
 import { findTunnel } from "../src/kernel/tunnel-device.ts";
@@ -400,6 +401,9 @@ describe("when something is wrong", () => {
     const client = new ClientCounters();
     client.serverState(null, null, { reason: "stopped" });
     const counted = [...Object.keys(flatCounters(server)), ...Object.keys(client.flat())];
+    const http = new HttpCounters();
+    http.refused("no-room");
+    counted.push(...Object.keys(http.flat()));
     const ofKernel = ["kernelReadings", "kernelDone.", "kernelFailed.", "kernelDrift."];
     const plain = counted.map((name) => name.replace(/\..*/, "."));
     expect(names("What is counted", 1).sort()).toEqual([...new Set([...plain, ...ofKernel])].sort());

@@ -15,6 +15,7 @@ import {
   configFlag,
   gentleFlag,
   httpFlag,
+  httpHostFlag,
   keepaliveFlag,
   readGentle,
   readHttp,
@@ -25,6 +26,7 @@ import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
 import {
   readAnnouncements,
   readEndpoints,
+  readHostNames,
   readOneOf,
   readRetryBounds,
   readSeconds,
@@ -70,6 +72,7 @@ export const clientDefinition = {
     },
     keepalive: keepaliveFlag,
     http: httpFlag,
+    "http-host": httpHostFlag,
     retry: {
       type: "string",
       valueHint: "MIN-MAX",
@@ -126,6 +129,8 @@ export interface ClientOptions extends KernelFlagOptions {
   readonly announcements: readonly Route[];
   /** Null: no HTTP. */
   readonly http: Endpoint | null;
+  /** Further names by which HTTP is asked. */
+  readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
   readonly gentle: Gentleness;
@@ -177,6 +182,7 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     vnis,
     announcements: routes,
     http: readHttp(flags.http),
+    httpHosts: readHostNames("--http-host", flags["http-host"]),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     retry,
     gentle: readGentle(flags.gentle),

@@ -56,6 +56,7 @@ type ClientAtRunTime =
 const CLIENT_AT_START = {
   gentle: "gentle",
   http: "http",
+  httpHosts: "http-host",
   socket: "socket",
   drainSeconds: "drain",
   json: "json",
@@ -73,6 +74,7 @@ type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" 
 const SERVER_AT_START = {
   listen: "listen",
   http: "http",
+  httpHosts: "http-host",
   socket: "socket",
   settleSeconds: "settle",
   gentle: "gentle",

@@ -105,7 +105,7 @@ interface Surroundings {
 async function serve(options: ClientOptions, surroundings: Surroundings): Promise<void> {
   const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = surroundings;
   const drainMs = options.drainSeconds * 1000;
-  const daemon = new Daemon(versionInfo);
+  const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan in the place of the changes.
@@ -166,7 +166,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     client.start();
     logger.info("started", { program: "client", ...versionInfo });
     if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
-    const http = await serveRoutes(options.http, () => client.routes(), logger);
+    const http = await serveRoutes(options, client.routeSource(), daemon, logger);
     await stopped;
     leave();
     reloader.stop();

@@ -50,7 +50,7 @@ async function serve(
   options: ServerOptions,
   { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
-  const daemon = new Daemon(versionInfo);
+  const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const { listen, settleSeconds, gentle, maxHalfOpen } = options;
   const start = { listen, settleSeconds, gentle, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
@@ -63,7 +63,7 @@ async function serve(
   });
   try {
     control?.serve(serverOperations(server, daemon));
-    const http = await serveRoutes(options.http, () => server.routes(), logger);
+    const http = await serveRoutes(options, server.routeSource(), daemon, logger);
     await stopped;
     daemon.isStopping = true;
     reloader.stop();

@@ -18,6 +18,7 @@ import {
   configFlag,
   gentleFlag,
   httpFlag,
+  httpHostFlag,
   keepaliveFlag,
   readGentle,
   readHttp,
@@ -25,7 +26,7 @@ import {
   verboseFlag,
 } from "./shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "./socket-flag.ts";
-import { readEndpoint, readSeconds, readWholeNumber } from "./values.ts";
+import { readEndpoint, readHostNames, readSeconds, readWholeNumber } from "./values.ts";
 
 function limitFlag(name: LimitName) {
   const { fallback, description } = LIMITS[name];
@@ -55,6 +56,7 @@ export const serverDefinition = {
       description: `Take clients on this address, IPv4, IPv6 ([::] is both) or with a zone. Port ${DEFAULT_PORT} if left out.`,
     },
     http: httpFlag,
+    "http-host": httpHostFlag,
     keepalive: keepaliveFlag,
     settle: {
       type: "string",
@@ -104,6 +106,8 @@ export interface ServerOptions extends ServerLimits {
   readonly listen: Endpoint;
   /** Null: no HTTP. */
   readonly http: Endpoint | null;
+  /** Further names by which HTTP is asked. */
+  readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
   readonly gentle: Gentleness;
@@ -128,6 +132,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
     http: readHttp(flags.http),
+    httpHosts: readHostNames("--http-host", flags["http-host"]),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
     gentle: readGentle(flags.gentle),

@@ -32,6 +32,15 @@ export function readHttp(text: string | undefined): Endpoint | null {
   return text === undefined ? null : readEndpoint("--http", text, DEFAULT_HTTP_PORT, "listen");
 }
 
+export const httpHostFlag = {
+  type: "string",
+  repeatable: true,
+  valueHint: "NAME",
+  example: "routes.example",
+  description:
+    "Answer HTTP requests for this host name, too, as when a reverse proxy passes its own on. Addresses, localhost and a name in --http are always answered.",
+} satisfies ValueFlagDef;
+
 export const verboseFlag = {
   type: "boolean",
   alias: "v",

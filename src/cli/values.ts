@@ -22,6 +22,14 @@ export function readEndpoints(flag: string, texts: readonly string[], defaultPor
   return [...new Map(endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()];
 }
 
+/** Names as in DNS, without a port. */
+export function readHostNames(flag: string, texts: readonly string[]): string[] {
+  return readEach(texts, (text) => {
+    if (/^(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i.test(text)) return text;
+    throw badValue(flag, text, whole(text), "a host name without a port is needed");
+  });
+}
+
 /** In the order given, each once. */
 export function readVnis(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];

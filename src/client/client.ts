@@ -1,9 +1,11 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
+import type { RouteSource } from "../route/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import { LimitedLog } from "../session/limited-log.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { DEFAULT_RETRY } from "../session/retry.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
@@ -51,7 +53,7 @@ export class Client {
   constructor(options: ClientOptions) {
     prepareMemories(LARGE_ARRAYS_OF_TABLE);
     this.#clock = options.clock ?? new SystemClock();
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
     this.#own = new OwnAnnouncements(
       this.#clock,
@@ -249,6 +251,11 @@ export class Client {
   /** The routes in view: received, and not announced by this client itself. */
   routes(): Iterable<Route> {
     return this.#view.routes();
+  }
+
+  /** The same, for a reader that takes its time, or wants them in order. */
+  routeSource(): RouteSource {
+    return this.#view.source();
   }
 
   /** The same, all of one destination at a time: what is there during the whole walk comes, however long it takes. */

@@ -30,6 +30,7 @@
  */
 import type { Route } from "../route/route.ts";
 import { NIL, ORIGIN, ROW_SHIFT } from "../route/route-rows.ts";
+import { type RouteSource, TableSource } from "../route/route-source.ts";
 import { Change, type PeerNumber, RouteTable } from "../route/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
@@ -302,6 +303,11 @@ export class MergedView {
         yield rows.filter((row) => this.#isShown(row)).map((row) => this.#routeOf(row));
       }
     }
+  }
+
+  /** The same, to be read in any order. */
+  source(): RouteSource {
+    return new TableSource(this.#table, (row) => this.#isShown(row));
   }
 
   /** The servers that have the route, those that are lost among them. */

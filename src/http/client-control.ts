@@ -193,7 +193,7 @@ async function clientStatus({
     removedServersRoutes: client.removedServersRoutes,
     vnis,
     kernel: report?.status ?? null,
-    counters: { ...counters.flat(), ...report?.counters },
+    counters: { ...counters.flat(), ...report?.counters, ...daemon.http.flat() },
   };
 }
 

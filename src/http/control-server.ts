@@ -3,11 +3,16 @@
  * daemon does anything, so that a second one is refused in time; until it is told what to serve it asks for
  * patience.
  */
+import type { Clock } from "../session/clock.ts";
+import { LimitedLog } from "../session/limited-log.ts";
 import type { Logger } from "../session/logger.ts";
+import { httpConnectionLimit } from "../transport/descriptor-limit.ts";
+import { SystemClock } from "../transport/system-clock.ts";
 import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "./control-api.ts";
 import { ControlError } from "./control-error.ts";
 import { claimSocket } from "./control-socket.ts";
-import { pathOf } from "./http-server.ts";
+import { HttpCounters } from "./http-counters.ts";
+import { BodyTooLargeError, type HttpAnswer, HttpListener, type HttpRequest, json } from "./http-listener.ts";
 
 /** What can be asked at one path. */
 export interface Operation {
@@ -39,10 +44,12 @@ export interface ControlServerOptions {
   readonly path: string;
   readonly program: ProgramName;
   readonly logger: Logger;
+  readonly clock?: Clock;
 }
 
 export interface ControlServer {
   readonly path: string;
+  readonly counters: HttpCounters;
   /** From now on these are answered. */
   serve(operations: readonly Operation[]): void;
   /** Removes the socket, and lets answers under way go out, for a second. */
@@ -50,56 +57,55 @@ export interface ControlServer {
 }
 
 /** Some 20,000 routes: beyond what one request may name. */
-const MAX_BODY_CHARS = 1 << 20;
+const MAX_BODY_BYTES = 1 << 20;
 /** For answers under way when the daemon stops. */
 const ANSWER_WITHIN_MS = 1_000;
-/** Where Bun stops reading. */
-const MAX_BODY_BYTES = 4 << 20;
 
 /** @throws ControlSocketError when the socket cannot be had */
 export async function openControlSocket({
   path,
   program,
   logger,
+  clock = new SystemClock(),
 }: ControlServerOptions): Promise<ControlServer> {
   let operations: ReadonlyMap<string, Operation> | null = null;
-  const socket = await claimSocket(path, () =>
-    Bun.serve({
-      unix: path,
-      development: false,
-      maxRequestBodySize: MAX_BODY_BYTES,
-      async fetch(request) {
+  const counters = new HttpCounters();
+  const limitedLog = new LimitedLog(logger, clock);
+  const socket = await claimSocket(path, () => {
+    const listener = new HttpListener({
+      answer: async (request) => {
         try {
-          return Response.json(await answer(request, operations, program));
+          return json(200, await answer(request, operations, program));
         } catch (error) {
-          return refusal(error, program, logger);
+          return refusal(error, program, limitedLog);
         }
       },
-    }),
-  );
+      maxConnections: () => httpConnectionLimit(),
+      maxBodyBytes: MAX_BODY_BYTES,
+      clock,
+      logger,
+      counters,
+    });
+    listener.listen({ unix: path });
+    return listener;
+  });
   return {
     path,
+    counters,
     serve(served) {
       operations = new Map(served.map((operation) => [operation.path, operation]));
       logger.info("control socket open", { path });
     },
-    stop: () => socket.release(() => stopInTime(socket.bound)),
+    stop: () => socket.release(() => socket.bound.stop(ANSWER_WITHIN_MS)),
   };
 }
 
-/** A connection on which no request comes, or not all of one, would hold up the daemon's end. */
-async function stopInTime(server: Bun.Server<undefined>): Promise<void> {
-  const timer = setTimeout(() => void server.stop(true), ANSWER_WITHIN_MS);
-  await server.stop();
-  clearTimeout(timer);
-}
-
 async function answer(
-  request: Request,
+  request: HttpRequest,
   operations: ReadonlyMap<string, Operation> | null,
   program: ProgramName,
 ): Promise<unknown> {
-  const path = pathOf(request.url);
+  const { path } = request;
   if (operations === null) throw new ControlError("STARTING", `the ${program} is still starting`);
   const operation = operations.get(path);
   if (operation === undefined) {
@@ -113,13 +119,11 @@ async function answer(
   return operation.answer(method === "GET" ? null : await readJson(request));
 }
 
-async function readJson(request: Request): Promise<unknown> {
+async function readJson(request: HttpRequest): Promise<unknown> {
   const text = await request.text().catch((error: unknown) => {
+    if (error instanceof BodyTooLargeError) throw new ControlError("TOO_LARGE", error.message);
     throw new ControlError("BAD_JSON", `the body breaks off: ${String(error)}`);
   });
-  if (text.length > MAX_BODY_CHARS) {
-    throw new ControlError("TOO_LARGE", `the body has more than ${MAX_BODY_CHARS} characters`);
-  }
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -127,12 +131,12 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-function refusal(error: unknown, program: ProgramName, logger: Logger): Response {
+function refusal(error: unknown, program: ProgramName, logger: Logger): HttpAnswer {
   if (!(error instanceof ControlError)) logger.error("a control request failed", { error: String(error) });
   const known =
     error instanceof ControlError
       ? error
       : new ControlError("INTERNAL_ERROR", "the request failed inside; the log says more");
   const body: ControlErrorBody = { error: known.code, message: known.message, program };
-  return Response.json(body, { status: known.status });
+  return json(known.status, body);
 }

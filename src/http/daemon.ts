@@ -1,6 +1,7 @@
 import type { Clock } from "../session/clock.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import type { DaemonFacts } from "./control-api.ts";
+import { HttpCounters } from "./http-counters.ts";
 
 export interface ProgramVersion {
   readonly version: string;
@@ -18,6 +19,8 @@ export class Daemon {
   constructor(
     private readonly version: ProgramVersion,
     readonly clock: Clock = new SystemClock(),
+    /** Of its control socket and of public HTTP. */
+    readonly http = new HttpCounters(),
   ) {
     this.#startedMs = clock.nowMs();
   }

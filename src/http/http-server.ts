@@ -1,27 +1,32 @@
 /**
  * The HTTP side of a server or client, to be read only: what the Go program offers and /healthz.
- *
- * A large table goes out in slices (slices.ts), and the next slice is made when the reader has taken the last, so
- * a slow reader costs the memory of its sorted lines and nothing else. Those lines, some 150 bytes a route, are
- * why only a few documents are made at a time and the next request is sent away for a second.
  */
 import { type Endpoint, formatEndpoint, hasHostName } from "../net/endpoint.ts";
-import type { Route } from "../route/route.ts";
+import type { RouteSource } from "../route/route-source.ts";
 import type { Clock } from "../session/clock.ts";
 import type { Logger } from "../session/logger.ts";
+import { httpConnectionLimit } from "../transport/descriptor-limit.ts";
 import { ListenError } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
+import { comparableName, isAllowedHost } from "./host-check.ts";
+import { HttpCounters } from "./http-counters.ts";
+import { type HttpAnswer, HttpListener, type HttpRequest, json } from "./http-listener.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
-import { inSlices } from "./slices.ts";
 
 export interface HttpServerOptions {
   /** Port 0 is any free one. */
   readonly endpoint: Endpoint;
-  /** The table now. The walk goes on over many turns of the event loop, so it must bear changes meanwhile. */
-  readonly routes: () => Iterable<Route>;
+  /** Names by which it may be asked, beside that of the endpoint. */
+  readonly hostNames?: readonly string[];
+  readonly routes: RouteSource;
   readonly version: string;
   readonly logger: Logger;
+  readonly counters?: HttpCounters;
   readonly clock?: Clock;
+  /** Default: as many as there are descriptors for. */
+  readonly maxConnections?: () => number;
+  /** Default 10 s. */
+  readonly idleMs?: number;
 }
 
 export interface HttpServer {
@@ -31,141 +36,87 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+/** Nothing here reads a request's body. */
+const MAX_BODY_BYTES = 0;
+
 /** @throws ListenError when the endpoint cannot be had */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
-  const { endpoint, logger } = options;
-  const service = new HttpService(options);
+  const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
+  const { maxConnections = () => httpConnectionLimit() } = options;
+  const service = new HttpService(options, counters);
+  const listener = new HttpListener({
+    answer: (request) => service.answer(request),
+    maxConnections,
+    maxBodyBytes: MAX_BODY_BYTES,
+    ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+    clock,
+    logger: options.logger,
+    counters,
+  });
   try {
-    const server = Bun.serve({
-      hostname: endpoint.host,
-      port: endpoint.port,
-      development: false,
-      // Said aloud: outside development mode Bun's default is to share the port with whoever has it.
-      reusePort: false,
-      idleTimeout: IDLE_SECONDS,
-      // Nothing here reads a request's body.
-      maxRequestBodySize: 64 * 1024,
-      fetch(request, server) {
-        // A document of a large table may be silent for long while it is being sorted.
-        server.timeout(request, DOCUMENT_IDLE_SECONDS);
-        return service.answer(request);
-      },
-      error(error) {
-        logger.error("an HTTP request failed", { error: error.message });
-        return refusal(500, "INTERNAL_ERROR", "the request failed inside; the log says more");
-      },
-    });
-    return {
-      endpoint: { host: endpoint.host, port: server.port ?? endpoint.port },
-      stop: () => server.stop(true),
-    };
+    listener.listen({ hostname: endpoint.host, port: endpoint.port });
   } catch (error) {
     throw httpListenError(endpoint, error);
   }
+  return { endpoint: { host: endpoint.host, port: listener.port }, stop: () => listener.stop(0) };
 }
-
-const IDLE_SECONDS = 10;
-const DOCUMENT_IDLE_SECONDS = 60;
-const MAX_DOCUMENTS = 4;
 
 class HttpService {
   readonly #options: HttpServerOptions;
-  readonly #clock: Clock;
-  readonly #resources: ReadonlyMap<string, () => Response>;
-  #documents = 0;
+  readonly #counters: HttpCounters;
+  readonly #hostNames: ReadonlySet<string>;
+  readonly #resources: ReadonlyMap<string, () => HttpAnswer>;
 
-  constructor(options: HttpServerOptions) {
+  constructor(options: HttpServerOptions, counters: HttpCounters) {
     this.#options = options;
-    this.#clock = options.clock ?? new SystemClock();
+    this.#counters = counters;
+    this.#hostNames = new Set([options.endpoint.host, ...(options.hostNames ?? [])].map(comparableName));
     this.#resources = new Map([
       ["/", () => this.#index()],
-      ["/healthz", () => Response.json({ status: "ok" })],
+      ["/healthz", () => json(200, { status: "ok" })],
       ["/routes.json", () => this.#document("json", "application/json")],
       ["/routes.yaml", () => this.#document("yaml", "text/yaml")],
     ]);
   }
 
-  answer({ method, url }: Request): Response {
-    const path = pathOf(url);
+  answer({ method, path, host }: HttpRequest): HttpAnswer {
+    if (host !== null && !isAllowedHost(host, this.#hostNames)) {
+      this.#counters.refused("foreign-host");
+      const message =
+        "ask by an address, by localhost, or by a name given as --http NAME or --http-host NAME; this is for another host";
+      return refusal(421, "MISDIRECTED_REQUEST", message);
+    }
     const resource = this.#resources.get(path);
     if (resource === undefined) {
       const paths = [...this.#resources.keys()].join(", ");
       return refusal(404, "NOT_FOUND", `nothing at ${path}; there are ${paths}`);
     }
-    // To HEAD Bun sends the head of a GET's answer and cancels its body.
     if (method === "GET" || method === "HEAD") return resource();
     return refusal(405, "METHOD_NOT_ALLOWED", `${path} takes GET and HEAD only`, { Allow: "GET, HEAD" });
   }
 
-  #index(): Response {
+  #index(): HttpAnswer {
     const endpoints = [...this.#resources.keys()].filter((path) => path !== "/");
-    return Response.json({ program: "bunbond", version: this.#options.version, endpoints });
+    return json(200, { program: "bunbond", version: this.#options.version, endpoints });
   }
 
-  #document(format: RoutesFormat, contentType: string): Response {
-    if (this.#documents >= MAX_DOCUMENTS) {
-      const message = `${MAX_DOCUMENTS} route tables are being sent already; try again in a second`;
-      return refusal(503, "BUSY", message, { "Retry-After": "1" });
-    }
-    this.#documents++;
-    const { routes, version, logger } = this.#options;
-    const head = { date: new Date(), version };
-    const slices = inSlices(routesDocument(routes(), format, head), this.#clock);
-    const body = byteStream(slices, {
-      ended: () => this.#documents--,
-      failed: (error) => logger.error("a route table could not be sent", { error: String(error) }),
-    });
-    return new Response(body, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });
+  #document(format: RoutesFormat, contentType: string): HttpAnswer {
+    const { routes, version } = this.#options;
+    return {
+      status: 200,
+      headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
+      body: routesDocument(routes, format, { date: new Date(), version }),
+    };
   }
-}
-
-/**
- * `ended` is called exactly once: when all has been read, the reader has gone, or the text failed. A reader can
- * go while a text is being made, which then finds the stream closed.
- */
-function byteStream(
-  texts: AsyncGenerator<string>,
-  { ended, failed }: { ended: () => void; failed: (error: unknown) => void },
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  let isOpen = true;
-  const end = () => {
-    if (isOpen) ended();
-    isOpen = false;
-  };
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await texts.next();
-        if (!isOpen) return;
-        if (!done) return controller.enqueue(encoder.encode(value));
-        controller.close();
-      } catch (error) {
-        failed(error);
-        // Without the error: Bun would print it with its stack. The answer breaks off without its last chunk.
-        if (isOpen) controller.error();
-      }
-      end();
-    },
-    async cancel() {
-      end();
-      await texts.return(undefined);
-    },
-  });
-}
-
-/** Not by URL: with a Host header that makes no URL, `url` is a path or worse. */
-export function pathOf(url: string): string {
-  return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/.exec(url)?.[1] ?? "";
 }
 
 function refusal(
   status: number,
   error: string,
   message: string,
-  headers: Record<string, string> = {},
-): Response {
-  return Response.json({ error, message }, { status, headers });
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  return json(status, { error, message }, headers);
 }
 
 /** Says that it is HTTP: a server listens on two addresses, and either can fail. */
@@ -183,7 +134,9 @@ function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
 }
 
 function listenErrorCode(endpoint: Endpoint, error: unknown): string {
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return "EUNKNOWN";
-  // For a name that cannot be resolved, Bun.serve shows what errno held before: EINVAL, EAGAIN, whatever came last.
-  return hasHostName(endpoint) && !["EADDRINUSE", "EACCES"].includes(error.code) ? "ENOTFOUND" : error.code;
+  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) {
+    // Bun.listen gives no code when a name cannot be resolved.
+    return hasHostName(endpoint) ? "ENOTFOUND" : "EUNKNOWN";
+  }
+  return error.code;
 }

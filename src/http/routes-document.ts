@@ -8,17 +8,20 @@
  * YAML: at random), and hops by the text Go prints them as, "fd00::1" before "fd00::1 (VNI: 7)" before
  * "fd00::10" before "fd00::2"; hops that differ only in type or ports by these.
  *
- * One line of text per route is sorted, whose order as text is the order of the document:
+ * The table is walked in that order (text-order.ts), so that a document takes little memory however large the table is:
+ * a batch of destinations and the hops of one of them, as one line of text each, whose order as text is theirs:
  *
- *     vni family prefix hop-address hop-vni type nat-from nat-to      "100 4 10.0.1.0/24 fd00::1 0 0 0 0"
+ *     address target-vni type nat-from nat-to      "fd00::1 0 0 0 0"
  *
  * A space comes before every other character of the fields, so a field that is the beginning of another sorts
  * first, and 0, which stands for Go's hop without VNI, before all other numbers.
  */
 import { formatAddress } from "../net/address.ts";
-import { formatPrefix } from "../net/prefix.ts";
-import type { Route } from "../route/route.ts";
-import { sortedInSteps } from "./sorted-steps.ts";
+import { inOrder } from "../route/numbers-in-order.ts";
+import type { RouteSource } from "../route/route-source.ts";
+import { sortedInSteps } from "../route/sorted-steps.ts";
+import { inTextOrder } from "../route/text-order.ts";
+import type { NextHop } from "../wire/message.ts";
 
 export type RoutesFormat = "json" | "yaml";
 
@@ -29,44 +32,69 @@ export interface DocumentHead {
 }
 
 /**
- * The document in pieces of any length, to be joined. An empty piece is a place to pause: no more than a few
- * milliseconds of work lie between two pieces. A route that comes twice counts once, so that `routes` may be a
- * walk over a table that changes meanwhile.
+ * The document in pieces of any length, to be joined. An empty piece is a place to pause: no more than about a
+ * millisecond of work lies between two pieces. The table may change meanwhile.
  */
 export function* routesDocument(
-  routes: Iterable<Route>,
+  source: RouteSource,
   format: RoutesFormat,
   head: DocumentHead,
 ): Generator<string> {
   const layout = layouts[format];
+  const [destinations4, destinations6] = [source.destinations(4), source.destinations(6)];
+  function* destinationsOf(vni: number) {
+    destinations4.enter(vni);
+    yield* inTextOrder(destinations4, 4);
+    destinations6.enter(vni);
+    yield* inTextOrder(destinations6, 6);
+  }
   let piece = "";
-  let lastLine = "";
-  let lastVni = "";
-  let lastDestination = "";
-  for (const line of sortedInSteps(sortableLines(routes, layout))) {
-    if (line === null || piece.length > PIECE_CHARS) {
+  let vnis = 0;
+  /** The VNI that the last destination is of; null: there was none. */
+  let lastVni: number | null = null;
+  for (const key of inOrder(() => source.vnis(), layout.keyOf)) {
+    if (key === null || ++vnis % VNIS_PER_PIECE === 0) {
       yield piece;
       piece = "";
     }
-    if (line === null || line === lastLine) continue;
-    const [vni = "", family = "", prefix = "", ...hop] = line.split(" ");
-    const destination = `{"IPVersion":${family},"Prefix":"${prefix}"}`;
-    if (lastLine === "") {
-      piece += layout.start(head, false) + layout.vni(vni) + layout.destination(destination);
-    } else if (vni !== lastVni) {
-      piece += layout.betweenVnis + layout.vni(vni) + layout.destination(destination);
-    } else if (destination !== lastDestination) {
-      piece += layout.betweenDestinations + layout.destination(destination);
-    } else {
-      piece += layout.betweenHops;
+    if (key === null) continue;
+    const vni = layout.vniOf(key);
+    for (const batch of destinationsOf(vni)) {
+      if (batch.length === 0) {
+        yield piece;
+        piece = "";
+      }
+      for (const { prefix, text } of batch) {
+        if (piece.length > PIECE_CHARS) {
+          yield piece;
+          piece = "";
+        }
+        const hops = source.nextHops(vni, prefix);
+        if (hops.length === 0) continue;
+        if (lastVni === null) piece += layout.start(head, false) + layout.vni(vni);
+        else if (vni !== lastVni) piece += layout.betweenVnis + layout.vni(vni);
+        else piece += layout.betweenDestinations;
+        lastVni = vni;
+        piece += layout.destination(`{"IPVersion":${prefix.family},"Prefix":"${text}"}`);
+        let isFirst = true;
+        for (const line of sortedInSteps(hops.map(hopLine))) {
+          if (line === null || piece.length > PIECE_CHARS) {
+            yield piece;
+            piece = "";
+          }
+          if (line === null) continue;
+          piece += (isFirst ? "" : layout.betweenHops) + layout.hop(line.split(" "));
+          isFirst = false;
+        }
+      }
     }
-    piece += layout.hop(hop);
-    lastLine = line;
-    lastVni = vni;
-    lastDestination = destination;
   }
-  const isEmpty = lastLine === "";
+  const isEmpty = lastVni === null;
   yield piece + (isEmpty ? layout.start(head, isEmpty) : "") + layout.end(head, isEmpty);
+}
+
+function hopLine({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): string {
+  return `${formatAddress(address)} ${targetVni} ${type} ${natPortFrom} ${natPortTo}`;
 }
 
 /** "2006-01-02 15:04:05", local time. */
@@ -76,15 +104,18 @@ export function formatLocalTime(date: Date): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** Some hundred routes. */
-const PIECE_CHARS = 32 * 1024;
+/** Some ten routes. */
+const PIECE_CHARS = 8 * 1024;
+/** They may have no routes. */
+const VNIS_PER_PIECE = 64;
 
 /** What the two formats write around and between the fields; `betweenX` closes an X that another one follows. */
 interface Layout {
-  /** The VNI as text that sorts as the format wants it. */
-  vniKey(vni: number): string;
+  /** A number for each VNI, in whose order the format wants them, and back. */
+  keyOf(vni: number): number;
+  vniOf(key: number): number;
   start(head: DocumentHead, isEmpty: boolean): string;
-  vni(key: string): string;
+  vni(vni: number): string;
   destination(text: string): string;
   /** Address, VNI, type, first and last NAT port. */
   hop(fields: readonly string[]): string;
@@ -95,9 +126,10 @@ interface Layout {
 }
 
 const json: Layout = {
-  vniKey: (vni) => String(vni),
+  keyOf: textKey,
+  vniOf: ofTextKey,
   start: ({ date }) => `{\n  "date": "${formatLocalTime(date)}",\n  "vnet": {`,
-  vni: (key) => `\n    "${key}": {`,
+  vni: (vni) => `\n    "${vni}": {`,
   destination: (text) => `\n      ${JSON.stringify(text)}: [`,
   hop: ([address, targetVni, type, natPortFrom, natPortTo]) =>
     `\n        {\n          "TargetAddress": "${address}",\n          "TargetVNI": ${targetVni},\n` +
@@ -111,11 +143,11 @@ const json: Layout = {
 };
 
 const yaml: Layout = {
-  // Of equal length, numbers sort as text.
-  vniKey: (vni) => String(vni).padStart(10, "0"),
+  keyOf: (vni) => vni,
+  vniOf: (key) => key,
   // In quotes: bare, it would be a timestamp.
   start: ({ date }, isEmpty) => `date: "${formatLocalTime(date)}"\nvnet:${isEmpty ? " {}" : ""}\n`,
-  vni: (key) => `  ${Number(key)}:\n`,
+  vni: (vni) => `  ${vni}:\n`,
   destination: (text) => `    '${text}':\n`,
   hop: ([address = "", targetVni, type, natPortFrom, natPortTo]) =>
     `    - targetaddress: ${yamlAddress(address)}\n      targetvni: ${targetVni}\n      type: ${type}\n` +
@@ -128,11 +160,17 @@ const yaml: Layout = {
 
 const layouts: Record<RoutesFormat, Layout> = { json, yaml };
 
-function* sortableLines(routes: Iterable<Route>, { vniKey }: Layout): Generator<string> {
-  for (const { vni, destination, nextHop } of routes) {
-    const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
-    yield `${vniKey(vni)} ${destination.family} ${formatPrefix(destination)} ${formatAddress(address)} ${targetVni} ${type} ${natPortFrom} ${natPortTo}`;
-  }
+const MAX_VNI_DIGITS = 10;
+
+/** In the order of the VNIs' text, "1" < "10" < "2": the digits, filled up with zeros, and then how many there are. */
+function textKey(vni: number): number {
+  let digits = 1;
+  for (let limit = 10; vni >= limit; limit *= 10) digits++;
+  return vni * 10 ** (MAX_VNI_DIGITS - digits) * 16 + digits;
+}
+
+function ofTextKey(key: number): number {
+  return Math.floor(key / 16) / 10 ** (MAX_VNI_DIGITS - (key % 16));
 }
 
 /**

@@ -37,7 +37,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
     retainedAnnouncements,
     vniCount: vnis,
     vnis: server.vnis(SHOWN_VNIS),
-    counters: flatCounters(counters),
+    counters: { ...flatCounters(counters), ...daemon.http.flat() },
   };
 }
 

@@ -3,16 +3,18 @@ import { formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/ip.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { Clock } from "../session/clock.ts";
+import { LimitedLog, type LogLimits } from "../session/limited-log.ts";
 import type { LogFields, Logger } from "../session/logger.ts";
 import type { CleanupResult } from "./cleanup.ts";
 import type { DriftKind, Fib } from "./fib.ts";
 import type { FibTable } from "./fib-tables.ts";
 import { formatOperation } from "./format-operation.ts";
 import type { Operation } from "./kernel.ts";
-import { LimitedLog } from "./limited-log.ts";
 import type { StepFailure } from "./plan.ts";
 import type { Wanted } from "./wanted-routes.ts";
 
+/** One fault may hit a whole table: some lines a minute show what it is. */
+const LOG_LIMITS: LogLimits = { burst: 10, intervalMs: 6_000 };
 /** Hops and tables that were reported; then all are forgotten, for hops come and go. */
 const MAX_REPORTED = 1_000;
 const FIGHT_LINE_PAUSE_MS = 60_000;
@@ -29,7 +31,7 @@ export class InstallerReports {
     private readonly protocol: number,
     private readonly device: string,
   ) {
-    this.log = new LimitedLog(logger, clock);
+    this.log = new LimitedLog(logger, clock, LOG_LIMITS);
   }
 
   failure({ operation, code, message, kind, attempts }: StepFailure): void {

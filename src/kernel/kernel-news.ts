@@ -12,12 +12,12 @@
 import { sameAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { Clock } from "../session/clock.ts";
+import type { LimitedLog } from "../session/limited-log.ts";
 import type { LogFields } from "../session/logger.ts";
 import type { Fib } from "./fib.ts";
 import { type FibNexthop, sameMembers } from "./fib-nexthops.ts";
 import { CONTESTED, INSTALLED, PLAIN, UNREAD, UNSURE } from "./fib-rows.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "./kernel.ts";
-import type { LimitedLog } from "./limited-log.ts";
 import { defaultPriority, verdictOfNexthop } from "./verdict.ts";
 
 export class KernelNews {

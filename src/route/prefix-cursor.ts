@@ -17,7 +17,7 @@ const MAX_DEPTH = 129;
 
 export class PrefixCursor {
   readonly #pool: PrefixPool;
-  readonly #root: number;
+  #root: number;
   /** The path: per level the node and the slot to look at next. */
   readonly #nodes = new Int32Array(MAX_DEPTH);
   readonly #indexes = new Int32Array(MAX_DEPTH);
@@ -38,6 +38,12 @@ export class PrefixCursor {
   constructor(pool: PrefixPool, root: number) {
     this.#pool = pool;
     this.#root = root;
+  }
+
+  /** At the start of another trie of the pool. */
+  enter(root: number): void {
+    this.#root = root;
+    this.seek(0, 0, 0, 0, 0);
   }
 
   /** Goes to the first prefix that does not come before the given one; to the end of the trie from there. */

@@ -27,6 +27,7 @@ import { PrefixPool } from "./prefix-trie.ts";
 import type { Route } from "./route.ts";
 import { HOP, NIL, ORIGIN, PREFIX, ROW_SHIFT, RouteRows, SIBLING, SLOT, VNI } from "./route-rows.ts";
 import { Siblings } from "./siblings.ts";
+import type { OrderedPrefixes } from "./text-order.ts";
 
 /** One VNI of the table. */
 export interface VniTable extends JournalEnds {
@@ -106,6 +107,12 @@ export interface TableOptions {
   readonly hasFewPeers?: boolean;
   /** Of the hashes; left out: one that nobody can know. */
   readonly seed?: number;
+}
+
+/** A place among the destinations of one family of a VNI, by address and length; it may rest while the table changes. */
+export interface DestinationCursor extends OrderedPrefixes {
+  /** Goes to the VNI's first destination. */
+  enter(vni: number): void;
 }
 
 export class RouteTable {
@@ -198,6 +205,11 @@ export class RouteTable {
 
   vnis(): Iterable<VniTable> {
     return this.#vnis.values();
+  }
+
+  /** Their numbers. The walk may pause while the table changes. */
+  vniNumbers(): Iterable<number> {
+    return this.#vnis.keys();
   }
 
   /** A VNI that has no rows is forgotten. */
@@ -446,6 +458,28 @@ export class RouteTable {
   *rowsByDestination(table: VniTable): Iterable<readonly number[]> {
     if (table.root4 !== NIL) yield* this.#walk(table, this.#prefixes4, table.root4, this.#first4);
     if (table.root6 !== NIL) yield* this.#walk(table, this.#prefixes6, table.root6, this.#first6);
+  }
+
+  /** A walk over the destinations of one family, one VNI after the other; those that have only tombstones come, too. */
+  destinations(family: 4 | 6): DestinationCursor {
+    const pool = family === 6 ? this.#prefixes6 : this.#prefixes4;
+    const cursor = new PrefixCursor(pool, NIL);
+    let table: VniTable | undefined;
+    return {
+      enter: (vni) => {
+        table = this.find(vni);
+        const root = (family === 6 ? table?.root6 : table?.root4) ?? NIL;
+        if (root === NIL) table = undefined;
+        else cursor.enter(root);
+      },
+      seek: (w0, w1, w2, w3) => cursor.seek(w0, w1, w2, w3, 0),
+      next: () => {
+        // A table that was disposed of during a pause has given its root to another.
+        if (table === undefined || this.#byIndex[table.index] !== table) return null;
+        const handle = cursor.next();
+        return handle === NIL ? null : pool.prefixOf(handle);
+      },
+    };
   }
 
   *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowingWords): Iterable<number[]> {

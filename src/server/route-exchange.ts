@@ -39,6 +39,7 @@ import { OutOfWordsError } from "../route/growing-words.ts";
 import { Journal } from "../route/journal.ts";
 import type { Route } from "../route/route.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
+import { type RouteSource, TableSource } from "../route/route-source.ts";
 import {
   Change,
   RouteTable,
@@ -345,6 +346,12 @@ export class RouteExchange {
   /** All routes, VNI by VNI and by address. The walk may pause while the table changes. */
   routes(): Iterable<Route> {
     return this.#table.routes();
+  }
+
+  /** The same, to be read in any order. */
+  source(): RouteSource {
+    const { rows } = this.#table;
+    return new TableSource(this.#table, (row) => (rows.words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0);
   }
 
   // --- changes -----------------------------------------------------------------------------------

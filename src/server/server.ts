@@ -3,8 +3,10 @@ import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
+import type { RouteSource } from "../route/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock, Random, Timer } from "../session/clock.ts";
+import { LimitedLog } from "../session/limited-log.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
 import { BunNetwork } from "../transport/bun-network.ts";
 import type { Gentleness } from "../transport/pace.ts";
@@ -115,9 +117,9 @@ export class Server {
   private constructor(options: ServerOptions) {
     this.#retainAlwaysMs = (options.retainSeconds ?? 0) * 1000;
     this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
-    this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);
+    this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#exchange = new RouteExchange({
       limits: this.#limits,
       holdEndMarks: this.#settleMs > 0,
@@ -193,6 +195,11 @@ export class Server {
   /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
   routes(): Iterable<Route> {
     return this.#exchange.routes();
+  }
+
+  /** The same, for a reader that takes its time, or wants them in order. */
+  routeSource(): RouteSource {
+    return this.#exchange.source();
   }
 
   /** Everybody who is connected, established or not yet. */

@@ -1,6 +1,6 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
-import { readDescriptorLimit } from "./descriptor-limit.ts";
+import { isOutOfDescriptors, readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
 import { limitReceiveBuffer, setBacklog } from "./sockopt.ts";
 import {
@@ -172,11 +172,15 @@ function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : NO_CODE;
 }
 
-/** Bun says ECONNREFUSED of whatever the system said, of a host to which there is no route, too. */
+/** Bun says ECONNREFUSED of whatever the system said: no way to that host, or no descriptor left for a socket. */
 function connectErrorText(error: unknown): string {
-  const text = "ECONNREFUSED: nobody listens there, or there is no way to that host";
-  return errorCode(error) === "ECONNREFUSED" ? text : errorText(error);
+  if (errorCode(error) !== "ECONNREFUSED") return errorText(error);
+  if (isOutOfDescriptors()) return `EMFILE: ${OUT_OF_DESCRIPTORS}`;
+  return "ECONNREFUSED: nobody listens there, or there is no way to that host";
 }
+
+const OUT_OF_DESCRIPTORS =
+  "this process has as many open files as it may have; raise LimitNOFILE= of the unit or ulimit -n";
 
 /** With the system's word for it: its text alone may be anything. */
 function errorText(error: unknown): string {

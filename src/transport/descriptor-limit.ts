@@ -1,12 +1,21 @@
 /**
  * How many connections the system lets this process have. Each is a descriptor, and where none is left, Bun's listener
- * is woken by every waiting connection for ever: it takes a whole processor and says nothing. So a server stops before
- * that, with some left for the rest: HTTP, the control socket, files.
+ * is woken by every waiting connection for ever: it takes a whole processor and says nothing. So nothing takes more than
+ * its share:
+ *
+ *     limit   route clients   public HTTP   control socket   the rest
+ *        64              32             4                4         24
+ *       256             192            16               16         32
+ *     1,024             896            48               48         32
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 
-/** Bun itself, the listeners and the log have some 15, HTTP and the control socket one a connection. */
-const RESERVE = 64;
+/** Bun itself, the listeners and the log have some 15; files are opened for a moment. */
+const REST = 32;
+/** Of public HTTP, and of the control socket: readers and operators, not tenants. */
+const MAX_HTTP_CONNECTIONS = 48;
+/** Where descriptors are few, each of the two gets one in so many. */
+const DESCRIPTORS_PER_HTTP_CONNECTION = 16;
 
 /** The soft limit of open files in the text of /proc/PID/limits (proc(5)); Infinity where there is none. */
 export function parseDescriptorLimit(limits: string): number {
@@ -24,7 +33,23 @@ export function readDescriptorLimit(): number {
   }
 }
 
-/** Of so many descriptors, how many may be connections; where they are few, half of them. */
+/** Of so many descriptors, how many may be route clients; where they are few, half of them. */
 export function connectionLimit(descriptorLimit: number): number {
-  return Math.max(descriptorLimit - RESERVE, Math.floor(descriptorLimit / 2));
+  const others = REST + 2 * httpConnectionLimit(descriptorLimit);
+  return Math.max(descriptorLimit - others, Math.floor(descriptorLimit / 2));
+}
+
+/** Of so many descriptors, how many may be connections of public HTTP, and as many again of the control socket. */
+export function httpConnectionLimit(descriptorLimit = readDescriptorLimit()): number {
+  return Math.min(MAX_HTTP_CONNECTIONS, Math.floor(descriptorLimit / DESCRIPTORS_PER_HTTP_CONNECTION));
+}
+
+/** Whether this process has no descriptor left: it cannot open a file. */
+export function isOutOfDescriptors(): boolean {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE");
+  }
 }

@@ -24,6 +24,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   vnis: [100],
   announcements: [],
   http: null,
+  httpHosts: [],
   keepaliveSeconds: 5,
   retry: { minMs: 5000, maxMs: 10000 },
   gentle: "auto",

@@ -6,6 +6,7 @@ import { UsageError, type UsageErrorCode } from "../../src/cli/usage-error.ts";
 const DEFAULTS: ServerOptions = {
   listen: { host: "::", port: 4711 },
   http: null,
+  httpHosts: [],
   keepaliveSeconds: 5,
   settleSeconds: 15,
   gentle: "auto",

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ControlClient } from "../../src/cli/control-client.ts";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
 import { httpBase } from "../support/http-routes.ts";
 import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -45,4 +45,51 @@ test("those that are too many are refused; HTTP, the control socket and the othe
   using _late = await TcpPeer.establish(server.address);
   for (const peer of others) await peer.roundTrip();
   for (const peer of peers) peer[Symbol.dispose]();
+});
+
+const IDLE_HTTP = 300;
+
+test("idle HTTP connections keep a client with few descriptors from nothing", async () => {
+  const server = await startBunbondServer();
+  await using client = startBunbondClient({
+    command: ["sh", "-c", `ulimit -n 64 && exec "$0" "$@"`, ...FROM_SOURCE],
+    servers: [server.address],
+    flags: ["--http", "127.0.0.1:0"],
+  });
+  const port = Number(new URL(await httpBase(client)).port);
+  await client.logged(/server established/);
+  let isOver = false;
+  const idle = Array.from({ length: IDLE_HTTP }, async () => {
+    while (!isOver) {
+      const closed = Promise.withResolvers<void>();
+      await Bun.connect({
+        hostname: "127.0.0.1",
+        port,
+        socket: { data() {}, close: () => closed.resolve(), error: () => closed.resolve() },
+      }).catch(() => closed.resolve());
+      await Promise.race([closed.promise, Bun.sleep(100)]);
+      await Bun.sleep(20);
+    }
+  });
+  await client.logged(/ warn .*HTTP connections are closed: there are too many .*connections=4/);
+  await server[Symbol.asyncDispose]();
+  await client.logged(/server away, trying again/);
+  await using again = await startBunbondServer({ listen: server.address });
+  await again.logged(/peer established/);
+  isOver = true;
+  await Promise.all(idle);
+  expect(client.stderrLines.join("\n")).not.toContain("EMFILE");
+});
+
+test("a connection that fails for want of a descriptor says so", async () => {
+  const script = `
+    import { openSync } from "node:fs";
+    import { BunNetwork } from "${join(import.meta.dir, "../../src/transport/bun-network.ts")}";
+    try { for (;;) openSync("/dev/null", "r"); } catch {}
+    new BunNetwork().connect({ host: "127.0.0.1", port: 9 }, {
+      connected: () => null,
+      failed: (reason) => { console.log(reason); process.exit(); },
+    });`;
+  const child = Bun.spawn(["sh", "-c", `ulimit -n 40 && exec "$0" -e "$1"`, process.execPath, script]);
+  expect(await child.stdout.text()).toMatch(/^EMFILE: .*LimitNOFILE=/);
 });

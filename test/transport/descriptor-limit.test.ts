@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import {
   connectionLimit,
+  httpConnectionLimit,
   parseDescriptorLimit,
   readDescriptorLimit,
 } from "../../src/transport/descriptor-limit.ts";
@@ -34,12 +35,20 @@ test("this process has one", () => {
   expect(readDescriptorLimit()).toBeGreaterThan(0);
 });
 
-test("64 are for the rest, or half of few", () => {
-  const few = [0, 1, 40, 128, 129].map(connectionLimit);
-  expect(few).toEqual([0, 0, 20, 64, 65]);
-  expect([1_024, 524_288, Number.POSITIVE_INFINITY].map(connectionLimit)).toEqual([
-    960,
-    524_224,
-    Number.POSITIVE_INFINITY,
+test("what is not for route clients, HTTP and the control socket is for the rest, also where there are few", () => {
+  const shares = [0, 1, 40, 64, 256, 1_024, 524_288].map((limit) => {
+    const http = httpConnectionLimit(limit);
+    return [limit, connectionLimit(limit), http, limit - connectionLimit(limit) - 2 * http];
+  });
+  expect(shares).toEqual([
+    [0, 0, 0, 0],
+    [1, 0, 0, 1],
+    [40, 20, 2, 16],
+    [64, 32, 4, 24],
+    [256, 192, 16, 32],
+    [1_024, 896, 48, 32],
+    [524_288, 524_160, 48, 32],
   ]);
+  expect(connectionLimit(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
+  expect(httpConnectionLimit(Number.POSITIVE_INFINITY)).toBe(48);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { sortedInSteps } from "../../src/http/sorted-steps.ts";
+import { sortedInSteps } from "../../src/route/sorted-steps.ts";
 import { SeededRandom } from "../support/random.ts";
 
 function randomLines(count: number): string[] {

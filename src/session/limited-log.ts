@@ -1,0 +1,84 @@
+/**
+ * A logger that others cannot flood. What a peer, an HTTP client or another program can cause by the thousand is logged
+ * from the first time on; after a burst of one kind, only so often, and the next line of that kind tells how many were left
+ * out (`suppressed`). A kind is a message, since a message is a fixed text (logger.ts).
+ *
+ * No timer reports what is left out at the end of a flood: it would keep a program alive that has nothing else to do.
+ */
+import type { Clock } from "./clock.ts";
+import type { LogFields, Logger } from "./logger.ts";
+
+export interface LogLimits {
+  /** Lines of one kind that are logged one after the other. */
+  readonly burst: number;
+  /** After that, one line in so long; a quiet time fills the burst up again at the same rate. */
+  readonly intervalMs: number;
+}
+
+/** For what operators want to see of each peer, as long as it can be read at all. */
+const DEFAULT_LIMITS: LogLimits = { burst: 50, intervalMs: 1_000 };
+
+/** A token bucket. */
+interface Kind {
+  tokens: number;
+  filledMs: number;
+  suppressed: number;
+}
+
+export class LimitedLog implements Logger {
+  readonly #kinds = new Map<string, Kind>();
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #limits: LogLimits;
+
+  constructor(logger: Logger, clock: Clock, limits = DEFAULT_LIMITS) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Not limited: who asks for debug lines wants all of them. */
+  debug(message: string, fields?: LogFields): void {
+    this.#logger.debug(message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#log("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#log("warn", message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#log("error", message, fields);
+  }
+
+  /** Lines that are left out are still there at debug level. */
+  #log(level: "info" | "warn" | "error", message: string, fields: LogFields | undefined): void {
+    const kind = this.#kindOf(message);
+    if (kind.tokens < 1) {
+      kind.suppressed++;
+      this.#logger.debug(message, fields);
+      return;
+    }
+    kind.tokens--;
+    const { suppressed } = kind;
+    kind.suppressed = 0;
+    this.#logger[level](message, suppressed === 0 ? fields : { ...fields, suppressed });
+  }
+
+  #kindOf(message: string): Kind {
+    const { burst, intervalMs } = this.#limits;
+    const nowMs = this.#clock.nowMs();
+    const known = this.#kinds.get(message);
+    if (known === undefined) {
+      const kind = { tokens: burst, filledMs: nowMs, suppressed: 0 };
+      this.#kinds.set(message, kind);
+      return kind;
+    }
+    known.tokens = Math.min(burst, known.tokens + (nowMs - known.filledMs) / intervalMs);
+    known.filledMs = nowMs;
+    return known;
+  }
+}
