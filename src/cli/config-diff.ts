@@ -54,6 +54,7 @@ type ClientAtRunTime =
   | "leave";
 const CLIENT_AT_START = {
   gentle: "gentle",
+  maxHops: "max-hops",
   http: "http",
   socket: "socket",
   drainSeconds: "drain",

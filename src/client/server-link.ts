@@ -36,6 +36,9 @@ import type { Wanted } from "./wanted.ts";
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
 
+/** Why an UPDATE of a server is skipped: it makes no route, or its destination has as many next hops as are taken. */
+export type UpdateSkipCode = SkipCode | "TOO_MANY_HOPS";
+
 /** The network does not tell when it has taken everything. */
 const IDLE_POLL_MS = 5;
 
@@ -50,6 +53,8 @@ export interface LinkContext {
   readonly wanted: Wanted;
   readonly view: MergedView;
   readonly completeness: Completeness;
+  /** Counted here, by code. */
+  readonly skippedUpdates: Map<UpdateSkipCode, number>;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
   lost(link: ServerLink, reason: CloseReason): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
@@ -73,7 +78,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #attempt = 0;
   /** It is none of the client's servers any more: nothing that it tells counts. */
   #isRetired = false;
-  readonly #skipCodesLogged = new Set<SkipCode>();
+  readonly #skipCodesLogged = new Set<UpdateSkipCode>();
   readonly #awayLog: AwayLog;
 
   constructor(
@@ -274,8 +279,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (isConfirmed) this.#lastConfirmedMs = clock.nowMs();
   }
 
-  skipped(code: SkipCode): void {
-    this.context.view.heardFrom(this.number);
+  skipped(code: UpdateSkipCode): void {
+    const { view, skippedUpdates } = this.context;
+    view.heardFrom(this.number);
+    skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
     this.context.logger.warn("update skipped; more of this kind from this server are not logged", {

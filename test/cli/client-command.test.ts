@@ -26,6 +26,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   keepaliveSeconds: 5,
   retry: { minMs: 5000, maxMs: 10000 },
   gentle: "auto",
+  maxHops: 4096,
   holdSeconds: 60,
   holdAloneSeconds: Number.POSITIVE_INFINITY,
   leave: "withdraw",
@@ -88,6 +89,8 @@ describe("parseClientOptions takes", () => {
     [["--hold-alone", "0.25"], { holdAloneSeconds: 0.25 }],
     [["--hold-alone", "Forever"], {}],
     [["--leave", "Keep"], { leave: "keep" }],
+    [["--max-hops", "1"], { maxHops: 1 }],
+    [["--max-hops", "65536"], { maxHops: 65_536 }],
     [["--drain", "2.5"], { drainSeconds: 2.5 }],
     [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock", isDefault: false } }],
     [
@@ -215,6 +218,7 @@ describe("parseClientOptions refuses", () => {
     [["-s", "a", "--retry", "1-2-3"], "BAD_VALUE", "--retry: two numbers", "1-2-3\n^~~~~"],
     [["-s", "a", "--keepalive", "0"], "BAD_VALUE", "--keepalive: ", "0\n^"],
     [["-s", "a", "--leave", "stay"], "BAD_VALUE", "--leave: one of withdraw, keep", "stay\n^~~~"],
+    [["-s", "a", "--max-hops", "0"], "BAD_VALUE", "--max-hops: a whole number from 1 to 65536", "0\n^"],
     [["-s", "a", "--drain", "5s"], "BAD_VALUE", "--drain: a number of seconds", "5s\n^~"],
     [["-s", "a", "--json", "--json"], "REPEATED_FLAG", "--json is given twice", null],
     ...(

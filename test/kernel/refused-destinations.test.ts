@@ -88,7 +88,7 @@ describe("the installer", () => {
       }
     }
     const logged = bench.lines.filter(({ level, message }) => level === "warn" && message === REFUSED);
-    const reasons = logged.map(({ fields }) => fields.reason);
+    const reasons = logged.map(({ fields: { reason } }) => reason);
     expect(reasons.sort()).toEqual([...new Set(ROWS.flatMap(([, , inMain]) => inMain ?? []))].sort());
   });
 
