@@ -1,5 +1,6 @@
 import type { Leave } from "../client/client-options.ts";
 import { TABLE_SETTLES_MS } from "../client/completeness.ts";
+import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../client/merged-view.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../session/retry.ts";
@@ -32,6 +33,7 @@ import {
   readSeconds,
   readSecondsOrForever,
   readVnis,
+  readWholeNumber,
 } from "./values.ts";
 
 const LEAVES = ["withdraw", "keep"] as const satisfies readonly Leave[];
@@ -94,6 +96,13 @@ export const clientDefinition = {
       default: "forever",
       description: "Keep them this long while none is.",
     },
+    "max-hops": {
+      type: "string",
+      valueHint: "N",
+      example: "1000",
+      default: `${DEFAULT_MAX_HOPS}`,
+      description: `Take at most so many next hops of one destination, 1 to ${MOST_HOPS}: more are skipped and counted.`,
+    },
     gentle: gentleFlag(
       "Announce in small steps, which Go's servers need; auto: until a server has shown that it is a BunBond.",
     ),
@@ -137,6 +146,7 @@ export interface ClientOptions extends KernelFlagOptions {
   readonly holdSeconds: number;
   /** Infinity for "forever". */
   readonly holdAloneSeconds: number;
+  readonly maxHops: number;
   readonly leave: Leave;
   readonly drainSeconds: number;
   /** Null: no control socket. */
@@ -188,6 +198,7 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     gentle: readGentle(flags.gentle),
     holdSeconds: readSeconds("--hold", flags.hold),
     holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
+    maxHops: readWholeNumber("--max-hops", flags["max-hops"], 1, MOST_HOPS),
     leave,
     drainSeconds,
     ...kernel,

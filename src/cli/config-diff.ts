@@ -55,6 +55,7 @@ type ClientAtRunTime =
   | "leave";
 const CLIENT_AT_START = {
   gentle: "gentle",
+  maxHops: "max-hops",
   http: "http",
   httpHosts: "http-host",
   socket: "socket",

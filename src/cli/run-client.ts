@@ -119,6 +119,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     servers: options.servers,
     ...clientSettings(options),
     gentle: options.gentle,
+    maxHops: options.maxHops,
     holdsAnnouncements: kernel !== null,
     logger,
     handler: {

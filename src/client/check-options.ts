@@ -13,6 +13,7 @@ import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ChangesOptions, CloseOptions, ConnectOptions, WaitOptions } from "./connect-options.ts";
 import { silentHandler } from "./handler.ts";
+import { MOST_HOPS } from "./merged-view.ts";
 
 const checkRetry: OptionCheck = (option, value) => {
   if (value === undefined) return;
@@ -37,6 +38,12 @@ function numbersOf(option: string, value: unknown, ...names: [string, string]): 
   throw new BadOptionError(option, value, `must be an object with the numbers ${names.join(" and ")}`);
 }
 
+const checkMaxHops: OptionCheck = (option, value) => {
+  const isOne = typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MOST_HOPS;
+  if (value === undefined || isOne) return;
+  throw new BadOptionError(option, value, `must be a whole number from 1 to ${MOST_HOPS}`);
+};
+
 const checkServers: OptionCheck = (option, value) => {
   if (Array.isArray(value)) return;
   throw new BadOptionError(option, value, `must be an array, as ["[2001:db8::10]:4711"]; it may be empty`);
@@ -56,6 +63,7 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   servers: checkServers,
   ...SETTINGS,
   ...SHARED_OPTIONS,
+  maxHops: checkMaxHops,
   handler: objectWith([], Object.keys(silentHandler)),
   random: isFunction,
 };

@@ -21,6 +21,8 @@ export interface ClientOptions {
   readonly gentle?: Gentleness;
   /** Default 60 s; for ever while there is no server at all. */
   readonly hold?: HoldTimes;
+  /** Next hops that are taken of one destination, 1 to 65536; more are skipped and counted. Default 4096. */
+  readonly maxHops?: number;
   /**
    * No server is told of an announcement before `releaseAnnouncements()`: whoever is told sends traffic, which this host
    * may not be ready for. Default false.

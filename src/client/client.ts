@@ -2,7 +2,6 @@ import type { Endpoint } from "../net/endpoint.ts";
 import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteSource } from "../route/route-source.ts";
-import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { LimitedLog } from "../session/limited-log.ts";
@@ -15,9 +14,9 @@ import type { ClientOptions, ClientSettings, Leave, ServerInfo } from "./client-
 import { Completeness } from "./completeness.ts";
 import { GuardedHandler } from "./handler.ts";
 import { DEFAULT_HOLD } from "./hold.ts";
-import { MergedView } from "./merged-view.ts";
+import { LARGE_ARRAYS_OF_VIEW, MergedView } from "./merged-view.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
-import type { LinkContext, ServerLink, ServerState } from "./server-link.ts";
+import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./server-link.ts";
 import { ServerLinks } from "./server-links.ts";
 import { StaleRoutes } from "./stale-routes.ts";
 
@@ -37,6 +36,7 @@ export class Client {
   readonly #vnis = new Set<number>();
   readonly #own: OwnAnnouncements;
   readonly #view: MergedView;
+  readonly #skippedUpdates = new Map<UpdateSkipCode, number>();
   readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
@@ -51,7 +51,7 @@ export class Client {
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
-    prepareMemories(LARGE_ARRAYS_OF_TABLE);
+    prepareMemories(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
@@ -72,8 +72,10 @@ export class Client {
         removed: (route) => {
           if (!this.#stopped) this.#handler.routeRemoved(route);
         },
+        leftOut: (server, code) => this.#links.numbered(server)?.skipped(code),
       },
       (run) => this.#clock.soon(run),
+      options.maxHops,
     );
     this.#stale = new StaleRoutes(options.hold ?? DEFAULT_HOLD, this.#view, this.#clock, this.#logger);
     this.#completeness = new Completeness(this.#clock, this.#stale.holdClock, (vni) =>
@@ -90,6 +92,7 @@ export class Client {
       wanted: { vnis: this.#vnis, announcements: this.#own.told },
       view: this.#view,
       completeness: this.#completeness,
+      skippedUpdates: this.#skippedUpdates,
       stateChanged: (link: ServerLink, state: ServerState, reason: CloseReason | null) =>
         this.#serverState(link, state, reason),
       sameServer: (link: ServerLink, serverId: string) => this.#links.withId(serverId, link),
@@ -274,6 +277,11 @@ export class Client {
 
   get announcementCount(): number {
     return this.#own.count;
+  }
+
+  /** Updates of servers that were skipped since the start, by code. */
+  get skippedUpdates(): ReadonlyMap<UpdateSkipCode, number> {
+    return this.#skippedUpdates;
   }
 
   servers(): ServerInfo[] {

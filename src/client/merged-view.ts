@@ -27,11 +27,15 @@
  *
  * What is dropped by the thousand goes in slices, and a copy counts until its turn: the view is at any time what the
  * events say. One that is told again meanwhile stays.
+ *
+ * A destination has at most `maxHops` routes here: one more is left out, unless it can take the place of one that is only
+ * stale. So nothing that is done per destination grows with what anybody announces.
  */
+import { GrowingWords } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
-import { NIL, ORIGIN, ROW_SHIFT } from "../route/route-rows.ts";
+import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../route/route-rows.ts";
 import { type RouteSource, TableSource } from "../route/route-source.ts";
-import { Change, type PeerNumber, RouteTable } from "../route/route-table.ts";
+import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../route/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { type ServerNumber, type Telling, Tellings } from "./tellings.ts";
@@ -41,6 +45,8 @@ export type { ServerNumber } from "./tellings.ts";
 export interface ViewListener {
   added(route: Route): void;
   removed(route: Route): void;
+  /** A server announces a route that is left out: its destination has `maxHops` already, or there is no memory for it. */
+  leftOut(server: ServerNumber, code: LeftOutCode): void;
 }
 
 /** How far a received ADD may be our own announcement that comes back. */
@@ -64,6 +70,17 @@ export const Received = {
 } as const;
 export type Received = (typeof Received)[keyof typeof Received];
 
+/** Why a route is left out. */
+export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
+
+/** Routes to one destination of one VNI, unless another limit is given. */
+export const DEFAULT_MAX_HOPS = 4_096;
+/** The largest limit: what is done per destination stays below some milliseconds. */
+export const MOST_HOPS = 65_536;
+
+/** Arrays of it that become large when it has many routes: a table's, and the hops' counts (see growing-words.ts). */
+export const LARGE_ARRAYS_OF_VIEW = LARGE_ARRAYS_OF_TABLE + 1;
+
 /** We ourselves, as an origin of what we announce. */
 const OWN: PeerNumber = 0;
 /** Copies that are dropped in one go; with what a listener does for each, some milliseconds. */
@@ -81,6 +98,8 @@ export class MergedView {
   readonly #leaving: Leaving[] = [];
   /** Rows of live copies: those that another server has withdrawn since this one was heard. */
   readonly #contradicted = new Map<ServerNumber, Set<number>>();
+  /** Rows of each destination, by the PREFIX word that they have in common. */
+  readonly #hopCounts = new GrowingWords();
   #isDropping = false;
   readonly #fields = new UpdateFields();
   #routeCount = 0;
@@ -89,6 +108,7 @@ export class MergedView {
   constructor(
     private readonly listener: ViewListener,
     private readonly soon: (run: () => void) => void,
+    private readonly maxHops = DEFAULT_MAX_HOPS,
     private readonly copiesPerSlice = COPIES_PER_SLICE,
   ) {}
 
@@ -103,11 +123,28 @@ export class MergedView {
     const telling = isDoubtful
       ? this.#tellings.doubtful(server, fields.vni)
       : this.#tellings.live(server, fields.vni);
-    if (this.#table.add(telling.number, fields) === Change.NOTHING) {
-      return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
+    const change = this.#table.add(telling.number, fields);
+    if (change === Change.TABLE_FULL) {
+      this.listener.leftOut(server, "TABLE_FULL");
+      return Received.OTHER;
     }
+    if (change === Change.NOTHING) return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
     telling.copies++;
-    const { row, origins } = this.#table;
+    const { row, origins, isNewRow } = this.#table;
+    if (isNewRow && this.#countRow(row) > this.maxHops) {
+      const stale = this.#staleSiblingOf(row);
+      this.#removeCopy(row, telling);
+      this.#freeUnused(row);
+      if (stale === NIL) {
+        this.listener.leftOut(server, "TOO_MANY_HOPS");
+        return Received.OTHER;
+      }
+      const wasShown = this.#isShown(stale);
+      for (const other of this.#tellingsOf(stale)) this.#removeCopy(stale, other);
+      this.#settle(stale, wasShown);
+      // Whoever is told may have changed anything.
+      return this.received(server, fields, echo);
+    }
     let isOwn = false;
     let wasHeld = false;
     let hadCopy = false;
@@ -278,6 +315,7 @@ export class MergedView {
     const known = this.#table.findRow(this.#fields);
     const wasShown = known !== NIL && this.#isShown(known);
     this.#table.add(OWN, this.#fields);
+    if (this.#table.isNewRow) this.#countRow(this.#table.row);
     this.#settle(this.#table.row, wasShown);
   }
 
@@ -370,7 +408,8 @@ export class MergedView {
   }
 
   #addCopyOf(fields: UpdateFields, telling: Telling): void {
-    if (this.#table.add(telling.number, fields) !== Change.NOTHING) telling.copies++;
+    const change = this.#table.add(telling.number, fields);
+    if (change !== Change.NOTHING && change !== Change.TABLE_FULL) telling.copies++;
   }
 
   #removeCopy(row: number, telling: Telling): void {
@@ -419,8 +458,45 @@ export class MergedView {
     else this.listener.removed(route);
   }
 
+  /** A row was made. How many its destination has now. */
+  #countRow(row: number): number {
+    const prefix = this.#prefixOf(row);
+    const counts = this.#hopCounts.reserve(prefix + 1);
+    const count = (counts[prefix] as number) + 1;
+    counts[prefix] = count;
+    return count;
+  }
+
+  /** Another route to the same destination that lost servers had, and nobody else; NIL: there is none. */
+  #staleSiblingOf(newRow: number): number {
+    if (this.#tellings.allStaleCopies === 0) return NIL;
+    const { words } = this.#table.rows;
+    // The newest one stands before all others.
+    let row = words[(newRow << ROW_SHIFT) + SIBLING] as number;
+    while (row !== NIL && !this.#isOnlyStale(row)) {
+      row = words[(row << ROW_SHIFT) + SIBLING] as number;
+    }
+    return row;
+  }
+
+  #isOnlyStale(row: number): boolean {
+    const { origins } = this.#table;
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const peer = origins.peerOf(at);
+      if (peer === OWN || this.#tellings.of(peer).lostMs === null) return false;
+    }
+    return true;
+  }
+
+  #prefixOf(row: number): number {
+    return this.#table.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+  }
+
   #freeUnused(row: number): void {
     if (this.#firstOrigin(row) !== NIL) return;
+    const prefix = this.#prefixOf(row);
+    const counts = this.#hopCounts.words;
+    counts[prefix] = (counts[prefix] as number) - 1;
     const vni = this.#table.vniOf(row);
     this.#table.free(row);
     if (vni.rowCount === 0) this.#table.dispose(vni);

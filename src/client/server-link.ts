@@ -32,7 +32,7 @@ import type { SkipCode } from "../wire/protocol-error.ts";
 import { AwayLog } from "./away-log.ts";
 import { type Completeness, TABLE_QUIET_MS, TABLE_SETTLES_MS, type TellingServer } from "./completeness.ts";
 import { LinkOutput } from "./link-output.ts";
-import { Echo, type MergedView, Received, type ServerNumber } from "./merged-view.ts";
+import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "./merged-view.ts";
 import { SecondLook } from "./second-look.ts";
 import { receivedKey, type Wanted } from "./wanted.ts";
 
@@ -44,6 +44,10 @@ export type ServerState = "connecting" | "handshake" | "established" | "retry" |
  * name that leads elsewhere some day.
  */
 const SAME_SERVER_RETRY_MS = 60_000;
+
+/** Why an UPDATE of a server is skipped: it makes no route, or the view has no room for it. */
+export type UpdateSkipCode = SkipCode | LeftOutCode;
+
 /** The network does not tell when it has taken everything. */
 const IDLE_POLL_MS = 5;
 
@@ -62,6 +66,8 @@ export interface LinkContext {
   sameServer(link: ServerLink, serverId: string): ServerLink | undefined;
   /** The link leads to that server no longer: another one may. */
   serverReleased(serverId: string): void;
+  /** Counted here, by code. */
+  readonly skippedUpdates: Map<UpdateSkipCode, number>;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
   lost(link: ServerLink, reason: CloseReason): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
@@ -92,7 +98,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** Since it was established last. */
   #hasWarnedOfSame = false;
   #secondLook: SecondLook | null = null;
-  readonly #skipCodesLogged = new Set<SkipCode>();
+  readonly #skipCodesLogged = new Set<UpdateSkipCode>();
   readonly #awayLog: AwayLog;
 
   constructor(
@@ -385,8 +391,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#askAnew(key, route);
   }
 
-  skipped(code: SkipCode): void {
-    this.context.view.heardFrom(this.number);
+  skipped(code: UpdateSkipCode): void {
+    const { view, skippedUpdates } = this.context;
+    view.heardFrom(this.number);
+    skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
     this.context.logger.warn("update skipped; more of this kind from this server are not logged", {

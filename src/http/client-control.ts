@@ -193,8 +193,14 @@ async function clientStatus({
     removedServersRoutes: client.removedServersRoutes,
     vnis,
     kernel: report?.status ?? null,
-    counters: { ...counters.flat(), ...report?.counters, ...daemon.http.flat() },
+    counters: { ...counters.flat(), ...skipCounters(client), ...report?.counters, ...daemon.http.flat() },
   };
+}
+
+function skipCounters({ skippedUpdates }: Client): Counters {
+  return Object.fromEntries(
+    Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
+  );
 }
 
 /** Below a millisecond's work. */

@@ -4,9 +4,12 @@
  */
 import { CHANGED, type FibRows, familyOf } from "./fib-rows.ts";
 
+/** Rows that were taken are dropped from the front of the array when there are so many: moving the rest costs time. */
+const TAKEN_KEPT = 100_000;
+
 export class FibChanges {
   /** Rows with the flag CHANGED, from `#from` on. */
-  #rows: number[] = [];
+  readonly #rows: number[] = [];
   #from = 0;
   /** Each call of `next` marks one row at most. */
   readonly #walks: Iterator<void>[] = [];
@@ -41,20 +44,28 @@ export class FibChanges {
     }
   }
 
-  /** Takes up to `limit` marked rows: they are not marked any more. */
-  take(limit: number): number[] {
-    const until = Math.min(this.#rows.length, this.#from + limit);
-    const taken = this.#rows.slice(this.#from, until);
-    this.#from = until;
-    if (until === this.#rows.length) {
-      this.#rows = [];
+  /** Takes the row that was marked first: it is not marked any more. Undefined: none is. */
+  takeNext(): number | undefined {
+    const row = this.#rows[this.#from];
+    if (row === undefined) return undefined;
+    this.#from++;
+    // Where new ones come all the time, there is always one left.
+    if (this.#from === this.#rows.length || this.#from >= TAKEN_KEPT) {
+      this.#rows.splice(0, this.#from);
       this.#from = 0;
     }
-    for (const row of taken) {
-      this.rows.lower(row, CHANGED);
-      this.#countPending(row, -1);
+    this.rows.lower(row, CHANGED);
+    this.#countPending(row, -1);
+    return row;
+  }
+
+  /** Takes up to `limit` rows, one after the other. */
+  *take(limit: number): Iterable<number> {
+    for (let left = limit; left > 0; left--) {
+      const row = this.takeNext();
+      if (row === undefined) return;
+      yield row;
     }
-    return taken;
   }
 
   #countPending(row: number, by: 1 | -1): void {

@@ -49,6 +49,7 @@ export class HopSets {
   /** Made to be looked at, perhaps not to be used. */
   readonly #new: HopSet[] = [];
   #localKeys: ReadonlySet<string> = new Set();
+  #localVersion = 0;
 
   constructor(
     private readonly weightOf: (address: IpAddress) => number,
@@ -155,9 +156,15 @@ export class HopSets {
     return this.#localKeys.has(addressKey(address));
   }
 
+  /** Changes with the machine's addresses. */
+  get localVersion(): number {
+    return this.#localVersion;
+  }
+
   /** The machine's addresses are these now. True: a known hop has become local, or is no longer. */
   setLocalAddresses(addresses: readonly IpAddress[]): boolean {
     this.#localKeys = new Set(addresses.map(addressKey));
+    this.#localVersion++;
     let isChanged = false;
     for (const [key, hop] of this.#hops) {
       const isLocal = this.#localKeys.has(key);

@@ -40,6 +40,7 @@ import {
 import { type FibCounts, type FibTable, FibTables } from "./fib-tables.ts";
 import type { FoundRoute } from "./kernel.ts";
 import { TABLE_MAIN } from "./kernel-options.ts";
+import { reasonToRefuse } from "./refused-destinations.ts";
 import { Underlay } from "./underlay.ts";
 import { type RouteVerdict, verdictOfRoute } from "./verdict.ts";
 import { refusedFor, type Wanted, WantedRoutes } from "./wanted-routes.ts";
@@ -173,7 +174,7 @@ export class Fib {
   refresh(row: number): HopSet | null {
     const { rows, hops } = this;
     const table = rows.tableOf(row);
-    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row));
+    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row), table.id === TABLE_MAIN);
     const { set } = wanted;
     const named = hops.get(rows.get(row, WANTED));
     const before = this.wantedSet(row);
@@ -213,7 +214,10 @@ export class Fib {
     if (this.rows.has(row, UNREAD)) return true;
     const table = this.rows.tableOf(row);
     if (!this.rows.has(row, ADOPTED) || table.isSettled || this.#coveredBy(row) !== null) return false;
-    const { vni, set } = this.#wanted.wantedOf(table.vnis, this.rows.prefixOf(row));
+    const destination = this.rows.prefixOf(row);
+    const isMain = table.id === TABLE_MAIN;
+    if (reasonToRefuse(destination, isMain) !== null) return false;
+    const { vni, set } = this.#wanted.wantedOf(table.vnis, destination, isMain);
     if (vni === null || !this.tables.isComplete(table.vnis.slice(0, table.vnis.indexOf(vni)))) return true;
     if (set === null) return false;
     if (this.rows.has(row, SHRUNK)) return false;
@@ -309,6 +313,11 @@ export class Fib {
       if (code !== FOUGHT_OVER.code && this.wantedSet(row)?.nexthop === null) this.changes.mark(row);
       yield;
     }
+  }
+
+  /** See {@link WantedRoutes.looksAtHops}. */
+  get looksAtHops(): number {
+    return this.#wanted.looksAtHops;
   }
 
   #mark({ vni, destination }: Route, flags = 0): void {

@@ -51,13 +51,21 @@ export class InstallerReports {
   }
 
   passedOver(table: FibTable, destination: Prefix, wanted: Wanted): void {
-    const { vni, shadowed, skipped, refusedHops, covered } = wanted;
+    const { vni, shadowed, skipped, refusedHops, covered, refusal } = wanted;
     const text = formatPrefix(destination);
     if (covered !== null) {
       const fields = { table: table.id, destination: text, address: formatAddress(covered) };
       this.#once(
         `covers ${text}`,
         "a destination is not installed in the host's own table: the host could not reach that next hop or server",
+        fields,
+      );
+    }
+    if (refusal !== null) {
+      const fields = { reason: refusal, table: table.id, destination: text };
+      this.#once(
+        `destination ${refusal}`,
+        "destinations of a kind that no tenant can have are not installed; the first is named",
         fields,
       );
     }

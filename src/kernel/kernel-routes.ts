@@ -6,6 +6,7 @@
  * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
  */
 import type { ClientHandler } from "../client/handler.ts";
+import { LARGE_ARRAYS_OF_VIEW } from "../client/merged-view.ts";
 import type { ServerState } from "../client/server-link.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { prepareMemories } from "../route/growing-words.ts";
@@ -89,7 +90,7 @@ export class KernelRoutes implements Required<ClientHandler> {
     checkKernelOptions(options);
     const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames } = options;
     // The client's view, what is wanted of it, and what the kernel has.
-    prepareMemories(2 * LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
+    prepareMemories(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may stand beside a client at work.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {

@@ -9,6 +9,8 @@ import { SliceSize } from "./slice-size.ts";
 
 /** A nexthop that lost its last use may be wanted again the next moment. */
 const GARBAGE_AFTER_MS = 1_000;
+/** So many hops of a row are looked at within a slice without making the slice smaller. */
+const LOOKS_PER_ROW = 2;
 
 export class KernelWork {
   readonly operations = new OperationCounts();
@@ -42,7 +44,7 @@ export class KernelWork {
     else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
     else if (changes.hasRows) {
       const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
-      this.#run(planRows(fib, changes.take(size), visitStuck), linkIndex);
+      this.#run(planRows(fib, this.#takeRows(size), visitStuck), linkIndex);
     } else if (!nexthops.hasSuspects || !fib.isReadWhole) {
       this.#garbageDueMs = Number.POSITIVE_INFINITY;
       return false;
@@ -56,6 +58,16 @@ export class KernelWork {
         linkIndex,
       );
     return true;
+  }
+
+  /** Changed rows, up to `limit`; fewer where they have many hops, of each of which an object may have to be made. */
+  *#takeRows(limit: number): Iterable<number> {
+    const { fib } = this;
+    const looksUntil = fib.looksAtHops + LOOKS_PER_ROW * limit;
+    for (const row of fib.changes.take(limit)) {
+      yield row;
+      if (fib.looksAtHops >= looksUntil) return;
+    }
   }
 
   #run(steps: readonly Step[], linkIndex: number): void {

@@ -64,7 +64,7 @@ export type Obstacle = Omit<Fault, "attempts">;
  */
 export function planRows(
   fib: Fib,
-  rows: readonly number[],
+  rows: Iterable<number>,
   visitStuck: (row: number, obstacle: Obstacle) => void,
 ): Step[] {
   const made = new NewNexthops(fib);

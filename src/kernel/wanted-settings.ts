@@ -3,6 +3,7 @@ import { contains } from "../net/cidr.ts";
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { NextHop } from "../wire/message.ts";
 import { NextHopType } from "../wire/protocol.ts";
+import { DESTINATION_REASONS, type DestinationReason } from "./refused-destinations.ts";
 
 /** A VNI's routes go into that routing table. */
 export interface TableMapping {
@@ -54,7 +55,9 @@ export type SkipReason =
   /** The destination has more hops than a group can hold. */
   | "tooManyHops"
   /** The destination holds the address of a next hop or a server, and the table is the host's own: see underlay.ts. */
-  | "coversUnderlay";
+  | "coversUnderlay"
+  /** No tenant can have the destination: see refused-destinations.ts. */
+  | DestinationReason;
 
 export const SKIP_REASONS: readonly SkipReason[] = [
   "ownAnnouncement",
@@ -66,6 +69,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
   "ipv6Destination",
   "tooManyHops",
   "coversUnderlay",
+  ...DESTINATION_REASONS,
 ];
 
 /** What can be said of a route without looking at others; null: nothing against it. */

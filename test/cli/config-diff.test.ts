@@ -99,6 +99,7 @@ describe("clientDifference", () => {
     ["HTTP", "", "--http ::1", [], ["http"]],
     ["HTTP's port", "--http ::1", "--http [::1]:80", [], ["http"]],
     ["HTTP in another spelling", "--http ::1", "--http [::1]:4712", [], []],
+    ["the limit of hops", "", "--max-hops 7", [], ["max-hops"]],
     ["the socket", "--socket /a", "--socket none", [], ["socket"]],
     [
       "all that waits for the next start",

@@ -37,6 +37,7 @@ export class ViewUnderTest {
     {
       added: (route) => this.#events.push(`+ ${nameOf(formatRoute(route))}`),
       removed: (route) => this.#events.push(`- ${nameOf(formatRoute(route))}`),
+      leftOut: () => this.#events.push("left out"),
     },
     (run) => this.#soon.push(run),
   );
