@@ -107,6 +107,7 @@ function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
     pairs(
       [
         ["kernel routes", `by ${kernel.device}, which is ${kernel.deviceState}`],
+        ...kernel.deviceProblems.map((problem): [string, string] => ["NOT RIGHT", problem]),
         ["dry run", cellText(kernel.dryRun)],
         ["route protocol", `${kernel.routeProtocol}`],
         ["nexthops", `${kernel.nexthops}`],

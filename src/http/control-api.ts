@@ -102,6 +102,8 @@ export interface KernelStatus {
   /** The tunnel. */
   readonly device: string;
   readonly deviceState: "up" | "down" | "missing";
+  /** Why packets or routes do not leave by it, each with the command that helps. */
+  readonly deviceProblems: readonly string[];
   readonly routeProtocol: number;
   /** Nothing is changed, and what follows is what would be there. */
   readonly dryRun: boolean;

@@ -22,7 +22,7 @@ export function kernelReport(
   facts: KernelFacts,
 ): KernelReport {
   const status = installer.status();
-  const { device, linkIndex, isUp, objects, groups, drift, lastReadForMs, tables } = status;
+  const { device, linkIndex, isUp, problems, objects, groups, drift, lastReadForMs, tables } = status;
   const faults = installer.faults(MAX_KERNEL_FAULTS).map(({ destination, ...fault }) => {
     return { ...fault, destination: formatPrefix(destination) };
   });
@@ -30,6 +30,7 @@ export function kernelReport(
     status: {
       device,
       deviceState: linkIndex === null ? "missing" : isUp ? "up" : "down",
+      deviceProblems: problems,
       ...facts,
       nexthops: objects,
       groups,

@@ -17,6 +17,8 @@ export class FibRetries {
   readonly #faults = new Map<number, Fault>();
   /** Per number of attempts, when the row is due. All of one wait equally long: the oldest entry is due first. */
   readonly #waiting = Array.from({ length: LEVELS }, () => new Map<number, number>());
+  /** Rows that wait no longer, and were not taken yet. */
+  readonly #due = new Set<number>();
 
   get(row: number): Fault | undefined {
     return this.#faults.get(row);
@@ -49,12 +51,26 @@ export class FibRetries {
     if (this.#faults.delete(row)) this.#stopWaiting(row);
   }
 
-  /** Takes the rows that are due. They count as failing still. */
-  takeDue(nowMs: number): number[] {
+  /** What the rows failed for may be gone: all that wait are due now. */
+  makeAllDue(): void {
+    for (const level of this.#waiting) {
+      for (const row of level.keys()) this.#due.add(row);
+      level.clear();
+    }
+  }
+
+  /** Takes up to `limit` rows that are due. They count as failing still. */
+  takeDue(nowMs: number, limit = Number.POSITIVE_INFINITY): number[] {
     const due: number[] = [];
+    for (const row of this.#due) {
+      if (due.length === limit) return due;
+      this.#due.delete(row);
+      due.push(row);
+    }
     for (const level of this.#waiting) {
       for (const [row, atMs] of level) {
         if (atMs > nowMs) break;
+        if (due.length === limit) return due;
         level.delete(row);
         due.push(row);
       }
@@ -62,8 +78,9 @@ export class FibRetries {
     return due;
   }
 
-  /** Infinity: nothing waits. */
+  /** When a row is due, by the clock; Infinity: nothing waits. */
   get nextDueMs(): number {
+    if (this.#due.size > 0) return 0;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const level of this.#waiting) {
       for (const atMs of level.values()) {
@@ -75,6 +92,7 @@ export class FibRetries {
   }
 
   #stopWaiting(row: number): void {
+    this.#due.delete(row);
     for (const level of this.#waiting) level.delete(row);
   }
 }

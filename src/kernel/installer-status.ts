@@ -33,6 +33,8 @@ export interface DeviceStatus {
   /** Null: there is no such device. */
   readonly linkIndex: number | null;
   readonly isUp: boolean;
+  /** Why packets or routes do not leave by it, each with the command that helps. */
+  readonly problems: readonly string[];
   /** How long ago the kernel was last read, in milliseconds; null: not yet. */
   readonly lastReadForMs: number | null;
   readonly isReading: boolean;
@@ -61,7 +63,7 @@ export interface KernelFault {
   readonly destination: Prefix;
   /** As "EEXIST". */
   readonly code: string;
-  /** The kernel's words. */
+  /** The kernel's words, or what is wrong with the device where it is that. */
   readonly message: string;
   /** How often it was tried; 0: it is there, and a foreign route with the same metric beside it. */
   readonly attempts: number;
@@ -116,12 +118,17 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
   };
 }
 
-export function faultsOf(fib: Fib, limit: number): KernelFault[] {
+/** `deviceCauses`: what is behind the kernel's words where they speak of the device. */
+export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
   const { rows } = fib;
   return Array.from(allFaults(fib).take(limit), ([row, { code, message, attempts }]) => {
-    return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message, attempts };
+    const words = DEVICE_CODES.has(code) && deviceCauses.length > 0 ? deviceCauses.join("; ") : message;
+    return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message: words, attempts };
   });
 }
+
+/** What the kernel says to an object when its device is down, gone, or without IPv6 (fib6_nh_init in net/ipv6/route.c). */
+const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", "EACCES", "EAFNOSUPPORT"]);
 
 function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
   yield* fib.retries.all();

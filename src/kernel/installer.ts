@@ -199,6 +199,7 @@ export class Installer {
       device: this.#options.device,
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
+      problems: this.#device.problems,
       lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
       isReading: this.#readings.isUnderWay,
     });
@@ -215,7 +216,7 @@ export class Installer {
 
   /** The destinations that cannot be made right, and why; at most `limit`. */
   faults(limit: number): KernelFault[] {
-    return faultsOf(this.#fib, limit);
+    return faultsOf(this.#fib, limit, this.#device.refusalCauses);
   }
 
   // The loop.
@@ -312,6 +313,9 @@ export class Installer {
   #hear(event: KernelEvent): void {
     if (event.type === "link") {
       if (this.#device.hear(event.index, event.link)) this.#schedule.ask("the device has changed");
+      else if (event.link !== null && this.#device.hasChanged(event.link)) this.#addresses.ask();
+    } else if (event.type === "ipv6") {
+      if (event.linkIndex === this.#device.link?.index) this.#addresses.ask();
     } else if (event.type === "address") this.#hearAddress(event);
     else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
     else this.#news.hear(event, this.#device.link);

@@ -68,7 +68,7 @@ export class KernelReadings {
     const reason = schedule.takeDue(nowMs);
     if (reason !== null) this.#occupy(this.#reconcile(reason));
     else if (nowMs >= (this.#leftDueMs ?? NEVER)) this.#occupy(this.#readWithoutDevice());
-    else if (nowMs >= addresses.dueMs) this.#occupy(addresses.read());
+    else if (nowMs >= addresses.dueMs) this.#occupy(this.#lookAgain());
     else return false;
     return true;
   }
@@ -108,6 +108,15 @@ export class KernelReadings {
     const before = { ...fib.drift };
     await this.#readAll(device.link.index);
     reports.read(fib, reason, before);
+  }
+
+  /** An address, or something of the device, has changed: what the kernel refused it may take now. */
+  async #lookAgain(): Promise<void> {
+    const { device, addresses, fib, kernel, schedule } = this.parts;
+    await addresses.read();
+    if (!device.lookAgain(await kernel.links()) && device.link !== null)
+      schedule.ask("the device has changed");
+    fib.retries.makeAllDue();
   }
 
   async #readWithoutDevice(): Promise<void> {

@@ -9,6 +9,8 @@ import { SliceSize } from "./slice-size.ts";
 
 /** A nexthop that lost its last use may be wanted again the next moment. */
 const GARBAGE_AFTER_MS = 1_000;
+/** So many rows that failed are marked for another attempt. */
+const RETRIES_PER_SLICE = 4_096;
 /** So many hops of a row are looked at within a slice without making the slice smaller. */
 const LOOKS_PER_ROW = 2;
 
@@ -39,7 +41,7 @@ export class KernelWork {
     const { fib } = this;
     const { changes, leftovers, nexthops, retries } = fib;
     const { size } = this.#slices;
-    for (const row of retries.takeDue(nowMs)) changes.mark(row);
+    for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
     if (changes.hasWalks) changes.walk(size);
     else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
     else if (changes.hasRows) {

@@ -24,6 +24,10 @@ export interface Link {
   readonly kind: string | null;
   /** Takes the tunnel's ends from the route (`external`); null: the kernel does not say for this kind. */
   readonly isExternal: boolean | null;
+  /** IFLA_MTU. */
+  readonly mtuBytes: number;
+  /** Whether IPv6 works on it: "off" by the sysctl disable_ipv6; "none" where the kernel has no IPv6 state for it. */
+  readonly ipv6: "on" | "off" | "none";
 }
 
 export interface GroupMember {
@@ -122,6 +126,8 @@ export type KernelEvent =
       readonly linkIndex: number;
       readonly address: IpAddress;
     }
+  /** IPv6 was switched on or off on a link, or something of its settings there has changed. */
+  | { readonly type: "ipv6"; readonly linkIndex: number }
   /** Notifications were lost: anything may have changed. */
   | { readonly type: "overrun" };
 

@@ -24,7 +24,11 @@ export class LocalAddresses {
   /** One came or went. Which of them the machine has now is read: another link may have the same. */
   hear({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
     // Those that are told once more, as when a router prolongs them, change nothing.
-    if (this.fib.hops.isLocal(address) !== isDeleted) return;
+    if (this.fib.hops.isLocal(address) === isDeleted) this.ask();
+  }
+
+  /** They are to be read, and the device is to be looked at, soon. */
+  ask(): void {
     this.#dueMs = Math.max(this.clock.nowMs(), this.#readMs + PAUSE_MS);
   }
 

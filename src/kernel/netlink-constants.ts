@@ -76,6 +76,8 @@ export const RTNLGRP_IPV4_IFADDR = 5;
 export const RTNLGRP_IPV4_ROUTE = 7;
 export const RTNLGRP_IPV6_IFADDR = 9;
 export const RTNLGRP_IPV6_ROUTE = 11;
+/** RTM_NEWLINK of the family AF_INET6: what IPv6 has for a link. */
+export const RTNLGRP_IPV6_IFINFO = 12;
 export const RTNLGRP_NEXTHOP = 32;
 export const RTMSG_BYTES = 12;
 export const RTN_UNICAST = 1;
@@ -120,7 +122,14 @@ export const IFF_UP = 1;
 /** It has a carrier. */
 export const IFF_LOWER_UP = 0x10000;
 export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
+/** What each address family has for a link, by its number. */
+export const IFLA_AF_SPEC = 26;
+/** In IFLA_AF_SPEC's AF_INET6: an array of 32-bit settings. */
+export const IFLA_INET6_CONF = 2;
+/** Index in IFLA_INET6_CONF (linux/ipv6.h). */
+export const DEVCONF_DISABLE_IPV6 = 26;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;

@@ -20,7 +20,14 @@ import {
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
 import { EAGAIN, ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
-import { readAddress, readAddressLink, readLink, readNexthop, readRoute } from "./rtnetlink-messages.ts";
+import {
+  readAddress,
+  readAddressLink,
+  readIpv6Link,
+  readLink,
+  readNexthop,
+  readRoute,
+} from "./rtnetlink-messages.ts";
 
 /** After a failure to hand it over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
@@ -118,6 +125,8 @@ export function readEvent(message: NetlinkReader): KernelEvent | null {
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK: {
+      const ipv6LinkIndex = readIpv6Link(message);
+      if (ipv6LinkIndex !== null) return { type: "ipv6", linkIndex: ipv6LinkIndex };
       const link = readLink(message);
       if (link === null) return null;
       return { type: "link", index: link.index, link: message.type === RTM_NEWLINK ? link : null };

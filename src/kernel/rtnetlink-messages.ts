@@ -6,19 +6,23 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNSPEC,
+  DEVCONF_DISABLE_IPV6,
   IFA_ADDRESS,
   IFA_LOCAL,
   IFADDRMSG_BYTES,
   IFF_LOWER_UP,
   IFF_UP,
   IFINFOMSG_BYTES,
+  IFLA_AF_SPEC,
   IFLA_GENEVE_COLLECT_METADATA,
   IFLA_GRE_COLLECT_METADATA,
   IFLA_IFNAME,
+  IFLA_INET6_CONF,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_IPTUN_COLLECT_METADATA,
   IFLA_LINKINFO,
+  IFLA_MTU,
   IFLA_VXLAN_COLLECT_METADATA,
   LWTUNNEL_ENCAP_IP6,
   LWTUNNEL_IP6_DST,
@@ -62,16 +66,26 @@ const COLLECT_METADATA: ReadonlyMap<string, { readonly type: number; readonly is
 
 const IS_UP = IFF_UP | IFF_LOWER_UP;
 
-const linkAttributes = new Attributes(IFLA_LINKINFO);
+const linkAttributes = new Attributes(IFLA_AF_SPEC);
+const linkFamilies = new Attributes(AF_INET6);
+const linkIpv6 = new Attributes(IFLA_INET6_CONF);
 const linkInfo = new Attributes(IFLA_INFO_DATA);
 const linkData = new Attributes(IFLA_VXLAN_COLLECT_METADATA);
 
-/** RTM_NEWLINK and RTM_DELLINK. Null: it speaks of a bridge's port, not of a link. */
+/** RTM_NEWLINK and RTM_DELLINK that speak of a link's IPv6 alone: the link's index; null: they speak of something else. */
+export function readIpv6Link(message: NetlinkReader): number | null {
+  if (!message.holds(IFINFOMSG_BYTES)) return null;
+  const { view, start } = message;
+  return view.getUint8(start) === AF_INET6 ? view.getInt32(start + 4, LITTLE_ENDIAN) : null;
+}
+
+/** RTM_NEWLINK and RTM_DELLINK. Null: it speaks of a bridge's port, or of one address family, not of a link. */
 export function readLink(message: NetlinkReader): Link | null {
   if (!message.holds(IFINFOMSG_BYTES)) return null;
   const { view, start } = message;
   // The bridge reports a port that leaves it as RTM_DELLINK, though the link stays.
-  if (view.getUint8(start) === AF_BRIDGE) return null;
+  const family = view.getUint8(start);
+  if (family === AF_BRIDGE || family === AF_INET6) return null;
   linkAttributes.read(view, start + IFINFOMSG_BYTES, message.end);
   linkAttributes.nested(IFLA_LINKINFO, linkInfo);
   const kind = linkInfo.text(IFLA_INFO_KIND);
@@ -81,7 +95,19 @@ export function readLink(message: NetlinkReader): Link | null {
     isUp: (view.getUint32(start + 8, LITTLE_ENDIAN) & IS_UP) === IS_UP,
     kind,
     isExternal: isExternal(kind),
+    mtuBytes: linkAttributes.u32(IFLA_MTU),
+    ipv6: linkIpv6State(),
   };
+}
+
+/** Of the link in `linkAttributes`. */
+function linkIpv6State(): Link["ipv6"] {
+  linkAttributes.nested(IFLA_AF_SPEC, linkFamilies);
+  if (!linkFamilies.has(AF_INET6)) return "none";
+  linkFamilies.nested(AF_INET6, linkIpv6);
+  const at = 4 * DEVCONF_DISABLE_IPV6;
+  if (!linkIpv6.has(IFLA_INET6_CONF) || linkIpv6.byteLength(IFLA_INET6_CONF) < at + 4) return "on";
+  return linkIpv6.view.getInt32(linkIpv6.offset(IFLA_INET6_CONF) + at, LITTLE_ENDIAN) === 0 ? "on" : "off";
 }
 
 /** Of the link in `linkInfo`. */

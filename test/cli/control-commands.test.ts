@@ -308,6 +308,7 @@ describe("text and JSON say the same", () => {
       kernel: {
         device: "overlay",
         deviceState: "up",
+        deviceProblems: [],
         routeProtocol: 254,
         dryRun: false,
         nexthops: 222,

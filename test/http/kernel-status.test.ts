@@ -36,6 +36,7 @@ describe("kernelReport", () => {
       status: {
         device: "tun",
         deviceState: "up",
+        deviceProblems: [],
         ...FACTS,
         nexthops: 2,
         groups: 1,

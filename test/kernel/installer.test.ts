@@ -99,6 +99,49 @@ describe("routes", () => {
   });
 });
 
+describe("what the kernel refused", () => {
+  async function refused(): Promise<InstallerUnderTest> {
+    const bench = await started();
+    bench.kernel.refuse = ({ type }) => (type === "add-nexthop" ? ["ENODEV", "No such device"] : null);
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    // Attempts come after 1, 2, 4, 8, 16 and 32 s: the next one is far away.
+    await bench.advance(40_000);
+    bench.kernel.refuse = () => null;
+    return bench;
+  }
+
+  test.each<[string, (bench: InstallerUnderTest) => void]>([
+    ["IPv6 news of the device", ({ kernel }) => kernel.tell({ type: "ipv6", linkIndex: 5 })],
+    ["another MTU of the device", ({ kernel }) => kernel.setLink({ mtuBytes: 1500 })],
+    ["a new address", ({ kernel }) => kernel.tellAddress(address("fe80::1"))],
+  ])("is tried again within a second of %s", async (_, happens) => {
+    const bench = await refused();
+    happens(bench);
+    await bench.advance(1_000);
+    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`]);
+    expect(bench.installer.faults(9)).toEqual([]);
+  });
+
+  test("waits for its time when another link changes", async () => {
+    const bench = await refused();
+    bench.kernel.tell({ type: "ipv6", linkIndex: 6 });
+    await bench.advance(1_000);
+    expect(bench.kernel.ours()).toEqual([]);
+  });
+
+  test("is told with its cause and the remedy where it is the device's", async () => {
+    const bench = await started();
+    bench.kernel.setLink({ ipv6: "off" });
+    bench.kernel.refuse = ({ type }) => (type === "add-nexthop" ? ["EACCES", "IPv6 is disabled"] : null);
+    await bench.add(`100 10.0.1.0/24 via ${A}`);
+    await bench.advance(2_000);
+    const remedy = expect.stringContaining("sysctl -w net.ipv6.conf.all.disable_ipv6=0");
+    expect(bench.installer.faults(9)).toMatchObject([{ code: "EACCES", message: remedy }]);
+    expect(bench.status.problems).toEqual([remedy]);
+    expect(bench.takeWarnings()).toContainEqual(remedy);
+  });
+});
+
 describe("hops", () => {
   test("of one address count once, whatever their type and ports", async () => {
     const bench = await started();

@@ -185,10 +185,10 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     const { kernel, linkIndex } = stage;
     const links = await kernel.links();
     const far = links.find(({ name }) => name === "far")?.index;
-    const up = { isUp: true, isExternal: null };
+    const up = { isUp: true, isExternal: null, mtuBytes: 1500, ipv6: "on" } as const;
     expect(links.map(({ index: _, ...link }: Link) => link)).toEqual(
       expect.arrayContaining([
-        { ...up, name: "lo", kind: null },
+        { ...up, name: "lo", kind: null, mtuBytes: 65_536 },
         { ...up, name: "tun", kind: "veth" },
         { ...up, name: "far", kind: "veth" },
       ]),

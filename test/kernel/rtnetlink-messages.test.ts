@@ -115,7 +115,8 @@ describe("a link", () => {
     ["geneve", null, false],
     ["bridge", 19, null],
   ])("of kind %s with attribute %p is external: %p", (kind, attribute, isExternal) => {
-    const link: Link = { index: 7, name: "over0", isUp: true, kind, isExternal };
+    const ipv6 = { mtuBytes: 0, ipv6: "none" } as const;
+    const link: Link = { index: 7, name: "over0", isUp: true, kind, isExternal, ...ipv6 };
     expect(readLink(linkMessage(RTM_NEWLINK, 0, kind, attribute))).toEqual(link);
   });
 

@@ -31,7 +31,15 @@ type Refusal = readonly [code: string, message: string];
 
 const NO_NEXTHOP: Refusal = ["EINVAL", "Nexthop id does not exist"];
 
-const DEFAULT_LINK: Link = { index: 5, name: "tun", isUp: true, kind: "ip6tnl", isExternal: true };
+const DEFAULT_LINK: Link = {
+  index: 5,
+  name: "tun",
+  isUp: true,
+  kind: "ip6tnl",
+  isExternal: true,
+  mtuBytes: 1452,
+  ipv6: "on",
+};
 /** Between two pauses of a dump. */
 const DUMP_SLICE = 50;
 

@@ -32,6 +32,8 @@ export interface InstallerFault {
   readonly table: number;
   readonly destination: string;
   readonly code: string;
+  readonly message: string;
+  readonly attempts: number;
 }
 
 /** An installer on the real kernel of a network namespace, by a process inside it (installer-driver.ts). */
