@@ -6,7 +6,9 @@
  *     asked ── our REMOVE was read, and a second has passed ──▶ due ── a look (look.ts) at all that are due ──▶ answered
  *
  * Until then a copy that was there before our announcement stays in view, and another one does not come. A question is of no
- * interest any more when the server tells of the route on the connection at work, or we announce it again.
+ * interest any more when we announce the route again, or when the server tells of it on the connection at work: by a REMOVE at
+ * any time, by an ADD once the question is due. An ADD from before may have been sent while we still counted as an announcer,
+ * and the withdrawal that followed it was not told to us.
  *
  * The second: a Go server takes messages of different types in any order, so it may answer the KEEPALIVE first.
  */
@@ -15,6 +17,7 @@ import type { Route } from "../route/route.ts";
 import type { Random, Timer } from "../session/clock.ts";
 import { type RetryBounds, retryAfterMs } from "../session/retry.ts";
 import type { UpdateFields } from "../wire/message.ts";
+import { Action } from "../wire/protocol.ts";
 import { Look, type LookContext } from "./look.ts";
 import { Echo, type MergedView, type ServerNumber } from "./merged-view.ts";
 import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
@@ -65,7 +68,9 @@ export class SecondLook {
 
   /** The server has told of the route itself. */
   heard(fields: UpdateFields): void {
-    if (this.#questions.size > 0) this.#questions.delete(receivedKey(fields));
+    if (this.#questions.size === 0) return;
+    const key = receivedKey(fields);
+    if (fields.action === Action.REMOVE || this.#questions.get(key)?.isDue) this.#questions.delete(key);
   }
 
   dropVni(vni: number): void {

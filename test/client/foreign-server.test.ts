@@ -151,6 +151,25 @@ describe("what we announced and withdrew, and somebody else announces too", () =
       bench.clock.advance(5_000);
       expect(a.view).toEqual([]);
     });
+
+    test("does not stay when it is told again and withdrawn before our withdrawal is read", async () => {
+      const bench = new ClientBench({ delayMs: 100 });
+      const { others } = await start(bench);
+      const a = bench.client([1]).subscribe(100);
+      others.announce(R);
+      bench.clock.advance(3_000);
+      a.announce(R);
+      bench.clock.advance(3_000);
+      others.withdraw(R);
+      bench.clock.advance(3_000);
+      others.announce(R);
+      bench.clock.advance(10);
+      a.withdraw(R);
+      bench.clock.advance(10);
+      others.withdraw(R);
+      bench.clock.advance(10_000);
+      expect(a.view).toEqual([]);
+    });
   });
 
   test("is asked for by a connection of its own, which takes nothing away from anybody", async () => {

@@ -7,11 +7,12 @@
 import { test } from "bun:test";
 import fc from "fast-check";
 import { Server } from "../../src/server/server.ts";
+import { type LogFields, type Logger, silentLogger } from "../../src/session/logger.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { MemoryNetwork } from "../support/memory-network.ts";
 import { SeededRandom } from "../support/random.ts";
 import { RawPeer } from "../support/raw-peer.ts";
-import { SlowModel } from "../support/slow-model.ts";
+import { Breach, SlowModel } from "../support/slow-model.ts";
 import { tellHeard, WatchedNetwork } from "../support/watched-network.ts";
 
 const { BUNBOND_RUNS } = process.env;
@@ -19,6 +20,71 @@ const LISTEN = { host: "::", port: 4711 };
 const SETTLE_MS = 3_000;
 /** So many announcers stay, where the server settles: those that go are never most of all, which would be its own trouble. */
 const STEADY = 16;
+
+/** Losses of peers that were established for less are not judged (server.ts). */
+const SEASONED_MS = 5_000;
+/** So long the server gathers losses that come close together (loss-watch.ts). */
+const GATHER_MS = 100;
+
+/**
+ * Peers that have left a server that settles, and whose routes count until it has judged whose fault that is. Here it is
+ * never the server's own, for the steady announcers stay: all routes are withdrawn, when the server's log says so. A loss
+ * alone is judged in the millisecond in which it came, others at most {@link GATHER_MS} later.
+ */
+class Departures {
+  readonly #joinedMs = new Map<string, number>();
+  readonly #leftMs = new Map<string, number>();
+  readonly #undecided = new Set<string>();
+  #breach: Breach | null = null;
+
+  constructor(
+    private readonly clock: FakeClock,
+    private readonly model: SlowModel,
+  ) {}
+
+  joined(peer: string): void {
+    this.#joinedMs.set(peer, this.clock.nowMs());
+  }
+
+  left(peer: string): void {
+    const nowMs = this.clock.nowMs();
+    if (nowMs - (this.#joinedMs.get(peer) ?? nowMs) < SEASONED_MS) {
+      this.model.leave(peer);
+      return;
+    }
+    this.#leftMs.set(peer, nowMs);
+    this.#undecided.add(peer);
+    this.model.retain(peer);
+  }
+
+  readonly logger: Logger = {
+    ...silentLogger,
+    info: (message, fields) => this.#logged(message, fields),
+    warn: (message, fields) => this.#logged(message, fields),
+  };
+
+  check(): void {
+    if (this.#breach !== null) throw this.#breach;
+    for (const peer of this.#undecided) throw new Breach(`the routes of ${peer} are never withdrawn`);
+  }
+
+  #logged(message: string, { peer }: LogFields = {}): void {
+    if (message.startsWith("most announcers were lost") || message.includes("stood still")) {
+      this.#breach ??= new Breach(`the server says: ${message}`);
+    }
+    if (message !== "peer gone, its routes are withdrawn") return;
+    if (typeof peer !== "string" || !this.#undecided.delete(peer)) return;
+    this.model.forget(peer);
+    const leftMs = this.#leftMs.get(peer) ?? 0;
+    const tookMs = this.clock.nowMs() - leftMs;
+    // The losses before it may themselves have been gathered.
+    const isNear = (otherMs: number) => otherMs >= leftMs - 2 * GATHER_MS;
+    const isAlone = ![...this.#leftMs].some(([other, otherMs]) => other !== peer && isNear(otherMs));
+    if (tookMs > (isAlone ? 0 : GATHER_MS)) {
+      this.#breach ??= new Breach(`the routes of ${peer} are withdrawn after ${tookMs} ms`);
+    }
+  }
+}
 
 /** A client that keeps to the protocol in one thing: no SUBSCRIBE before the fence of an UNSUBSCRIBE. */
 class RandomPeer {
@@ -118,6 +184,7 @@ type Scene = typeof scene extends fc.Arbitrary<infer T> ? T : never;
 async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<void> {
   const clock = new FakeClock();
   const model = new SlowModel({ holdEndMarks: settles });
+  const departures = settles ? new Departures(clock, model) : undefined;
   const cutter = cutSeed === null ? null : new SeededRandom(cutSeed);
   const network = new MemoryNetwork({
     clock,
@@ -131,7 +198,8 @@ async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<v
     settleSeconds: settles ? SETTLE_MS / 1_000 : 0,
     gentle,
     clock,
-    network: new WatchedNetwork(network, model),
+    network: new WatchedNetwork(network, model, departures),
+    logger: departures?.logger ?? silentLogger,
   });
   const steady = Array.from({ length: settles ? STEADY : 0 }, (_, n) => {
     const peer = new RandomPeer(clock, network, model, "HELLO 2");
@@ -170,6 +238,7 @@ async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<v
   for (const peer of [...peers.values(), ...steady]) peer.isSilent = true;
   clock.advance(2_000);
   model.atQuiet();
+  departures?.check();
   server.stop();
   clock.advance(10_000);
 }

@@ -14,6 +14,14 @@ const leaves =
   (peer: string): Step =>
   (model) =>
     model.leave(peer);
+const isRetained =
+  (peer: string): Step =>
+  (model) =>
+    model.retain(peer);
+const isForgotten =
+  (peer: string): Step =>
+  (model) =>
+    model.forget(peer);
 const adds =
   (peer: string, route = R): Step =>
   (model) =>
@@ -91,6 +99,20 @@ const ALLOWED: Record<string, readonly Step[]> = {
     quiet,
   ],
   "frames under way to who has left": [...start, adds("a"), leaves("s"), hearsAdd("s"), quiet],
+  "a route of who is retained": [...start, adds("a"), isRetained("a"), hearsAdd("s"), hearsEnd("s"), quiet],
+  "a retained route that somebody takes over and withdraws": [
+    ...start,
+    joins("b"),
+    adds("a"),
+    hearsAdd("s"),
+    hearsEnd("s"),
+    isRetained("a"),
+    adds("b"),
+    removes("b"),
+    hearsRemove("s"),
+    isForgotten("a"),
+    quiet,
+  ],
   "nothing told and no mark while marks are held": [...start, quiet],
 };
 
@@ -139,6 +161,14 @@ const BREACHES: Record<string, readonly [message: RegExp, steps: readonly Step[]
   "a REMOVE that never comes": [
     /still there/,
     [...start, adds("a"), hearsAdd("s"), hearsEnd("s"), leaves("a"), quiet],
+  ],
+  "a REMOVE of what is retained": [
+    /did not say/,
+    [...start, adds("a"), hearsAdd("s"), isRetained("a"), hearsRemove("s")],
+  ],
+  "a route that stays when it is retained no longer": [
+    /still there/,
+    [...start, adds("a"), hearsAdd("s"), hearsEnd("s"), isRetained("a"), isForgotten("a"), quiet],
   ],
   "an end mark that never comes": [/never hears the end mark/, [...start, quiet]],
 };

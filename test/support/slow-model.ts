@@ -53,6 +53,8 @@ interface ModelPeer {
 export class SlowModel {
   readonly #peers = new Map<string, ModelPeer>();
   readonly #left = new Set<string>();
+  /** Those who left, and whose announcements are retained. */
+  readonly #retained = new Map<string, ModelPeer>();
   /** VNI → route → who announces it. Routes that nobody announces any more stay, with nobody. */
   readonly #origins = new Map<number, Map<string, Set<string>>>();
   #moment = 0;
@@ -76,9 +78,22 @@ export class SlowModel {
   }
 
   leave(peer: string): void {
-    this.#peer(peer);
+    this.retain(peer);
+    this.forget(peer);
+  }
+
+  /**
+   * It has left, but its announcements still count: each until somebody else announces or withdraws the same route, all
+   * until {@link forget}.
+   */
+  retain(peer: string): void {
+    this.#retained.set(peer, this.#peer(peer));
     this.#peers.delete(peer);
     this.#left.add(peer);
+  }
+
+  forget(peer: string): void {
+    if (!this.#retained.delete(peer)) throw new Error(`nothing is retained of ${peer}`);
     for (const routes of this.#origins.values()) for (const origins of routes.values()) origins.delete(peer);
     this.#noteViews();
   }
@@ -90,6 +105,7 @@ export class SlowModel {
     const origins = routes.getOrInsertComputed(route, () => new Set<string>());
     if (origins.has(peer)) return false;
     origins.add(peer);
+    this.#takeOver(origins);
     this.#noteViews();
     return true;
   }
@@ -97,9 +113,11 @@ export class SlowModel {
   /** False: the peer did not announce it, and nothing changes. */
   remove(peer: string, vni: number, route: string): boolean {
     this.#peer(peer);
-    const wasOrigin = this.#origins.get(vni)?.get(route)?.delete(peer) === true;
+    const origins = this.#origins.get(vni)?.get(route);
+    if (origins === undefined || !origins.delete(peer)) return false;
+    this.#takeOver(origins);
     this.#noteViews();
-    return wasOrigin;
+    return true;
   }
 
   /** False: it was subscribed already. */
@@ -231,10 +249,16 @@ export class SlowModel {
   /** Some origin is neither the peer itself nor, if the peer is a server, another server. */
   #isInView(peer: string, vni: number, route: string): boolean {
     for (const origin of this.#origins.get(vni)?.get(route) ?? []) {
-      const betweenServers = this.#peer(origin).isServer && this.#peer(peer).isServer;
+      const { isServer } = this.#retained.get(origin) ?? this.#peer(origin);
+      const betweenServers = isServer && this.#peer(peer).isServer;
       if (origin !== peer && !betweenServers) return true;
     }
     return false;
+  }
+
+  /** Somebody alive has spoken of the route: what those who left said of it counts no more. */
+  #takeOver(origins: Set<string>): void {
+    for (const origin of origins) if (this.#retained.has(origin)) origins.delete(origin);
   }
 
   /** After every operation: what does each subscriber's view say of each route now? */

@@ -23,14 +23,23 @@ import { ProtocolError } from "../../src/wire/protocol-error.ts";
 import { MessageReader } from "./message-reader.ts";
 import type { SlowModel } from "./slow-model.ts";
 
+/** Who tells the model that a peer has left: it may be retained. Left out: the network, and it is not. */
+export interface Membership {
+  joined?(peer: string): void;
+  left(peer: string): void;
+}
+
 export class WatchedNetwork implements Network {
   constructor(
     private readonly inner: Network,
     private readonly model: SlowModel,
+    private readonly membership: Membership = { left: (peer) => model.leave(peer) },
   ) {}
 
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
-    return this.inner.listen(endpoint, (stream) => new Watcher(stream, this.model).watch(accept));
+    return this.inner.listen(endpoint, (stream) =>
+      new Watcher(stream, this.model, this.membership).watch(accept),
+    );
   }
 
   connect(endpoint: Endpoint, events: ConnectEvents): void {
@@ -50,6 +59,7 @@ class Watcher implements ByteStream, StreamEvents {
   constructor(
     private readonly stream: ByteStream,
     private readonly model: SlowModel,
+    private readonly membership: Membership,
   ) {
     this.remote = stream.remote;
     this.local = stream.local;
@@ -129,6 +139,7 @@ class Watcher implements ByteStream, StreamEvents {
     if (message.type === "KEEPALIVE" && this.#state === "keepalive-awaited") {
       this.#state = "established";
       this.model.join(this.remote, this.#isServer);
+      this.membership.joined?.(this.remote);
     }
     // A further one changes nothing.
     if (message.type === "HELLO") return this.#state !== "over";
@@ -145,7 +156,7 @@ class Watcher implements ByteStream, StreamEvents {
   }
 
   #leave(): void {
-    if (this.#state === "established") this.model.leave(this.remote);
+    if (this.#state === "established") this.membership.left(this.remote);
     this.#state = "over";
   }
 }
