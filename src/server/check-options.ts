@@ -1,7 +1,8 @@
 /** What programs give to a server, see net/option-checks.ts. */
-import { checkOptions, type OptionChecks } from "../net/option-checks.ts";
+import { checkOptions, type OptionChecks, objectWith } from "../net/option-checks.ts";
 import { timerSeconds } from "../session/check-times.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import { SERVER_EVENTS } from "./handler.ts";
 import type { ServerOptions, ServerSettings } from "./server.ts";
 
 /** Less would take a socket that is full for a moment for a peer that has died. */
@@ -17,6 +18,7 @@ const START: OptionChecks<ServerOptions> = {
   listen() {},
   ...SETTINGS,
   settleSeconds: timerSeconds({ least: 0 }),
+  handler: objectWith([], SERVER_EVENTS),
   ...SHARED_OPTIONS,
 };
 

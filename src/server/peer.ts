@@ -33,6 +33,13 @@ export interface PeerInfo {
   readonly establishedForMs: number | null;
 }
 
+/** Who wants to know of peers. */
+export interface PeerListener {
+  peerEstablished(peer: PeerInfo): void;
+  /** `peer` is as it was at the end; it was established. */
+  peerGone(peer: PeerInfo, reason: CloseReason): void;
+}
+
 /** What a peer needs of the server that accepted it. */
 export interface PeerContext {
   readonly keepaliveSeconds: number;
@@ -44,6 +51,7 @@ export interface PeerContext {
   readonly counters: RunningCounters;
   /** For how long a lost peer's routes are kept; 0: not at all. */
   readonly retainMs: () => number;
+  readonly listener: PeerListener;
   /** `forget` drops the routes that are still retained, and returns how many; null when none were. */
   gone(peer: ServerPeer, forget: (() => number) | null): void;
 }
@@ -115,6 +123,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       keepaliveSeconds: this.connection.keepaliveSeconds,
       isServer: this.isServer,
     });
+    this.context.listener.peerEstablished(this.info());
   }
 
   keepalive(): void {
@@ -158,7 +167,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   endMark(): void {}
 
   closed(reason: CloseReason): void {
-    const { exchange, counters, logger } = this.context;
+    const { exchange, counters, logger, listener } = this.context;
+    const info = this.#establishedMs === null ? null : this.info();
     const retainMs = this.context.retainMs();
     counters.closed(reason);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes: this.#announcedRoutes };
@@ -181,6 +191,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
     this.context.gone(this, forget);
+    if (info !== null) listener.peerGone(info, reason);
   }
 
   /** What it announced is worth keeping: it was not withdrawn, and it did not come from a broken program. */

@@ -2,8 +2,9 @@ import { ClosedError } from "../net/bunbond-error.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
 import { prepareMemories } from "../route/growing-words.ts";
+import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import type { RouteSource } from "../route/route-source.ts";
+import { ROUTE_SOURCE, type RouteSource } from "../route/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { LimitedLog } from "../session/limited-log.ts";
@@ -15,6 +16,7 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { Admission } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
+import { GuardedServerHandler, type ServerHandler } from "./handler.ts";
 import { type PeerContext, type PeerInfo, ServerPeer } from "./peer.ts";
 import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { StandstillWatch } from "./standstill.ts";
@@ -41,6 +43,8 @@ export interface ServerOptions {
   readonly retainSeconds?: number;
   /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
   readonly sendHoldSeconds?: number;
+  /** Is told of peers that come and go. Default: nobody is. */
+  readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -111,6 +115,7 @@ export class Server {
       logger: this.#logger,
       exchange: this.#exchange,
       counters: this.#counters,
+      listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
       gone: (peer, forget) => this.#gone(peer, forget),
     };
     this.#settle();
@@ -159,12 +164,12 @@ export class Server {
   }
 
   /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
-  routes(): Iterable<Route> {
-    return this.#exchange.routes();
+  *routes(): Iterable<Route> {
+    for (const route of this.#exchange.routes()) yield printableRoute(route);
   }
 
   /** The same, for a reader that takes its time, or wants them in order. */
-  routeSource(): RouteSource {
+  [ROUTE_SOURCE](): RouteSource {
     return this.#exchange.source();
   }
 
