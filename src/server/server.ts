@@ -164,8 +164,8 @@ export class Server {
   }
 
   /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
-  *routes(): Iterable<Route> {
-    for (const route of this.#exchange.routes()) yield printableRoute(route);
+  routes(): Iterable<Route> {
+    return Iterator.from(this.#exchange.routes()).map(printableRoute);
   }
 
   /** The same, for a reader that takes its time, or wants them in order. */
