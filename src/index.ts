@@ -1,7 +1,7 @@
 /**
  * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
  */
-export type { RouteChange, RouteChanges } from "./client/change-feed.ts";
+export type { RouteChange, RouteChanges, ViewComplete, ViewEvent } from "./client/change-feed.ts";
 export type { ClientSettings, Leave, ServerInfo } from "./client/client-options.ts";
 export type {
   ChangesOptions,
@@ -65,10 +65,12 @@ export {
   formatAnnouncement,
   formatRoute,
   type ParsedAnnouncement,
-  parseAnnouncement,
 } from "./route/announcement.ts";
 export { type BadRouteCode, BadRouteError, makeRoute, type RouteParts } from "./route/make-route.ts";
+export { parseAnnouncement } from "./route/printable-announcement.ts";
+export type { RouteJson } from "./route/printable-route.ts";
 export type { Route } from "./route/route.ts";
+export type { ServerHandler } from "./server/handler.ts";
 export type { PeerInfo } from "./server/peer.ts";
 export type { VniInfo } from "./server/route-exchange.ts";
 export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";

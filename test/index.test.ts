@@ -94,7 +94,7 @@ describe("the README", () => {
     expect(shown("Server")).toEqual(expect.arrayContaining(server.split(" ")));
   });
 
-  const route = library.makeRoute({ vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1" });
+  const route = library.makeRoute({ vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1" });
   const thrown = (act: () => unknown): library.BunBondError => {
     try {
       act();
@@ -117,7 +117,7 @@ describe("the README", () => {
     new library.ProtocolError("UNSUPPORTED_VERSION"),
     new library.KernelError("NO_CAP_NET_ADMIN", "not allowed"),
     new library.BadOptionError("keepaliveSeconds", 0, "must be more"),
-    thrown(() => library.makeRoute({ vni: -1, destination: "::/0", hop: "::1" })),
+    thrown(() => library.makeRoute({ vni: -1, destination: "::/0", nextHop: "::1" })),
     thrown(() => library.Client.connect({ servers: ["::1:99999x", "[::1]:99999"].slice(1) })),
     thrown(() => library.parseAnnouncement("100#10.0.1.0/99@::1")),
   ];

@@ -4,18 +4,10 @@
  * server's last state. A route that came and went in the meantime is not mentioned.
  */
 import { type OrderedChange, OrderedChanges } from "../client/ordered-changes.ts";
-import { formatAddress } from "../net/address.ts";
-import { formatPrefix } from "../net/prefix.ts";
 import { formatRoute } from "../route/announcement.ts";
+import { routeJson } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import { NextHopType } from "../wire/protocol.ts";
 import type { LineWriter } from "./output.ts";
-
-const TYPE_NAMES: Record<NextHopType, string> = {
-  [NextHopType.STANDARD]: "STANDARD",
-  [NextHopType.NAT]: "NAT",
-  [NextHopType.LOADBALANCER_TARGET]: "LOADBALANCER_TARGET",
-};
 
 export class ChangePrinter {
   /** What is not printed yet, in order: changes by route, and by server the line of its state. */
@@ -63,15 +55,7 @@ export class ChangePrinter {
 
   #line({ route, isAdded }: OrderedChange): string {
     if (this.format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
-    const { vni, destination, nextHop } = route;
-    const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
-    return `${JSON.stringify({
-      event: isAdded ? "add" : "remove",
-      time: now(),
-      vni,
-      destination: formatPrefix(destination),
-      nextHop: { address: formatAddress(address), targetVni, type: TYPE_NAMES[type], natPortFrom, natPortTo },
-    })}\n`;
+    return `${JSON.stringify({ event: isAdded ? "add" : "remove", time: now(), ...routeJson(route) })}\n`;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ControlServer } from "../http/control-server.ts";
 import { Daemon } from "../http/daemon.ts";
 import { serverOperations } from "../http/server-control.ts";
+import { ROUTE_SOURCE } from "../route/route-source.ts";
 import { Server } from "../server/server.ts";
 import { warnOfAddressSpace } from "./address-space.ts";
 import type { DaemonContext } from "./command.ts";
@@ -63,7 +64,7 @@ async function serve(
   });
   try {
     control?.serve(serverOperations(server, daemon));
-    const http = await serveRoutes(options, server.routeSource(), daemon, logger);
+    const http = await serveRoutes(options, server[ROUTE_SOURCE](), daemon, logger);
     await stopped;
     daemon.isStopping = true;
     reloader.stop();

@@ -7,8 +7,11 @@
  * came back; and a destination that moves has a hop all the time (see ordered-changes.ts). So what waits is at most the
  * difference between the view that the reader knows and the present one.
  *
- * The routes that are there are walked one destination per read, so that a large view holds nobody up. What changes
- * meanwhile is told as any change, unless the walk has not come to the route yet; which it has come to is known by key.
+ * The routes that are there are walked one destination per read, so that a large view holds nobody up, neither at the first
+ * read nor when the client closes. What changes meanwhile is told as any change, unless the walk has not come to the route
+ * yet; which it has come to is known by key.
+ *
+ * That the view of a VNI is complete is told after all of its routes that are there; so during the walk it waits for the end.
  */
 import type { Route } from "../route/route.ts";
 import { OrderedChanges } from "./ordered-changes.ts";
@@ -20,11 +23,20 @@ export interface RouteChange {
   readonly route: Route;
 }
 
+/** All routes of a subscribed VNI have come, for the first time since it was subscribed. */
+export interface ViewComplete {
+  readonly type: "complete";
+  readonly vni: number;
+}
+
+/** What a reader of the changes is told. */
+export type ViewEvent = RouteChange | ViewComplete;
+
 /**
- * A view's changes, to be read once, by one reader: `for await (const { type, route } of client.changes())`. Who reads by
+ * A view's changes, to be read once, by one reader: `for await (const event of client.changes())`. Who reads by
  * `next` calls `return` at the end, or aborts the signal.
  */
-export interface RouteChanges extends AsyncIterableIterator<RouteChange, undefined, void>, AsyncDisposable {
+export interface RouteChanges extends AsyncIterableIterator<ViewEvent, undefined, void>, AsyncDisposable {
   [Symbol.asyncIterator](): RouteChanges;
 }
 
@@ -37,15 +49,19 @@ export interface FeedSource {
    * time. It is walked slowly: what is there all the time must come, what comes and goes meanwhile may.
    */
   started(feed: ChangeFeed): Iterable<readonly Route[]>;
+  /** The VNIs whose view is complete now. */
+  completeVnis(): Iterable<number>;
   ended(feed: ChangeFeed): void;
 }
 
-type Result = IteratorResult<RouteChange, undefined>;
+type Result = IteratorResult<ViewEvent, undefined>;
 const END: Result = { done: true, value: undefined };
 
 export class ChangeFeed implements RouteChanges {
   /** Not read yet, in order, by {@link announcementKey}. */
-  readonly #unread = new OrderedChanges();
+  readonly #unread = new OrderedChanges<CompleteVni>();
+  /** During the walk: VNIs that are complete, to be told at its end. */
+  readonly #complete = new Set<number>();
   /**
    * Stands before the first of them, or at the end. One that starts anew for each would pass the places of all that were
    * read before.
@@ -58,18 +74,23 @@ export class ChangeFeed implements RouteChanges {
   /** Reads that wait for a change: there is none during the walk. */
   readonly #readers: ((result: Result) => void)[] = [];
   #isStarted = false;
-  /** No more changes come. */
+  /** No more changes come; what is known is still given out. */
+  #isClosed = false;
+  /** Nothing more is given out. */
   #isEnded = false;
 
+  /** `wanted`: the VNIs whose changes are told; null: all. */
   constructor(
     private readonly source: FeedSource,
     private readonly signal?: AbortSignal,
+    private readonly wanted: ReadonlySet<number> | null = null,
   ) {}
 
   next(): Promise<Result> {
     this.#start();
-    const change = this.#takeFirst();
-    if (change !== undefined) return Promise.resolve({ done: false, value: change });
+    const event = this.#takeFirst();
+    if (event !== undefined) return Promise.resolve({ done: false, value: event });
+    if (this.#isClosed) this.#end();
     if (this.#isEnded) return Promise.resolve(END);
     const { promise, resolve } = Promise.withResolvers<Result>();
     this.#readers.push(resolve);
@@ -93,6 +114,34 @@ export class ChangeFeed implements RouteChanges {
 
   /** A route came into view, or left it. */
   changed(type: RouteChange["type"], route: Route): void {
+    if (this.wanted !== null && !this.wanted.has(route.vni)) return;
+    this.#changed(type, route);
+  }
+
+  /** The view of the VNI is complete. */
+  complete(vni: number): void {
+    if (this.wanted !== null && !this.wanted.has(vni)) return;
+    if (this.#existing !== null) {
+      this.#complete.add(vni);
+      return;
+    }
+    const reader = this.#readers.shift();
+    if (reader !== undefined) reader({ done: false, value: { type: "complete", vni } });
+    else this.#appendComplete(vni);
+  }
+
+  /** It is not complete any more, since it is not subscribed any more. */
+  incomplete(vni: number): void {
+    this.#complete.delete(vni);
+    this.#unread.delete(completeKey(vni));
+  }
+
+  #appendComplete(vni: number): void {
+    this.#unread.delete(completeKey(vni));
+    this.#unread.appendOther(completeKey(vni), `${vni}`);
+  }
+
+  #changed(type: RouteChange["type"], route: Route): void {
     const reader = this.#readers.shift();
     if (reader !== undefined) {
       reader({ done: false, value: { type, route } });
@@ -103,10 +152,16 @@ export class ChangeFeed implements RouteChanges {
     if (!this.#unread.delete(key)) this.#unread.append(key, route, type === "added");
   }
 
-  /** The client was closed: what is known is still given out, then the end. */
+  /**
+   * The client was closed: what is known is still given out, at the reader's pace, then the end. What leaves the view
+   * meanwhile, and was not read, is not mentioned.
+   */
   close(): void {
-    while (this.#walkOn());
-    this.#end();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.source.ended(this);
+    // Reads wait only when there is nothing left to give out.
+    for (const reader of this.#readers.splice(0)) reader(END);
   }
 
   #start(): void {
@@ -119,6 +174,7 @@ export class ChangeFeed implements RouteChanges {
     // Not before: one that nobody reads is not to stay for as long as the signal.
     this.signal?.addEventListener("abort", this.#abort, { once: true });
     this.#existing = this.source.started(this)[Symbol.iterator]();
+    for (const vni of this.source.completeVnis()) this.complete(vni);
     if (this.source.isClosed()) this.close();
   }
 
@@ -126,12 +182,18 @@ export class ChangeFeed implements RouteChanges {
   #walkOn(): boolean {
     const next = this.#existing?.next();
     if (next === undefined || next.done) {
-      this.#existing = null;
-      this.#told.clear();
+      if (this.#existing !== null) this.#walkEnded();
       return false;
     }
-    for (const route of next.value) this.changed("added", route);
+    for (const route of next.value) this.#changed("added", route);
     return true;
+  }
+
+  #walkEnded(): void {
+    this.#existing = null;
+    this.#told.clear();
+    for (const vni of this.#complete) this.#appendComplete(vni);
+    this.#complete.clear();
   }
 
   /** During the walk. False: the reader knows it already, or will never have known of the route. */
@@ -142,7 +204,7 @@ export class ChangeFeed implements RouteChanges {
     return true;
   }
 
-  #takeFirst(): RouteChange | undefined {
+  #takeFirst(): ViewEvent | undefined {
     while (this.#walkOn() && this.#unread.size === 0);
     if (this.#unread.size === 0) return undefined;
     let first = this.#cursor.next();
@@ -154,21 +216,29 @@ export class ChangeFeed implements RouteChanges {
     const [key, change] = first.value ?? [];
     if (key === undefined || change === undefined) return undefined;
     this.#unread.delete(key);
+    if (typeof change === "string") return { type: "complete", vni: Number(change) };
     return { type: change.isAdded ? "added" : "removed", route: change.route };
   }
 
   readonly #abort = (): void => {
     this.#unread.clear();
     this.#existing = null;
-    this.#told.clear();
+    this.#complete.clear();
     this.#end();
   };
 
   #end(): void {
     if (this.#isEnded) return;
+    this.close();
     this.#isEnded = true;
     this.signal?.removeEventListener("abort", this.#abort);
-    this.source.ended(this);
-    for (const reader of this.#readers.splice(0)) reader(END);
   }
+}
+
+/** In {@link OrderedChanges}: the VNI that is complete. */
+type CompleteVni = `${number}`;
+
+/** No route has such a key. */
+function completeKey(vni: number): string {
+  return `complete ${vni}`;
 }

@@ -6,24 +6,39 @@ export class ChangeFeeds {
   readonly #feeds = new Set<ChangeFeed>();
   #isClosed = false;
 
-  /** `view` walks the routes that are there, those of one destination at a time. */
-  constructor(private readonly view: () => Iterable<readonly Route[]>) {}
+  /**
+   * `view` walks the routes that are there, those of one destination at a time, of these VNIs or, for null, of all;
+   * `completeVnis` are those whose view is complete.
+   */
+  constructor(
+    private readonly view: (vnis: ReadonlySet<number> | null) => Iterable<readonly Route[]>,
+    private readonly completeVnis: () => Iterable<number>,
+  ) {}
 
-  /** A new one. It is known here from its first read until it has ended. */
-  open(signal?: AbortSignal): RouteChanges {
+  /** A new one, of these VNIs or, for null, of all. It is known here from its first read until it has ended. */
+  open(vnis: ReadonlySet<number> | null, signal?: AbortSignal): RouteChanges {
     const source = {
       isClosed: () => this.#isClosed,
       started: (feed: ChangeFeed) => {
         this.#feeds.add(feed);
-        return this.view();
+        return this.view(vnis);
       },
+      completeVnis: this.completeVnis,
       ended: (feed: ChangeFeed) => this.#feeds.delete(feed),
     };
-    return new ChangeFeed(source, signal);
+    return new ChangeFeed(source, signal, vnis);
   }
 
   changed(type: RouteChange["type"], route: Route): void {
     for (const feed of this.#feeds) feed.changed(type, route);
+  }
+
+  complete(vni: number): void {
+    for (const feed of this.#feeds) feed.complete(vni);
+  }
+
+  incomplete(vni: number): void {
+    for (const feed of this.#feeds) feed.incomplete(vni);
   }
 
   /** Nothing changes any more. */

@@ -54,6 +54,12 @@ const checkSignal: OptionCheck = (option, value) => {
   throw new BadOptionError(option, value, "must be an AbortSignal");
 };
 
+const checkVnis: OptionCheck = (option, value) => {
+  if (value === undefined || (isObject(value) && typeof Reflect.get(value, Symbol.iterator) === "function"))
+    return;
+  throw new BadOptionError(option, value, "must be an array or a set of VNIs, as [100, 200]");
+};
+
 const SETTINGS: OptionChecks<ClientSettings> = {
   keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
   retry: checkRetry,
@@ -67,8 +73,12 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   handler: objectWith([], Object.keys(silentHandler)),
   random: isFunction,
 };
-const WAIT: OptionChecks<WaitOptions> = { servers: oneOf("any", "all"), timeoutMs: checkTimeout };
-const CHANGES: OptionChecks<ChangesOptions> = { signal: checkSignal };
+const WAIT: OptionChecks<WaitOptions> = {
+  servers: oneOf("any", "all"),
+  timeoutMs: checkTimeout,
+  signal: checkSignal,
+};
+const CHANGES: OptionChecks<ChangesOptions> = { vnis: checkVnis, signal: checkSignal };
 const CLOSE: OptionChecks<CloseOptions> = { leave: oneOf("withdraw", "keep"), withinMs: checkTimeout };
 
 // Each throws a BadOptionError.

@@ -261,9 +261,9 @@ export class Client {
     return this.#view.source();
   }
 
-  /** The same, all of one destination at a time: what is there during the whole walk comes, however long it takes. */
-  routesByDestination(): Iterable<readonly Route[]> {
-    return this.#view.routesByDestination();
+  /** The same, of these VNIs or of all, all of one destination at a time: what is there during the whole walk comes, however long it takes. */
+  routesByDestination(vnis: ReadonlySet<number> | null = null): Iterable<readonly Route[]> {
+    return this.#view.routesByDestination(vnis);
   }
 
   get routeCount(): number {

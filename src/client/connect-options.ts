@@ -22,10 +22,14 @@ export interface WaitOptions {
   readonly servers?: "any" | "all";
   /** At most 2147483647, which is 24.8 days; Infinity, the default, is for ever. */
   readonly timeoutMs?: number;
+  /** Ends the wait: it rejects with the signal's reason. What was asked for stays asked for. */
+  readonly signal?: AbortSignal;
 }
 
 /** How the changes of a client's view are read. */
 export interface ChangesOptions {
+  /** Only the changes of these; default: of all VNIs, also of those that are subscribed later. */
+  readonly vnis?: Iterable<number>;
   /** Ends them, and whoever waits for one. */
   readonly signal?: AbortSignal;
 }

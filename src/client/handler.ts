@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Route } from "../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
+import { guardedCall } from "../session/guarded-call.ts";
 import type { Logger } from "../session/logger.ts";
 import type { ServerState } from "./server-link.ts";
 
@@ -79,13 +80,7 @@ export class GuardedHandler implements Required<ClientHandler> {
   }
 
   #tell(event: keyof ClientHandler, call: () => unknown): void {
-    try {
-      const result = call();
-      // An async function is taken for one that returns nothing; its rejection would end the process.
-      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(event, error));
-    } catch (error) {
-      this.#failed(event, error);
-    }
+    guardedCall(call, (error) => this.#failed(event, error));
   }
 
   #failed(event: keyof ClientHandler, error: unknown): void {

@@ -8,6 +8,7 @@
 import { ClosedError } from "../net/bunbond-error.ts";
 import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
+import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
 import type { Clock } from "../session/clock.ts";
 import { type Logger, silentLogger } from "../session/logger.ts";
@@ -49,7 +50,10 @@ const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(
 export class Client {
   readonly #core: CoreClient;
   readonly #waits: ServerWaits;
-  readonly #feeds = new ChangeFeeds(() => this.#view());
+  readonly #feeds = new ChangeFeeds(
+    (vnis) => this.#view(vnis),
+    () => [...this.#core.subscriptions()].filter((vni) => this.#core.isComplete(vni)),
+  );
   #closed: Promise<void> | null = null;
 
   private constructor({ servers, clock, ...options }: ConnectOptions & { readonly clock: Clock }) {
@@ -81,8 +85,8 @@ export class Client {
   /**
    * Resolves when one server is established, or all are.
    *
-   * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with a
-   * NotEstablishedError when the client has no servers, with a ClosedError when it is closed, with a BadOptionError for
+   * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with the
+   * signal's reason when it aborts, with a NotEstablishedError when the client has no servers, with a ClosedError when it is closed, with a BadOptionError for
    * options that make no sense.
    */
   async established(options: WaitOptions = {}): Promise<void> {
@@ -113,6 +117,7 @@ export class Client {
     this.#checkOpen();
     checkVni(vni);
     if (!this.#core.unsubscribe(vni)) throw new NotSubscribedError(vni);
+    this.#feeds.incomplete(vni);
   }
 
   /**
@@ -122,7 +127,7 @@ export class Client {
   announce(route: Route): void {
     this.#checkOpen();
     checkRoute(route);
-    if (!this.#core.announce(plainRoute(route))) throw new RouteAlreadyAnnouncedError(route);
+    if (!this.#core.announce(printableRoute(route))) throw new RouteAlreadyAnnouncedError(route);
   }
 
   /**
@@ -141,7 +146,7 @@ export class Client {
    * those that have not read it then, and those that are away, are named in a warning. They are told all the same.
    *
    * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when
-   * one is and has not answered yet, with a ClosedError when the client is closed, with a BadOptionError for options that
+   * one is and has not answered yet, with the signal's reason when it aborts, with a ClosedError when the client is closed, with a BadOptionError for options that
    * make no sense. Nothing is forgotten for that.
    */
   async confirmed(options: WaitOptions = {}): Promise<void> {
@@ -151,13 +156,16 @@ export class Client {
 
   /**
    * The routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
-   * an error) or the loop is left. A slow reader holds nothing up: of a route that came and went before it was read
+   * an error) or the loop is left; and between them `{ type: "complete", vni }` as soon as all routes of a VNI have come. A slow reader holds nothing up: of a route that came and went before it was read
    * nothing is told, so that what waits is at most the difference between what was read and the present view.
-   * @throws BadOptionError
+   * @throws BadOptionError, BadRouteError for what is no VNI
    */
   changes(options: ChangesOptions = {}): RouteChanges {
     checkChangesOptions(options);
-    return this.#feeds.open(options.signal);
+    const { vnis, signal } = options;
+    const wanted = vnis === undefined ? null : new Set(vnis);
+    for (const vni of wanted ?? []) checkVni(vni);
+    return this.#feeds.open(wanted, signal);
   }
 
   /** The VNIs that it subscribes to. */
@@ -182,7 +190,7 @@ export class Client {
     if (vni !== undefined) checkVni(vni);
     const routes: Route[] = [];
     for (const route of this.#core.routes()) {
-      if (vni === undefined || route.vni === vni) routes.push(plainRoute(route));
+      if (vni === undefined || route.vni === vni) routes.push(printableRoute(route));
     }
     return routes;
   }
@@ -194,7 +202,7 @@ export class Client {
 
   /** The routes that this client announces, or will again at the end of draining. */
   announcedRoutes(): Route[] {
-    return Array.from(this.#core.announcements(), plainRoute);
+    return Array.from(this.#core.announcements(), printableRoute);
   }
 
   /** The servers and their states. */
@@ -285,7 +293,7 @@ export class Client {
 
   /**
    * Withdraws all announcements (unless told to leave them), waits until the network has taken that, and closes. What
-   * waits for this client rejects with a ClosedError at once; `changes` end behind what is known; no handler is told of
+   * waits for this client rejects with a ClosedError at once; `changes` end after what is known; no handler is told of
    * routes any more.
    *
    * Rejects with a BadOptionError, and then nothing is closed.
@@ -313,18 +321,21 @@ export class Client {
   #handlerAround(handler: ClientHandler): ClientHandler {
     return {
       routeAdded: (entry) => {
-        const route = plainRoute(entry);
+        const route = printableRoute(entry);
         this.#feeds.changed("added", route);
         return handler.routeAdded?.(route);
       },
       routeRemoved: (entry) => {
-        const route = plainRoute(entry);
+        const route = printableRoute(entry);
         this.#feeds.changed("removed", route);
         return handler.routeRemoved?.(route);
       },
-      announced: (route) => handler.announced?.(plainRoute(route)),
-      withdrawn: (route) => handler.withdrawn?.(plainRoute(route)),
-      complete: (vni) => handler.complete?.(vni),
+      announced: (route) => handler.announced?.(printableRoute(route)),
+      withdrawn: (route) => handler.withdrawn?.(printableRoute(route)),
+      complete: (vni) => {
+        this.#feeds.complete(vni);
+        return handler.complete?.(vni);
+      },
       serverState: (server, state, reason) => {
         this.#waits.changed();
         return handler.serverState?.(server, state, reason);
@@ -332,16 +343,11 @@ export class Client {
     };
   }
 
-  *#view(): Iterable<Route[]> {
-    for (const routes of this.#core.routesByDestination()) yield routes.map(plainRoute);
+  *#view(vnis: ReadonlySet<number> | null): Iterable<Route[]> {
+    for (const routes of this.#core.routesByDestination(vnis)) yield routes.map(printableRoute);
   }
 
   #checkOpen(): void {
     if (this.#closed !== null) throw new ClosedError("client");
   }
-}
-
-/** Without what the view keeps beside it; and what the caller changes in its own later changes nothing here. */
-function plainRoute({ vni, destination, nextHop }: Route): Route {
-  return { vni, destination: { ...destination }, nextHop: { ...nextHop, address: { ...nextHop.address } } };
 }

@@ -334,9 +334,10 @@ export class MergedView {
     for (const routes of this.routesByDestination()) yield* routes;
   }
 
-  /** The same, those of one destination at a time. The walk may pause while the view changes. */
-  *routesByDestination(): Iterable<readonly Route[]> {
+  /** The same, of these VNIs or of all, those of one destination at a time. The walk may pause while the view changes. */
+  *routesByDestination(vnis: ReadonlySet<number> | null = null): Iterable<readonly Route[]> {
     for (const table of [...this.#table.vnis()]) {
+      if (vnis !== null && !vnis.has(table.vni)) continue;
       for (const rows of this.#table.rowsByDestination(table)) {
         yield rows.filter((row) => this.#isShown(row)).map((row) => this.#routeOf(row));
       }

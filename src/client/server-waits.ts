@@ -42,9 +42,10 @@ export class ServerWaits {
 
   /** As the library's client tells it. */
   async established(options: WaitOptions): Promise<void> {
-    const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY } = this.#read(options);
+    const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY, signal } = this.#read(options);
     const isMet = () => this.#isEstablished() && (servers === "any" || this.#away().length === 0);
-    await this.#waits.until(isMet, timeoutMs, () => new ConnectionTimeoutError(timeoutMs, this.#away()));
+    const late = () => new ConnectionTimeoutError(timeoutMs, this.#away());
+    await this.#waits.until(isMet, timeoutMs, late, signal);
   }
 
   /**
@@ -54,7 +55,7 @@ export class ServerWaits {
    * one withdrawn, by another client. Who hears both by a server that is there but slower must not hear the second first.
    */
   async confirmed(options: WaitOptions): Promise<void> {
-    const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY } = this.#read(options);
+    const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY, signal } = this.#read(options);
     const deadlineMs = this.clock.nowMs() + timeoutMs;
     const told = new Set<string>();
     const untold = () => this.client.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
@@ -64,14 +65,14 @@ export class ServerWaits {
     });
     try {
       const isMet = () => told.size > 0 && (servers === "any" || untold().length === 0);
-      await this.#waits.until(isMet, timeoutMs, () =>
+      const late = () =>
         this.#isEstablished()
           ? new TimeoutError(timeoutMs, untold())
-          : new NotEstablishedError(this.client.servers()),
-      );
+          : new NotEstablishedError(this.client.servers());
+      await this.#waits.until(isMet, timeoutMs, late, signal);
       const othersMs = Math.min(OTHERS_MS, Math.max(0, deadlineMs - this.clock.nowMs()));
       const areOthersTold = () => !untold().some(({ state }) => state === "established");
-      await this.#waits.until(areOthersTold, othersMs, () => null);
+      await this.#waits.until(areOthersTold, othersMs, () => null, signal);
     } finally {
       cancel();
     }

@@ -3,8 +3,8 @@ import type { Clock, Timer } from "../session/clock.ts";
 
 interface Wait {
   isMet(): boolean;
-  /** Keeps the promise, or breaks it. */
-  end(error: Error | null): void;
+  /** Keeps the promise, or breaks it with what is given, which may be anything: a signal's reason. */
+  end(failure: { readonly error: unknown } | null): void;
 }
 
 export class Waits {
@@ -14,23 +14,37 @@ export class Waits {
 
   /**
    * Looks at once, and at each {@link check}. After `timeoutMs` (Infinity: never) it rejects with what `late` makes, or
-   * resolves all the same for null.
+   * resolves all the same for null. When the signal aborts, it rejects with the signal's reason, as fetch does.
    */
-  until(isMet: () => boolean, timeoutMs: number, late: () => Error | null): Promise<void> {
+  until(
+    isMet: () => boolean,
+    timeoutMs: number,
+    late: () => Error | null,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (isMet()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;
+      const aborted = () => wait.end({ error: signal?.reason });
       const wait: Wait = {
         isMet,
-        end: (error) => {
+        end: (failure) => {
           this.#waits.delete(wait);
           timer?.cancel();
-          if (error === null) resolve();
-          else reject(error);
+          signal?.removeEventListener("abort", aborted);
+          if (failure === null) resolve();
+          else reject(failure.error);
         },
       };
       this.#waits.add(wait);
-      if (timeoutMs < Number.POSITIVE_INFINITY) timer = this.clock.after(timeoutMs, () => wait.end(late()));
+      signal?.addEventListener("abort", aborted, { once: true });
+      if (timeoutMs < Number.POSITIVE_INFINITY) {
+        timer = this.clock.after(timeoutMs, () => {
+          const error = late();
+          wait.end(error && { error });
+        });
+      }
     });
   }
 
@@ -41,6 +55,6 @@ export class Waits {
 
   /** Nothing will change any more. */
   endAll(error: Error): void {
-    for (const wait of this.#waits) wait.end(error);
+    for (const wait of this.#waits) wait.end({ error });
   }
 }

@@ -26,7 +26,7 @@ export type AnnouncementErrorCode =
   | "MISSING_PREFIX"
   | "BAD_PREFIX"
   | "MISSING_HOP"
-  | "BAD_HOP"
+  | "BAD_NEXT_HOP"
   | "BAD_TYPE"
   | "PORTS_WITHOUT_NAT"
   | "MISSING_PORT"
@@ -131,8 +131,12 @@ export function formatAnnouncement({ vni, destination, nextHop }: Route): string
  * routes have the same line.
  */
 export function formatRoute({ vni, destination, nextHop }: Route): string {
-  const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
-  let line = `${vni} ${formatPrefix(destination)} via ${formatAddress(address)}`;
+  return `${vni} ${formatPrefix(destination)} via ${formatNextHop(nextHop)}`;
+}
+
+/** The part of that line which stands for the next hop. */
+export function formatNextHop({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): string {
+  let line = formatAddress(address);
   if (type !== NextHopType.STANDARD) line += ` type ${TYPE_NAMES[type]}`;
   if (natPortFrom !== 0 || natPortTo !== 0) line += ` ports ${natPortFrom}-${natPortTo}`;
   if (targetVni !== 0) line += ` target-vni ${targetVni}`;
@@ -205,9 +209,9 @@ function readHop(part: Part): IpAddress {
   const behindAddress = part.text.search(/[/%]/);
   if (behindAddress > 0 && parseAddress(part.text.slice(0, behindAddress)) !== null) {
     const range = { start: part.start + behindAddress, end: part.end };
-    refuse("BAD_HOP", range, "the next hop is an address alone, without a length or zone");
+    refuse("BAD_NEXT_HOP", range, "the next hop is an address alone, without a length or zone");
   }
-  return refuse("BAD_HOP", part, "the next hop must be an IPv6 address");
+  return refuse("BAD_NEXT_HOP", part, "the next hop must be an IPv6 address");
 }
 
 function readType(part: Part): NextHopType {

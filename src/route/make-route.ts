@@ -4,6 +4,7 @@ import { BunBondError, isObject, shown } from "../net/bunbond-error.ts";
 import { familyBits, type IpAddress, type Prefix } from "../net/ip.ts";
 import { maskPrefix, parsePrefix, samePrefix } from "../net/prefix.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
+import { printableRoute } from "./printable-route.ts";
 import type { Route } from "./route.ts";
 
 /** Which part of a route is wrong; `BAD_ROUTE`: it is no object at all. */
@@ -11,7 +12,7 @@ export type BadRouteCode =
   | "BAD_ROUTE"
   | "BAD_VNI"
   | "BAD_DESTINATION"
-  | "BAD_HOP"
+  | "BAD_NEXT_HOP"
   | "BAD_TARGET_VNI"
   | "BAD_TYPE"
   | "BAD_PORTS";
@@ -36,7 +37,7 @@ export interface RouteParts {
   /** "10.0.1.0/24"; bits behind the length do not count. */
   readonly destination: string;
   /** The hypervisor's address, "2001:db8::1". */
-  readonly hop: string;
+  readonly nextHop: string;
   /** Default `NextHopType.STANDARD`, with `natPorts` NAT. */
   readonly type?: NextHopType;
   /** First and last port, 1 to 65535. */
@@ -46,17 +47,19 @@ export interface RouteParts {
 }
 
 /**
- * A route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1" })`.
+ * A route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1" })`.
  * @throws BadRouteError
  */
 export function makeRoute(parts: RouteParts): Route {
   checkIsRoute(parts);
-  const { vni, destination, hop, natPorts, targetVni = 0 } = parts;
+  const { vni, destination, nextHop, natPorts, targetVni = 0 } = parts;
   const { type = natPorts === undefined ? NextHopType.STANDARD : NextHopType.NAT } = parts;
   const prefix = typeof destination === "string" ? parsePrefix(destination)?.prefix : undefined;
   if (prefix === undefined) throw badDestination(destination);
-  const address = typeof hop === "string" ? parseAddress(hop) : null;
-  if (address === null) throw new BadRouteError("BAD_HOP", hop, `next hop ${shown(hop)}: not an IP address`);
+  const address = typeof nextHop === "string" ? parseAddress(nextHop) : null;
+  if (address === null) {
+    throw new BadRouteError("BAD_NEXT_HOP", nextHop, `next hop ${shown(nextHop)}: not an IP address`);
+  }
   if (natPorts !== undefined && !Array.isArray(natPorts)) {
     throw new BadRouteError("BAD_PORTS", natPorts, `NAT ports ${shown(natPorts)}: must be a pair`);
   }
@@ -67,7 +70,7 @@ export function makeRoute(parts: RouteParts): Route {
     nextHop: { address, targetVni, type, natPortFrom, natPortTo },
   };
   checkRoute(route);
-  return route;
+  return printableRoute(route);
 }
 
 /** @throws BadRouteError when a server would skip an UPDATE of the route, or it has no place in one */
@@ -76,9 +79,10 @@ export function checkRoute(route: Route): void {
   const { vni, destination, nextHop } = route;
   checkVni(vni);
   if (!isPrefix(destination)) throw badDestination(destination);
-  if (!isObject(nextHop)) throw new BadRouteError("BAD_HOP", nextHop, "the route has no next hop");
+  if (!isObject(nextHop)) throw new BadRouteError("BAD_NEXT_HOP", nextHop, "the route has no next hop");
   const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
-  if (!isAddress(address)) throw new BadRouteError("BAD_HOP", address, "the next hop is not an IP address");
+  if (!isAddress(address))
+    throw new BadRouteError("BAD_NEXT_HOP", address, "the next hop is not an IP address");
   if (!isWithin(targetVni, MAX_VNI)) {
     throw new BadRouteError(
       "BAD_TARGET_VNI",

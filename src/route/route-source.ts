@@ -12,6 +12,9 @@ export interface RouteSource {
   nextHops(vni: number, destination: Prefix): NextHop[];
 }
 
+/** Names the method by which a server gives its source: it is the daemon's, and no part of the library's face. */
+export const ROUTE_SOURCE: unique symbol = Symbol("route source");
+
 /** The routes of a table of which `isShown`. */
 export class TableSource implements RouteSource {
   readonly #table: RouteTable;

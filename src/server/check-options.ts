@@ -1,7 +1,14 @@
 /** What programs give to a server, see net/option-checks.ts. */
-import { checkOptions, isFunction, type OptionChecks, wholeNumber } from "../net/option-checks.ts";
+import {
+  checkOptions,
+  isFunction,
+  type OptionChecks,
+  objectWith,
+  wholeNumber,
+} from "../net/option-checks.ts";
 import { timerSeconds } from "../session/check-times.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import { SERVER_EVENTS } from "./handler.ts";
 import { GREATEST_LIMIT, valuesByLimit } from "./limits.ts";
 import type { ServerOptions, ServerSettings } from "./server.ts";
 
@@ -21,6 +28,7 @@ const START: OptionChecks<ServerOptions> = {
   settleSeconds: timerSeconds({ least: 0 }),
   maxHalfOpen: wholeNumber({ least: 1, most: GREATEST_LIMIT }),
   random: isFunction,
+  handler: objectWith([], SERVER_EVENTS),
   ...SHARED_OPTIONS,
 };
 

@@ -41,6 +41,13 @@ export interface PeerInfo {
 /** So many of a peer's VNIs are shown. */
 export const SHOWN_SUBSCRIPTIONS = 100;
 
+/** Who wants to know of peers. */
+export interface PeerListener {
+  peerEstablished(peer: PeerInfo): void;
+  /** `peer` is as it was at the end; it was established. */
+  peerGone(peer: PeerInfo, reason: CloseReason): void;
+}
+
 /** What a peer needs of the server that accepted it. */
 export interface PeerContext {
   readonly keepaliveSeconds: number;
@@ -51,6 +58,7 @@ export interface PeerContext {
   readonly logger: Logger;
   readonly exchange: RouteExchange;
   readonly counters: RunningCounters;
+  readonly listener: PeerListener;
   established(): void;
   /** Its routes are retained until it is decided what becomes of them: one of the loss's two functions is called. */
   lost(loss: PeerLoss): void;
@@ -149,6 +157,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       isServer: this.isServer,
     });
     this.context.established();
+    this.context.listener.peerEstablished(this.info());
   }
 
   keepalive(): void {
@@ -224,7 +233,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   closed(reason: CloseReason): void {
-    const { exchange, counters, logger } = this.context;
+    const { exchange, counters, logger, listener } = this.context;
+    const info = this.#establishedMs === null ? null : this.info();
     counters.closed(reason);
     const routes = exchange.announcedRoutesOf(this);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes };
@@ -258,6 +268,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
     this.context.gone(this);
+    if (info !== null) listener.peerGone(info, reason);
   }
 
   /** It announces something, and has been there long enough to say something by its absence. */

@@ -2,8 +2,9 @@ import { ClosedError } from "../net/bunbond-error.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
 import { prepareMemories } from "../route/growing-words.ts";
+import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import type { RouteSource } from "../route/route-source.ts";
+import { ROUTE_SOURCE, type RouteSource } from "../route/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
 import type { Clock, Random, Timer } from "../session/clock.ts";
 import { LimitedLog } from "../session/limited-log.ts";
@@ -15,6 +16,7 @@ import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
+import { GuardedServerHandler, type ServerHandler } from "./handler.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
@@ -47,6 +49,8 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly sendHoldSeconds?: number;
   /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
   readonly maxHalfOpen?: number;
+  /** Is told of peers that come and go. Default: nobody is. */
+  readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -137,6 +141,7 @@ export class Server {
       established: () => this.#peerEstablished(),
       lost: (loss) => this.#peerLost(loss),
       gone: (peer) => this.#peers.delete(peer),
+      listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
     this.#lossWatch = new LossWatch(
       this.#clock,
@@ -194,11 +199,11 @@ export class Server {
 
   /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
   routes(): Iterable<Route> {
-    return this.#exchange.routes();
+    return Iterator.from(this.#exchange.routes()).map(printableRoute);
   }
 
   /** The same, for a reader that takes its time, or wants them in order. */
-  routeSource(): RouteSource {
+  [ROUTE_SOURCE](): RouteSource {
     return this.#exchange.source();
   }
 

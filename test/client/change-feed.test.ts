@@ -16,6 +16,7 @@ class View implements FeedSource {
   readonly routes = new Set<Route>();
   readonly feeds = new Set<ChangeFeed>();
   hasEnded = false;
+  readonly complete = new Set<number>();
   /** How many the walks have come to. A set's walk comes again to what is taken out and put in again. */
   walked = 0;
 
@@ -31,6 +32,13 @@ class View implements FeedSource {
       this.walked++;
       yield [route];
     }
+  }
+  completeVnis(): Iterable<number> {
+    return this.complete;
+  }
+  completed(vni: number): void {
+    this.complete.add(vni);
+    for (const feed of this.feeds) feed.complete(vni);
   }
   ended(feed: ChangeFeed): void {
     this.feeds.delete(feed);
@@ -55,7 +63,9 @@ async function read(feed: ChangeFeed, count: number): Promise<string[]> {
   const lines: string[] = [];
   for (let i = 0; i < count; i++) {
     const { done, value } = await feed.next();
-    lines.push(done ? "end" : `${value.type} ${formatRoute(value.route)}`);
+    if (done) lines.push("end");
+    else if (value.type === "complete") lines.push(`complete ${value.vni}`);
+    else lines.push(`${value.type} ${formatRoute(value.route)}`);
   }
   return lines;
 }
@@ -129,6 +139,72 @@ describe("a feed", () => {
     expect(await read(late, 3)).toEqual([added(R1), added(R2), "end"]);
   });
 
+  test("walks on at its reader's pace when its client closes, and is known to nobody then", async () => {
+    const view = new View();
+    view.toggle(R1, R2, R3);
+    const feed = new ChangeFeed(view);
+    expect(await read(feed, 1)).toEqual([added(R1)]);
+    view.close();
+    expect([view.walked, view.feeds.size]).toEqual([1, 0]);
+    expect(await read(feed, 4)).toEqual([added(R2), added(R3), "end", "end"]);
+  });
+
+  test("after its client has closed it still ends at once when it is left, or its signal aborts", async () => {
+    const view = new View();
+    view.toggle(R1, R2, R3);
+    const controller = new AbortController();
+    const feeds = [new ChangeFeed(view), new ChangeFeed(view, controller.signal)];
+    for (const feed of feeds) await read(feed, 1);
+    view.close();
+    await feeds[0]?.return();
+    controller.abort();
+    for (const feed of feeds) expect(await read(feed, 1)).toEqual(["end"]);
+    expect(view.walked).toBe(2);
+  });
+
+  test("tells that a VNI is complete after all of its routes, and once", async () => {
+    const view = new View();
+    view.toggle(R1, R2);
+    view.completed(100);
+    const feed = new ChangeFeed(view);
+    expect(await read(feed, 1)).toEqual([added(R1)]);
+    view.completed(100);
+    view.toggle(R3);
+    expect(await read(feed, 3)).toEqual([added(R3), added(R2), "complete 100"]);
+    const waiting = read(feed, 1);
+    view.completed(200);
+    expect(await waiting).toEqual(["complete 200"]);
+    view.completed(300);
+    view.toggle(R3);
+    view.close();
+    expect(await read(feed, 3)).toEqual(["complete 300", removed(R3), "end"]);
+  });
+
+  test("does not tell of a VNI that is unsubscribed before that is read", async () => {
+    const view = new View();
+    view.toggle(R1);
+    view.completed(100);
+    const feed = new ChangeFeed(view);
+    await read(feed, 1);
+    view.completed(200);
+    feed.incomplete(200);
+    view.close();
+    expect(await read(feed, 2)).toEqual(["complete 100", "end"]);
+  });
+
+  test("tells of wanted VNIs only", async () => {
+    const view = new View();
+    view.complete.add(100);
+    const feed = new ChangeFeed(view, undefined, new Set([200]));
+    const waiting = read(feed, 1);
+    view.toggle(R1, R3);
+    expect(await waiting).toEqual([added(R3)]);
+    view.completed(100);
+    view.completed(200);
+    view.close();
+    expect(await read(feed, 2)).toEqual(["complete 200", "end"]);
+  });
+
   test("ends at once when its signal aborts, also a read that waits", async () => {
     const view = new View();
     view.toggle(R1, R2);
@@ -176,7 +252,7 @@ describe("a feed", () => {
         const known = new Set<Route>();
         const take = async (): Promise<boolean> => {
           const { done, value } = await feed.next();
-          if (done) return false;
+          if (done || value.type === "complete") return false;
           if (value.type === "added") expect(known.has(value.route)).toBe(false);
           else expect(known.has(value.route)).toBe(true);
           if (value.type === "added") known.add(value.route);

@@ -90,6 +90,27 @@ describe("waiting for servers", () => {
     expect(all.error.message).toContain("[::1]:2 (retry, connect-failed (connection refused))");
   });
 
+  test("a signal ends the wait with its reason, and nothing that was asked for", async () => {
+    const bench = new LibraryBench();
+    const client = bench.connect(["[::1]:1"]);
+    client.announce(routeOfText(R));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waits = [client.established({ signal }), client.confirmed({ signal })].map(outcomeOf);
+    await pass(bench, SECOND_MS);
+    expect(waits.map(({ now }) => now)).toEqual(["pending", "pending"]);
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await pass(bench, 0);
+    waits.push(outcomeOf(client.established({ signal })));
+    await pass(bench, 0);
+    expect(waits.map(({ now }) => now)).toEqual([reason, reason, reason]);
+    expect(client.announcedRoutes()).toHaveLength(1);
+    await bench.startServer(1);
+    await bench.until(client.confirmed({ signal: new AbortController().signal }));
+    await bench.until(client.close());
+  });
+
   test("a peer that speaks something else is the cause", async () => {
     const bench = new LibraryBench();
     await bench.network.listen(serverEndpoint(1), (stream) => {
@@ -484,7 +505,11 @@ describe("the view", () => {
     client.subscribe(100);
     const read: string[] = [];
     const reading = (async () => {
-      for await (const { type, route } of client.changes()) read.push(`${type} ${formatRoute(route)}`);
+      for await (const event of client.changes()) {
+        read.push(
+          event.type === "complete" ? `complete ${event.vni}` : `${event.type} ${formatRoute(event.route)}`,
+        );
+      }
       read.push("end");
     })();
     const other = bench.client([1]).announce(R);
@@ -494,7 +519,45 @@ describe("the view", () => {
     await pass(bench, SECOND_MS);
     await bench.until(client.close());
     await reading;
-    expect(read).toEqual([`added ${R}`, `removed ${R}`, "end"]);
+    expect(read.toSorted()).toEqual([`added ${R}`, "complete 100", "end", `removed ${R}`]);
+    expect(read.at(-1)).toBe("end");
+  });
+
+  test("what is in view when the client closes is still told, at the reader's pace", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const client = bench.connect(["[::1]:1"]);
+    client.subscribe(100);
+    const other = bench.client([1]);
+    for (let n = 0; n < 600; n++) other.announce(`100 10.0.${n >> 8}.${n & 255}/32 via 2001:db8::1`);
+    await pass(bench, 2 * SECOND_MS);
+    const changes = client.changes();
+    await changes.next();
+    await bench.until(client.close());
+    await pass(bench, 60 * SECOND_MS);
+    let routes = 1;
+    for await (const { type } of changes) if (type === "added") routes++;
+    expect(routes).toBe(600);
+  });
+
+  test("only those of wanted VNIs, which have to be VNIs", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const client = bench.connect(["[::1]:1"]);
+    for (const vni of [100, 200]) client.subscribe(vni);
+    bench.client([1]).announce(R).announce("200 10.0.1.0/24 via 2001:db8::1");
+    await pass(bench, 2 * SECOND_MS);
+    const read: string[] = [];
+    const changes = client.changes({ vnis: [200] });
+    for (let i = 0; i < 2; i++) {
+      const { value } = await changes.next();
+      read.push(value?.type === "complete" ? `complete ${value.vni}` : `${value?.type}`);
+    }
+    expect(read).toEqual(["added", "complete 200"]);
+    expect(() => client.changes({ vnis: [-1] })).toThrow("VNI -1");
+    expect(() => client.changes({ vnis: 100 as unknown as number[] })).toThrow("must be an array");
+    await changes.return?.();
+    await bench.until(client.close());
   });
 });
 

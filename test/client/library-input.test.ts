@@ -152,7 +152,7 @@ describe("an option that makes no sense", () => {
 
   test("that there is not is told those that there are", async () => {
     const { message } = await errorOf("established", { timeout: 5 });
-    expect(message).toBe("timeout 5: there is no such option, but servers and timeoutMs");
+    expect(message).toBe("timeout 5: there is no such option, but servers, timeoutMs and signal");
   });
 });
 
@@ -199,7 +199,7 @@ describe("what is no text", () => {
 });
 
 test("null is not the type that is left out", async () => {
-  const parts = { vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1", type: null };
+  const parts = { vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1", type: null };
   expect((await thrownBy(() => Reflect.apply(makeRoute, null, [parts]))).code).toBe("BAD_TYPE");
 });
 

@@ -22,7 +22,7 @@ const PROGRAM = `
   };
   for (let n = 0; n < 2_000; n++) {
     const destination = "10.0." + (n >> 8) + "." + (n & 255) + "/32";
-    for (const client of Object.values(clients)) client.announce(makeRoute({ vni: 1, destination, hop: "2001:db8::1" }));
+    for (const client of Object.values(clients)) client.announce(makeRoute({ vni: 1, destination, nextHop: "2001:db8::1" }));
   }
   await Promise.all([clients.established.confirmed(), clients.stalled.established()]);
   while (clients.handshake.servers()[0].state !== "handshake" || clients.retry.servers()[0].state !== "retry")

@@ -4,13 +4,13 @@ import { BadRouteError, checkRoute, makeRoute, type RouteParts } from "../../src
 import type { Route } from "../../src/route/route.ts";
 import { NextHopType } from "../../src/wire/protocol.ts";
 
-const PARTS: RouteParts = { vni: 100, destination: "10.0.1.0/24", hop: "2001:db8::1" };
+const PARTS: RouteParts = { vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1" };
 
 describe("made from text and numbers", () => {
   test.each<[Partial<RouteParts>, string]>([
     [{}, "100 10.0.1.0/24 via 2001:db8::1"],
     [{ vni: 4294967295, destination: "::/0" }, "4294967295 ::/0 via 2001:db8::1"],
-    [{ destination: "10.0.1.7/24", hop: "192.0.2.1" }, "100 10.0.1.0/24 via 192.0.2.1"],
+    [{ destination: "10.0.1.7/24", nextHop: "192.0.2.1" }, "100 10.0.1.0/24 via 192.0.2.1"],
     [{ natPorts: [1024, 2047] }, "100 10.0.1.0/24 via 2001:db8::1 type nat ports 1024-2047"],
     [{ type: NextHopType.NAT }, "100 10.0.1.0/24 via 2001:db8::1 type nat"],
     [{ type: NextHopType.LOADBALANCER_TARGET }, "100 10.0.1.0/24 via 2001:db8::1 type lb"],
@@ -26,7 +26,7 @@ describe("made from text and numbers", () => {
     [{ vni: Number.NaN }, "BAD_VNI"],
     [{ destination: "10.0.1.0" }, "BAD_DESTINATION"],
     [{ destination: "10.0.1.0/33" }, "BAD_DESTINATION"],
-    [{ hop: "hypervisor-1" }, "BAD_HOP"],
+    [{ nextHop: "hypervisor-1" }, "BAD_NEXT_HOP"],
     [{ natPorts: [2, 1] }, "BAD_PORTS"],
     [{ natPorts: [1, 65536] }, "BAD_PORTS"],
     [{ targetVni: -1 }, "BAD_TARGET_VNI"],
@@ -43,8 +43,8 @@ describe("made of what is none of it", () => {
     ["100#10.0.1.0/24@2001:db8::1", "BAD_ROUTE"],
     [{}, "BAD_DESTINATION"],
     [{ ...PARTS, destination: 10 }, "BAD_DESTINATION"],
-    [{ ...PARTS, hop: null }, "BAD_HOP"],
-    [{ ...PARTS, hop: Symbol("hop") }, "BAD_HOP"],
+    [{ ...PARTS, nextHop: null }, "BAD_NEXT_HOP"],
+    [{ ...PARTS, nextHop: Symbol("hop") }, "BAD_NEXT_HOP"],
     [{ ...PARTS, natPorts: 1024 }, "BAD_PORTS"],
     [{ ...PARTS, natPorts: [Symbol("port")] }, "BAD_PORTS"],
     [{ ...PARTS, vni: "100" }, "BAD_VNI"],
@@ -71,12 +71,12 @@ describe("made by hand", () => {
     [
       "an unsigned word",
       { ...good, nextHop: { ...nextHop, address: { ...address, w0: 2 ** 31 } } },
-      "BAD_HOP",
+      "BAD_NEXT_HOP",
     ],
     [
       "an IPv4 address with more words",
       { ...good, nextHop: { ...nextHop, address: { ...address, family: 4 } } },
-      "BAD_HOP",
+      "BAD_NEXT_HOP",
     ],
     // A program in JavaScript can say anything.
     ["an unknown type", { ...good, nextHop: { ...nextHop, type: 9 as NextHopType } }, "BAD_TYPE"],
@@ -86,11 +86,11 @@ describe("made by hand", () => {
       "BAD_DESTINATION",
     ],
     ["no destination", { ...good, destination: null as unknown as Route["destination"] }, "BAD_DESTINATION"],
-    ["no next hop", { ...good, nextHop: null as unknown as Route["nextHop"] }, "BAD_HOP"],
+    ["no next hop", { ...good, nextHop: null as unknown as Route["nextHop"] }, "BAD_NEXT_HOP"],
     [
       "a next hop without address",
       { ...good, nextHop: { ...nextHop, address: undefined as unknown as typeof address } },
-      "BAD_HOP",
+      "BAD_NEXT_HOP",
     ],
   ])("%s", (_, route, code) => {
     expect(() => checkRoute(route)).toThrow(BadRouteError);

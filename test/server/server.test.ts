@@ -58,6 +58,47 @@ class Stage {
   }
 }
 
+describe("a handler", () => {
+  test("is told of established peers that come and go, and of no others", async () => {
+    const stage = new Stage();
+    const told: string[] = [];
+    const server = await stage.start({
+      handler: {
+        peerEstablished: ({ id, remote, state }) => told.push(`${id} ${state} ${remote !== ""}`),
+        peerGone: ({ id, announcedRoutes, subscriptions }, { reason }) =>
+          told.push(`${id} gone ${reason} ${announcedRoutes} ${subscriptions}`),
+      },
+    });
+    new RawPeer(stage.clock).connect(stage.network, LISTEN).send("HELLO 5");
+    const peer = stage.peer(`ADD ${R}`, "SUBSCRIBE 200");
+    expect(told).toEqual(["2 established true"]);
+    server.resetPeer(2);
+    stage.clock.settle();
+    expect(told.splice(1)).toEqual(["2 gone reset 1 200"]);
+    expect(peer.isClosed).toBe(true);
+    server.stop();
+    stage.clock.settle();
+    expect(told).toHaveLength(1);
+  });
+
+  test("that fails breaks nothing, and is logged", async () => {
+    const stage = new Stage();
+    const fail = () => {
+      throw new Error("the handler's own business");
+    };
+    const server = await stage.start({
+      handler: { peerEstablished: fail, peerGone: async () => fail() },
+    });
+    stage.peer(`ADD ${R}`);
+    expect(server.stats()).toMatchObject({ establishedPeers: 1, routes: 1 });
+    server.stop();
+    stage.clock.settle();
+    await Bun.sleep(0);
+    const failures = stage.log.filter(({ message }) => message === "the handler failed; the server goes on");
+    expect(failures.map(({ fields: { event } }) => event)).toEqual(["peerEstablished", "peerGone"]);
+  });
+});
+
 describe("every refused frame", () => {
   const skipCodes = new Set<string>(SKIP_CODES);
   // Not a frame's fault, but of who cut the stream: only whole frames in hand can have it.

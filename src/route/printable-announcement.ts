@@ -1,0 +1,12 @@
+/** An announcement's text as programs read it. */
+import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement.ts";
+import { printableRoute } from "./printable-route.ts";
+
+/**
+ * Reads a route from text, "100#10.0.1.0/24@2001:db8::1", as `--announce` takes it.
+ * @throws AnnouncementError
+ */
+export function parseAnnouncement(text: string): ParsedAnnouncement {
+  const parsed = parse(text);
+  return { ...parsed, route: printableRoute(parsed.route) };
+}
