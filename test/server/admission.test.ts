@@ -162,7 +162,7 @@ describe("while more than three quarters of 100 places are taken", () => {
   class Door {
     readonly counters = new RunningCounters();
     readonly #admission = new Admission({
-      network: Object.assign(new MemoryNetwork({ clock: new FakeClock() }), { descriptorLimit: 164 }),
+      network: Object.assign(new MemoryNetwork({ clock: new FakeClock() }), { descriptorLimit: 150 }),
       clock: new FakeClock(),
       logger: silentLogger,
       counters: this.counters,
