@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
  */

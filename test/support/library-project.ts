@@ -41,6 +41,8 @@ export async function projectWithLibrary(): Promise<string> {
     await pack(join(REPOSITORY, "node_modules", name), directory);
     overrides[name] = `file:./${name}-${version}.tgz`;
   }
+  // As its prepack does, which Bun would do by a shell of its own.
+  await run(["run", "build:types"], REPOSITORY);
   await pack(REPOSITORY, directory);
   const project = { name: "project", private: true, type: "module", overrides };
   await writeFile(join(directory, "package.json"), JSON.stringify(project));
