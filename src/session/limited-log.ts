@@ -16,7 +16,7 @@ export interface LogLimits {
 }
 
 /** For what operators want to see of each peer, as long as it can be read at all. */
-const DEFAULT_LIMITS: LogLimits = { burst: 50, intervalMs: 1_000 };
+const DEFAULT_LIMITS: LogLimits = { burst: 100, intervalMs: 1_000 };
 
 /** A token bucket. */
 interface Kind {
