@@ -7,6 +7,7 @@ import {
   type OptionChecks,
   objectWith,
   oneOf,
+  wholeNumber,
 } from "../net/option-checks.ts";
 import { checkTimeout } from "../session/check-times.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
@@ -38,12 +39,6 @@ function numbersOf(option: string, value: unknown, ...names: [string, string]): 
   throw new BadOptionError(option, value, `must be an object with the numbers ${names.join(" and ")}`);
 }
 
-const checkMaxHops: OptionCheck = (option, value) => {
-  const isOne = typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MOST_HOPS;
-  if (value === undefined || isOne) return;
-  throw new BadOptionError(option, value, `must be a whole number from 1 to ${MOST_HOPS}`);
-};
-
 const checkServers: OptionCheck = (option, value) => {
   if (Array.isArray(value)) return;
   throw new BadOptionError(option, value, `must be an array, as ["[2001:db8::10]:4711"]; it may be empty`);
@@ -69,7 +64,7 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   servers: checkServers,
   ...SETTINGS,
   ...SHARED_OPTIONS,
-  maxHops: checkMaxHops,
+  maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
   handler: objectWith([], Object.keys(silentHandler)),
   random: isFunction,
 };

@@ -80,11 +80,8 @@ export class GuardedHandler implements Required<ClientHandler> {
   }
 
   #tell(event: keyof ClientHandler, call: () => unknown): void {
-    guardedCall(call, (error) => this.#failed(event, error));
-  }
-
-  #failed(event: keyof ClientHandler, error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.logger.error("the handler failed; the client goes on", { event, error: text });
+    guardedCall(call, (error) => {
+      this.logger.error("the handler failed; the client goes on", { event, error });
+    });
   }
 }

@@ -314,7 +314,8 @@ export class MergedView {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const known = this.#table.findRow(this.#fields);
     const wasShown = known !== NIL && this.#isShown(known);
-    this.#table.add(OWN, this.#fields);
+    // Without memory for it there are no copies either, which it would hide.
+    if (this.#table.add(OWN, this.#fields) === Change.TABLE_FULL) return;
     if (this.#table.isNewRow) this.#countRow(this.#table.row);
     this.#settle(this.#table.row, wasShown);
   }

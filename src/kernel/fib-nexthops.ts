@@ -8,7 +8,7 @@
 
 import type { HopSet, HopSets } from "./fib-hops.ts";
 import { IDS_PER_PROTOCOL, IdBlock } from "./fib-ids.ts";
-import type { GroupMember, Operation } from "./kernel.ts";
+import type { GroupMember } from "./kernel.ts";
 
 export interface FibNexthop {
   readonly id: number;
@@ -214,10 +214,6 @@ export class FibNexthops {
       if (by < 0) this.suspect(member);
     }
   }
-}
-
-export function deletionOf({ id }: FibNexthop): Operation {
-  return { type: "delete-nexthop", id };
 }
 
 export function sameMembers(a: readonly GroupMember[], b: readonly GroupMember[]): boolean {

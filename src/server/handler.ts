@@ -37,8 +37,7 @@ export class GuardedServerHandler implements PeerListener {
 
   #tell(event: keyof ServerHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#logger.error("the handler failed; the server goes on", { event, error: text });
+      this.#logger.error("the handler failed; the server goes on", { event, error });
     });
   }
 }

@@ -10,8 +10,8 @@
  * Loopback addresses count only where there are no others: they need no network to be there.
  */
 import { parseAddress } from "../net/address.ts";
-import { parseEndpoint } from "../net/endpoint.ts";
 import type { IpAddress } from "../net/ip.ts";
+import { hostOf, sourceNetwork } from "../net/source-network.ts";
 
 /** With fewer than two there is no telling. */
 const LEAST_LOST = 2;
@@ -47,12 +47,9 @@ interface SourceName {
 }
 
 function nameOf(remote: string): SourceName {
-  const endpoint = parseEndpoint(remote);
-  const host = "code" in endpoint ? remote : endpoint.host;
-  const address = parseAddress(host.replace(/%.*/, ""));
-  if (address === null) return { source: remote, address: remote, isLoopback: false };
-  const source = address.family === 4 ? host : `${address.w0} ${address.w1}`;
-  return { source, address: host, isLoopback: isLoopback(address) };
+  const host = hostOf(remote);
+  const address = parseAddress(host.split("%", 1)[0] ?? host);
+  return { source: sourceNetwork(host), address: host, isLoopback: address !== null && isLoopback(address) };
 }
 
 function isLoopback({ family, w0, w1, w2, w3 }: IpAddress): boolean {

@@ -31,7 +31,7 @@
  *                     peer that is leaving.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
- * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 300 bytes and a
+ * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
  * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
 

@@ -1,6 +1,5 @@
 import type { VniTable } from "../route/route-table.ts";
 import { AnnouncedVnis } from "./announced-vnis.ts";
-import { SubscriptionList } from "./subscription-list.ts";
 
 /** The subscriptions of one VNI. */
 export class Audience {
@@ -108,5 +107,28 @@ export class SubscribedPeer {
     if (subscription === null) this.#isAwake = false;
     else this.#queue.remove(subscription);
     return subscription;
+  }
+}
+
+/** Subscriptions in a row, each in one list at most. Every operation takes a few steps. */
+export class SubscriptionList {
+  first: Subscription | null = null;
+  #last: Subscription | null = null;
+
+  append(subscription: Subscription): void {
+    subscription.list = this;
+    subscription.previous = this.#last;
+    if (this.#last === null) this.first = subscription;
+    else this.#last.next = subscription;
+    this.#last = subscription;
+  }
+
+  remove(subscription: Subscription): void {
+    const { previous, next } = subscription;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    subscription.list = subscription.previous = subscription.next = null;
   }
 }

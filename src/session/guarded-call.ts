@@ -1,8 +1,10 @@
 /**
- * Calls what a program has given us. `failed` hears of what it throws, and of what a promise that it returns rejects with:
- * an async function is taken for one that returns nothing, and its rejection would end the process.
+ * Calls what a program has given us. `onFailure` is given the text of what it throws, and of what a promise that it returns rejects
+ * with: an async function is taken for one that returns nothing, and its rejection would end the process.
  */
-export function guardedCall(call: () => unknown, failed: (error: unknown) => void): void {
+export function guardedCall(call: () => unknown, onFailure: (text: string) => void): void {
+  const failed = (error: unknown): void =>
+    onFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
   try {
     const result = call();
     if (result instanceof Promise) result.catch(failed);
