@@ -3,7 +3,9 @@
  *
  *     in every table   packets to them do not leave a host or a link, or are not routed by unicast tables (IANA's
  *                      special-purpose registries, RFC 6890; tried on Linux 6.18)
- *     in main          also what the host needs for itself: it would send its own packets into the tunnel
+ *     in main          also what the host needs for itself: it would send its own packets into the tunnel.
+ *
+ * A default route in main is judged like any other there: it is not installed if it holds a next hop or a server (underlay.ts).
  *
  * A prefix is refused when all of it is of such a kind: 0.0.0.0/0 holds 127.0.0.0/8, and is a good route of a tenant.
  * Link-local IPv4 addresses stay in tenants' tables, for Linux forwards them, and 169.254.169.254 is a usual address
@@ -24,20 +26,13 @@ export const DESTINATION_REASONS = [
   "unspecifiedDestination",
   /** ::ffff:0:0/96: IPv4 addresses in the shape of IPv6 ones, which do not appear in packets. */
   "ipv4MappedDestination",
-  /** In main: a default route, or a route so wide that it works like one, takes the host's way out. */
-  "hostDefaultDestination",
 ] as const;
 
 export type DestinationReason = (typeof DESTINATION_REASONS)[number];
 
-/** The widest block that anybody has for private use is 10.0.0.0/8 (RFC 1918). */
-const LEAST_HOST_BITS_IPV4 = 8;
-/** It is fc00::/7 (RFC 4193). */
-const LEAST_HOST_BITS_IPV6 = 7;
-
 /** Why no route to the destination is installed, in the host's own table or in another; null: it may be. */
 export function reasonToRefuse(destination: Prefix, isMain: boolean): DestinationReason | null {
-  return destination.family === 4 ? refuseIpv4(destination, isMain) : refuseIpv6(destination, isMain);
+  return destination.family === 4 ? refuseIpv4(destination, isMain) : refuseIpv6(destination);
 }
 
 function refuseIpv4({ w0, lengthBits }: Prefix, isMain: boolean): DestinationReason | null {
@@ -46,12 +41,10 @@ function refuseIpv4({ w0, lengthBits }: Prefix, isMain: boolean): DestinationRea
   if (lengthBits >= 8 && firstByte === 0) return "unspecifiedDestination";
   if (lengthBits >= 4 && w0 >>> 28 === 0xe) return "multicastDestination";
   if (lengthBits === 32 && w0 === -1) return "broadcastDestination";
-  if (!isMain) return null;
-  if (lengthBits >= 16 && w0 >>> 16 === 0xa9fe) return "linkLocalDestination";
-  return lengthBits < LEAST_HOST_BITS_IPV4 ? "hostDefaultDestination" : null;
+  return isMain && lengthBits >= 16 && w0 >>> 16 === 0xa9fe ? "linkLocalDestination" : null;
 }
 
-function refuseIpv6({ w0, w1, w2, w3, lengthBits }: Prefix, isMain: boolean): DestinationReason | null {
+function refuseIpv6({ w0, w1, w2, w3, lengthBits }: Prefix): DestinationReason | null {
   if (lengthBits >= 8 && w0 >>> 24 === 0xff) return "multicastDestination";
   if (lengthBits >= 10 && w0 >>> 22 === 0xfe80 >>> 6) return "linkLocalDestination";
   if (lengthBits >= 96 && (w0 | w1) === 0) {
@@ -60,5 +53,5 @@ function refuseIpv6({ w0, w1, w2, w3, lengthBits }: Prefix, isMain: boolean): De
       return w3 === 0 ? "unspecifiedDestination" : "loopbackDestination";
     }
   }
-  return isMain && lengthBits < LEAST_HOST_BITS_IPV6 ? "hostDefaultDestination" : null;
+  return null;
 }

@@ -19,14 +19,14 @@ const ROWS: readonly (readonly [string, DestinationReason | null, DestinationRea
   // Linux forwards these, and tenants' metadata services have one.
   ["169.254.0.0/16", null, "linkLocalDestination"],
   ["169.254.169.254/32", null, "linkLocalDestination"],
-  ["0.0.0.0/0", null, "hostDefaultDestination"],
-  ["::/0", null, "hostDefaultDestination"],
-  ["0.0.0.0/1", null, "hostDefaultDestination"],
-  ["128.0.0.0/1", null, "hostDefaultDestination"],
-  ["10.0.0.0/7", null, "hostDefaultDestination"],
-  ["2000::/3", null, "hostDefaultDestination"],
+  ["0.0.0.0/0", null, null],
+  ["::/0", null, null],
+  ["0.0.0.0/1", null, null],
+  ["128.0.0.0/1", null, null],
+  ["10.0.0.0/7", null, null],
+  ["2000::/3", null, null],
   // Parts of these are of such a kind, the whole is not.
-  ["126.0.0.0/7", null, "hostDefaultDestination"],
+  ["126.0.0.0/7", null, null],
   ["fe00::/7", null, null],
   ["fe00::/9", null, null],
   ["::/64", null, null],
@@ -72,7 +72,7 @@ describe("the installer", () => {
       ROWS.flatMap(([destination, inTenants, inMain]) => {
         const isRefused = (table === MAIN ? inMain : inTenants) !== null;
         // It holds the next hop: see underlay.ts.
-        const isCovering = table === MAIN && destination === "2001:db8::/32";
+        const isCovering = table === MAIN && ["::/0", "2000::/3", "2001:db8::/32"].includes(destination);
         return isRefused || isCovering ? [] : `${table} ${destination} via ${HOP}`;
       }),
     );
@@ -106,7 +106,7 @@ describe("the installer", () => {
     const bench = await started();
     await bench.add(`200 10.0.1.0/24 via ${HOP}`);
     const route = bench.kernel.find(200, "10.0.1.0/24") ?? expect.unreachable();
-    for (const text of ["224.0.0.0/4", "0.0.0.0/0"]) {
+    for (const text of ["224.0.0.0/4", "127.0.0.0/8"]) {
       bench.kernel.foreignRoute({ ...route, table: MAIN, destination: prefix(text) });
     }
     await bench.restart();

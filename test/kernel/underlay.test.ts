@@ -74,28 +74,25 @@ describe("in the host's own table", () => {
   test("a destination that holds its own next hop is not installed, but reported once and counted", async () => {
     const bench = await started();
     await bench.add(
-      `100 2000::/7 via ${A}`,
-      `100 2000::/7 via ${B}`,
+      `100 ::/0 via ${A}`,
+      `100 ::/0 via ${B}`,
       `100 ${A}/128 via ${A}`,
       `100 2001:db8::/64 via ${A}`,
     );
-    await bench.add(`100 2001:db8:1::/48 via ${A}`, `100 198.18.0.0/15 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([
-      `${MAIN} 198.18.0.0/15 via ${A}`,
-      `${MAIN} 2001:db8:1::/48 via ${A}`,
-    ]);
+    await bench.add(`100 2001:db8:1::/48 via ${A}`, `100 0.0.0.0/0 via ${A}`);
+    expect(bench.kernel.ours()).toEqual([`${MAIN} 0.0.0.0/0 via ${A}`, `${MAIN} 2001:db8:1::/48 via ${A}`]);
     const { ipv4, ipv6 } = bench.table(MAIN);
     expect(ipv6).toMatchObject({ wanted: 1, installed: 1, pending: 0, failed: 0 });
     expect([ipv6.skipped.coversUnderlay, ipv4.skipped.coversUnderlay]).toEqual([4, 0]);
     const refusals = () =>
       bench.lines.splice(0).filter(({ message, level }) => message === REFUSED && level === "warn");
     expect(refusals().map(({ fields }) => fields)).toEqual([
-      { table: MAIN, destination: "2000::/7", address: A },
+      { table: MAIN, destination: "::/0", address: A },
       { table: MAIN, destination: `${A}/128`, address: A },
       { table: MAIN, destination: "2001:db8::/64", address: A },
     ]);
-    await bench.remove(`100 2000::/7 via ${A}`);
-    await bench.add(`100 2000::/7 via ${A}`);
+    await bench.remove(`100 ::/0 via ${A}`);
+    await bench.add(`100 ::/0 via ${A}`);
     expect(refusals()).toEqual([]);
     expect(bench.kernel.violations).toEqual([]);
   });
@@ -141,7 +138,7 @@ describe("in the host's own table", () => {
     const bench = await started();
     await bench.add(
       `100 10.0.0.0/8 via ${A}`,
-      `100 10.0.0.0/9 via ${A}`,
+      `100 0.0.0.0/0 via ${A}`,
       `100 fd00::/8 via ${A}`,
       `200 0.0.0.0/0 via ${A}`,
     );

@@ -49,8 +49,8 @@ class Stage implements AsyncDisposable {
   }
 
   /** One that installs. */
-  client(flags: readonly string[], socket = "none"): RouteClient {
-    return this.#client({ flags: ["--tun", "tun", ...flags], socket });
+  client(flags: readonly string[], socket = "none", within: readonly string[] = []): RouteClient {
+    return this.#client({ flags: ["--tun", "tun", ...flags], socket }, within);
   }
 
   /** Waits until the server has these routes of VNI 100, "10.0.1.0/24 2001:db8::a". */
@@ -72,8 +72,12 @@ class Stage implements AsyncDisposable {
     return program.stdoutLines;
   }
 
-  #client(options: Omit<Parameters<typeof startBunbondClient>[0], "servers" | "command">): RouteClient {
-    const command = [...this.namespace.enter, ...FROM_SOURCE];
+  /** `within`: words before the command, as those that enter another namespace, too. */
+  #client(
+    options: Omit<Parameters<typeof startBunbondClient>[0], "servers" | "command">,
+    within: readonly string[] = [],
+  ): RouteClient {
+    const command = [...this.namespace.enter, ...within, ...FROM_SOURCE];
     return this.#programs.use(startBunbondClient({ ...options, command, servers: [this.server.address] }));
   }
 
@@ -196,12 +200,27 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   test.concurrent("nor one that is given by name, at any of its addresses", async () => {
     await using stage = await Stage.set();
     const { namespace } = stage;
-    stage.announcer(...["127.0.0.0/16", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
-    const flags = ["--install-routes", "100#0", "--allow-main-table", "--server", "localhost:9"];
-    const client = stage.client(flags);
-    await client.logged(
-      /a destination is not installed in the host's own table.* destination=127\.0\.0\.0\/16 address=127\.0\.0\.1$/,
-    );
+    stage.announcer(...["198.51.100.0/24", "203.0.113.0/24", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
+    using directory = temporaryDirectory();
+    const hosts = join(directory.path, "hosts");
+    await Bun.write(hosts, "198.51.100.1 routes.example\n203.0.113.1 routes.example\n");
+    const flags = ["--install-routes", "100#0", "--allow-main-table", "--server", "routes.example:9"];
+    const withHosts = [
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
+      `mount --bind ${hosts} /etc/hosts && exec "$@"`,
+      "sh",
+    ];
+    const client = stage.client(flags, "none", withHosts);
+    for (const network of ["198.51.100", "203.0.113"]) {
+      await client.logged(
+        new RegExp(
+          `a destination is not installed in the host's own table.* destination=${network}\\.0/24 address=${network}\\.1$`,
+        ),
+      );
+    }
     await namespace.routesAre([`10.0.1.0/24 by ${A}`], 254);
   });
 
