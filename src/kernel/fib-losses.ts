@@ -18,6 +18,8 @@ interface Loss {
 export class FibLosses {
   /** By id. */
   #losses = new Map<number, Loss>();
+  /** Those that the walk under way looks for. */
+  #walked: ReadonlyMap<number, Loss> = new Map();
   #isWalking = false;
 
   constructor(
@@ -34,12 +36,18 @@ export class FibLosses {
     return true;
   }
 
+  /** What had this id has gone, and the walk that finds its rows has not ended. */
+  isGone(id: number): boolean {
+    return this.#isWalking && (this.#losses.get(id) ?? this.#walked.get(id))?.isGone === true;
+  }
+
   /** Each step visits one row at most. */
   *walk(): Generator<void> {
     const { rows, nexthops } = this;
     while (this.#losses.size > 0) {
       const losses = this.#losses;
       this.#losses = new Map();
+      this.#walked = losses;
       this.#addGroups(losses);
       for (let row = 0; row < rows.end; row++) {
         if (row % ROWS_PER_STEP === 0) yield;
@@ -52,6 +60,7 @@ export class FibLosses {
         yield;
       }
     }
+    this.#walked = new Map();
     this.#isWalking = false;
   }
 

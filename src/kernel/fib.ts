@@ -262,6 +262,11 @@ export class Fib {
     if (this.nexthops.routesOf(id) > 0 || this.retries.size > 0) this.#lose(id, true, nowMs);
   }
 
+  /** Somebody has deleted what had this id, and the rows that named it are being found. */
+  isLost(id: number): boolean {
+    return this.#losses.isGone(id);
+  }
+
   /** Somebody has changed our object or group: the routes that name it are to name another. */
   nexthopChanged(nexthop: FibNexthop, isOurs: boolean, nowMs: number): void {
     const { id } = nexthop;

@@ -39,8 +39,13 @@ export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
 const MAX_WAITING_FOR_READING = 10_000;
 /** Those that wait for their turn. */
 const MAX_WAITING_EVENTS = 100_000;
-/** Each takes some 10 µs. */
-const EVENTS_PER_TURN = 256;
+/** Those that are heard as they come; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
+const EVENTS_HEARD_AT_ONCE = 64;
+/** Those that have waited are heard in a turn until one of these is reached. */
+const EVENTS_PER_TURN = 1_024;
+const HEARING_MS = 2;
+/** Events between two looks at the time. */
+const EVENTS_PER_LOOK = 16;
 
 export interface InstallerOptions extends Partial<WantedSettings> {
   readonly kernel: Kernel;
@@ -281,8 +286,9 @@ export class Installer {
 
   #heard(event: KernelEvent): void {
     if (this.#isStopped) return;
+    if (event.type === "route" && this.#news.isKnown(event)) return;
     const mustWait = this.#readings.isUnderWay || !this.#isStarted;
-    const isInTurn = this.#waitingEvents.length === 0 && this.#heardInTurn < EVENTS_PER_TURN;
+    const isInTurn = this.#waitingEvents.length === 0 && this.#heardInTurn < EVENTS_HEARD_AT_ONCE;
     const limit = mustWait ? MAX_WAITING_FOR_READING : MAX_WAITING_EVENTS;
     if (!mustWait && isInTurn) {
       this.#heardInTurn++;
@@ -294,9 +300,16 @@ export class Installer {
 
   /** A turn begins. */
   #hearWaiting(): void {
-    const events = this.#waitingEvents.splice(0, EVENTS_PER_TURN);
-    this.#heardInTurn = events.length;
-    for (const event of events) this.#hear(event);
+    const untilMs = this.#clock.nowMs() + HEARING_MS;
+    let heard = 0;
+    for (const event of this.#waitingEvents) {
+      this.#hear(event);
+      heard++;
+      if (heard === EVENTS_PER_TURN) break;
+      if (heard % EVENTS_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) break;
+    }
+    this.#waitingEvents.splice(0, heard);
+    this.#heardInTurn = heard;
   }
 
   /**

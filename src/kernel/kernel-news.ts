@@ -28,6 +28,14 @@ export class KernelNews {
     private readonly doubt: (reason: string) => void,
   ) {}
 
+  /**
+   * A route of ours has gone with its nexthop, of which the kernel has told before: its row is being found. There may be as
+   * many as the table has, and nothing is to be done for one.
+   */
+  isKnown({ isDeleted, route }: Extract<KernelEvent, { type: "route" }>): boolean {
+    return isDeleted && route.protocol === this.fib.protocol && this.fib.isLost(route.nexthopId);
+  }
+
   /** `link`: the tunnel device. While it is not up, routes go by themselves. */
   hear(event: Extract<KernelEvent, { type: "route" | "nexthop" }>, link: Link | null): void {
     const isUp = link?.isUp ?? false;
@@ -139,6 +147,12 @@ export class KernelNews {
   }
 }
 
+/** In words only where the line is written: thousands may not be. */
 function fieldsOf({ table, destination }: FoundRoute): LogFields {
-  return { table, destination: formatPrefix(destination) };
+  return {
+    table,
+    get destination() {
+      return formatPrefix(destination);
+    },
+  };
 }

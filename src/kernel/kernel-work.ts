@@ -18,6 +18,8 @@ export class KernelWork {
   readonly operations = new OperationCounts();
   readonly #slices = new SliceSize();
   #garbageDueMs = Number.POSITIVE_INFINITY;
+  /** Rows or operations of the slice under way. */
+  #looked = 0;
 
   constructor(
     private readonly fib: Fib,
@@ -38,12 +40,20 @@ export class KernelWork {
    * @throws KernelError when the socket itself fails
    */
   slice(linkIndex: number, nowMs: number): boolean {
+    this.#looked = 0;
+    if (!this.#doSlice(this.#slices.size, linkIndex, nowMs)) return false;
+    this.#slices.took(this.clock.nowMs() - nowMs, this.#looked);
+    return true;
+  }
+
+  #doSlice(size: number, linkIndex: number, nowMs: number): boolean {
     const { fib } = this;
     const { changes, leftovers, nexthops, retries } = fib;
-    const { size } = this.#slices;
     for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
-    if (changes.hasWalks) changes.walk(size);
-    else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
+    if (changes.hasWalks) {
+      changes.walk(size);
+      this.#looked = size;
+    } else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
     else if (changes.hasRows) {
       const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
       this.#run(planRows(fib, this.#takeRows(size), visitStuck), linkIndex);
@@ -67,6 +77,7 @@ export class KernelWork {
     const { fib } = this;
     const looksUntil = fib.looksAtHops + LOOKS_PER_ROW * limit;
     for (const row of fib.changes.take(limit)) {
+      this.#looked++;
       yield row;
       if (fib.looksAtHops >= looksUntil) return;
     }
@@ -75,13 +86,13 @@ export class KernelWork {
   #run(steps: readonly Step[], linkIndex: number): void {
     if (steps.length === 0) return;
     const startMs = this.clock.nowMs();
+    this.#looked = Math.max(this.#looked, steps.length);
     const failures = this.kernel.apply(
       steps.map(({ operation }) => operation),
       linkIndex,
     );
     this.operations.count(steps, failures);
     const outcome = settle(this.fib, steps, failures, startMs);
-    this.#slices.took(this.clock.nowMs() - startMs, steps.length);
     for (const failure of outcome.failures) this.reports.failure(failure);
     if (outcome.isDoubtful) this.doubt("operations failed");
   }

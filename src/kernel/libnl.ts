@@ -29,7 +29,7 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./netlink-constants.ts";
-import { EAGAIN, EINTR, ENOBUFS, type NetlinkListener, type NetlinkSocket } from "./netlink-socket.ts";
+import { EAGAIN, EINTR, type NetlinkListener, type NetlinkSocket } from "./netlink-socket.ts";
 
 const SYMBOLS = {
   // libnl-3, netlink/socket.h and netlink/netlink.h; an error is a negative NLE_… of netlink/errno.h.
@@ -281,12 +281,6 @@ class LibnlSocket implements NetlinkSocket, NetlinkListener {
     const fd = this.#functions.fcntl(this.#fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) throw new KernelError("SOCKET_FAILED", "netlink: no file descriptor is left");
     return fd;
-  }
-
-  drain(): void {
-    const buffer = new Uint8Array(1); // the rest of a datagram is dropped
-    let length = 0;
-    while (length >= 0 || length === -ENOBUFS) length = this.receive(buffer);
   }
 
   [Symbol.dispose](): void {

@@ -18,8 +18,6 @@ export interface NetlinkListener extends Disposable {
   duplicateDescriptor(): number;
   /** As {@link NetlinkSocket.receive}. */
   receive(into: Uint8Array): number;
-  /** Drops all that has come so far. */
-  drain(): void;
 }
 
 /** errno.h, the same on x64 and arm64. */

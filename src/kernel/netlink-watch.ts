@@ -4,7 +4,9 @@
  *
  * Bun reads until its buffer of 512 KB is full or nothing is left, and a notification is never larger. When the kernel
  * had to drop some (ENOBUFS), Bun closes its descriptor; ours is a duplicate, so that the socket with its groups lives
- * on, and is handed over once more. Before, it is emptied: until then the kernel goes on dropping, without a word.
+ * on, and is handed over once more. Before, it is emptied: until then the kernel goes on dropping, without a word
+ * (NETLINK_S_CONGESTED in net/netlink/af_netlink.c). So the loss is reported only when the socket is empty: a reading that
+ * began before would miss what is dropped after it.
  */
 import type { KernelEvent } from "./kernel.ts";
 import {
@@ -19,7 +21,7 @@ import {
   RTM_NEWROUTE,
 } from "./netlink-constants.ts";
 import { NetlinkReader } from "./netlink-reader.ts";
-import { EAGAIN, ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
+import { ENOBUFS, type NetlinkListener } from "./netlink-socket.ts";
 import {
   readAddress,
   readAddressLink,
@@ -34,8 +36,10 @@ const RETRY_MS = 1000;
 
 /** Of a datagram: those of dumps are smaller, and notifications smaller still. */
 const BUFFER_BYTES = 64 * 1024;
-/** Datagrams at a time, so that nothing else is held up. */
-const MAX_POLLED = 1024;
+/** So that nothing else is held up: a notification takes 1 to 2 µs, and ten times as long in a process that has just started. */
+const POLL_MS = 2;
+/** Datagrams between two looks at the time. */
+const POLLED_PER_LOOK = 32;
 
 // What is in it is read before anything else can be.
 const buffer = new Uint8Array(BUFFER_BYTES);
@@ -48,10 +52,13 @@ export class NetlinkWatch implements Disposable {
   #isClosed = false;
   #attached: Attached | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Notifications were lost, and what is left in the socket is dropped: then that is reported. */
+  #isDraining = false;
 
   constructor(
     private readonly listener: NetlinkListener,
     private readonly report: (event: KernelEvent) => void,
+    private readonly nowMs: () => number = () => performance.now(),
   ) {
     void this.#attach();
   }
@@ -63,7 +70,9 @@ export class NetlinkWatch implements Disposable {
           if (this.#isClosed) socket.terminate();
           else this.#attached = socket;
         },
-        data: (_: Attached, bytes: Uint8Array) => this.#read(bytes),
+        data: (_: Attached, bytes: Uint8Array) => {
+          if (!this.#isDraining) this.#read(bytes);
+        },
         close: () => this.#detached(),
         error: () => {}, // `close` comes too
       },
@@ -81,21 +90,40 @@ export class NetlinkWatch implements Disposable {
 
   /** Reports what has come, without waiting for the event loop. False: there is more. */
   poll(): boolean {
-    for (let left = MAX_POLLED; left > 0 && !this.#isClosed; left--) {
+    const untilMs = this.nowMs() + POLL_MS;
+    for (let polled = 1; !this.#isClosed; polled++) {
       const length = this.listener.receive(buffer);
-      if (length === -EAGAIN) return true;
-      if (length >= 0 && length <= buffer.length) this.#read(buffer.subarray(0, length));
-      else if (length === -ENOBUFS || length > 0) this.report({ type: "overrun" });
-      else return true; // the event loop sees it too
+      if (length < 0 && length !== -ENOBUFS) {
+        // Nothing is left; or an error, which the event loop sees too.
+        if (this.#isDraining) this.#drained();
+        return true;
+      }
+      if (length === -ENOBUFS || length > buffer.length) this.#drain();
+      else if (!this.#isDraining) this.#read(buffer.subarray(0, length));
+      if (polled % POLLED_PER_LOOK === 0 && this.nowMs() >= untilMs) return false;
     }
-    return this.#isClosed;
+    return true;
   }
 
   #detached(): void {
     this.#attached = null;
     if (this.#isClosed) return;
-    this.listener.drain();
     void this.#attach();
+    this.#drain();
+  }
+
+  /** Whoever polls goes on with it too. */
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const slice = () => {
+      if (this.#isDraining && !this.poll()) setImmediate(slice);
+    };
+    setImmediate(slice);
+  }
+
+  #drained(): void {
+    this.#isDraining = false;
     this.report({ type: "overrun" });
   }
 

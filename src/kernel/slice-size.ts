@@ -1,7 +1,7 @@
 /**
- * How many operations fit into one step of the event loop: no step is to take more than a few milliseconds, and how long the
- * kernel takes for one operation differs by a factor of a hundred (a route some 10 µs, a deleted object more than
- * a millisecond on older kernels).
+ * How many operations fit into one step of the event loop: no step is to take more than a few milliseconds, and how long
+ * one takes, from its plan to its result in the book, differs by a factor of a hundred (a route some 10 µs, a deleted object
+ * more than a millisecond on older kernels).
  */
 const AIM_MS = 2;
 const SMALLEST = 8;

@@ -134,6 +134,20 @@ describe("somebody else", () => {
     expect(bench.kernel.find(100, "10.0.3.0/24")?.nexthopId).toBeGreaterThan(nexthopId);
   });
 
+  test("deletes a nexthop of ours by which a foreign route stood in our way: ours follows at once", async () => {
+    const bench = await installed();
+    const { nexthopId = 0 } = bench.kernel.find(100, "fd00::/64") ?? {};
+    const destination = prefix("fd07::/64");
+    bench.kernel.foreignRoute({ ...FOREIGN, priority: 1024, destination, nexthopId });
+    await bench.add(`100 fd07::/64 via ${A}`);
+    expect(bench.table(100).ipv6).toMatchObject({ collided: 1 });
+    bench.kernel.deleteNexthop(nexthopId);
+    // No time passes.
+    await bench.settle();
+    expect(bench.kernel.ours()).toEqual([...ROUTES, `100 fd07::/64 via ${A}`]);
+    expect(bench.table(100).ipv6).toMatchObject({ collided: 0 });
+  });
+
   test("deletes a group with thousands of routes: all are put back in slices, without a reading", async () => {
     const bench = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
