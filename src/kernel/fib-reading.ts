@@ -29,8 +29,8 @@ const ROWS_PER_STEP = 2_000;
 
 /** What a reading has found that somebody should know of. */
 export interface ReadingFindings {
-  /** Rows beside which there is a foreign route, but for those of which the last reading knew. */
-  readonly contested: readonly number[];
+  /** Foreign routes beside ours, but for those beside rows of which the last reading knew. */
+  readonly contested: readonly FoundRoute[];
   /** Ids of our block that routes of ours name, and whose object or group is not ours. */
   readonly replacedIds: readonly number[];
 }
@@ -56,7 +56,8 @@ export async function readKernel(
   const known = new Set(fib.contested);
   for (const _ of reading.finish(hasAllRoutes)) await new Promise<void>((resolve) => clock.soon(resolve));
   const replacedIds = [...reading.strayIds].filter((id) => fib.nexthops.isForeign(id));
-  return { contested: fib.contested.filter((row) => !known.has(row)), replacedIds };
+  const contested = reading.contested.filter(({ row }) => !known.has(row)).map(({ route }) => route);
+  return { contested, replacedIds };
 }
 
 class FibReading {
@@ -65,7 +66,9 @@ class FibReading {
   readonly #pinnedIds: number[] = [];
   readonly #leftovers: Leftover[] = [];
   /** Foreign routes where ours would stand. */
-  readonly #foreign: { readonly table: number; readonly destination: Prefix }[] = [];
+  readonly #foreign: FoundRoute[] = [];
+  /** Of those, the first beside each of ours. */
+  readonly contested: { readonly row: number; readonly route: FoundRoute }[] = [];
   /** Ids that routes of ours name, and that no object or group of ours has. */
   readonly strayIds = new Set<number>();
   readonly #number: number;
@@ -123,7 +126,7 @@ class FibReading {
     this.#pin(nexthopId);
     const isMapped = (tables.get(tableId)?.vnis.length ?? 0) > 0;
     if (isMapped && priority === defaultPriority(destination.family) && route.tos === 0) {
-      this.#foreign.push({ table: tableId, destination });
+      this.#foreign.push(route);
     }
   }
 
@@ -161,8 +164,8 @@ class FibReading {
       if (!fib.isRight(row) && !fib.isAwaited(row)) fib.changes.mark(row);
       fib.release(row);
     }
-    const contested: number[] = [];
-    for (const [index, { table, destination }] of this.#foreign.entries()) {
+    for (const [index, route] of this.#foreign.entries()) {
+      const { table, destination } = route;
       if (index % ROWS_PER_STEP === 0) yield;
       const found = fib.tables.get(table);
       const row = found === undefined ? -1 : rows.find(found, destination);
@@ -170,9 +173,9 @@ class FibReading {
       if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.has(row, CONTESTED)) continue;
       rows.raise(row, CONTESTED);
       // A predecessor's has a fault of its own.
-      if (rows.get(row, INSTALLED) !== PLAIN) contested.push(row);
+      if (rows.get(row, INSTALLED) !== PLAIN) this.contested.push({ row, route });
     }
-    fib.contested = contested;
+    fib.contested = this.contested.map(({ row }) => row);
     fib.leftovers.set(this.#leftovers);
   }
 

@@ -11,6 +11,8 @@ export interface Fault {
   readonly code: string;
   /** The kernel's words. */
   readonly message: string;
+  /** Of a collision: the route that was found in its place, in words; left out: none was. */
+  readonly inTheWay?: string;
 }
 
 export class FibRetries {
@@ -39,12 +41,21 @@ export class FibRetries {
     nowMs: number,
     attempts = (this.#faults.get(row)?.attempts ?? 0) + 1,
   ): Fault {
-    const counted = { ...fault, attempts };
+    const before = this.#faults.get(row);
+    // Until it is looked for once more, it is taken to be there still.
+    const isSame = before?.inTheWay !== undefined && before.code === fault.code;
+    const counted = { ...fault, attempts, ...(isSame && { inTheWay: before.inTheWay }) };
     this.#faults.set(row, counted);
     this.#stopWaiting(row);
     const level = Math.min(attempts, LEVELS) - 1;
     this.#waiting[level]?.set(row, nowMs + FIRST_DELAY_MS * 2 ** level);
     return counted;
+  }
+
+  /** That route was found in the row's place. */
+  nameObstacle(row: number, inTheWay: string): void {
+    const fault = this.#faults.get(row);
+    if (fault?.code === "EEXIST") this.#faults.set(row, { ...fault, inTheWay });
   }
 
   delete(row: number): void {

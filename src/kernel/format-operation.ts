@@ -44,6 +44,7 @@ export function dryRunKernel(
     eachNexthop: (ours, visit) => kernel.eachNexthop(ours, visit),
     eachRoute: (ours, visit) => kernel.eachRoute(ours, visit),
     eachRouteOfOurs: (ours, visit) => kernel.eachRouteOfOurs(ours, visit),
+    eachRouteIn: (table, family, visit) => kernel.eachRouteIn(table, family, visit),
     apply(operations) {
       for (const operation of operations) print(formatOperation(operation, protocol, device));
       return [];

@@ -9,7 +9,9 @@ import type { CleanupResult } from "./cleanup.ts";
 import type { DriftKind, Fib } from "./fib.ts";
 import type { FibTable } from "./fib-tables.ts";
 import { formatOperation } from "./format-operation.ts";
-import type { Operation } from "./kernel.ts";
+import { formatRoute, showCommand, showRouteCommand } from "./format-route.ts";
+import { DEVICE_CODES } from "./installer-status.ts";
+import type { FoundRoute, Operation } from "./kernel.ts";
 import type { StepFailure } from "./plan.ts";
 import type { Wanted } from "./wanted-routes.ts";
 
@@ -34,8 +36,15 @@ export class InstallerReports {
     this.log = new LimitedLog(logger, clock, LOG_LIMITS);
   }
 
-  failure({ operation, code, message, kind, attempts }: StepFailure): void {
-    const fields = { operation: this.#text(operation), code, message };
+  /** `inTheWay`: the route that was found in the place of the one that was to be added. */
+  failure({ operation, code, message, kind, attempts }: StepFailure, inTheWay: string | null = null): void {
+    const fields = {
+      operation: this.#text(operation),
+      code,
+      message,
+      ...(inTheWay !== null && { inTheWay }),
+      show: DEVICE_CODES.has(code) ? `ip -d link show ${this.device}` : showCommand(operation),
+    };
     if (attempts > 1) this.logger.debug("still fails", { ...fields, attempts });
     else if (kind === "collision")
       this.log.warn("something foreign is in the way; it is not touched", fields);
@@ -45,7 +54,8 @@ export class InstallerReports {
 
   /** Nothing can be done for the destination. */
   stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
-    const fields = { table: table.id, destination: formatPrefix(destination), message };
+    const show = showRouteCommand(table.id, destination);
+    const fields = { table: table.id, destination: formatPrefix(destination), message, show };
     if (attempts > 1) this.logger.debug("still cannot be made right", { ...fields, attempts });
     else this.log.warn("a destination cannot be made right", fields);
   }
@@ -93,18 +103,26 @@ export class InstallerReports {
   }
 
   /** Which of the two a packet takes the kernel decides. */
-  contested(table: FibTable, destination: Prefix): void {
+  contested(route: FoundRoute): void {
+    const { table, destination } = route;
     this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
-      table: table.id,
+      table,
       destination: formatPrefix(destination),
+      foreign: formatRoute(route),
+      show: showRouteCommand(table, destination),
     });
   }
 
   /** Routes of ours name the id, and the object or group that has it is not ours. */
   replaced(id: number): void {
-    this.#once(`replaced ${id}`, "routes of ours name a nexthop that is not ours; they move to a new one", {
-      id,
-    });
+    this.#once(
+      `replaced ${id}`,
+      "routes of ours name a nexthop that is not ours; they are to name a new one",
+      {
+        id,
+        show: `ip nexthop show id ${id}`,
+      },
+    );
   }
 
   /** Whether the last reading was told all. */
@@ -138,20 +156,25 @@ export class InstallerReports {
     if (drift.length === 0) this.logger.debug("kernel routes read", { reason, ...held(fib) });
     else {
       const fields = { reason, ...Object.fromEntries(drift) };
-      this.logger.warn("the kernel's routes had drifted; they are repaired", fields);
+      this.logger.warn("the kernel's routes had drifted; what is ours of them is to be put right", fields);
     }
   }
 
   /** The nexthop is needed no longer. */
   pinned(id: number): void {
-    this.log.warn("a nexthop of ours stays, for foreign routes name it", { id });
+    const show = `(ip route show table all; ip -6 route show table all; ip nexthop) | grep ${id}`;
+    this.log.warn("a nexthop of ours stays, for foreign routes or groups name it", { id, show });
   }
 
   cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
     this.logger.info("kernel routes removed", { routes, nexthops });
     if (kept > 0) this.logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
     for (const { operation, message } of failures) {
-      this.log.warn("cannot be removed", { operation: this.#text(operation), message });
+      this.log.warn("cannot be removed", {
+        operation: this.#text(operation),
+        message,
+        show: showCommand(operation),
+      });
     }
   }
 

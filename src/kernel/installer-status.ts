@@ -4,6 +4,7 @@ import type { DriftKind, Fib } from "./fib.ts";
 import type { Fault } from "./fib-retries.ts";
 import { CONTESTED, familyOf, INSTALLED } from "./fib-rows.ts";
 import type { FibCounts } from "./fib-tables.ts";
+import { showRouteCommand } from "./format-route.ts";
 import type { Operation, OperationFailure } from "./kernel.ts";
 import type { Step } from "./plan.ts";
 
@@ -63,7 +64,7 @@ export interface KernelFault {
   readonly destination: Prefix;
   /** As "EEXIST". */
   readonly code: string;
-  /** The kernel's words, or what is wrong with the device where it is that. */
+  /** The kernel's words, or what is wrong with the device where it is that; what is in the way, and the command that shows it. */
   readonly message: string;
   /** How often it was tried; 0: it is there, and a foreign route with the same metric beside it. */
   readonly attempts: number;
@@ -121,14 +122,24 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
 /** `deviceCauses`: what is behind the kernel's words where they speak of the device. */
 export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
   const { rows } = fib;
-  return Array.from(allFaults(fib).take(limit), ([row, { code, message, attempts }]) => {
-    const words = DEVICE_CODES.has(code) && deviceCauses.length > 0 ? deviceCauses.join("; ") : message;
-    return { table: rows.tableOf(row).id, destination: rows.prefixOf(row), code, message: words, attempts };
+  return Array.from(allFaults(fib).take(limit), ([row, fault]) => {
+    const { code, attempts } = fault;
+    const table = rows.tableOf(row).id;
+    const destination = rows.prefixOf(row);
+    const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
+    const message = isOfDevice ? deviceCauses.join("; ") : wordsOf(fault, table, destination);
+    return { table, destination, code, message, attempts };
   });
 }
 
+function wordsOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
+  if (code !== "EEXIST") return message;
+  const what = inTheWay === undefined ? "" : `: ${inTheWay}`;
+  return `${message}${what} (${showRouteCommand(table, destination)})`;
+}
+
 /** What the kernel says to an object when its device is down, gone, or without IPv6 (fib6_nh_init in net/ipv6/route.c). */
-const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", "EACCES", "EAFNOSUPPORT"]);
+export const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", "EACCES", "EAFNOSUPPORT"]);
 
 function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
   yield* fib.retries.all();

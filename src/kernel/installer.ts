@@ -30,6 +30,7 @@ import type { KernelOptionNames } from "./kernel-options.ts";
 import { KernelReadings } from "./kernel-readings.ts";
 import { KernelWork } from "./kernel-work.ts";
 import { LocalAddresses } from "./local-addresses.ts";
+import { Obstacles } from "./obstacles.ts";
 import { ReadingSchedule } from "./reading-schedule.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
 import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
@@ -75,6 +76,7 @@ export class Installer {
   readonly #schedule: ReadingSchedule;
   readonly #work: KernelWork;
   readonly #readings: KernelReadings;
+  readonly #obstacles: Obstacles;
   #mappings: readonly TableMapping[];
   /**
    * Events that came while the kernel was being read, when what they tell may be older than the book or newer; or more of
@@ -110,9 +112,16 @@ export class Installer {
     const doubt = (reason: string) => this.#askForReading(reason);
     this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);
     // What has gone wrong is told of in a moment, if others are at work: then it is put right without a reading.
-    this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, (reason) => {
-      this.#schedule.askLater(reason, clock.nowMs());
+    const doubtLater = (reason: string) => this.#schedule.askLater(reason, clock.nowMs());
+    this.#obstacles = new Obstacles(this.#fib, kernel, clock, {
+      named: (failure, inTheWay) => this.#reports.failure(failure, inTheWay),
+      oursFound: () => {
+        if (this.#readings.isUnderWay) return;
+        doubtLater("a route of ours was not in the book");
+        this.#wake();
+      },
     });
+    this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, this.#obstacles, doubtLater);
     const parts = {
       fib: this.#fib,
       kernel,
@@ -191,6 +200,7 @@ export class Installer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#alarm?.cancel();
+    this.#obstacles.stop();
     await this.#readings.untilIdle();
     if (!cleanup) return;
     const tables = [...new Set(this.#mappings.map(({ table }) => table))];

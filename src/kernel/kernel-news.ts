@@ -17,6 +17,7 @@ import type { LogFields } from "../session/logger.ts";
 import type { Fib } from "./fib.ts";
 import { type FibNexthop, sameMembers } from "./fib-nexthops.ts";
 import { CONTESTED, INSTALLED, PLAIN, UNREAD, UNSURE } from "./fib-rows.ts";
+import { formatRoute } from "./format-route.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "./kernel.ts";
 import { defaultPriority, verdictOfNexthop } from "./verdict.ts";
 
@@ -68,7 +69,7 @@ export class KernelNews {
         fib.setInstalled(row, isOurs ? named : 0);
         fib.rows.raise(row, UNSURE);
         fib.disturbed(row, this.clock.nowMs());
-        this.log.warn("a route of ours was replaced by somebody else", fieldsOf(route));
+        this.log.warn("a route of ours was replaced by somebody else", replacementOf(route));
       } else {
         fib.rows.raise(row, UNREAD);
         this.doubt("a route was put beside one of ours");
@@ -82,7 +83,7 @@ export class KernelNews {
       }
       fib.drift.routeMissing++;
       fib.disturbed(row, this.clock.nowMs());
-      this.log.warn("a route of ours was deleted by somebody else; it is put back", fieldsOf(route));
+      this.log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
     } else if (isOurs) return;
     else if (isContested) {
       fib.rows.raise(row, UNREAD);
@@ -100,7 +101,10 @@ export class KernelNews {
     if (!isOurs) return;
     drift.nexthopMissing++;
     if (!isUp) return;
-    this.log.warn("a nexthop of ours was deleted by somebody else; its routes are put back", { id, routes });
+    this.log.warn("a nexthop of ours was deleted by somebody else; its routes are to be put back", {
+      id,
+      routes,
+    });
   }
 
   #nexthopIsThere(found: FoundNexthop, linkIndex: number): void {
@@ -140,7 +144,7 @@ export class KernelNews {
     const { routes } = known;
     fib.drift.nexthopChanged++;
     fib.nexthopChanged(known, isOurs, this.clock.nowMs());
-    this.log.warn("a nexthop of ours was changed by somebody else; its routes move to a new one", {
+    this.log.warn("a nexthop of ours was changed by somebody else; its routes are to name a new one", {
       id,
       routes,
     });
@@ -148,11 +152,24 @@ export class KernelNews {
 }
 
 /** In words only where the line is written: thousands may not be. */
-function fieldsOf({ table, destination }: FoundRoute): LogFields {
+function fieldsOf(route: FoundRoute): LogFields {
   return {
-    table,
+    table: route.table,
     get destination() {
-      return formatPrefix(destination);
+      return formatPrefix(route.destination);
+    },
+  };
+}
+
+/** Likewise, of a route that has the place of ours. */
+function replacementOf(route: FoundRoute): LogFields {
+  return {
+    table: route.table,
+    get destination() {
+      return formatPrefix(route.destination);
+    },
+    get by() {
+      return formatRoute(route);
     },
   };
 }

@@ -129,7 +129,7 @@ export class KernelReadings {
     const { addresses, fib, kernel, clock, schedule, reports } = this.parts;
     await addresses.read();
     const { contested, replacedIds } = await readKernel(fib, kernel, linkIndex, clock);
-    for (const row of contested) reports.contested(fib.rows.tableOf(row), fib.rows.prefixOf(row));
+    for (const route of contested) reports.contested(route);
     for (const id of replacedIds) reports.replaced(id);
     reports.readWhole(fib.isReadWhole);
     schedule.read(clock.nowMs());

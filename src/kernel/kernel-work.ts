@@ -4,6 +4,7 @@ import type { Fib } from "./fib.ts";
 import type { InstallerReports } from "./installer-reports.ts";
 import { OperationCounts } from "./installer-status.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Obstacles } from "./obstacles.ts";
 import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
 import { SliceSize } from "./slice-size.ts";
 
@@ -26,6 +27,7 @@ export class KernelWork {
     private readonly kernel: Kernel,
     private readonly clock: Clock,
     private readonly reports: InstallerReports,
+    private readonly obstacles: Obstacles,
     /** The book may be wrong. */
     private readonly doubt: (reason: string) => void,
   ) {}
@@ -93,7 +95,10 @@ export class KernelWork {
     );
     this.operations.count(steps, failures);
     const outcome = settle(this.fib, steps, failures, startMs);
-    for (const failure of outcome.failures) this.reports.failure(failure);
+    for (const failure of outcome.failures) {
+      if (failure.collidedRow === null) this.reports.failure(failure);
+      else this.obstacles.add(failure.collidedRow, failure);
+    }
     if (outcome.isDoubtful) this.doubt("operations failed");
   }
 

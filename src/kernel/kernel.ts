@@ -164,6 +164,8 @@ export interface Kernel {
   eachRoute(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean>;
   /** Likewise for those of our protocol alone, by dumps of another kind. */
   eachRouteOfOurs(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void>;
+  /** Calls `visit` for each route of one table and family, anybody's, as far as the kernel can tell them. In slices. */
+  eachRouteIn(table: number, family: 4 | 6, visit: (route: FoundRoute) => void): Promise<void>;
   /**
    * Carries out the operations in their order, one batch (some hundred) in one go, and gives back those that failed;
    * the others are done. A failed one holds up none of the others.

@@ -152,6 +152,12 @@ export class NetlinkKernel implements Kernel {
     for (const family of [4, 6] as const) await this.#visitOurs(family, ours, visit);
   }
 
+  async eachRouteIn(table: number, family: 4 | 6, visit: (route: FoundRoute) => void): Promise<void> {
+    await visitRoutes(await this.#routes(family, ANYBODY, table), (route) => {
+      if (route.table === table) visit(route);
+    });
+  }
+
   /** Whether a dump of all routes was, as said above. Without local routes it has to have as many of ours as one of these has. */
   async #isWhole(family: 4 | 6, all: FoundRoutes): Promise<boolean> {
     if (all.endsWithLocal) return true;

@@ -24,7 +24,8 @@ const TWO_PLAIN: Obstacle = {
 const NO_ID: Obstacle = {
   isCollision: false,
   code: "ENOSPC",
-  message: "all nexthop ids of our protocol number are in use",
+  message:
+    "all nexthop ids of our protocol number are in use: ip nexthop show lists them, and another route protocol has others",
 };
 
 type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" }>;
@@ -47,6 +48,8 @@ export interface StepFailure {
   readonly kind: "collision" | "dependent" | "other";
   /** How often this has failed now, in a row. */
   readonly attempts: number;
+  /** Of a route that was to be added where there is one, but in the book; null: of anything else. */
+  readonly collidedRow: number | null;
 }
 
 export interface Outcome {
@@ -265,7 +268,7 @@ class Settling implements Outcome {
       // Where the kernel could not tell all its routes, it may be one of ours.
       const isCollision = fib.isReadWhole;
       const { attempts } = fib.failed(row, { isCollision, code, message }, this.nowMs);
-      this.#note(operation, code, message, isCollision ? "collision" : "other", attempts);
+      this.#note(operation, code, message, isCollision ? "collision" : "other", attempts, row);
     } else this.#rowFailed(row, operation, code, message);
   }
 
@@ -282,7 +285,8 @@ class Settling implements Outcome {
     message: string,
     kind: StepFailure["kind"],
     attempts: number,
+    collidedRow: number | null = null,
   ): void {
-    this.failures.push({ operation, code, message, kind, attempts });
+    this.failures.push({ operation, code, message, kind, attempts, collidedRow });
   }
 }

@@ -333,7 +333,7 @@ describe("foreign", () => {
     await bench.rest();
     expect(bench.kernel.ours()).toEqual([]);
     expect(bench.kernel.ourNexthops()).toHaveLength(1);
-    expect(bench.takeWarnings()).toContain("a nexthop of ours stays, for foreign routes name it");
+    expect(bench.takeWarnings()).toContain("a nexthop of ours stays, for foreign routes or groups name it");
     if (isGroup) bench.kernel.deleteNexthop(9);
     else bench.kernel.deleteRoute(({ table }) => table === 9);
     bench.installer.reconcile();

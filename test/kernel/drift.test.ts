@@ -34,7 +34,9 @@ describe("somebody else", () => {
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1 });
     expect(bench.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
-    expect(bench.takeWarnings()).toEqual(["a route of ours was deleted by somebody else; it is put back"]);
+    expect(bench.takeWarnings()).toEqual([
+      "a route of ours was deleted by somebody else; it is to be put back",
+    ]);
   });
 
   test("replaces a route of ours: it is a collision then, until it goes", async () => {
@@ -66,8 +68,8 @@ describe("somebody else", () => {
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
     expect(bench.takeWarnings()).toEqual([
-      "a nexthop of ours was deleted by somebody else; its routes are put back",
-      "a nexthop of ours was changed by somebody else; its routes move to a new one",
+      "a nexthop of ours was deleted by somebody else; its routes are to be put back",
+      "a nexthop of ours was changed by somebody else; its routes are to name a new one",
     ]);
     expect(bench.status.readings).toBe(1);
     expect(bench.kernel.ourNexthops()).toHaveLength(3);
@@ -396,7 +398,9 @@ describe("readings", () => {
     await bench.advance(61_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.status.drift).toMatchObject({ routeMissing: 1, routeChanged: 1, routeExtra: 1 });
-    expect(bench.takeWarnings()).toEqual(["the kernel's routes had drifted; they are repaired"]);
+    expect(bench.takeWarnings()).toEqual([
+      "the kernel's routes had drifted; what is ours of them is to be put right",
+    ]);
     expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1, "replace-route": 1, "delete-route": 1 });
   });
 

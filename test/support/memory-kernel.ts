@@ -103,6 +103,14 @@ export class MemoryKernel implements Kernel {
     return this.cutAfter === Number.POSITIVE_INFINITY;
   }
 
+  async eachRouteIn(table: number, family: 4 | 6, visit: (route: FoundRoute) => void): Promise<void> {
+    await this.#dump([...this.routes.keys()], (key) => {
+      for (const route of this.routes.get(key) ?? []) {
+        if (route.table === table && route.destination.family === family) visit(route);
+      }
+    });
+  }
+
   async eachRouteOfOurs(_: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void> {
     await this.#dump([...this.routes.keys()].slice(0, this.cutAfter), (key) => {
       for (const route of this.routes.get(key) ?? []) if (route.protocol === this.protocol) visit(route);

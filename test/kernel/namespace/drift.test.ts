@@ -135,7 +135,7 @@ describe.skipIf(reason !== null)(`somebody else${because}`, () => {
       const counted = Object.entries(drift).flatMap(([kind, count]) => (count > 0 ? [kind] : []));
       expect(counted).toEqual(expect.arrayContaining([...kinds]));
       expect(installer.warnings.join("\n")).toMatch(
-        /the kernel's routes had drifted; they are repaired|(route|nexthop) of ours was (deleted|replaced|changed) by somebody else/,
+        /the kernel's routes had drifted; what is ours of them is to be put right|(route|nexthop) of ours was (deleted|replaced|changed) by somebody else/,
       );
     },
   );

@@ -62,15 +62,34 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
   });
 
   test.concurrent.each([
-    ["IPv4", "10.0.1.0/24", "", "dev tun proto 99"],
-    ["IPv4 that names an object", "10.0.1.0/24", "", "nhid 7 proto 99"],
-    ["IPv4 that drops packets, of our protocol", "10.0.1.0/24", "blackhole ", "proto 254"],
-    ["IPv6", "2001:db8:7::/48", "", "dev tun proto 99"],
-    ["IPv6 that names an object", "2001:db8:7::/48", "", "nhid 7 proto 99"],
-    ["IPv6 that drops packets, of our protocol", "2001:db8:7::/48", "blackhole ", "proto 254"],
+    ["IPv4", "10.0.1.0/24", "", "dev tun proto 99", "dev tun proto 99 metric 0"],
+    [
+      "IPv4 by a gateway",
+      "10.0.1.0/24",
+      "",
+      "via 192.0.2.9 dev tun onlink proto bgp",
+      "dev tun proto bgp metric 0",
+    ],
+    ["IPv4 that names an object", "10.0.1.0/24", "", "nhid 7 proto 99", "nhid 7 proto 99 metric 0"],
+    [
+      "IPv4 that drops packets, of our protocol",
+      "10.0.1.0/24",
+      "blackhole ",
+      "proto 254",
+      "proto 254 metric 0",
+    ],
+    ["IPv6", "2001:db8:7::/48", "", "dev tun proto static", "dev tun proto static metric 1024"],
+    ["IPv6 that names an object", "2001:db8:7::/48", "", "nhid 7 proto 99", "nhid 7 proto 99 metric 1024"],
+    [
+      "IPv6 that drops packets, of our protocol",
+      "2001:db8:7::/48",
+      "blackhole ",
+      "proto 254",
+      "dev lo proto 254 metric 1024",
+    ],
   ])(
-    "is in our way: it is reported and counted, and ours comes when it goes (%s)",
-    async (_, to, type, by) => {
+    "is in our way: it is named and counted, and ours comes when it goes (%s)",
+    async (_, to, type, by, words) => {
       await using namespace = await OverlayNamespace.create(
         "nexthop add id 7 via fe80::7 dev tun proto 99",
         `route add ${type}${to} table 100 ${by}`,
@@ -86,11 +105,24 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
       expect(ours()).toEqual(others.map((destination) => `${destination} by ${A}`));
       const { ipv4, ipv6 } = await installer.table();
       expect([ipv4.collided + ipv6.collided, ipv4.installed, ipv6.installed]).toEqual([1, 1, 1]);
-      expect(await installer.faults()).toMatchObject([{ table: 100, destination: to, code: "EEXIST" }]);
-      const [warning, ...more] = installer.warnings;
-      expect(warning).toStartWith("warn something foreign is in the way; it is not touched ");
-      expect(warning).toContain(to);
-      expect(more).toEqual([]);
+      const [warning] = await installer.logged(
+        /^warn something foreign is in the way; it is not touched .*$/,
+      );
+      const inTheWay = `${type}${to} ${words}`;
+      const show = `ip ${to.includes(":") ? "-6 " : ""}route show table 100 exact ${to}`;
+      expect(JSON.parse(warning.slice(warning.indexOf("{")))).toMatchObject({
+        code: "EEXIST",
+        inTheWay,
+        show,
+      });
+      expect(installer.warnings).toEqual([warning]);
+      expect(await installer.faults()).toMatchObject([
+        { table: 100, destination: to, code: "EEXIST", message: `File exists: ${inTheWay} (${show})` },
+      ]);
+      // The command shows what is named.
+      const [shown = "", ...rest] = namespace.lines(...show.split(" ").slice(1));
+      expect(shown).toStartWith(`${type === "" ? "" : "6 "}${to}`);
+      expect(rest).toEqual([]);
       expect(namespace.everything().filter((line) => before.includes(line))).toEqual(before);
       // Whatever is tried at our destination, nothing has changed there.
       expect((await monitor.take()).filter((line) => line.includes(to))).toEqual([]);
@@ -135,8 +167,8 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     // Ours makes room, since which of the two a replace would hit nobody can say. It comes back when there is room.
     await eventually(async () => {
       const { ipv4, ipv6 } = await installer.table();
-      return [ipv4.collided, ipv6.collided];
-    }, [1, 1]);
+      return [ipv4.installed, ipv4.collided, ipv6.installed, ipv6.collided];
+    }, [0, 1, 0, 1]);
     expect([foreign(), namespace.routes()]).toEqual([isThere, []]);
     namespace.ip(...destinations.map((to) => `route del ${to} dev lo table 100 proto 99`));
     await namespace.routesAre(destinations.map((to) => `${to} by ${A} ${B}`));
@@ -173,7 +205,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     const ids = () => namespace.nexthops().map((line) => Number(line.split(" ")[1]));
     // That of D, which nobody else goes by, is gone.
     await eventually(ids, [9, a, b, c]);
-    await installer.logged(/a nexthop of ours stays, for foreign routes name it/);
+    await installer.logged(/a nexthop of ours stays, for foreign routes or groups name it/);
     expect(namespace.routes()).toEqual([]);
     expect(namespace.routes(9000, 99)).toHaveLength(3);
     namespace.ip(
