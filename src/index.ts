@@ -18,6 +18,7 @@ export {
   NotSubscribedError,
   RouteAlreadyAnnouncedError,
   RouteNotFoundError,
+  TableFullError,
   TimeoutError,
 } from "./client/errors.ts";
 export { type ClientHandler, loggingHandler, silentHandler } from "./client/handler.ts";

@@ -110,6 +110,7 @@ describe("the README", () => {
     new library.ClosedError("client"),
     new library.RouteAlreadyAnnouncedError(route),
     new library.RouteNotFoundError(route),
+    new library.TableFullError(route),
     new library.AlreadySubscribedError(1),
     new library.NotSubscribedError(1),
     new library.IoError("CONNECT_FAILED", "refused"),

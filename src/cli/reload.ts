@@ -3,6 +3,7 @@
  * wrong changes nothing, and the daemon goes on as it was.
  */
 import type { Client } from "../client/client.ts";
+import { TableFullError } from "../client/errors.ts";
 import type { KernelRoutes } from "../kernel/kernel-routes.ts";
 import type { Server } from "../server/server.ts";
 import type { LogFields, Logger } from "../session/logger.ts";
@@ -171,7 +172,12 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       client.unsubscribe(change.vni);
       break;
     case "announce":
-      client.announce(change.route);
+      try {
+        client.announce(change.route);
+      } catch (error) {
+        if (!(error instanceof TableFullError)) throw error;
+        logger.error("a new announcement of the configuration cannot be made", faultFields(error));
+      }
       break;
     case "withdraw":
       client.withdraw(change.route);

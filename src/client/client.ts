@@ -175,7 +175,10 @@ export class Client {
     return true;
   }
 
-  /** False: it was announced already. */
+  /**
+   * False: it was announced already.
+   * @throws TableFullError, and nothing has changed
+   */
   announce(route: Route): boolean {
     return this.#own.announce(route);
   }
@@ -193,7 +196,10 @@ export class Client {
     return this.#own.drain();
   }
 
-  /** Announces everything again. False: it was not drained. */
+  /**
+   * Announces everything again. False: it was not drained.
+   * @throws TableFullError, and it is drained still
+   */
   undrain(): boolean {
     return this.#own.undrain();
   }
@@ -342,11 +348,13 @@ export class Client {
     for (const link of this.#links) link.announcementChanged(key, route);
   }
 
-  #offered(key: string, route: Route): void {
+  #offered(key: string, route: Route): boolean {
+    // First, for nobody is to be told of what cannot be known: as another's, it would come into view.
+    if (!this.#view.announced(route)) return false;
     this.#tellLinks(key, route);
-    this.#view.announced(route);
     // Whoever was told of a route may have changed this one.
     if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
+    return true;
   }
 
   #retracted(key: string, route: Route): void {

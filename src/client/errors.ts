@@ -54,6 +54,18 @@ export class RouteAlreadyAnnouncedError extends BunBondError {
   }
 }
 
+/** There is no memory for an announcement: nothing of it was done. */
+export class TableFullError extends BunBondError {
+  override readonly name = "TableFullError";
+  readonly code = "TABLE_FULL";
+
+  constructor(readonly route: Route) {
+    super(
+      `no memory for the announcement ${formatRoute(route)}: give the process more (MemoryMax=, ulimit -v), or let it subscribe to less`,
+    );
+  }
+}
+
 /** This client does not announce the route. */
 export class RouteNotFoundError extends BunBondError {
   override readonly name = "RouteNotFoundError";

@@ -122,7 +122,7 @@ export class Client {
 
   /**
    * Every server is told of the route, now and whenever it comes back, until it is withdrawn.
-   * @throws RouteAlreadyAnnouncedError, BadRouteError, ClosedError
+   * @throws RouteAlreadyAnnouncedError, TableFullError, BadRouteError, ClosedError
    */
   announce(route: Route): void {
     this.#checkOpen();
@@ -275,7 +275,10 @@ export class Client {
     return this.#core.drain();
   }
 
-  /** Announces everything again. False: it was not drained. */
+  /**
+   * Announces everything again. False: it was not drained.
+   * @throws TableFullError, and it is drained still; ClosedError
+   */
   undrain(): boolean {
     this.#checkOpen();
     return this.#core.undrain();

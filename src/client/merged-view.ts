@@ -31,7 +31,7 @@
  * A destination has at most `maxHops` routes here: one more is left out, unless it can take the place of one that is only
  * stale. So nothing that is done per destination grows with what anybody announces.
  */
-import { GrowingWords } from "../route/growing-words.ts";
+import { GrowingWords, OutOfWordsError } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../route/route-rows.ts";
 import { type RouteSource, TableSource } from "../route/route-source.ts";
@@ -131,7 +131,14 @@ export class MergedView {
     if (change === Change.NOTHING) return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
     telling.copies++;
     const { row, origins, isNewRow } = this.#table;
-    if (isNewRow && this.#countRow(row) > this.maxHops) {
+    const routesToDestination = isNewRow ? this.#countRow(row) : 0;
+    if (routesToDestination === null) {
+      this.#removeCopy(row, telling);
+      this.#freeRow(row);
+      this.listener.leftOut(server, "TABLE_FULL");
+      return Received.OTHER;
+    }
+    if (routesToDestination > this.maxHops) {
       const stale = this.#staleSiblingOf(row);
       this.#removeCopy(row, telling);
       this.#freeUnused(row);
@@ -309,15 +316,20 @@ export class MergedView {
     this.#drop(this.#tellings.takeVni(vni));
   }
 
-  /** We announce a route ourselves from now on. */
-  announced({ vni, destination, nextHop }: Route): void {
+  /** We announce a route ourselves from now on. False: there is no memory for it, and nothing has changed. */
+  announced({ vni, destination, nextHop }: Route): boolean {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const known = this.#table.findRow(this.#fields);
     const wasShown = known !== NIL && this.#isShown(known);
-    // Without memory for it there are no copies either, which it would hide.
-    if (this.#table.add(OWN, this.#fields) === Change.TABLE_FULL) return;
-    if (this.#table.isNewRow) this.#countRow(this.#table.row);
-    this.#settle(this.#table.row, wasShown);
+    if (this.#table.add(OWN, this.#fields) === Change.TABLE_FULL) return false;
+    const { row, isNewRow } = this.#table;
+    if (isNewRow && this.#countRow(row) === null) {
+      this.#table.removeOrigin(row, OWN);
+      this.#freeRow(row);
+      return false;
+    }
+    this.#settle(row, wasShown);
+    return true;
   }
 
   /** We announce a route no longer: somebody else's comes into view. */
@@ -460,10 +472,16 @@ export class MergedView {
     else this.listener.removed(route);
   }
 
-  /** A row was made. How many its destination has now. */
-  #countRow(row: number): number {
+  /** A row was made. How many its destination has now; null: there is no memory to count it. */
+  #countRow(row: number): number | null {
     const prefix = this.#prefixOf(row);
-    const counts = this.#hopCounts.reserve(prefix + 1);
+    let counts: Int32Array;
+    try {
+      counts = this.#hopCounts.reserve(prefix + 1);
+    } catch (error) {
+      if (!(error instanceof OutOfWordsError)) throw error;
+      return null;
+    }
     const count = (counts[prefix] as number) + 1;
     counts[prefix] = count;
     return count;
@@ -499,6 +517,10 @@ export class MergedView {
     const prefix = this.#prefixOf(row);
     const counts = this.#hopCounts.words;
     counts[prefix] = (counts[prefix] as number) - 1;
+    this.#freeRow(row);
+  }
+
+  #freeRow(row: number): void {
     const vni = this.#table.vniOf(row);
     this.#table.free(row);
     if (vni.rowCount === 0) this.#table.dispose(vni);

@@ -8,11 +8,13 @@
  */
 import type { Route } from "../route/route.ts";
 import type { Clock } from "../session/clock.ts";
+import { TableFullError } from "./errors.ts";
 import { announcementKey } from "./wanted.ts";
 
 /** All are called last: they may change anything here. */
 export interface OfferListener {
-  offered(key: string, route: Route): void;
+  /** False: there is no memory to know it by, and nobody was told of it. */
+  offered(key: string, route: Route): boolean;
   retracted(key: string, route: Route): void;
   /** Of those that were offered before the release. */
   released(key: string, route: Route): void;
@@ -55,13 +57,17 @@ export class OwnAnnouncements {
     return this.#drainedMs === null ? null : this.clock.nowMs() - this.#drainedMs;
   }
 
-  /** False: it was announced already. */
+  /**
+   * False: it was announced already.
+   * @throws TableFullError, and nothing has changed
+   */
   announce(route: Route): boolean {
     const key = announcementKey(route);
     if (this.#announced.has(key)) return false;
     this.#announced.set(key, route);
-    if (this.#drainedMs === null) this.#offer(key, route);
-    return true;
+    if (this.#drainedMs !== null || this.#offer(key, route)) return true;
+    this.#announced.delete(key);
+    throw new TableFullError(route);
   }
 
   /** False: it was not announced. */
@@ -80,11 +86,20 @@ export class OwnAnnouncements {
     return true;
   }
 
-  /** False: they were not drained. */
+  /**
+   * False: they were not drained.
+   * @throws TableFullError, and they are drained still: none is offered, or all are
+   */
   undrain(): boolean {
-    if (this.#drainedMs === null) return false;
+    const drainedMs = this.#drainedMs;
+    if (drainedMs === null) return false;
     this.#drainedMs = null;
-    for (const [key, route] of this.#announced) this.#offer(key, route);
+    for (const [key, route] of this.#announced) {
+      if (this.#offer(key, route)) continue;
+      this.#drainedMs = drainedMs;
+      for (const [offeredKey, offered] of this.#offered) this.#retract(offeredKey, offered);
+      throw new TableFullError(route);
+    }
     return true;
   }
 
@@ -99,10 +114,14 @@ export class OwnAnnouncements {
     return true;
   }
 
-  #offer(key: string, route: Route): void {
+  /** False: there is no memory for it. */
+  #offer(key: string, route: Route): boolean {
     this.#offered.set(key, route);
     if (!this.isHeldBack) this.#told.set(key, route);
-    this.listener.offered(key, route);
+    if (this.listener.offered(key, route)) return true;
+    this.#offered.delete(key);
+    this.#told.delete(key);
+    return false;
   }
 
   #retract(key: string, route: Route): void {

@@ -1,8 +1,10 @@
 /** What a client does and tells over its control socket. */
 import type { Client } from "../client/client.ts";
+import { TableFullError } from "../client/errors.ts";
 import type { ClientHandler } from "../client/handler.ts";
 import { formatEndpoint, parseEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
+import type { Route } from "../route/route.ts";
 import type { Clock } from "../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { Logger } from "../session/logger.ts";
@@ -93,12 +95,21 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
     }),
     change("/v1/announce", readRoutes, (routes) => {
       refuseIfStopping(daemon);
-      return results(
-        routes.map((route) => {
-          const outcome = client.announce(route) ? "announced" : "already-announced";
-          return { route: formatRoute(route), outcome };
-        }),
-      );
+      const announced: Route[] = [];
+      const outcomes = routes.map((route) => {
+        const isNew = unlessFull(
+          () => client.announce(route),
+          () => {
+            for (const before of announced) client.withdraw(before);
+          },
+        );
+        if (isNew) announced.push(route);
+        return {
+          route: formatRoute(route),
+          outcome: isNew ? ("announced" as const) : ("already-announced" as const),
+        };
+      });
+      return results(outcomes);
     }),
     change("/v1/withdraw", readRoutes, (routes) =>
       results(
@@ -135,6 +146,17 @@ function refuseIfStopping({ isStopping }: Daemon): void {
   throw new ControlError("STOPPING", "the client is stopping already, and takes up nothing any more");
 }
 
+/** A request is carried out whole or not at all: `undo` takes back what was done of it. */
+function unlessFull<T>(act: () => T, undo: () => void = () => {}): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof TableFullError)) throw error;
+    undo();
+    throw new ControlError("TABLE_FULL", error.message);
+  }
+}
+
 /** The outcomes of those that something was done to. */
 const CHANGES: ReadonlySet<ChangeResult["outcome"]> = new Set([
   "announced",
@@ -155,7 +177,7 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
   if (action === "stop") stop();
   else refuseIfStopping(daemon);
   let outcome: DrainResult["outcome"];
-  if (action === "undo") outcome = client.undrain() ? "undone" : "not-drained";
+  if (action === "undo") outcome = unlessFull(() => client.undrain()) ? "undone" : "not-drained";
   else outcome = client.drain() ? "drained" : "already-drained";
   let stopsInSeconds: number | null = null;
   if (action === "stop") {

@@ -36,6 +36,7 @@ export type ControlErrorCode =
   | "STARTING"
   | "STOPPING"
   | "PEER_NOT_FOUND"
+  | "TABLE_FULL"
   | "INTERNAL_ERROR";
 
 export interface ControlErrorBody {

@@ -9,6 +9,7 @@ const STATUS: Record<ControlErrorCode, number> = {
   STARTING: 503,
   STOPPING: 409,
   PEER_NOT_FOUND: 404,
+  TABLE_FULL: 507,
   INTERNAL_ERROR: 500,
 };
 

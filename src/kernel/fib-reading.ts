@@ -183,7 +183,9 @@ class FibReading {
   #found(tableId: number, destination: Prefix, nexthopId: number): boolean {
     const { fib } = this;
     const { rows } = fib;
-    const row = rows.findOrMake(fib.tables.findOrMake(tableId), destination);
+    const row = fib.rowFor(fib.tables.findOrMake(tableId), destination);
+    // It stays as it is, as if it were not ours.
+    if (row < 0) return true;
     if (rows.get(row, READ) === this.#number) return false;
     rows.set(row, READ, this.#number);
     const before = rows.get(row, INSTALLED);

@@ -10,9 +10,9 @@
  *     READ       number of the reading that met our route last
  */
 import type { IpAddress, Prefix } from "../net/ip.ts";
-import { GrowingWords } from "../route/growing-words.ts";
+import { GrowingWords, OutOfWordsError } from "../route/growing-words.ts";
 import { PrefixCursor } from "../route/prefix-cursor.ts";
-import { PoolFullError, PrefixPool } from "../route/prefix-trie.ts";
+import { PrefixPool } from "../route/prefix-trie.ts";
 import { type FibTable, NO_ROOT } from "./fib-tables.ts";
 
 export const TABLE = 0;
@@ -93,20 +93,28 @@ export class FibRows {
     return handle < 0 ? -1 : rowOf(handle, family);
   }
 
+  /** -1: there is none, and no memory for it. */
   findOrMake(table: FibTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): number {
     const pool = this.#pool(family);
     let root = family === 6 ? table.root6 : table.root4;
     if (root === NO_ROOT) {
       root = pool.createRoot();
-      if (root < 0) throw new PoolFullError(family);
+      if (root < 0) return -1;
       if (family === 6) table.root6 = root;
       else table.root4 = root;
     }
     const handle = pool.insert(root, w0, w1, w2, w3, lengthBits);
-    if (handle < 0) throw new PoolFullError(family);
+    if (handle < 0) return -1;
     const row = rowOf(handle, family);
     if (!pool.created) return row;
-    const words = (family === 6 ? this.#words6 : this.#words4).reserve((handle + 1) * ROW_WORDS);
+    let words: Int32Array;
+    try {
+      words = (family === 6 ? this.#words6 : this.#words4).reserve((handle + 1) * ROW_WORDS);
+    } catch (error) {
+      if (!(error instanceof OutOfWordsError)) throw error;
+      pool.remove(root, handle);
+      return -1;
+    }
     words.fill(0, handle * ROW_WORDS, (handle + 1) * ROW_WORDS);
     words[handle * ROW_WORDS + TABLE] = table.index + 1;
     this.#tables[table.index] = table;

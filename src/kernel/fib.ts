@@ -85,6 +85,8 @@ export class Fib {
   plainRoutes = 0;
   /** How often the kernel was read. */
   readings = 0;
+  /** Changes of the view, and routes found in the kernel, that there was no memory for: the book is incomplete for good. */
+  refusedMemory = 0;
   /** The last reading was told all there is: see fib-reading.ts. */
   isReadWhole = true;
   readonly #wanted: WantedRoutes;
@@ -101,6 +103,8 @@ export class Fib {
     notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
     /** Another program disturbs the destination again and again, as of now. */
     private readonly noteFight: (table: FibTable, destination: Prefix) => void = () => {},
+    /** There is no memory to know the destination, or a route to it. */
+    private readonly noteRefusal: (destination: Prefix) => void = () => {},
   ) {
     this.hops = new HopSets(
       (address) => weightOf(settings.preferredNetworks, address),
@@ -123,8 +127,8 @@ export class Fib {
   // What is wanted.
 
   added(route: Route): void {
-    this.#wanted.added(route);
-    this.#mark(route);
+    if (this.#wanted.added(route)) this.#mark(route);
+    else this.#refuse(route.destination);
   }
 
   removed(route: Route): void {
@@ -133,8 +137,8 @@ export class Fib {
   }
 
   announced(route: Route): void {
-    this.#wanted.announced(route);
-    this.#mark(route);
+    if (this.#wanted.announced(route)) this.#mark(route);
+    else this.#refuse(route.destination);
   }
 
   withdrawn(route: Route): void {
@@ -328,9 +332,22 @@ export class Fib {
   #mark({ vni, destination }: Route, flags = 0): void {
     const table = this.tables.ofVni(vni);
     if (table === undefined) return;
-    const row = this.rows.findOrMake(table, destination);
+    const row = this.rowFor(table, destination);
+    if (row < 0) return;
     this.rows.raise(row, flags);
     this.changes.mark(row);
+  }
+
+  /** The row of a destination; -1: there is no memory for it, which is counted. */
+  rowFor(table: FibTable, destination: Prefix): number {
+    const row = this.rows.findOrMake(table, destination);
+    if (row < 0) this.#refuse(destination);
+    return row;
+  }
+
+  #refuse(destination: Prefix): void {
+    this.refusedMemory++;
+    this.noteRefusal(destination);
   }
 
   *#marksOfTable(table: FibTable): Generator<void> {
@@ -341,7 +358,9 @@ export class Fib {
     for (const destination of this.#wanted.destinationsOf(vni)) {
       const table = this.tables.ofVni(vni);
       if (table === undefined) return;
-      yield this.changes.mark(this.rows.findOrMake(table, destination));
+      const row = this.rowFor(table, destination);
+      if (row >= 0) this.changes.mark(row);
+      yield;
     }
   }
 

@@ -98,6 +98,13 @@ export class InstallerReports {
     }
   }
 
+  memoryRefused(destination: Prefix): void {
+    this.log.error("no memory is left for a route: it is not installed, or not known to be there", {
+      destination: formatPrefix(destination),
+      remedy: "give the process more (MemoryMax=, ulimit -v), and restart it",
+    });
+  }
+
   started(fib: Fib): void {
     this.logger.info("kernel routes read", held(fib));
   }

@@ -34,7 +34,7 @@ export interface DeviceStatus {
   /** Null: there is no such device. */
   readonly linkIndex: number | null;
   readonly isUp: boolean;
-  /** Why packets or routes do not leave by it, each with the command that helps. */
+  /** Why packets or routes do not leave by it, each with what helps. */
   readonly problems: readonly string[];
   /** How long ago the kernel was last read, in milliseconds; null: not yet. */
   readonly lastReadForMs: number | null;

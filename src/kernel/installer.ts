@@ -106,6 +106,7 @@ export class Installer {
       settings,
       (table, destination, wanted) => this.#reports.passedOver(table, destination, wanted),
       (table, destination) => this.#reports.foughtOver(table, destination),
+      (destination) => this.#reports.memoryRefused(destination),
     );
     this.#fib.setMappings(mappings);
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
@@ -214,7 +215,7 @@ export class Installer {
       device: this.#options.device,
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
-      problems: this.#device.problems,
+      problems: [...this.#device.problems, ...memoryProblems(this.#fib.refusedMemory)],
       lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
       isReading: this.#readings.isUnderWay,
     });
@@ -344,4 +345,11 @@ export class Installer {
     else this.#news.hear(event, this.#device.link);
     this.#wake();
   }
+}
+
+function memoryProblems(refused: number): string[] {
+  if (refused === 0) return [];
+  return [
+    `no memory was left ${refused} times for a route, which is not installed or not known: give the process more (MemoryMax=, ulimit -v), and restart it`,
+  ];
 }

@@ -9,7 +9,7 @@
  */
 import { familyBits, type IpAddress, type Prefix } from "../net/ip.ts";
 import { PrefixCursor } from "../route/prefix-cursor.ts";
-import { PoolFullError, PrefixPool } from "../route/prefix-trie.ts";
+import { PrefixPool } from "../route/prefix-trie.ts";
 
 class Addresses {
   readonly #pool: PrefixPool;
@@ -18,6 +18,8 @@ class Addresses {
   /** By handle: users of the address. */
   readonly #users = new Map<number, number>();
   readonly #lengthBits: number;
+  /** There was no memory for an address: any prefix may hold it. */
+  #isIncomplete = false;
 
   constructor(family: 4 | 6) {
     this.#pool = new PrefixPool(family);
@@ -28,7 +30,10 @@ class Addresses {
 
   add({ w0, w1, w2, w3 }: IpAddress): boolean {
     const handle = this.#pool.insert(this.#root, w0, w1, w2, w3, this.#lengthBits);
-    if (handle < 0) throw new PoolFullError(this.#pool.family);
+    if (handle < 0) {
+      this.#isIncomplete = true;
+      return true;
+    }
     const users = this.#users.get(handle) ?? 0;
     this.#users.set(handle, users + 1);
     return users === 0;
@@ -44,7 +49,9 @@ class Addresses {
     return true;
   }
 
-  firstIn({ w0, w1, w2, w3, lengthBits }: Prefix): IpAddress | null {
+  firstIn(prefix: Prefix): IpAddress | null {
+    if (this.#isIncomplete) return prefix;
+    const { w0, w1, w2, w3, lengthBits } = prefix;
     this.#cursor.seekInside(w0, w1, w2, w3, lengthBits);
     const handle = this.#cursor.next();
     return handle < 0 ? null : this.#pool.prefixOf(handle);

@@ -103,16 +103,18 @@ export class WantedRoutes {
     return this.#routes.usage().bytes;
   }
 
-  added(route: Route): void {
-    this.#add(VIEW, route);
+  /** False: there is no memory for it, and nothing has changed. */
+  added(route: Route): boolean {
+    return this.#add(VIEW, route);
   }
 
   removed(route: Route): void {
     this.#remove(VIEW, route);
   }
 
-  announced(route: Route): void {
-    this.#add(OWN, route);
+  /** False: there is no memory for it, and nothing has changed. */
+  announced(route: Route): boolean {
+    return this.#add(OWN, route);
   }
 
   withdrawn(route: Route): void {
@@ -262,12 +264,14 @@ export class WantedRoutes {
     return false;
   }
 
-  #add(origin: Origin, { vni, destination, nextHop }: Route): void {
+  #add(origin: Origin, { vni, destination, nextHop }: Route): boolean {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const change = this.#routes.add(origin, this.#fields);
-    if (change === Change.NOTHING || change === Change.TABLE_FULL || this.#ranked.size === 0) return;
+    if (change === Change.TABLE_FULL) return false;
+    if (change === Change.NOTHING || this.#ranked.size === 0) return true;
     const ranked = this.#ranked.get(this.#prefixOf(this.#routes.row));
     if (ranked !== undefined) this.#follow(ranked, origin, destination.family, nextHop, 1);
+    return true;
   }
 
   #remove(origin: Origin, { vni, destination, nextHop }: Route): void {

@@ -530,14 +530,6 @@ export class TrieNotEmptyError extends Error {
   }
 }
 
-/** For callers of `insert` that cannot do without the prefix. */
-export class PoolFullError extends Error {
-  readonly code = "prefix_pool_full";
-  constructor(readonly family: 4 | 6) {
-    super(`no room for another IPv${family} prefix; give the process more memory or fewer routes`);
-  }
-}
-
 /** The handle names no prefix. */
 export class NoSuchPrefixError extends Error {
   readonly code = "no_such_prefix";
