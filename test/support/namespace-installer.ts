@@ -146,6 +146,11 @@ export class NamespaceInstaller implements AsyncDisposable {
     return JSON.parse(line).result;
   }
 
+  /** It stands still, or goes on: what others change meanwhile is only in its sockets. */
+  pause(isPaused: boolean): void {
+    process.kill(this.#child.pid, isPaused ? "SIGSTOP" : "SIGCONT");
+  }
+
   /** As kill -9 does. */
   kill(): Promise<void> {
     return this.#child.kill();
