@@ -1,7 +1,8 @@
 /**
  * How many operations fit into one step of the event loop: no step is to take more than a few milliseconds, and how long
  * one takes, from its plan to its result in the book, differs by a factor of a hundred (a route some 10 µs, a deleted object
- * more than a millisecond on older kernels).
+ * more than a millisecond on older kernels). One operation cannot be divided: the IPv4 route with which the trie of a table
+ * doubles its root (net/ipv4/fib_trie.c) takes 5 ms at 16,384 host routes (Linux 6.18).
  */
 const AIM_MS = 2;
 const SMALLEST = 8;
