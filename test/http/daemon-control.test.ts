@@ -9,6 +9,7 @@ import { serverOperations } from "../../src/http/server-control.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import type { LogFields } from "../../src/session/logger.ts";
 import { type BenchClientOptions, ClientBench } from "../support/client-bench.ts";
+import { RefusedMemory } from "../support/refused-memory.ts";
 
 const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
 const R = "100 10.0.1.0/24 via 2001:db8::1";
@@ -282,6 +283,30 @@ describe("a client", () => {
       outcome: "not-drained",
       ...running,
     });
+  });
+
+  test("announces all or none where memory is refused, and undoes no drain by halves", async () => {
+    const { operations, watcher, client, settle } = await setup();
+    const routes = Array.from({ length: 60 }, (_, n) => `100#10.9.${n}.0/24@2001:db8::${(n % 20) + 1}`);
+    await ask(operations, "/v1/announce", { routes: [R_TEXT] });
+    settle();
+    {
+      using memory = new RefusedMemory();
+      // The first growths find memory.
+      memory.growthsLeft = 2;
+      expect(await refusal(ask(operations, "/v1/announce", { routes }))).toStartWith("TABLE_FULL: ");
+    }
+    settle();
+    expect([watcher.view, client.announcementCount]).toEqual([[R], 1]);
+    await ask(operations, "/v1/drain", { action: "start" });
+    await ask(operations, "/v1/announce", { routes });
+    {
+      using memory = new RefusedMemory();
+      memory.growthsLeft = 2;
+      expect(await refusal(ask(operations, "/v1/drain", { action: "undo" }))).toStartWith("TABLE_FULL: ");
+    }
+    settle();
+    expect([watcher.view, client.drainedForMs !== null]).toEqual([[], true]);
   });
 
   test("drains and stops, which is not taken back", async () => {
