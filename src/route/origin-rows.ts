@@ -33,6 +33,8 @@ export class OriginRows {
   /** Per peer its newest announcement. */
   readonly #firstOfPeer: number[] = [];
   protected readonly standings: Standing[] = [];
+  /** Changes with every change of a peer's standing. */
+  standingsVersion = 0;
 
   constructor(maxWords: number | undefined) {
     this.rows = new WordRows(ROW_WORDS, maxWords);
@@ -72,6 +74,7 @@ export class OriginRows {
   setStanding(peer: number, standing: Standing): void {
     while (this.standings.length <= peer) this.standings.push(Standing.CLIENT);
     this.standings[peer] = standing;
+    this.standingsVersion++;
   }
 
   protected make(route: number, peer: number, nextOfRoute: number): number {

@@ -126,6 +126,13 @@ export class Origins extends OriginRows {
     return false;
   }
 
+  /** The peer that is the only origin, if its word counts for everybody else; NIL: {@link isInView} has to be asked. */
+  onlyClient(first: number): number {
+    if (first >= CROWD || this.nextOfRoute(first) !== NIL) return NIL;
+    const peer = this.peerOf(first);
+    return this.standings[peer] === Standing.CLIENT ? peer : NIL;
+  }
+
   /**
    * Whether the origins have to be looked through for what has changed up to `epoch`; if so, they count as looked
    * through from now on. Few are looked through each time.

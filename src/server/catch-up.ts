@@ -16,7 +16,7 @@ import {
 } from "../wire/encode.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
-import { type FrameWindow, FrameWindows, HAS_NEWER } from "./frame-window.ts";
+import { type FrameWindow, FrameWindows, HAS_NEWER, SEVERAL, WITHDRAWN } from "./frame-window.ts";
 import type { Subscription } from "./subscription.ts";
 
 export const NO_BYTES = new Uint8Array(0);
@@ -113,7 +113,7 @@ export class CatchUp {
   #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
     const words = this.table.rows.words;
     const origins = this.#origins;
-    const { rows, ends, count } = window;
+    const { rows, lengths, slots, announcers, count } = window;
     const { peer, table } = subscription;
     const { number, isServer } = peer;
     subscription.reserve(table.slotCount);
@@ -123,31 +123,37 @@ export class CatchUp {
     // The piece of the window that is due and not gathered yet.
     let pieceStart = 0;
     let pieceEnd = 0;
+    let withdrawn = 0;
     let freed = 0;
     let fruitless = 0;
     const { setAside } = origins;
     let i = 0;
     let hasRoom = true;
+    let end = 0;
     for (; hasRoom && i < count; i++) {
-      const start = i === 0 ? 0 : (ends[i - 1] as number);
-      const end = ends[i] as number;
-      const entry = rows[i] as number;
-      const row = entry & ~HAS_NEWER;
-      const at = row << ROW_SHIFT;
-      const origin = words[at + ORIGIN] as number;
+      const start = end;
+      const announcer = announcers[i] as number;
+      const lengthBytes = lengths[i] as number;
       // Whatever comes of the entry has to fit, if need be its REMOVE instead of its ADD.
-      const needBytes = end - start + (origin < 0 ? 0 : REMOVE_EXTRA_BYTES);
+      const needBytes = lengthBytes + (announcer === WITHDRAWN ? 0 : REMOVE_EXTRA_BYTES);
       if (runEnd + pieceEnd - pieceStart + needBytes > limit) break;
-      const slot = words[at + SLOT] as number;
+      end = start + lengthBytes;
+      const slot = slots[i] as number;
       const bit = 1 << (slot & 31);
       const bits = sent[slot >>> 5] as number;
       const wasSent = (bits & bit) !== 0;
-      const isInView = origins.isInView(origin, number, isServer);
+      let isInView = announcer >= 0 && announcer !== number;
+      if (announcer === SEVERAL) {
+        const at = (rows[i] as number) << ROW_SHIFT;
+        isInView = origins.isInView(words[at + ORIGIN] as number, number, isServer);
+      }
       if (isInView === wasSent) {
         fruitless++;
         continue;
       }
-      if (!isInView && (origin >= 0 || entry !== row)) {
+      const entry = rows[i] as number;
+      const row = entry & ~HAS_NEWER;
+      if (!isInView && (announcer !== WITHDRAWN || entry !== row)) {
         // A withdrawal, perhaps of the last hop that the subscriber knows.
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         pieceStart = pieceEnd = start;
@@ -159,7 +165,7 @@ export class CatchUp {
           runEnd = this.#gatherChange(subscription, other, runEnd, Action.ADD);
           if (runEnd + needBytes > limit) break;
         }
-        if (origin >= 0) {
+        if (announcer !== WITHDRAWN) {
           // Alive, but nobody announces it whom the subscriber may hear of: its own REMOVE, and not what the window holds.
           runEnd = this.#gatherChange(subscription, row, runEnd, Action.REMOVE);
           pieceStart = pieceEnd = end;
@@ -168,10 +174,12 @@ export class CatchUp {
       }
       // A sibling's bit in the same word may have changed by now.
       sent[slot >>> 5] = (sent[slot >>> 5] as number) ^ bit;
-      if (origin < 0) {
-        subscription.owedWithdrawals--;
-        words[at + ORIGIN] = origin + 1;
-        if (origin + 1 === NIL) this.#freed[freed++] = row;
+      if (announcer === WITHDRAWN) {
+        withdrawn++;
+        const at = (row << ROW_SHIFT) + ORIGIN;
+        const origin = (words[at] as number) + 1;
+        words[at] = origin;
+        if (origin === NIL) this.#freed[freed++] = row;
       }
       if (start !== pieceEnd) {
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
@@ -179,6 +187,7 @@ export class CatchUp {
       }
       pieceEnd = end;
     }
+    subscription.owedWithdrawals -= withdrawn;
     this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SIBLING;
     const run =
       runEnd === 0

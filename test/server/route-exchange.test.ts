@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { RouteExchange } from "../../src/server/route-exchange.ts";
+import { type ExchangePeer, RouteExchange } from "../../src/server/route-exchange.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { MAX_UPDATE_FRAME_BYTES } from "../../src/wire/encode.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
@@ -319,4 +319,29 @@ test("a peer with very many routes loses all of them at once, though they are cl
   }
   expect(heardBytes).toBe(frameOfText("END 100").length);
   expect(exchange.routeCount).toBe(0);
+});
+
+test("frames that one subscriber was sent are not sent to the next one once their announcer has begun to leave", () => {
+  const later: (() => void)[] = [];
+  // One step a turn: nothing of the announcer's is cleared away before a turn has passed.
+  const exchange = new RouteExchange({
+    holdEndMarks: false,
+    soon: (run) => later.push(run),
+    stepsPerTurn: 1,
+  });
+  const [announcer, first, second] = Array.from({ length: 3 }, () => {
+    const peer = { isServer: false, wake() {} };
+    exchange.join(peer);
+    return peer;
+  }) as [ExchangePeer, ExchangePeer, ExchangePeer];
+  const fields = new UpdateFields();
+  const { vni, destination, nextHop } = routeOfText(R);
+  fillUpdateFields(fields, vni, destination, nextHop);
+  exchange.add(announcer, fields);
+  exchange.subscribe(first, vni);
+  exchange.subscribe(second, vni);
+  expect(exchange.nextRun(first, 65_536).length).toBeGreaterThan(0);
+  exchange.leave(announcer);
+  expect(exchange.routeCount).toBe(1);
+  expect(exchange.nextRun(second, 65_536).length).toBe(0);
 });
