@@ -97,6 +97,9 @@ export class RouteExchange {
   readonly #announcers: Announcers;
   readonly #catchUp: CatchUp;
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
+  /** Updates come from one peer by the hundred. */
+  #lastPeer: ExchangePeer | undefined;
+  #lastRecord: SubscribedPeer | undefined;
   /** By number: those that are gone, too, as long as something of them is left. */
   readonly #byNumber: (SubscribedPeer | undefined)[] = [];
   /** Their announcements are being removed. */
@@ -380,6 +383,7 @@ export class RouteExchange {
     const record = this.#record(peer);
     record.hasLeft = true;
     this.#peers.delete(peer);
+    this.#lastPeer = this.#lastRecord = undefined;
     const subscriptions = record.subscriptions.values();
     let ending: Subscription | null = null;
     this.#work.add((budget) => {
@@ -564,8 +568,12 @@ export class RouteExchange {
   }
 
   #record(peer: ExchangePeer): SubscribedPeer {
+    const last = this.#lastRecord;
+    if (peer === this.#lastPeer && last !== undefined) return last;
     const record = this.#peers.get(peer);
     if (record === undefined) throw new Error("the peer has not joined the exchange");
+    this.#lastPeer = peer;
+    this.#lastRecord = record;
     return record;
   }
 }

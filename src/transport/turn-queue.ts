@@ -6,13 +6,11 @@
  */
 import type { TurnClass } from "../session/clock.ts";
 
-/** In their order, with the time from the turn's beginning until which more calls of the class are made. */
-const CLASSES: readonly (readonly [turnClass: TurnClass, untilMs: number])[] = [
-  ["urgent", 3],
-  ["output", 5],
-  ["input", 7],
-  ["background", 8],
-];
+/** In their order. */
+const CLASSES: readonly TurnClass[] = ["urgent", "output", "input", "background"];
+const INDEX_OF: Readonly<Record<TurnClass, number>> = { urgent: 0, output: 1, input: 2, background: 3 };
+/** Likewise: the time from the turn's beginning until which more calls of the class are made. */
+const UNTIL_MS: readonly number[] = [3, 5, 7, 8];
 
 /** First in, first out; taking one is constant work. */
 class Fifo {
@@ -38,10 +36,9 @@ class Fifo {
 }
 
 export class TurnQueue {
-  readonly #queues = Object.fromEntries(CLASSES.map(([turnClass]) => [turnClass, new Fifo()])) as Record<
-    TurnClass,
-    Fifo
-  >;
+  readonly #queues = CLASSES.map(() => new Fifo());
+  /** How many calls each class had when the turn began. */
+  readonly #waiting = CLASSES.map(() => 0);
   #isAsked = false;
 
   constructor(
@@ -51,7 +48,7 @@ export class TurnQueue {
   ) {}
 
   soon(run: () => void, turnClass: TurnClass): void {
-    this.#queues[turnClass].push(run);
+    (this.#queues[INDEX_OF[turnClass]] as Fifo).push(run);
     this.#ask();
   }
 
@@ -63,21 +60,26 @@ export class TurnQueue {
 
   readonly #turn = (): void => {
     const startMs = this.nowMs();
-    let left = 0;
+    const queues = this.#queues;
+    const waiting = this.#waiting;
     // What is asked for meanwhile waits for the next turn; what one that throws leaves undone, too.
-    const waiting = CLASSES.map(([turnClass]) => this.#queues[turnClass].length);
+    for (let i = 0; i < queues.length; i++) waiting[i] = (queues[i] as Fifo).length;
     try {
-      for (const [i, [turnClass, untilMs]] of CLASSES.entries()) {
-        const queue = this.#queues[turnClass];
-        for (let calls = waiting[i] as number; calls > 0; calls--) {
-          queue.shift()?.();
-          if (this.nowMs() - startMs >= untilMs) break;
-        }
-      }
+      for (let i = 0; i < queues.length; i++) this.#runClass(i, startMs);
     } finally {
-      for (const [turnClass] of CLASSES) left += this.#queues[turnClass].length;
+      let left = 0;
+      for (let i = 0; i < queues.length; i++) left += (queues[i] as Fifo).length;
       this.#isAsked = false;
       if (left > 0) this.#ask();
     }
   };
+
+  #runClass(index: number, startMs: number): void {
+    const queue = this.#queues[index] as Fifo;
+    const untilMs = UNTIL_MS[index] as number;
+    for (let calls = this.#waiting[index] as number; calls > 0; calls--) {
+      queue.shift()?.();
+      if (this.nowMs() - startMs >= untilMs) return;
+    }
+  }
 }
