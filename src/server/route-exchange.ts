@@ -28,7 +28,7 @@
  *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
  *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
  *                     has to find out which next hop a subscriber is to be told of first, and an end mark a look for each
- *                     peer that is leaving.
+ *                     peer that has left a moment ago.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
  * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
@@ -54,7 +54,7 @@ import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
 import { Audience, SubscribedPeer, Subscription } from "./subscription.ts";
-import { type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
+import { type JobBudget, NextTurn, type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
@@ -84,6 +84,8 @@ export interface VniInfo {
 
 /** What removing an announcement takes, beside a look for each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
+/** What counting a VNI takes in which a peer announced something that has left. */
+const STEPS_PER_CLEARED_VNI = 20;
 /** What looking at a journal entry takes, to see whether a subscription is owed a withdrawal there. */
 const STEPS_PER_OWED_LOOK = 4;
 /** What ending a subscription takes, or waking one. */
@@ -99,8 +101,10 @@ export class RouteExchange {
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
   /** By number: those that are gone, too, as long as something of them is left. */
   readonly #byNumber: (SubscribedPeer | undefined)[] = [];
-  /** Their announcements are being removed. */
+  /** Their announcements are being removed, and they are not counted in `#clearing` yet. */
   readonly #leaving = new Set<SubscribedPeer>();
+  /** By VNI: how many peers announced routes there that are being removed. */
+  readonly #clearing = new Map<number, number>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
   readonly #work: WorkQueue;
@@ -118,8 +122,9 @@ export class RouteExchange {
     this.#table = new RouteTable(options.table);
     this.#journal = new Journal(this.#table.rows);
     this.#announcers = new Announcers(this.#table.origins);
-    this.#work = new WorkQueue(soon, stepsPerTurn);
-    this.#passing = new TurnBudget(soon, stepsPerTurn);
+    const turn = new NextTurn(soon);
+    this.#work = new WorkQueue(turn, stepsPerTurn);
+    this.#passing = new TurnBudget(turn, stepsPerTurn);
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
@@ -378,7 +383,7 @@ export class RouteExchange {
   /** The peer has left. Its subscriptions end one by one, and until then are like those of a peer that reads nothing. */
   #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
-    record.hasLeft = true;
+    record.leave();
     this.#peers.delete(peer);
     const subscriptions = record.subscriptions.values();
     let ending: Subscription | null = null;
@@ -458,12 +463,19 @@ export class RouteExchange {
     const { number, announced } = record;
     this.#announcers.leave(number);
     this.#leaving.add(record);
+    const vnis = announced.numbers();
     this.#work.add((budget) => {
       while (!budget.isSpent) {
+        if (this.#leaving.has(record)) {
+          budget.spend(STEPS_PER_CLEARED_VNI);
+          const next = vnis.next();
+          if (next.done === true) this.#leaving.delete(record);
+          else this.#clearing.set(next.value, (this.#clearing.get(next.value) ?? 0) + 1);
+          continue;
+        }
         const origin = origins.firstOfPeer(number);
         if (origin === NIL) {
           this.#announcers.release(number);
-          this.#leaving.delete(record);
           this.#byNumber[number] = undefined;
           return true;
         }
@@ -473,15 +485,28 @@ export class RouteExchange {
         budget.spend(STEPS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0));
         announced.removed(vni.vni);
         this.#originRemoved(row, this.#table.removeOrigin(row, number));
-        // Their end marks may have waited for it.
-        if (audience !== undefined && !announced.has(vni.vni)) wakeAll(audience);
+        if (!announced.has(vni.vni)) this.#cleared(vni.vni, audience);
       }
       return false;
     });
   }
 
-  /** A look for each peer that is leaving. */
+  /** One peer less has announcements in the VNI that are being removed. */
+  #cleared(vni: number, audience: Audience | undefined): void {
+    const left = (this.#clearing.get(vni) ?? 0) - 1;
+    if (left > 0) {
+      this.#clearing.set(vni, left);
+      return;
+    }
+    this.#clearing.delete(vni);
+    // End marks may have waited for it.
+    if (audience !== undefined) wakeAll(audience);
+  }
+
+  /** A look, and one more for each peer that has only just left and is not counted. */
   #isBeingCleared(vni: number): boolean {
+    if (this.#clearing.has(vni)) return true;
+    this.#passing.spend(this.#leaving.size);
     for (const { announced } of this.#leaving) if (announced.has(vni)) return true;
     return false;
   }
@@ -507,7 +532,7 @@ export class RouteExchange {
    *
    * Until then it counts as one that was told of routes, also of those that go meanwhile: what is counted has to be passed.
    */
-  #renounce(subscription: Subscription, budget: TurnBudget): boolean {
+  #renounce(subscription: Subscription, budget: JobBudget): boolean {
     const { table, place } = subscription;
     const words = this.#table.rows.words;
     // The last row passed that is still there.

@@ -372,12 +372,14 @@ export class Server {
       return;
     }
     const forget = loss.retain(forMs);
+    // Not the peer, with its connection: many may be lost while they are waited for.
+    const { name } = loss.peer;
     this.#retained.retain(
       {
         forget: () => {
           const routes = forget();
           if (routes === 0) return;
-          const fields = { ...loss.peer.name, routes };
+          const fields = { ...name, routes };
           this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
         },
       },

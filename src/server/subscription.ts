@@ -84,8 +84,14 @@ export class SubscribedPeer {
   constructor(
     readonly number: number,
     readonly isServer: boolean,
-    readonly wake: () => void,
+    private wake: () => void,
   ) {}
+
+  /** What is left of it names the connection no more: announcements may be kept for it for long. */
+  leave(): void {
+    this.hasLeft = true;
+    this.wake = () => {};
+  }
 
   get hasQueued(): boolean {
     return this.#queue.first !== null;
