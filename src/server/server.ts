@@ -15,6 +15,7 @@ import type { ByteStream, Listener, Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
+import { BelievedCuts } from "./believed-cuts.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
 import { GuardedServerHandler, type ServerHandler } from "./handler.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
@@ -110,6 +111,7 @@ export class Server {
   #standstillWatch: StandstillWatch | null = null;
   readonly #retained: RetainedPeers;
   readonly #lossWatch: LossWatch;
+  readonly #believedCuts: BelievedCuts;
   /** It was cut off, and nobody has come back yet. */
   #awaitsReturn = false;
   /** After a cut, whoever comes back before that is waited for anew. */
@@ -143,6 +145,7 @@ export class Server {
       gone: (peer) => this.#peers.delete(peer),
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
+    this.#believedCuts = new BelievedCuts(this.#clock, this.#settleMs);
     this.#lossWatch = new LossWatch(
       this.#clock,
       () => this.#presentAnnouncers(),
@@ -324,9 +327,14 @@ export class Server {
   /**
    * Most announcers are lost at once: it was this server that could not be reached. As after a standstill; but how long it will
    * take nobody knows, and attempts to connect that began meanwhile have to end first. So the time to settle begins anew when
-   * the first one is back, and with each that comes back within it: twice the time at most.
+   * the first one is back, and with each that comes back within it: twice the time at most. Returns false if it has happened too often
+   * to be believed.
    */
-  #wasCutOff(): void {
+  #wasCutOff(): boolean {
+    if (!this.#believedCuts.believe()) {
+      this.#logger.warn("most announcers were lost at once, once more: they are not waited for any more");
+      return false;
+    }
     if (!this.#awaitsReturn) {
       this.#logger.warn(
         "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
@@ -338,6 +346,7 @@ export class Server {
     this.#awaitsReturn = true;
     this.#settlesAgain = true;
     this.#settle();
+    return true;
   }
 
   #peerEstablished(): void {
