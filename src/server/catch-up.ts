@@ -42,6 +42,8 @@ export class CatchUp {
   /** Tombstones whose last withdrawal is in the run at hand. */
   readonly #freed = new Int32Array(RUN_BYTES / 16);
   readonly #origins: Origins;
+  /** Of all subscriptions: the bits of what was sent. */
+  sentBytes = 0;
   /** Work of the last {@link advance} that brought no bytes. */
   steps = 0;
 
@@ -119,7 +121,7 @@ export class CatchUp {
     const { rows, ends, count } = window;
     const { peer, table } = subscription;
     const { number, isServer } = peer;
-    subscription.reserve(table.slotCount);
+    this.sentBytes += subscription.reserve(table.slotCount);
     const sent = subscription.sent;
     const limit = Math.min(limitBytes, RUN_BYTES);
     let runEnd = 0;

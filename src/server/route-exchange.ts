@@ -54,6 +54,7 @@ import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
 import { Audience, SubscribedPeer, Subscription } from "./subscription.ts";
+import { TableMemory } from "./table-memory.ts";
 import { type JobBudget, NextTurn, type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
@@ -71,6 +72,8 @@ export interface ExchangeOptions {
   readonly stepsPerTurn?: number;
   readonly limits?: ServerLimits;
   readonly table?: TableOptions;
+  /** What routes and subscriptions may take in all; left out: no limit. */
+  readonly maxBytes?: number;
 }
 
 /** A VNI as operators see it. */
@@ -113,7 +116,10 @@ export class RouteExchange {
   readonly #run = new Uint8Array(RUN_BYTES);
   /** For {@link Origins.peersOf}. */
   readonly #originPeers: number[] = [];
+  readonly #memory: TableMemory;
   #limits: ServerLimits;
+  /** Those that have ended, too, until they are owed nothing. */
+  #subscriptionCount = 0;
   /** The newest version of any VNI's journal: no two ever have the same. */
   #version = 0;
 
@@ -125,6 +131,12 @@ export class RouteExchange {
     const turn = new NextTurn(soon);
     this.#work = new WorkQueue(turn, stepsPerTurn);
     this.#passing = new TurnBudget(turn, stepsPerTurn);
+    this.#memory = new TableMemory(options.maxBytes ?? Number.POSITIVE_INFINITY, () => ({
+      ...this.#table.usage(),
+      peers: this.#peers.size,
+      subscriptions: this.#subscriptionCount,
+      sentBytes: this.#catchUp.sentBytes,
+    }));
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
@@ -205,10 +217,13 @@ export class RouteExchange {
   /** The peer announces a route. False: it had already. A code: it may not, or cannot, and nothing has changed. */
   add(peer: ExchangePeer, fields: UpdateFields): boolean | LimitCode {
     const table = this.#table;
-    const { number, announced } = this.#record(peer);
+    const { number, announced, subscriptions } = this.#record(peer);
     const { maxRoutes, maxVnis } = this.#limits;
     if (announced.routes >= maxRoutes) return table.announces(number, fields) ? false : "TOO_MANY_ROUTES";
     if (announced.vnis >= maxVnis && !announced.has(fields.vni)) return "TOO_MANY_VNIS";
+    if (!this.#memory.hasRoomFor(announced.routes + subscriptions.size)) {
+      return table.announces(number, fields) ? false : "TABLE_FULL";
+    }
     const change = table.add(number, fields);
     if (change === Change.NOTHING) return false;
     if (change === Change.NO_HOP_PLACE) return "TOO_MANY_HOPS";
@@ -243,11 +258,13 @@ export class RouteExchange {
     const record = this.#record(peer);
     if (record.subscriptions.has(vni)) return false;
     if (record.subscriptions.size >= this.#limits.maxSubscriptions) return "TOO_MANY_SUBSCRIPTIONS";
-    if (!this.#reservePlace()) return "TABLE_FULL";
+    const has = record.announced.routes + record.subscriptions.size;
+    if (!this.#memory.hasRoomFor(has) || !this.#reservePlace()) return "TABLE_FULL";
     const table = this.#table.findOrMake(vni);
     const audience = this.#audienceOf(table);
     const subscription = new Subscription(record, table, audience, this.#journal.placeAtHead(table));
     record.subscriptions.set(vni, subscription);
+    this.#subscriptionCount++;
     audience.add(subscription);
     record.enqueue(subscription);
     return true;
@@ -520,6 +537,8 @@ export class RouteExchange {
   /** Nothing is owed to it any more: takes its cursor out. */
   #end(subscription: Subscription): void {
     const { table, audience } = subscription;
+    this.#subscriptionCount--;
+    this.#catchUp.sentBytes -= subscription.sent.byteLength;
     audience.remove(subscription);
     audience.ended--;
     this.#journal.leavePlace(table, subscription.place);

@@ -50,6 +50,11 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly sendHoldSeconds?: number;
   /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
   readonly maxHalfOpen?: number;
+  /**
+   * What routes and subscriptions may take of memory, in bytes, before further ones are skipped (`TABLE_FULL`). Default: half of what
+   * the system lets this process have.
+   */
+  readonly maxTableBytes?: number;
   /** Is told of peers that come and go. Default: nobody is. */
   readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
@@ -73,6 +78,8 @@ const MOST_EXTENSIONS = 2;
 const SEASONED_MS = 5_000;
 /** Each sends something each interval: one that has not been heard for so many is silent. */
 const SILENT_INTERVALS = 1.25;
+/** The rest is for garbage, for what is sent and received, and for others. */
+const TABLE_MEMORY_PART = 0.5;
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
@@ -129,6 +136,7 @@ export class Server {
     this.#exchange = new RouteExchange({
       limits: this.#limits,
       holdEndMarks: this.#settleMs > 0,
+      maxBytes: options.maxTableBytes ?? TABLE_MEMORY_PART * process.constrainedMemory(),
       soon: (run) => this.#clock.soon(run),
     });
     this.#peerContext = {
