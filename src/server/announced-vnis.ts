@@ -15,6 +15,11 @@ export class AnnouncedVnis {
     return this.#byVni.size;
   }
 
+  /** The VNIs' numbers. The walk may pause while routes are removed. */
+  numbers(): Iterator<number> {
+    return this.#byVni.keys();
+  }
+
   has(vni: number): boolean {
     return this.#find(vni) !== undefined;
   }

@@ -4,7 +4,7 @@
  * others share.
  */
 import type { Journal } from "../route/journal.ts";
-import type { Origins } from "../route/origins.ts";
+import { CROWD, type Origins } from "../route/origins.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../route/route-rows.ts";
 import type { RouteTable, VniTable } from "../route/route-table.ts";
 import { RUN_BYTES } from "../transport/outbox.ts";
@@ -26,8 +26,11 @@ const REMOVE_EXTRA_BYTES = 2;
 const STEPS_PER_ENTRY = 12;
 /** One look at a sibling: where it stands in a long list, its row, its origins, its bit. */
 const STEPS_PER_SIBLING = 8;
-/** A pass that has taken so many ends: some 0.3 ms. Looks at an entry's siblings are never broken off. */
+/** A pass that has taken so many ends: some 0.3 ms. Looks at an entry's siblings, and at its origins, are never broken off. */
 const STEPS_PER_PASS = 1 << 16;
+/** One of a route's many origins that is found to be leaving: it is looked up, and moves to another list. */
+const STEPS_PER_SET_ASIDE = 64;
+const SET_ASIDE_PER_PASS = STEPS_PER_PASS / STEPS_PER_SET_ASIDE;
 
 export class CatchUp {
   /** The server has only just started: nobody is told that a table is complete. */
@@ -39,6 +42,8 @@ export class CatchUp {
   /** Tombstones whose last withdrawal is in the run at hand. */
   readonly #freed = new Int32Array(RUN_BYTES / 16);
   readonly #origins: Origins;
+  /** Of all subscriptions: the bits of what was sent. */
+  sentBytes = 0;
   /** Work of the last {@link advance} that brought no bytes. */
   steps = 0;
 
@@ -116,7 +121,7 @@ export class CatchUp {
     const { rows, lengths, slots, announcers, count } = window;
     const { peer, table } = subscription;
     const { number, isServer } = peer;
-    subscription.reserve(table.slotCount);
+    this.sentBytes += subscription.reserve(table.slotCount);
     const sent = subscription.sent;
     const limit = Math.min(limitBytes, RUN_BYTES);
     let runEnd = 0;
@@ -144,8 +149,10 @@ export class CatchUp {
       const wasSent = (bits & bit) !== 0;
       let isInView = announcer >= 0 && announcer !== number;
       if (announcer === SEVERAL) {
-        const at = (rows[i] as number) << ROW_SHIFT;
-        isInView = origins.isInView(words[at + ORIGIN] as number, number, isServer);
+        const origin = words[((rows[i] as number) << ROW_SHIFT) + ORIGIN] as number;
+        isInView = origins.isInView(origin, number, isServer);
+        // The last entry of this pass: thousands that all announced the same may have left.
+        if (origin >= CROWD && origins.setAside - setAside > SET_ASIDE_PER_PASS) hasRoom = false;
       }
       if (isInView === wasSent) {
         fruitless++;
@@ -159,7 +166,7 @@ export class CatchUp {
         pieceStart = pieceEnd = start;
         const other = this.#nextToTell(subscription, row);
         // The last entry of this pass: what comes of it is taken along.
-        hasRoom = this.steps <= STEPS_PER_PASS;
+        hasRoom &&= this.steps <= STEPS_PER_PASS;
         if (other !== NIL) {
           if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
           runEnd = this.#gatherChange(subscription, other, runEnd, Action.ADD);
@@ -188,7 +195,7 @@ export class CatchUp {
       pieceEnd = end;
     }
     subscription.owedWithdrawals -= withdrawn;
-    this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SIBLING;
+    this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SET_ASIDE;
     const run =
       runEnd === 0
         ? window.bytes.subarray(pieceStart, pieceEnd)

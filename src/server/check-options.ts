@@ -27,6 +27,7 @@ const START: OptionChecks<ServerOptions> = {
   ...SETTINGS,
   settleSeconds: timerSeconds({ least: 0 }),
   maxHalfOpen: wholeNumber({ least: 1, most: GREATEST_LIMIT }),
+  maxTableBytes: wholeNumber({ least: 1, most: Number.MAX_SAFE_INTEGER }),
   random: isFunction,
   handler: objectWith([], SERVER_EVENTS),
   ...SHARED_OPTIONS,

@@ -43,8 +43,8 @@ export class LossWatch {
   constructor(
     private readonly clock: Clock,
     private readonly present: () => Iterable<PresentAnnouncer>,
-    /** Comes before the losses are decided. */
-    private readonly noticed: () => void,
+    /** Most announcers are lost; comes before the losses are decided. Returns false if it is not to be taken for trouble of ours. */
+    private readonly noticed: () => boolean,
   ) {}
 
   lost(loss: Loss): void {
@@ -74,8 +74,7 @@ export class LossWatch {
     this.#isAsked = false;
     const nowMs = this.clock.nowMs();
     this.#judgedMs = nowMs;
-    const isTrouble = this.#areMostLost();
-    if (isTrouble) this.noticed();
+    const isTrouble = this.#areMostLost() && this.noticed();
     const decided = this.#undecided;
     this.#undecided = [];
     for (const { remote, wasSilent, keepaliveSeconds, decide } of decided) {

@@ -28,7 +28,7 @@
  *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
  *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
  *                     has to find out which next hop a subscriber is to be told of first, and an end mark a look for each
- *                     peer that is leaving.
+ *                     peer that has left a moment ago.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
  * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
@@ -54,7 +54,8 @@ import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
 import { Audience, SubscribedPeer, Subscription } from "./subscription.ts";
-import { type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
+import { TableMemory } from "./table-memory.ts";
+import { type JobBudget, NextTurn, type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
@@ -71,6 +72,8 @@ export interface ExchangeOptions {
   readonly stepsPerTurn?: number;
   readonly limits?: ServerLimits;
   readonly table?: TableOptions;
+  /** What routes and subscriptions may take in all; left out: no limit. */
+  readonly maxBytes?: number;
 }
 
 /** A VNI as operators see it. */
@@ -84,6 +87,8 @@ export interface VniInfo {
 
 /** What removing an announcement takes, beside a look for each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
+/** What counting a VNI takes in which a peer announced something that has left. */
+const STEPS_PER_CLEARED_VNI = 20;
 /** What looking at a journal entry takes, to see whether a subscription is owed a withdrawal there. */
 const STEPS_PER_OWED_LOOK = 4;
 /** What ending a subscription takes, or waking one. */
@@ -102,8 +107,10 @@ export class RouteExchange {
   #lastRecord: SubscribedPeer | undefined;
   /** By number: those that are gone, too, as long as something of them is left. */
   readonly #byNumber: (SubscribedPeer | undefined)[] = [];
-  /** Their announcements are being removed. */
+  /** Their announcements are being removed, and they are not counted in `#clearing` yet. */
   readonly #leaving = new Set<SubscribedPeer>();
+  /** By VNI: how many peers announced routes there that are being removed. */
+  readonly #clearing = new Map<number, number>();
   /** By the VNI's index. */
   readonly #audiences: (Audience | undefined)[] = [];
   readonly #work: WorkQueue;
@@ -112,7 +119,10 @@ export class RouteExchange {
   readonly #run = new Uint8Array(RUN_BYTES);
   /** For {@link Origins.peersOf}. */
   readonly #originPeers: number[] = [];
+  readonly #memory: TableMemory;
   #limits: ServerLimits;
+  /** Those that have ended, too, until they are owed nothing. */
+  #subscriptionCount = 0;
   /** The newest version of any VNI's journal: no two ever have the same. */
   #version = 0;
 
@@ -121,8 +131,15 @@ export class RouteExchange {
     this.#table = new RouteTable(options.table);
     this.#journal = new Journal(this.#table.rows);
     this.#announcers = new Announcers(this.#table.origins);
-    this.#work = new WorkQueue(soon, stepsPerTurn);
-    this.#passing = new TurnBudget(soon, stepsPerTurn);
+    const turn = new NextTurn(soon);
+    this.#work = new WorkQueue(turn, stepsPerTurn);
+    this.#passing = new TurnBudget(turn, stepsPerTurn);
+    this.#memory = new TableMemory(options.maxBytes ?? Number.POSITIVE_INFINITY, () => ({
+      ...this.#table.usage(),
+      peers: this.#peers.size,
+      subscriptions: this.#subscriptionCount,
+      sentBytes: this.#catchUp.sentBytes,
+    }));
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
@@ -203,10 +220,13 @@ export class RouteExchange {
   /** The peer announces a route. False: it had already. A code: it may not, or cannot, and nothing has changed. */
   add(peer: ExchangePeer, fields: UpdateFields): boolean | LimitCode {
     const table = this.#table;
-    const { number, announced } = this.#record(peer);
+    const { number, announced, subscriptions } = this.#record(peer);
     const { maxRoutes, maxVnis } = this.#limits;
     if (announced.routes >= maxRoutes) return table.announces(number, fields) ? false : "TOO_MANY_ROUTES";
     if (announced.vnis >= maxVnis && !announced.has(fields.vni)) return "TOO_MANY_VNIS";
+    if (!this.#memory.hasRoomFor(announced.routes + subscriptions.size)) {
+      return table.announces(number, fields) ? false : "TABLE_FULL";
+    }
     const change = table.add(number, fields);
     if (change === Change.NOTHING) return false;
     if (change === Change.NO_HOP_PLACE) return "TOO_MANY_HOPS";
@@ -241,11 +261,13 @@ export class RouteExchange {
     const record = this.#record(peer);
     if (record.subscriptions.has(vni)) return false;
     if (record.subscriptions.size >= this.#limits.maxSubscriptions) return "TOO_MANY_SUBSCRIPTIONS";
-    if (!this.#reservePlace()) return "TABLE_FULL";
+    const has = record.announced.routes + record.subscriptions.size;
+    if (!this.#memory.hasRoomFor(has) || !this.#reservePlace()) return "TABLE_FULL";
     const table = this.#table.findOrMake(vni);
     const audience = this.#audienceOf(table);
     const subscription = new Subscription(record, table, audience, this.#journal.placeAtHead(table));
     record.subscriptions.set(vni, subscription);
+    this.#subscriptionCount++;
     audience.add(subscription);
     record.enqueue(subscription);
     return true;
@@ -381,7 +403,7 @@ export class RouteExchange {
   /** The peer has left. Its subscriptions end one by one, and until then are like those of a peer that reads nothing. */
   #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
-    record.hasLeft = true;
+    record.leave();
     this.#peers.delete(peer);
     this.#lastPeer = this.#lastRecord = undefined;
     const subscriptions = record.subscriptions.values();
@@ -462,12 +484,19 @@ export class RouteExchange {
     const { number, announced } = record;
     this.#announcers.leave(number);
     this.#leaving.add(record);
+    const vnis = announced.numbers();
     this.#work.add((budget) => {
       while (!budget.isSpent) {
+        if (this.#leaving.has(record)) {
+          budget.spend(STEPS_PER_CLEARED_VNI);
+          const next = vnis.next();
+          if (next.done === true) this.#leaving.delete(record);
+          else this.#clearing.set(next.value, (this.#clearing.get(next.value) ?? 0) + 1);
+          continue;
+        }
         const origin = origins.firstOfPeer(number);
         if (origin === NIL) {
           this.#announcers.release(number);
-          this.#leaving.delete(record);
           this.#byNumber[number] = undefined;
           return true;
         }
@@ -477,15 +506,28 @@ export class RouteExchange {
         budget.spend(STEPS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0));
         announced.removed(vni.vni);
         this.#originRemoved(row, this.#table.removeOrigin(row, number));
-        // Their end marks may have waited for it.
-        if (audience !== undefined && !announced.has(vni.vni)) wakeAll(audience);
+        if (!announced.has(vni.vni)) this.#cleared(vni.vni, audience);
       }
       return false;
     });
   }
 
-  /** A look for each peer that is leaving. */
+  /** One peer less has announcements in the VNI that are being removed. */
+  #cleared(vni: number, audience: Audience | undefined): void {
+    const left = (this.#clearing.get(vni) ?? 0) - 1;
+    if (left > 0) {
+      this.#clearing.set(vni, left);
+      return;
+    }
+    this.#clearing.delete(vni);
+    // End marks may have waited for it.
+    if (audience !== undefined) wakeAll(audience);
+  }
+
+  /** A look, and one more for each peer that has only just left and is not counted. */
   #isBeingCleared(vni: number): boolean {
+    if (this.#clearing.has(vni)) return true;
+    this.#passing.spend(this.#leaving.size);
     for (const { announced } of this.#leaving) if (announced.has(vni)) return true;
     return false;
   }
@@ -499,6 +541,8 @@ export class RouteExchange {
   /** Nothing is owed to it any more: takes its cursor out. */
   #end(subscription: Subscription): void {
     const { table, audience } = subscription;
+    this.#subscriptionCount--;
+    this.#catchUp.sentBytes -= subscription.sent.byteLength;
     audience.remove(subscription);
     audience.ended--;
     this.#journal.leavePlace(table, subscription.place);
@@ -511,7 +555,7 @@ export class RouteExchange {
    *
    * Until then it counts as one that was told of routes, also of those that go meanwhile: what is counted has to be passed.
    */
-  #renounce(subscription: Subscription, budget: TurnBudget): boolean {
+  #renounce(subscription: Subscription, budget: JobBudget): boolean {
     const { table, place } = subscription;
     const words = this.#table.rows.words;
     // The last row passed that is still there.

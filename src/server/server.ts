@@ -15,6 +15,7 @@ import type { ByteStream, Listener, Network } from "../transport/stream.ts";
 import { SystemClock } from "../transport/system-clock.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
+import { BelievedCuts } from "./believed-cuts.ts";
 import { checkServerOptions, checkServerSettings } from "./check-options.ts";
 import { GuardedServerHandler, type ServerHandler } from "./handler.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
@@ -49,6 +50,11 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly sendHoldSeconds?: number;
   /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
   readonly maxHalfOpen?: number;
+  /**
+   * What routes and subscriptions may take of memory, in bytes, before further ones are skipped (`TABLE_FULL`). Default: half of what
+   * the system lets this process have.
+   */
+  readonly maxTableBytes?: number;
   /** Is told of peers that come and go. Default: nobody is. */
   readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
@@ -72,6 +78,8 @@ const MOST_EXTENSIONS = 2;
 const SEASONED_MS = 5_000;
 /** Each sends something each interval: one that has not been heard for so many is silent. */
 const SILENT_INTERVALS = 1.25;
+/** The rest is for garbage, for what is sent and received, and for others. */
+const TABLE_MEMORY_PART = 0.5;
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
@@ -110,6 +118,7 @@ export class Server {
   #standstillWatch: StandstillWatch | null = null;
   readonly #retained: RetainedPeers;
   readonly #lossWatch: LossWatch;
+  readonly #believedCuts: BelievedCuts;
   /** It was cut off, and nobody has come back yet. */
   #awaitsReturn = false;
   /** After a cut, whoever comes back before that is waited for anew. */
@@ -127,6 +136,7 @@ export class Server {
     this.#exchange = new RouteExchange({
       limits: this.#limits,
       holdEndMarks: this.#settleMs > 0,
+      maxBytes: options.maxTableBytes ?? TABLE_MEMORY_PART * process.constrainedMemory(),
       soon: (run) => this.#clock.soon(run),
     });
     this.#peerContext = {
@@ -143,6 +153,7 @@ export class Server {
       gone: (peer) => this.#peers.delete(peer),
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
+    this.#believedCuts = new BelievedCuts(this.#clock, this.#settleMs);
     this.#lossWatch = new LossWatch(
       this.#clock,
       () => this.#presentAnnouncers(),
@@ -324,9 +335,14 @@ export class Server {
   /**
    * Most announcers are lost at once: it was this server that could not be reached. As after a standstill; but how long it will
    * take nobody knows, and attempts to connect that began meanwhile have to end first. So the time to settle begins anew when
-   * the first one is back, and with each that comes back within it: twice the time at most.
+   * the first one is back, and with each that comes back within it: twice the time at most. Returns false if it has happened too often
+   * to be believed.
    */
-  #wasCutOff(): void {
+  #wasCutOff(): boolean {
+    if (!this.#believedCuts.believe()) {
+      this.#logger.warn("most announcers were lost at once, once more: they are not waited for any more");
+      return false;
+    }
     if (!this.#awaitsReturn) {
       this.#logger.warn(
         "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
@@ -338,6 +354,7 @@ export class Server {
     this.#awaitsReturn = true;
     this.#settlesAgain = true;
     this.#settle();
+    return true;
   }
 
   #peerEstablished(): void {
@@ -372,12 +389,14 @@ export class Server {
       return;
     }
     const forget = loss.retain(forMs);
+    // Not the peer, with its connection: many may be lost while they are waited for.
+    const { name } = loss.peer;
     this.#retained.retain(
       {
         forget: () => {
           const routes = forget();
           if (routes === 0) return;
-          const fields = { ...loss.peer.name, routes };
+          const fields = { ...name, routes };
           this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
         },
       },

@@ -1,6 +1,9 @@
 import type { VniTable } from "../route/route-table.ts";
 import { AnnouncedVnis } from "./announced-vnis.ts";
 
+/** Of a subscription that has been told of nothing. */
+const NO_BITS = new Int32Array(0);
+
 /** The subscriptions of one VNI. */
 export class Audience {
   /** In no order; those that have ended are among them until they are owed nothing any more. */
@@ -31,7 +34,7 @@ export class Subscription {
   /** The cursor: entries behind this row of the journal are still to be passed. */
   place: number;
   /** The bit of slot s is bit s mod 32 of word s / 32. */
-  sent = new Int32Array(1);
+  sent = NO_BITS;
   /** Tombstones behind the cursor whose bit is set. */
   owedWithdrawals = 0;
   endMarkSent = false;
@@ -50,13 +53,15 @@ export class Subscription {
     this.place = place;
   }
 
-  /** Makes room for the bits of all slots below `slotCount`. */
-  reserve(slotCount: number): void {
+  /** Makes room for the bits of all slots below `slotCount`. Returns how many bytes that has taken. */
+  reserve(slotCount: number): number {
     const words = (slotCount + 31) >>> 5;
-    if (words <= this.sent.length) return;
-    const grown = new Int32Array(Math.max(words, this.sent.length * 2));
+    const { length } = this.sent;
+    if (words <= length) return 0;
+    const grown = new Int32Array(Math.max(words, length * 2));
     grown.set(this.sent);
     this.sent = grown;
+    return (grown.length - length) * Int32Array.BYTES_PER_ELEMENT;
   }
 
   /** The subscriber was told of the route, and now of its withdrawal, or the other way round. */
@@ -84,8 +89,14 @@ export class SubscribedPeer {
   constructor(
     readonly number: number,
     readonly isServer: boolean,
-    readonly wake: () => void,
+    private wake: () => void,
   ) {}
+
+  /** What is left of it names the connection no more: announcements may be kept for it for long. */
+  leave(): void {
+    this.hasLeft = true;
+    this.wake = () => {};
+  }
 
   get hasQueued(): boolean {
     return this.#queue.first !== null;

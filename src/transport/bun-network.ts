@@ -2,7 +2,7 @@
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { isOutOfDescriptors, readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
-import { limitReceiveBuffer, setBacklog } from "./sockopt.ts";
+import { limitReceiveBuffer, limitUnsent, setBacklog } from "./sockopt.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -16,6 +16,12 @@ type Socket = Bun.Socket<SocketData>;
 
 /** The kernel doubles it, for what it needs itself (socket(7)): some 64 KB of data. */
 const NARROW_BYTES = 32_768;
+/**
+ * What may wait in the kernel for a peer that does not read. Without a limit it grows to tcp_wmem's 4 MB a connection, also for
+ * one whose window is closed: 500 such readers took 1 GB, and at tcp_mem's limit the kernel drops everybody's segments. What
+ * waits there is also what an answer to a KEEPALIVE is behind.
+ */
+const UNSENT_BYTES = 131_072;
 /**
  * Bun's 512 are full at once when thousands connect, as after a restart or in an attack, and then the kernel drops every
  * SYN: whoever was dropped tries again after 1, 3 and 7 s.
@@ -31,6 +37,8 @@ interface SocketData {
 export class BunNetwork implements Network {
   async listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
     const opened = (socket: Socket) => {
+      const { fd } = socket as Socket & { readonly fd?: number };
+      if (fd !== undefined && fd >= 0) limitUnsent(fd, UNSENT_BYTES);
       socket.data = { events: null, opened };
       socket.data.events = accept(new SocketStream(socket));
     };

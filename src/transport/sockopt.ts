@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const IPPROTO_TCP = 6;
+const TCP_NOTSENT_LOWAT = 25;
 
 interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
@@ -20,8 +22,20 @@ function calls(): SocketCalls | null {
 
 /** Has the kernel hold no more than that of what has not been received; false where that cannot be told to it. */
 export function limitReceiveBuffer(fd: number, bytes: number): boolean {
+  return setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+}
+
+/**
+ * Has the kernel take no more for sending while that much or more waits to be sent for the first time (tcp(7)); what is under way
+ * does not count. False where that cannot be told to it.
+ */
+export function limitUnsent(fd: number, bytes: number): boolean {
+  return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+}
+
+function setOption(fd: number, level: number, name: number, bytes: number): boolean {
   const value = new Int32Array([bytes]);
-  return calls()?.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.byteLength) === 0;
+  return calls()?.setsockopt(fd, level, name, value, value.byteLength) === 0;
 }
 
 /**

@@ -2,6 +2,7 @@
  * A connection in an attacker's hands: it writes whatever it is given as fast as the server takes it, and counts what
  * comes back without keeping it.
  */
+import { connectedFrom } from "./connected-from.ts";
 import { type Bytes, hello, KEEPALIVE } from "./frames.ts";
 
 /** Frames are gathered to about so many bytes before they are written. */
@@ -15,6 +16,8 @@ export interface Target {
   readonly port: number;
   /** Of its HTTP API. */
   readonly httpPort: number;
+  /** An IPv4 address of this machine to connect from; left out: the system's choice. */
+  readonly from?: string;
 }
 
 export class AttackingPeer {
@@ -23,6 +26,7 @@ export class AttackingPeer {
   frames = 0;
   updates = 0;
   keepalives = 0;
+  endMarks = 0;
   readonly #socket: Bun.Socket<AttackingPeer>;
   readonly #unsent: Uint8Array[] = [];
   #chunk: number[] = [];
@@ -44,8 +48,7 @@ export class AttackingPeer {
     };
     return await new Promise((resolve, reject) => {
       Bun.connect<AttackingPeer>({
-        hostname: target.host,
-        port: target.port,
+        ...destinationOf(target),
         socket: {
           open(socket) {
             socket.data = new AttackingPeer(socket);
@@ -124,6 +127,16 @@ export class AttackingPeer {
     }
   }
 
+  /** Ends the connection by FIN. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Sends a FIN and stays to be written to. */
+  halfClose(): void {
+    this.#socket.shutdown();
+  }
+
   /** Ends the connection by RST. */
   leave(): void {
     this.#socket.terminate();
@@ -158,7 +171,10 @@ export class AttackingPeer {
       this.#payloadBytes = (high << 8) | low;
       this.frames++;
       if (type === UPDATE) this.updates++;
-      if (type === KEEPALIVE_TYPE && this.#payloadBytes === 0) this.keepalives++;
+      if (type === KEEPALIVE_TYPE) {
+        if (this.#payloadBytes === 0) this.keepalives++;
+        else this.endMarks++;
+      }
     }
     this.#wake();
   }
@@ -172,6 +188,13 @@ export class AttackingPeer {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** Bun has no way to choose the own address: the socket is made beside it. */
+function destinationOf({ host, port, from }: Target): { hostname: string; port: number } {
+  if (from === undefined) return { hostname: host, port };
+  // Bun's types do not have it.
+  return { fd: connectedFrom(from, host, port) } as unknown as { hostname: string; port: number };
 }
 
 /** Runs `make` `count` times, some at a time, and gives those that were let in. */

@@ -6,9 +6,11 @@
  */
 
 import * as connections from "./attackers/connections.ts";
+import * as crowds from "./attackers/crowds.ts";
 import * as floods from "./attackers/floods.ts";
 import * as hops from "./attackers/hops.ts";
 import * as http from "./attackers/http.ts";
+import * as readers from "./attackers/readers.ts";
 import * as tables from "./attackers/tables.ts";
 import type { Target } from "./attacking-peer.ts";
 
@@ -27,15 +29,17 @@ export interface Attack {
 }
 
 export interface Bounds {
-  /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, or for an update. */
+  /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, for an update, or for an end mark. */
   readonly delayMs: number;
   /** Longest time until an innocent newcomer is established. */
   readonly newcomerMs: number;
+  /** Longest time from an announcer's FIN until its route is withdrawn. */
+  readonly departureMs: number;
   /** Of the server's resident memory, at its peak. */
   readonly peakMiB: number;
 }
 
-export const USUAL_BOUNDS: Bounds = { delayMs: 250, newcomerMs: 2_000, peakMiB: 512 };
+export const USUAL_BOUNDS: Bounds = { delayMs: 250, newcomerMs: 2_000, departureMs: 1_000, peakMiB: 512 };
 
 /** They take each place again at once, from the newcomer's own address: it needs some attempts. */
 const HAMMERED: Partial<Bounds> = { newcomerMs: 10_000 };
@@ -99,6 +103,37 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     bounds: HAMMERED,
   },
   "connection-resets": { attack: connections.resets, unit: "sockets", short: 50, seen: 500 },
+  "flood-from-many-sources": {
+    attack: floods.flood("updates", true, true),
+    unit: "source networks",
+    short: 100,
+    seen: 500,
+  },
+  toggles: { attack: crowds.toggles, unit: "peers", short: 100, seen: 1_000 },
+  "leave-at-once": { attack: crowds.leaveAtOnce, unit: "peers", short: 100, seen: 1_000 },
+  "end-marks-beside-leavers": {
+    attack: crowds.endMarksBesideLeavers,
+    unit: "peers",
+    short: 100,
+    seen: 1_000,
+  },
+  visitors: {
+    attack: crowds.visitors,
+    unit: "sockets",
+    short: 20,
+    seen: 50,
+    flags: ["--retain", "60"],
+    // Whoever goes is retained for so long.
+    bounds: { departureMs: Number.POSITIVE_INFINITY, peakMiB: 256 },
+  },
+  "subscribe-over-and-over": {
+    attack: readers.subscribeOverAndOver,
+    unit: "routes",
+    short: 50_000,
+    seen: 500_000,
+  },
+  "non-readers": { attack: readers.nonReaders, unit: "peers", short: 50, seen: 500 },
+  "half-closed": { attack: readers.halfClosed, unit: "peers", short: 20, seen: 100 },
   "http-idle": { attack: http.idle, unit: "connections", short: 1_100, seen: 1_500, openFiles: 1_024 },
   "http-idle-few-files": { attack: http.idle, unit: "connections", short: 300, seen: 300, openFiles: 256 },
   "http-unfinished": { attack: http.unfinished, unit: "connections", short: 300, seen: 1_500 },

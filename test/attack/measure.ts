@@ -73,6 +73,8 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
     keepaliveMaxMs: rounded(observed.keepaliveMaxMs),
     updateMaxMs: rounded(observed.updateMaxMs),
     newcomerMaxMs: rounded(observed.newcomerMaxMs),
+    endMarkMaxMs: rounded(observed.endMarkMaxMs),
+    departureMaxMs: rounded(observed.departureMaxMs),
     ownDelayMs: rounded(observed.ownDelayMs),
     beforeMiB,
     peakMiB,
@@ -83,11 +85,14 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
 
 /** What of the bounds was not kept, in words; empty: it held. */
 export function broken(figures: Figures, factor = 1): string[] {
-  const { bounds, keepaliveMaxMs, updateMaxMs, newcomerMaxMs, lostSessions, updates, peakMiB } = figures;
+  const { bounds, keepaliveMaxMs, updateMaxMs, newcomerMaxMs, endMarkMaxMs, departureMaxMs } = figures;
+  const { lostSessions, updates, peakMiB } = figures;
   const delayMs = bounds.delayMs * factor;
   return [
     ...(keepaliveMaxMs > delayMs ? [`a KEEPALIVE's answer took ${keepaliveMaxMs} ms`] : []),
     ...(updateMaxMs > delayMs ? [`an update took ${updateMaxMs} ms`] : []),
+    ...(endMarkMaxMs > delayMs ? [`an end mark took ${endMarkMaxMs} ms`] : []),
+    ...(departureMaxMs > bounds.departureMs * factor ? [`a departure took ${departureMaxMs} ms`] : []),
     ...(newcomerMaxMs > bounds.newcomerMs * factor ? [`a newcomer took ${newcomerMaxMs} ms`] : []),
     ...(lostSessions > 0 ? [`${lostSessions} innocent sessions were lost`] : []),
     ...(updates === 0 ? ["no update came at all"] : []),

@@ -2,7 +2,8 @@
  * Innocent peers beside an attack: A announces and withdraws a route, B is subscribed to it. Both ask for a
  * KEEPALIVE's answer ten times a second, and how long each answer and each update takes is kept. A peer that is cut off connects
  * again, and that is counted. A third one connects again and again, as hypervisors do that have just started: how long it
- * takes until it is established is kept, too.
+ * takes until it is established is kept, and how long until it has had the end mark of a table. It announces a route and goes, by
+ * a FIN: how long that takes to reach a subscriber is kept, too.
  */
 import { AttackingPeer, type Target } from "./attacking-peer.ts";
 import { announce, hop, KEEPALIVE, subscribe, withdraw } from "./frames.ts";
@@ -10,6 +11,9 @@ import { announce, hop, KEEPALIVE, subscribe, withdraw } from "./frames.ts";
 const PERIOD_MS = 100;
 const RETURN_MS = 300;
 const VNI = 4_242;
+/** Where those announce that come and go. */
+const VISITED_VNI = 4_243;
+const VISITOR_STAY_MS = 200;
 const ROUTE = { vni: VNI, prefix: [10, 9, 8, 0], lengthBits: 24, hop: hop(7) };
 
 export interface Observed {
@@ -18,6 +22,10 @@ export interface Observed {
   readonly updateMaxMs: number;
   /** Longest time from the first attempt to connect until a newcomer is established. */
   readonly newcomerMaxMs: number;
+  /** Longest time from SUBSCRIBE to the end mark. */
+  readonly endMarkMaxMs: number;
+  /** Longest time from an announcer's FIN to the withdrawal of its route. */
+  readonly departureMaxMs: number;
   /** How late this process itself was: below that, the others say nothing. */
   readonly ownDelayMs: number;
   readonly lostSessions: number;
@@ -51,6 +59,8 @@ export class Observer {
   readonly #keepalives = [new LongestWait(), new LongestWait()];
   readonly #update = new LongestWait();
   readonly #newcomer = new LongestWait();
+  readonly #endMark = new LongestWait();
+  readonly #departure = new LongestWait();
   #ownDelayMs = 0;
   #lostSessions = 0;
   #updates = 0;
@@ -72,6 +82,8 @@ export class Observer {
       keepaliveMaxMs: Math.max(...this.#keepalives.map(({ maxMs }) => maxMs)),
       updateMaxMs: this.#update.maxMs,
       newcomerMaxMs: this.#newcomer.maxMs,
+      endMarkMaxMs: this.#endMark.maxMs,
+      departureMaxMs: this.#departure.maxMs,
       ownDelayMs: this.#ownDelayMs,
       lostSessions: this.#lostSessions,
       updates: this.#updates,
@@ -133,17 +145,53 @@ export class Observer {
   }
 
   async #comeAndGo(): Promise<void> {
-    while (!this.#isOver) {
+    let watcher: AttackingPeer | null = null;
+    for (let visits = 0; !this.#isOver; visits++) {
       this.#newcomer.begin();
       try {
         const peer = await AttackingPeer.establish(this.target);
         if (!peer.closed) this.#newcomer.end();
+        if (watcher === null || watcher.closed) watcher = await this.#watchVisitors();
+        // One that was not let in ends, too.
+        if (!peer.closed && !watcher.closed) await this.#visit(peer, watcher, visits);
         peer.leave();
       } catch {
         // Not let in: the wait goes on.
       }
       await Bun.sleep(RETURN_MS);
     }
+    watcher?.leave();
+  }
+
+  async #watchVisitors(): Promise<AttackingPeer> {
+    const watcher = (await AttackingPeer.establish(this.target)).stayAlive();
+    watcher.write(Uint8Array.from(subscribe(VISITED_VNI)));
+    return watcher;
+  }
+
+  /** Announces a route, has a table, and goes. */
+  async #visit(peer: AttackingPeer, watcher: AttackingPeer, visits: number): Promise<void> {
+    const { updates } = watcher;
+    const route = { vni: VISITED_VNI, prefix: [10, 9, 7, visits & 255], lengthBits: 32, hop: hop(8) };
+    const isOver = () => this.#isOver || watcher.closed || peer.closed;
+    const ticker = setInterval(() => {
+      if (!this.#isOver) return;
+      peer.leave();
+      watcher.leave();
+    }, PERIOD_MS);
+    this.#endMark.begin();
+    peer.write(Uint8Array.from([...announce(route), ...subscribe(VNI)]));
+    await Promise.all([
+      peer.until(() => peer.endMarks > 0 || isOver()),
+      watcher.until(() => watcher.updates > updates || isOver()),
+    ]);
+    if (peer.endMarks > 0) this.#endMark.end();
+    await Bun.sleep(VISITOR_STAY_MS);
+    this.#departure.begin();
+    peer.end();
+    await watcher.until(() => watcher.updates > updates + 1 || this.#isOver || watcher.closed);
+    if (watcher.updates > updates + 1) this.#departure.end();
+    clearInterval(ticker);
   }
 
   async #watchOwnDelay(): Promise<void> {

@@ -133,6 +133,37 @@ test(
   TIMEOUT_MS,
 );
 
+test("a run ends where thousands of a route's origins are found to be leaving", () => {
+  const [ANNOUNCERS, ROUTES] = [400, 200];
+  const bench = new Bench();
+  const { exchange } = bench;
+  const peers = Array.from({ length: ANNOUNCERS }, () => bench.peer());
+  for (const peer of peers) for (let d = 0; d < ROUTES; d++) exchange.add(peer, bench.fields(d, 1));
+  // The first one stays.
+  for (const peer of peers.slice(1)) exchange.leave(peer);
+  const reader = bench.peer();
+  exchange.subscribe(reader, VNI);
+  expect(exchange.nextRun(reader, 65_536).length).toBeLessThanOrEqual(20 * addBytes);
+  expect(bench.drain(reader)).toBeGreaterThan((ROUTES - 20) * addBytes);
+});
+
+test("a peer that announces little and leaves is not behind all who announced much and leave", () => {
+  const [LEAVERS, ROUTES] = [200, 1_000];
+  const bench = new Bench();
+  const { exchange } = bench;
+  const peers = Array.from({ length: LEAVERS }, () => bench.peer());
+  for (const [p, peer] of peers.entries()) {
+    for (let d = 0; d < ROUTES; d++) exchange.add(peer, bench.fields(d, p));
+  }
+  const small = bench.peer();
+  exchange.add(small, Object.assign(bench.fields(0, 1), { vni: VNI + 1 }));
+  for (const peer of [...peers, small]) exchange.leave(peer);
+  for (let turns = 0; turns < 8; turns++) bench.turn();
+  const [left, ...others] = exchange.vnis();
+  expect([left?.vni, others]).toEqual([VNI, []]);
+  expect(exchange.routeCount).toBeGreaterThan((LEAVERS * ROUTES) / 2);
+});
+
 describe("in slices go", () => {
   const STEPS = 2_000;
   const ROUTES = 5_000;

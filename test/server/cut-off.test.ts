@@ -109,6 +109,33 @@ describe("a server whose link is cut", () => {
     expect(changes(hypervisors)).toEqual([]);
   });
 
+  test("ten times a day neither, but not for ever", async () => {
+    const { bench, hypervisors, warnings } = await stage();
+    const cutAgain = () => {
+      setCut(bench, bench, true);
+      bench.clock.advance(15_000);
+      setCut(bench, bench, false);
+      bench.clock.advance(45_000);
+    };
+    for (let times = 0; times < 10; times++) {
+      cutAgain();
+      bench.clock.advance(8_640_000);
+    }
+    expect(changes(hypervisors)).toEqual([]);
+    warnings.length = 0;
+    // Whoever goes on doing so cannot keep end marks and withdrawals back for ever.
+    for (let times = 0; times < 30; times++) cutAgain();
+    expect(warnings).toContain(
+      "most announcers were lost at once, once more: they are not waited for any more",
+    );
+    expect(changes(hypervisors)).not.toEqual([]);
+    warnings.length = 0;
+    bench.clock.advance(3_600_000);
+    changes(hypervisors);
+    cutAgain();
+    expect(changes(hypervisors)).toEqual([]);
+  });
+
   test("says so once for each cut", async () => {
     const { bench, warnings } = await stage();
     setCut(bench, bench, true);

@@ -48,9 +48,14 @@ const CHUNKS = {
 export type Flood = keyof typeof CHUNKS;
 export const FLOODS = Object.keys(CHUNKS) as Flood[]; // the keys are exactly those of the object
 
-export function flood(kind: Flood, reads = true) {
+/** 127.1.0.0 and so on: each is a source network of its own. */
+const source = (number: number): string => `127.1.${(number >> 8) & 255}.${number & 255}`;
+
+export function flood(kind: Flood, reads = true, hasManySources = false) {
   return async (target: Target, peers: number, seconds: number): Promise<void> => {
-    const made = await inGroups(peers, () => AttackingPeer.establish(target));
+    const made = await inGroups(peers, (i) =>
+      AttackingPeer.establish(hasManySources ? { ...target, from: source(i) } : target),
+    );
     const untilMs = performance.now() + seconds * 1000;
     const run = async (peer: AttackingPeer, index: number) => {
       if (!reads) peer.stopReading();

@@ -1,0 +1,73 @@
+/**
+ * What routes and subscriptions may take of this process's memory, in all. The limits of a peer (limits.ts) do not bound that of
+ * many: twenty that subscribe to as many VNIs as each may take 2 GB with 14 MB of frames, and where a process has no more memory it is
+ * killed, with everybody's sessions.
+ *
+ * So the last quarter of what there is is shared: a peer that has its share of that, or more, gets no more. What is refused is
+ * skipped as TABLE_FULL.
+ *
+ * Counted, not measured: the memory that a process has taken stays its own when most of it is free again. The figures are those of
+ * the tables (route/route-table.ts) and, for objects, what was measured with Bun 1.4.4.
+ */
+
+/** What is held now. */
+export interface Held {
+  readonly peers: number;
+  readonly rows: number;
+  readonly origins: number;
+  readonly prefixes: number;
+  readonly vnis: number;
+  readonly subscriptions: number;
+  /** Bits of what was sent to whom. */
+  readonly sentBytes: number;
+}
+
+/** With the indexes of those that many have in common. */
+const ORIGIN_BYTES = 48;
+const ROW_BYTES = 40;
+const PREFIX_BYTES = 48;
+const VNI_BYTES = 500;
+const SUBSCRIPTION_BYTES = 450;
+
+/** It is counted again after so many additions. */
+const ADDITIONS_PER_LOOK = 1_024;
+const SCARCE_PART = 0.75;
+/** A route of a peer, or a subscription, takes so much at most, as a rule. */
+const ENTRY_BYTES = 1_000;
+
+export class TableMemory {
+  #untilLook = ADDITIONS_PER_LOOK;
+  /** A peer that has that many routes and subscriptions gets no more. */
+  #mostOfPeer = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly maxBytes: number,
+    private readonly held: () => Held,
+  ) {}
+
+  /** Whether there is room for one more route, or subscription, of a peer that has so many. */
+  hasRoomFor(routesAndSubscriptions: number): boolean {
+    if (--this.#untilLook <= 0) this.#look();
+    return routesAndSubscriptions < this.#mostOfPeer;
+  }
+
+  #look(): void {
+    this.#untilLook = ADDITIONS_PER_LOOK;
+    const held = this.held();
+    const bytes = bytesOf(held);
+    if (bytes >= this.maxBytes) this.#mostOfPeer = 0;
+    else if (bytes < this.maxBytes * SCARCE_PART) this.#mostOfPeer = Number.POSITIVE_INFINITY;
+    else this.#mostOfPeer = (this.maxBytes * (1 - SCARCE_PART)) / ENTRY_BYTES / Math.max(1, held.peers);
+  }
+}
+
+function bytesOf({ rows, origins, prefixes, vnis, subscriptions, sentBytes }: Held): number {
+  return (
+    rows * ROW_BYTES +
+    origins * ORIGIN_BYTES +
+    prefixes * PREFIX_BYTES +
+    vnis * VNI_BYTES +
+    subscriptions * SUBSCRIPTION_BYTES +
+    sentBytes
+  );
+}
