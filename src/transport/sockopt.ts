@@ -1,13 +1,23 @@
-/** What Bun has no call for: setsockopt(2) and listen(2) of the libc that this process runs with. */
+/** What Bun has no call for: calls for sockets of the libc that this process runs with. */
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+const TCP_NOTSENT_LOWAT = 25;
+/** Of struct tcp_info (linux/tcp.h): of a socket that listens, how many connections wait to be accepted. */
+const TCPI_UNACKED_AT = 24;
+const TCP_INFO_BYTES = 104;
+/** linux/fcntl.h; the copy is not inherited by programs that this process starts. */
+const F_DUPFD_CLOEXEC = 1030;
 
 interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, bytes: Uint32Array): number;
   listen(fd: number, backlog: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
 }
 
 /** Undefined: not looked for yet; null: there are none (not Linux, another libc, no JIT). */
@@ -22,6 +32,26 @@ function calls(): SocketCalls | null {
 export function limitReceiveBuffer(fd: number, bytes: number): boolean {
   const value = new Int32Array([bytes]);
   return calls()?.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.byteLength) === 0;
+}
+
+/** Has the kernel take no more than about that of what it has not sent, whatever is on its way (tcp(7)); false as above. */
+export function limitUnsent(fd: number, bytes: number): boolean {
+  const value = new Int32Array([bytes]);
+  return calls()?.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.byteLength) === 0;
+}
+
+/** How many connections of a listening TCP socket wait to be accepted; 0 where the kernel does not tell. */
+export function acceptQueueLength(fd: number): number {
+  const info = new Uint8Array(TCP_INFO_BYTES);
+  const length = new Uint32Array([info.length]);
+  if (calls()?.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return 0;
+  return new DataView(info.buffer).getUint32(TCPI_UNACKED_AT, true);
+}
+
+/** Another descriptor of the same socket; null where there is none to be had. */
+export function duplicateDescriptor(fd: number): number | null {
+  const copy = calls()?.fcntl(fd, F_DUPFD_CLOEXEC, 0) ?? -1;
+  return copy < 0 ? null : copy;
 }
 
 /**
@@ -39,7 +69,9 @@ function find(): SocketCalls | null {
     if (path === undefined) return null;
     const { symbols } = dlopen(path, {
       setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+      getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
       listen: { args: ["i32", "i32"], returns: "i32" },
+      fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
     });
     return symbols;
   } catch {
