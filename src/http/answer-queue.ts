@@ -3,9 +3,9 @@
  * slow, stand still or go, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
  *
  * - All answers together get one slice of work in a turn of the event loop, {@link SLICE_MS} at most.
- * - The slice goes to the oldest answer whose reader has taken everything so far. One after the other, all end sooner on
- *   average than if they took turns. Readers that stand still most of the time come after all others: of a dozen that take
- *   a megabyte now and then, one would otherwise always be before a patient one.
+ * - The slice goes to that answer of which most was taken, if its reader has taken everything so far; of those that have not begun,
+ *   to the oldest. One after the other, all end sooner on average than if they took turns. A reader that takes little is
+ *   seldom ready, and those that come again and again and never read are never before a patient one for long.
  * - Nothing is made ahead: an answer costs its walk over the table and the text of a slice, however slow its reader is.
  * - A reader has to take {@link SLICE_CHARS} in each {@link WINDOW_MS}, or it is cut off.
  * - When the reader goes, the walk ends where it is.
@@ -111,12 +111,10 @@ export class AnswerQueue {
   }
 
   #next(): Answer | null {
-    const nowMs = this.#clock.nowMs();
     let first: Answer | null = null;
     for (const answer of this.#answers) {
       if (answer.pieces === null || answer.blockedSinceMs !== null) continue;
-      if (!answer.standsStillMostly(nowMs)) return answer;
-      first ??= answer;
+      if (first === null || answer.chars > first.chars) first = answer;
     }
     return first;
   }
@@ -202,7 +200,7 @@ export class Answer {
   chars = 0;
   /** When the first piece was made. */
   startedMs: number | null = null;
-  /** For how long it was blocked, before now. */
+  /** For how long it was blocked, before the last time. */
   #blockedMs = 0;
   /** If the reader takes nothing until then, it is too slow. */
   creditUntilMs = 0;
@@ -219,7 +217,12 @@ export class Answer {
 
   /** It was blocked for more than three quarters of the time. */
   standsStillMostly(nowMs: number): boolean {
-    return this.startedMs !== null && this.#blockedMs > 0.75 * (nowMs - this.startedMs);
+    return this.startedMs !== null && this.blockedMs(nowMs) > 0.75 * (nowMs - this.startedMs);
+  }
+
+  /** For how long its reader has had something to take, in all. */
+  blockedMs(nowMs: number): number {
+    return this.#blockedMs + (this.blockedSinceMs === null ? 0 : nowMs - this.blockedSinceMs);
   }
 
   isBlockedNoMore(nowMs: number): void {

@@ -3,10 +3,12 @@
  * descriptors that route clients need nor keep other HTTP clients out. So one that is too many takes the place of
  *
  * 1. the one that has gone longest without a request,
- * 2. or the one whose reader has stood still longest, if that is longer than {@link STALLED_MS} and a millisecond for each
- *    {@link BYTES_PER_MS} that it took: a patient reader on a busy machine is not to lose what it has nearly all of,
+ * 2. or the slowest reader of those that stand still, by what it took for each millisecond in which there was something to
+ *    take: of those that have stood still for {@link STALLED_MS} and a millisecond for each {@link BYTES_PER_MS} that they took, since
+ *    a patient reader on a busy machine is not to lose what it has nearly all of, or for most of {@link SLOW_MS} and more.
  *
- * and where there is neither, it is closed itself.
+ * Where there is none, and the listener can be paused, those that come wait in the kernel's queue until there is one; else the new one is
+ * closed itself. Whoever waits so gets in after the others have had a chance to show that they read.
  */
 import type { Clock } from "../session/clock.ts";
 
@@ -14,6 +16,10 @@ import type { Clock } from "../session/clock.ts";
 const STALLED_MS = 250;
 /** Of 10 MB, which sockets take of readers that never read, it is another second. */
 const BYTES_PER_MS = 10_000;
+/** A reader that is slow from the network's side has a while to show its rate. */
+const SLOW_MS = 3_000;
+/** What has come with the connection, or right after it, is read by then. */
+const UNREAD_MS = 20;
 /** A process's limits can change, but to read them takes longer than to accept a connection. */
 const ASK_EVERY_MS = 10_000;
 
@@ -22,6 +28,12 @@ export interface Stall {
   readonly sinceMs: number;
   /** Of this answer. */
   readonly takenBytes: number;
+  /** Since the answer was begun. */
+  readonly forMs: number;
+  /** For how long of that something waited. */
+  readonly blockedMs: number;
+  /** For most of it. */
+  readonly isUsual: boolean;
 }
 
 export interface LimitedConnection {
@@ -51,13 +63,26 @@ export class ConnectionLimit<C extends LimitedConnection> {
 
   /** Returns the connection that was closed for want of room, perhaps the new one; null if there is room. */
   admit(connection: C): C | null {
-    const isFull = this.#connections.size >= this.#current();
-    const closed = isFull ? (this.#leastNeeded() ?? connection) : null;
+    const closed = this.isFull ? (this.#leastNeeded() ?? connection) : null;
     if (closed !== null) {
       this.#connections.delete(closed);
       closed.close();
     }
     if (closed !== connection) this.#connections.add(connection);
+    return closed;
+  }
+
+  /** No further one may come. */
+  get isFull(): boolean {
+    return this.#connections.size >= this.#current();
+  }
+
+  /** Closes one for another that waits; null: there is none that is to make room now. A slow reader only where that is asked for. */
+  makeRoom(alsoSlow: boolean): C | null {
+    const closed = this.#leastNeeded(this.#clock.nowMs() - UNREAD_MS);
+    if (closed === null || (closed.idleSinceMs === null && !alsoSlow)) return null;
+    this.#connections.delete(closed);
+    closed.close();
     return closed;
   }
 
@@ -78,11 +103,12 @@ export class ConnectionLimit<C extends LimitedConnection> {
     return this.#most;
   }
 
-  #leastNeeded(): C | null {
+  /** Those without a request since then are left their time. */
+  #leastNeeded(idleBeforeMs = Number.POSITIVE_INFINITY): C | null {
     let idle: C | null = null;
-    let idleSinceMs = Number.POSITIVE_INFINITY;
-    let stalled: C | null = null;
-    let stalledSinceMs = Number.POSITIVE_INFINITY;
+    let idleSinceMs = idleBeforeMs;
+    let slow: C | null = null;
+    let slowBytesPerMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#clock.nowMs();
     for (const connection of this.#connections) {
       const { idleSinceMs: sinceMs, stall } = connection;
@@ -90,11 +116,16 @@ export class ConnectionLimit<C extends LimitedConnection> {
         idle = connection;
         idleSinceMs = sinceMs;
       }
-      if (stall === null || nowMs - stall.sinceMs < STALLED_MS + stall.takenBytes / BYTES_PER_MS) continue;
-      if (stall.sinceMs >= stalledSinceMs) continue;
-      stalled = connection;
-      stalledSinceMs = stall.sinceMs;
+      if (stall === null || !isSlow(stall, nowMs)) continue;
+      const bytesPerMs = stall.takenBytes / Math.max(1, stall.blockedMs);
+      if (bytesPerMs >= slowBytesPerMs) continue;
+      slow = connection;
+      slowBytesPerMs = bytesPerMs;
     }
-    return idle ?? stalled;
+    return idle ?? slow;
   }
+}
+
+function isSlow({ sinceMs, takenBytes, forMs, isUsual }: Stall, nowMs: number): boolean {
+  return (isUsual && forMs >= SLOW_MS) || nowMs - sinceMs >= STALLED_MS + takenBytes / BYTES_PER_MS;
 }

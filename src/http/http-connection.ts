@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import type { Clock } from "../session/clock.ts";
+import { limitUnsent } from "../transport/sockopt.ts";
 import type { Answer } from "./answer-queue.ts";
 import type { LimitedConnection, Stall } from "./connection-limit.ts";
 
@@ -9,6 +10,11 @@ export type BunSocket = Bun.Socket<HttpConnection | null>;
 
 /** Of a request; node:http refuses one that has more. */
 export const MAX_HEADER_BYTES = 16 * 1024;
+/**
+ * Of what cannot be sent yet. Without a limit the kernel takes 4 MB for a reader that never reads, a tenth of a second's work for
+ * nothing, and whether a reader takes anything is seen much later. Of one that reads, megabytes are still on their way.
+ */
+const UNSENT_BYTES = 256 * 1024;
 const NOTHING = new Uint8Array();
 /** Further requests that one connection may send before the first is answered. */
 const MAX_PIPELINED = 16;
@@ -41,6 +47,9 @@ export class HttpConnection implements LimitedConnection {
     this.#onClose = onClose;
     this.#waitsSinceMs = clock.nowMs();
     this.remoteAddress = socket.remoteAddress;
+    // Bun's types do not have it.
+    const { fd } = socket as BunSocket & { readonly fd?: number };
+    if (fd !== undefined && fd >= 0) limitUnsent(fd, UNSENT_BYTES);
   }
 
   get idleSinceMs(): number | null {
@@ -49,8 +58,17 @@ export class HttpConnection implements LimitedConnection {
   }
 
   get stall(): Stall | null {
-    for (const { blockedSinceMs, chars } of this.answers) {
-      if (blockedSinceMs !== null) return { sinceMs: blockedSinceMs, takenBytes: chars };
+    const nowMs = this.#clock.nowMs();
+    for (const answer of this.answers) {
+      const { blockedSinceMs, chars, startedMs } = answer;
+      if (blockedSinceMs === null) continue;
+      return {
+        sinceMs: blockedSinceMs,
+        takenBytes: chars,
+        forMs: nowMs - (startedMs ?? blockedSinceMs),
+        blockedMs: answer.blockedMs(nowMs),
+        isUsual: answer.standsStillMostly(nowMs),
+      };
     }
     return null;
   }

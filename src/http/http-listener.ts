@@ -16,6 +16,7 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import type { Clock, Timer } from "../session/clock.ts";
 import { LimitedLog } from "../session/limited-log.ts";
 import type { Logger } from "../session/logger.ts";
+import { PausableListener } from "../transport/pausable-listener.ts";
 import {
   type Answer,
   type AnswerEvents,
@@ -80,6 +81,11 @@ const LOG_LIMITS = { burst: 5, intervalMs: 60_000 };
 const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
+const BACKLOG = 4_096;
+/** Few, for the requests that came with them are read before many others come. */
+const ACCEPTED_PER_TURN = 16;
+/** While all places are taken, room is made for those that wait so often. */
+const MAKE_ROOM_EVERY_MS = 20;
 
 const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bun.gc(false) };
 
@@ -91,7 +97,10 @@ export class HttpListener {
   readonly #queue: AnswerQueue;
   readonly #limit: ConnectionLimit<HttpConnection>;
   readonly #connections = new WeakMap<Duplex, HttpConnection>();
-  #listener: Bun.SocketListener<HttpConnection | null> | null = null;
+  #listener: PausableListener<HttpConnection | null> | Bun.UnixSocketListener<HttpConnection | null> | null =
+    null;
+  /** While the listener is paused. */
+  #waitForRoom: Timer | null = null;
   #port = 0;
   /** For the log. */
   #address = "";
@@ -122,12 +131,18 @@ export class HttpListener {
       close: ({ data }) => data?.close(),
     };
     const common = { data: null, allowHalfOpen: true, socket };
+    // Without pausing: a socket file goes with its listener, and is local.
     if ("unix" in at) {
       this.#listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
       this.#address = at.unix;
       return;
     }
-    const listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
+    const listener = new PausableListener<HttpConnection | null>({
+      ...at,
+      ...common,
+      backlog: BACKLOG,
+      perTurn: ACCEPTED_PER_TURN,
+    });
     this.#listener = listener;
     this.#port = listener.port;
     this.#address = formatEndpoint({ host: at.hostname, port: listener.port });
@@ -142,6 +157,7 @@ export class HttpListener {
   async stop(withinMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#listener?.stop();
+    this.#waitForRoom?.cancel();
     for (const connection of [...this.#limit.all()]) connection.closeWhenAnswered();
     const untilMs = clock.nowMs() + withinMs;
     while (this.#limit.count > 0 && clock.nowMs() < untilMs) {
@@ -152,17 +168,44 @@ export class HttpListener {
   }
 
   #onConnection(socket: BunSocket): void {
-    const { clock, counters, logger } = this.#options;
+    const { clock } = this.#options;
     const connection = new HttpConnection(socket, clock, this.#handOver, this.#forget);
     const closed = this.#limit.admit(connection);
     if (closed !== null) {
-      counters.refused("no-room");
-      const connections = this.#limit.count;
-      logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
+      this.#noteClosed(this.#limit.count);
       if (closed === connection) return;
     }
     socket.data = connection;
     this.#check ??= clock.after(CHECK_EVERY_MS, this.#closeIdle);
+    this.#pauseWhileFull();
+  }
+
+  #pauseWhileFull(): void {
+    const listener = this.#listener;
+    if (!(listener instanceof PausableListener && listener.canPause)) return;
+    if (!this.#limit.isFull || this.#waitForRoom !== null) return;
+    listener.pause();
+    this.#waitForRoom = this.#options.clock.after(MAKE_ROOM_EVERY_MS, () => this.#makeRoom(listener));
+  }
+
+  #makeRoom(listener: PausableListener<HttpConnection | null>): void {
+    this.#waitForRoom = null;
+    const wanted = Math.min(listener.waiting, ACCEPTED_PER_TURN);
+    for (let made = 0; made < wanted; made++) {
+      // Of slow readers one at a time: each that comes in its place costs some 10 ms, for what it takes before it is known to be slow.
+      const { count } = this.#limit;
+      if (this.#limit.makeRoom(made === 0) === null) break;
+      this.#noteClosed(count);
+    }
+    if (!this.#limit.isFull) listener.resume();
+    this.#pauseWhileFull();
+  }
+
+  /** For want of room. */
+  #noteClosed(connections: number): void {
+    const { counters, logger } = this.#options;
+    counters.refused("no-room");
+    logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
   }
 
   readonly #handOver = (stream: Duplex, connection: HttpConnection): void => {
@@ -170,7 +213,14 @@ export class HttpListener {
     this.#http.emit("connection", stream);
   };
 
-  readonly #forget = (connection: HttpConnection): void => this.#limit.closed(connection);
+  readonly #forget = (connection: HttpConnection): void => {
+    this.#limit.closed(connection);
+    const listener = this.#listener;
+    if (this.#waitForRoom === null || this.#limit.isFull || !(listener instanceof PausableListener)) return;
+    this.#waitForRoom.cancel();
+    this.#waitForRoom = null;
+    listener.resume();
+  };
 
   readonly #closeIdle = (): void => {
     this.#check = null;

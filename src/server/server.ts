@@ -185,7 +185,9 @@ export class Server {
     });
     const accept = (stream: ByteStream, established: () => void) => server.#accept(stream, established);
     try {
-      server.#listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
+      const listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
+      server.#listener = listener;
+      admission.listens(listener);
     } catch (error) {
       server.#settleTimer?.cancel();
       throw error;

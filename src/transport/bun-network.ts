@@ -2,7 +2,8 @@
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { isOutOfDescriptors, readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
-import { limitReceiveBuffer, limitUnsent, setBacklog } from "./sockopt.ts";
+import { PausableListener } from "./pausable-listener.ts";
+import { limitReceiveBuffer, limitUnsent } from "./sockopt.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -27,6 +28,8 @@ const UNSENT_BYTES = 131_072;
  * SYN: whoever was dropped tries again after 1, 3 and 7 s.
  */
 const BACKLOG = 4_096;
+/** Each takes some 40 µs, with the one that it may push out. */
+const ACCEPTED_PER_TURN = 64;
 
 /** What hangs on a Bun socket: who takes its events, null until it is open or when nobody wants it any more. */
 interface SocketData {
@@ -43,17 +46,17 @@ export class BunNetwork implements Network {
       socket.data.events = accept(new SocketStream(socket));
     };
     try {
-      const listener = Bun.listen<SocketData>({
+      const listener = new PausableListener<SocketData>({
         hostname: endpoint.host,
         port: endpoint.port,
+        backlog: BACKLOG,
         data: { events: null, opened },
         socket: socketHandler,
+        perTurn: ACCEPTED_PER_TURN,
       });
-      // Bun's types do not have it.
-      const { fd } = listener as { fd?: number };
-      if (fd !== undefined) setBacklog(fd, BACKLOG);
       return {
         endpoint: { host: endpoint.host, port: listener.port },
+        ...(listener.canPause && { pause: () => listener.pause(), resume: () => listener.resume() }),
         stop: () => listener.stop(),
       };
     } catch (error) {

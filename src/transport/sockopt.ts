@@ -1,15 +1,23 @@
-/** What Bun has no call for: setsockopt(2) and listen(2) of the libc that this process runs with. */
+/** What Bun has no call for: calls for sockets of the libc that this process runs with. */
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
 const TCP_NOTSENT_LOWAT = 25;
+/** Of struct tcp_info (linux/tcp.h): of a socket that listens, how many connections wait to be accepted. */
+const TCPI_UNACKED_AT = 24;
+const TCP_INFO_BYTES = 104;
+/** linux/fcntl.h; the copy is not inherited by programs that this process starts. */
+const F_DUPFD_CLOEXEC = 1030;
 
 interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, bytes: Uint32Array): number;
   listen(fd: number, backlog: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
 }
 
 /** Undefined: not looked for yet; null: there are none (not Linux, another libc, no JIT). */
@@ -38,6 +46,20 @@ function setOption(fd: number, level: number, name: number, bytes: number): bool
   return calls()?.setsockopt(fd, level, name, value, value.byteLength) === 0;
 }
 
+/** How many connections of a listening TCP socket wait to be accepted; 0 where the kernel does not tell. */
+export function acceptQueueLength(fd: number): number {
+  const info = new Uint8Array(TCP_INFO_BYTES);
+  const length = new Uint32Array([info.length]);
+  if (calls()?.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return 0;
+  return new DataView(info.buffer).getUint32(TCPI_UNACKED_AT, true);
+}
+
+/** Another descriptor of the same socket; null where there is none to be had. */
+export function duplicateDescriptor(fd: number): number | null {
+  const copy = calls()?.fcntl(fd, F_DUPFD_CLOEXEC, 0) ?? -1;
+  return copy < 0 ? null : copy;
+}
+
 /**
  * Has the kernel keep up to `backlog` connections until they are accepted, if net.core.somaxconn allows so many (listen(2): on a
  * socket that listens already, a further call changes only that); false where that cannot be told to it.
@@ -53,7 +75,9 @@ function find(): SocketCalls | null {
     if (path === undefined) return null;
     const { symbols } = dlopen(path, {
       setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+      getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
       listen: { args: ["i32", "i32"], returns: "i32" },
+      fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
     });
     return symbols;
   } catch {

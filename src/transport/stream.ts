@@ -41,6 +41,9 @@ export interface StreamEvents {
 export interface Listener {
   /** With the port that was really taken, when 0 was asked for. */
   readonly endpoint: Endpoint;
+  /** Who connects from now on waits until `resume`. Left out: it cannot be paused. */
+  pause?(): void;
+  resume?(): void;
   stop(): void;
 }
 

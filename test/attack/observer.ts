@@ -50,6 +50,12 @@ class LongestWait {
     this.#sinceMs = null;
   }
 
+  /** What was before does not count. */
+  reset(): void {
+    this.#maxMs = 0;
+    if (this.#sinceMs !== null) this.#sinceMs = performance.now();
+  }
+
   get maxMs(): number {
     return Math.max(this.#maxMs, this.#sinceMs === null ? 0 : performance.now() - this.#sinceMs);
   }
@@ -75,6 +81,14 @@ export class Observer {
   /** Both have been let in for the first time. */
   async ready(): Promise<void> {
     await Promise.all(this.#established.map(({ promise }) => promise));
+  }
+
+  /** What counts begins now: at first this process itself is slow, until its code is compiled. */
+  begin(): void {
+    for (const wait of [...this.#keepalives, this.#update, this.#newcomer]) wait.reset();
+    this.#ownDelayMs = 0;
+    this.#updates = 0;
+    this.#lostSessions = 0;
   }
 
   async finish(): Promise<Observed> {

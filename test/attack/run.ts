@@ -6,7 +6,7 @@
  * One line of JSON per attack: the longest that an innocent peer waited for a KEEPALIVE's answer and for an update, the
  * sessions that were lost, the server's memory before, at its peak, and 10 s after the attacker has left, and what of the
  * bounds (attacks.ts) was not kept. All run on one machine, and the attacker takes a processor of its own: `ownDelayMs` says how late
- * the observer itself was.
+ * the observer itself was, and `idleServer` what the same observer saw of a server that nobody attacked.
  *
  * `--long` runs each at the size at which it was once seen to do harm, and at twice that. Without it the sizes are those of CI.
  */

@@ -136,9 +136,9 @@ test("who has sent its HELLO goes after those that have not, and nobody within s
   const closed = () => halfOpen.map(({ isClosed }) => isClosed);
   // One too many, for as long as all are young.
   expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, false, false]);
-  stage.clock.advance(50);
+  stage.clock.advance(100);
   expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, true, true]);
-  stage.clock.advance(50);
+  stage.clock.advance(250);
   const last = stage.connectHalf(2);
   expect([...last.map(({ isClosed }) => isClosed), ...closed()]).toEqual([false, false, false, true, true]);
 });
@@ -155,6 +155,105 @@ test("where no place is left, a half-open connection makes room for the next", a
   expect(stage.warnings.map(([message]) => message)).toEqual([
     "connections without a handshake are reset: there are too many",
   ]);
+});
+
+describe("while as many are half-open as may be", () => {
+  const nothing = () => {};
+
+  /** Its listener can be paused; whoever comes sends its HELLO or not. */
+  class Queue {
+    readonly clock = new FakeClock();
+    isPaused = false;
+    readonly #counters = new RunningCounters();
+    readonly #admission = new Admission({
+      network: new MemoryNetwork({ clock: this.clock }),
+      clock: this.clock,
+      logger: silentLogger,
+      counters: this.#counters,
+      maxHalfOpen: 64,
+    });
+    #ports = 1;
+
+    constructor() {
+      this.#admission.listens({
+        endpoint: { host: "::1", port: 1 },
+        pause: () => {
+          this.isPaused = true;
+        },
+        resume: () => {
+          this.isPaused = false;
+        },
+        stop: nothing,
+      });
+    }
+
+    comes(host: string, receivedHello = false): { isReset: boolean; establish(): void } {
+      const state = { isReset: false, establish: nothing };
+      const stream = {
+        remote: formatEndpoint({ host, port: this.#ports++ }),
+        local: "",
+        write: () => 0,
+        pause: nothing,
+        resume: nothing,
+        end: nothing,
+        endWithin: nothing,
+        abort: () => {
+          state.isReset = true;
+        },
+      };
+      this.#admission.admit(stream, (_, established) => {
+        state.establish = established;
+        return { receivedHello, received: nothing, writable: nothing, closed: nothing };
+      });
+      return state;
+    }
+
+    crowd(count: number, host = "192.0.2.1") {
+      return Array.from({ length: count }, () => this.comes(host));
+    }
+  }
+
+  test("nobody is accepted until the oldest has had its time", () => {
+    const queue = new Queue();
+    queue.crowd(63);
+    expect(queue.isPaused).toBe(false);
+    queue.comes("192.0.2.1");
+    expect(queue.isPaused).toBe(true);
+    queue.clock.advance(99);
+    expect(queue.isPaused).toBe(true);
+    queue.clock.advance(1);
+    expect(queue.isPaused).toBe(false);
+  });
+
+  test("one that is established makes room at once", () => {
+    const queue = new Queue();
+    const [first] = queue.crowd(64);
+    first?.establish();
+    expect(queue.isPaused).toBe(false);
+  });
+
+  test("one that has sent its HELLO outlasts a crowd that says nothing, from its own address, too", () => {
+    const queue = new Queue();
+    const [first] = queue.crowd(64);
+    queue.clock.advance(100);
+    const newcomer = queue.comes("192.0.2.1", true);
+    expect([first?.isReset, newcomer.isReset]).toEqual([true, false]);
+    for (let round = 0; round < 20; round++) {
+      queue.crowd(64);
+      queue.clock.advance(100);
+    }
+    expect(newcomer.isReset).toBe(false);
+  });
+
+  test("a source with more than its share makes room for others, whatever those have sent", () => {
+    const queue = new Queue();
+    const innocent = queue.comes("198.51.100.1");
+    for (let round = 0; round < 20; round++) {
+      queue.crowd(64);
+      queue.clock.advance(100);
+    }
+    expect(innocent.isReset).toBe(false);
+  });
 });
 
 describe("while more than three quarters of 100 places are taken", () => {

@@ -5,15 +5,15 @@ import { announce, hop, word } from "../frames.ts";
 const DOCUMENT = "GET /routes.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 interface HttpConnection {
-  /** What is sent once it is open; and nothing is ever read where `reads` is false. */
+  /** What is sent once it is open. */
   readonly request: string;
-  readonly reads: boolean;
+  readonly reads: "all" | "nothing" | "a chunk a second";
   /** It is aborted after this long. */
   readonly lifeMs: number;
 }
 
-/** Fills the table that documents are made of; returns what ends it. */
-async function fillTable(target: Target, routes: number): Promise<() => void> {
+/** Fills the table that documents are made of; it stays as long as this process lives. */
+async function fillTable(target: Target, routes: number): Promise<void> {
   const peer = (await AttackingPeer.establish(target)).stayAlive();
   for (let i = 0; i < routes; i++) {
     await peer.add(
@@ -21,7 +21,6 @@ async function fillTable(target: Target, routes: number): Promise<() => void> {
     );
   }
   await peer.fence();
-  return () => peer.leave();
 }
 
 /** `count` connections at a time, each opened again when it has ended. */
@@ -34,9 +33,17 @@ async function crowd(target: Target, count: number, seconds: number, each: HttpC
         const socket = await Bun.connect({
           hostname: target.host,
           port: target.httpPort,
-          socket: { data() {}, close: () => ended.resolve(), error: () => ended.resolve() },
+          socket: {
+            data(from) {
+              if (each.reads !== "a chunk a second") return;
+              from.pause();
+              setTimeout(() => from.resume(), 1_000);
+            },
+            close: () => ended.resolve(),
+            error: () => ended.resolve(),
+          },
         });
-        if (!each.reads) socket.pause();
+        if (each.reads === "nothing") socket.pause();
         socket.write(each.request);
         await Promise.race([ended.promise, Bun.sleep(Math.min(each.lifeMs, untilMs - performance.now()))]);
         socket.terminate();
@@ -52,26 +59,29 @@ async function crowd(target: Target, count: number, seconds: number, each: HttpC
 const NO_END_MS = Number.MAX_SAFE_INTEGER;
 
 export const idle = (target: Target, count: number, seconds: number): Promise<void> =>
-  crowd(target, count, seconds, { request: "", reads: true, lifeMs: NO_END_MS });
+  crowd(target, count, seconds, { request: "", reads: "all", lifeMs: NO_END_MS });
 
 /** Requests that never end. */
 export const unfinished = (target: Target, count: number, seconds: number): Promise<void> =>
   crowd(target, count, seconds, {
     request: "GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
-    reads: true,
+    reads: "all",
     lifeMs: NO_END_MS,
   });
 
-/** 40 readers at a time of a table of `routes` routes. */
+/** Of so many readers, how many routes they read. */
+const routesFor = (readers: number): number => Math.min(1_000_000, readers * 10_000);
+
+export const prepareDocuments = (target: Target, readers: number): Promise<void> =>
+  fillTable(target, routesFor(readers));
+
 function documents(each: Omit<HttpConnection, "request">) {
-  return async (target: Target, routes: number, seconds: number): Promise<void> => {
-    const end = await fillTable(target, routes);
-    await crowd(target, 40, seconds, { ...each, request: DOCUMENT });
-    end();
-  };
+  return (target: Target, readers: number, seconds: number): Promise<void> =>
+    crowd(target, readers, seconds, { ...each, request: DOCUMENT });
 }
 
 /** They go after a tenth of a second. */
-export const abortedDocuments = documents({ reads: true, lifeMs: 100 });
+export const abortedDocuments = documents({ reads: "all", lifeMs: 100 });
 /** They stay, and never read. */
-export const unreadDocuments = documents({ reads: false, lifeMs: NO_END_MS });
+export const unreadDocuments = documents({ reads: "nothing", lifeMs: NO_END_MS });
+export const slowDocuments = documents({ reads: "a chunk a second", lifeMs: NO_END_MS });
