@@ -60,9 +60,11 @@ export async function readKernel(
   return { contested, replacedIds };
 }
 
+type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
+
 class FibReading {
   readonly #objects = new Map<number, FoundNexthop>();
-  readonly #groups = new Map<number, readonly GroupMember[]>();
+  readonly #groups = new Map<number, FoundGroup>();
   readonly #pinnedIds: number[] = [];
   readonly #leftovers: Leftover[] = [];
   /** Foreign routes where ours would stand. */
@@ -85,11 +87,11 @@ class FibReading {
   }
 
   visitNexthop(found: FoundNexthop): void {
-    const { id, members } = found;
+    const { id, members, isResilient } = found;
     const { protocol, nexthops } = this.fib;
     const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
     if (verdict === "foreign") this.#noteForeign(id, members);
-    else if (members !== null) this.#groups.set(id, members);
+    else if (members !== null) this.#groups.set(id, { members, isResilient });
     else this.#objects.set(id, found);
   }
 
@@ -98,7 +100,10 @@ class FibReading {
     const { nexthops, hops } = this.fib;
     for (const nexthop of [...nexthops.all()]) {
       nexthop.isPinned = false;
-      const isThere = (nexthop.members === null ? this.#objects : this.#groups).has(nexthop.id);
+      const isThere =
+        nexthop.members === null
+          ? this.#objects.has(nexthop.id)
+          : this.#groups.get(nexthop.id)?.isResilient === nexthop.isResilient;
       if (isThere) continue;
       this.#drift("nexthopMissing");
       nexthops.delete(nexthop);
@@ -223,15 +228,15 @@ class FibReading {
 
   #adoptGroups(): void {
     const { nexthops } = this.fib;
-    for (const [id, members] of this.#groups) {
-      const group = nexthops.get(id) ?? this.#extra(id, members);
+    for (const [id, { members, isResilient }] of this.#groups) {
+      const group = nexthops.get(id) ?? this.#extra(id, members, isResilient);
       if (!sameMembers(group.members ?? [], members)) {
         this.#drift("nexthopChanged");
         nexthops.setMembers(group, members);
       }
       if (group.set !== this.#meaningOf(members)) nexthops.setMeaning(group, null);
     }
-    for (const [id, members] of this.#groups) {
+    for (const [id, { members }] of this.#groups) {
       const group = nexthops.get(id);
       if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(members));
     }
@@ -247,9 +252,9 @@ class FibReading {
     return isOurs ? this.fib.hops.setOf(hops) : null;
   }
 
-  #extra(id: number, members: readonly GroupMember[] | null): FibNexthop {
+  #extra(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
     this.#drift("nexthopExtra");
-    const nexthop = this.fib.nexthops.add(id, members);
+    const nexthop = this.fib.nexthops.add(id, members, isResilient);
     nexthop.isAdopted = true;
     return nexthop;
   }
