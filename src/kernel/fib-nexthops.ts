@@ -10,7 +10,8 @@
  * both sets keeps it, which neither another group nor one shared with destinations that have not changed could do. It
  * costs 13 KB of the kernel's memory, and a replace goes through all IPv4 routes (nexthop_replace_notify in
  * net/ipv4/nexthop.c; 1.5 ms with 100,000 of them): so there are at most {@link MAX_RESILIENT_GROUPS}, and the destinations
- * beyond have plain ones. Groups of the other type, left by a predecessor, serve until their routes have moved.
+ * beyond have plain ones. One with a single hop left stays for a while, for the flows by it when others come back: a
+ * destination that has never had two has the object itself. Groups of the other type, left by a predecessor, serve until their routes have moved.
  */
 
 import type { HopSet, HopSets } from "./fib-hops.ts";
@@ -19,6 +20,8 @@ import type { GroupMember } from "./kernel.ts";
 import type { EcmpMode } from "./wanted-settings.ts";
 
 export const MAX_RESILIENT_GROUPS = 1_024;
+/** A resilient group with a single member is given up by the second reading that finds it so. */
+const READINGS_ALONE = 2;
 
 export interface FibNexthop {
   readonly id: number;
@@ -30,6 +33,8 @@ export interface FibNexthop {
   /** Of a group; null: it is an object. */
   members: readonly GroupMember[] | null;
   readonly isResilient: boolean;
+  /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
+  aloneSince: number | null;
   /** Routes of ours that name it. */
   routes: number;
   /** Groups of ours that name it. */
@@ -55,6 +60,7 @@ export class FibNexthops {
   #lastId: number;
   #groupCount = 0;
   #resilientCount = 0;
+  #readings = 0;
 
   constructor(
     protocol: number,
@@ -89,18 +95,25 @@ export class FibNexthops {
     return this.ecmp === "resilient" && set.hops.length > 1;
   }
 
-  /** The resilient group with that id, if it is for the only route that names it to change; null: it is not. */
-  resilientOfOneRoute(id: number): FibNexthop | null {
-    const nexthop = this.#byId.get(id);
-    return nexthop?.isResilient && nexthop.routes === 1 && !nexthop.isPinned ? nexthop : null;
+  /**
+   * The resilient group by which a route that names `id`, and is to have that set, goes on: no other route names it. Null:
+   * there is none.
+   */
+  ownResilient(set: HopSet, id: number): FibNexthop | null {
+    if (this.ecmp === "plain") return null;
+    const group = this.#byId.get(id);
+    if (!group?.isResilient || group.routes !== 1 || group.isPinned) return null;
+    const { aloneSince } = group;
+    const isOver = aloneSince !== null && this.#readings - aloneSince >= READINGS_ALONE;
+    return isOver && set.hops.length === 1 ? null : group;
   }
 
   /** The route to a destination with that set names `id`, which needs no change. */
   isRight(set: HopSet, id: number): boolean {
-    if (!this.wantsResilient(set)) return set.nexthop?.id === id;
-    const own = this.resilientOfOneRoute(id);
+    const own = this.ownResilient(set, id);
     if (own !== null) return own.set === set;
-    return set.nexthop?.id === id && !this.hasRoomForResilient();
+    if (set.nexthop?.id !== id) return false;
+    return !this.wantsResilient(set) || !this.hasRoomForResilient();
   }
 
   get hasSuspects(): boolean {
@@ -142,7 +155,8 @@ export class FibNexthops {
     return this.#foreignIds.has(id);
   }
 
-  forgetForeign(): void {
+  beginReading(): void {
+    this.#readings++;
     this.#foreignIds.clear();
   }
 
@@ -154,6 +168,7 @@ export class FibNexthops {
       set: null,
       members: null,
       isResilient,
+      aloneSince: null,
       routes,
       groups: 0,
       isPinned: false,
@@ -174,6 +189,7 @@ export class FibNexthops {
   setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
     this.#countGroup(group, -1);
     group.members = members;
+    group.aloneSince = members.length === 1 ? (group.aloneSince ?? this.#readings) : null;
     this.#countGroup(group, 1);
   }
 

@@ -82,7 +82,7 @@ class FibReading {
     private readonly linkIndex: number,
   ) {
     this.#number = ++fib.readings;
-    fib.nexthops.forgetForeign();
+    fib.nexthops.beginReading();
     for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
   }
 
@@ -234,21 +234,22 @@ class FibReading {
         this.#drift("nexthopChanged");
         nexthops.setMembers(group, members);
       }
-      if (group.set !== this.#meaningOf(members)) nexthops.setMeaning(group, null);
+      if (group.set !== this.#meaningOf(group, members)) nexthops.setMeaning(group, null);
     }
     for (const [id, { members }] of this.#groups) {
       const group = nexthops.get(id);
-      if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(members));
+      if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(group, members));
     }
   }
 
   /** The set of a group with these members; null: we make no such group. */
-  #meaningOf(members: readonly GroupMember[]): HopSet | null {
+  #meaningOf({ isResilient }: FibNexthop, members: readonly GroupMember[]): HopSet | null {
     const hops = members.flatMap(({ id, weight }) => {
       const hop = this.fib.nexthops.get(id)?.set?.hops[0];
       return hop?.weight === weight ? [hop] : [];
     });
-    const isOurs = hops.length === members.length && hops.length > 1 && new Set(hops).size === hops.length;
+    const isLarge = hops.length > (isResilient ? 0 : 1);
+    const isOurs = hops.length === members.length && isLarge && new Set(hops).size === hops.length;
     return isOurs ? this.fib.hops.setOf(hops) : null;
   }
 

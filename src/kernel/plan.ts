@@ -169,10 +169,10 @@ class NewNexthops {
   /** The id that the row's route is to name; 0: there is none left. */
   idFor(row: number, set: HopSet): number {
     const { nexthops, rows } = this.fib;
-    if (!nexthops.wantsResilient(set)) return this.#idOf(set);
-    const own = nexthops.resilientOfOneRoute(rows.get(row, INSTALLED));
+    const own = nexthops.ownResilient(set, rows.get(row, INSTALLED));
     if (own?.set === set) return own.id;
-    if (own === null && !nexthops.hasRoomForResilient(this.#newResilient + 1)) return this.#idOf(set);
+    const mayHaveOwn = nexthops.wantsResilient(set) && nexthops.hasRoomForResilient(this.#newResilient + 1);
+    if (own === null && !mayHaveOwn) return this.#idOf(set);
     const members = this.#membersOf(set);
     if (members === null) return 0;
     if (own !== null) {
