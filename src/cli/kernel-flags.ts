@@ -100,7 +100,7 @@ export const kernelFlags = {
     example: "resilient",
     default: "plain",
     description:
-      "Where a destination has several next hops: resilient ones keep the connections by next hops that stay when others come or go (Linux 5.13 or newer); with plain ones many of them move.",
+      "Where a destination has several next hops, plain: when one comes or goes, connections by the others move, too; resilient (Linux 5.13 or newer): those stay.",
   },
   "reconcile-interval": {
     type: "string",

@@ -123,7 +123,7 @@ test.skipIf(reason !== null).each<[EcmpMode, EcmpMode]>([
           view,
         );
         // One may meet the replace of its route: see routes.test.ts.
-      expect(failures).toBeLessThanOrEqual(1);
+        expect(failures).toBeLessThanOrEqual(1);
       }
       await namespace.routesAre(["10.9.9.9", "fd00:9::9"].map((to) => `${to} by ${HOPS.join(" ")}`));
       const group = namespace.nexthopOf("10.9.9.9");
