@@ -21,8 +21,8 @@ const via = (destinations: readonly string[], ...hops: readonly string[]) =>
   destinations.flatMap((destination) => hops.map((hop) => `100 ${destination} via ${hop}`));
 
 /** Tenants' packets come in by `tap`, and are looked up in table 100. */
-function makeNamespace(): Promise<OverlayNamespace> {
-  return OverlayNamespace.create(
+async function makeNamespace(): Promise<OverlayNamespace> {
+  const namespace = await OverlayNamespace.create(
     "link add tap type veth peer name tap-peer",
     "link set tap up",
     "link set tap-peer up",
@@ -31,13 +31,8 @@ function makeNamespace(): Promise<OverlayNamespace> {
     "rule add iif tap lookup 100",
     "-6 rule add iif tap lookup 100",
   );
-}
-
-function setHashPolicies(namespace: OverlayNamespace, ipv4: 0 | 1, ipv6: 0 | 1): void {
-  namespace.sh(`
-    sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-    sysctl -qw net.ipv4.fib_multipath_hash_policy=${ipv4} net.ipv6.fib_multipath_hash_policy=${ipv6}
-  `);
+  namespace.sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+  return namespace;
 }
 
 /** By port, the hop of each flow from one address to the destination. */
@@ -64,7 +59,6 @@ describe.each([4, 6] as const)("of an IPv%d destination with four hops", (family
     ["resilient", "no other flow moves"],
   ])(`when one goes, by %s groups: %s${because}`, async (ecmp) => {
     await using namespace = await makeNamespace();
-    setHashPolicies(namespace, 1, 1);
     await using installer = await NamespaceInstaller.start(namespace, { ecmp });
     await installer.complete();
     // A destination of the other family with the same hops does not change.
@@ -84,7 +78,6 @@ describe.each([4, 6] as const)("of an IPv%d destination with four hops", (family
 
   test.skipIf(reason !== null)(`when one comes, no flow in use moves${because}`, async () => {
     await using namespace = await makeNamespace();
-    setHashPolicies(namespace, 1, 1);
     await using installer = await NamespaceInstaller.start(namespace, { ecmp: "resilient" });
     await installer.complete();
     await installer.add(...via(ROUTES, ...HOPS.filter((hop) => hop !== LATE)));
@@ -107,7 +100,6 @@ test.skipIf(reason !== null).each<[EcmpMode, EcmpMode]>([
   `%s groups give way to %s ones at a restart, without a moment without a route${because}`,
   async (before, after) => {
     await using namespace = await makeNamespace();
-    setHashPolicies(namespace, 1, 1);
     for (const [index, ecmp] of [before, after].entries()) {
       await using installer = await NamespaceInstaller.start(namespace, { ecmp });
       const view = async () => {
@@ -139,7 +131,7 @@ test.skipIf(reason !== null)(
   `with a hash policy of 0 all flows between two addresses take one hop, by the inner packet's family${because}`,
   async () => {
     await using namespace = await makeNamespace();
-    setHashPolicies(namespace, 0, 1);
+    namespace.sh("sysctl -qw net.ipv4.fib_multipath_hash_policy=0");
     await using installer = await NamespaceInstaller.start(namespace);
     await installer.complete();
     await installer.add(...via(ROUTES, ...HOPS));
