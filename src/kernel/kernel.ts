@@ -168,8 +168,8 @@ export interface Kernel {
   /** All local addresses. */
   localAddresses(): Promise<IpAddress[]>;
   /**
-   * What the hop of a group is chosen by (sysctl fib_multipath_hash_policy; 0: by the packet's addresses alone); null: it
-   * cannot be read.
+   * What the hop of a group is chosen by (sysctl fib_multipath_hash_policy; 0: without a packet's ports); null: it cannot be
+   * read.
    */
   multipathHashPolicy(family: 4 | 6): number | null;
   /**

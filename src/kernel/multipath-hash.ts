@@ -1,14 +1,15 @@
 /**
  * By what the kernel chooses among the hops of a group: the sysctl fib_multipath_hash_policy, one for each family. Its
- * default, 0, is a packet's addresses alone, so that all connections between two addresses take one hop. Tenants' packets
- * are looked up before the tunnel wraps them, so it is the family of the inner packet that counts.
+ * default, 0, is a packet's addresses, so that all connections between two addresses take one hop; and of IPv6 the flow
+ * label, which may change in the midst of a connection. Tenants' packets are looked up before the tunnel wraps them, so it
+ * is the family of the inner packet that counts.
  */
 import { readFileSync } from "node:fs";
 import type { Logger } from "../session/logger.ts";
 import type { Fib } from "./fib.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** L3: by addresses alone (Documentation/networking/ip-sysctl.rst). */
+/** Without ports (Documentation/networking/ip-sysctl.rst). */
 const BY_ADDRESSES = 0;
 
 /** Of the network namespace of this process; null: it cannot be read, as where there is no IPv6. */
@@ -39,7 +40,7 @@ export class MultipathHash {
       .map(nameOf);
     if (names.length === 0) return null;
     const settings = names.map((name) => `${name}=1`).join(" ");
-    return `of destinations with several next hops, all connections between two addresses take one of them: sysctl -w ${settings}`;
+    return `of several next hops, one is chosen by a packet's addresses (IPv6: and its flow label), not by its ports, so connections may share one: sysctl -w ${settings}`;
   }
 
   /** Warns, once for each problem. */

@@ -1,16 +1,16 @@
 /**
  * Our requests to rtnetlink: the changes of kernel.ts, and the dumps that read what is there.
  *
- * | operation     | message        | flags          |                                                          |
- * | ------------- | -------------- | -------------- | -------------------------------------------------------- |
- * | add-nexthop   | RTM_NEWNEXTHOP | CREATE, EXCL   | family inet6, protocol; id, device, encap ip6            |
- * | add-group     | RTM_NEWNEXTHOP | CREATE, EXCL   | no family, protocol; id, members                         |
- * | add-resilient-group | RTM_NEWNEXTHOP | CREATE, EXCL | likewise; type, buckets, timers                     |
- * | replace-resilient-group | RTM_NEWNEXTHOP | REPLACE | likewise; the buckets stay as many as they are          |
- * | delete-nexthop| RTM_DELNEXTHOP |                | id only: the kernel refuses more                         |
- * | add-route     | RTM_NEWROUTE   | CREATE, EXCL   | no priority: the kernel gives its default (0 or 1024)    |
- * | replace-route | RTM_NEWROUTE   | REPLACE        | the one with this priority                               |
- * | delete-route  | RTM_DELROUTE   |                | any scope; protocol, priority and object must fit        |
+ * | operation               | message        | flags        |                                                       |
+ * | ----------------------- | -------------- | ------------ | ----------------------------------------------------- |
+ * | add-nexthop             | RTM_NEWNEXTHOP | CREATE, EXCL | family inet6, protocol; id, device, encap ip6         |
+ * | add-group               | RTM_NEWNEXTHOP | CREATE, EXCL | no family, protocol; id, members                      |
+ * | add-resilient-group     | RTM_NEWNEXTHOP | CREATE, EXCL | likewise; type, buckets, timers                       |
+ * | replace-resilient-group | RTM_NEWNEXTHOP | REPLACE      | likewise, but for the buckets                         |
+ * | delete-nexthop          | RTM_DELNEXTHOP |              | id only: the kernel refuses more                      |
+ * | add-route               | RTM_NEWROUTE   | CREATE, EXCL | no priority: the kernel gives its default (0 or 1024) |
+ * | replace-route           | RTM_NEWROUTE   | REPLACE      | the one with this priority                            |
+ * | delete-route            | RTM_DELROUTE   |              | any scope; protocol, priority and object must fit     |
  */
 import type { Prefix } from "../net/ip.ts";
 import type { GroupMember, KernelIdentity, Operation } from "./kernel.ts";

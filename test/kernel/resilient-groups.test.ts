@@ -71,6 +71,16 @@ describe("a destination's group", () => {
     ]);
   });
 
+  test("goes with a cleanup", async () => {
+    const bench = await started();
+    await bench.add(...via(X, A, B), ...via(Y, A, B));
+    const stopped = bench.installer.stop({ cleanup: true });
+    await bench.advance(1_000);
+    await stopped;
+    expect([bench.kernel.routes.size, bench.kernel.nexthops.size]).toEqual([0, 0]);
+    expect(bench.kernel.violations).toEqual([]);
+  });
+
   test("that could get no route goes, and so does each of the next attempts", async () => {
     const bench = await started();
     bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "no memory"] : null);
@@ -212,7 +222,7 @@ describe("at a start", () => {
 
 describe("a hash policy of 0", () => {
   const problem = (...names: readonly string[]) =>
-    `of destinations with several next hops, all connections between two addresses take one of them: sysctl -w ${names.join(" ")}`;
+    `of several next hops, one is chosen by a packet's addresses (IPv6: and its flow label), not by its ports, so connections may share one: sysctl -w ${names.join(" ")}`;
   const [V4, V6] = ["net.ipv4.fib_multipath_hash_policy=1", "net.ipv6.fib_multipath_hash_policy=1"];
 
   test.each<EcmpMode>(["plain", "resilient"])("is named once there are groups (%s)", async (ecmp) => {
