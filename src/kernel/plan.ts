@@ -28,6 +28,9 @@ const NO_ID: Obstacle = {
     "all nexthop ids of our protocol number are in use: ip nexthop show lists them, and another route protocol has others",
 };
 
+/** Each takes some milliseconds (see fib-nexthops.ts). */
+const REPLACED_GROUPS_PER_PLAN = 4;
+
 type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" | "add-resilient-group" }>;
 type ReplaceGroup = Extract<Operation, { type: "replace-resilient-group" }>;
 type RouteOperation = Extract<Operation, { type: "add-route" | "replace-route" | "delete-route" }>;
@@ -70,8 +73,8 @@ export interface Outcome {
 export type Obstacle = Omit<Fault, "attempts">;
 
 /**
- * What makes the kernel right for these rows, which were taken from {@link Fib.changes}. `visitStuck` hears of those for
- * which nothing can be done now.
+ * What makes the kernel right for these rows, which are taken from {@link Fib.changes} one by one: not all of them where it
+ * becomes too much work. `visitStuck` hears of those for which nothing can be done now.
  */
 export function planRows(
   fib: Fib,
@@ -88,6 +91,7 @@ export function planRows(
     } else if ("isCollision" in operation) visitStuck(row, operation);
     else routes.push({ about: "row", row, operation });
     fib.release(row);
+    if (made.replacedGroups === REPLACED_GROUPS_PER_PLAN) break;
   }
   return [...made.objects, ...made.groups, ...routes];
 }
@@ -163,8 +167,14 @@ class NewNexthops {
   #lastId: number | undefined;
   #newIds = 0;
   #newResilient = 0;
+  #replacedGroups = 0;
 
   constructor(private readonly fib: Fib) {}
+
+  /** Resilient ones that get other members. */
+  get replacedGroups(): number {
+    return this.#replacedGroups;
+  }
 
   /** The id that the row's route is to name; 0: there is none left. */
   idFor(row: number, set: HopSet): number {
@@ -178,6 +188,7 @@ class NewNexthops {
     if (own !== null) {
       const operation = { type: "replace-resilient-group", id: own.id, members } as const;
       this.groups.push({ about: "group", row, group: own, set, operation });
+      this.#replacedGroups++;
       return own.id;
     }
     const id = this.#newId();

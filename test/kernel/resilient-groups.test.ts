@@ -61,6 +61,24 @@ describe("a destination's group", () => {
     expect(bench.kernel.ourNexthops()).toHaveLength(1);
   });
 
+  test("is one of few that are replaced in one go, for each replace takes milliseconds", async () => {
+    const bench = await started();
+    const destinations = Array.from({ length: 50 }, (_, n) => `10.0.${n}.0/24`);
+    await bench.add(...destinations.flatMap((destination) => via(destination, A, B)));
+    const replaced: number[] = [];
+    const apply = bench.kernel.apply.bind(bench.kernel);
+    bench.kernel.apply = (operations, linkIndex) => {
+      replaced.push(operations.filter(({ type }) => type === "replace-resilient-group").length);
+      return apply(operations, linkIndex);
+    };
+    for (const text of destinations.flatMap((destination) => via(destination, B))) {
+      bench.installer.removed(route(text));
+    }
+    await bench.settle();
+    expect(Math.max(...replaced)).toBeLessThan(10);
+    expect(bench.kernel.ours()).toEqual(destinations.map((to) => `100 ${to} via ${A}`).sort());
+  });
+
   test("goes with its route", async () => {
     const bench = await started();
     await bench.add(...via(X, A, B));
