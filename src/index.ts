@@ -43,6 +43,7 @@ export {
   type KernelRoutesOptions,
 } from "./kernel/kernel-routes.ts";
 export type {
+  EcmpMode,
   PreferredNetwork,
   SkipReason,
   TableMapping,

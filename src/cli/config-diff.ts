@@ -67,6 +67,7 @@ const CLIENT_AT_START = {
   dryRun: "dry-run",
   preferNetworks: "prefer-network",
   excludeTypes: "exclude-type",
+  ecmp: "ecmp",
   reconcileSeconds: "reconcile-interval",
   installNat: "install-nat",
 } satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;

@@ -18,6 +18,8 @@ import {
 } from "../kernel/kernel-options.ts";
 import {
   DEFAULT_PREFERRED_WEIGHT,
+  ECMP_MODES,
+  type EcmpMode,
   type PreferredNetwork,
   type TableMapping,
 } from "../kernel/wanted-settings.ts";
@@ -92,6 +94,14 @@ export const kernelFlags = {
     example: "lb",
     description: "Keep next hops of this type out of the kernel.",
   },
+  ecmp: {
+    type: "string",
+    valueHint: ECMP_MODES.join("|"),
+    example: "resilient",
+    default: "plain",
+    description:
+      "Where a destination has several next hops, plain: when one comes or goes, connections by the others move, too; resilient (Linux 5.13 or newer): those stay.",
+  },
   "reconcile-interval": {
     type: "string",
     valueHint: "SEC",
@@ -111,7 +121,11 @@ export const kernelFlags = {
 } satisfies FlagDefs;
 
 /** What the kernel's room calls the options in its messages to an operator. */
-export const kernelOptionNames: KernelOptionNames = { device: "--tun", protocol: "--route-protocol" };
+export const kernelOptionNames: KernelOptionNames = {
+  device: "--tun",
+  protocol: "--route-protocol",
+  ecmp: "--ecmp",
+};
 
 export type NatAction = (typeof NAT_ACTIONS)[number];
 
@@ -127,6 +141,7 @@ export interface KernelFlagOptions {
   readonly preferNetworks: readonly PreferredNetwork[];
   /** Each once. */
   readonly excludeTypes: readonly NextHopType[];
+  readonly ecmp: EcmpMode;
   /** 0: never. */
   readonly reconcileSeconds: number;
   readonly installNat: NatAction;
@@ -149,6 +164,7 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
         readEach(flags["exclude-type"], (text) => TYPES[readOneOf("--exclude-type", text, TYPE_WORDS)]),
       ),
     ],
+    ecmp: readOneOf("--ecmp", flags.ecmp, ECMP_MODES),
     reconcileSeconds: readSeconds("--reconcile-interval", flags["reconcile-interval"]),
     installNat: readOneOf("--install-nat", flags["install-nat"], NAT_ACTIONS),
   };

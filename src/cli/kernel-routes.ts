@@ -40,6 +40,7 @@ export class ClientKernel {
       excludedTypes: options.excludeTypes,
       nat: options.installNat,
       preferredNetworks: options.preferNetworks,
+      ecmp: options.ecmp,
       reconcileIntervalSeconds: options.reconcileSeconds,
       optionNames: kernelOptionNames,
       ...(options.dryRun && { dryRun: print }),
@@ -49,8 +50,8 @@ export class ClientKernel {
   }
 
   report(): KernelReport {
-    const { routeProtocol, dryRun } = this.options;
-    return kernelReport(this.routes, { routeProtocol, dryRun });
+    const { routeProtocol, dryRun, ecmp } = this.options;
+    return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
   }
 
   /** The last thing. The routes stay, unless they are to be removed; false: that failed. */

@@ -108,10 +108,12 @@ function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
       [
         ["kernel routes", `by ${kernel.device}, which is ${kernel.deviceState}`],
         ...kernel.deviceProblems.map((problem): [string, string] => ["NOT RIGHT", problem]),
+        ...(kernel.ecmpProblem === null ? [] : [["NOT RIGHT", kernel.ecmpProblem] as const]),
         ["dry run", cellText(kernel.dryRun)],
         ["route protocol", `${kernel.routeProtocol}`],
         ["nexthops", `${kernel.nexthops}`],
-        ["groups", `${kernel.groups}`],
+        ["groups", `${kernel.groups}, ${kernel.resilientGroups} resilient`],
+        ["ECMP", kernel.ecmp],
         ["drift", `${kernel.drift}`],
         ["last reconcile", cellText(kernel.lastReconcile)],
       ],

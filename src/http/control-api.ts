@@ -108,9 +108,15 @@ export interface KernelStatus {
   readonly routeProtocol: number;
   /** Nothing is changed, and what follows is what would be there. */
   readonly dryRun: boolean;
+  /** Which groups destinations with several next hops have: plain or resilient. */
+  readonly ecmp: string;
+  /** Why those are not balanced well, with the command that helps; null: nothing that we know of. */
+  readonly ecmpProblem: string | null;
   /** Nexthop objects of ours, one for each hypervisor, and groups of them, one for each ECMP set. */
   readonly nexthops: number;
   readonly groups: number;
+  /** Of the groups. They are one for each destination with several next hops. */
+  readonly resilientGroups: number;
   /** How often something of ours was found changed by others, since the start; it is put right. */
   readonly drift: number;
   /** When the kernel was last read as a whole, and compared. */

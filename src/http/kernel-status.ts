@@ -2,6 +2,7 @@
 import type { FibCounts } from "../kernel/fib-tables.ts";
 import type { Installer } from "../kernel/installer.ts";
 import type { InstallerStatus, TableStatus } from "../kernel/installer-status.ts";
+import type { EcmpMode } from "../kernel/wanted-settings.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { type Counters, type KernelStatus, type KernelTable, MAX_KERNEL_FAULTS } from "./control-api.ts";
 import { timeBefore } from "./daemon.ts";
@@ -9,6 +10,7 @@ import { timeBefore } from "./daemon.ts";
 export interface KernelFacts {
   readonly routeProtocol: number;
   readonly dryRun: boolean;
+  readonly ecmp: EcmpMode;
 }
 
 export interface KernelReport {
@@ -22,7 +24,8 @@ export function kernelReport(
   facts: KernelFacts,
 ): KernelReport {
   const status = installer.status();
-  const { device, linkIndex, isUp, problems, objects, groups, drift, lastReadForMs, tables } = status;
+  const { device, linkIndex, isUp, problems, ecmpProblem, objects, groups, resilientGroups } = status;
+  const { drift, lastReadForMs, tables } = status;
   const faults = installer.faults(MAX_KERNEL_FAULTS).map(({ destination, ...fault }) => {
     return { ...fault, destination: formatPrefix(destination) };
   });
@@ -32,8 +35,10 @@ export function kernelReport(
       deviceState: linkIndex === null ? "missing" : isUp ? "up" : "down",
       deviceProblems: problems,
       ...facts,
+      ecmpProblem,
       nexthops: objects,
       groups,
+      resilientGroups,
       drift: Object.values(drift).reduce((sum, count) => sum + count, 0),
       lastReconcile: lastReadForMs === null ? null : timeBefore(lastReadForMs),
       tables: tables.flatMap((table) => [

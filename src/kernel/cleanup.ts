@@ -33,6 +33,7 @@ const NOTHING_WANTED: WantedSettings = {
   nat: "plain",
   ipv4Only: false,
   preferredNetworks: [],
+  ecmp: "plain",
 };
 /** No device has it. */
 const NO_LINK = -1;

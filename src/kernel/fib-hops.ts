@@ -4,7 +4,8 @@
  *     HopSet { a }        in the kernel: the object that encapsulates to a
  *     HopSet { a, b, c }  in the kernel: a group of the objects of { a }, { b } and { c }
  *
- * A set is kept while a destination names it or the kernel has something for it, an address while a set names it. A
+ * A set is kept while a destination names it or the kernel has something for it, an address while a set names it. Of
+ * resilient groups each belongs to one destination (fib-nexthops.ts): a set is only kept while there are any. A
  * destination wants the set that it names, unless it is not to be installed at all (underlay.ts).
  */
 import { compareAddress } from "../net/address.ts";
@@ -37,6 +38,8 @@ export interface HopSet {
   wantedBy: number;
   /** Destinations that name it, and of a set of one also the larger named sets that have its hop. */
   namedBy: number;
+  /** Resilient groups that have exactly these members. */
+  resilientGroups: number;
 }
 
 export class HopSets {
@@ -128,6 +131,12 @@ export class HopSets {
     if (first?.alone === set) this.#judgeUse(first);
   }
 
+  /** A resilient group has these members now (`by` = 1), or no longer (-1). */
+  countResilientGroup(set: HopSet, by: 1 | -1): void {
+    set.resilientGroups += by;
+    this.disposeUnused(set);
+  }
+
   /** Forgets what was made since the last call and is not used. */
   disposeUnusedNew(): void {
     for (const set of this.#new.splice(0)) this.disposeUnused(set);
@@ -135,7 +144,8 @@ export class HopSets {
 
   /** Forgets the set unless it is named or in the kernel, and its hops with the last set. */
   disposeUnused(set: HopSet): void {
-    if (set.namedBy > 0 || set.nexthop !== null || this.#byNumber[set.number] !== set) return;
+    if (set.namedBy > 0 || set.nexthop !== null || set.resilientGroups > 0) return;
+    if (this.#byNumber[set.number] !== set) return;
     const [first] = set.hops;
     if (set.hops.length === 1) {
       if (first === undefined || first.sets > 1) return;
@@ -191,7 +201,7 @@ export class HopSets {
 
   #make(key: string, hops: readonly Hop[]): HopSet {
     const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
-    const set: HopSet = { number, hops, key, nexthop: null, wantedBy: 0, namedBy: 0 };
+    const set: HopSet = { number, hops, key, nexthop: null, wantedBy: 0, namedBy: 0, resilientGroups: 0 };
     this.#byNumber[number] = set;
     this.#sets.set(key, set);
     this.#new.push(set);

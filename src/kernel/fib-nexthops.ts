@@ -4,11 +4,25 @@
  * Deleting an object takes its routes along, everybody's. So one is deleted only when nothing names it: no route and
  * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`). One that was
  * there before us stays besides until the servers have told all that they have.
+ *
+ * A plain group is immutable, and shared by all destinations with its set. A resilient one belongs to the one destination
+ * whose route names it: when the destination's set changes, the group is replaced in place, and each flow whose hop is in
+ * both sets keeps it, which neither another group nor one shared with destinations that have not changed could do. It
+ * costs 13 KB of the kernel's memory, and each replace 0.2 to 3 ms, for the kernel waits until nobody looks at the old
+ * members (synchronize_net in net/ipv4/nexthop.c): so there are at most {@link MAX_RESILIENT_GROUPS}, and the destinations
+ * beyond have plain ones. A group with a single hop left stays for a while, for the flows by that when others come back;
+ * a destination that has never had several hops has none. Groups of the other type, left by a predecessor, serve until
+ * their routes have moved.
  */
 
 import type { HopSet, HopSets } from "./fib-hops.ts";
 import { IDS_PER_PROTOCOL, IdBlock } from "./fib-ids.ts";
 import type { GroupMember } from "./kernel.ts";
+import type { EcmpMode } from "./wanted-settings.ts";
+
+export const MAX_RESILIENT_GROUPS = 1_024;
+/** A resilient group with a single member is given up by the second reading that finds it so. */
+const READINGS_ALONE = 2;
 
 export interface FibNexthop {
   readonly id: number;
@@ -19,6 +33,9 @@ export interface FibNexthop {
   set: HopSet | null;
   /** Of a group; null: it is an object. */
   members: readonly GroupMember[] | null;
+  readonly isResilient: boolean;
+  /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
+  aloneSince: number | null;
   /** Routes of ours that name it. */
   routes: number;
   /** Groups of ours that name it. */
@@ -43,10 +60,14 @@ export class FibNexthops {
   #mayDeleteAdopted = false;
   #lastId: number;
   #groupCount = 0;
+  #resilientCount = 0;
+  #readings = 0;
 
   constructor(
     protocol: number,
     private readonly hops: HopSets,
+    /** Which groups destinations are to have. */
+    private readonly ecmp: EcmpMode = "plain",
   ) {
     this.block = new IdBlock(protocol);
     this.#lastId = this.block.last;
@@ -58,6 +79,42 @@ export class FibNexthops {
 
   get groupCount(): number {
     return this.#groupCount;
+  }
+
+  /** Of the groups. */
+  get resilientCount(): number {
+    return this.#resilientCount;
+  }
+
+  /** Whether so many more resilient groups may be made. */
+  hasRoomForResilient(more = 1): boolean {
+    return this.#resilientCount + more <= MAX_RESILIENT_GROUPS;
+  }
+
+  /** Whether a destination with that set is to have a resilient group of its own, if there is room. */
+  wantsResilient(set: HopSet): boolean {
+    return this.ecmp === "resilient" && set.hops.length > 1;
+  }
+
+  /**
+   * The resilient group by which a route that names `id`, and is to have that set, goes on: no other route names it. Null:
+   * there is none.
+   */
+  ownResilient(set: HopSet, id: number): FibNexthop | null {
+    if (this.ecmp === "plain") return null;
+    const group = this.#byId.get(id);
+    if (!group?.isResilient || group.routes !== 1 || group.isPinned) return null;
+    const { aloneSince } = group;
+    const isOver = aloneSince !== null && this.#readings - aloneSince >= READINGS_ALONE;
+    return isOver && set.hops.length === 1 ? null : group;
+  }
+
+  /** The route to a destination with that set names `id`, which needs no change. */
+  isRight(set: HopSet, id: number): boolean {
+    const own = this.ownResilient(set, id);
+    if (own !== null) return own.set === set;
+    if (set.nexthop?.id !== id) return false;
+    return !this.wantsResilient(set) || !this.hasRoomForResilient();
   }
 
   get hasSuspects(): boolean {
@@ -99,19 +156,31 @@ export class FibNexthops {
     return this.#foreignIds.has(id);
   }
 
-  forgetForeign(): void {
+  beginReading(): void {
+    this.#readings++;
     this.#foreignIds.clear();
   }
 
   /** The kernel has it now. */
-  add(id: number, members: readonly GroupMember[] | null): FibNexthop {
+  add(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
     const routes = this.#strayRoutes.get(id) ?? 0;
-    const nexthop = { id, set: null, members: null, routes, groups: 0, isPinned: false, isAdopted: false };
+    const nexthop: FibNexthop = {
+      id,
+      set: null,
+      members: null,
+      isResilient,
+      aloneSince: null,
+      routes,
+      groups: 0,
+      isPinned: false,
+      isAdopted: false,
+    };
     this.#strayRoutes.delete(id);
     this.#byId.set(id, nexthop);
     this.#advanceTo(id);
     if (members !== null) {
       this.#groupCount++;
+      if (isResilient) this.#resilientCount++;
       this.setMembers(nexthop, members);
     }
     return nexthop;
@@ -121,6 +190,7 @@ export class FibNexthops {
   setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
     this.#countGroup(group, -1);
     group.members = members;
+    group.aloneSince = members.length === 1 ? (group.aloneSince ?? this.#readings) : null;
     this.#countGroup(group, 1);
   }
 
@@ -128,6 +198,12 @@ export class FibNexthops {
   setMeaning(nexthop: FibNexthop, set: HopSet | null): void {
     const before = nexthop.set;
     if (before === set) return;
+    if (nexthop.isResilient) {
+      nexthop.set = set;
+      if (set !== null) this.hops.countResilientGroup(set, 1);
+      if (before !== null) this.hops.countResilientGroup(before, -1);
+      return;
+    }
     nexthop.set = null;
     if (before !== null) {
       this.hops.setNexthop(before, null);
@@ -146,6 +222,7 @@ export class FibNexthops {
     this.#adoptedSuspects.delete(nexthop);
     if (nexthop.members !== null) {
       this.#groupCount--;
+      if (nexthop.isResilient) this.#resilientCount--;
       this.#countGroup(nexthop, -1);
     }
     this.setMeaning(nexthop, null);
@@ -164,7 +241,7 @@ export class FibNexthops {
 
   /** Looks at it again when it is time to clean up. */
   suspect(nexthop: FibNexthop): void {
-    if (isNeeded(nexthop)) return;
+    if (this.#isNeeded(nexthop)) return;
     if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedSuspects.add(nexthop);
     else this.#suspects.add(nexthop);
   }
@@ -187,11 +264,19 @@ export class FibNexthops {
     for (const nexthop of this.#suspects) {
       if (groups.length + objects.length === limit) break;
       this.#suspects.delete(nexthop);
-      if (isNeeded(nexthop)) continue;
+      if (this.#isNeeded(nexthop)) continue;
       if (nexthop.isPinned) visitPinned(nexthop);
       else (nexthop.members === null ? objects : groups).push(nexthop);
     }
     return [...groups, ...objects];
+  }
+
+  /** By us. */
+  #isNeeded({ routes, groups, set, isResilient }: FibNexthop): boolean {
+    if (routes > 0 || groups > 0) return true;
+    // What wants such a set has another group than this one.
+    if (set === null || isResilient || this.wantsResilient(set)) return false;
+    return set.wantedBy > 0;
   }
 
   /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
@@ -219,9 +304,4 @@ export class FibNexthops {
 export function sameMembers(a: readonly GroupMember[], b: readonly GroupMember[]): boolean {
   const inB = new Map(b.map(({ id, weight }) => [id, weight]));
   return a.length === b.length && a.every(({ id, weight }) => inB.get(id) === weight);
-}
-
-/** By us. */
-function isNeeded({ routes, groups, set }: FibNexthop): boolean {
-  return routes > 0 || groups > 0 || (set !== null && set.wantedBy > 0);
 }

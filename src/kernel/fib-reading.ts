@@ -60,9 +60,11 @@ export async function readKernel(
   return { contested, replacedIds };
 }
 
+type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
+
 class FibReading {
   readonly #objects = new Map<number, FoundNexthop>();
-  readonly #groups = new Map<number, readonly GroupMember[]>();
+  readonly #groups = new Map<number, FoundGroup>();
   readonly #pinnedIds: number[] = [];
   readonly #leftovers: Leftover[] = [];
   /** Foreign routes where ours would stand. */
@@ -80,16 +82,16 @@ class FibReading {
     private readonly linkIndex: number,
   ) {
     this.#number = ++fib.readings;
-    fib.nexthops.forgetForeign();
+    fib.nexthops.beginReading();
     for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
   }
 
   visitNexthop(found: FoundNexthop): void {
-    const { id, members } = found;
+    const { id, members, isResilient } = found;
     const { protocol, nexthops } = this.fib;
     const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
     if (verdict === "foreign") this.#noteForeign(id, members);
-    else if (members !== null) this.#groups.set(id, members);
+    else if (members !== null) this.#groups.set(id, { members, isResilient });
     else this.#objects.set(id, found);
   }
 
@@ -98,7 +100,10 @@ class FibReading {
     const { nexthops, hops } = this.fib;
     for (const nexthop of [...nexthops.all()]) {
       nexthop.isPinned = false;
-      const isThere = (nexthop.members === null ? this.#objects : this.#groups).has(nexthop.id);
+      const isThere =
+        nexthop.members === null
+          ? this.#objects.has(nexthop.id)
+          : this.#groups.get(nexthop.id)?.isResilient === nexthop.isResilient;
       if (isThere) continue;
       this.#drift("nexthopMissing");
       nexthops.delete(nexthop);
@@ -223,33 +228,34 @@ class FibReading {
 
   #adoptGroups(): void {
     const { nexthops } = this.fib;
-    for (const [id, members] of this.#groups) {
-      const group = nexthops.get(id) ?? this.#extra(id, members);
+    for (const [id, { members, isResilient }] of this.#groups) {
+      const group = nexthops.get(id) ?? this.#extra(id, members, isResilient);
       if (!sameMembers(group.members ?? [], members)) {
         this.#drift("nexthopChanged");
         nexthops.setMembers(group, members);
       }
-      if (group.set !== this.#meaningOf(members)) nexthops.setMeaning(group, null);
+      if (group.set !== this.#meaningOf(group, members)) nexthops.setMeaning(group, null);
     }
-    for (const [id, members] of this.#groups) {
+    for (const [id, { members }] of this.#groups) {
       const group = nexthops.get(id);
-      if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(members));
+      if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(group, members));
     }
   }
 
   /** The set of a group with these members; null: we make no such group. */
-  #meaningOf(members: readonly GroupMember[]): HopSet | null {
+  #meaningOf({ isResilient }: FibNexthop, members: readonly GroupMember[]): HopSet | null {
     const hops = members.flatMap(({ id, weight }) => {
       const hop = this.fib.nexthops.get(id)?.set?.hops[0];
       return hop?.weight === weight ? [hop] : [];
     });
-    const isOurs = hops.length === members.length && hops.length > 1 && new Set(hops).size === hops.length;
+    const isLarge = hops.length > (isResilient ? 0 : 1);
+    const isOurs = hops.length === members.length && isLarge && new Set(hops).size === hops.length;
     return isOurs ? this.fib.hops.setOf(hops) : null;
   }
 
-  #extra(id: number, members: readonly GroupMember[] | null): FibNexthop {
+  #extra(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
     this.#drift("nexthopExtra");
-    const nexthop = this.fib.nexthops.add(id, members);
+    const nexthop = this.fib.nexthops.add(id, members, isResilient);
     nexthop.isAdopted = true;
     return nexthop;
   }

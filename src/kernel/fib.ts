@@ -110,7 +110,7 @@ export class Fib {
       (address) => weightOf(settings.preferredNetworks, address),
       ({ address, isUsed }) => this.#setUnderlay(address, isUsed),
     );
-    this.nexthops = new FibNexthops(protocol, this.hops);
+    this.nexthops = new FibNexthops(protocol, this.hops, settings.ecmp);
     this.leftovers = new FibLeftovers(this.tables, this.nexthops);
     this.#wanted = new WantedRoutes(settings, this.hops);
     this.#passedOver = new FibPassedOver(this.rows, notePassedOver);
@@ -210,7 +210,7 @@ export class Fib {
   isRight(row: number): boolean {
     const set = this.wantedSet(row);
     const installed = this.rows.get(row, INSTALLED);
-    return set === null ? installed === 0 : set.nexthop?.id === installed;
+    return set === null ? installed === 0 : this.nexthops.isRight(set, installed);
   }
 
   /** The row is left alone until its table is settled (see above), or until the kernel has been read. */

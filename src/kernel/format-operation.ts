@@ -1,7 +1,8 @@
 /** Operations as iproute2 would be told them, for `--dry-run` and the log. */
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
-import type { Kernel, Operation } from "./kernel.ts";
+import type { GroupMember, Kernel, Operation } from "./kernel.ts";
+import { RESILIENT_GROUP } from "./rtnetlink-requests.ts";
 
 /** "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
 export function formatOperation(operation: Operation, protocol: number, device: string): string {
@@ -11,10 +12,12 @@ export function formatOperation(operation: Operation, protocol: number, device: 
       // Without -6 it would be an object that no IPv6 route can name.
       return `ip -6 nexthop add id ${id} encap ip6 dst ${formatAddress(address)} dev ${device} proto ${protocol}`;
     }
-    case "add-group": {
-      const members = operation.members.map(({ id, weight }) => (weight === 1 ? `${id}` : `${id},${weight}`));
-      return `ip nexthop add id ${operation.id} group ${members.join("/")} proto ${protocol}`;
-    }
+    case "add-group":
+      return `ip nexthop add id ${operation.id} ${group(operation)} proto ${protocol}`;
+    case "add-resilient-group":
+      return `ip nexthop add id ${operation.id} ${group(operation)} type resilient buckets ${BUCKETS} ${IDLE} proto ${protocol}`;
+    case "replace-resilient-group":
+      return `ip nexthop replace id ${operation.id} ${group(operation)} type resilient ${IDLE} proto ${protocol}`;
     case "delete-nexthop":
       return `ip nexthop del id ${operation.id}`;
     case "add-route":
@@ -41,6 +44,7 @@ export function dryRunKernel(
   return {
     links: () => kernel.links(),
     localAddresses: () => kernel.localAddresses(),
+    multipathHashPolicy: (family) => kernel.multipathHashPolicy(family),
     eachNexthop: (ours, visit) => kernel.eachNexthop(ours, visit),
     eachRoute: (ours, visit) => kernel.eachRoute(ours, visit),
     eachRouteOfOurs: (ours, visit) => kernel.eachRouteOfOurs(ours, visit),
@@ -53,6 +57,14 @@ export function dryRunKernel(
     poll: () => true,
     close: () => kernel.close(),
   };
+}
+
+const BUCKETS = RESILIENT_GROUP.buckets;
+const IDLE = `idle_timer ${RESILIENT_GROUP.idleTimerSeconds}`;
+
+function group({ members }: { readonly members: readonly GroupMember[] }): string {
+  const texts = members.map(({ id, weight }) => (weight === 1 ? `${id}` : `${id},${weight}`));
+  return `group ${texts.join("/")}`;
 }
 
 type RouteOperation = Extract<Operation, { destination: unknown }>;

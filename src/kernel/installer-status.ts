@@ -28,7 +28,7 @@ export interface TableStatus {
   readonly ipv6: FibCounts;
 }
 
-/** The tunnel device, and when the kernel was read. */
+/** The tunnel device, when the kernel was read, and how it balances. */
 export interface DeviceStatus {
   readonly device: string;
   /** Null: there is no such device. */
@@ -39,15 +39,18 @@ export interface DeviceStatus {
   /** How long ago the kernel was last read, in milliseconds; null: not yet. */
   readonly lastReadForMs: number | null;
   readonly isReading: boolean;
+  /** Why destinations with several next hops are not balanced well, with the command that helps; null: nothing is wrong. */
+  readonly ecmpProblem: string | null;
 }
 
 /** How the kernel's routes stand. */
 export interface InstallerStatus extends DeviceStatus {
   /** By table. */
   readonly tables: readonly TableStatus[];
-  /** Nexthop objects and groups of ours in the kernel. */
+  /** Nexthop objects and groups of ours in the kernel; resilient ones are among the groups. */
   readonly objects: number;
   readonly groups: number;
+  readonly resilientGroups: number;
   /** Since the start. */
   readonly operations: Readonly<Record<OperationType, OperationResults>>;
   /** How often the kernel was read, the start's reading included. */
@@ -74,6 +77,8 @@ export class OperationCounts {
   readonly byType: Record<OperationType, OperationResults> = {
     "add-nexthop": none(),
     "add-group": none(),
+    "add-resilient-group": none(),
+    "replace-resilient-group": none(),
     "delete-nexthop": none(),
     "add-route": none(),
     "replace-route": none(),
@@ -112,6 +117,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     tables: tables.sort((a, b) => a.table - b.table),
     objects: fib.nexthops.objectCount,
     groups: fib.nexthops.groupCount,
+    resilientGroups: fib.nexthops.resilientCount,
     operations: structuredClone(operations.byType),
     readings: fib.readings,
     drift: { ...fib.drift },

@@ -30,6 +30,7 @@ import type { KernelOptionNames } from "./kernel-options.ts";
 import { KernelReadings } from "./kernel-readings.ts";
 import { KernelWork } from "./kernel-work.ts";
 import { LocalAddresses } from "./local-addresses.ts";
+import { MultipathHash } from "./multipath-hash.ts";
 import { Obstacles } from "./obstacles.ts";
 import { ReadingSchedule } from "./reading-schedule.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
@@ -77,6 +78,7 @@ export class Installer {
   readonly #work: KernelWork;
   readonly #readings: KernelReadings;
   readonly #obstacles: Obstacles;
+  readonly #multipathHash: MultipathHash;
   #mappings: readonly TableMapping[];
   /**
    * Events that came while the kernel was being read, when what they tell may be older than the book or newer; or more of
@@ -94,13 +96,14 @@ export class Installer {
     const { kernel, protocol, device, mappings, optionNames, clock, logger = silentLogger } = options;
     const { reconcileIntervalSeconds = DEFAULT_RECONCILE_INTERVAL_SECONDS } = options;
     const { excludedTypes = [], nat = "plain", ipv4Only = false, preferredNetworks = [] } = options;
+    const { ecmp = "plain" } = options;
     this.#kernel = kernel;
     this.#clock = clock;
     this.#reports = new InstallerReports(logger, clock, protocol, device);
     this.#device = new TunnelDevice(device, logger, optionNames);
     this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
-    const settings = { excludedTypes, nat, ipv4Only, preferredNetworks };
+    const settings = { excludedTypes, nat, ipv4Only, preferredNetworks, ecmp };
     this.#fib = new Fib(
       protocol,
       settings,
@@ -109,6 +112,7 @@ export class Installer {
       (destination) => this.#reports.memoryRefused(destination),
     );
     this.#fib.setMappings(mappings);
+    this.#multipathHash = new MultipathHash(this.#fib, kernel, logger);
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const doubt = (reason: string) => this.#askForReading(reason);
     this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);
@@ -218,6 +222,7 @@ export class Installer {
       problems: [...this.#device.problems, ...memoryProblems(this.#fib.refusedMemory)],
       lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
       isReading: this.#readings.isUnderWay,
+      ecmpProblem: this.#multipathHash.problem,
     });
   }
 
@@ -282,6 +287,7 @@ export class Installer {
 
   /** Sets the alarm to when there is something to do again without being woken. */
   #sleep(nowMs: number): void {
+    this.#multipathHash.look();
     const workDueMs = this.#mayWork ? this.#work.dueMs : Number.POSITIVE_INFINITY;
     const dueMs = Math.min(this.#readings.dueMs, workDueMs);
     if (dueMs === Number.POSITIVE_INFINITY) return;

@@ -131,9 +131,10 @@ export class KernelNews {
     linkIndex: number,
   ): void {
     const { fib } = this;
-    const { id, members, encapAddress } = found;
-    // An object cannot become a group, nor the other way round, without having been deleted meanwhile.
-    const isOurs = verdict === (known.members === null ? "object" : "group");
+    const { id, members, encapAddress, isResilient } = found;
+    // Neither can become another, nor a group one of the other type, without having been deleted meanwhile.
+    const isOurs =
+      verdict === (known.members === null ? "object" : "group") && isResilient === known.isResilient;
     if (isOurs && members !== null) {
       if (sameMembers(known.members ?? [], members)) return;
       fib.nexthops.setMembers(known, members);

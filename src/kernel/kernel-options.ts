@@ -15,7 +15,7 @@ import { checkVni } from "../route/make-route.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { NextHopType } from "../wire/protocol.ts";
 import type { KernelCloseOptions, KernelRoutesOptions } from "./kernel-routes.ts";
-import type { PreferredNetwork, TableMapping } from "./wanted-settings.ts";
+import { ECMP_MODES, type PreferredNetwork, type TableMapping } from "./wanted-settings.ts";
 
 /** As Go's client has it. */
 export const DEFAULT_PROTOCOL = 254;
@@ -38,10 +38,11 @@ export const MAX_WEIGHT = 255;
 export interface KernelOptionNames {
   readonly device: string;
   readonly protocol: string;
+  readonly ecmp: string;
 }
 
 /** As {@link KernelRoutes.open} has them. */
-export const OPTION_NAMES: KernelOptionNames = { device: "device", protocol: "protocol" };
+export const OPTION_NAMES: KernelOptionNames = { device: "device", protocol: "protocol", ecmp: "ecmp" };
 
 /** @throws BadOptionError, BadRouteError for a VNI */
 export function checkKernelOptions(given: KernelRoutesOptions): void {
@@ -105,7 +106,7 @@ const checkTypes: OptionCheck = (option, value) => {
 
 const checkNames: OptionCheck = (option, value) => {
   if (value === undefined || isObject(value)) return;
-  throw new BadOptionError(option, value, "must be an object with device and protocol");
+  throw new BadOptionError(option, value, "must be an object with device, protocol and ecmp");
 };
 
 const OPEN: OptionChecks<KernelRoutesOptions> = {
@@ -116,6 +117,7 @@ const OPEN: OptionChecks<KernelRoutesOptions> = {
   protocol: checkProtocol,
   excludedTypes: checkTypes,
   nat: oneOf("plain", "skip"),
+  ecmp: oneOf(...ECMP_MODES),
   ipv4Only: isTrueOrFalse,
   reconcileIntervalSeconds: checkReconcileInterval,
   dryRun: isFunction,

@@ -46,7 +46,7 @@ export interface KernelRoutesOptions extends Partial<WantedSettings> {
   readonly reconcileIntervalSeconds?: number;
   /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
   readonly dryRun?: (command: string) => void;
-  /** What errors and warnings call two of these, for whoever sets them by other names. Default: `device` and `protocol`. */
+  /** What errors and warnings call some of these, for whoever sets them by other names. Default: as here. */
   readonly optionNames?: KernelOptionNames;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
@@ -88,13 +88,18 @@ export class KernelRoutes implements Required<ClientHandler> {
    */
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
     checkKernelOptions(options);
-    const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames } = options;
+    const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
     // The client's view, what is wanted of it, and what the kernel has.
     prepareMemories(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may stand beside a client at work.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {
-      const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun !== undefined });
+      const kernel = NetlinkKernel.open({
+        protocol,
+        isReadOnly: dryRun !== undefined,
+        needsResilientGroups: ecmp === "resilient",
+        ...(optionNames && { optionNames }),
+      });
       try {
         const changed = dryRun === undefined ? kernel : dryRunKernel(kernel, protocol, device, dryRun);
         const installer = await startInstaller(changed, { ...options, protocol });

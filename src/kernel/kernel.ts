@@ -7,6 +7,7 @@
  *     nexthop object, one per hypervisor     id A: encap ip6 dst 2001:db8::1 dev ip6tnl0    (AF_INET6, no gateway)
  *                                            id B: encap ip6 dst 2001:db8::2 dev ip6tnl0
  *     group object, one per ECMP set         id G: group A/B                                (immutable, shared)
+ *     or one per destination                 id G: group A/B type resilient                 (replaced in place)
  *     route, IPv4 or IPv6                    10.0.1.0/24 table 100 nhid G
  *
  * Objects are AF_INET6 for both families: the kernel refuses an AF_INET object under an IPv6 route, not the other way
@@ -42,6 +43,8 @@ export interface FoundNexthop {
   readonly protocol: number;
   /** Null: it is no group. */
   readonly members: readonly GroupMember[] | null;
+  /** A group whose buckets keep their members while those stay (Linux ≥ 5.13): NEXTHOP_GRP_TYPE_RES. */
+  readonly isResilient: boolean;
   /** 0: none. */
   readonly linkIndex: number;
   /** Where it encapsulates to (IPv6 in LWTUNNEL_ENCAP_IP6); null: it does not, or in another way. */
@@ -72,6 +75,18 @@ export type Operation =
   | { readonly type: "add-nexthop"; readonly id: number; readonly address: IpAddress }
   /** CREATE|EXCL. */
   | { readonly type: "add-group"; readonly id: number; readonly members: readonly GroupMember[] }
+  /** CREATE|EXCL: a group that moves no flow whose member stays, when it is replaced by the next one. */
+  | {
+      readonly type: "add-resilient-group";
+      readonly id: number;
+      readonly members: readonly GroupMember[];
+    }
+  /** REPLACE without CREATE, of a resilient group that is ours: the routes that name it follow. */
+  | {
+      readonly type: "replace-resilient-group";
+      readonly id: number;
+      readonly members: readonly GroupMember[];
+    }
   /** An object or a group. The kernel takes the routes that name it along. */
   | { readonly type: "delete-nexthop"; readonly id: number }
   /** CREATE|EXCL: fails with EEXIST where anybody has a route to the destination with that priority. */
@@ -153,6 +168,11 @@ export interface Kernel {
   /** All local addresses. */
   localAddresses(): Promise<IpAddress[]>;
   /**
+   * What the hop of a group is chosen by (sysctl fib_multipath_hash_policy; 0: without a packet's ports); null: it cannot be
+   * read.
+   */
+  multipathHashPolicy(family: 4 | 6): number | null;
+  /**
    * Calls `visit` for each nexthop object. In slices: other work has its turn meanwhile. False: the kernel could not tell all;
    * those in `ours` that are there, and all objects for the link, were visited.
    */
@@ -188,6 +208,7 @@ export type KernelErrorCode =
   | "JIT_OFF"
   | "NO_CAP_NET_ADMIN"
   | "NO_NEXTHOP_OBJECTS"
+  | "NO_RESILIENT_GROUPS"
   | "DEVICE_MISSING"
   | "PROTOCOL_IN_USE"
   | "SOCKET_FAILED";

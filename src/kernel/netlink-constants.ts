@@ -71,6 +71,7 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEXTHOP = 104;
 export const RTM_DELNEXTHOP = 105;
 export const RTM_GETNEXTHOP = 106;
+export const RTM_GETNEXTHOPBUCKET = 118;
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_IFADDR = 5;
 export const RTNLGRP_IPV4_ROUTE = 7;
@@ -102,6 +103,7 @@ export const RTEXT_FILTER_SKIP_STATS = 8;
 export const NHMSG_BYTES = 8;
 export const NEXTHOP_GRP_BYTES = 8;
 export const NEXTHOP_GRP_TYPE_MPATH = 0;
+export const NEXTHOP_GRP_TYPE_RES = 1;
 export const NHA_ID = 1;
 export const NHA_GROUP = 2;
 export const NHA_GROUP_TYPE = 3;
@@ -111,6 +113,11 @@ export const NHA_GATEWAY = 6;
 export const NHA_ENCAP_TYPE = 7;
 export const NHA_ENCAP = 8;
 export const NHA_FDB = 11;
+export const NHA_RES_GROUP = 12;
+export const NHA_RES_GROUP_BUCKETS = 1;
+/** In clock_t, hundredths of a second, as the next one. */
+export const NHA_RES_GROUP_IDLE_TIMER = 2;
+export const NHA_RES_GROUP_UNBALANCED_TIMER = 3;
 
 // lwtunnel.h
 export const LWTUNNEL_ENCAP_IP6 = 4;

@@ -22,7 +22,9 @@ import {
   type Operation,
   type OperationFailure,
 } from "./kernel.ts";
+import { type KernelOptionNames, OPTION_NAMES } from "./kernel-options.ts";
 import { type Libnl, loadLibnl } from "./libnl.ts";
+import { readMultipathHashPolicy } from "./multipath-hash.ts";
 import {
   RT_TABLE_LOCAL,
   RTNLGRP_IPV4_IFADDR,
@@ -58,6 +60,10 @@ const MAX_PROTOCOL = 255;
 export interface NetlinkKernelOptions extends KernelIdentity {
   /** It is only looked at: CAP_NET_ADMIN is not needed. */
   readonly isReadOnly?: boolean;
+  /** There are to be resilient groups; false if left out. */
+  readonly needsResilientGroups?: boolean;
+  /** See KernelRoutesOptions. */
+  readonly optionNames?: KernelOptionNames;
 }
 
 export class NetlinkKernel implements Kernel {
@@ -77,12 +83,20 @@ export class NetlinkKernel implements Kernel {
   }
 
   /** @throws KernelError when libnl, the permission or the kernel's support is missing */
-  static open({ protocol, isReadOnly = false }: NetlinkKernelOptions): NetlinkKernel {
+  static open({
+    protocol,
+    isReadOnly = false,
+    needsResilientGroups = false,
+    optionNames = OPTION_NAMES,
+  }: NetlinkKernelOptions): NetlinkKernel {
     const kernel = new NetlinkKernel(loadLibnl(), protocol);
     try {
       const errno = kernel.#operations.probe();
       if (errno === EOPNOTSUPP) throw noNexthopObjects();
       if (errno === EPERM && !isReadOnly) throw noPermission();
+      if (needsResilientGroups && kernel.#operations.probeResilience() === EOPNOTSUPP) {
+        throw noResilientGroups(optionNames);
+      }
       return kernel;
     } catch (error) {
       kernel.close();
@@ -101,6 +115,10 @@ export class NetlinkKernel implements Kernel {
 
   localAddresses(): Promise<IpAddress[]> {
     return this.#collect({ what: "addresses" }, readAddress);
+  }
+
+  multipathHashPolicy(family: 4 | 6): number | null {
+    return readMultipathHashPolicy(family);
   }
 
   async eachNexthop(ours: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean> {
@@ -268,6 +286,13 @@ function countOf(routes: FoundRoutes, protocol: number): number {
   let count = 0;
   for (let i = 0; i < routes.length; i++) if (routes.at(i).protocol === protocol) count++;
   return count;
+}
+
+function noResilientGroups({ ecmp }: KernelOptionNames): KernelError {
+  return new KernelError(
+    "NO_RESILIENT_GROUPS",
+    `this kernel has no resilient nexthop groups, which came with Linux 5.13: take ${ecmp} plain, the default`,
+  );
 }
 
 function noPermission(): KernelError {

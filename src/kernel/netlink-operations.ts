@@ -12,7 +12,7 @@ import { NLM_F_ACK, NLMSG_ERROR } from "./netlink-constants.ts";
 import { type NetlinkError, NetlinkReader, readError } from "./netlink-reader.ts";
 import { EAGAIN, ENOBUFS, ENOMEM, type NetlinkSocket } from "./netlink-socket.ts";
 import { NetlinkWriter } from "./netlink-writer.ts";
-import { type OperationContext, putOperation, putProbe } from "./rtnetlink-requests.ts";
+import { type OperationContext, putOperation, putProbe, putResilienceProbe } from "./rtnetlink-requests.ts";
 
 /** A send with so many takes some 2 ms, and the socket's buffer holds the answers should all of them fail. */
 const BATCH_OPERATIONS = 256;
@@ -45,8 +45,17 @@ export class NetlinkOperations {
 
   /** What the kernel says to a change that cannot succeed (see putProbe), as an errno. */
   probe(): number {
+    return this.#probe(putProbe);
+  }
+
+  /** Likewise to a request about resilient groups (see putResilienceProbe). */
+  probeResilience(): number {
+    return this.#probe(putResilienceProbe);
+  }
+
+  #probe(put: (writer: NetlinkWriter, sequence: number) => void): number {
     this.#writer.clear();
-    putProbe(this.#writer, this.#sequence);
+    put(this.#writer, this.#sequence);
     let answer = 0;
     const end = this.#exchange(1, (_, { errno }) => {
       answer = errno;

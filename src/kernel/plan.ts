@@ -3,7 +3,7 @@
  *
  * The order within a plan keeps every packet's way open: objects, then the groups of them, then the routes. A
  * route moves to another nexthop by one replace; the old one stays until nothing names it, and goes in a plan
- * of its own, some time later (see planGarbage).
+ * of its own, some time later (see planGarbage). A resilient group of a single route is replaced in place instead.
  */
 
 import type { Fib } from "./fib.ts";
@@ -28,13 +28,24 @@ const NO_ID: Obstacle = {
     "all nexthop ids of our protocol number are in use: ip nexthop show lists them, and another route protocol has others",
 };
 
-type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" }>;
+/** Each takes some milliseconds (see fib-nexthops.ts). */
+const REPLACED_GROUPS_PER_PLAN = 4;
+
+type NexthopOperation = Extract<Operation, { type: "add-nexthop" | "add-group" | "add-resilient-group" }>;
+type ReplaceGroup = Extract<Operation, { type: "replace-resilient-group" }>;
 type RouteOperation = Extract<Operation, { type: "add-route" | "replace-route" | "delete-route" }>;
 type DeleteNexthop = Extract<Operation, { type: "delete-nexthop" }>;
 
 /** An operation, and what of the book it is about. */
 export type Step =
   | { readonly about: "set"; readonly set: HopSet; readonly operation: NexthopOperation }
+  | {
+      readonly about: "group";
+      readonly row: number;
+      readonly group: FibNexthop;
+      readonly set: HopSet;
+      readonly operation: ReplaceGroup;
+    }
   | { readonly about: "row"; readonly row: number; readonly operation: RouteOperation }
   | { readonly about: "leftover"; readonly operation: RouteOperation }
   | { readonly about: "nexthop"; readonly nexthop: FibNexthop; readonly operation: DeleteNexthop };
@@ -62,8 +73,8 @@ export interface Outcome {
 export type Obstacle = Omit<Fault, "attempts">;
 
 /**
- * What makes the kernel right for these rows, which were taken from {@link Fib.changes}. `visitStuck` hears of those for
- * which nothing can be done now.
+ * What makes the kernel right for these rows, which are taken from {@link Fib.changes} one by one: not all of them where it
+ * becomes too much work. `visitStuck` hears of those for which nothing can be done now.
  */
 export function planRows(
   fib: Fib,
@@ -80,6 +91,7 @@ export function planRows(
     } else if ("isCollision" in operation) visitStuck(row, operation);
     else routes.push({ about: "row", row, operation });
     fib.release(row);
+    if (made.replacedGroups === REPLACED_GROUPS_PER_PLAN) break;
   }
   return [...made.objects, ...made.groups, ...routes];
 }
@@ -133,7 +145,7 @@ function routeOperation(
   const installed = rows.get(row, INSTALLED);
   const table = rows.tableOf(row).id;
   const priority = defaultPriority(familyOf(row));
-  const nexthopId = set === null ? 0 : made.idOf(set);
+  const nexthopId = set === null ? 0 : made.idFor(row, set);
   if (set !== null && nexthopId === 0) return NO_ID;
   const isUnproven = rows.has(row, UNPROVEN) && set !== null;
   if (installed === nexthopId && !isUnproven) return null;
@@ -150,30 +162,70 @@ function routeOperation(
 class NewNexthops {
   readonly objects: Step[] = [];
   readonly groups: Step[] = [];
+  /** Objects and plain groups, which are one for all destinations. */
   readonly #ids = new Map<HopSet, number>();
   #lastId: number | undefined;
+  #newIds = 0;
+  #newResilient = 0;
+  #replacedGroups = 0;
 
   constructor(private readonly fib: Fib) {}
 
-  /** The id that the set has, or will have; 0: there is none left. */
-  idOf(set: HopSet): number {
+  /** Resilient ones that get other members. */
+  get replacedGroups(): number {
+    return this.#replacedGroups;
+  }
+
+  /** The id that the row's route is to name; 0: there is none left. */
+  idFor(row: number, set: HopSet): number {
+    const { nexthops, rows } = this.fib;
+    const own = nexthops.ownResilient(set, rows.get(row, INSTALLED));
+    if (own?.set === set) return own.id;
+    const mayHaveOwn = nexthops.wantsResilient(set) && nexthops.hasRoomForResilient(this.#newResilient + 1);
+    if (own === null && !mayHaveOwn) return this.#idOf(set);
+    const members = this.#membersOf(set);
+    if (members === null) return 0;
+    if (own !== null) {
+      const operation = { type: "replace-resilient-group", id: own.id, members } as const;
+      this.groups.push({ about: "group", row, group: own, set, operation });
+      this.#replacedGroups++;
+      return own.id;
+    }
+    const id = this.#newId();
+    if (id === 0) return 0;
+    this.#newResilient++;
+    this.groups.push({ about: "set", set, operation: { type: "add-resilient-group", id, members } });
+    return id;
+  }
+
+  /** The id that the set's own object or plain group has, or will have; 0: there is none left. */
+  #idOf(set: HopSet): number {
     const known = set.nexthop?.id ?? this.#ids.get(set);
     if (known !== undefined) return known;
     const [first] = set.hops;
     const isObject = set.hops.length === 1 && first !== undefined;
-    const members = isObject
-      ? []
-      : set.hops.map(({ alone, weight }): GroupMember => {
-          return { id: this.idOf(alone), weight };
-        });
-    const id = this.fib.nexthops.freeId(this.#lastId, this.#ids.size);
-    if (id === 0 || members.some((member) => member.id === 0)) return 0;
-    this.#lastId = id;
+    const members = isObject ? [] : this.#membersOf(set);
+    const id = members === null ? 0 : this.#newId();
+    if (members === null || id === 0) return 0;
     this.#ids.set(set, id);
     if (isObject) {
       const operation = { type: "add-nexthop", id, address: first.address } as const;
       this.objects.push({ about: "set", set, operation });
     } else this.groups.push({ about: "set", set, operation: { type: "add-group", id, members } });
+    return id;
+  }
+
+  /** Null: there is no id left for one of them. */
+  #membersOf(set: HopSet): GroupMember[] | null {
+    const members = set.hops.map(({ alone, weight }): GroupMember => ({ id: this.#idOf(alone), weight }));
+    return members.some(({ id }) => id === 0) ? null : members;
+  }
+
+  #newId(): number {
+    const id = this.fib.nexthops.freeId(this.#lastId, this.#newIds);
+    if (id === 0) return 0;
+    this.#lastId = id;
+    this.#newIds++;
     return id;
   }
 }
@@ -201,8 +253,17 @@ class Settling implements Outcome {
     const { fib } = this;
     if (step.about === "set") {
       const { operation, set } = step;
-      const members = operation.type === "add-group" ? operation.members : null;
-      fib.nexthops.setMeaning(fib.nexthops.add(operation.id, members), set);
+      const members = operation.type === "add-nexthop" ? null : operation.members;
+      const isResilient = operation.type === "add-resilient-group";
+      const nexthop = fib.nexthops.add(operation.id, members, isResilient);
+      fib.nexthops.setMeaning(nexthop, set);
+      // Should no route come to name it.
+      fib.nexthops.suspect(nexthop);
+    } else if (step.about === "group") {
+      const { group, set, row, operation } = step;
+      fib.nexthops.setMembers(group, operation.members);
+      fib.nexthops.setMeaning(group, set);
+      if (fib.isRight(row)) fib.succeeded(row);
     } else if (step.about === "nexthop") fib.nexthops.delete(step.nexthop);
     else if (step.about === "row") {
       const { row, operation } = step;
@@ -224,12 +285,13 @@ class Settling implements Outcome {
       else if (step.about === "row") this.#rowFailed(step.row, operation, code, message);
       else this.#note(operation, code, message, "other", 1);
     } else if (step.about === "set") this.#notMadeSet(step.operation, code, message);
+    else if (step.about === "group") this.#groupFailed(step.row, step.operation, code, message);
     else if (step.about === "row") this.#routeFailed(step.row, step.operation, code, message, isGone);
   }
 
   #notMadeSet(operation: NexthopOperation, code: string, message: string): void {
     const isTaken = code === "EEXIST";
-    const members = operation.type === "add-group" ? operation.members : [];
+    const members = operation.type === "add-nexthop" ? [] : operation.members;
     const missing = members.flatMap(({ id }) => this.#notMade.get(id) ?? []);
     const isDependent = missing.length > 0;
     // What keeps a group from being made is what keeps its member from it.
@@ -243,15 +305,8 @@ class Settling implements Outcome {
   #routeFailed(row: number, operation: RouteOperation, code: string, message: string, isGone: boolean): void {
     const { fib } = this;
     const notMade = this.#notMade.get(operation.nexthopId);
-    if (notMade !== undefined) {
-      if (notMade.isRetried) fib.changes.mark(row);
-      else {
-        const reason = `its nexthop could not be made: ${notMade.message}`;
-        const fault = { isCollision: false, code: notMade.code, message: reason };
-        const { attempts } = fib.failed(row, fault, this.nowMs);
-        this.#note(operation, code, message, "dependent", attempts);
-      }
-    } else if (operation.type === "replace-route" && isGone) {
+    if (notMade !== undefined) this.#dependentFailed(row, operation, notMade, code, message);
+    else if (operation.type === "replace-route" && isGone) {
       fib.drift.routeMissing++;
       fib.rows.lower(row, UNPROVEN);
       fib.setInstalled(row, 0);
@@ -270,6 +325,26 @@ class Settling implements Outcome {
       const { attempts } = fib.failed(row, { isCollision, code, message }, this.nowMs);
       this.#note(operation, code, message, isCollision ? "collision" : "other", attempts, row);
     } else this.#rowFailed(row, operation, code, message);
+  }
+
+  /** The row's group stays as it was. */
+  #groupFailed(row: number, operation: ReplaceGroup, code: string, message: string): void {
+    const missing = operation.members.flatMap(({ id }) => this.#notMade.get(id) ?? []);
+    const reason = missing.find(({ isRetried }) => !isRetried) ?? missing[0];
+    if (reason !== undefined) this.#dependentFailed(row, operation, reason, code, message);
+    else this.#rowFailed(row, operation, code, message);
+  }
+
+  #dependentFailed(row: number, operation: Operation, notMade: NotMade, code: string, message: string): void {
+    const { fib } = this;
+    if (notMade.isRetried) {
+      fib.changes.mark(row);
+      return;
+    }
+    const reason = `its nexthop could not be made: ${notMade.message}`;
+    const fault = { isCollision: false, code: notMade.code, message: reason };
+    const { attempts } = fib.failed(row, fault, this.nowMs);
+    this.#note(operation, code, message, "dependent", attempts);
   }
 
   #rowFailed(row: number, operation: Operation, code: string, message: string): void {

@@ -28,6 +28,7 @@ import {
   LWTUNNEL_IP6_DST,
   NEXTHOP_GRP_BYTES,
   NEXTHOP_GRP_TYPE_MPATH,
+  NEXTHOP_GRP_TYPE_RES,
   NHA_BLACKHOLE,
   NHA_ENCAP,
   NHA_ENCAP_TYPE,
@@ -144,15 +145,18 @@ export function readNexthop(message: NetlinkReader): FoundNexthop | null {
   const attributes = nexthopAttributes.read(view, start + NHMSG_BYTES, message.end);
   const members = attributes.has(NHA_GROUP) ? readMembers(attributes) : null;
   const encapAddress = readEncapAddress(attributes);
+  const groupType = attributes.u16(NHA_GROUP_TYPE);
+  const isResilient = members !== null && groupType === NEXTHOP_GRP_TYPE_RES;
   return {
     id: attributes.u32(NHA_ID),
     protocol: view.getUint8(start + 2),
     members,
+    isResilient,
     linkIndex: attributes.u32(NHA_OIF),
     encapAddress,
     isOdd:
       family !== (members === null ? AF_INET6 : AF_UNSPEC) ||
-      attributes.u16(NHA_GROUP_TYPE) !== NEXTHOP_GRP_TYPE_MPATH ||
+      (groupType !== NEXTHOP_GRP_TYPE_MPATH && !isResilient) ||
       attributes.has(NHA_BLACKHOLE) ||
       attributes.has(NHA_GATEWAY) ||
       attributes.has(NHA_FDB) ||

@@ -1,14 +1,16 @@
 /**
  * Our requests to rtnetlink: the changes of kernel.ts, and the dumps that read what is there.
  *
- * | operation     | message        | flags          |                                                          |
- * | ------------- | -------------- | -------------- | -------------------------------------------------------- |
- * | add-nexthop   | RTM_NEWNEXTHOP | CREATE, EXCL   | family inet6, protocol; id, device, encap ip6            |
- * | add-group     | RTM_NEWNEXTHOP | CREATE, EXCL   | no family, protocol; id, members                         |
- * | delete-nexthop| RTM_DELNEXTHOP |                | id only: the kernel refuses more                         |
- * | add-route     | RTM_NEWROUTE   | CREATE, EXCL   | no priority: the kernel gives its default (0 or 1024)    |
- * | replace-route | RTM_NEWROUTE   | REPLACE        | the one with this priority                               |
- * | delete-route  | RTM_DELROUTE   |                | any scope; protocol, priority and object must fit        |
+ * | operation               | message        | flags        |                                                       |
+ * | ----------------------- | -------------- | ------------ | ----------------------------------------------------- |
+ * | add-nexthop             | RTM_NEWNEXTHOP | CREATE, EXCL | family inet6, protocol; id, device, encap ip6         |
+ * | add-group               | RTM_NEWNEXTHOP | CREATE, EXCL | no family, protocol; id, members                      |
+ * | add-resilient-group     | RTM_NEWNEXTHOP | CREATE, EXCL | likewise; type, buckets, timers                       |
+ * | replace-resilient-group | RTM_NEWNEXTHOP | REPLACE      | likewise, but for the buckets                         |
+ * | delete-nexthop          | RTM_DELNEXTHOP |              | id only: the kernel refuses more                      |
+ * | add-route               | RTM_NEWROUTE   | CREATE, EXCL | no priority: the kernel gives its default (0 or 1024) |
+ * | replace-route           | RTM_NEWROUTE   | REPLACE      | the one with this priority                            |
+ * | delete-route            | RTM_DELROUTE   |              | any scope; protocol, priority and object must fit     |
  */
 import type { Prefix } from "../net/ip.ts";
 import type { GroupMember, KernelIdentity, Operation } from "./kernel.ts";
@@ -21,11 +23,17 @@ import {
   IFLA_EXT_MASK,
   LWTUNNEL_ENCAP_IP6,
   LWTUNNEL_IP6_DST,
+  NEXTHOP_GRP_TYPE_RES,
   NHA_ENCAP,
   NHA_ENCAP_TYPE,
   NHA_GROUP,
+  NHA_GROUP_TYPE,
   NHA_ID,
   NHA_OIF,
+  NHA_RES_GROUP,
+  NHA_RES_GROUP_BUCKETS,
+  NHA_RES_GROUP_IDLE_TIMER,
+  NHA_RES_GROUP_UNBALANCED_TIMER,
   NHMSG_BYTES,
   NLM_F_ACK,
   NLM_F_CREATE,
@@ -47,12 +55,21 @@ import {
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETNEXTHOP,
+  RTM_GETNEXTHOPBUCKET,
   RTM_GETROUTE,
   RTM_NEWNEXTHOP,
   RTM_NEWROUTE,
   RTN_UNICAST,
 } from "./netlink-constants.ts";
 import type { NetlinkWriter } from "./netlink-writer.ts";
+
+/**
+ * A resilient group's table of buckets. A member that comes gets only buckets without a packet for the time of the idle
+ * timer, however long the shares stay uneven by that (no unbalanced timer): a flow in use never moves.
+ */
+export const RESILIENT_GROUP = { buckets: 256, idleTimerSeconds: 10 } as const;
+/** USER_HZ. */
+const CLOCK_T_PER_SECOND = 100;
 
 /** What all changes of one batch have in common. */
 export interface OperationContext extends KernelIdentity {
@@ -83,6 +100,18 @@ export function putOperation(
       beginNexthop(writer, RTM_NEWNEXTHOP, create, sequence, AF_UNSPEC, protocol, operation.id);
       putMembers(writer, operation.members);
       break;
+    case "add-resilient-group":
+      beginNexthop(writer, RTM_NEWNEXTHOP, create, sequence, AF_UNSPEC, protocol, operation.id);
+      putMembers(writer, operation.members);
+      putResilience(writer, RESILIENT_GROUP.buckets);
+      break;
+    case "replace-resilient-group": {
+      const replace = NLM_F_REQUEST | NLM_F_REPLACE;
+      beginNexthop(writer, RTM_NEWNEXTHOP, replace, sequence, AF_UNSPEC, protocol, operation.id);
+      putMembers(writer, operation.members);
+      putResilience(writer, null);
+      break;
+    }
     case "delete-nexthop":
       beginNexthop(writer, RTM_DELNEXTHOP, NLM_F_REQUEST, sequence, AF_UNSPEC, 0, operation.id);
       break;
@@ -137,6 +166,16 @@ function putMembers(writer: NetlinkWriter, members: readonly GroupMember[]): voi
     writer.u16(0);
   }
   writer.endAttribute(group);
+}
+
+/** NHA_GROUP_TYPE and NHA_RES_GROUP. `buckets` null: as many as there are, for the kernel refuses another number. */
+function putResilience(writer: NetlinkWriter, buckets: number | null): void {
+  writer.attributeU16(NHA_GROUP_TYPE, NEXTHOP_GRP_TYPE_RES);
+  const resilience = writer.beginNested(NHA_RES_GROUP);
+  if (buckets !== null) writer.attributeU16(NHA_RES_GROUP_BUCKETS, buckets);
+  writer.attributeU32(NHA_RES_GROUP_IDLE_TIMER, RESILIENT_GROUP.idleTimerSeconds * CLOCK_T_PER_SECOND);
+  writer.attributeU32(NHA_RES_GROUP_UNBALANCED_TIMER, 0);
+  writer.endAttribute(resilience);
 }
 
 /** struct rtmsg, RTA_DST and RTA_TABLE. The default route has no RTA_DST. */
@@ -226,6 +265,16 @@ export function putNoOperation(writer: NetlinkWriter, sequence: number): void {
  */
 export function putProbe(writer: NetlinkWriter, sequence: number): void {
   writer.begin(RTM_DELNEXTHOP, NLM_F_REQUEST | NLM_F_ACK, sequence);
+  putZeros(writer, NHMSG_BYTES);
+  writer.end();
+}
+
+/**
+ * A request that cannot succeed, and needs no rights: for a bucket of no group. EOPNOTSUPP answers who knows no resilient
+ * groups (before Linux 5.13), EINVAL who does.
+ */
+export function putResilienceProbe(writer: NetlinkWriter, sequence: number): void {
+  writer.begin(RTM_GETNEXTHOPBUCKET, NLM_F_REQUEST | NLM_F_ACK, sequence);
   putZeros(writer, NHMSG_BYTES);
   writer.end();
 }

@@ -22,7 +22,15 @@ export interface PreferredNetwork {
 /** Of a hop in a preferred network whose weight is not given; the others have 1. */
 export const DEFAULT_PREFERRED_WEIGHT = 100;
 
-/** What is left out, and how the rest is weighed. */
+/**
+ * What the kernel has for several next hops. resilient: when a destination's next hops change, flows by those that stay
+ * keep them (Linux ≥ 5.13).
+ */
+export type EcmpMode = (typeof ECMP_MODES)[number];
+
+export const ECMP_MODES = ["plain", "resilient"] as const;
+
+/** What is left out, and how the rest is weighed and balanced. */
 export interface WantedSettings {
   /** Routes of these types are not installed. */
   readonly excludedTypes: readonly NextHopType[];
@@ -32,6 +40,8 @@ export interface WantedSettings {
   readonly ipv4Only: boolean;
   /** The longest that holds a hop's address gives its weight. */
   readonly preferredNetworks: readonly PreferredNetwork[];
+  /** Which groups destinations with several next hops have. */
+  readonly ecmp: EcmpMode;
 }
 
 /** Why a route in view is not in the kernel although its table is ours. */

@@ -26,7 +26,8 @@ let client: Client | null = null;
 /** Every destination of the view is in the kernel, and nothing else. */
 function isDone(destinations: number): boolean {
   let installed = 0;
-  for (const table of kernelReport(kernel, { routeProtocol: PROTOCOL, dryRun: false }).status.tables) {
+  for (const table of kernelReport(kernel, { routeProtocol: PROTOCOL, dryRun: false, ecmp: "plain" }).status
+    .tables) {
     if (table.failed + table.collided > 0) throw new Error("the kernel refuses routes");
     if (table.pending > 0 || table.wanted !== table.installed) return false;
     installed += table.installed;

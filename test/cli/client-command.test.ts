@@ -41,6 +41,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   dryRun: false,
   preferNetworks: [],
   excludeTypes: [],
+  ecmp: "plain",
   reconcileSeconds: 300,
   installNat: "plain",
   socket: { directory: runDirectories()[0] },
@@ -125,6 +126,7 @@ describe("parseClientOptions takes", () => {
         ],
         [["--prefer-network", "fe00::/8=3,fe00::/8=3"], { preferNetworks: ["fe00::/8 3"] }],
         [["--exclude-type", "lb,NAT", "--exclude-type", "Std,lb"], { excludeTypes: [LB, NAT, STD] }],
+        [["--ecmp", "Resilient"], { ecmp: "resilient" }],
         [["--reconcile-interval", "0"], { reconcileSeconds: 0 }],
         [["--install-nat", "Skip"], { installNat: "skip" }],
       ] satisfies [string[], Partial<typeof DEFAULTS>][]

@@ -311,8 +311,11 @@ describe("text and JSON say the same", () => {
         deviceProblems: [],
         routeProtocol: 254,
         dryRun: false,
+        ecmp: "resilient",
+        ecmpProblem: null,
         nexthops: 222,
         groups: 333,
+        resilientGroups: 332,
         drift: 444,
         lastReconcile: "2026-01-02T03:04:07.000Z",
         tables: [
@@ -375,7 +378,8 @@ kernel routes   by overlay, which is up
 dry run         no
 route protocol  254
 nexthops        222
-groups          333
+groups          333, 332 resilient
+ECMP            resilient
 drift           444
 last reconcile  2026-01-02T03:04:07.000Z
 

@@ -4,7 +4,7 @@ import { MAX_KERNEL_FAULTS } from "../../src/http/control-api.ts";
 import { kernelReport } from "../../src/http/kernel-status.ts";
 import { InstallerUnderTest, prefix } from "../support/installer-under-test.ts";
 
-const FACTS = { routeProtocol: 254, dryRun: false };
+const FACTS = { routeProtocol: 254, dryRun: false, ecmp: "plain" } as const;
 const A = "2001:db8::a";
 const B = "2001:db8::b";
 const FOREIGN = { table: 7, protocol: 3, priority: 0, tos: 0, type: 1, nexthopId: 0, linkIndex: 1 };
@@ -38,8 +38,10 @@ describe("kernelReport", () => {
         deviceState: "up",
         deviceProblems: [],
         ...FACTS,
+        ecmpProblem: null,
         nexthops: 2,
         groups: 1,
+        resilientGroups: 0,
         drift: 1,
         lastReconcile: time,
         tables: [

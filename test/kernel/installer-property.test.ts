@@ -8,7 +8,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { FoundNexthop, Operation } from "../../src/kernel/kernel.ts";
-import type { TableMapping } from "../../src/kernel/wanted-settings.ts";
+import { ECMP_MODES, type EcmpMode, type TableMapping } from "../../src/kernel/wanted-settings.ts";
 import { formatAddress } from "../../src/net/address.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
 import { FIRST_ID, InstallerUnderTest, PROTOCOL, prefix, route } from "../support/installer-under-test.ts";
@@ -43,7 +43,7 @@ const FOREIGN = { protocol: 3, tos: 0, type: 1, linkIndex: 1 };
 class Killed extends Error {}
 
 class World {
-  bench = new InstallerUnderTest({ mappings: [...(MAPPINGS[0] ?? [])], preferredNetworks: PREFERRED });
+  readonly bench: InstallerUnderTest;
   mappings = MAPPINGS[0] ?? [];
   readonly view = new Set<string>();
   readonly own = new Set<string>();
@@ -54,7 +54,8 @@ class World {
   isReplay = false;
   killAfter = Number.POSITIVE_INFINITY;
 
-  constructor() {
+  constructor(private ecmp: EcmpMode) {
+    this.bench = new InstallerUnderTest({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
     this.bench.kernel.onOperation = (operation) => {
       if (--this.killAfter < 0) throw new Killed();
       this.#judge(operation);
@@ -106,12 +107,13 @@ class World {
     }
   }
 
-  async restart(): Promise<void> {
+  async restart(ecmp = this.ecmp): Promise<void> {
+    this.ecmp = ecmp;
     this.killAfter = Number.POSITIVE_INFINITY;
     // A start without it fails.
     this.bench.kernel.setLink({ name: "tun" });
     this.bench.kernel.missNext = 0;
-    await this.bench.restart({ mappings: this.mappings, preferredNetworks: PREFERRED });
+    await this.bench.restart({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
     this.untold = [...this.view];
     this.isReplay = true;
     for (const text of this.own) this.bench.installer.announced(route(text));
@@ -158,6 +160,7 @@ class World {
       const line = `${table} ${destination} via ${hops}`;
       if (!found.delete(line) && !isForeign(table, destination)) expect([...kernel.ours()]).toContain(line);
     }
+    this.#checkGroups();
     expect([...found]).toEqual([]);
     const nexthops = kernel.ourNexthops().filter(({ isOdd }) => !isOdd);
     const pinned = new Set([...kernel.routes.values()].flat().map(({ nexthopId }) => nexthopId));
@@ -180,6 +183,22 @@ class World {
         (text) => groups.has(text),
       ),
     ).toEqual([]);
+  }
+
+  /** Resilient groups are one for each route, plain ones one for each set. */
+  #checkGroups(): void {
+    const { kernel } = this.bench;
+    const routes = [...kernel.routes.values()].flat();
+    const named = new Set<string>();
+    for (const { protocol, nexthopId } of routes) {
+      const group = kernel.nexthops.get(nexthopId);
+      if (protocol !== PROTOCOL || group?.members == null) continue;
+      expect(group.isResilient).toBe(this.ecmp === "resilient");
+      if (this.ecmp === "plain") named.add(`${nexthopId}`);
+      else expect(routes.filter((other) => other.nexthopId === nexthopId)).toHaveLength(1);
+    }
+    const sets = new Set([...named].map((id) => this.#text(kernel.nexthops.get(Number(id)) as FoundNexthop)));
+    expect(sets.size).toBe(named.size);
   }
 
   #text({ members, encapAddress }: FoundNexthop): string {
@@ -270,6 +289,9 @@ const steps = fc.oneof(
   }),
   step(2, fc.constant(0), function restart(world) {
     return world.restart();
+  }),
+  step(1, fc.constantFrom(...ECMP_MODES), function restartWith(world, ecmp) {
+    return world.restart(ecmp);
   }),
   step(3, fc.nat({ max: 6 }), function die(world, operations) {
     world.killAfter = operations;
@@ -368,7 +390,10 @@ const steps = fc.oneof(
   step(
     2,
     fc.record({
-      type: fc.constantFrom("add-nexthop", "add-group", "add-route", "replace-route", "delete-route", "none"),
+      type: fc.constantFrom(
+        ...(["add-nexthop", "add-group", "add-resilient-group", "replace-resilient-group"] as const),
+        ...(["add-route", "replace-route", "delete-route", "none"] as const),
+      ),
     }),
     function refuse({ bench }, { type }) {
       bench.kernel.refuse = (operation) =>
@@ -393,19 +418,23 @@ const steps = fc.oneof(
 
 test("the kernel ends as wanted, and nothing is lost or touched on the way", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(steps, { maxLength: 40 }), async (script) => {
-      const world = new World();
-      await world.bench.start();
-      for (const { run } of script) {
-        await world.settle(async () => {
-          await run(world);
-        });
-        await world.settle();
-        expect(world.bench.kernel.violations).toEqual([]);
-      }
-      await world.quiet();
-      world.check();
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...ECMP_MODES),
+      fc.array(steps, { maxLength: 40 }),
+      async (ecmp, script) => {
+        const world = new World(ecmp);
+        await world.bench.start();
+        for (const { run } of script) {
+          await world.settle(async () => {
+            await run(world);
+          });
+          await world.settle();
+          expect(world.bench.kernel.violations).toEqual([]);
+        }
+        await world.quiet();
+        world.check();
+      },
+    ),
     { numRuns: Number(BUNBOND_RUNS ?? 100) },
   );
 });

@@ -15,6 +15,7 @@ const SETTINGS: WantedSettings = {
   nat: "plain",
   ipv4Only: false,
   preferredNetworks: [{ prefix: prefix("2001:db8::100/120"), weight: 7 }],
+  ecmp: "plain",
 };
 const TO = "10.0.1.0/24";
 const DESTINATION = prefix(TO);

@@ -202,7 +202,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     );
     expect(texts).not.toContain("198.51.100.7");
 
-    const plain = { members: null, protocol: 0, linkIndex, encapAddress: null };
+    const plain = { members: null, isResilient: false, protocol: 0, linkIndex, encapAddress: null };
     expect(await kernel.nexthops()).toEqual([
       { ...plain, id: 7, isOdd: true },
       { ...plain, id: 8, isOdd: true, linkIndex: 0 },

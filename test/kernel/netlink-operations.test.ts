@@ -1,13 +1,14 @@
 /** What comes of a batch, whatever the socket does with it. */
 import { describe, expect, test } from "bun:test";
 import type { Operation } from "../../src/kernel/kernel.ts";
-import { NLM_F_ACK, NLMSG_ERROR } from "../../src/kernel/netlink-constants.ts";
+import { NLM_F_ACK, NLMSG_ERROR, RTM_GETNEXTHOPBUCKET } from "../../src/kernel/netlink-constants.ts";
 import { NetlinkOperations } from "../../src/kernel/netlink-operations.ts";
-import { ENOBUFS } from "../../src/kernel/netlink-socket.ts";
+import { ENOBUFS, EOPNOTSUPP } from "../../src/kernel/netlink-socket.ts";
 import { type Answer, answer, ScriptedSocket, type SeenRequest } from "../support/scripted-netlink.ts";
 
 const EEXIST = 17;
 const EBADF = 9;
+const EINVAL = 22;
 const CONTEXT = { protocol: 254, linkIndex: 3 };
 const deletions = (count: number): Operation[] =>
   Array.from({ length: count }, (_, id) => ({ type: "delete-nexthop", id: id + 1 }));
@@ -67,6 +68,21 @@ test("answers to earlier batches are passed over", () => {
   ]);
   const operations = new NetlinkOperations(socket, errorText);
   for (let i = 0; i < 3; i++) expect(operations.apply(deletions(300), CONTEXT)).toEqual([]);
+});
+
+test.each([
+  ["no resilient groups", EOPNOTSUPP],
+  ["resilient groups", EINVAL],
+])("a kernel with %s says so when asked for a bucket of no group", (_, errno) => {
+  const types: number[] = [];
+  const socket = new ScriptedSocket((requests) =>
+    requests.map(({ type, sequence }) => {
+      types.push(type);
+      return answer(NLMSG_ERROR, sequence, errno);
+    }),
+  );
+  expect(new NetlinkOperations(socket, errorText).probeResilience()).toBe(errno);
+  expect(types).toEqual([RTM_GETNEXTHOPBUCKET]);
 });
 
 test("a broken socket is an error", () => {

@@ -5,7 +5,13 @@ import { type Obstacle, planRows, settle } from "../../src/kernel/plan.ts";
 import { FIRST_ID, PROTOCOL, route } from "../support/installer-under-test.ts";
 
 const IDS = 2 ** 20;
-const SETTINGS = { excludedTypes: [], nat: "plain", ipv4Only: false, preferredNetworks: [] } as const;
+const SETTINGS = {
+  excludedTypes: [],
+  nat: "plain",
+  ipv4Only: false,
+  preferredNetworks: [],
+  ecmp: "plain",
+} as const;
 
 /** Plans and carries out all that has changed. */
 function work(fib: Fib): { operations: Operation[]; stuck: string[] } {

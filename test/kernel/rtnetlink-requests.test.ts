@@ -185,7 +185,7 @@ describe("what is built is read back:", () => {
   test("objects and groups", () => {
     fc.assert(
       fc.property(u32, ipv6, fc.array(anyMember, { minLength: 1, maxLength: 256 }), (id, target, members) => {
-        const found = { id, protocol: 254, isOdd: false };
+        const found = { id, protocol: 254, isOdd: false, isResilient: false };
         expect(readNexthop(reread({ type: "add-nexthop", id, address: target }, 254))).toEqual({
           ...found,
           members: null,
@@ -198,6 +198,10 @@ describe("what is built is read back:", () => {
           linkIndex: 0,
           encapAddress: null,
         });
+        for (const type of ["add-resilient-group", "replace-resilient-group"] as const) {
+          const group = { ...found, isResilient: true, members, linkIndex: 0, encapAddress: null };
+          expect(readNexthop(reread({ type, id, members }, 254))).toEqual(group);
+        }
       }),
     );
   });

@@ -17,6 +17,7 @@ const OBJECT: FoundNexthop = {
   id: FIRST_ID,
   protocol: PROTOCOL,
   members: null,
+  isResilient: false,
   linkIndex: 5,
   encapAddress: address("2001:db8::a"),
   isOdd: false,

@@ -254,10 +254,15 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     await write({ "install-routes": "100#100" });
     await using client = stage.client({ flags: ["--config", path] });
     await stage.routesAre(TABLE_100);
-    await write({ "install-routes": ["100#101", "200#200"], cleanup: true, "reconcile-interval": 7 });
+    await write({
+      "install-routes": ["100#101", "200#200"],
+      cleanup: true,
+      "reconcile-interval": 7,
+      ecmp: "resilient",
+    });
     client.signal("SIGHUP");
     await client.logged(/configuration reloaded install-routes=1 cleanup=1 subscribe=1/);
-    await client.logged(/take effect at the next start settings=reconcile-interval/);
+    await client.logged(/take effect at the next start settings=ecmp,reconcile-interval/);
     await stage.routesAre(TABLE_100, 101);
     await stage.routesAre([]);
     await stage.routesAre(["10.0.2.0/24 by 2001:db8::3"], 200);
@@ -269,8 +274,11 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     await using stage = await Stage.set();
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
-    await using _client = stage.client({ socket: socketPath });
+    stage.sh("sysctl -qw net.ipv4.fib_multipath_hash_policy=0");
+    const flags = ["--install-routes", "100#100", "--ecmp", "resilient"];
+    await using client = stage.client({ socket: socketPath, flags });
     await stage.routesAre(TABLE_100);
+    await client.logged(/ warn .* sysctl -w net\.ipv4\.fib_multipath_hash_policy=1$/);
     const control = new ControlClient({ socketPath, program: "client", asJson: true });
     const ofTable = { table: 100, vnis: [100], wanted: 1, installed: 1, failed: 0 };
     expect(await control.call("/v1/status", null)).toMatchObject({
@@ -278,6 +286,9 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
         device: "tun",
         deviceState: "up",
         routeProtocol: 254,
+        ecmp: "resilient",
+        groups: 1,
+        resilientGroups: 1,
         tables: [
           { ...ofTable, family: "ipv4" },
           { ...ofTable, family: "ipv6" },
@@ -287,25 +298,35 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     });
     const { stdout } = await outcome(stage.bunbond("status", "--socket", socketPath));
     expect(stdout).toContainEqual(expect.stringMatching(/^kernel routes +by tun, which is up$/));
+    expect(stdout).toContainEqual(expect.stringMatching(/^ECMP +resilient$/));
+    expect(stdout).toContainEqual(expect.stringMatching(/^NOT RIGHT +.*fib_multipath_hash_policy=1$/));
   });
 });
 
 describe.skipIf(reason !== null)(`--dry-run${because}`, () => {
-  test("changes nothing, and prints what a shell can carry out", async () => {
-    await using stage = await Stage.set();
-    await using client = stage.bunbond(
-      ...["client", "--server", stage.server.address, "--socket", "none"],
-      ...["--install-routes", "100#100", "--tun", "tun", "--dry-run", "--cleanup"],
-    );
-    const isWhole = () => client.stdoutLines.filter((line) => / route (add|change) /.test(line)).length >= 2;
-    await client.until("the plan", () => isWhole() || undefined);
-    expect(await client.stop()).toBe(0);
-    expect([stage.routes(), stage.nexthops()]).toEqual([[], []]);
-    // Nothing was there to clean up.
-    expect(client.stdoutLines.filter((line) => !line.startsWith("ip "))).toEqual([]);
-    stage.sh(client.stdoutLines.join("\n"));
-    expect(stage.routes()).toEqual(TABLE_100);
-  });
+  test.each(["plain", "resilient"])(
+    "changes nothing, and prints what a shell can carry out: %s groups",
+    async (ecmp) => {
+      await using stage = await Stage.set();
+      await using client = stage.bunbond(
+        ...["client", "--server", stage.server.address, "--socket", "none"],
+        ...["--install-routes", "100#100", "--tun", "tun", "--dry-run", "--cleanup"],
+        ...["--ecmp", ecmp],
+      );
+      const isWhole = () =>
+        client.stdoutLines.filter((line) => / route (add|change) /.test(line)).length >= 2;
+      await client.until("the plan", () => isWhole() || undefined);
+      expect(await client.stop()).toBe(0);
+      expect([stage.routes(), stage.nexthops()]).toEqual([[], []]);
+      // Nothing was there to clean up.
+      expect(client.stdoutLines.filter((line) => !line.startsWith("ip "))).toEqual([]);
+      stage.sh(client.stdoutLines.join("\n"));
+      expect(stage.routes()).toEqual(TABLE_100);
+      const groups = stage.nexthops().filter((line) => line.includes(" group "));
+      const type = "type resilient buckets 256 idle_timer 10 unbalanced_timer 0";
+      expect(groups.map((line) => line.includes(type))).toEqual([ecmp === "resilient"]);
+    },
+  );
 
   test("as JSON, beside a client at work and without rights", async () => {
     await using stage = await Stage.set();

@@ -3,6 +3,7 @@
  * Linux 6.18 in a network namespace):
  *
  * - CREATE|EXCL fails with EEXIST for an id, or for a destination with that priority, that anybody has;
+ * - a group cannot become one of the other type;
  * - replace without create hits the first route to the destination with that priority, whoever's it is;
  * - deleting an object takes its routes along and drops it from groups; a group without members goes too. It tells of
  *   objects and groups, and of IPv6 routes;
@@ -49,6 +50,7 @@ export class MemoryKernel implements Kernel {
   /** By table, destination, priority and TOS; the first of each list is the one that counts. */
   readonly routes = new Map<string, FoundRoute[]>();
   locals: IpAddress[] = [];
+  hashPolicy: Record<4 | 6, number | null> = { 4: 1, 6: 1 };
   /** All operations that were tried, with their errors. */
   readonly log: { readonly operation: Operation; readonly code: string | null }[] = [];
   readonly violations: string[] = [];
@@ -81,6 +83,10 @@ export class MemoryKernel implements Kernel {
 
   async localAddresses(): Promise<IpAddress[]> {
     return this.locals;
+  }
+
+  multipathHashPolicy(family: 4 | 6): number | null {
+    return this.hashPolicy[family];
   }
 
   async eachNexthop(_: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean> {
@@ -291,12 +297,28 @@ export class MemoryKernel implements Kernel {
         this.nexthops.set(operation.id, this.ourNexthop(operation.id, operation.address, linkIndex));
         return null;
       }
-      case "add-group": {
-        const { id, members } = operation;
+      case "add-group":
+      case "add-resilient-group": {
+        const { id, members, type } = operation;
         if (this.nexthops.has(id)) return ["EEXIST", "File exists"];
-        const isValid = members.every((member) => this.nexthops.get(member.id)?.members === null);
-        if (!isValid) return ["EINVAL", "Invalid nexthop id"];
-        this.nexthops.set(id, this.ourGroup(id, members));
+        if (!this.#areObjects(members)) return ["EINVAL", "Invalid nexthop id"];
+        this.nexthops.set(id, this.ourGroup(id, members, type === "add-resilient-group"));
+        return null;
+      }
+      case "replace-resilient-group": {
+        const { id, members } = operation;
+        const group = this.nexthops.get(id);
+        if (group === undefined) return ["ENOENT", "No such file or directory"];
+        if (group.protocol !== this.protocol) this.violations.push(`replaced foreign nexthop ${id}`);
+        if (!group.isResilient) {
+          return ["EINVAL", "Can not replace a nexthop group with one of a different type."];
+        }
+        if (!this.#areObjects(members)) return ["EINVAL", "Invalid nexthop id"];
+        for (const route of [...this.routes.values()].flat()) {
+          if (route.nexthopId !== id || route.protocol === this.protocol) continue;
+          this.violations.push(`replaced a group under foreign ${formatPrefix(route.destination)}`);
+        }
+        this.nexthops.set(id, this.ourGroup(id, members, true));
         return null;
       }
       case "delete-nexthop": {
@@ -348,11 +370,20 @@ export class MemoryKernel implements Kernel {
   }
 
   ourNexthop(id: number, encapAddress: IpAddress, linkIndex: number): FoundNexthop {
-    return { id, protocol: this.protocol, members: null, linkIndex, encapAddress, isOdd: false };
+    const { protocol } = this;
+    return { id, protocol, members: null, isResilient: false, linkIndex, encapAddress, isOdd: false };
   }
 
-  ourGroup(id: number, members: readonly GroupMember[]): FoundNexthop {
-    return { id, protocol: this.protocol, members, linkIndex: 0, encapAddress: null, isOdd: false };
+  ourGroup(id: number, members: readonly GroupMember[], isResilient = false): FoundNexthop {
+    return {
+      id,
+      protocol: this.protocol,
+      members,
+      isResilient,
+      linkIndex: 0,
+      encapAddress: null,
+      isOdd: false,
+    };
   }
 
   ourRoute(table: number, destination: Prefix, nexthopId: number): FoundRoute {
@@ -367,6 +398,10 @@ export class MemoryKernel implements Kernel {
       nexthopId,
       linkIndex: 0,
     };
+  }
+
+  #areObjects(members: readonly GroupMember[]): boolean {
+    return members.every((member) => this.nexthops.get(member.id)?.members === null);
   }
 
   /** Takes an object or a group away, and returns the routes that went with it. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { InstallerStatus, TableStatus } from "../../src/kernel/installer-status.ts";
-import type { TableMapping } from "../../src/kernel/wanted-settings.ts";
+import type { EcmpMode, TableMapping } from "../../src/kernel/wanted-settings.ts";
 import { ChildProcess } from "./child-process.ts";
 import type { OverlayNamespace } from "./overlay-namespace.ts";
 
@@ -24,6 +24,8 @@ export interface NamespaceInstallerOptions {
   readonly mappings?: readonly TableMapping[];
   /** Default 0: never. */
   readonly reconcileIntervalSeconds?: number;
+  /** Default "plain". */
+  readonly ecmp?: EcmpMode;
   /** It hears nothing of what others do. */
   readonly isDeaf?: boolean;
 }
@@ -47,6 +49,7 @@ export class NamespaceInstaller implements AsyncDisposable {
       device: "tun",
       mappings: [{ vni: 100, table: 100 }],
       reconcileIntervalSeconds: 0,
+      ecmp: "plain",
       isDeaf: false,
       ...options,
     };

@@ -21,6 +21,10 @@ export function reasonWithoutNamespaces(): string | null {
   return success ? null : "a network namespace needs root";
 }
 
+/** As the README asks for ECMP: without it a client with kernel routes warns. */
+const SET_HASH_POLICIES =
+  'for family in ipv4 ipv6; do echo 1 >"/proc/sys/net/$family/fib_multipath_hash_policy"; done';
+
 export class NetworkNamespace {
   private constructor(
     private readonly holder: ChildProcess,
@@ -30,7 +34,7 @@ export class NetworkNamespace {
 
   /** A new one, in which `ip` has carried out the lines. */
   static async create(ipLines: readonly string[]): Promise<NetworkNamespace> {
-    const command = ["unshare", "--net", "sh", "-c", "echo $$; exec cat"];
+    const command = ["unshare", "--net", "sh", "-c", `${SET_HASH_POLICIES}; echo $$; exec cat`];
     const holder = new ChildProcess({ command });
     try {
       const pid = await holder.until("the namespace", () => holder.stdoutLines[0]);

@@ -76,7 +76,7 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
     await hasAll(namespace, CHANGED_ROUTES);
     // Nothing was tried in vain.
     const { operations } = await installer.status();
-    expect(Object.values(operations).map(({ failed }) => failed)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(Object.entries(operations).filter(([, { failed }]) => failed > 0)).toEqual([]);
   });
 
   test.concurrent.each([
