@@ -75,7 +75,9 @@ function routeCommand(
   command: ChangeCommand<"/v1/announce" | "/v1/withdraw">,
 ): Command {
   return changeCommand(directories, command, routeWords, (words, client, warn) => {
-    const { routes, warnings } = readAnnouncements("ROUTE", words);
+    // "100 10.0.1.0/24 via 2001:db8::1" as words of their own is one route, written wrongly.
+    const isSplit = words.length > 1 && /^\d+$/.test(words[0] ?? "");
+    const { routes, warnings } = readAnnouncements("ROUTE", isSplit ? [words.join(" ")] : words);
     for (const warning of warnings) warn(warning);
     const texts = routes.map(formatAnnouncement);
     return inBatches(texts, (batch) => client.call(command.path, { routes: batch }));

@@ -4,8 +4,8 @@
  * writes to a full pipe would fail with EAGAIN, and what they had to say be lost, also after our end. Opened anew by
  * way of /proc, it is a description of our own.
  *
- * A socket cannot be opened anew, nor what belongs to another user: those are shared as they are. Files do not know
- * the difference.
+ * A socket cannot be opened anew (socket-sink.ts), nor what belongs to another user: that is shared as it is. Files do not
+ * know the difference.
  */
 import { constants, fstatSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
@@ -20,5 +20,14 @@ export function ownDescriptor(fd: number): number {
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NOCTTY | O_NONBLOCK);
   } catch {
     return fd;
+  }
+}
+
+export function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    // It is closed.
+    return false;
   }
 }

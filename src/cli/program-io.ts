@@ -1,6 +1,8 @@
 import { isatty } from "node:tty";
+import { hasSocketCalls } from "../transport/sockopt.ts";
 import { LineWriter, type TextSink } from "./output.ts";
-import { ownDescriptor } from "./own-stream.ts";
+import { isSocket, ownDescriptor } from "./own-stream.ts";
+import { SocketSink } from "./socket-sink.ts";
 
 /** The program's outside, so that tests can stand in for it. */
 export interface ProgramIo {
@@ -27,6 +29,7 @@ export function processIo(): ProgramIo {
 }
 
 function sinkOf(fd: number, standard: Bun.BunFile): TextSink {
+  if (isSocket(fd) && hasSocketCalls()) return new SocketSink(fd);
   const own = ownDescriptor(fd);
   return (own === fd ? standard : Bun.file(own)).writer();
 }

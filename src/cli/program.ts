@@ -137,14 +137,39 @@ function refuseCommandBehind(
   [word = ""]: readonly string[],
   commands: readonly Command[],
 ): void {
-  const { name } = definition.meta;
   if (definition.words !== undefined || word === "" || word.startsWith("-")) return;
   const names = commands.map((command) => command.definition.meta.name);
-  const guess = names.includes(word) ? word : nearest(`${name} ${word}`, namesBehind(name, names));
-  if (guess === null) return;
-  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
-    hint: `did you mean bunbond ${guess}?`,
-  });
+  const hint = hintForWordBehind(definition, word, names);
+  if (hint === null) return;
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, { hint });
+}
+
+function hintForWordBehind(
+  { meta, args }: Command["definition"],
+  word: string,
+  names: readonly string[],
+): string | null {
+  const { name } = meta;
+  // "status server": that command would start one.
+  const isDaemon = word === "server" || word === "client";
+  if (isDaemon && "socket" in args && name !== "server" && name !== "client") {
+    return "it finds the daemons of this host by itself; --socket names one of several";
+  }
+  const guess = names.includes(word)
+    ? word
+    : // Of "client piar" what stands behind "client" is wrong; of "peers reset" what stands before "reset".
+      (nearestBehind(word, namesBehind(name, names), name) ??
+      names.find((candidate) => candidate.endsWith(` ${word}`)) ??
+      null);
+  return guess === null ? null : `did you mean bunbond ${guess}?`;
+}
+
+function nearestBehind(word: string, names: readonly string[], first: string): string | null {
+  const guess = nearest(
+    word,
+    names.map((name) => name.slice(first.length + 1)),
+  );
+  return guess === null ? null : `${first} ${guess}`;
 }
 
 /** The commands of two words of which that is the first. */
@@ -154,33 +179,43 @@ function namesBehind(first: string, names: readonly string[]): string[] {
 
 function unknownCommand([first = "", second]: readonly string[], commands: readonly Command[]): UsageError {
   const names = commands.map(({ definition }) => definition.meta.name);
-  const [onlyBehind, ...othersBehind] = namesBehind(first, names);
-  const isTwoWords = second !== undefined && !second.startsWith("-") && onlyBehind !== undefined;
+  const isTwoWords = second !== undefined && !second.startsWith("-") && namesBehind(first, names).length > 0;
   const word = isTwoWords ? `${first} ${second}` : first;
-  const isFlag = first.startsWith("-");
+  if (first.startsWith("-")) {
+    const guess = nearest(first, ["--help", "--version"]);
+    const hint = guess === null ? "flags go behind a command" : `did you mean ${guess}?`;
+    return new UsageError("UNKNOWN_FLAG", `unknown flag ${first}`, { hint });
+  }
+  const guess = isTwoWords
+    ? (nearestBehind(second, namesBehind(first, names), first) ?? nearest(first, names))
+    : guessFor(first, second, names);
+  const hint = guess === null ? {} : { hint: `did you mean ${guess}?` };
+  return new UsageError("UNKNOWN_COMMAND", `unknown command ${word}`, hint);
+}
+
+function guessFor(first: string, second: string | undefined, names: readonly string[]): string | null {
+  const [onlyBehind, ...othersBehind] = namesBehind(first, names);
   // "peer" for "peer reset", "drain" for "client drain".
   const part =
-    !isTwoWords && othersBehind.length === 0
-      ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`)))
-      : undefined;
-  const guess = part ?? nearest(word, isFlag ? ["--help", "--version"] : ["help", ...names]);
-  const [code, what] = isFlag
-    ? (["UNKNOWN_FLAG", "flag"] as const)
-    : (["UNKNOWN_COMMAND", "command"] as const);
-  const hint = guess !== null ? `did you mean ${guess}?` : isFlag ? "flags go behind a command" : undefined;
-  return new UsageError(code, `unknown ${what} ${word}`, hint === undefined ? {} : { hint });
+    othersBehind.length === 0 ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`))) : undefined;
+  // "start server": the command is the word behind.
+  const behind = names.find((name) => name === second);
+  return part ?? nearest(first, ["help", ...names]) ?? behind ?? null;
 }
 
 /** One line, and under it the place in a wrong value. What is wrong in a file, help will not tell. */
 function usageReport(name: string, error: UsageError): string {
   const advice = error.place === null ? ` Run '${name} --help'.` : "";
   const [line, ...caret] = describeUsageError(error).split("\n");
-  return [`${name}: ${line}${advice}`, ...caret, ...moreInFile(error), ""].join("\n");
+  return [`${name}: ${line}${advice}`, ...caret, ...moreInFile(name, error), ""].join("\n");
 }
 
-function moreInFile({ place, others }: UsageError): string[] {
+function moreInFile(name: string, { place, others }: UsageError): string[] {
   if (place === null || others.length === 0) return [];
-  return [`bunbond check-config ${printable(place.path)} shows all ${others.length + 1} errors in it`];
+  // Without the word it may judge the file as the other program's.
+  const [, role] = /^bunbond (server|client)$/.exec(name) ?? [];
+  const words = ["bunbond check-config", printable(place.path), ...(role === undefined ? [] : [role])];
+  return [`${words.join(" ")} shows all ${others.length + 1} errors in it`];
 }
 
 /** What went wrong, on one line. */

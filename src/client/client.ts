@@ -99,6 +99,9 @@ export class Client {
       serverReleased: (serverId: string) => {
         for (const link of this.#links) link.connectInstead(serverId);
       },
+      vniTold: (serverId: string, vni: number) => {
+        for (const link of this.#links) link.vniToldThere(serverId, vni);
+      },
       lost: (link: ServerLink, { reason }: CloseReason) => {
         this.#completeness.serverLost(link.number);
         this.#stale.serverLost(link.number, reason === "keepalive-timeout");

@@ -66,6 +66,8 @@ export interface LinkContext {
   sameServer(link: ServerLink, serverId: string): ServerLink | undefined;
   /** The link leads to that server no longer: another one may. */
   serverReleased(serverId: string): void;
+  /** That server has told all that it has of the VNI. */
+  vniTold(serverId: string, vni: number): void;
   /** Counted here, by code. */
   readonly skippedUpdates: Map<UpdateSkipCode, number>;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
@@ -95,6 +97,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #serverId = "";
   /** The server that another link leads to already, which this one waits for. */
   #waitsForId = "";
+  /** VNIs of which the server has told all on the connection we have now. */
+  readonly #toldVnis = new Set<number>();
   /** Since it was established last. */
   #hasWarnedOfSame = false;
   #secondLook: SecondLook | null = null;
@@ -200,6 +204,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
 
   vniChanged(vni: number): void {
+    this.#toldVnis.delete(vni);
     this.#secondLook?.dropVni(vni);
     this.#output?.vniChanged(vni);
   }
@@ -228,6 +233,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#waitsForId = "";
     this.#timer?.cancel();
     this.#timer = this.context.clock.after(0, () => this.#connect());
+  }
+
+  /** Another link leads to the server that this one waits for: what was told here before is swept by what was told there. */
+  vniToldThere(serverId: string, vni: number): void {
+    if (this.#waitsForId === serverId) this.context.view.sweepVni(this.number, vni);
   }
 
   ask(fromMs: number): void {
@@ -262,6 +272,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const { clock, wanted, keepaliveSeconds } = this.context;
     this.#timer?.cancel();
     this.#isExact = false;
+    this.#toldVnis.clear();
     const output = new LinkOutput(wanted, () => connection, clock, this.context.gentle);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
@@ -324,6 +335,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       );
     }
     this.#waitsForId = id;
+    for (const vni of same.#toldVnis) this.vniToldThere(id, vni);
     this.#connection?.close({ reason: "same-server", detail: same.name });
   }
 
@@ -421,6 +433,9 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       // It may be of a subscription that has ended, or of a connection.
       if (output === this.#output && output?.isSubscribed(vni)) completeness.told(this.number, vni);
     });
+    if (this.#serverId === "" || output !== this.#output || output?.isSubscribed(vni) !== true) return;
+    this.#toldVnis.add(vni);
+    this.context.vniTold(this.#serverId, vni);
   }
 
   closed(reason: CloseReason): void {

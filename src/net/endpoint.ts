@@ -94,7 +94,20 @@ interface EndpointParts {
   readonly portText: string | null;
 }
 
+/** RFC 3986, section 3.1. */
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
 function splitEndpoint(text: string): EndpointParts | EndpointError {
+  const [scheme] = SCHEME.exec(text) ?? [];
+  if (scheme !== undefined) {
+    const bare = text.slice(scheme.length).replace(/[/?#].*$/s, "");
+    return fail(
+      "BAD_NAME",
+      `not a URL, but host and port alone: ${bare || "host.example:4711"}`,
+      0,
+      scheme.length,
+    );
+  }
   if (text.startsWith("[")) return splitBrackets(text);
   const [host = "", portText, ...more] = text.split(":");
   if (more.length > 0) return { host: text, hostStart: 0, isIpv6: true, portText: null };
@@ -121,6 +134,9 @@ function parseHost(parts: EndpointParts, use: EndpointUse): string | EndpointErr
   const { host, isIpv6, portText } = parts;
   if (isIpv6) return parseIpv6Host(parts);
   if (host === "" && portText !== null && use === "listen") return "::";
+  if (host === "*" && use === "listen") {
+    return fail("BAD_NAME", `for all addresses leave the host out: :${portText ?? "4711"}`, 0, 1);
+  }
   if (host === "") return fail("MISSING_HOST", "the host is missing, as in host.example:4711", 0, 0);
   const percent = host.indexOf("%");
   if (percent >= 0) return fail("BAD_ZONE", "only an IPv6 address has a zone", percent, host.length);

@@ -68,6 +68,10 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
     const example = "100#10.0.1.0/24@2001:db8::1";
     refuse("BAD_VNI", { start: 0, end: 0 }, `${shown(text)}: an announcement is text, as ${example}`);
   }
+  const meant = announcementOfLine(text);
+  if (meant !== null) {
+    refuse("BAD_VNI", { start: 0, end: text.length }, `to be written as VNI#PREFIX@HOP: ${meant}`);
+  }
   const [vniPart, prefixPart, hopPart, typePart, fromPart, toPart, ...more] = splitParts(text);
   const behind = { start: text.length, end: text.length };
 
@@ -91,6 +95,18 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
   if (hopWarning !== null) warnings.push(`the next hop ${formatAddress(address)} is ${hopWarning}`);
   const nextHop: NextHop = { address, targetVni: 0, type, natPortFrom, natPortTo };
   return { route: { vni, destination, nextHop }, warnings };
+}
+
+/** A route as {@link formatRoute} writes it, or nearly. */
+const ROUTE_LINE =
+  /^(\d+)\s+(\S+)\s+(?:via\s+)?([\da-f.:]+)(?:\s+type\s+(\w+))?(?:\s+ports\s+(\d+)-(\d+))?$/i;
+
+/** What somebody who copied a route from the output has to write. */
+function announcementOfLine(text: string): string | null {
+  const [, vni, prefix, hop, type, from, to] = ROUTE_LINE.exec(text) ?? [];
+  if (vni === undefined) return null;
+  const options = [type, from, to].filter((option) => option !== undefined);
+  return [`${vni}#${prefix}@${hop}`, ...options].join("#");
 }
 
 /** What keeps other hosts from reaching it, by IANA's name of its block (net/address-class.ts). */

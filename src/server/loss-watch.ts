@@ -37,6 +37,7 @@ export class LossWatch {
   /** Losses that were decided and still count. */
   #recent: { readonly remote: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
   #isAsked = false;
+  #isStopped = false;
   #judgedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
 
@@ -48,6 +49,7 @@ export class LossWatch {
   ) {}
 
   lost(loss: Loss): void {
+    if (this.#isStopped) return;
     this.#undecided.push(loss);
     if (this.#isAsked) return;
     this.#isAsked = true;
@@ -56,12 +58,14 @@ export class LossWatch {
     else this.clock.soon(() => this.#judgeFirst());
   }
 
-  /** What is undecided stays so. */
+  /** For good. What is undecided stays so, also what was to be judged after the sockets' turn. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 
   #judgeFirst(): void {
+    if (this.#isStopped) return;
     if (this.#undecided.length > 1 && !this.#areMostLost()) this.#judgeAfter(GATHER_MS);
     else this.#judge();
   }

@@ -11,6 +11,7 @@ export interface RetainedPeer {
 
 export class RetainedPeers {
   readonly #waiting = new Map<RetainedPeer, { readonly timer: Timer; readonly dueMs: number }>();
+  #isStopped = false;
 
   constructor(
     private readonly clock: Clock,
@@ -22,6 +23,7 @@ export class RetainedPeers {
   ) {}
 
   retain(peer: RetainedPeer, forMs: number, extendedMs = 0): void {
+    if (this.#isStopped) return;
     const dueMs = this.clock.nowMs() + forMs;
     const timer = this.clock.after(forMs, () => {
       this.#waiting.delete(peer);
@@ -42,7 +44,9 @@ export class RetainedPeers {
     }
   }
 
+  /** For good: nothing is kept, nor withdrawn. */
   stop(): void {
+    this.#isStopped = true;
     for (const { timer } of this.#waiting.values()) timer.cancel();
   }
 }

@@ -12,12 +12,19 @@ const TCPI_UNACKED_AT = 24;
 const TCP_INFO_BYTES = 104;
 /** linux/fcntl.h; the copy is not inherited by programs that this process starts. */
 const F_DUPFD_CLOEXEC = 1030;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const POLLOUT = 4;
+const POLLERR = 8;
+const POLLHUP = 16;
 
 interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, bytes: Uint32Array): number;
   listen(fd: number, backlog: number): number;
   fcntl(fd: number, command: number, argument: number): number;
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  poll(sockets: Int32Array, count: number, timeoutMs: number): number;
 }
 
 /** Undefined: not looked for yet; null: there are none (not Linux, another libc, no JIT). */
@@ -68,6 +75,29 @@ export function setBacklog(fd: number, backlog: number): boolean {
   return calls()?.listen(fd, backlog) === 0;
 }
 
+/** These calls can be made. */
+export function hasSocketCalls(): boolean {
+  return calls() !== null;
+}
+
+/**
+ * Sends what the socket takes at once, whether it is non-blocking or not; how many bytes that were. 0: none for now, or never
+ * again ({@link sendState}).
+ */
+export function sendAtOnce(fd: number, bytes: Uint8Array): number {
+  return Math.max(0, calls()?.send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL) ?? 0);
+}
+
+/** "full": it takes nothing for now; "gone": its other end is, and it never will. */
+export function sendState(fd: number): "ready" | "full" | "gone" {
+  // struct pollfd: int fd, short events, short revents.
+  const sockets = new Int32Array([fd, POLLOUT]);
+  calls()?.poll(sockets, 1, 0);
+  const events = (sockets[1] as number) >>> 16;
+  if ((events & (POLLERR | POLLHUP)) !== 0) return "gone";
+  return (events & POLLOUT) !== 0 ? "ready" : "full";
+}
+
 function find(): SocketCalls | null {
   try {
     // By its path: a name alone would also be looked for in the working directory.
@@ -78,6 +108,8 @@ function find(): SocketCalls | null {
       getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
       listen: { args: ["i32", "i32"], returns: "i32" },
       fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+      send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+      poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
     });
     return symbols;
   } catch {

@@ -489,7 +489,7 @@ describe("files on disk", () => {
       exitCode: 2,
       stderr:
         `bunbond client: ${path}:1: unknown setting keepalvie; did you mean keepalive?\n` +
-        `bunbond check-config ${path} shows all 3 errors in it\n`,
+        `bunbond check-config ${path} client shows all 3 errors in it\n`,
     });
   });
 

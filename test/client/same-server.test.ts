@@ -98,6 +98,36 @@ describe("a server under two names", () => {
     expect(a.view).toEqual([R]);
   });
 
+  test.each([0, 15])(
+    "what it told under the other name goes when it has told all under this one: settling for %d s",
+    async (settleSeconds) => {
+      const { bench, logger } = await stage();
+      const hold = { holdMs: 3_600_000, holdAloneMs: 3_600_000 };
+      bench.network.silent.add("[::1]:1");
+      const a = bench.client([1, 2], { logger, hold }).subscribe(100);
+      bench.network.aliases.set("[::1]:3", "[::1]:1");
+      const b = bench.client([3]).announce(R, Q);
+      bench.clock.advance(1_000);
+      expect([a.states, a.view]).toEqual([
+        ["connecting", "established"],
+        [R, Q],
+      ]);
+      b.withdraw(R);
+      bench.killServer(1);
+      bench.clock.advance(60_000);
+      bench.network.silent.clear();
+      bench.network.silent.add("[::1]:2");
+      await bench.startServer(1, { settleSeconds });
+      bench.clock.advance(20_000);
+      expect(a.states[0]).toBe("established");
+      // As far as it can know, the other name leads to another server, which may have it.
+      expect(a.view).toEqual([R, Q]);
+      bench.network.silent.clear();
+      bench.clock.advance(40_000);
+      expect([a.states, a.view]).toEqual([["established", "retry"], [Q]]);
+    },
+  );
+
   test("no two servers have the same id, nor one after a restart", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);

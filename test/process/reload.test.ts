@@ -287,7 +287,7 @@ test("a file that is wrong at the start, and check-config, which says the same a
     `bunbond client: ${fault}`,
     "  x",
     "  ^",
-    `bunbond check-config ${config.path} shows all 2 errors in it`,
+    `bunbond check-config ${config.path} client shows all 2 errors in it`,
   ]);
   await using check = run("check-config", config.path);
   expect(await check.ended).toBe(2);

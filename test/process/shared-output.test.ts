@@ -59,6 +59,19 @@ test("a terminal stays blocking", async () => {
   expect(nonBlocking(flags.join("\n"))).toEqual([false, false]);
 });
 
+test("a socket stays blocking, and all output comes", async () => {
+  // The kind of pipe that Bun gives its children.
+  const script = `[ -S /proc/self/fd/1 ] && echo socket; "$@" --help; exec 3>&1; ${SHOW_FLAGS}; flags`;
+  await using shell = new ChildProcess({
+    command: ["bash", "--norc", "-c", script, "bash", ...FROM_SOURCE],
+  });
+  expect(await shell.ended).toBe(0);
+  const [kind, ...lines] = shell.stdoutLines;
+  expect(kind).toBe("socket");
+  expect(lines.join("\n")).toContain("Usage: bunbond COMMAND");
+  expect(nonBlocking(lines.slice(-2).join("\n"))).toEqual([false, false]);
+});
+
 describe("stdout that is", () => {
   const STREAMS: [string, string][] = [
     ["a pipe without a reader", `set -o pipefail; { sleep 0.3; "$@"; } | exec true`],

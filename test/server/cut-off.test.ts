@@ -275,3 +275,26 @@ describe("an announcer that really dies is withdrawn in its time", () => {
     expect(server.stats()).toMatchObject({ routes: 1, retainedAnnouncements: 0 });
   });
 });
+
+test("a server that is stopped while losses are not judged yet waits for nobody any more", async () => {
+  const bench = new ClientBench();
+  let lost = 0;
+  const server = await bench.startServer(1, {
+    settleSeconds: 15,
+    handler: {
+      peerGone() {
+        if (++lost === 2) server.stop();
+      },
+    },
+  });
+  const processes = [0, 1, 2].map((n) => {
+    const process = new SimulatedProcess(bench.clock, bench.network);
+    bench.client([1], { clock: process, network: process }).announce(routeOf(n));
+    return process;
+  });
+  bench.clock.advance(20_000);
+  for (const process of processes) process.kill("reset");
+  bench.clock.advance(60_000);
+  expect(lost).toBe(3);
+  expect(bench.clock.pendingTimers).toBe(0);
+});

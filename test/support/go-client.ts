@@ -18,6 +18,7 @@ import type { ByteStream, Network, StreamEvents } from "../../src/transport/stre
 import type { Message } from "../../src/wire/message.ts";
 import { Action } from "../../src/wire/protocol.ts";
 import { frameOfText } from "./frame-text.ts";
+import { MemoryStream } from "./memory-network.ts";
 import { MessageReader } from "./message-reader.ts";
 
 const RETRY_LEAST_SECONDS = 5;
@@ -117,6 +118,7 @@ export class GoClient {
     network.connect(server, {
       connected: (stream) => {
         this.#stream = stream;
+        if (stream instanceof MemoryStream) stream.isNeverCut = true;
         this.#isDialling = false;
         this.#hellosSent = 0;
         const waiting = this.#awaitingDial;

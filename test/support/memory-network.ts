@@ -23,7 +23,7 @@ export interface MemoryNetworkOptions {
   readonly cutRandomly?: Random;
   /** One way, default 0. A changing one never lets bytes overtake others. */
   readonly delayMs?: number | (() => number);
-  /** An attempt to connect that is swallowed is repeated, as Linux repeats SYN: after 1, 3, 7, 15 and 31 s. */
+  /** An attempt to connect that is swallowed is repeated, as Linux repeats SYN: after 1, 3, 7 and 15 s; after 31 s it has failed. */
   readonly retransmitsSyn?: boolean;
 }
 
@@ -58,8 +58,9 @@ export class MemoryNetwork implements Network {
     const name = this.aliases.get(given) ?? given;
     if (this.silent.has(given)) {
       const afterMs = SYN_RETRIES_MS[retry];
-      if (this.options.retransmitsSyn !== true || afterMs === undefined) return;
-      this.options.clock.after(afterMs, () => this.connect(endpoint, events, retry + 1));
+      if (this.options.retransmitsSyn !== true) return;
+      if (afterMs === undefined) events.failed("connection timed out");
+      else this.options.clock.after(afterMs, () => this.connect(endpoint, events, retry + 1));
       return;
     }
     const local = formatEndpoint({ host: "::1", port: this.#nextPort++ });
@@ -100,6 +101,8 @@ export class MemoryConnection {
 
 export class MemoryStream implements ByteStream {
   events: StreamEvents | null = null;
+  /** What comes here is delivered as it was written, for a reader that takes each read as whole frames. */
+  isNeverCut = false;
   peer: MemoryStream | null = null;
   /** Bytes on their way to this end. */
   #incoming: { readonly atMs: number; readonly bytes: Uint8Array }[] = [];
@@ -215,7 +218,7 @@ export class MemoryStream implements ByteStream {
       return;
     }
     const all = new Uint8Array(Buffer.concat(due));
-    const cut = this.options.cutRandomly;
+    const cut = this.isNeverCut ? undefined : this.options.cutRandomly;
     const length = cut === undefined ? all.length : 1 + Math.floor(cut() * all.length);
     this.#incoming.splice(0, due.length);
     if (length < all.length) this.#incoming.unshift({ atMs: nowMs, bytes: all.slice(length) });

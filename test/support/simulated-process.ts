@@ -38,6 +38,10 @@ export class SimulatedProcess implements Clock, Network {
     private readonly aheadMs = 0,
   ) {}
 
+  get isRunning(): boolean {
+    return this.#state === "running";
+  }
+
   get isDead(): boolean {
     return this.#state === "dead";
   }

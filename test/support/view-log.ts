@@ -16,6 +16,8 @@ export class ViewLog implements ClientHandler {
   #wholeVnis: number[] = [];
   #own: string[] = [];
   #fault: string | null = null;
+  /** Is told of each removal at once, with the route as text. */
+  onRemoved: (line: string) => void = () => {};
 
   routeAdded(route: Route): void {
     const line = formatRoute(route);
@@ -28,6 +30,7 @@ export class ViewLog implements ClientHandler {
     const line = formatRoute(route);
     if (!this.#view.delete(line)) this.#fault ??= `removed, but was not there: ${line}`;
     this.#changes.push(`- ${line}`);
+    this.onRemoved(line);
   }
 
   serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
