@@ -63,9 +63,9 @@ import {
 /**
  * More slots and prefixes of chains than these no update passes. Most of them are slots that lie side by side; what hangs
  * below them is fetched ahead (`fetchChains`), for some thousand words that are in no cache would be most of the time. A
- * search for the worst has found 16,200 for a node that doubles, 12,300 for all others.
+ * search for the worst has found 12,500.
  */
-export const MAX_UPDATE_STEPS = 40_960;
+export const MAX_UPDATE_STEPS = 32_768;
 
 const BATCH = 32;
 const HEAD_WORDS_4 = ADDRESS + 1;

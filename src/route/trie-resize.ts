@@ -37,8 +37,8 @@ const SHRINK_AT_ONE_IN = 24;
  * ways down if they are sorted or not, by chance. A node beyond the bounds stays as it is; its work is looked at again
  * the 64th time that its children call for doubling.
  */
-const MAX_RESIZE_SLOTS = 4608;
-const MAX_RESIZE_WORK = 3200;
+const MAX_RESIZE_SLOTS = 3072;
+const MAX_RESIZE_WORK = 2600;
 /** So few slots cannot be too much: the work of one is 1 for a node and 2 for each prefix of its chain, or less. */
 const SMALL_RESIZE_SLOTS = MAX_RESIZE_WORK / (1 + 2 * MAX_OWN_CHAIN);
 
