@@ -26,6 +26,7 @@ import { PrefixCursor } from "./prefix-cursor.ts";
 import { PrefixPool } from "./prefix-trie.ts";
 import type { Route } from "./route.ts";
 import { HOP, NIL, ORIGIN, PREFIX, ROW_SHIFT, RouteRows, SIBLING, SLOT, VNI } from "./route-rows.ts";
+import { SeededMap } from "./seeded-map.ts";
 import { Siblings } from "./siblings.ts";
 import type { OrderedPrefixes } from "./text-order.ts";
 
@@ -78,8 +79,12 @@ export interface TableUsage {
 /** A peer as the table knows it: a small number, used again when nothing names it any more. */
 export type PeerNumber = number;
 
-/** Arrays of a table that become large when it has many routes of both families (see growing-words.ts). */
-export const LARGE_ARRAYS_OF_TABLE = 8;
+/**
+ * Arrays of a table that can become large, all that there are (see growing-words.ts): four of the tries, two of first rows,
+ * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if somebody sends very many next
+ * hops or the same routes as very many others, but then each would stop the event loop for a full collection.
+ */
+export const LARGE_ARRAYS_OF_TABLE = 16;
 
 /** Room is made for so many announcements at a time: asking eight arrays for each would be a fifth of its work. */
 const ROOM = 64;
@@ -128,7 +133,7 @@ export class RouteTable {
   /** Per prefix its routes: see siblings.ts. */
   readonly #first4: GrowingWords;
   readonly #first6: GrowingWords;
-  readonly #vnis = new Map<number, VniTable>();
+  readonly #vnis: SeededMap<VniTable>;
   readonly #byIndex: (VniTable | undefined)[] = [];
   readonly #freeIndexes: number[] = [];
   #lastVni: VniTable | undefined;
@@ -152,6 +157,7 @@ export class RouteTable {
       maxWords: capacity.originWords,
     });
     this.#maxPrefixes = capacity.prefixes ?? MAX_PREFIXES;
+    this.#vnis = new SeededMap(seed);
     this.#hops = new NextHops(seed, capacity.nextHopWords);
     this.#siblings = new Siblings(this.rows, { seed, crowdFrom, maxWords: capacity.siblingWords });
     this.#first4 = new GrowingWords(capacity.firstRowWords);
@@ -203,13 +209,14 @@ export class RouteTable {
     return this.#vnis.size;
   }
 
-  vnis(): Iterable<VniTable> {
-    return this.#vnis.values();
+  /** In the order in which they came, but for those that have the index of one that has gone. */
+  *vnis(): Iterable<VniTable> {
+    for (const table of this.#byIndex) if (table !== undefined) yield table;
   }
 
   /** Their numbers. The walk may pause while the table changes. */
-  vniNumbers(): Iterable<number> {
-    return this.#vnis.keys();
+  *vniNumbers(): Iterable<number> {
+    for (const { vni } of this.vnis()) yield vni;
   }
 
   /** A VNI that has no rows is forgotten. */
@@ -440,7 +447,7 @@ export class RouteTable {
    * there all the time comes once.
    */
   *routes(): Iterable<Route> {
-    for (const table of [...this.#vnis.values()]) yield* this.routesOf(table);
+    for (const table of [...this.vnis()]) yield* this.routesOf(table);
   }
 
   *routesOf(table: VniTable): Iterable<Route> {

@@ -59,6 +59,9 @@ export const ADDRESS = 3;
 
 const FREE_LENGTH = 255;
 
+/** So many slots are worth a pass that brings what hangs below them into the caches. */
+const FETCHED_SLOTS = 64;
+
 /** Fields of DIRECT. */
 const DIRECT_COUNT_MASK = 0xfff;
 const DIRECT_QUARTERS_SHIFT = 12;
@@ -97,6 +100,8 @@ export class TrieStore {
   /** Slots and prefixes of chains that the update has passed so far: it takes time in proportion. */
   steps = 0;
 
+  /** Used by {@link fetchChains} only. */
+  readonly #heads = new Int32Array(1 << MAX_STRIDE_BITS);
   readonly #arena: NodeArena;
   readonly #recordMemory: GrowingWords;
   readonly #maxHandle: number;
@@ -363,6 +368,28 @@ export class TrieStore {
   restOf(head: number, lengthBits: number): number {
     const last = this.lastLonger(head, lengthBits);
     return last === 0 ? head : this.parentOf(last);
+  }
+
+  /**
+   * Brings what the chains of these slots begin with into the caches, many words at a time. A walk from slot to slot would
+   * wait for memory at each.
+   */
+  fetchChains(from: number, count: number): void {
+    if (count < FETCHED_SLOTS) return;
+    const { nodes, records, recordWords, addressWords } = this;
+    const heads = this.#heads;
+    for (let i = 0; i < count; i++) {
+      const slot = nodes[from + i] as number;
+      heads[i] = slot < 0 ? (nodes[~slot + COVER] as number) : slot & HANDLE_MASK;
+    }
+    for (let i = 0; i < count; i++) {
+      heads[i] = (records[(heads[i] as number) * recordWords + addressWords] as number) >>> 8;
+    }
+    let all = 0;
+    for (let i = 0; i < count; i++) {
+      all |= records[(heads[i] as number) * recordWords + addressWords] as number;
+    }
+    heads[0] = all;
   }
 
   /** How many prefixes of the chain are at least `lengthBits` long. */

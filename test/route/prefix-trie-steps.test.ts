@@ -6,6 +6,7 @@ import { GoldenPrefixTable, wordsOf } from "../support/golden-prefix-table.ts";
 import {
   changedRecipe,
   HOSTILE_TABLES,
+  MANY_DIRECT_CHILDREN,
   type Recipe,
   randomRecipe,
   type Update,
@@ -129,6 +130,7 @@ test("a search for the table with the most expensive update does not find one be
     checkTrie(pool, root);
     return most;
   };
+  expect(stepsOf(MANY_DIRECT_CHILDREN)).toBeLessThanOrEqual(MAX_STEPS_OF_NAMED);
   // Hill climbing: from the worst of some random recipes on, one number is changed at a time.
   let worst = { recipe: WORST_FOUND, steps: stepsOf(WORST_FOUND) };
   for (let i = 0; i < 30; i++) {

@@ -222,6 +222,28 @@ export const HOSTILE_TABLES: readonly HostileTable[] = [
       for (const _ of numbers(20)) for (const { bits } of some.slice(-2)) yield* [insert(bits), remove(bits)];
     },
   },
+  {
+    name: "a wide node deep in the address: chains of two below all slots, and all that spans them",
+    families: [6],
+    *updates(family, random) {
+      const above = binary(random.word() >>> 0, 32).repeat(2);
+      const below = [...chains(family, 12, [16, 14])].map(({ bits }) => bits);
+      const hosts = [...wideNode(family, 12)].map(({ bits }) => bits);
+      for (const bits of random.shuffled([...hosts, ...below])) yield insert((above + bits).slice(0, 128));
+      for (const kind of ["insert", "remove"] as const)
+        for (let length = 11; length > 0; length--)
+          for (const i of numbers(1 << length)) yield { kind, bits: above + binary(i, length) };
+    },
+  },
+  {
+    name: "a node with a prefix over each two of its slots halves",
+    families: [4, 6],
+    *updates(family, random) {
+      yield* wideNode(family, 12);
+      yield* random.shuffled(numbers(2048).map((i) => insert(binary(i, 11))));
+      yield* random.shuffled([...wideNode(family, 12)].map(({ bits }) => remove(bits)));
+    },
+  },
 ];
 
 /** A hostile table as a few numbers, for a search to vary. */
@@ -247,8 +269,24 @@ export interface Recipe {
   readonly isShuffled: boolean;
 }
 
-/** The worst that a longer search has found: 23,079 steps. */
+/** The worst that a longer search has found: 12,463 steps. */
 export const WORST_FOUND: Recipe = {
+  strideBits: 11,
+  chain: 0,
+  chainFromBits: 1,
+  chainStepBits: 1,
+  direct: 0,
+  innerBits: 4,
+  innerChain: 2,
+  isFilled: false,
+  ranges: 1024,
+  removed: 900,
+  isRemovedInOrder: true,
+  isShuffled: true,
+};
+
+/** Took 23,079 steps when a doubling might pass 7,168 slots and take a work of 6,400. */
+export const MANY_DIRECT_CHILDREN: Recipe = {
   strideBits: 10,
   chain: 3,
   chainFromBits: 2,
