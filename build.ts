@@ -12,7 +12,7 @@
  * A copy of libnl-3.so.200, which installing routes needs, goes into the file: this system's for the target, as in
  * Debian's libnl-3-200 (for another processor libnl-3-200:arm64 or :amd64). Without one the build fails, since the
  * result would fail on the first host that has none either; --without-libnl asks for such a file. The library's licence
- * is in src/cli/third-party-licenses.txt, and `bunbond version --licenses` prints it.
+ * is in src/cli/program/third-party-licenses.txt, and `bunbond version --licenses` prints it.
  *
  * The result reads nothing from the directory it is started in: as Bun comes, .env and bunfig.toml there would be
  * loaded, and a bunfig.toml can name code to run first. Exit code 1 is a failed build, 2 a wrong command line.
@@ -23,7 +23,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
 import lock from "./package-lock.json" with { type: "json" };
-import { type Arch, LIBRARY, libraryDirectories } from "./src/kernel/libnl-places.ts";
+import { type Arch, LIBRARY, libraryDirectories } from "./src/kernel/netlink/libnl-places.ts";
 
 const ROOT = import.meta.dir;
 const CACHE = join(ROOT, "node_modules/.cache/bunbond-build");
@@ -175,7 +175,7 @@ function isLibraryFor(arch: Arch, path: string): boolean {
   return isElf && bytes.readUInt16LE(18) === ELF_MACHINES[arch];
 }
 
-/** Puts a module that names the embedded copy in the place of src/kernel/embedded-libnl.ts. */
+/** Puts a module that names the embedded copy in the place of src/kernel/netlink/embedded-libnl.ts. */
 function embedLibnl(path: string): Bun.BunPlugin {
   const contents = `import path from ${JSON.stringify(path)} with { type: "file" };
 export const embeddedLibnlPath: string | null = path;`;

@@ -2,15 +2,10 @@
 /**
  * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
  */
-export type { RouteChange, RouteChanges, ViewComplete, ViewEvent } from "./client/change-feed.ts";
-export type { ClientSettings, Leave, ServerInfo } from "./client/client-options.ts";
-export type {
-  ChangesOptions,
-  CloseOptions,
-  ConnectOptions,
-  ServerAddress,
-  WaitOptions,
-} from "./client/connect-options.ts";
+
+export { BadOptionError, BunBondError, ClosedError } from "./base/bunbond-error.ts";
+export type { Clock, Random, Timer } from "./base/clock.ts";
+export { type LogFields, type Logger, silentLogger } from "./base/logger.ts";
 export {
   AlreadySubscribedError,
   ConnectionTimeoutError,
@@ -21,12 +16,26 @@ export {
   TableFullError,
   TimeoutError,
 } from "./client/errors.ts";
-export { type ClientHandler, loggingHandler, silentHandler } from "./client/handler.ts";
-export type { HoldTimes } from "./client/hold.ts";
-export { Client } from "./client/library-client.ts";
-export type { ServerState } from "./client/server-link.ts";
-export type { DriftKind } from "./kernel/fib.ts";
-export type { FibCounts } from "./kernel/fib-tables.ts";
+export { type ClientHandler, loggingHandler, silentHandler } from "./client/events.ts";
+export type { ServerState } from "./client/link/server-link.ts";
+export type { ClientSettings, Leave, ServerInfo } from "./client/options.ts";
+export type { HoldTimes } from "./client/view/stale-timers.ts";
+export type {
+  EcmpMode,
+  PreferredNetwork,
+  SkipReason,
+  TableMapping,
+  WantedSettings,
+} from "./kernel/desired/settings.ts";
+export type { DriftKind } from "./kernel/fib/fib.ts";
+export type { FibCounts } from "./kernel/fib/tables.ts";
+export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
+export {
+  type KernelCloseOptions,
+  KernelRoutes,
+  type KernelRoutesOptions,
+} from "./kernel/kernel-routes.ts";
+export type { KernelOptionNames } from "./kernel/options.ts";
 export type {
   DeviceStatus,
   InstallerStatus,
@@ -34,23 +43,17 @@ export type {
   OperationResults,
   OperationType,
   TableStatus,
-} from "./kernel/installer-status.ts";
-export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
-export type { KernelOptionNames } from "./kernel/kernel-options.ts";
-export {
-  type KernelCloseOptions,
-  KernelRoutes,
-  type KernelRoutesOptions,
-} from "./kernel/kernel-routes.ts";
+} from "./kernel/reconcile/status.ts";
+export type { RouteChange, RouteChanges, ViewComplete, ViewEvent } from "./library/change-feed.ts";
+export { Client } from "./library/client.ts";
 export type {
-  EcmpMode,
-  PreferredNetwork,
-  SkipReason,
-  TableMapping,
-  WantedSettings,
-} from "./kernel/wanted-settings.ts";
+  ChangesOptions,
+  CloseOptions,
+  ConnectOptions,
+  ServerAddress,
+  WaitOptions,
+} from "./library/connect-options.ts";
 export { formatAddress, parseAddress } from "./net/address.ts";
-export { BadOptionError, BunBondError, ClosedError } from "./net/bunbond-error.ts";
 export {
   type Endpoint,
   type EndpointError,
@@ -73,17 +76,14 @@ export { type BadRouteCode, BadRouteError, makeRoute, type RouteParts } from "./
 export { parseAnnouncement } from "./route/printable-announcement.ts";
 export type { RouteJson } from "./route/printable-route.ts";
 export type { Route } from "./route/route.ts";
-export type { ServerHandler } from "./server/handler.ts";
+export type { ServerHandler } from "./server/events.ts";
+export type { VniInfo } from "./server/exchange/route-exchange.ts";
 export type { PeerInfo } from "./server/peer.ts";
-export type { VniInfo } from "./server/route-exchange.ts";
 export { Server, type ServerOptions, type ServerSettings, type ServerStats } from "./server/server.ts";
 export type { RefusalReason, ServerCounters } from "./server/stats.ts";
-export type { Clock, Random, Timer } from "./session/clock.ts";
 export { type CloseReason, describeCloseReason } from "./session/close-reason.ts";
-export { type LogFields, type Logger, silentLogger } from "./session/logger.ts";
 export type { RetryBounds } from "./session/retry.ts";
 export type { SessionState } from "./session/session.ts";
-export type { Gentleness } from "./transport/pace.ts";
 export {
   type ByteStream,
   type ConnectEvents,
@@ -92,7 +92,8 @@ export {
   type Listener,
   type Network,
   type StreamEvents,
-} from "./transport/stream.ts";
+} from "./transport/network.ts";
+export type { Gentleness } from "./transport/pacing.ts";
 export type { NextHop } from "./wire/message.ts";
 export { NextHopType } from "./wire/protocol.ts";
 export { ProtocolError, type ProtocolErrorCode, type SkipCode } from "./wire/protocol-error.ts";

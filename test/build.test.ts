@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commitOf } from "../build.ts";
 import manifest from "../package.json" with { type: "json" };
-import { LIBNL_FLAGS, LIBNL_PATHS } from "./support/built-executable.ts";
-import { reasonWithoutNamespaces } from "./support/network-namespace.ts";
+import { reasonWithoutNamespaces } from "./support/kernel/network-namespace.ts";
+import { LIBNL_FLAGS, LIBNL_PATHS } from "./support/process/built-executable.ts";
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 const COMMIT = "0123456789ab";

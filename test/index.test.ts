@@ -55,7 +55,7 @@ describe("every exported name has a comment", async () => {
   });
 
   test.each([
-    ["Client", "client/library-client.ts"],
+    ["Client", "library/client.ts"],
     ["Server", "server/server.ts"],
     ["KernelRoutes", "kernel/kernel-routes.ts"],
   ])("and so has every member of %s", async (_, file) => {

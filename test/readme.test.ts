@@ -8,35 +8,35 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
-import { parseBenchOptions } from "../src/cli/bench-command.ts";
-import { ChangePrinter } from "../src/cli/change-printer.ts";
-import { clientCommand, parseClientOptions } from "../src/cli/client-command.ts";
-import type { Command } from "../src/cli/command.ts";
-import { type FlagDef, shownNames } from "../src/cli/command-definition.ts";
+import { parseBenchOptions } from "../src/cli/commands/bench-command.ts";
 import { commands } from "../src/cli/commands.ts";
-import { parseArguments } from "../src/cli/flags.ts";
-import { LineWriter } from "../src/cli/output.ts";
-import { parseServerOptions, serverCommand } from "../src/cli/server-command.ts";
-import { ClientCounters } from "../src/http/client-control.ts";
-import { HttpCounters } from "../src/http/http-counters.ts";
-import { flatCounters } from "../src/http/server-control.ts";
-import { OPTION_NAMES } from "../src/kernel/kernel-options.ts";
-import { findTunnel } from "../src/kernel/tunnel-device.ts";
+import { ChangePrinter } from "../src/cli/daemon/change-printer.ts";
+import { clientCommand, parseClientOptions } from "../src/cli/daemon/client-command.ts";
+import { parseServerOptions, serverCommand } from "../src/cli/daemon/server-command.ts";
+import type { Command } from "../src/cli/program/command.ts";
+import { type FlagDef, shownNames } from "../src/cli/program/command-definition.ts";
+import { parseArguments } from "../src/cli/program/flags.ts";
+import { LineWriter } from "../src/cli/program/output.ts";
+import { HttpCounters } from "../src/http/connections/http-counters.ts";
+import { ClientCounters } from "../src/http/control/client-operations.ts";
+import { flatCounters } from "../src/http/control/server-operations.ts";
+import { OPTION_NAMES } from "../src/kernel/options.ts";
+import { findTunnel } from "../src/kernel/reconcile/tunnel-device.ts";
 import { RunningCounters } from "../src/server/stats.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "./support/kernel/network-namespace.ts";
+import { OverlayNamespace } from "./support/kernel/overlay-namespace.ts";
+import { routeOfText } from "./support/models/frame-text.ts";
 import {
   type BunbondServer,
   FROM_SOURCE,
   startBunbondClient,
   startBunbondServer,
-} from "./support/bunbond-process.ts";
-import { ChildProcess } from "./support/child-process.ts";
-import { routeOfText } from "./support/frame-text.ts";
-import { httpBase } from "./support/http-routes.ts";
-import { projectWithLibrary } from "./support/library-project.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "./support/network-namespace.ts";
-import { OverlayNamespace } from "./support/overlay-namespace.ts";
-import { BLOCKS, block, commandLines, README, REPOSITORY, wordsOf } from "./support/readme.ts";
+} from "./support/process/bunbond-process.ts";
+import { ChildProcess } from "./support/process/child-process.ts";
+import { httpBase } from "./support/process/http-routes.ts";
+import { projectWithLibrary } from "./support/process/library-project.ts";
+import { BLOCKS, block, commandLines, README, REPOSITORY, wordsOf } from "./support/process/readme.ts";
 
 /** The lines of a section, up to the next heading. */
 function section(heading: string): string[] {
@@ -475,7 +475,7 @@ describe("when something is wrong", () => {
       // The library's own, and what the load generator says.
       .filter(
         (path) =>
-          !/src\/(client\/(handler|library-client|server-waits)\.ts|server\/handler\.ts|cli\/bench\/)/.test(
+          !/src\/(library\/|client\/events\.ts|server\/events\.ts|cli\/bench\/)/.test(
             path,
           ),
       );

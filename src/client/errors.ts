@@ -1,12 +1,12 @@
 /** What the library's client throws at once, or rejects with later. */
-import { BunBondError } from "../net/bunbond-error.ts";
+import { BunBondError } from "../base/bunbond-error.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
 import type { Route } from "../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
-import { IoError } from "../transport/stream.ts";
+import { IoError } from "../transport/network.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
-import type { ServerInfo } from "./client-options.ts";
+import type { ServerInfo } from "./options.ts";
 
 /** There is no established server to wait for: the client has none at all, or none became established in time. */
 export class NotEstablishedError extends BunBondError {

@@ -6,10 +6,11 @@
  *
  * A client that is to be released later is not ready to take traffic yet, but what it offers is its own all the same.
  */
+
+import type { Clock } from "../base/clock.ts";
 import type { Route } from "../route/route.ts";
-import type { Clock } from "../session/clock.ts";
 import { TableFullError } from "./errors.ts";
-import { announcementKey } from "./wanted.ts";
+import { announcementKey } from "./link/wanted.ts";
 
 /** All are called last: they may change anything here. */
 export interface OfferListener {

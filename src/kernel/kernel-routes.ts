@@ -5,20 +5,22 @@
  *
  * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
  */
-import type { ClientHandler } from "../client/handler.ts";
-import { LARGE_ARRAYS_OF_VIEW } from "../client/merged-view.ts";
-import type { ServerState } from "../client/server-link.ts";
+
+import { prepareMemories } from "../base/growable-int32-array.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ClientHandler } from "../client/events.ts";
+import type { ServerState } from "../client/link/server-link.ts";
+import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { prepareMemories } from "../route/growing-words.ts";
 import type { Route } from "../route/route.ts";
-import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
-import type { Logger } from "../session/logger.ts";
-import { SystemClock } from "../transport/system-clock.ts";
-import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib-rows.ts";
+import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
+import { SystemClock } from "../transport/schedule/system-clock.ts";
+import type { TableMapping, WantedSettings } from "./desired/settings.ts";
+import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib/rows.ts";
 import { dryRunKernel } from "./format-operation.ts";
-import { Installer } from "./installer.ts";
-import type { InstallerStatus, KernelFault } from "./installer-status.ts";
 import type { Kernel } from "./kernel.ts";
+import { lockProtocol, type ProtocolLock } from "./lock.ts";
+import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
 import {
   checkKernelCloseOptions,
   checkKernelOptions,
@@ -26,11 +28,10 @@ import {
   DEFAULT_PROTOCOL,
   type KernelOptionNames,
   TABLE_MAIN,
-} from "./kernel-options.ts";
-import { lockProtocol, type ProtocolLock } from "./lock.ts";
-import { NetlinkKernel } from "./netlink-kernel.ts";
+} from "./options.ts";
+import { Installer } from "./reconcile/installer.ts";
+import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
-import type { TableMapping, WantedSettings } from "./wanted-settings.ts";
 
 /** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
 export interface KernelRoutesOptions extends Partial<WantedSettings> {

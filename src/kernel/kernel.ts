@@ -13,7 +13,7 @@
  * Objects are AF_INET6 for both families: the kernel refuses an AF_INET object under an IPv6 route, not the other way
  * round. Go's form, a route with the hops written out (RTA_MULTIPATH), is refused by the kernel for IPv6.
  */
-import { BunBondError } from "../net/bunbond-error.ts";
+import { BunBondError } from "../base/bunbond-error.ts";
 import type { IpAddress, Prefix } from "../net/ip.ts";
 
 export interface Link {

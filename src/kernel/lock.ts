@@ -7,7 +7,7 @@
  * files do not know network namespaces. So the error names the way to who has it.
  */
 import { KernelError } from "./kernel.ts";
-import { type KernelOptionNames, OPTION_NAMES } from "./kernel-options.ts";
+import { type KernelOptionNames, OPTION_NAMES } from "./options.ts";
 
 export interface ProtocolLock {
   release(): void;

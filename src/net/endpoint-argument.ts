@@ -1,5 +1,5 @@
 /** Endpoints as a program gives them: as text, or as what was read from it. */
-import { BunBondError, isObject, shown } from "./bunbond-error.ts";
+import { BunBondError, isObject, shown } from "../base/bunbond-error.ts";
 import {
   type Endpoint,
   type EndpointError,

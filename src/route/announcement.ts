@@ -10,14 +10,15 @@
  * What is surely a slip is refused together with its place; what works but seldom does what its author wants is
  * taken with a warning.
  */
+
+import { BunBondError, shown } from "../base/bunbond-error.ts";
+import type { TextRange } from "../base/caret.ts";
 import { formatAddress, parseAddress } from "../net/address.ts";
 import { classifyAddress } from "../net/address-class.ts";
-import { BunBondError, shown } from "../net/bunbond-error.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
-import type { TextRange } from "./caret.ts";
 import type { Route } from "./route.ts";
 
 /** What can be wrong with an announcement's text. */

@@ -1,6 +1,7 @@
 /** Routes as programs make them, from text and numbers, checked before anything is done with them. */
+
+import { BunBondError, isObject, shown } from "../base/bunbond-error.ts";
 import { parseAddress } from "../net/address.ts";
-import { BunBondError, isObject, shown } from "../net/bunbond-error.ts";
 import { familyBits, type IpAddress, type Prefix } from "../net/ip.ts";
 import { maskPrefix, parsePrefix, samePrefix } from "../net/prefix.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";

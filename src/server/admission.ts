@@ -12,11 +12,12 @@
  * - while more than three quarters of the places are taken, a source network (net/source-network.ts) gets no new one beyond its
  *   share: the places by the number of source networks that have any, at least one. What it had before stays.
  */
+
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
 import { hostOf, sourceNetwork } from "../net/source-network.ts";
-import type { Clock, Timer } from "../session/clock.ts";
-import type { Logger } from "../session/logger.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
-import type { ByteStream, Listener, Network, StreamEvents } from "../transport/stream.ts";
+import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
 import type { RefusalReason, RunningCounters } from "./stats.ts";
 
 export const DEFAULT_MAX_HALF_OPEN = 512;

@@ -4,7 +4,7 @@
  * as it likes. So each cut is taken from a supply that fills up slowly, as a token bucket's: a link that fails some times an hour
  * loses no route, and an attacker does harm for some minutes, and then for less than a minute in each ten.
  */
-import type { Clock } from "../session/clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 /** So many cuts in a row are believed, ... */
 const MOST_CUTS = 6;

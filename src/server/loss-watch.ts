@@ -8,7 +8,7 @@
  *
  * Work: at most one judgement in 100 ms, which looks at each peer once.
  */
-import type { Clock, Timer } from "../session/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import { type Announcer, isOwnTrouble } from "./own-trouble.ts";
 

@@ -1,16 +1,16 @@
-import type { Clock } from "../session/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
-import type { Logger } from "../session/logger.ts";
 import type { SessionState } from "../session/session.ts";
 import { Connection, type ConnectionHandler } from "../transport/connection.ts";
+import type { ByteStream } from "../transport/network.ts";
 import { type OutputSource, RUN_BYTES } from "../transport/outbox.ts";
-import { type Gentleness, GentlePace, SteadyPace } from "../transport/pace.ts";
-import type { ByteStream } from "../transport/stream.ts";
+import { type Gentleness, GentlePace, SteadyPace } from "../transport/pacing.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
-import type { LimitCode } from "./limits.ts";
-import type { ExchangePeer, RouteExchange } from "./route-exchange.ts";
+import type { LimitCode } from "./exchange/limits.ts";
+import type { ExchangePeer, RouteExchange } from "./exchange/route-exchange.ts";
 import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */

@@ -1,5 +1,5 @@
 /** Peers that are lost, whose announcements are kept until their time is over. */
-import type { Clock, Timer } from "../session/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 
 /** No busy turn of the event loop makes a timer so late. */
 const LATE_MS = 1_000;

@@ -1,4 +1,4 @@
-import type { Random } from "../session/clock.ts";
+import type { Random } from "../base/clock.ts";
 import { SERVER_ID_BYTES } from "../wire/protocol.ts";
 
 /**

@@ -1,31 +1,31 @@
-import { ClosedError } from "../net/bunbond-error.ts";
+import { ClosedError } from "../base/bunbond-error.ts";
+import type { Clock, Random, Timer } from "../base/clock.ts";
+import { prepareMemories } from "../base/growable-int32-array.ts";
+import { LimitedLog } from "../base/limited-log.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
-import { prepareMemories } from "../route/growing-words.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import { ROUTE_SOURCE, type RouteSource } from "../route/route-source.ts";
-import { LARGE_ARRAYS_OF_TABLE } from "../route/route-table.ts";
-import type { Clock, Random, Timer } from "../session/clock.ts";
-import { LimitedLog } from "../session/limited-log.ts";
-import { type Logger, silentLogger } from "../session/logger.ts";
-import { BunNetwork } from "../transport/bun-network.ts";
-import type { Gentleness } from "../transport/pace.ts";
-import type { ByteStream, Listener, Network } from "../transport/stream.ts";
-import { SystemClock } from "../transport/system-clock.ts";
+import { ROUTE_SOURCE, type RouteSource } from "../route/table/route-source.ts";
+import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
+import type { ByteStream, Listener, Network } from "../transport/network.ts";
+import type { Gentleness } from "../transport/pacing.ts";
+import { SystemClock } from "../transport/schedule/system-clock.ts";
+import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
 import { BelievedCuts } from "./believed-cuts.ts";
-import { checkServerOptions, checkServerSettings } from "./check-options.ts";
-import { GuardedServerHandler, type ServerHandler } from "./handler.ts";
-import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./limits.ts";
+import { GuardedServerHandler, type ServerHandler } from "./events.ts";
+import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
+import { RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
+import { checkServerOptions, checkServerSettings } from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { RetainedPeers } from "./retained-peers.ts";
-import { RouteExchange, type VniInfo } from "./route-exchange.ts";
 import { makeServerId } from "./server-id.ts";
-import { StandstillWatch } from "./standstill.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
+import { StandstillWatch } from "./suspension.ts";
 
 /** Where a server listens, how it behaves, and what one peer may have of it. Only `listen` has to be there. */
 export interface ServerOptions extends Partial<ServerLimits> {

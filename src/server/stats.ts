@@ -1,6 +1,6 @@
 import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
-import type { LimitCode } from "./limits.ts";
+import type { LimitCode } from "./exchange/limits.ts";
 
 /**
  * Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. `half-open-limit`: too

@@ -1,4 +1,4 @@
-import type { Random } from "./clock.ts";
+import type { Random } from "../base/clock.ts";
 
 /** Bounds of the wait before a client connects again, in milliseconds. */
 export interface RetryBounds {

@@ -2,8 +2,9 @@
  * One connection at work: bytes from the stream through framer and decoder into the session, the
  * session's actions and the source's frames back onto the stream.
  */
-import { errorText } from "../net/error-text.ts";
-import type { Clock, Timer } from "../session/clock.ts";
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { errorText } from "../base/error-text.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import {
   DATA_EVENT,
@@ -28,12 +29,12 @@ import { Framer } from "../wire/framer.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { MessageType } from "../wire/protocol.ts";
 import { ProtocolError, type SkipCode } from "../wire/protocol-error.ts";
-import type { FairSource } from "./fair-queue.ts";
+import type { ByteStream, StreamEvents } from "./network.ts";
 import { Outbox, type OutputSource } from "./outbox.ts";
-import type { Pace } from "./pace.ts";
-import type { Reader, ReadMember } from "./read-schedule.ts";
-import type { ByteStream, StreamEvents } from "./stream.ts";
-import { Turns } from "./turns.ts";
+import type { Pace } from "./pacing.ts";
+import type { FairSource } from "./schedule/fair-queue.ts";
+import type { Reader, ReadMember } from "./schedule/read-schedule.ts";
+import { Turns } from "./schedule/turns.ts";
 
 export interface ConnectionHandler {
   established(): void;

@@ -17,8 +17,8 @@
  * A look-up goes on after its time is over, and whoever asks for the same name again joins it.
  */
 import { lookup } from "node:dns/promises";
-import type { Clock } from "../session/clock.ts";
-import { SystemClock } from "./system-clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { SystemClock } from "./schedule/system-clock.ts";
 
 /** Each rejects where the name leads nowhere, or nobody knows. */
 export interface Resolvers {

@@ -9,14 +9,15 @@
  * difference that the source works out when the socket can take it. And a KEEPALIVE waits for at most
  * one run, however much is still to be sent.
  */
-import { errorText } from "../net/error-text.ts";
-import type { Clock, Timer } from "../session/clock.ts";
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { errorText } from "../base/error-text.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
-import type { FairSource } from "./fair-queue.ts";
-import { type Pace, SteadyPace } from "./pace.ts";
-import type { ByteStream } from "./stream.ts";
-import { WriteMember, type Writer, type WriteSchedule } from "./write-schedule.ts";
+import type { ByteStream } from "./network.ts";
+import { type Pace, SteadyPace } from "./pacing.ts";
+import type { FairSource } from "./schedule/fair-queue.ts";
+import { WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
 
 /** Where a connection's frames come from, once it is established. */
 export interface OutputSource {

@@ -1,6 +1,7 @@
 /** Options that a server and a client have in common, see net/option-checks.ts. */
-import { objectWith, oneOf } from "../net/option-checks.ts";
-import { checkKeepalive } from "../session/check-times.ts";
+
+import { checkKeepalive } from "../base/check-times.ts";
+import { objectWith, oneOf } from "../base/option-checks.ts";
 
 export const SHARED_OPTIONS = {
   keepaliveSeconds: checkKeepalive,

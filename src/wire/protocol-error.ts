@@ -6,7 +6,7 @@
  * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted.
  */
 
-import { BunBondError } from "../net/bunbond-error.ts";
+import { BunBondError } from "../base/bunbond-error.ts";
 
 const CLOSING_TEXT = {
   UNSUPPORTED_VERSION: "the peer speaks another version of the protocol, or something else than MetalBond",

@@ -4,7 +4,7 @@
  * outage counts, run.ts has the figures.
  */
 import { describe, expect, test } from "bun:test";
-import { FROM_SOURCE } from "../support/bunbond-process.ts";
+import { FROM_SOURCE } from "../support/process/bunbond-process.ts";
 import { ATTACKS, USUAL_BOUNDS } from "./attacks.ts";
 import { broken, measure } from "./measure.ts";
 

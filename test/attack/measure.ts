@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
-import { startBunbondServer } from "../support/bunbond-process.ts";
+import { startBunbondServer } from "../support/process/bunbond-process.ts";
 import type { Target } from "./attacking-peer.ts";
 import { ATTACKS, type Bounds, USUAL_BOUNDS } from "./attacks.ts";
 import type { Observed } from "./observer.ts";

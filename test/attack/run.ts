@@ -11,8 +11,8 @@
  * `--long` runs each at the size at which it was once seen to do harm, and at twice that. Without it the sizes are those of CI.
  */
 import { parseArgs } from "node:util";
-import { builtExecutable } from "../support/built-executable.ts";
-import { FROM_SOURCE } from "../support/bunbond-process.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
+import { FROM_SOURCE } from "../support/process/bunbond-process.ts";
 import { ATTACKS } from "./attacks.ts";
 import { broken, measure } from "./measure.ts";
 

@@ -16,8 +16,8 @@ import { Member } from "../../src/cli/bench/member.ts";
 import { type Expectation, NO_ANNOUNCER } from "../../src/cli/bench/messages.ts";
 import { RouteSet } from "../../src/cli/bench/route-set.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
-import { SystemClock } from "../../src/transport/system-clock.ts";
+import { SystemClock } from "../../src/transport/schedule/system-clock.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 
 const KEEPALIVE_SECONDS = 5;
 

@@ -8,10 +8,11 @@
  * behind its last word it is dead. The cut falls at another point between two KEEPALIVEs each round, the same for
  * both servers. It needs network namespaces; the end of a cable between two of them is taken down.
  */
-import { startBunbondClient } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
-import type { RouteClient } from "../support/route-client.ts";
+
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/kernel/network-namespace.ts";
+import { startBunbondClient } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import type { RouteClient } from "../support/process/route-client.ts";
 import { type ByServer, inTurnWarm, type Row, rowOf, type ServerName, type Setup } from "./support.ts";
 
 const WATCHERS = new URL("death-watchers.ts", import.meta.url).pathname;

@@ -10,8 +10,8 @@
  * With rustbond, servers and clients are that crate's, but for the last.
  */
 import { median } from "../../src/cli/bench/figures.ts";
-import { freeAddress } from "../support/free-address.ts";
-import { standardRoute, type TextRoute } from "../support/text-route.ts";
+import { standardRoute, type TextRoute } from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
 import { measureDeath } from "./death.ts";
 import { type ClientRecord, FleetWatch, startFleet, VNI } from "./fleet.ts";
 import { type ByServer, printRows, type Row, rowOf, type ServerName, type Setup } from "./support.ts";

@@ -3,12 +3,12 @@
  * Each is known by a number, subscribes to one VNI and announces its own routes. Settings are the defaults.
  */
 import { join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
 import { startRustbondClients } from "../interop/rustbond-peer.ts";
-import { startBunbondClient } from "../support/bunbond-process.ts";
-import type { ClientEvent, RouteClient } from "../support/route-client.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { announceFlag, type TextRoute } from "../support/text-route.ts";
+import { announceFlag, type TextRoute } from "../support/models/text-route.ts";
+import { startBunbondClient } from "../support/process/bunbond-process.ts";
+import type { ClientEvent, RouteClient } from "../support/process/route-client.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 import type { ServerName, Setup } from "./support.ts";
 
 export const VNI = 100;

@@ -7,8 +7,8 @@ import { NO_ANNOUNCER } from "../../src/cli/bench/messages.ts";
 import { RouteSet } from "../../src/cli/bench/route-set.ts";
 import { ServerProcess } from "../../src/cli/bench/server-process.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
-import { SystemClock } from "../../src/transport/system-clock.ts";
+import { SystemClock } from "../../src/transport/schedule/system-clock.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 import { inTurnFresh, printRows, type Row, type RunningServer, rowOf, type Setup } from "./support.ts";
 
 const CONNECTIONS = 1000;

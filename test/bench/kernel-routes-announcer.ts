@@ -1,5 +1,5 @@
 /** Announces the routes of kernel-routes.ts to the server that the command line names, until it is killed. */
-import { Client } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client-core.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { routeOf } from "./kernel-routes-set.ts";
 

@@ -3,8 +3,8 @@
  * the kernel has all, with what that has cost (loop-watch.ts).
  */
 import { createInterface } from "node:readline";
-import { Client } from "../../src/client/client.ts";
-import { kernelReport } from "../../src/http/kernel-status.ts";
+import { Client } from "../../src/client/client-core.ts";
+import { kernelReport } from "../../src/http/control/kernel-status.ts";
 import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { DEVICE, type Instruction, PROTOCOL, routeOf, TABLE, VNI } from "./kernel-routes-set.ts";

@@ -14,10 +14,10 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "../../src/cli/bench/figures.ts";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/kernel/network-namespace.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 import { DEVICE, type Instruction, ipLines, PROTOCOL, TABLE } from "./kernel-routes-set.ts";
 import type { LoopFigures } from "./loop-watch.ts";
 import { machineLine } from "./support.ts";

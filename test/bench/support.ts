@@ -17,8 +17,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { median } from "../../src/cli/bench/figures.ts";
 import { buildRustbondPeer, reasonToSkip, startRustbondServer } from "../interop/rustbond-peer.ts";
-import { builtExecutable } from "../support/built-executable.ts";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 

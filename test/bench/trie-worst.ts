@@ -10,8 +10,8 @@
  * what the machine does beside does not count. Updates for which an array grew are left out: growing-words.ts.
  */
 import { parseArgs } from "node:util";
-import { PrefixPool } from "../../src/route/prefix-trie.ts";
-import { wordsOf } from "../support/golden-prefix-table.ts";
+import { PrefixPool } from "../../src/route/trie/prefix-trie.ts";
+import { wordsOf } from "../support/models/golden-prefix-table.ts";
 import {
   changedRecipe,
   HOSTILE_TABLES,
@@ -19,8 +19,8 @@ import {
   randomRecipe,
   type Update,
   updatesOf,
-} from "../support/hostile-prefixes.ts";
-import { SeededRandom } from "../support/random.ts";
+} from "../support/models/hostile-prefixes.ts";
+import { SeededRandom } from "../support/models/random.ts";
 
 const PASSES = 3;
 const CANDIDATES = 24;

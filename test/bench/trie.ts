@@ -11,11 +11,11 @@
  * passes, so that what the machine does beside does not count; `max_update_seen_us` is the longest with it.
  * Checksums are those of the peers in bart/ and prefix-trie-rs/: value i for prefix i, a miss counts 0.
  */
-import { PrefixCursor } from "../../src/route/prefix-cursor.ts";
-import { PrefixPool } from "../../src/route/prefix-trie.ts";
-import { wordsOf } from "../support/golden-prefix-table.ts";
-import { HOSTILE_TABLES, type HostileTable, type Update } from "../support/hostile-prefixes.ts";
-import { SeededRandom } from "../support/random.ts";
+import { PrefixCursor } from "../../src/route/trie/prefix-cursor.ts";
+import { PrefixPool } from "../../src/route/trie/prefix-trie.ts";
+import { wordsOf } from "../support/models/golden-prefix-table.ts";
+import { HOSTILE_TABLES, type HostileTable, type Update } from "../support/models/hostile-prefixes.ts";
+import { SeededRandom } from "../support/models/random.ts";
 import { decodeDump, type LpmDump } from "./lpm-dump.ts";
 
 const PASSES = 3;

@@ -1,6 +1,6 @@
-import type { Command } from "../../src/cli/command.ts";
-import { LineWriter, type TextSink } from "../../src/cli/output.ts";
-import { runProgram } from "../../src/cli/program.ts";
+import type { Command } from "../../src/cli/program/command.ts";
+import { LineWriter, type TextSink } from "../../src/cli/program/output.ts";
+import { runProgram } from "../../src/cli/program/program.ts";
 
 /** Keeps what is written. `fail` makes writes throw; `stall` makes them wait for `resume`. */
 export class MemorySink implements TextSink {

@@ -10,8 +10,8 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { arbitraryHold, arbitraryStep } from "../support/fault-steps.ts";
-import { FaultWorld } from "../support/fault-world.ts";
+import { arbitraryHold, arbitraryStep } from "../support/models/fault-steps.ts";
+import { FaultWorld } from "../support/scenario/fault-world.ts";
 
 const { BUNBOND_RUNS, BUNBOND_SEED } = process.env;
 const NUM_RUNS = Number(BUNBOND_RUNS ?? 60);

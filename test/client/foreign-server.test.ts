@@ -1,11 +1,11 @@
 /** A client at servers of other make: they echo its own routes and send no end marks; Go's have habits of their own. */
 import { describe, expect, test } from "bun:test";
 import { formatRoute } from "../../src/route/announcement.ts";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { ForeignServer, type ForeignServerOptions } from "../support/foreign-server.ts";
-import { manyRoutes } from "../support/many-routes.ts";
-import { SeededRandom } from "../support/random.ts";
-import { ScriptedLink } from "../support/scripted-link.ts";
+import { manyRoutes } from "../support/models/many-routes.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ForeignServer, type ForeignServerOptions } from "../support/network/foreign-server.ts";
+import { ScriptedLink } from "../support/network/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";

@@ -1,10 +1,10 @@
-/** The client's limit of next hops per destination: see src/client/merged-view.ts. */
+/** The client's limit of next hops per destination: see src/client/view/merged-view.ts. */
 import { expect, test } from "bun:test";
-import { Echo, MergedView } from "../../src/client/merged-view.ts";
+import { Echo, MergedView } from "../../src/client/view/merged-view.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
-import { routeOfText } from "../support/frame-text.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
 
 const LIMIT = 3;
 const TO = "100 10.0.1.0/24";

@@ -4,14 +4,14 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TableFullError } from "../../src/client/errors.ts";
-import { Echo, MergedView } from "../../src/client/merged-view.ts";
+import { Echo, MergedView } from "../../src/client/view/merged-view.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import type { Route } from "../../src/route/route.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
-import { ClientBench } from "../support/client-bench.ts";
-import { routeOfText } from "../support/frame-text.ts";
-import { RefusedMemory } from "../support/refused-memory.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
+import { RefusedMemory } from "../support/models/refused-memory.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
 
 const ROUTES: readonly Route[] = Array.from({ length: 60 }, (_, n) => {
   return routeOfText(`${100 + (n % 3)} 10.0.${n}.0/24 via 2001:db8::${(n % 20) + 1}`);

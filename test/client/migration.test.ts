@@ -3,10 +3,10 @@
  * only announces until the real one runs, then the servers. Nobody may lose a route on the way.
  */
 import { expect, test } from "bun:test";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { ForeignServer } from "../support/foreign-server.ts";
-import { GoClient } from "../support/go-client.ts";
-import { SimulatedProcess } from "../support/simulated-process.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ForeignServer } from "../support/network/foreign-server.ts";
+import { GoClient } from "../support/network/go-client.ts";
+import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const PORTS = [1, 2];
 const HYPERVISORS = [0, 1, 2, 3];

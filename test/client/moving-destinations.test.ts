@@ -7,8 +7,8 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { arbitraryMoveStep } from "../support/move-steps.ts";
-import { MovingWorld } from "../support/moving-world.ts";
+import { arbitraryMoveStep } from "../support/models/move-steps.ts";
+import { MovingWorld } from "../support/scenario/moving-world.ts";
 
 const { BUNBOND_RUNS, BUNBOND_SEED } = process.env;
 const NUM_RUNS = Number(BUNBOND_RUNS ?? 70);

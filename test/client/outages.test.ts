@@ -1,6 +1,6 @@
 /** Servers and links that fail under many routes or for long, with the default times. */
 import { describe, expect, test } from "bun:test";
-import { type BenchClient, ClientBench } from "../support/client-bench.ts";
+import { type BenchClient, ClientBench } from "../support/network/client-bench.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";

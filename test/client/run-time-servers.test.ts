@@ -1,10 +1,10 @@
 /** Servers that come and go while the client runs, by the operator's wish, and settings that change. */
 import { describe, expect, test } from "bun:test";
-import { Client } from "../../src/client/client.ts";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { ForeignServer } from "../support/foreign-server.ts";
-import { routeOfText } from "../support/frame-text.ts";
-import { ScriptedLink } from "../support/scripted-link.ts";
+import { Client } from "../../src/client/client-core.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ForeignServer } from "../support/network/foreign-server.ts";
+import { ScriptedLink } from "../support/network/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";

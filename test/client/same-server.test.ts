@@ -1,7 +1,7 @@
 /** One server under two names: the client notices by the server's id, keeps one connection, and says so. */
 import { describe, expect, test } from "bun:test";
-import { silentLogger } from "../../src/session/logger.ts";
-import { ClientBench } from "../support/client-bench.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";

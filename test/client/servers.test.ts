@@ -1,8 +1,8 @@
 /** One client, several servers of ours: merged, each told everything. */
 import { describe, expect, test } from "bun:test";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
-import { ClientBench } from "../support/client-bench.ts";
-import { routeOfText } from "../support/frame-text.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const R_BY_2 = "100 10.0.1.0/24 via 2001:db8::2";

@@ -1,9 +1,9 @@
 /** A client that is stopped, and listeners that act on what they are told, be it by stopping it. */
 import { describe, expect, test } from "bun:test";
-import { silentLogger } from "../../src/session/logger.ts";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { ForeignServer } from "../support/foreign-server.ts";
-import { ScriptedLink } from "../support/scripted-link.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ForeignServer } from "../support/network/foreign-server.ts";
+import { ScriptedLink } from "../support/network/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2 type nat ports 1024-2047";

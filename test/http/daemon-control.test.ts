@@ -1,15 +1,15 @@
 /** The operations of client and server, on clients and servers in memory. Their answers as text are in test/cli. */
 import { describe, expect, test } from "bun:test";
-import { ClientCounters, clientOperations } from "../../src/http/client-control.ts";
-import type { ControlPath } from "../../src/http/control-api.ts";
-import { ControlError } from "../../src/http/control-error.ts";
-import type { Operation } from "../../src/http/control-server.ts";
-import { Daemon } from "../../src/http/daemon.ts";
-import { serverOperations } from "../../src/http/server-control.ts";
+import type { LogFields } from "../../src/base/logger.ts";
+import type { ControlPath } from "../../src/http/control/api.ts";
+import { ClientCounters, clientOperations } from "../../src/http/control/client-operations.ts";
+import { Daemon } from "../../src/http/control/daemon.ts";
+import { ControlError } from "../../src/http/control/error.ts";
+import type { Operation } from "../../src/http/control/server.ts";
+import { serverOperations } from "../../src/http/control/server-operations.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
-import type { LogFields } from "../../src/session/logger.ts";
-import { type BenchClientOptions, ClientBench } from "../support/client-bench.ts";
-import { RefusedMemory } from "../support/refused-memory.ts";
+import { RefusedMemory } from "../support/models/refused-memory.ts";
+import { type BenchClientOptions, ClientBench } from "../support/network/client-bench.ts";
 
 const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
 const R = "100 10.0.1.0/24 via 2001:db8::1";

@@ -7,9 +7,9 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { ChildProcess, withAddress } from "../support/child-process.ts";
-import { RouteClient } from "../support/route-client.ts";
-import type { TextRoute } from "../support/text-route.ts";
+import type { TextRoute } from "../support/models/text-route.ts";
+import { ChildProcess, withAddress } from "../support/process/child-process.ts";
+import { RouteClient } from "../support/process/route-client.ts";
 
 const CRATE = fileURLToPath(new URL("rustbond", import.meta.url));
 const PROGRAM = `${CRATE}/target/release/rustbond-peer`;

@@ -6,8 +6,6 @@
  */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { freeAddress } from "../support/free-address.ts";
 import {
   announceFlag,
   loadBalancerRoute,
@@ -15,7 +13,9 @@ import {
   routeLine,
   standardRoute,
   type TextRoute,
-} from "../support/text-route.ts";
+} from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
 import {
   buildRustbondPeer,
   reasonToSkip,

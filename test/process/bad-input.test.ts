@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { type ClosingCode, SKIP_CODES } from "../../src/wire/protocol-error.ts";
-import { type BunbondServer, startBunbondServer } from "../support/bunbond-process.ts";
-import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
-import { refusedVectors } from "../support/wire-vectors.ts";
+import { refusedVectors } from "../support/models/wire-vectors.ts";
+import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/network/tcp-peer.ts";
+import { type BunbondServer, startBunbondServer } from "../support/process/bunbond-process.ts";
 
 const ROUTE = "100 10.0.1.0/24 via 2001:db8::1";
 const MARKER = "100 192.0.2.255/32 via 2001:db8::255";

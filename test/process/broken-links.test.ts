@@ -1,12 +1,12 @@
 /** Cables that are cut without a word to either end, and connections that come and go all the time. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { freeAddress } from "../support/free-address.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/kernel/network-namespace.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const R = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 const Q = standardRoute(100, "10.0.2.0/24", "2001:db8::2");

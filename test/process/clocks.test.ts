@@ -1,13 +1,13 @@
 /** Servers and clients need not agree what time it is, nor whether it goes forward. */
 import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { freeAddress } from "../support/free-address.ts";
-import type { RouteClient } from "../support/route-client.ts";
-import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import type { RouteClient } from "../support/process/route-client.ts";
 
 const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
-const SHIFTED_DATE = fileURLToPath(new URL("../support/shifted-date.ts", import.meta.url));
+const SHIFTED_DATE = fileURLToPath(new URL("../support/process/shifted-date.ts", import.meta.url));
 const YEAR_SECONDS = 31_556_952;
 const KEEPALIVE_SECONDS = 1;
 

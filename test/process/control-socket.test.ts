@@ -2,11 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { announceFlag, standardRoute } from "../support/text-route.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { announceFlag, standardRoute } from "../support/models/text-route.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 const ROUTE_LINE = "100 10.0.1.0/24 via 2001:db8::1";

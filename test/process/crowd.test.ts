@@ -1,9 +1,13 @@
 /** Many clients, each a process of its own: all at once, and while their servers are restarted. */
 import { expect, test } from "bun:test";
-import { type BunbondServer, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { freeAddress } from "../support/free-address.ts";
-import type { RouteClient } from "../support/route-client.ts";
-import { announceFlag, routeLine, standardRoute, type TextRoute } from "../support/text-route.ts";
+import { announceFlag, routeLine, standardRoute, type TextRoute } from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import {
+  type BunbondServer,
+  startBunbondClient,
+  startBunbondServer,
+} from "../support/process/bunbond-process.ts";
+import type { RouteClient } from "../support/process/route-client.ts";
 
 /** A tenth of the default times, but for settling, which has to be longer than all of the others together. */
 const RETRY = "0.5-1";

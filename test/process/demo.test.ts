@@ -1,8 +1,8 @@
 /** `bunbond demo`: what it shows is compared with the README in test/readme.test.ts. */
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import { FROM_SOURCE } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
+import { FROM_SOURCE } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -1,11 +1,11 @@
 /** A server with more clients than descriptors: it says so, and goes on for those that are in. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { httpBase } from "../support/http-routes.ts";
-import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/network/tcp-peer.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { httpBase } from "../support/process/http-routes.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 /** Of which half are for connections. */
 const LIMIT = 40;
@@ -84,7 +84,7 @@ test("idle HTTP connections keep a client with few descriptors from nothing", as
 test("a connection that fails for want of a descriptor says so", async () => {
   const script = `
     import { openSync } from "node:fs";
-    import { BunNetwork } from "${join(import.meta.dir, "../../src/transport/bun-network.ts")}";
+    import { BunNetwork } from "${join(import.meta.dir, "../../src/transport/tcp-network.ts")}";
     try { for (;;) openSync("/dev/null", "r"); } catch {}
     new BunNetwork().connect({ host: "127.0.0.1", port: 9 }, {
       connected: () => null,

@@ -1,11 +1,11 @@
 /** The built executable does what the sources do. How it is built is in test/build.test.ts. */
 import { beforeAll, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
-import { builtExecutable } from "../support/built-executable.ts";
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { everyRoute, vnisOfEveryRoute } from "../support/every-route.ts";
-import { announceFlag, standardRoute } from "../support/text-route.ts";
+import { everyRoute, vnisOfEveryRoute } from "../support/models/every-route.ts";
+import { announceFlag, standardRoute } from "../support/models/text-route.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 let command: readonly string[];
 beforeAll(async () => {

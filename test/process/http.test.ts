@@ -1,9 +1,9 @@
 /** --http on a running server and client. What the documents look like in full is in test/http. */
 import { expect, test } from "bun:test";
 import manifest from "../../package.json" with { type: "json" };
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { httpBase } from "../support/http-routes.ts";
-import { announceFlag, loadBalancerRoute, natRoute, standardRoute } from "../support/text-route.ts";
+import { announceFlag, loadBalancerRoute, natRoute, standardRoute } from "../support/models/text-route.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { httpBase } from "../support/process/http-routes.ts";
 
 const ROUTES = [
   standardRoute(0, "0.0.0.0/0", "2001:db8::1"),

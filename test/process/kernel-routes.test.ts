@@ -5,16 +5,16 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ControlClient } from "../../src/cli/control-client.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/kernel/network-namespace.ts";
 import {
   type BunbondServer,
   FROM_SOURCE,
   startBunbondClient,
   startBunbondServer,
-} from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+} from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const reason = reasonWithoutNamespaces();

@@ -1,10 +1,10 @@
 /** How a client leaves: withdrawing at once, withdrawing and waiting, or so that the next one takes over unnoticed. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { announceFlag, natRoute, routeLine, standardRoute } from "../support/text-route.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { announceFlag, natRoute, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const ROUTES = [
   standardRoute(100, "10.0.1.0/24", "2001:db8::1"),

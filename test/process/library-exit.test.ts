@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { frameOfText } from "../support/frame-text.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 const LIBRARY = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 

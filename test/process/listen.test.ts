@@ -1,9 +1,9 @@
 /** Where a server can listen, and how its clients reach it there. */
 import { describe, expect, test } from "bun:test";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { NetworkNamespace, reasonWithoutNamespaces } from "../support/network-namespace.ts";
-import { announceFlag, standardRoute } from "../support/text-route.ts";
+import { NetworkNamespace, reasonWithoutNamespaces } from "../support/kernel/network-namespace.ts";
+import { announceFlag, standardRoute } from "../support/models/text-route.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 

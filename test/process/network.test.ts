@@ -1,8 +1,8 @@
 /** The scenarios of whole networks with real processes; test/scenario/network.test.ts plays the same on a fake clock. */
 import { describe, test } from "bun:test";
 import { networkScenarios } from "../scenario/network/all.ts";
-import { playNetworkScenario } from "../support/network-scenario.ts";
-import { ProcessStage } from "../support/process-stage.ts";
+import { playNetworkScenario } from "../support/scenario/network-scenario.ts";
+import { ProcessStage } from "../support/scenario/process-stage.ts";
 
 for (const [what, { routes, scenarios }] of Object.entries(networkScenarios)) {
   describe(what, () => {

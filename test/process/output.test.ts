@@ -1,14 +1,14 @@
 /** The client's output into something that does not read it to the end, or not now. */
 import { expect, test } from "bun:test";
-import { Client } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client-core.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
 import { parseAnnouncement } from "../../src/route/announcement.ts";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { hasRoutes } from "../support/http-routes.ts";
-import { StalledPipe } from "../support/stalled-pipe.ts";
-import { TcpPeer } from "../support/tcp-peer.ts";
+import { StalledPipe } from "../support/network/stalled-pipe.ts";
+import { TcpPeer } from "../support/network/tcp-peer.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { hasRoutes } from "../support/process/http-routes.ts";
 
 test("a client whose reader has gone ends in good order at its next line", async () => {
   await using server = await startBunbondServer();

@@ -1,7 +1,7 @@
 /** What cannot be done is said in one line, with an exit code that tells a wrong command line (2) from the rest (1). */
 import { expect, test } from "bun:test";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 /** Runs BunBond to its end. */
 async function run(...args: readonly string[]) {

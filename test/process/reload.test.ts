@@ -4,9 +4,9 @@ import { mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -9,12 +9,12 @@
 import { beforeAll, expect, test } from "bun:test";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { ControlClient } from "../../src/cli/control-client.ts";
-import { builtExecutable } from "../support/built-executable.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { freeAddress } from "../support/free-address.ts";
-import { block, commandLines, wordsOf } from "../support/readme.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { ControlClient } from "../../src/cli/commands/control-client.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { block, commandLines, wordsOf } from "../support/process/readme.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const CLIENTS = 10;
 const FIRST_START = "Running it for real";

@@ -1,9 +1,9 @@
 /** A server and its clients, each a process of its own as a user starts them: every kind of route comes and goes. */
 import { describe, expect, test } from "bun:test";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { everyRoute, vnisOfEveryRoute } from "../support/every-route.ts";
-import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+import { everyRoute, vnisOfEveryRoute } from "../support/models/every-route.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 const OTHER = standardRoute(100, "10.0.9.0/24", "2001:db8::9");
 /** Far less than the program gives itself for its end before it gives up. */

@@ -1,9 +1,9 @@
 /** A client and its servers, of which some are late, or die and return. */
 import { expect, test } from "bun:test";
-import { startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { freeAddress } from "../support/free-address.ts";
-import type { RouteClient } from "../support/route-client.ts";
-import { announceFlag, routeLine, standardRoute } from "../support/text-route.ts";
+import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
+import { freeAddress } from "../support/network/free-address.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import type { RouteClient } from "../support/process/route-client.ts";
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 const ON_FIRST_ONLY = standardRoute(100, "10.0.2.0/24", "2001:db8::2");

@@ -1,8 +1,8 @@
 /** Output that BunBond shares with other programs, as in a shell's pipeline: theirs must not suffer. */
 import { describe, expect, test } from "bun:test";
-import { FROM_SOURCE, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { TcpPeer } from "../support/tcp-peer.ts";
+import { TcpPeer } from "../support/network/tcp-peer.ts";
+import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
 
 /** Octal, in the line "flags:" of /proc/PID/fdinfo/FD. */
 const O_NONBLOCK = 0o4000;

@@ -1,8 +1,8 @@
 /** Peers on plain sockets at a server process: what the protocol promises, however the bytes come. */
 import { expect, test } from "bun:test";
-import { startBunbondServer } from "../support/bunbond-process.ts";
-import { frameOfText } from "../support/frame-text.ts";
-import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/tcp-peer.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
+import { LONG_KEEPALIVE_SECONDS, TcpPeer } from "../support/network/tcp-peer.ts";
+import { startBunbondServer } from "../support/process/bunbond-process.ts";
 
 const ROUTE = "100 10.0.1.0/24 via 2001:db8::1";
 const OTHER = "100 10.0.2.0/24 via 2001:db8::2";

@@ -1,11 +1,11 @@
 /** Who stands still is gone, or waited for no longer. These tests wait for time to pass, so all do at once. */
 import { expect, test } from "bun:test";
-import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { hasRoutes } from "../support/http-routes.ts";
-import { StalledPipe } from "../support/stalled-pipe.ts";
-import { TcpPeer } from "../support/tcp-peer.ts";
-import { standardRoute } from "../support/text-route.ts";
+import { standardRoute } from "../support/models/text-route.ts";
+import { StalledPipe } from "../support/network/stalled-pipe.ts";
+import { TcpPeer } from "../support/network/tcp-peer.ts";
+import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { hasRoutes } from "../support/process/http-routes.ts";
 
 const ROUTE = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
 

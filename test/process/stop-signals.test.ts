@@ -4,10 +4,10 @@
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
-import { builtExecutable } from "../support/built-executable.ts";
-import { startBunbondServer } from "../support/bunbond-process.ts";
-import { ChildProcess } from "../support/child-process.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
+import { startBunbondServer } from "../support/process/bunbond-process.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const { success: hasNamespaces } = Bun.spawnSync(["unshare", "-pf", "--mount-proc", "true"], {
   stderr: "ignore",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { caretText } from "../../src/base/caret.ts";
 import {
   AnnouncementError,
   type AnnouncementErrorCode,
@@ -7,7 +8,6 @@ import {
   formatRoute,
   parseAnnouncement,
 } from "../../src/route/announcement.ts";
-import { caretText } from "../../src/route/caret.ts";
 import type { Route } from "../../src/route/route.ts";
 import { NextHopType } from "../../src/wire/protocol.ts";
 import { address, anyAddress, anyPrefix, prefix } from "../net/model.ts";

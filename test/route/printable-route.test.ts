@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseAnnouncement } from "../../src/route/printable-announcement.ts";
 import { printableRoute } from "../../src/route/printable-route.ts";
-import { routeOfText } from "../support/frame-text.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
 
 const LINE = "200 192.0.2.7/32 via 2001:db8::2 type nat ports 1024-2047";
 const plain = routeOfText(LINE);

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { MemoryStage } from "../support/memory-stage.ts";
-import { playNetworkScenario } from "../support/network-scenario.ts";
+import { MemoryStage } from "../support/scenario/memory-stage.ts";
+import { playNetworkScenario } from "../support/scenario/network-scenario.ts";
 import { networkScenarios } from "./network/all.ts";
 
 const { BUNBOND_RUNS } = process.env;

@@ -1,7 +1,7 @@
 /** Plays every file of this folder; what the steps mean stands in support/scenario.ts. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { playScenario, type Scenario } from "../support/scenario.ts";
+import { playScenario, type Scenario } from "../support/scenario/scenario.ts";
 import breaches from "./breaches.json";
 import endMarks from "./end-marks.json";
 import handshake from "./handshake.json";

@@ -1,13 +1,13 @@
 /** Who is let in when descriptors run out. With real ones: test/process/descriptor-limit.test.ts. */
 import { describe, expect, test } from "bun:test";
+import { type LogFields, silentLogger } from "../../src/base/logger.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { Admission } from "../../src/server/admission.ts";
 import { RunningCounters } from "../../src/server/stats.ts";
-import { type LogFields, silentLogger } from "../../src/session/logger.ts";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { MemoryNetwork } from "../support/memory-network.ts";
-import { RawPeer } from "../support/raw-peer.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
+import { RawPeer } from "../support/network/raw-peer.ts";
 
 class Stage extends ClientBench {
   betweenMs = 0;

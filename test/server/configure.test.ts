@@ -1,6 +1,6 @@
 /** Times that change while the server runs. */
 import { expect, test } from "bun:test";
-import { ClientBench } from "../support/client-bench.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 

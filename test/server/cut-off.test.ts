@@ -3,12 +3,12 @@
  * clients may see the others' routes go; and one that really dies is withdrawn in its time.
  */
 import { describe, expect, test } from "bun:test";
-import type { Client } from "../../src/client/client.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import type { Client } from "../../src/client/client-core.ts";
 import type { Server } from "../../src/server/server.ts";
-import { silentLogger } from "../../src/session/logger.ts";
-import { type BenchClient, ClientBench } from "../support/client-bench.ts";
-import { SeededRandom } from "../support/random.ts";
-import { SimulatedProcess } from "../support/simulated-process.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { type BenchClient, ClientBench } from "../support/network/client-bench.ts";
+import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const CLIENTS = 10;
 const routeOf = (n: number) => `100 10.0.${n}.0/24 via 2001:db8::${n + 1}`;

@@ -1,5 +1,5 @@
 /**
- * Gentle mode, judged by a reader with the weaknesses of the Go program (test/support/strict-reader.ts).
+ * Gentle mode, judged by a reader with the weaknesses of the Go program (test/support/network/strict-reader.ts).
  *
  *     BUNBOND_ROUTES=50000 bun test --timeout 60000 test/server/gentle-mode.test.ts      so many over a real socket
  */
@@ -7,16 +7,20 @@ import { describe, expect, test } from "bun:test";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
 import { Action, MessageType } from "../../src/wire/protocol.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { frameOfText } from "../support/frame-text.ts";
-import { MemoryConnection, MemoryNetwork } from "../support/memory-network.ts";
-import { NumberedView, numberedFrames } from "../support/numbered-routes.ts";
-import { SeededRandom } from "../support/random.ts";
-import { RawPeer } from "../support/raw-peer.ts";
-import { RecordedNetwork, type Write } from "../support/recorded-network.ts";
-import { breachOfRead, INSTALLING_FRAMES_PER_SECOND, StrictReader } from "../support/strict-reader.ts";
-import { syncStrictly } from "../support/strict-socket.ts";
-import { TcpPeer } from "../support/tcp-peer.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
+import { NumberedView, numberedFrames } from "../support/models/numbered-routes.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryConnection, MemoryNetwork } from "../support/network/memory-network.ts";
+import { RawPeer } from "../support/network/raw-peer.ts";
+import { RecordedNetwork, type Write } from "../support/network/recorded-network.ts";
+import {
+  breachOfRead,
+  INSTALLING_FRAMES_PER_SECOND,
+  StrictReader,
+} from "../support/network/strict-reader.ts";
+import { syncStrictly } from "../support/network/strict-socket.ts";
+import { TcpPeer } from "../support/network/tcp-peer.ts";
 
 const { BUNBOND_ROUTES } = process.env;
 const LISTEN = { host: "::", port: 4711 };

@@ -1,8 +1,8 @@
-/** Clients with Go's habits (test/support/go-client.ts) that stood still: all of them have to come back. */
+/** Clients with Go's habits (test/support/network/go-client.ts) that stood still: all of them have to come back. */
 import { describe, expect, test } from "bun:test";
-import { ClientBench, serverEndpoint } from "../support/client-bench.ts";
-import { GoClient } from "../support/go-client.ts";
-import { SimulatedProcess } from "../support/simulated-process.ts";
+import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { GoClient } from "../support/network/go-client.ts";
+import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const CLIENTS = 16;
 

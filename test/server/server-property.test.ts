@@ -6,14 +6,14 @@
  */
 import { test } from "bun:test";
 import fc from "fast-check";
+import { type LogFields, type Logger, silentLogger } from "../../src/base/logger.ts";
 import { Server } from "../../src/server/server.ts";
-import { type LogFields, type Logger, silentLogger } from "../../src/session/logger.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { MemoryNetwork } from "../support/memory-network.ts";
-import { SeededRandom } from "../support/random.ts";
-import { RawPeer } from "../support/raw-peer.ts";
-import { Breach, SlowModel } from "../support/slow-model.ts";
-import { tellHeard, WatchedNetwork } from "../support/watched-network.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { Breach, SlowModel } from "../support/models/slow-model.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
+import { RawPeer } from "../support/network/raw-peer.ts";
+import { tellHeard, WatchedNetwork } from "../support/network/watched-network.ts";
 
 const { BUNBOND_RUNS } = process.env;
 const LISTEN = { host: "::", port: 4711 };

@@ -1,16 +1,16 @@
 /** The server as a whole, where a scenario's steps do not say enough. The rules step by step: test/scenario. */
 import { describe, expect, test } from "bun:test";
+import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
-import type { LogFields, Logger } from "../../src/session/logger.ts";
+import { ListenError } from "../../src/transport/network.ts";
 import { RUN_BYTES } from "../../src/transport/outbox.ts";
-import { ListenError } from "../../src/transport/stream.ts";
 import { SKIP_CODES } from "../../src/wire/protocol-error.ts";
-import { manyAdds } from "../support/connection-under-test.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { frameOfText } from "../support/frame-text.ts";
-import { MemoryNetwork } from "../support/memory-network.ts";
-import { RawPeer } from "../support/raw-peer.ts";
-import { refusedVectors } from "../support/wire-vectors.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
+import { refusedVectors } from "../support/models/wire-vectors.ts";
+import { manyAdds } from "../support/network/connection-under-test.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
+import { RawPeer } from "../support/network/raw-peer.ts";
 
 const LISTEN = { host: "::", port: 4711 };
 const R = "100 10.0.1.0/24 via 2001:db8::1";

@@ -1,9 +1,9 @@
 /** Times that a server is given: those that cannot be are refused before it listens. */
 import { describe, expect, test } from "bun:test";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
-import { ClientBench } from "../support/client-bench.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { MemoryNetwork } from "../support/memory-network.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
 
 type Times = Pick<ServerOptions, "keepaliveSeconds" | "settleSeconds" | "retainSeconds" | "sendHoldSeconds">;
 

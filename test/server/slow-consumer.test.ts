@@ -5,10 +5,10 @@
  *     BUNBOND_ROUTES=1000000 bun test --timeout 60000 test/server/slow-consumer.test.ts      full size (default a tenth)
  */
 import { describe, expect, test } from "bun:test";
-import { RouteExchange } from "../../src/server/route-exchange.ts";
-import { NumberedPeer } from "../support/numbered-peer.ts";
-import { NumberedView } from "../support/numbered-routes.ts";
-import { SeededRandom } from "../support/random.ts";
+import { RouteExchange } from "../../src/server/exchange/route-exchange.ts";
+import { NumberedView } from "../support/models/numbered-routes.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { NumberedPeer } from "../support/network/numbered-peer.ts";
 
 const { BUNBOND_ROUTES } = process.env;
 const MANY = Number(BUNBOND_ROUTES ?? 100_000);

@@ -1,6 +1,6 @@
 /** The judge is judged: for each rule a server that breaks it, and one that does as it should. */
 import { describe, expect, test } from "bun:test";
-import { Breach, SlowModel } from "../support/slow-model.ts";
+import { Breach, SlowModel } from "../support/models/slow-model.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";

@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { Server } from "../../src/server/server.ts";
 import { RUN_BYTES } from "../../src/transport/outbox.ts";
 import { Action } from "../../src/wire/protocol.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { frameOfText } from "../support/frame-text.ts";
-import { MemoryNetwork, type MemoryNetworkOptions } from "../support/memory-network.ts";
-import { numberedFrames } from "../support/numbered-routes.ts";
-import { RawPeer } from "../support/raw-peer.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
+import { numberedFrames } from "../support/models/numbered-routes.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork, type MemoryNetworkOptions } from "../support/network/memory-network.ts";
+import { RawPeer } from "../support/network/raw-peer.ts";
 
 const LISTEN = { host: "::", port: 4711 };
 const R = "100 10.0.1.0/24 via 2001:db8::1";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ClientBench } from "../support/client-bench.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
 
 test("are of the moment: they do not change by themselves, and changing them changes nothing", async () => {
   const bench = new ClientBench();

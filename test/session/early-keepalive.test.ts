@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { Session } from "../../src/session/session.ts";
-import { SeededRandom } from "../support/random.ts";
+import { SeededRandom } from "../support/models/random.ts";
 
 const INTERVAL_MS = 5_000;
 const WEEK_MS = 7 * 24 * 3_600_000;

@@ -1,6 +1,6 @@
 /** What must not come in a state, message by message: the session closes for it. */
 import { expect, test } from "bun:test";
-import { CLIENT_UP, realRows, SERVER_UP, type SessionRows } from "../support/session-rows.ts";
+import { CLIENT_UP, realRows, SERVER_UP, type SessionRows } from "../support/models/session-rows.ts";
 
 const refused = (code: string) => `close protocol-error ${code}`;
 

@@ -9,7 +9,7 @@ import {
   SERVER_UP,
   type SessionRows,
   sessionAfter,
-} from "../support/session-rows.ts";
+} from "../support/models/session-rows.ts";
 
 const SCENARIOS: Record<string, SessionRows> = {
   "client: handshake": { role: "client", rows: CLIENT_UP },

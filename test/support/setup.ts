@@ -1,6 +1,6 @@
 /** Loaded before all tests (bunfig.toml). */
 import { afterAll } from "bun:test";
-import { removeBuiltExecutable } from "./built-executable.ts";
+import { removeBuiltExecutable } from "./process/built-executable.ts";
 
 // No test is decided by time: this only ends one that hangs, for machines may be slow and busy. Bun 1.4.4 has no setting
 // for it, and behind the first file forgets what `setDefaultTimeout` has said here: so each test file says it.

@@ -1,7 +1,7 @@
 /** The accept queue: Bun's default of 512 overflows in a storm, and the kernel then drops SYNs for seconds. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 
 test.skipIf(Bun.which("ss") === null)(
   "takes 4,096 connections, or as many as the system allows",

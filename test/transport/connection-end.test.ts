@@ -1,13 +1,13 @@
 /** How a connection ends: for silence, by whoever wants it, and for faults. */
 import { describe, expect, test } from "bun:test";
-import { GentlePace } from "../../src/transport/pace.ts";
+import { GentlePace } from "../../src/transport/pacing.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
 import {
   ConnectionUnderTest,
   type ConnectionUnderTestOptions,
   manyAdds,
-} from "../support/connection-under-test.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { frameOfText } from "../support/frame-text.ts";
+} from "../support/network/connection-under-test.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
 
 const AMPLE = 1 << 30;
 

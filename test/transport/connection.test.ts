@@ -1,15 +1,15 @@
 /** What a connection does with what comes in, and in which order and pieces its own goes out. */
 import { describe, expect, test } from "bun:test";
 import { RUN_BYTES } from "../../src/transport/outbox.ts";
-import { GentlePace, SteadyPace } from "../../src/transport/pace.ts";
+import { GentlePace, SteadyPace } from "../../src/transport/pacing.ts";
+import { frameOfText } from "../support/models/frame-text.ts";
 import {
   ConnectionUnderTest,
   type ConnectionUnderTestOptions,
   manyAdds,
-} from "../support/connection-under-test.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { frameOfText } from "../support/frame-text.ts";
-import { MessageReader } from "../support/message-reader.ts";
+} from "../support/network/connection-under-test.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MessageReader } from "../support/network/message-reader.ts";
 
 const AMPLE = 1 << 30;
 

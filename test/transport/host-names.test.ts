@@ -1,7 +1,7 @@
 /** Which name is asked where, and when: resolvers that answer when they are told to, and a clock that does not move by itself. */
 import { beforeEach, expect, test } from "bun:test";
 import { HostNames } from "../../src/transport/host-names.ts";
-import { FakeClock } from "../support/fake-clock.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
 
 /** A resolver whose answers are given by hand. */
 class ScriptedResolver {

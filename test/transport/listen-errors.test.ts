@@ -1,8 +1,8 @@
 /** What stands in the way of listening: a code for programs, and words that say what to do. */
 import { expect, test } from "bun:test";
 import type { Endpoint } from "../../src/net/endpoint.ts";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
-import { ListenError } from "../../src/transport/stream.ts";
+import { ListenError } from "../../src/transport/network.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 
 async function listenErrorAt(endpoint: Endpoint): Promise<ListenError> {
   try {

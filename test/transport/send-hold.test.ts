@@ -1,6 +1,6 @@
 /** A peer that sends, but takes nothing (RFC 9687): its keepalives must not keep it for ever. */
 import { expect, test } from "bun:test";
-import { ConnectionUnderTest, manyAdds } from "../support/connection-under-test.ts";
+import { ConnectionUnderTest, manyAdds } from "../support/network/connection-under-test.ts";
 
 const SEND_HOLD_MS = 90_000;
 

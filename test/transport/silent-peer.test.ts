@@ -1,7 +1,7 @@
 /** How a socket ends whose peer was silent: by FIN, and the RST that frees what is held for it comes later. */
 import { expect, test } from "bun:test";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
-import type { ByteStream } from "../../src/transport/stream.ts";
+import type { ByteStream } from "../../src/transport/network.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 
 /** A peer that the kernel keeps open although the server has sent its FIN, and what happens to it. */
 async function halfClosed(withinMs: number) {

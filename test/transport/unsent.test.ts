@@ -1,7 +1,7 @@
 /** What waits in the kernel for a peer that reads nothing is little: real sockets. */
 import { expect, test } from "bun:test";
-import { BunNetwork } from "../../src/transport/bun-network.ts";
-import type { ByteStream } from "../../src/transport/stream.ts";
+import type { ByteStream } from "../../src/transport/network.ts";
+import { BunNetwork } from "../../src/transport/tcp-network.ts";
 
 const CHUNK = new Uint8Array(65_536);
 const ROUNDS = 40;

@@ -2,8 +2,8 @@
  * A machine with Debian's kernel, emulated by qemu: its processor too (TCG), for the machine that tests run on is
  * often one itself, and cannot lend its own. It runs the guest's program and goes off.
  */
-import { ChildProcess } from "../support/child-process.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { ChildProcess } from "../support/process/child-process.ts";
+import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 import { debianKernel, kernelPackage } from "./debian-kernel.ts";
 import { makeInitramfs } from "./initramfs.ts";
 

@@ -5,7 +5,7 @@
  * It runs by `npm run test:vm` and not with all tests: the file's name does not end in .test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { builtExecutable } from "../support/built-executable.ts";
+import { builtExecutable } from "../support/process/built-executable.ts";
 import { CHECKS } from "./guest/checks.ts";
 import { Machine, reasonWithoutMachine } from "./machine.ts";
 

@@ -22,9 +22,9 @@ import {
   arbitraryNextHop,
   arbitraryPrefix,
   arbitraryUpdate,
-} from "../support/arbitrary-message.ts";
-import { naiveEncode } from "../support/naive-codec.ts";
-import { nonCanonicalVectors, refusedVectors, wireVectors } from "../support/wire-vectors.ts";
+} from "../support/models/arbitrary-message.ts";
+import { naiveEncode } from "../support/models/naive-codec.ts";
+import { nonCanonicalVectors, refusedVectors, wireVectors } from "../support/models/wire-vectors.ts";
 
 /** Decodes an UPDATE's frame in place, in the middle of bytes that would continue it. */
 function decodeAmongOthers(frame: Uint8Array): UpdateFields {

@@ -4,9 +4,9 @@ import { encodeMessage } from "../../src/wire/codec.ts";
 import { Framer } from "../../src/wire/framer.ts";
 import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES } from "../../src/wire/protocol.ts";
 import { describeCode, ProtocolError } from "../../src/wire/protocol-error.ts";
-import { arbitraryMessage } from "../support/arbitrary-message.ts";
-import { frameOf } from "../support/naive-codec.ts";
-import { wireVectors } from "../support/wire-vectors.ts";
+import { arbitraryMessage } from "../support/models/arbitrary-message.ts";
+import { frameOf } from "../support/models/naive-codec.ts";
+import { wireVectors } from "../support/models/wire-vectors.ts";
 
 /** Frames in hex, and the code that ended them. */
 interface Framed {

@@ -11,10 +11,10 @@ import { decodeUpdate } from "../../src/wire/decode.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
 import { HEADER_BYTES, MessageType } from "../../src/wire/protocol.ts";
 import { ProtocolError } from "../../src/wire/protocol-error.ts";
-import { hostileFrame } from "../support/hostile-frames.ts";
-import { type Bytes, naiveDecode, naiveEncode, type Outcome } from "../support/naive-codec.ts";
-import { SeededRandom } from "../support/random.ts";
-import { nonCanonicalVectors, refusedVectors, wireVectors } from "../support/wire-vectors.ts";
+import { hostileFrame } from "../support/models/hostile-frames.ts";
+import { type Bytes, naiveDecode, naiveEncode, type Outcome } from "../support/models/naive-codec.ts";
+import { SeededRandom } from "../support/models/random.ts";
+import { nonCanonicalVectors, refusedVectors, wireVectors } from "../support/models/wire-vectors.ts";
 
 const { BUNBOND_FUZZ, BUNBOND_FUZZ_SEED } = process.env;
 const COUNT = Number(BUNBOND_FUZZ ?? 50_000);

@@ -5,7 +5,7 @@ import {
   type ProtocolErrorCode,
   SKIP_CODES,
 } from "../../src/wire/protocol-error.ts";
-import { refusedVectors } from "../support/wire-vectors.ts";
+import { refusedVectors } from "../support/models/wire-vectors.ts";
 
 /** Those that a session finds, not a decoder. */
 const SESSION_CODES: ProtocolErrorCode[] = ["OUT_OF_STATE", "SECOND_HELLO"];

@@ -3,7 +3,7 @@
  * else is the connection's. Of UPDATEs it gets only the first of each chunk, as a sign of life.
  */
 import type { Connection } from "../../transport/connection.ts";
-import type { StreamEvents } from "../../transport/stream.ts";
+import type { StreamEvents } from "../../transport/network.ts";
 import { Framer } from "../../wire/framer.ts";
 import { MessageType } from "../../wire/protocol.ts";
 import { ProtocolError } from "../../wire/protocol-error.ts";

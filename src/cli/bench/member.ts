@@ -6,13 +6,14 @@
  * To announce to a Go server (`gentle`) it does as that client does: at most ten writes of up to 1,400 bytes
  * between two KEEPALIVE answers (see client/link-output.ts).
  */
+
+import type { Clock, Timer } from "../../base/clock.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
-import type { Clock, Timer } from "../../session/clock.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
+import type { ByteStream, Network } from "../../transport/network.ts";
 import type { OutputSource } from "../../transport/outbox.ts";
-import { GENTLE_WRITE_BYTES } from "../../transport/pace.ts";
-import type { ByteStream, Network } from "../../transport/stream.ts";
+import { GENTLE_WRITE_BYTES } from "../../transport/pacing.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../../wire/encode.ts";
 import { MessageType, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { CheckedInput } from "./checked-input.ts";

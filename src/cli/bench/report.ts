@@ -1,6 +1,6 @@
 /** The results as a table for people, and as one JSON object for programs. */
 import { formatEndpoint } from "../../net/endpoint.ts";
-import { formatVersion, versionInfo } from "../version.ts";
+import { formatVersion, versionInfo } from "../program/version.ts";
 import type { DeliveryCounts } from "./delivery-check.ts";
 import { type Figure, formatNumber, rounded } from "./figures.ts";
 import type { BenchOptions } from "./workload.ts";

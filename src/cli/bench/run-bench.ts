@@ -1,4 +1,4 @@
-import type { CommandContext } from "../command.ts";
+import type { CommandContext } from "../program/command.ts";
 import { Churn } from "./churn.ts";
 import { Crew, RunStopped } from "./crew.ts";
 import { wrongDeliveries } from "./delivery-check.ts";

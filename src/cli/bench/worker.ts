@@ -2,8 +2,9 @@
  * A thread of the load generator: has its share of the connections, and does with them what the command orders.
  * The build knows this file as an entry of its own.
  */
-import { BunNetwork } from "../../transport/bun-network.ts";
-import { SystemClock } from "../../transport/system-clock.ts";
+
+import { SystemClock } from "../../transport/schedule/system-clock.ts";
+import { BunNetwork } from "../../transport/tcp-network.ts";
 import { Action } from "../../wire/protocol.ts";
 import { addDeliveries, type DeliveryCounts, noDeliveries } from "./delivery-check.ts";
 import { ChurnFrames, EncodedFrames, TimedFrames } from "./frame-source.ts";

@@ -7,8 +7,8 @@ import {
 } from "../../../src/cli/bench/frame-source.ts";
 import { RouteSet } from "../../../src/cli/bench/route-set.ts";
 import { Action } from "../../../src/wire/protocol.ts";
-import { textOfMessage } from "../../support/frame-text.ts";
-import { MessageReader } from "../../support/message-reader.ts";
+import { textOfMessage } from "../../support/models/frame-text.ts";
+import { MessageReader } from "../../support/network/message-reader.ts";
 
 const routes = new RouteSet({ vni: 7, family: 4, announcers: 2, routesPerAnnouncer: 3 });
 

@@ -3,7 +3,7 @@ import { noDeliveries } from "../../../src/cli/bench/delivery-check.ts";
 import { formatNumber, median, quantile } from "../../../src/cli/bench/figures.ts";
 import { ProgressBar } from "../../../src/cli/bench/progress-bar.ts";
 import { jsonReport, type Result, textReport } from "../../../src/cli/bench/report.ts";
-import { parseBenchOptions } from "../../../src/cli/bench-command.ts";
+import { parseBenchOptions } from "../../../src/cli/commands/bench-command.ts";
 
 const OPTIONS = parseBenchOptions(["latency", "--server", "[2001:db8::1]:5000", "--rate", "50"]);
 const GOOD: Result = {

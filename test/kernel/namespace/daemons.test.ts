@@ -5,19 +5,19 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ControlClient } from "../../../src/cli/control-client.ts";
+import { ControlClient } from "../../../src/cli/commands/control-client.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
+import { standardRoute } from "../../support/models/text-route.ts";
 import {
   type BunbondServer,
   FROM_SOURCE,
   startBunbondClient,
   startBunbondServer,
-} from "../../support/bunbond-process.ts";
-import { ChildProcess } from "../../support/child-process.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
-import type { RouteClient } from "../../support/route-client.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { standardRoute } from "../../support/text-route.ts";
+} from "../../support/process/bunbond-process.ts";
+import { ChildProcess } from "../../support/process/child-process.ts";
+import type { RouteClient } from "../../support/process/route-client.ts";
+import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 

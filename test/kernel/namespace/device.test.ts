@@ -1,8 +1,8 @@
 /** The tunnel device of a real kernel goes and comes back, and with it the objects and routes that went by it. */
 import { describe, expect, test } from "bun:test";
-import { NamespaceInstaller } from "../../support/namespace-installer.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -1,8 +1,8 @@
 /** What others do to our routes and objects in a real kernel, told or not: everything leads back to what is wanted. */
 import { describe, expect, test } from "bun:test";
-import { NamespaceInstaller } from "../../support/namespace-installer.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

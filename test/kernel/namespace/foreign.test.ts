@@ -1,8 +1,8 @@
 /** What others have in a real kernel is never touched, whether it is in our way, in our block or named like ours. */
 import { describe, expect, test } from "bun:test";
-import { NamespaceInstaller } from "../../support/namespace-installer.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -4,12 +4,15 @@
  */
 import { describe, expect, test } from "bun:test";
 import type { Operation } from "../../../src/kernel/kernel.ts";
-import { prefix } from "../../support/installer-under-test.ts";
-import { address } from "../../support/memory-kernel.ts";
-import { NamespaceInstaller, type NamespaceInstallerOptions } from "../../support/namespace-installer.ts";
-import { NamespaceKernel } from "../../support/namespace-kernel.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import { prefix } from "../../support/kernel/installer-under-test.ts";
+import { address } from "../../support/kernel/memory-kernel.ts";
+import {
+  NamespaceInstaller,
+  type NamespaceInstallerOptions,
+} from "../../support/kernel/namespace-installer.ts";
+import { NamespaceKernel } from "../../support/kernel/namespace-kernel.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

@@ -4,9 +4,9 @@
  * interval, so whatever the kernel does not tell of has to be found by something else.
  */
 import { describe, expect, test } from "bun:test";
-import { NamespaceInstaller } from "../../support/namespace-installer.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/overlay-namespace.ts";
+import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { eventually, MAKE_TUNNEL, OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

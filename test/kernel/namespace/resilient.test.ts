@@ -3,10 +3,10 @@
  * of each port would leave.
  */
 import { describe, expect, test } from "bun:test";
-import type { EcmpMode } from "../../../src/kernel/wanted-settings.ts";
-import { NamespaceInstaller } from "../../support/namespace-installer.ts";
-import { reasonWithoutNamespaces } from "../../support/network-namespace.ts";
-import { OverlayNamespace } from "../../support/overlay-namespace.ts";
+import type { EcmpMode } from "../../../src/kernel/desired/settings.ts";
+import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
+import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
+import { OverlayNamespace } from "../../support/kernel/overlay-namespace.ts";
 
 const reason = reasonWithoutNamespaces();
 const because = reason === null ? "" : ` (skipped: ${reason})`;

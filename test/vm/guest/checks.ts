@@ -2,7 +2,7 @@
  * What is checked in the machine, in this order. At the start of each check all servers and clients run. The tenants'
  * pings are the witness, and iproute2 for what is in the kernel.
  */
-import { ChildProcess } from "../../support/child-process.ts";
+import { ChildProcess } from "../../support/process/child-process.ts";
 import { announcements, type Daemons, SETTLE_MS, socketOf } from "./daemons.ts";
 import { whereFlowsLead } from "./flows.ts";
 import { dump, hopsOf, nexthopOf } from "./kernel-state.ts";

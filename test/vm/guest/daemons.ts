@@ -1,5 +1,5 @@
 /** The executable under test, running in the namespaces as servers and clients. */
-import { ChildProcess } from "../../support/child-process.ts";
+import { ChildProcess } from "../../support/process/child-process.ts";
 import {
   ANYCAST,
   HYPERVISORS,

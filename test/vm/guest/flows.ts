@@ -4,7 +4,7 @@
  *     guest.js serve NAME           answers each connection on port 7 with NAME
  *     guest.js flows ADDRESS COUNT  connects so often, at the same time, and prints the answers, one a line
  */
-import { ChildProcess } from "../../support/child-process.ts";
+import { ChildProcess } from "../../support/process/child-process.ts";
 import { inside, runInside } from "./network.ts";
 
 const PORT = 7;

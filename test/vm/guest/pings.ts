@@ -1,5 +1,5 @@
 /** Pings, single and in a row. */
-import { ChildProcess } from "../../support/child-process.ts";
+import { ChildProcess } from "../../support/process/child-process.ts";
 import { type Address, inside } from "./network.ts";
 
 /** One is answered within a second. */

@@ -1,0 +1,173 @@
+/** `bunbond announce`, `withdraw`, `subscribe` and `unsubscribe`: what a running client wants, changed. */
+import {
+  type ChangeFacts,
+  type ChangeResult,
+  type ChangeResults,
+  MAX_ITEMS,
+} from "../../http/control/api.ts";
+import { formatAnnouncement } from "../../route/announcement.ts";
+import { readAnnouncements, readVnis } from "../flags/values.ts";
+import type { Command, Example } from "../program/command.ts";
+import type { CommandDefinition, WordsDef } from "../program/command-definition.ts";
+import { parseArguments } from "../program/flags.ts";
+import type { ControlClient } from "./control-client.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, NOT_FOUND, print } from "./control-command.ts";
+
+const ROUTE_EXAMPLE = "100#10.0.1.0/24@2001:db8::1";
+
+const routeWords: WordsDef = {
+  valueHint: "ROUTE",
+  description: "As for --announce of the client: VNI#PREFIX@HOP, and behind it #lb, #nat or #nat#FROM#TO.",
+  example: ROUTE_EXAMPLE,
+  repeatable: true,
+};
+const vniWords: WordsDef = {
+  valueHint: "VNI",
+  description: "A virtual network, 0 to 4294967295.",
+  example: "100",
+  repeatable: true,
+};
+
+/** `directories` are where the default sockets are. */
+export function changeCommands(directories: readonly string[]): Command[] {
+  return [
+    routeCommand(directories, {
+      path: "/v1/announce",
+      name: "announce",
+      mustExist: false,
+      description:
+        "Make a running client announce routes, until it ends. One that it announces already stays as it is.",
+      example: {
+        comment: "A network behind this hypervisor, and a load balancer target",
+        line: `bunbond announce ${ROUTE_EXAMPLE} 100#192.0.2.7/32@2001:db8::1#lb`,
+      },
+    }),
+    routeCommand(directories, {
+      path: "/v1/withdraw",
+      name: "withdraw",
+      mustExist: true,
+      description: "Make a running client announce routes no longer.",
+      example: { comment: "One of them", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
+    }),
+    vniCommand(directories, {
+      path: "/v1/subscribe",
+      name: "subscribe",
+      mustExist: false,
+      description: "Make a running client subscribe to virtual networks, until it ends.",
+      example: { comment: "Two of them", line: "bunbond subscribe 100 200" },
+    }),
+    vniCommand(directories, {
+      path: "/v1/unsubscribe",
+      name: "unsubscribe",
+      mustExist: true,
+      description: "Make a running client drop virtual networks and their routes.",
+      example: { comment: "One of them", line: "bunbond unsubscribe 200" },
+    }),
+  ];
+}
+
+interface ChangeCommand<Path> {
+  readonly path: Path;
+  readonly name: string;
+  readonly description: string;
+  readonly example: Example;
+  /** What it names has to be there. */
+  readonly mustExist: boolean;
+}
+
+function routeCommand(
+  directories: readonly string[],
+  command: ChangeCommand<"/v1/announce" | "/v1/withdraw">,
+): Command {
+  return changeCommand(directories, command, routeWords, (words, client, warn) => {
+    // "100 10.0.1.0/24 via 2001:db8::1" as words of their own is one route, written wrongly.
+    const isSplit = words.length > 1 && /^\d+$/.test(words[0] ?? "");
+    const { routes, warnings } = readAnnouncements("ROUTE", isSplit ? [words.join(" ")] : words);
+    for (const warning of warnings) warn(warning);
+    const texts = routes.map(formatAnnouncement);
+    return inBatches(texts, (batch) => client.call(command.path, { routes: batch }));
+  });
+}
+
+function vniCommand(
+  directories: readonly string[],
+  command: ChangeCommand<"/v1/subscribe" | "/v1/unsubscribe">,
+): Command {
+  return changeCommand(directories, command, vniWords, (words, client) =>
+    inBatches(readVnis("VNI", words), (batch) => client.call(command.path, { vnis: batch })),
+  );
+}
+
+function changeCommand(
+  directories: readonly string[],
+  { name, description, example, mustExist }: ChangeCommand<unknown>,
+  words: WordsDef,
+  change: (
+    words: readonly string[],
+    client: ControlClient,
+    warn: (text: string) => void,
+  ) => Promise<ChangeResults>,
+): Command {
+  const definition = {
+    meta: { name, description },
+    words,
+    args: controlFlags("client"),
+  } satisfies CommandDefinition;
+  return {
+    definition,
+    examples: [example],
+    exitCodes: mustExist ? [NOT_FOUND, DAEMON_AWAY] : [DAEMON_AWAY],
+    async run(context) {
+      const { flags, words: given } = parseArguments(definition, context.rawArgs);
+      const warn = (text: string) => context.io.stderr.write(`bunbond ${name}: ${text}\n`);
+      const answer = await change(given, await clientOf(flags, "client", directories), warn);
+      const missing = answer.results.filter(isMissing);
+      print(context, flags, answer, changeText);
+      if (!flags.json) {
+        for (const text of [...missing.map((result) => resultLine(result)), ...notes(answer)]) warn(text);
+      }
+      return missing.length > 0 ? 3 : 0;
+    },
+  };
+}
+
+/** It was to go, and was not there. */
+function isMissing({ outcome }: ChangeResult): boolean {
+  return outcome === "not-announced" || outcome === "not-subscribed";
+}
+
+/** What was done, and what needed nothing done; the rest are errors. */
+function changeText({ results, state }: ChangeResults): string {
+  const done = results.filter((result) => !isMissing(result));
+  return done.map((result) => `${resultLine(result, state === "drained")}\n`).join("");
+}
+
+function resultLine(result: ChangeResult, isDrained = false): string {
+  if (isDrained && result.outcome.endsWith("announced") && "route" in result) {
+    return `held back, since the client is drained: ${result.route}`;
+  }
+  return `${result.outcome.replace("-", " ")}: ${"route" in result ? result.route : result.vni}`;
+}
+
+/** What of it is not to be seen at once. */
+function notes({ state, establishedServers }: ChangeFacts): string[] {
+  const isDrained =
+    state === "drained"
+      ? ["the client is drained, and announces nothing until 'bunbond client drain --undo'"]
+      : [];
+  const isAlone = establishedServers === 0 ? [NO_SERVER] : [];
+  return [...isDrained, ...isAlone];
+}
+
+/** Asks at least once, and gives one answer: the results of all, and the facts as they were last. */
+async function inBatches<T>(
+  items: readonly T[],
+  ask: (batch: readonly T[]) => Promise<ChangeResults>,
+): Promise<ChangeResults> {
+  let answer = await ask(items.slice(0, MAX_ITEMS));
+  for (let start = MAX_ITEMS; start < items.length; start += MAX_ITEMS) {
+    const { results, ...facts } = await ask(items.slice(start, start + MAX_ITEMS));
+    answer = { ...facts, results: [...answer.results, ...results] };
+  }
+  return answer;
+}

@@ -1,0 +1,180 @@
+/** `bunbond check-config`: what `--config` and SIGHUP would say to a file, all of it, without doing anything. */
+
+import { printable } from "../../base/caret.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { type ConfigFile, parseConfig, readConfigText } from "../config/config-file.ts";
+import { type Judgement, judgeOptions } from "../config/config-options.ts";
+import { ROLE_SETTING, settingNames } from "../config/config-values.ts";
+import {
+  type ClientOptions,
+  clientDefinition,
+  parseClientOptions,
+  subscriptionsOf,
+} from "../daemon/client-command.ts";
+import { parseServerOptions, type ServerOptions, serverDefinition } from "../daemon/server-command.ts";
+import type { Command, CommandContext } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { parseArguments } from "../program/flags.ts";
+import { describeUsageError, UsageError } from "../program/usage-error.ts";
+
+const ROLES = ["server", "client"] as const;
+type Role = (typeof ROLES)[number];
+
+const checkConfigDefinition = {
+  meta: {
+    name: "check-config",
+    description:
+      "Check a configuration file as the daemon would read it, and print what it holds, or all that is wrong with it.",
+  },
+  words: {
+    valueHint: "FILE",
+    example: "/etc/bunbond/client.yaml",
+    description: "The file that --config will name.",
+    second: {
+      valueHint: ROLES.join("|"),
+      description:
+        "Which of them it is for. If left out: what its setting `role` says, or else the one that knows more of its settings.",
+    },
+  },
+  args: {
+    json: { type: "boolean", description: "Print the result as one JSON object." },
+  },
+} satisfies CommandDefinition;
+
+/** What is right about a file. */
+interface Summary {
+  readonly role: Role;
+  /** For people. */
+  readonly text: string;
+  /** The same, by name. */
+  readonly facts: Readonly<Record<string, string | number | null>>;
+  readonly warnings: readonly string[];
+}
+
+export const checkConfigCommand: Command = {
+  definition: checkConfigDefinition,
+  examples: [
+    { comment: "Before a reload", line: "bunbond check-config /etc/bunbond/client.yaml" },
+    { comment: "For a program to read", line: "bunbond check-config server.yaml server --json" },
+  ],
+  run: checkConfig,
+};
+
+async function checkConfig({ rawArgs, io }: CommandContext): Promise<number> {
+  const { flags, words } = parseArguments(checkConfigDefinition, rawArgs);
+  const [path = "", roleWord] = words;
+  const { summary, errors } = await judgeFile(path, roleWord === undefined ? null : readRole(roleWord));
+  if (summary === null) {
+    if (flags.json) io.stdout.write(document({ file: path, ok: false, errors: errors.map(errorDocument) }));
+    // As one text: a stream that is busy takes no more than a part of many.
+    else io.stderr.write(errors.map((error) => `${describeUsageError(error)}\n`).join(""));
+    return 2;
+  }
+  const { role, text, facts, warnings } = summary;
+  if (flags.json) io.stdout.write(document({ file: path, ok: true, role, ...facts, warnings }));
+  else {
+    io.stdout.write(`${printable(path)}: ok, ${role}: ${text}\n`);
+    io.stderr.write(warnings.map((warning) => `${printable(path)}: warning: ${warning}\n`).join(""));
+  }
+  return 0;
+}
+
+function document(result: object): string {
+  return `${JSON.stringify(result)}\n`;
+}
+
+function readRole(word: string): Role {
+  const role = ROLES.find((one) => one === word);
+  if (role !== undefined) return role;
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
+    hint: `behind the file comes ${ROLES.join(" or ")}`,
+  });
+}
+
+interface FileJudgement {
+  /** Null: there are errors. */
+  readonly summary: Summary | null;
+  readonly errors: readonly UsageError[];
+}
+
+async function judgeFile(path: string, askedRole: Role | null): Promise<FileJudgement> {
+  try {
+    const file = parseConfig(path, await readConfigText(path));
+    return (askedRole ?? roleOf(file)) === "server"
+      ? summarized(judgeOptions(serverDefinition, [], file, parseServerOptions), serverSummary)
+      : summarized(judgeOptions(clientDefinition, [], file, parseClientOptions), clientSummary);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { summary: null, errors: [error, ...error.others] };
+  }
+}
+
+function summarized<Options>(
+  { options, errors }: Judgement<Options>,
+  summary: (options: Options) => Summary,
+): FileJudgement {
+  return { summary: errors.length > 0 ? null : summary(options), errors };
+}
+
+function serverSummary({ listen, http }: ServerOptions): Summary {
+  const address = formatEndpoint(listen);
+  const httpAddress = http === null ? null : formatEndpoint(http);
+  return {
+    role: "server",
+    text: `listens on ${address}${httpAddress === null ? "" : `, HTTP on ${httpAddress}`}`,
+    facts: { listen: address, http: httpAddress },
+    warnings: [],
+  };
+}
+
+function clientSummary(options: ClientOptions): Summary {
+  const { servers, announcements, installRoutes, warnings } = options;
+  const facts = {
+    servers: servers.length,
+    vnis: subscriptionsOf(options).length,
+    announcements: announcements.length,
+    installRoutes: installRoutes.length,
+  };
+  const counts = [
+    counted(facts.servers, "server"),
+    counted(facts.vnis, "VNI"),
+    counted(facts.announcements, "announcement"),
+    ...(facts.installRoutes === 0 ? [] : [`kernel routes of ${counted(facts.installRoutes, "VNI")}`]),
+  ];
+  return {
+    role: "client",
+    text: counts.join(", "),
+    facts,
+    warnings,
+  };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Whom the file is for, by what it says or else by what it sets. */
+function roleOf({ path, settings }: ConfigFile): Role {
+  const said = settings.find(({ name }) => name === ROLE_SETTING);
+  if (said !== undefined) {
+    const role = ROLES.find((one) => one === said.value);
+    if (role !== undefined) return role;
+    const place = { path, line: said.line };
+    throw new UsageError("BAD_VALUE", `${ROLE_SETTING}: one of ${ROLES.join(", ")} is needed`, { place });
+  }
+  const known = (definition: CommandDefinition) => {
+    const names = settingNames(definition.args);
+    return settings.filter(({ name }) => names.has(name)).length;
+  };
+  const [byServer, byClient] = [known(serverDefinition), known(clientDefinition)];
+  if (byServer !== byClient) return byServer > byClient ? "server" : "client";
+  throw new UsageError("BAD_FILE", "it does not show whom it is for", {
+    hint: `write ${ROLE_SETTING}: client (or server) in it, or put the word behind its name`,
+    place: { path, line: null },
+  });
+}
+
+function errorDocument({ code, message, hint, place, value }: UsageError) {
+  const { start = null, end = null } = value?.range ?? {};
+  return { line: place?.line ?? null, code, message, hint, value: value?.text ?? null, start, end };
+}

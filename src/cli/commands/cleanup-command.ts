@@ -1,0 +1,167 @@
+/** `bunbond cleanup`: takes the client's routes out of the kernel when no client is there to do it. */
+
+import { dryRunKernel, formatOperation } from "../../kernel/format-operation.ts";
+import { KernelError } from "../../kernel/kernel.ts";
+import { lockProtocol } from "../../kernel/lock.ts";
+import { NetlinkKernel } from "../../kernel/netlink/netlink-kernel.ts";
+import { type CleanupResult, cleanUp } from "../../kernel/reconcile/cleanup.ts";
+import { SystemClock } from "../../transport/schedule/system-clock.ts";
+import {
+  kernelOptionNames,
+  readRouteProtocol,
+  readTables,
+  routeProtocolFlag,
+} from "../flags/kernel-flags.ts";
+import type { Command, CommandContext } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { CommandError } from "../program/command-error.ts";
+import { parseFlags } from "../program/flags.ts";
+
+const definition = {
+  meta: {
+    name: "cleanup",
+    description:
+      "Take everything out of the kernel that a client of this protocol number has put there: its routes in all tables, and its nexthop objects. Refused while the client runs: that has --cleanup. What is not ours is never touched.",
+  },
+  args: {
+    "route-protocol": {
+      ...routeProtocolFlag,
+      description: "The client's --route-protocol.",
+    },
+    table: {
+      type: "string",
+      repeatable: true,
+      valueHint: "TABLE",
+      example: "100",
+      description:
+        "In this table also the routes of the protocol number that are not BunBond's, as metalbond's and rustbond's clients leave them behind.",
+    },
+    "dry-run": {
+      type: "boolean",
+      description: "Change nothing: print what would be done, as ip commands.",
+    },
+    json: {
+      type: "boolean",
+      description: "Print the result as one JSON object, errors too.",
+      errorsAsJson: true,
+    },
+  },
+} satisfies CommandDefinition;
+
+export const cleanupCommand: Command = {
+  definition,
+  examples: [
+    { comment: "Before another program takes over this hypervisor", line: "bunbond cleanup" },
+    { comment: "What it would do", line: "bunbond cleanup --dry-run" },
+  ],
+  run: cleanup,
+};
+
+export interface CleanupReport {
+  readonly routeProtocol: number;
+  readonly dryRun: boolean;
+  /** How many are removed; of a dry run, would be. */
+  readonly routes: number;
+  /** Objects and groups. */
+  readonly nexthops: number;
+  /** Objects and groups that stay, since routes or groups of others name them. */
+  readonly kept: number;
+  readonly failures: readonly { readonly command: string; readonly code: string; readonly message: string }[];
+  /** Of a dry run. */
+  readonly commands: readonly string[];
+}
+
+async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
+  const flags = parseFlags(definition.args, rawArgs);
+  const options = {
+    protocol: readRouteProtocol(flags["route-protocol"]),
+    tables: readTables("--table", flags.table),
+    dryRun: flags["dry-run"],
+  };
+  const report = await remove(options).catch((error: unknown) => {
+    if (!(error instanceof KernelError)) throw error;
+    throw new CommandError(messageOf(error, options.protocol), {
+      code: error.code,
+      exitCode: 1,
+      asJson: flags.json,
+    });
+  });
+  if (flags.json) io.stdout.write(`${JSON.stringify(report)}\n`);
+  else {
+    io.stdout.write(cleanupText(report));
+    for (const line of complaints(report)) io.stderr.write(`bunbond cleanup: ${line}\n`);
+  }
+  return report.failures.length + report.kept === 0 ? 0 : 1;
+}
+
+interface CleanupOptions {
+  readonly protocol: number;
+  readonly tables: readonly number[];
+  readonly dryRun: boolean;
+}
+
+async function remove({ protocol, tables, dryRun }: CleanupOptions): Promise<CleanupReport> {
+  // A dry run may stand beside the client.
+  const lock = dryRun ? null : lockProtocol(protocol, kernelOptionNames);
+  try {
+    const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun });
+    try {
+      const commands: string[] = [];
+      const result = await cleanUp({
+        kernel: dryRun ? dryRunKernel(kernel, protocol, "", (command) => commands.push(command)) : kernel,
+        protocol,
+        tables,
+        clock: new SystemClock(),
+      });
+      return reportOf(result, { routeProtocol: protocol, dryRun, commands });
+    } finally {
+      kernel.close();
+    }
+  } finally {
+    lock?.release();
+  }
+}
+
+function reportOf(
+  { routes, nexthops, kept, failures }: CleanupResult,
+  { routeProtocol, dryRun, commands }: Pick<CleanupReport, "routeProtocol" | "dryRun" | "commands">,
+): CleanupReport {
+  return {
+    routeProtocol,
+    dryRun,
+    routes,
+    nexthops,
+    kept,
+    failures: failures.map(({ operation, code, message }) => {
+      // Nothing is added, so that no device is named.
+      return { command: formatOperation(operation, routeProtocol, ""), code, message };
+    }),
+    commands,
+  };
+}
+
+function cleanupText({ dryRun, routes, nexthops, commands }: CleanupReport): string {
+  const counts = `${counted(routes, "route")}, ${counted(nexthops, "nexthop")}`;
+  const isNothing = routes + nexthops === 0;
+  // A comment, so that a shell takes it all.
+  if (dryRun)
+    return [...commands, isNothing ? "# nothing to remove" : `# would remove ${counts}`, ""].join("\n");
+  return isNothing ? "nothing to remove\n" : `removed: ${counts}\n`;
+}
+
+/** What is left, and why. */
+function complaints({ kept, failures }: CleanupReport): string[] {
+  return [
+    ...failures.map(({ command, message }) => `failed: ${command}: ${message}`),
+    ...(kept === 0 ? [] : [`${counted(kept, "nexthop")} left: routes or groups of others go by them`]),
+  ];
+}
+
+function messageOf({ code, message }: KernelError, protocol: number): string {
+  if (code !== "PROTOCOL_IN_USE") return message;
+  return `a client installs routes of protocol ${protocol} in this network namespace: stop it before; with --cleanup it removes them itself`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

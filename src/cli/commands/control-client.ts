@@ -1,0 +1,87 @@
+/** Questions to a running daemon over its control socket, and what goes wrong with them as errors with exit codes. */
+import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
+import { CommandError } from "../program/command-error.ts";
+
+export interface ControlClientOptions {
+  readonly socketPath: string;
+  /** What is expected to answer there; null: either. */
+  readonly program: ProgramName | null;
+  /** Errors are printed as JSON. */
+  readonly asJson: boolean;
+}
+
+/** A daemon that has not answered by then is stopped, or hangs. */
+const ANSWER_WITHIN_MS = 30_000;
+
+export class ControlClient {
+  constructor(private readonly options: ControlClientOptions) {}
+
+  /** @throws CommandError */
+  async call<P extends ControlPath>(path: P, body: ControlApi[P]["body"]): Promise<ControlApi[P]["answer"]> {
+    const response = await this.#fetch(path, body);
+    const answer = await this.#json(response);
+    // Both have their shape by the same program's word: whoever may make the socket's file is root or BunBond.
+    if (response.ok) return answer as ControlApi[P]["answer"];
+    throw this.#refused(answer as ControlErrorBody);
+  }
+
+  async #fetch(path: ControlPath, body: unknown): Promise<Response> {
+    const { socketPath } = this.options;
+    try {
+      return await fetch(`http://localhost${path}`, {
+        unix: socketPath,
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        ...(body !== null && { method: "POST", body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  async #json(response: Response): Promise<unknown> {
+    try {
+      return await response.json();
+    } catch (error) {
+      if (error instanceof SyntaxError) {
+        throw this.#error(
+          "BAD_ANSWER",
+          1,
+          `no daemon of BunBond's: it answers ${response.status} without JSON`,
+        );
+      }
+      throw this.#unreachable(error);
+    }
+  }
+
+  #unreachable(error: unknown): CommandError {
+    const { socketPath, program } = this.options;
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "EACCES" || code === "EPERM") {
+      return this.#error(
+        "NO_PERMISSION",
+        1,
+        `no permission to talk to ${socketPath}: it is for its owner and group`,
+      );
+    }
+    if (error instanceof Error && error.name === "TimeoutError") {
+      return this.#error("NO_ANSWER", 4, `the daemon at ${socketPath} does not answer`);
+    }
+    const what = program === null ? "daemon" : program;
+    return this.#error("DAEMON_AWAY", 4, `no ${what} answers at ${socketPath}; --socket names another`);
+  }
+
+  #refused({ error, message, program }: ControlErrorBody): CommandError {
+    const { socketPath, program: expected } = this.options;
+    if (error === "PEER_NOT_FOUND") return this.#error(error, 3, message);
+    if (error === "STARTING") return this.#error(error, 4, message);
+    if (error === "NOT_FOUND" && expected !== null && program !== expected) {
+      const what = `${socketPath} belongs to a ${program}, and this is for a ${expected}`;
+      return this.#error("WRONG_DAEMON", 1, what);
+    }
+    return this.#error(error, 1, message);
+  }
+
+  #error(code: string, exitCode: 1 | 3 | 4, message: string): CommandError {
+    return new CommandError(message, { code, exitCode, asJson: this.options.asJson });
+  }
+}

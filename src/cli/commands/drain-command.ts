@@ -1,0 +1,63 @@
+import type { DrainResult } from "../../http/control/api.ts";
+import type { Command } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { parseFlags } from "../program/flags.ts";
+import { UsageError } from "../program/usage-error.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, print } from "./control-command.ts";
+
+const definition = {
+  meta: {
+    name: "client drain",
+    description:
+      "Take a hypervisor out of service: its client withdraws everything it announces, gives the network the time of its --drain to turn away, and stops. With --stay it goes on without its announcements, until --undo.",
+  },
+  args: {
+    stay: {
+      type: "boolean",
+      description: "Do not stop: stay connected and keep the routes, and remember what was announced.",
+    },
+    undo: { type: "boolean", description: "Of --stay: announce everything again." },
+    ...controlFlags("client"),
+  },
+} satisfies CommandDefinition;
+
+/** `directories` are where the default sockets are. */
+export function drainCommand(directories: readonly string[]): Command {
+  return {
+    definition,
+    examples: [
+      { comment: "Before a hypervisor is switched off", line: "bunbond client drain" },
+      { comment: "Before work on one that stays up", line: "bunbond client drain --stay" },
+      { comment: "And after it", line: "bunbond client drain --undo" },
+    ],
+    exitCodes: [DAEMON_AWAY],
+    async run(context) {
+      const flags = parseFlags(definition.args, context.rawArgs);
+      if (flags.undo && flags.stay) {
+        throw new UsageError("BAD_VALUE", "--undo and --stay exclude each other", { hint: "give one" });
+      }
+      const action = flags.undo ? "undo" : flags.stay ? "start" : "stop";
+      const answer = await (await clientOf(flags, "client", directories)).call("/v1/drain", { action });
+      print(context, flags, answer, drainText);
+      const waits = answer.establishedServers === 0 && action !== "stop";
+      if (waits && !flags.json) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
+      return 0;
+    },
+  };
+}
+
+function drainText({ outcome, announcements, stopsInSeconds }: DrainResult): string {
+  const routes = `${announcements} ${announcements === 1 ? "announcement" : "announcements"}`;
+  switch (outcome) {
+    case "drained":
+      return `drained: ${routes} withdrawn\n`;
+    case "already-drained":
+      return `already drained: ${routes} withdrawn\n`;
+    case "stopping":
+      return `stopping: ${routes} withdrawn, ends in ${stopsInSeconds} s\n`;
+    case "undone":
+      return `undone: ${routes} announced again\n`;
+    case "not-drained":
+      return `not drained: ${routes} announced\n`;
+  }
+}

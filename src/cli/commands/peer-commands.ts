@@ -1,0 +1,69 @@
+/** `bunbond peers` and `bunbond peer reset`. */
+import type { Command } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { parseArguments, parseFlags } from "../program/flags.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-command.ts";
+import { peersText } from "./status-text.ts";
+
+const peersDefinition = {
+  meta: {
+    name: "peers",
+    description: "List the peers of a running server, with what they announce and subscribe to.",
+  },
+  args: controlFlags("server"),
+} satisfies CommandDefinition;
+
+const resetDefinition = {
+  meta: {
+    name: "peer reset",
+    description:
+      "End the connection to one peer: a server's peer by its id, or a client's server by its address. Clients connect again, from a client's side at once.",
+  },
+  words: {
+    valueHint: "ID",
+    description:
+      "Of a server's peer the number that 'bunbond peers' shows, of a client's server its HOST[:PORT].",
+    example: "7",
+  },
+  args: controlFlags(null),
+} satisfies CommandDefinition;
+
+/** `directories` are where the default sockets are. */
+export function peerCommands(directories: readonly string[]): Command[] {
+  return [
+    {
+      definition: peersDefinition,
+      examples: [{ comment: "Of the server on this host", line: "bunbond peers" }],
+      exitCodes: [DAEMON_AWAY],
+      async run(context) {
+        const flags = parseFlags(peersDefinition.args, context.rawArgs);
+        print(
+          context,
+          flags,
+          await (await clientOf(flags, "server", directories)).call("/v1/peers", null),
+          peersText,
+        );
+        return 0;
+      },
+    },
+    {
+      definition: resetDefinition,
+      examples: [
+        { comment: "A server's peer", line: "bunbond peer reset 7" },
+        { comment: "A client's server", line: "bunbond peer reset '[2001:db8::10]:4711'" },
+      ],
+      exitCodes: [NOT_FOUND, DAEMON_AWAY],
+      async run(context) {
+        const { flags, words } = parseArguments(resetDefinition, context.rawArgs);
+        const [id = ""] = words;
+        // Only servers have numbers for their peers.
+        const program = /^\d+$/.test(id) ? "server" : "client";
+        const answer = await (await clientOf(flags, program, directories)).call("/v1/peers/reset", {
+          peer: id,
+        });
+        print(context, flags, answer, ({ peer }) => `reset: ${peer}\n`);
+        return 0;
+      },
+    },
+  ];
+}

@@ -1,0 +1,81 @@
+import type { ClientStatus, ServerStatus } from "../../http/control/api.ts";
+import { socketNamed } from "../flags/socket-flag.ts";
+import type { Command, CommandContext } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { CommandError } from "../program/command-error.ts";
+import { parseFlags } from "../program/flags.ts";
+import { styleFor } from "../program/style.ts";
+import { ControlClient } from "./control-client.ts";
+import {
+  awayPaths,
+  type ControlFlagValues,
+  controlFlags,
+  DAEMON_AWAY,
+  print,
+  socketsIn,
+} from "./control-command.ts";
+import { statusText } from "./status-text.ts";
+
+const definition = {
+  meta: {
+    name: "status",
+    description:
+      "Show how the running servers and clients are: their connections, virtual networks and routes, and what they have counted. With --json one object a line for each.",
+  },
+  args: controlFlags(null),
+} satisfies CommandDefinition;
+
+type Status = ClientStatus | ServerStatus;
+
+export function statusCommand(directories: readonly string[]): Command {
+  return {
+    definition,
+    examples: [
+      { comment: "Of all daemons on this host", line: "bunbond status" },
+      { comment: "For scripts", line: "bunbond status --json" },
+    ],
+    exitCodes: [DAEMON_AWAY],
+    async run(context) {
+      const flags = parseFlags(definition.args, context.rawArgs);
+      const paths =
+        flags.socket === undefined
+          ? await socketsIn(directories, null)
+          : [socketNamed(flags.socket, directories)];
+      const [path, ...others] = paths;
+      if (path === undefined) throw nobody(flags, directories);
+      if (others.length > 0) return await showAll(context, flags, paths);
+      print(context, flags, await statusAt(flags, path), statusText);
+      return 0;
+    },
+  };
+}
+
+function statusAt({ json }: ControlFlagValues, socketPath: string): Promise<Status> {
+  return new ControlClient({ socketPath, program: null, asJson: json }).call("/v1/status", null);
+}
+
+/** Each under its socket's path. One that gives no answer does not hide the others, and decides the exit code. */
+async function showAll(
+  context: CommandContext,
+  flags: ControlFlagValues,
+  paths: readonly string[],
+): Promise<number> {
+  const style = styleFor(context.io.stdoutIsTty, context.io.environment);
+  const answers = await Promise.allSettled(paths.map((path) => statusAt(flags, path)));
+  let failure: unknown = null;
+  for (const [index, answer] of answers.entries()) {
+    if (answer.status === "rejected") {
+      failure ??= answer.reason;
+      continue;
+    }
+    const heading = `${index === 0 ? "" : "\n"}${style.bold(`${paths[index]}:`)}\n`;
+    print(context, flags, answer.value, (status) => `${heading}${statusText(status, style)}`);
+  }
+  if (failure !== null) throw failure;
+  return 0;
+}
+
+function nobody({ json }: ControlFlagValues, directories: readonly string[]): CommandError {
+  const message = `no daemon answers at ${awayPaths(directories, null).join(" or ")}; --socket names another`;
+  return new CommandError(message, { code: "DAEMON_AWAY", exitCode: 4, asJson: json });
+}

@@ -1,0 +1,173 @@
+/**
+ * A configuration file: YAML, one mapping, its keys named as the flags are. Here it becomes settings with the lines
+ * that they stand on; what they mean to a command is config-values.ts's.
+ *
+ * Bun.YAML takes the last of a repeated key and tells no positions: both are made good here, by yaml-places.ts. What
+ * may be a file cut short (an empty one, a list that lost its items) is refused, never taken for "nothing": a reload
+ * would withdraw all that was announced.
+ */
+import { open } from "node:fs/promises";
+import { throwAll, UsageError, type UsageErrorDetail } from "../program/usage-error.ts";
+import { faultLine, lineText, locateSettings, type YamlSetting } from "./yaml-places.ts";
+
+/** Some 1,700,000 announcements. Reading 100,000 takes about a second, in which the daemon does nothing else. */
+const MAX_BYTES = 64 << 20;
+const MAX_TEXT = "64 MiB";
+/** What is read at first; most files are no longer. */
+const FIRST_BYTES = 64 << 10;
+
+export interface ConfigSetting {
+  readonly name: string;
+  /** As Bun.YAML has it: string, number, boolean, null, array, object. */
+  readonly value: unknown;
+  /** From 1; null where it could not be found, as for what a YAML merge key brings. */
+  readonly line: number | null;
+  /** Of a list's items, as many as there are; empty where they could not be found. */
+  readonly itemLines: readonly number[];
+}
+
+export interface ConfigFile {
+  /** As the user named it. */
+  readonly path: string;
+  /** Each name once. */
+  readonly settings: readonly ConfigSetting[];
+}
+
+/**
+ * @throws UsageError when the file cannot be read, or what it holds is no text of a sensible length
+ */
+export async function readConfigText(path: string): Promise<string> {
+  const bytes = await readUpTo(path, MAX_BYTES + 1);
+  if (bytes.length > MAX_BYTES) {
+    throw new UsageError(
+      "BAD_FILE",
+      `larger than ${MAX_TEXT}, which is no configuration`,
+      inFile(path, null),
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError("BAD_FILE", "not a text in UTF-8", inFile(path, null));
+  }
+}
+
+/** Never more than that, for a device has no end. */
+async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
+  let buffer = new Uint8Array(Math.min(FIRST_BYTES, limitBytes));
+  let length = 0;
+  try {
+    await using file = await open(path);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      length += bytesRead;
+      if (bytesRead === 0 || length === limitBytes) break;
+      if (length < buffer.length) continue;
+      const longer = new Uint8Array(Math.min(2 * length, limitBytes));
+      longer.set(buffer);
+      buffer = longer;
+    }
+  } catch (error) {
+    throw new UsageError("BAD_FILE", `cannot be read: ${reasonOf(error)}`, inFile(path, null));
+  }
+  return buffer.subarray(0, length);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? error.message;
+}
+
+/** @throws UsageError, with all others of its kind */
+export function parseConfig(path: string, text: string): ConfigFile {
+  const parsed = parseYaml(text);
+  if (parsed.fault !== null) {
+    const line = faultLine(text, (part) => parseYaml(part).fault === null);
+    const hint = quoteHint(lineText(text, line));
+    throw new UsageError("BAD_YAML", `not YAML: ${parsed.fault}`, inFile(path, line, hint));
+  }
+  const { value } = parsed;
+  if (!isMapping(value)) throw new UsageError("BAD_FILE", ...notAMapping(path, text, value));
+  const placeOf = new Map<string, YamlSetting>();
+  const errors: UsageError[] = [];
+  for (const place of locateSettings(text)) {
+    const { name, line } = place;
+    const first = placeOf.get(name);
+    if (first === undefined) {
+      placeOf.set(name, place);
+      continue;
+    }
+    const message = `${name} was set on line ${first.line} already`;
+    errors.push(new UsageError("REPEATED_SETTING", message, inFile(path, line, "set it once")));
+  }
+  throwAll(errors);
+  const settings = Object.entries(value).map(([name, setting]): ConfigSetting => {
+    const place = placeOf.get(name);
+    const itemLines = place?.itemLines ?? [];
+    const areItems = Array.isArray(setting) && setting.length === itemLines.length;
+    return { name, value: setting, line: place?.line ?? null, itemLines: areItems ? itemLines : [] };
+  });
+  return { path, settings };
+}
+
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+interface ParsedYaml {
+  readonly value: unknown;
+  /** What Bun.YAML has to say against the text, as part of a sentence; null: nothing. */
+  readonly fault: string | null;
+}
+
+function parseYaml(text: string): ParsedYaml {
+  try {
+    return { value: Bun.YAML.parse(text), fault: null };
+  } catch (error) {
+    return { value: undefined, fault: faultOf(error) };
+  }
+}
+
+function faultOf(error: unknown): string {
+  if (error instanceof RangeError) return "lists within lists without end";
+  const message = error instanceof Error ? error.message : String(error);
+  return message
+    .replace(/^YAML Parse error: /, "")
+    .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
+}
+
+/** Most lines that are no YAML lack quotes: "[::]:4711" begins like a list. */
+function quoteHint(line: string): string | undefined {
+  const [, sign, bracket] = /(?:^\s*-|:)\s+(?:([@`%*])|([[{])[^\]}]*[\]}]\s*[^\s#,\]}])/.exec(line) ?? [];
+  const first = sign ?? bracket;
+  if (first !== undefined) return `a value that begins with ${first} needs quotes`;
+  return /:\s.*:\s/.test(line) ? 'a value with ": " in it needs quotes' : undefined;
+}
+
+function notAMapping(
+  path: string,
+  text: string,
+  value: unknown,
+): [message: string, detail: UsageErrorDetail] {
+  if (value === null || value === undefined) return ["there are no settings in it", inFile(path, null)];
+  const lines = text.split("\n");
+  const first = lines.findIndex((line) => !/^\s*(#|$)|^(%|---\s*$)/.test(line));
+  const second = lines.findIndex((line, index) => index > first && /^---(\s|$)/.test(line));
+  if (second > 0) return ["one document is needed, not several", inFile(path, second + 1)];
+  const hint = "settings stand on top, as in keepalive: 5";
+  return [
+    `${Array.isArray(value) ? "a list" : "a single value"}, not settings`,
+    inFile(path, first + 1, hint),
+  ];
+}
+
+function inFile(path: string, line: number | null, hint?: string): UsageErrorDetail {
+  return { place: { path, line }, ...(hint !== undefined && { hint }) };
+}

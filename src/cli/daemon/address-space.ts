@@ -1,0 +1,40 @@
+/**
+ * The limit of this process's address space (RLIMIT_AS), which systemd calls LimitAS= and a shell `ulimit -v`. Bun reserves far
+ * more than it uses, 40 GB where it may. Tried with Bun 1.4.4 on x64, with a limit of so many MiB:
+ *
+ *     below 350, 1,150 to 1,250, 2,175 to 2,275    it crashes at its start, before any code of ours
+ *     else below 2,300                             it runs without its compiler (JIT), with four to seven times the CPU
+ *     from 2,300 on                                it runs, as long as the tables are small
+ *
+ * So below twice that a daemon warns. Memory in use is limited by other means (cgroups: MemoryMax=).
+ */
+import { readFileSync } from "node:fs";
+import type { Logger } from "../../base/logger.ts";
+
+const MIB = 1 << 20;
+const LEAST_MIB = 4_600;
+
+/** The soft limit in the text of /proc/PID/limits (proc(5)); Infinity where there is none. */
+export function parseAddressSpaceBytes(limits: string): number {
+  const soft = /^Max address space +(\d+) /m.exec(limits)?.[1];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+}
+
+/** `limits`: the text of /proc/self/limits. */
+export function warnOfAddressSpace(logger: Logger, limits = readLimits()): void {
+  const limitMib = Math.floor(parseAddressSpaceBytes(limits) / MIB);
+  if (limitMib >= LEAST_MIB) return;
+  logger.warn(
+    "the address space is limited, and Bun may be slow or crash: remove LimitAS= (ulimit -v), and limit memory by MemoryMax=",
+    { limitMib, leastMib: LEAST_MIB },
+  );
+}
+
+function readLimits(): string {
+  try {
+    return readFileSync("/proc/self/limits", "latin1");
+  } catch {
+    // Not Linux, or no /proc.
+    return "";
+  }
+}

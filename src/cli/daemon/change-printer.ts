@@ -1,0 +1,65 @@
+/**
+ * The client's changes on stdout, a line each. A slow reader never holds the client up nor grows its memory
+ * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and each
+ * server's last state. A route that came and went in the meantime is not mentioned.
+ */
+
+import { formatRoute } from "../../route/announcement.ts";
+import { type OrderedChange, OrderedChanges } from "../../route/ordered-changes.ts";
+import { routeJson } from "../../route/printable-route.ts";
+import type { Route } from "../../route/route.ts";
+import type { LineWriter } from "../program/output.ts";
+
+export class ChangePrinter {
+  /** What is not printed yet, in order: changes by route, and by server the line of its state. */
+  readonly #behind = new OrderedChanges<string>();
+  #isCatchingUp = false;
+
+  constructor(
+    private readonly out: Pick<LineWriter, "write" | "drained">,
+    private readonly format: "text" | "json",
+  ) {}
+
+  changed(route: Route, isAdded: boolean): void {
+    const change = { route, isAdded };
+    if (this.#behind.size === 0 && this.out.write(this.#line(change))) return;
+    const key = formatRoute(route);
+    // A route comes and goes in turn, so a second change takes the first one back.
+    if (!this.#behind.delete(key)) this.#behind.append(key, route, isAdded);
+    void this.#catchUp();
+  }
+
+  /** A server's state. In text it is in the log. */
+  server(server: string, state: string, reason: string | null): void {
+    if (this.format !== "json") return;
+    const fields = { event: "server", time: now(), server, state, ...(reason && { reason }) };
+    const line = `${JSON.stringify(fields)}\n`;
+    if (this.#behind.size === 0 && this.out.write(line)) return;
+    const key = `server ${server}`;
+    this.#behind.delete(key);
+    this.#behind.appendOther(key, line);
+    void this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    while (this.#behind.size > 0) {
+      await this.out.drained();
+      for (const [key, change] of this.#behind.entries()) {
+        if (!this.out.write(typeof change === "string" ? change : this.#line(change))) break;
+        this.#behind.delete(key);
+      }
+    }
+    this.#isCatchingUp = false;
+  }
+
+  #line({ route, isAdded }: OrderedChange): string {
+    if (this.format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
+    return `${JSON.stringify({ event: isAdded ? "add" : "remove", time: now(), ...routeJson(route) })}\n`;
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

@@ -1,0 +1,260 @@
+import type { Leave } from "../../client/options.ts";
+import { TABLE_SETTLES_MS } from "../../client/view/completeness.ts";
+import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import type { Route } from "../../route/route.ts";
+import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
+import type { Gentleness } from "../../transport/pacing.ts";
+import { DEFAULT_PORT } from "../../wire/protocol.ts";
+import { readOptions } from "../config/config-options.ts";
+import {
+  type KernelFlagOptions,
+  kernelFlags,
+  kernelFlagWarnings,
+  readKernelFlags,
+} from "../flags/kernel-flags.ts";
+import {
+  configFlag,
+  gentleFlag,
+  httpFlag,
+  httpHostFlag,
+  keepaliveFlag,
+  readGentle,
+  readHttp,
+  readKeepalive,
+  verboseFlag,
+} from "../flags/shared-flags.ts";
+import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
+import {
+  readAnnouncements,
+  readEndpoints,
+  readHostNames,
+  readOneOf,
+  readRetryBounds,
+  readSeconds,
+  readSecondsOrForever,
+  readVnis,
+  readWholeNumber,
+} from "../flags/values.ts";
+import type { Command, DaemonContext } from "../program/command.ts";
+import type { CommandDefinition } from "../program/command-definition.ts";
+import { type GivenValues, parseFlags } from "../program/flags.ts";
+import { HangupSignal } from "../program/hangup-signal.ts";
+
+const LEAVES = ["withdraw", "keep"] as const satisfies readonly Leave[];
+
+export const clientDefinition = {
+  meta: {
+    name: "client",
+    description:
+      "Run a MetalBond client: it announces routes to its servers, and prints those that come and go in the VNIs it subscribes to; with --install-routes it puts them into the kernel's routing tables.",
+  },
+  args: {
+    server: {
+      type: "string",
+      alias: "s",
+      required: true,
+      repeatable: true,
+      valueHint: "HOST[:PORT]",
+      example: "[2001:db8::10]:4711",
+      description: `Keep a connection to this server. Port ${DEFAULT_PORT} if left out.`,
+    },
+    vni: {
+      type: "string",
+      alias: "subscribe",
+      aliasBeforeDigits: "v",
+      repeatable: true,
+      valueHint: "VNI",
+      example: "100",
+      description: "Subscribe to the routes of this virtual network, 0 to 4294967295.",
+    },
+    announce: {
+      type: "string",
+      alias: "a",
+      repeatable: true,
+      valueHint: "ROUTE",
+      example: "100#10.0.1.0/24@2001:db8::1",
+      description:
+        "Announce this route: VNI#PREFIX@HOP, and behind it #lb, #nat or #nat#FROM#TO with ports. VNI#PREFIX#HOP… is the same.",
+    },
+    keepalive: keepaliveFlag,
+    http: httpFlag,
+    "http-host": httpHostFlag,
+    retry: {
+      type: "string",
+      valueHint: "MIN-MAX",
+      example: "5-10",
+      default: `${DEFAULT_RETRY.minMs / 1000}-${DEFAULT_RETRY.maxMs / 1000}`,
+      description: "Connect to a lost server again after a random time of so many seconds.",
+    },
+    hold: {
+      type: "string",
+      valueHint: "SEC",
+      example: "60",
+      default: "60",
+      description: "Keep a lost server's routes this long while another server is connected.",
+    },
+    "hold-alone": {
+      type: "string",
+      valueHint: "SEC|forever",
+      example: "forever",
+      default: "forever",
+      description: "Keep them this long while none is.",
+    },
+    "max-hops": {
+      type: "string",
+      valueHint: "N",
+      example: "1000",
+      default: `${DEFAULT_MAX_HOPS}`,
+      description: `Take at most so many next hops of one destination, 1 to ${MOST_HOPS}: more are skipped and counted.`,
+    },
+    gentle: gentleFlag(
+      "Announce in small steps, which Go's servers need; auto: until a server has shown that it is a BunBond.",
+    ),
+    leave: {
+      type: "string",
+      valueHint: LEAVES.join("|"),
+      example: "keep",
+      default: "withdraw",
+      description:
+        "On SIGTERM, withdraw what was announced before closing; keep: only close, so that a server with --retain keeps it for the client that comes next.",
+    },
+    drain: {
+      type: "string",
+      valueHint: "SEC",
+      example: "5",
+      default: "0",
+      description:
+        "Between withdrawing and closing, stay connected this long: the network turns away in the meantime.",
+    },
+    ...kernelFlags,
+    socket: socketFlag("client"),
+    json: { type: "boolean", description: "Print changes as JSON, one object a line." },
+    config: configFlag,
+    verbose: verboseFlag,
+  },
+} satisfies CommandDefinition;
+
+export interface ClientOptions extends KernelFlagOptions {
+  /** At least one, each once. */
+  readonly servers: readonly Endpoint[];
+  /** Of --vni, each once; {@link subscriptionsOf} has all. */
+  readonly vnis: readonly number[];
+  readonly announcements: readonly Route[];
+  /** Null: no HTTP. */
+  readonly http: Endpoint | null;
+  /** Further names by which HTTP is asked. */
+  readonly httpHosts: readonly string[];
+  readonly keepaliveSeconds: number;
+  readonly retry: RetryBounds;
+  readonly gentle: Gentleness;
+  readonly holdSeconds: number;
+  /** Infinity for "forever". */
+  readonly holdAloneSeconds: number;
+  readonly maxHops: number;
+  readonly leave: Leave;
+  readonly drainSeconds: number;
+  /** Null: no control socket. */
+  readonly socket: SocketChoice | null;
+  readonly json: boolean;
+  /** The file that some of it is from; null: none. */
+  readonly config: string | null;
+  readonly verbose: boolean;
+  /** What works but is hardly meant, one line each, for the log. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * `fromFile` are the settings of a configuration file.
+ * @throws UsageError
+ */
+export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientOptions {
+  const flags = parseFlags(clientDefinition.args, rawArgs, fromFile);
+  const vnis = readVnis("--vni", flags.vni);
+  const { routes, warnings } = readAnnouncements("--announce", flags.announce);
+  const kernel = readKernelFlags(flags);
+  if (vnis.length === 0 && routes.length === 0 && kernel.installRoutes.length === 0) {
+    warnings.push(
+      "neither --vni nor --announce nor --install-routes is given: this client will only stay connected",
+    );
+  }
+  warnings.push(...kernelFlagWarnings(flags));
+  const leave = readOneOf("--leave", flags.leave, LEAVES);
+  const drainSeconds = readSeconds("--drain", flags.drain);
+  if (leave === "keep" && drainSeconds > 0) {
+    warnings.push(
+      "--drain: with --leave keep only 'bunbond client drain' takes that time, for nothing else turns away",
+    );
+  }
+  const retry = readRetryBounds("--retry", flags.retry);
+  if (retry.maxMs >= TABLE_SETTLES_MS) {
+    warnings.push(
+      `--retry: when a server restarts, the others wait ${TABLE_SETTLES_MS / 1000} s for what this client announces, and then drop it until it is back`,
+    );
+  }
+  return {
+    servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
+    vnis,
+    announcements: routes,
+    http: readHttp(flags.http),
+    httpHosts: readHostNames("--http-host", flags["http-host"]),
+    keepaliveSeconds: readKeepalive(flags.keepalive),
+    retry,
+    gentle: readGentle(flags.gentle),
+    holdSeconds: readSeconds("--hold", flags.hold),
+    holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
+    maxHops: readWholeNumber("--max-hops", flags["max-hops"], 1, MOST_HOPS),
+    leave,
+    drainSeconds,
+    ...kernel,
+    socket: readSocket(flags.socket),
+    json: flags.json,
+    config: flags.config ?? null,
+    verbose: flags.verbose,
+    warnings,
+  };
+}
+
+/** The VNIs to subscribe to, each once: those whose routes go into the kernel among them. */
+export function subscriptionsOf({
+  vnis,
+  installRoutes,
+}: Pick<ClientOptions, "vnis" | "installRoutes">): number[] {
+  return [...new Set([...vnis, ...installRoutes.map(({ vni }) => vni)])];
+}
+
+/** Reads the configuration file, too, anew each time. */
+export function readClientOptions(rawArgs: readonly string[]): Promise<ClientOptions> {
+  return readOptions(clientDefinition, rawArgs, parseClientOptions);
+}
+
+/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+export function clientCommand(
+  run: (options: ClientOptions, context: DaemonContext) => Promise<number>,
+): Command {
+  return {
+    definition: clientDefinition,
+    examples: [
+      {
+        comment: "Print the routes of two VNIs, and whatever changes in them",
+        line: "bunbond client --server '[2001:db8::10]:4711' --vni 100 --vni 200",
+      },
+      {
+        comment: "Announce a network behind this hypervisor, and NAT with a port range",
+        line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2047",
+      },
+      {
+        comment: "The routes of VNI 100 in the kernel's table 100, by way of a tunnel",
+        line: "bunbond client -s 2001:db8::10 --install-routes 100#100 --tun overlay",
+      },
+      {
+        comment: "Two servers, changes as JSON",
+        line: "bunbond client -s one.example,two.example -v 100 --json",
+      },
+    ],
+    async run(context) {
+      using hangup = new HangupSignal();
+      return await run(await readClientOptions(context.rawArgs), { ...context, hangup });
+    },
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * What a reload has to do: the difference between the options in force and those read anew, as changes to be
+ * carried out one by one. What is the same in both is in no change, and so is not touched: no connection is made anew,
+ * nothing is withdrawn and announced again.
+ *
+ * What is new comes first and what goes comes last, so that a route that moves to another hop, or a server that takes
+ * another one's place, does not leave a gap that could be avoided.
+ */
+import type { ClientSettings } from "../../client/options.ts";
+import type { TableMapping } from "../../kernel/desired/settings.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { formatRoute } from "../../route/announcement.ts";
+import type { Route } from "../../route/route.ts";
+import { type LimitName, valuesByLimit } from "../../server/exchange/limits.ts";
+import type { ServerSettings } from "../../server/server.ts";
+import { type ClientOptions, subscriptionsOf } from "./client-command.ts";
+import type { ServerOptions } from "./server-command.ts";
+
+export type ClientChange =
+  | { readonly type: "configure"; readonly settings: Partial<ClientSettings> }
+  | { readonly type: "verbose"; readonly verbose: boolean }
+  | { readonly type: "add-server" | "remove-server"; readonly server: Endpoint }
+  | { readonly type: "subscribe" | "unsubscribe"; readonly vni: number }
+  | { readonly type: "announce" | "withdraw"; readonly route: Route }
+  | { readonly type: "install-routes"; readonly mappings: readonly TableMapping[] }
+  | { readonly type: "cleanup"; readonly cleanup: boolean };
+
+export type ServerChange =
+  | { readonly type: "configure"; readonly settings: Partial<ServerSettings> }
+  | { readonly type: "verbose"; readonly verbose: boolean };
+
+export interface Difference<Options, Change> {
+  readonly changes: readonly Change[];
+  /** Names of the flags that are different, but cannot be changed in a running program. */
+  readonly needRestart: readonly string[];
+  /** Warnings that the options in force did not have. */
+  readonly warnings: readonly string[];
+  /** What is in force once the changes are carried out: what needs a restart stays as it was. */
+  readonly inForce: Options;
+}
+
+/** A new option is in one of these or does not compile: whoever adds it decides what a reload does with it. */
+type ClientAtRunTime =
+  | "servers"
+  | "vnis"
+  | "announcements"
+  | "keepaliveSeconds"
+  | "retry"
+  | "holdSeconds"
+  | "holdAloneSeconds"
+  | "verbose"
+  | "installRoutes"
+  | "cleanup"
+  // Looked at when the client stops.
+  | "leave";
+const CLIENT_AT_START = {
+  gentle: "gentle",
+  maxHops: "max-hops",
+  http: "http",
+  httpHosts: "http-host",
+  socket: "socket",
+  drainSeconds: "drain",
+  json: "json",
+  tunnelDevice: "tun",
+  ipv4Only: "ipv4-only",
+  routeProtocol: "route-protocol",
+  dryRun: "dry-run",
+  preferNetworks: "prefer-network",
+  excludeTypes: "exclude-type",
+  ecmp: "ecmp",
+  reconcileSeconds: "reconcile-interval",
+  installNat: "install-nat",
+} satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;
+
+type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
+const SERVER_AT_START = {
+  listen: "listen",
+  http: "http",
+  httpHosts: "http-host",
+  socket: "socket",
+  settleSeconds: "settle",
+  gentle: "gentle",
+  maxHalfOpen: "max-half-open",
+} satisfies Record<Exclude<keyof ServerOptions, ServerAtRunTime | "config">, string>;
+
+export function clientDifference(
+  before: ClientOptions,
+  after: ClientOptions,
+): Difference<ClientOptions, ClientChange> {
+  const inForce = clientInForce(before, after);
+  const oldWarnings = new Set(before.warnings);
+  const servers = listDifference(before.servers, after.servers, formatEndpoint);
+  const vnis = listDifference(subscriptionsOf(before), subscriptionsOf(inForce), String);
+  const routes = listDifference(before.announcements, after.announcements, formatRoute);
+  return {
+    changes: [
+      ...configured(clientSettings(before), clientSettings(after)),
+      ...verbosity(before, after),
+      ...servers.added.map((server) => ({ type: "add-server", server }) as const),
+      ...mapped(before.installRoutes, inForce.installRoutes),
+      ...cleanup(before, inForce),
+      ...vnis.added.map((vni) => ({ type: "subscribe", vni }) as const),
+      ...routes.added.map((route) => ({ type: "announce", route }) as const),
+      ...routes.removed.map((route) => ({ type: "withdraw", route }) as const),
+      ...vnis.removed.map((vni) => ({ type: "unsubscribe", vni }) as const),
+      ...servers.removed.map((server) => ({ type: "remove-server", server }) as const),
+    ],
+    needRestart: [
+      ...needRestart(CLIENT_AT_START, before, after),
+      ...(isMappingSwitched(before, after) ? ["install-routes"] : []),
+    ],
+    warnings: after.warnings.filter((warning) => !oldWarnings.has(warning)),
+    inForce,
+  };
+}
+
+function clientInForce(before: ClientOptions, after: ClientOptions): ClientOptions {
+  const { installRoutes } = isMappingSwitched(before, after) ? before : after;
+  return { ...after, ...picked(CLIENT_AT_START, before), installRoutes };
+}
+
+/** Whether the kernel is there to write to at all is settled at the start. */
+function isMappingSwitched(before: ClientOptions, after: ClientOptions): boolean {
+  return (before.installRoutes.length === 0) !== (after.installRoutes.length === 0);
+}
+
+/** One change with all mappings, or none. Their order says who wins a destination in a table that several share. */
+function mapped(before: readonly TableMapping[], mappings: readonly TableMapping[]) {
+  return Bun.deepEquals(before, mappings) ? [] : [{ type: "install-routes", mappings } as const];
+}
+
+export function serverDifference(
+  before: ServerOptions,
+  after: ServerOptions,
+): Difference<ServerOptions, ServerChange> {
+  return {
+    changes: [...configured(serverSettings(before), serverSettings(after)), ...verbosity(before, after)],
+    needRestart: needRestart(SERVER_AT_START, before, after),
+    warnings: [],
+    inForce: { ...after, ...picked(SERVER_AT_START, before) },
+  };
+}
+
+/** As the client takes them. */
+export function clientSettings(options: ClientOptions): ClientSettings {
+  const { keepaliveSeconds, retry, holdSeconds, holdAloneSeconds } = options;
+  const hold = { holdMs: holdSeconds * 1000, holdAloneMs: holdAloneSeconds * 1000 };
+  return { keepaliveSeconds, retry, hold };
+}
+
+/** What of it can be changed while the server runs. */
+export function serverSettings(options: ServerOptions): ServerSettings {
+  const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = options;
+  return { keepaliveSeconds, retainSeconds, sendHoldSeconds, ...valuesByLimit((name) => options[name]) };
+}
+
+/** Each thing is in its list once, and `keyOf` tells which are the same. */
+function listDifference<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string) {
+  const keysBefore = new Set(before.map(keyOf));
+  const keysAfter = new Set(after.map(keyOf));
+  return {
+    added: after.filter((item) => !keysBefore.has(keyOf(item))),
+    removed: before.filter((item) => !keysAfter.has(keyOf(item))),
+  };
+}
+
+/** One change with the settings that differ, or none. */
+function configured<Settings extends object>(before: Settings, after: Settings) {
+  const old = new Map<string, unknown>(Object.entries(before));
+  const changed = Object.entries(after).filter(([name, value]) => !Bun.deepEquals(old.get(name), value));
+  if (changed.length === 0) return [];
+  // The names and values are those of `after`.
+  const settings = Object.fromEntries(changed) as Partial<Settings>;
+  return [{ type: "configure", settings } as const];
+}
+
+function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonly verbose: boolean }) {
+  return before.verbose === verbose ? [] : [{ type: "verbose", verbose } as const];
+}
+
+function cleanup(before: ClientOptions, { cleanup, installRoutes }: ClientOptions) {
+  const isSame = before.cleanup === cleanup || installRoutes.length === 0;
+  return isSame ? [] : [{ type: "cleanup", cleanup } as const];
+}
+
+/** The flags of options that have changed. */
+function needRestart<Name extends string>(
+  flags: Readonly<Record<Name, string>>,
+  before: Readonly<Record<NoInfer<Name>, unknown>>,
+  after: Readonly<Record<NoInfer<Name>, unknown>>,
+): string[] {
+  return namesOf(flags).flatMap((name) => (Bun.deepEquals(before[name], after[name]) ? [] : flags[name]));
+}
+
+function picked<Name extends string, Options extends Readonly<Record<Name, unknown>>>(
+  flags: Readonly<Record<Name, string>>,
+  options: Options,
+): Pick<Options, Name> {
+  // One entry for each name.
+  return Object.fromEntries(namesOf(flags).map((name) => [name, options[name]])) as Pick<Options, Name>;
+}
+
+function namesOf<Name extends string>(flags: Readonly<Record<Name, string>>): Name[] {
+  // A literal's keys are those of its type.
+  return Object.keys(flags) as Name[];
+}

@@ -1,0 +1,34 @@
+/** The plan of a dry run on stdout, a line for each change to the kernel: all of it, however slow the reader is. */
+import type { LineWriter } from "../program/output.ts";
+
+export class PlanPrinter {
+  #behind: string[] = [];
+  #isCatchingUp = false;
+
+  constructor(
+    private readonly out: Pick<LineWriter, "write" | "drained">,
+    private readonly format: "text" | "json",
+  ) {}
+
+  /** As iproute2 would be told it. */
+  print(command: string): void {
+    const time = new Date().toISOString();
+    const text = this.format === "text" ? command : JSON.stringify({ event: "kernel", time, command });
+    const line = `${text}\n`;
+    if (this.#behind.length === 0 && this.out.write(line)) return;
+    this.#behind.push(line);
+    void this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    while (this.#behind.length > 0) {
+      await this.out.drained();
+      const lines = this.#behind;
+      // Whatever its length, it is taken unless somebody else has written in the meantime.
+      if (this.out.write(lines.join(""))) this.#behind = [];
+    }
+    this.#isCatchingUp = false;
+  }
+}

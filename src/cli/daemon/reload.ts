@@ -1,0 +1,197 @@
+/**
+ * SIGHUP: the configuration is read again, and what has changed is carried out. A file that cannot be read or is
+ * wrong changes nothing, and the daemon goes on as it was.
+ */
+
+import type { LogFields, Logger } from "../../base/logger.ts";
+import type { Client } from "../../client/client-core.ts";
+import { TableFullError } from "../../client/errors.ts";
+import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
+import type { Server } from "../../server/server.ts";
+import type { LevelledLogger } from "../program/console-logger.ts";
+import type { HangupSignal } from "../program/hangup-signal.ts";
+import { UsageError } from "../program/usage-error.ts";
+import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
+
+/** Any change, as the log tells of it. */
+interface LoggedChange {
+  readonly type: string;
+  readonly settings?: object;
+}
+
+export interface ReloaderOptions<Options, Change> {
+  /** Reads them anew, or rejects. */
+  readonly read: () => Promise<Options>;
+  readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
+  readonly apply: (change: Change) => void;
+  readonly logger: Logger;
+}
+
+/** Once the daemon is up: from now on SIGHUP reloads, if the options are from a file. */
+export function reloadOnHangup<
+  Options extends { readonly config: string | null },
+  Change extends LoggedChange,
+>(
+  options: Options,
+  hangup: HangupSignal,
+  setup: ReloaderOptions<Options, Change>,
+): Reloader<Options, Change> {
+  const reloader = new Reloader(options, setup);
+  if (options.config !== null) hangup.handle(() => void reloader.reload());
+  return reloader;
+}
+
+/** Where there is no file, SIGHUP means the end, as for other programs, but in order. */
+export function stopOnHangup(
+  { config }: { readonly config: string | null },
+  hangup: HangupSignal,
+  logger: Logger,
+  stop: () => void,
+): void {
+  if (config !== null) return;
+  hangup.handle(() => {
+    if (hangup.wasIgnored) {
+      logger.debug("SIGHUP is ignored, as it was when this process was started (nohup)");
+      return;
+    }
+    // A terminal that goes may send more than one.
+    hangup.handle(() => {});
+    logger.info("SIGHUP ends this process: there is no --config to read again");
+    stop();
+  });
+}
+
+export class Reloader<Options, Change extends LoggedChange> {
+  #isAsked = false;
+  #work: Promise<void> | null = null;
+  #isStopped = false;
+
+  constructor(
+    private inEffect: Options,
+    private readonly setup: ReloaderOptions<Options, Change>,
+  ) {}
+
+  /** The options as of the last reload. */
+  get inForce(): Options {
+    return this.inEffect;
+  }
+
+  /** Nothing is reloaded from here on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Resolves when it is done. Asked again while it is at it, it reads once more. */
+  reload(): Promise<void> {
+    this.#isAsked = true;
+    this.#work ??= this.#reloadWhileAsked().finally(() => {
+      this.#work = null;
+    });
+    return this.#work;
+  }
+
+  async #reloadWhileAsked(): Promise<void> {
+    while (this.#isAsked && !this.#isStopped) {
+      this.#isAsked = false;
+      await this.#reloadOnce();
+    }
+  }
+
+  async #reloadOnce(): Promise<void> {
+    const { read, difference, apply, logger } = this.setup;
+    let after: Options;
+    try {
+      after = await read();
+    } catch (error) {
+      logger.error("configuration not reloaded, nothing has changed", faultFields(error));
+      return;
+    }
+    if (this.#isStopped) return;
+    const { changes, needRestart, warnings, inForce } = difference(this.inEffect, after);
+    this.inEffect = inForce;
+    for (const warning of warnings) logger.warn(warning);
+    for (const change of changes) apply(change);
+    if (needRestart.length > 0) {
+      logger.warn("changed settings that take effect at the next start", { settings: needRestart.join() });
+    }
+    if (changes.length === 0) logger.info("configuration reloaded, nothing to change");
+    else logger.info("configuration reloaded", changeFields(changes));
+  }
+}
+
+/** How many of each type, or of settings which. */
+function changeFields(changes: readonly LoggedChange[]): LogFields {
+  const fields = Array.from(
+    Map.groupBy(changes, ({ type }) => type),
+    ([type, ofType]) => {
+      const names = ofType.flatMap(({ settings }) => Object.keys(settings ?? {}));
+      return [type, names.length > 0 ? names.join() : ofType.length] as const;
+    },
+  );
+  return Object.fromEntries(fields);
+}
+
+function faultFields(error: unknown): LogFields {
+  if (!(error instanceof UsageError))
+    return { error: error instanceof Error ? error.message : String(error) };
+  const { message, hint, place, value, others } = error;
+  return {
+    ...(place !== null && { file: place.path, ...(place.line !== null && { line: place.line }) }),
+    error: message,
+    ...(value !== null && { value: value.text }),
+    ...(hint !== null && { hint }),
+    ...(others.length > 0 && { moreErrors: others.length }),
+  };
+}
+
+export interface ClientParts {
+  readonly client: Client;
+  readonly logger: LevelledLogger;
+  /** Null: the client has nothing to do with the kernel, and no change says so. */
+  readonly kernel: { readonly routes: Pick<KernelRoutes, "setMappings">; cleanup: boolean } | null;
+}
+
+export function applyToClient({ client, logger, kernel }: ClientParts, change: ClientChange): void {
+  switch (change.type) {
+    case "configure":
+      client.configure(change.settings);
+      break;
+    case "verbose":
+      logger.setVerbose(change.verbose);
+      break;
+    case "add-server":
+      client.addServer(change.server);
+      break;
+    case "remove-server":
+      // Until the others have all that it had: the new ones among them have only just been added.
+      client.removeServer(change.server, { holdsRoutes: true });
+      break;
+    case "subscribe":
+      client.subscribe(change.vni);
+      break;
+    case "unsubscribe":
+      client.unsubscribe(change.vni);
+      break;
+    case "announce":
+      try {
+        client.announce(change.route);
+      } catch (error) {
+        if (!(error instanceof TableFullError)) throw error;
+        logger.error("a new announcement of the configuration cannot be made", faultFields(error));
+      }
+      break;
+    case "withdraw":
+      client.withdraw(change.route);
+      break;
+    case "install-routes":
+      kernel?.routes.setMappings(change.mappings);
+      break;
+    case "cleanup":
+      if (kernel !== null) kernel.cleanup = change.cleanup;
+  }
+}
+
+export function applyToServer(server: Server, logger: LevelledLogger, change: ServerChange): void {
+  if (change.type === "verbose") logger.setVerbose(change.verbose);
+  else server.configure(change.settings);
+}

@@ -1,0 +1,26 @@
+import type { Logger } from "../../base/logger.ts";
+import type { Daemon } from "../../http/control/daemon.ts";
+import { startHttpServer } from "../../http/public/http-server.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { RouteSource } from "../../route/table/route-source.ts";
+import { versionInfo } from "../program/version.ts";
+
+export interface HttpOptions {
+  /** Null: no HTTP. */
+  readonly http: Endpoint | null;
+  readonly httpHosts: readonly string[];
+}
+
+/** Serves a daemon's routes where `--http` says, if it says so. */
+export async function serveRoutes(
+  { http: endpoint, httpHosts: hostNames }: HttpOptions,
+  routes: RouteSource,
+  { clock, http: counters }: Daemon,
+  logger: Logger,
+) {
+  if (endpoint === null) return null;
+  const { version } = versionInfo;
+  const http = await startHttpServer({ endpoint, hostNames, routes, version, logger, clock, counters });
+  logger.info("serving HTTP", { address: formatEndpoint(http.endpoint) });
+  return http;
+}

@@ -1,0 +1,296 @@
+/**
+ * The client's flags for routes in the kernel: their definitions, and how their values are read.
+ *
+ * A table means who looks into it. 253 ("default") and 255 ("local") are the kernel's own ways of ending a look-up, so
+ * that tenants' routes there would be taken for the host's. "main" is the host's own table: it takes a flag that says
+ * so. Go's example unit writes 0 for it, which in a route message means main as well.
+ */
+
+import {
+  DEFAULT_PREFERRED_WEIGHT,
+  ECMP_MODES,
+  type EcmpMode,
+  type PreferredNetwork,
+  type TableMapping,
+} from "../../kernel/desired/settings.ts";
+import {
+  DEFAULT_PROTOCOL,
+  type KernelOptionNames,
+  LEAST_PROTOCOL,
+  MAX_TABLE,
+  MAX_WEIGHT,
+  PROTOCOL_RA,
+  TABLE_DEFAULT,
+  TABLE_LOCAL,
+  TABLE_MAIN,
+} from "../../kernel/options.ts";
+import { formatPrefix, parsePrefix, samePrefix } from "../../net/prefix.ts";
+import { MAX_VNI, NextHopType } from "../../wire/protocol.ts";
+import type { FlagDefs, ValueFlagDef } from "../program/command-definition.ts";
+import type { FlagValues } from "../program/flags.ts";
+import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
+
+/** IFNAMSIZ in linux/if.h, without the zero byte. */
+const MAX_DEVICE_NAME_BYTES = 15;
+
+const NAT_ACTIONS = ["plain", "skip"] as const;
+const TYPE_WORDS = ["std", "nat", "lb"] as const;
+const TYPES: Record<(typeof TYPE_WORDS)[number], NextHopType> = {
+  std: NextHopType.STANDARD,
+  nat: NextHopType.NAT,
+  lb: NextHopType.LOADBALANCER_TARGET,
+};
+
+export const routeProtocolFlag = {
+  type: "string",
+  valueHint: "N",
+  example: "200",
+  default: `${DEFAULT_PROTOCOL}`,
+  description: `Mark what is ours in the kernel by this protocol number, ${LEAST_PROTOCOL} to 255 without ${PROTOCOL_RA}: the others are those of the kernel and of routes made by hand. One client per number in a network namespace.`,
+} satisfies ValueFlagDef;
+
+export const kernelFlags = {
+  "install-routes": {
+    type: "string",
+    repeatable: true,
+    valueHint: "VNI#TABLE",
+    example: "100#100",
+    description:
+      "Subscribe to this virtual network, and put its routes into this table of the kernel, 1 to 4294967295 without 253 and 255.",
+  },
+  tun: {
+    type: "string",
+    valueHint: "DEVICE",
+    example: "ip6tnl0",
+    default: "ip6tnl0",
+    description: "The tunnel device they leave by: of type ip6tnl, mode any, external.",
+  },
+  "ipv4-only": { type: "boolean", description: "Put only routes to IPv4 destinations into the kernel." },
+  cleanup: {
+    type: "boolean",
+    description:
+      "Take our routes out of the kernel at the end. Without it they stay, and the next start takes them over.",
+  },
+  "route-protocol": routeProtocolFlag,
+  "dry-run": {
+    type: "boolean",
+    description:
+      "Change nothing in the kernel: print what would be done there as ip commands, instead of the changes.",
+  },
+  "allow-main-table": {
+    type: "boolean",
+    description: `Let --install-routes name the host's own table, main: ${TABLE_MAIN}, or 0 as Go's client has it.`,
+  },
+  "prefer-network": {
+    type: "string",
+    repeatable: true,
+    valueHint: "PREFIX[=WEIGHT]",
+    example: "2001:db8:a::/48=10",
+    description: `Where a destination has several next hops, one in this IPv6 network counts as WEIGHT others, 1 to ${MAX_WEIGHT}, ${DEFAULT_PREFERRED_WEIGHT} if left out.`,
+  },
+  "exclude-type": {
+    type: "string",
+    repeatable: true,
+    valueHint: TYPE_WORDS.join("|"),
+    example: "lb",
+    description: "Keep next hops of this type out of the kernel.",
+  },
+  ecmp: {
+    type: "string",
+    valueHint: ECMP_MODES.join("|"),
+    example: "resilient",
+    default: "plain",
+    description:
+      "Where a destination has several next hops, plain: when one comes or goes, connections by the others move, too; resilient (Linux 5.13 or newer): those stay.",
+  },
+  "reconcile-interval": {
+    type: "string",
+    valueHint: "SEC",
+    example: "300",
+    default: "300",
+    description:
+      "Compare the kernel's tables with what is wanted this often, and put them right; 0: never. What the kernel reports as changed is put right at once.",
+  },
+  "install-nat": {
+    type: "string",
+    valueHint: NAT_ACTIONS.join("|"),
+    example: "skip",
+    default: "plain",
+    description:
+      "NAT next hops in the kernel: plain, without their ports, which a route cannot express; or skip them.",
+  },
+} satisfies FlagDefs;
+
+/** What the kernel's room calls the options in its messages to an operator. */
+export const kernelOptionNames: KernelOptionNames = {
+  device: "--tun",
+  protocol: "--route-protocol",
+  ecmp: "--ecmp",
+};
+
+export type NatAction = (typeof NAT_ACTIONS)[number];
+
+export interface KernelFlagOptions {
+  /** In the order given, each VNI once. None: nothing is put into the kernel. */
+  readonly installRoutes: readonly TableMapping[];
+  readonly tunnelDevice: string;
+  readonly ipv4Only: boolean;
+  readonly cleanup: boolean;
+  readonly routeProtocol: number;
+  readonly dryRun: boolean;
+  /** Each network once. */
+  readonly preferNetworks: readonly PreferredNetwork[];
+  /** Each once. */
+  readonly excludeTypes: readonly NextHopType[];
+  readonly ecmp: EcmpMode;
+  /** 0: never. */
+  readonly reconcileSeconds: number;
+  readonly installNat: NatAction;
+}
+
+type KernelFlagValues = FlagValues<typeof kernelFlags>;
+
+/** @throws UsageError */
+export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
+  return {
+    installRoutes: readMappings(flags["install-routes"], flags["allow-main-table"]),
+    tunnelDevice: readDevice(flags.tun),
+    ipv4Only: flags["ipv4-only"],
+    cleanup: flags.cleanup,
+    routeProtocol: readRouteProtocol(flags["route-protocol"]),
+    dryRun: flags["dry-run"],
+    preferNetworks: readPreferredNetworks(flags["prefer-network"]),
+    excludeTypes: [
+      ...new Set(
+        readEach(flags["exclude-type"], (text) => TYPES[readOneOf("--exclude-type", text, TYPE_WORDS)]),
+      ),
+    ],
+    ecmp: readOneOf("--ecmp", flags.ecmp, ECMP_MODES),
+    reconcileSeconds: readSeconds("--reconcile-interval", flags["reconcile-interval"]),
+    installNat: readOneOf("--install-nat", flags["install-nat"], NAT_ACTIONS),
+  };
+}
+
+/** What is given in vain, for the log: Go's units have --tun without --install-routes. */
+export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
+  if (flags["install-routes"].length > 0) {
+    const isVain = flags["dry-run"] && flags.cleanup;
+    return isVain
+      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go"]
+      : [];
+  }
+  const given = Object.entries(kernelFlags).flatMap(([name, def]) => {
+    // The flags' names are those of the values.
+    const value = flags[name as keyof KernelFlagValues];
+    const isDefault = Array.isArray(value)
+      ? value.length === 0
+      : value === ("default" in def ? def.default : false);
+    return isDefault ? [] : `--${name}`;
+  });
+  if (given.length === 0) return [];
+  return [`without --install-routes nothing comes of ${given.join(", ")}`];
+}
+
+/** The kernel's own rule, dev_valid_name() in net/core/dev.c. */
+function readDevice(name: string): string {
+  const isOne = Buffer.byteLength(name) <= MAX_DEVICE_NAME_BYTES && /^(?!\.\.?$)[^/:\s]+$/.test(name);
+  if (isOne) return name;
+  const reason = `no device can have that name: 1 to ${MAX_DEVICE_NAME_BYTES} bytes, without "/", ":" and spaces`;
+  throw badValue("--tun", name, whole(name), reason);
+}
+
+export function readRouteProtocol(text: string): number {
+  const protocol = readWholeNumber("--route-protocol", text, LEAST_PROTOCOL, 255);
+  if (protocol !== PROTOCOL_RA) return protocol;
+  throw badValue("--route-protocol", text, whole(text), `${PROTOCOL_RA} is the kernel's own: take another`);
+}
+
+/** In the order given, each once. */
+export function readTables(flag: string, texts: readonly string[]): number[] {
+  return [...new Set(readEach(texts, (text) => readTable(flag, text, 0, null)))];
+}
+
+/** The table that stands in the text from `start` on; `mainHint` says what to do about main, null that it may be. */
+function readTable(flag: string, text: string, start: number, mainHint: string | null): number {
+  const digits = text.slice(start);
+  const range = { start, end: text.length };
+  const table = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
+  if (!(table <= MAX_TABLE)) {
+    throw badValue(flag, text, range, `the table must be a number from 1 to ${MAX_TABLE}`);
+  }
+  if (table === TABLE_DEFAULT || table === TABLE_LOCAL) {
+    const name = table === TABLE_LOCAL ? "local" : "default";
+    throw badValue(flag, text, range, `table ${table} ("${name}") belongs to the kernel`);
+  }
+  if (table !== 0 && table !== TABLE_MAIN) return table;
+  if (mainHint === null) return TABLE_MAIN;
+  throw badValue(flag, text, range, `table ${table} is main, the host's own`, mainHint);
+}
+
+function readMappings(texts: readonly string[], allowMain: boolean): TableMapping[] {
+  const tables = new Map<number, number>();
+  readEach(texts, (text) => {
+    const { vni, table } = readMapping(text, allowMain);
+    const other = tables.get(vni) ?? table;
+    if (other !== table) {
+      throw badValue("--install-routes", text, whole(text), `VNI ${vni} goes into table ${other} already`);
+    }
+    tables.set(vni, table);
+  });
+  return Array.from(tables, ([vni, table]) => ({ vni, table }));
+}
+
+function readMapping(text: string, allowMain: boolean): TableMapping {
+  const flag = "--install-routes";
+  const hash = text.indexOf("#");
+  if (hash < 0) {
+    const range = { start: text.length, end: text.length };
+    throw badValue(flag, text, range, `"#" and the table are missing, as in 100#100`);
+  }
+  const digits = text.slice(0, hash);
+  const vni = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
+  if (!(vni <= MAX_VNI)) {
+    throw badValue(flag, text, { start: 0, end: hash }, `the VNI must be a number from 0 to ${MAX_VNI}`);
+  }
+  const mainHint = allowMain ? null : "if it is to be, add --allow-main-table";
+  return { vni, table: readTable(flag, text, hash + 1, mainHint) };
+}
+
+function readPreferredNetworks(texts: readonly string[]): PreferredNetwork[] {
+  const networks: PreferredNetwork[] = [];
+  readEach(texts, (text) => {
+    const network = readPreferredNetwork(text);
+    const other = networks.find(({ prefix }) => samePrefix(prefix, network.prefix));
+    if (other === undefined) networks.push(network);
+    else if (other.weight !== network.weight) {
+      const reason = `${formatPrefix(network.prefix)} has the weight ${other.weight} already`;
+      throw badValue("--prefer-network", text, whole(text), reason);
+    }
+  });
+  return networks;
+}
+
+function readPreferredNetwork(text: string): PreferredNetwork {
+  const flag = "--prefer-network";
+  const equals = text.indexOf("=");
+  const end = equals < 0 ? text.length : equals;
+  const parsed = parsePrefix(text.slice(0, end));
+  if (parsed === null || parsed.prefix.family !== 6) {
+    throw badValue(
+      flag,
+      text,
+      { start: 0, end },
+      "an IPv6 prefix with its length is needed, as in 2001:db8:a::/48",
+    );
+  }
+  if (parsed.hostBitsMasked) {
+    const reason = `there are bits set behind the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
+    throw badValue(flag, text, { start: 0, end }, reason);
+  }
+  if (equals < 0) return { prefix: parsed.prefix, weight: DEFAULT_PREFERRED_WEIGHT };
+  const digits = text.slice(equals + 1);
+  const weight = /^\d+$/.test(digits) ? Number(digits) : 0;
+  if (weight >= 1 && weight <= MAX_WEIGHT) return { prefix: parsed.prefix, weight };
+  const range = { start: equals + 1, end: text.length };
+  throw badValue(flag, text, range, `the weight must be a number from 1 to ${MAX_WEIGHT}`);
+}

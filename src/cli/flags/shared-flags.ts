@@ -1,0 +1,72 @@
+/** Flags that mean the same in several commands, and how their values are read. */
+import type { Endpoint } from "../../net/endpoint.ts";
+import type { Gentleness } from "../../transport/pacing.ts";
+import { DEFAULT_HTTP_PORT, DEFAULT_KEEPALIVE_SECONDS } from "../../wire/protocol.ts";
+import type { SwitchDef, ValueFlagDef } from "../program/command-definition.ts";
+import { readEndpoint, readOneOf, readWholeNumber } from "./values.ts";
+
+/** With a longer interval a dead peer would stay for more than 2.5 hours. */
+const MAX_KEEPALIVE_SECONDS = 3600;
+
+export const keepaliveFlag = {
+  type: "string",
+  valueHint: "SEC",
+  example: "5",
+  default: `${DEFAULT_KEEPALIVE_SECONDS}`,
+  description: `Keepalive interval, 1 to ${MAX_KEEPALIVE_SECONDS} seconds; client and server use the smaller one of theirs. A peer that is silent for 2.5 intervals is gone.`,
+} satisfies ValueFlagDef;
+
+export function readKeepalive(text: string): number {
+  return readWholeNumber("--keepalive", text, 1, MAX_KEEPALIVE_SECONDS, "seconds");
+}
+
+export const httpFlag = {
+  type: "string",
+  valueHint: "ADDR[:PORT]",
+  example: `[::1]:${DEFAULT_HTTP_PORT}`,
+  description: `Serve /routes.json, /routes.yaml and /healthz on this address, port ${DEFAULT_HTTP_PORT} if left out.`,
+} satisfies ValueFlagDef;
+
+/** Null when the flag was not given: no HTTP. */
+export function readHttp(text: string | undefined): Endpoint | null {
+  return text === undefined ? null : readEndpoint("--http", text, DEFAULT_HTTP_PORT, "listen");
+}
+
+export const httpHostFlag = {
+  type: "string",
+  repeatable: true,
+  valueHint: "NAME",
+  example: "routes.example",
+  description:
+    "Answer HTTP requests for this host name, too, as when a reverse proxy passes its own on. Addresses, localhost and a name in --http are always answered.",
+} satisfies ValueFlagDef;
+
+export const verboseFlag = {
+  type: "boolean",
+  alias: "v",
+  description: "Log debug messages, and show where in the program an error arose.",
+} satisfies SwitchDef;
+
+export const configFlag = {
+  type: "string",
+  valueHint: "FILE",
+  example: "/etc/bunbond/client.yaml",
+  description:
+    "Take settings from this YAML file: flags by their long names, as in keepalive: 5. What is given here comes before it, a whole list too. On SIGHUP it is read again, and what has changed is carried out.",
+} satisfies ValueFlagDef;
+
+const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
+
+export function gentleFlag(description: string) {
+  return {
+    type: "string",
+    valueHint: "auto|always|never",
+    example: "auto",
+    default: "auto",
+    description,
+  } satisfies ValueFlagDef;
+}
+
+export function readGentle(text: string): Gentleness {
+  return readOneOf("--gentle", text, GENTLENESS);
+}

@@ -1,0 +1,113 @@
+/**
+ * `--socket` of the daemons, and of the commands that talk to them.
+ *
+ * Without it a daemon takes server.sock or client.sock in its user's directory, or beside that server-PID.sock where
+ * another daemon has it: several on a host are no mistake, and network namespaces share the file system. A path that was asked
+ * for is taken or refused.
+ */
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { Logger } from "../../base/logger.ts";
+import type { ProgramName } from "../../http/control/api.ts";
+import { type ControlServer, openControlSocket } from "../../http/control/server.ts";
+import { ControlSocketError, defaultPaths, removeStaleSockets } from "../../http/control/socket.ts";
+import type { ValueFlagDef } from "../program/command-definition.ts";
+
+const RUN_DIRECTORY = "/run/bunbond";
+
+export interface UserContext {
+  readonly isRoot: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Where daemons have their control sockets: this user's directory first, then root's. XDG_RUNTIME_DIR is that of the XDG Base
+ * Directory Specification.
+ */
+export function runDirectories({ isRoot, environment }: UserContext = thisUser()): [string, ...string[]] {
+  const { XDG_RUNTIME_DIR: runtime } = environment;
+  const hasOwn = !isRoot && runtime !== undefined && isAbsolute(runtime);
+  return hasOwn ? [join(runtime, "bunbond"), RUN_DIRECTORY] : [RUN_DIRECTORY];
+}
+
+function thisUser(): UserContext {
+  return { isRoot: process.getuid?.() === 0, environment: process.env };
+}
+
+/** Root's, for help. */
+export function defaultSocket(program: ProgramName): string {
+  return join(RUN_DIRECTORY, `${program}.sock`);
+}
+
+export function socketFlag(program: ProgramName) {
+  return {
+    type: "string",
+    valueHint: "PATH",
+    example: defaultSocket(program),
+    description: `Take commands like 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or beside it ${program}-PID.sock where another daemon has that, or none where it cannot be made; of users other than root in $XDG_RUNTIME_DIR/bunbond.`,
+  } satisfies ValueFlagDef;
+}
+
+/** Where a daemon is to have its control socket. */
+export type SocketChoice =
+  | { readonly path: string }
+  /** Nobody asked for one: where rights are missing, the daemon does without. */
+  | { readonly directory: string };
+
+/** Null: none. */
+export function readSocket(text: string | undefined): SocketChoice | null {
+  if (text === undefined) return { directory: runDirectories()[0] };
+  return text.toLowerCase() === "none" ? null : { path: text };
+}
+
+/**
+ * Null when the daemon goes on without.
+ * @throws ControlSocketError
+ */
+export async function openDaemonSocket(
+  choice: SocketChoice | null,
+  program: ProgramName,
+  logger: Logger,
+): Promise<ControlServer | null> {
+  if (choice === null) return null;
+  if ("path" in choice) return openControlSocket({ path: choice.path, program, logger });
+  try {
+    const control = await openFirstFree(choice.directory, program, logger);
+    await removeStaleSockets(choice.directory);
+    return control;
+  } catch (error) {
+    if (!(error instanceof ControlSocketError && error.code === "NOT_PERMITTED")) throw error;
+    logger.warn("no control socket: 'bunbond status' and the like cannot reach this daemon", {
+      reason: error.message,
+    });
+    return null;
+  }
+}
+
+async function openFirstFree(
+  directory: string,
+  program: ProgramName,
+  logger: Logger,
+): Promise<ControlServer> {
+  const paths = defaultPaths(program, directory);
+  for (let taken: string | null = null; ; ) {
+    const path = paths.next().value;
+    try {
+      const control = await openControlSocket({ path, program, logger });
+      if (taken !== null) logger.info("another daemon has the default control socket", { taken, path });
+      return control;
+    } catch (error) {
+      if (!(error instanceof ControlSocketError && error.code === "IN_USE")) throw error;
+      taken ??= path;
+    }
+  }
+}
+
+/** What a command's --socket names: a path, or the name of a socket in one of the directories, "server-4711". */
+export function socketNamed(text: string, directories: readonly string[]): string {
+  if (text.includes("/") || existsSync(text)) return text;
+  const paths = directories.flatMap((directory) =>
+    [text, `${text}.sock`].map((name) => join(directory, name)),
+  );
+  return paths.find((path) => existsSync(path)) ?? text;
+}

@@ -1,0 +1,149 @@
+/** Values of flags: each reader takes the flag's name for its message and throws UsageError with a caret. */
+
+import type { TextRange } from "../../base/caret.ts";
+import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
+import { AnnouncementError, formatRoute, parseAnnouncement } from "../../route/announcement.ts";
+import type { Route } from "../../route/route.ts";
+import type { RetryBounds } from "../../session/retry.ts";
+import { MAX_VNI } from "../../wire/protocol.ts";
+import { collectErrors, throwAll, UsageError } from "../program/usage-error.ts";
+
+/** Timers count milliseconds in 31 bits and fire at once beyond 24.8 days. */
+const MAX_SECONDS = 20 * 86400;
+
+export function readEndpoint(flag: string, text: string, defaultPort: number, use: EndpointUse): Endpoint {
+  const endpoint = parseEndpoint(text, defaultPort, use);
+  if ("code" in endpoint) throw badValue(flag, text, endpoint, endpoint.message);
+  return endpoint;
+}
+
+/** In the order given; another spelling of the same endpoint counts once. */
+export function readEndpoints(flag: string, texts: readonly string[], defaultPort: number): Endpoint[] {
+  const endpoints = readEach(texts, (text) => readEndpoint(flag, text, defaultPort, "connect"));
+  return [...new Map(endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()];
+}
+
+/** Names as in DNS, without a port. */
+export function readHostNames(flag: string, texts: readonly string[]): string[] {
+  return readEach(texts, (text) => {
+    if (/^(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i.test(text)) return text;
+    throw badValue(flag, text, whole(text), "a host name without a port is needed");
+  });
+}
+
+/** In the order given, each once. */
+export function readVnis(flag: string, texts: readonly string[]): number[] {
+  return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
+}
+
+/** `unit`: what is counted, where people may write a unit behind it. */
+export function readWholeNumber(
+  flag: string,
+  text: string,
+  least: number,
+  most: number,
+  unit?: "seconds",
+): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  const [ofUnit, withoutUnit] = unit === undefined ? ["", ""] : [` of ${unit}`, ", without a unit"];
+  const reason = `a whole number${ofUnit} from ${least} to ${most} is needed${withoutUnit}`;
+  throw badValue(flag, text, whole(text), reason);
+}
+
+export function readOneOf<T extends string>(flag: string, text: string, words: readonly T[]): T {
+  const word = words.find((candidate) => candidate === text.toLowerCase());
+  if (word !== undefined) return word;
+  throw badValue(flag, text, whole(text), `one of ${words.join(", ")} is needed`);
+}
+
+/** A time of that many seconds or more, fractions allowed: "15", "0.5". */
+export function readSeconds(flag: string, text: string, least = 0): number {
+  const seconds = secondsIn(text);
+  if (seconds !== null && seconds >= least) return seconds;
+  throw badValue(flag, text, whole(text), secondsRule(least));
+}
+
+/** As {@link readSeconds}, and "forever" is Infinity. */
+export function readSecondsOrForever(flag: string, text: string): number {
+  const seconds = text.toLowerCase() === "forever" ? Number.POSITIVE_INFINITY : secondsIn(text);
+  if (seconds !== null) return seconds;
+  throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
+}
+
+/** A crowd of clients that tries more often would keep a server from its work. */
+const LEAST_RETRY_SECONDS = 0.1;
+
+/** Two times as in {@link readSeconds}, "5-10": the wait before the next try is drawn from between them. */
+export function readRetryBounds(flag: string, text: string): RetryBounds {
+  const [min, max, ...more] = text.split("-").map(secondsIn);
+  if (min != null && max != null && min >= LEAST_RETRY_SECONDS && min <= max && more.length === 0) {
+    return { minMs: min * 1000, maxMs: max * 1000 };
+  }
+  throw badValue(
+    flag,
+    text,
+    whole(text),
+    `two numbers of seconds from ${LEAST_RETRY_SECONDS} are needed, the smaller first, as in 5-10`,
+  );
+}
+
+function secondsRule(least: number): string {
+  return `a number of seconds from ${least} to ${MAX_SECONDS} is needed, without a unit`;
+}
+
+function secondsIn(text: string): number | null {
+  const seconds = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  return seconds <= MAX_SECONDS ? seconds : null;
+}
+
+export interface Announcements {
+  readonly routes: Route[];
+  readonly warnings: string[];
+}
+
+/** In the order given, each route once. */
+export function readAnnouncements(flag: string, texts: readonly string[]): Announcements {
+  const routes = new Map<string, Route>();
+  const warnings: string[] = [];
+  readEach(texts, (text) => {
+    const parsed = readAnnouncement(flag, text);
+    routes.set(formatRoute(parsed.route), parsed.route);
+    for (const warning of parsed.warnings) warnings.push(`${flag} ${text}: ${warning}`);
+  });
+  return { routes: [...routes.values()], warnings };
+}
+
+function readAnnouncement(flag: string, text: string) {
+  try {
+    return parseAnnouncement(text);
+  } catch (error) {
+    if (error instanceof AnnouncementError) throw badValue(flag, text, error, error.message);
+    throw error;
+  }
+}
+
+/** Of several that are wrong, the first is thrown, with the others. */
+export function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
+  const values: T[] = [];
+  const errors: UsageError[] = [];
+  for (const text of texts) collectErrors(errors, () => values.push(read(text)));
+  throwAll(errors);
+  return values;
+}
+
+/** `hint`: what to do about it. */
+export function badValue(
+  flag: string,
+  text: string,
+  range: TextRange,
+  reason: string,
+  hint?: string,
+): UsageError {
+  const value = { text, range };
+  return new UsageError("BAD_VALUE", `${flag}: ${reason}`, { flag, value, ...(hint && { hint }) });
+}
+
+export function whole(text: string): TextRange {
+  return { start: 0, end: text.length };
+}

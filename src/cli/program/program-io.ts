@@ -1,0 +1,35 @@
+import { isatty } from "node:tty";
+import { hasSocketCalls } from "../../transport/sockopt.ts";
+import { LineWriter, type TextSink } from "./output.ts";
+import { isSocket, ownDescriptor } from "./own-stream.ts";
+import { SocketSink } from "./socket-sink.ts";
+
+/** The program's outside, so that tests can stand in for it. */
+export interface ProgramIo {
+  readonly stdout: LineWriter;
+  readonly stderr: LineWriter;
+  readonly stdoutIsTty: boolean;
+  readonly stderrIsTty: boolean;
+  /** Width of the terminal in cells, where known. */
+  readonly columns: number | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** The real one. The standard streams' writers exist once: call it once. */
+export function processIo(): ProgramIo {
+  const stdoutIsTty = isatty(1);
+  return {
+    stdout: new LineWriter(sinkOf(1, Bun.stdout)),
+    stderr: new LineWriter(sinkOf(2, Bun.stderr), { mayLose: true }),
+    stdoutIsTty,
+    stderrIsTty: isatty(2),
+    columns: stdoutIsTty ? process.stdout.columns : undefined,
+    environment: process.env,
+  };
+}
+
+function sinkOf(fd: number, standard: Bun.BunFile): TextSink {
+  if (isSocket(fd) && hasSocketCalls()) return new SocketSink(fd);
+  const own = ownDescriptor(fd);
+  return (own === fd ? standard : Bun.file(own)).writer();
+}

@@ -1,0 +1,234 @@
+/**
+ * The program between its command line and its exit code: finds the command, and makes of whatever goes wrong
+ * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line; some commands have more.
+ */
+
+import { printable } from "../../base/caret.ts";
+import { KernelError } from "../../kernel/kernel.ts";
+import type { Command } from "./command.ts";
+import { CommandError } from "./command-error.ts";
+import { givenFlags } from "./flags.ts";
+import { commandHelp, type HelpLayout, programHelp } from "./help.ts";
+import { nearest } from "./nearest.ts";
+import type { ProgramIo } from "./program-io.ts";
+import { styleFor } from "./style.ts";
+import { describeUsageError, UsageError } from "./usage-error.ts";
+import { versionCommand } from "./version-command.ts";
+
+/**
+ * Runs the program with the words behind its name and resolves to the exit code, once all output is written.
+ * `commands` are the program's own; "help" and "version" are always there.
+ */
+export async function runProgram(
+  argv: readonly string[],
+  io: ProgramIo,
+  commands: readonly Command[],
+): Promise<number> {
+  let exitCode = await runCommand(argv, io, [...commands, versionCommand]);
+  await io.stdout.end();
+  if (io.stdout.failure !== null) {
+    io.stderr.write(`bunbond: cannot write the output: ${describe(io.stdout.failure)}\n`);
+    exitCode = Math.max(exitCode, 1);
+  }
+  await io.stderr.end();
+  return exitCode;
+}
+
+async function runCommand(
+  argv: readonly string[],
+  io: ProgramIo,
+  commands: readonly Command[],
+): Promise<number> {
+  const [word, ...words] = argv;
+  if (word === undefined) {
+    io.stderr.write(programHelp(commands, layoutFor(io, io.stderrIsTty)));
+    return 2;
+  }
+  let command: Command | null = null;
+  let rawArgs: readonly string[] = [];
+  try {
+    if (word === "help" || asksForHelp([word])) {
+      printHelp(words, io, commands);
+      return 0;
+    }
+    ({ command, rawArgs } = findCommand(word === "--version" ? ["version", ...words] : argv, commands));
+    if (asksForHelp(rawArgs)) {
+      io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
+      return 0;
+    }
+    refuseCommandBehind(command, rawArgs, commands);
+    return await command.run({ rawArgs, io });
+  } catch (error) {
+    const name = command === null ? "bunbond" : `bunbond ${command.definition.meta.name}`;
+    if (error instanceof UsageError) {
+      const isJson = command !== null && asksForJsonErrors(command, rawArgs);
+      io.stderr.write(isJson ? errorJson(error) : usageReport(name, error));
+      return 2;
+    }
+    if (error instanceof CommandError) {
+      io.stderr.write(error.asJson ? errorJson(error) : `${name}: ${describe(error)}\n`);
+      return error.exitCode;
+    }
+    io.stderr.write(`${name}: ${describe(error)}\n`);
+    if (error instanceof Error && command !== null && isVerbose(command, rawArgs))
+      io.stderr.write(`${error.stack}\n`);
+    return 1;
+  }
+}
+
+function layoutFor({ columns, environment }: ProgramIo, isTty: boolean): HelpLayout {
+  return { style: styleFor(isTty, environment), columns };
+}
+
+/** Wherever it stands among the flags, even wrong ones: who asks for help gets it. */
+function asksForHelp(rawArgs: readonly string[]): boolean {
+  return flagsAmong(rawArgs).some((arg) => arg === "--help" || arg === "-h");
+}
+
+/** Likewise: a script that asks for JSON reads nothing else. */
+function asksForJsonErrors({ definition }: Command, rawArgs: readonly string[]): boolean {
+  const { json } = definition.args;
+  return json?.type === "boolean" && json.errorsAsJson === true && flagsAmong(rawArgs).includes("--json");
+}
+
+function flagsAmong(rawArgs: readonly string[]): readonly string[] {
+  const end = rawArgs.indexOf("--");
+  return end < 0 ? rawArgs : rawArgs.slice(0, end);
+}
+
+function errorJson(error: UsageError | CommandError): string {
+  const { code, message } = error;
+  const hint = error instanceof UsageError ? { hint: error.hint } : {};
+  return `${JSON.stringify({ error: code, message, ...hint })}\n`;
+}
+
+function printHelp(words: readonly string[], io: ProgramIo, commands: readonly Command[]): void {
+  const layout = layoutFor(io, io.stdoutIsTty);
+  if (words.length === 0) {
+    io.stdout.write(programHelp(commands, layout));
+    return;
+  }
+  const { command, rawArgs } = findCommand(words, commands);
+  if (rawArgs.length > 0) {
+    const hint = "help takes the name of one command";
+    throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${rawArgs[0]}"`, { hint });
+  }
+  io.stdout.write(commandHelp(command, layout));
+}
+
+interface FoundCommand {
+  readonly command: Command;
+  /** What stands behind its name. */
+  readonly rawArgs: readonly string[];
+}
+
+/** What `argv`, which is not empty, begins with: "client drain" rather than "client". */
+function findCommand(argv: readonly string[], commands: readonly Command[]): FoundCommand {
+  for (const wordCount of [2, 1]) {
+    const name = argv.slice(0, wordCount).join(" ");
+    const command = commands.find(({ definition }) => definition.meta.name === name);
+    if (command !== undefined) return { command, rawArgs: argv.slice(wordCount) };
+  }
+  throw unknownCommand(argv, commands);
+}
+
+/** "client status": to a command that takes no words it is a wrong word, to the user a command. */
+function refuseCommandBehind(
+  { definition }: Command,
+  [word = ""]: readonly string[],
+  commands: readonly Command[],
+): void {
+  if (definition.words !== undefined || word === "" || word.startsWith("-")) return;
+  const names = commands.map((command) => command.definition.meta.name);
+  const hint = hintForWordBehind(definition, word, names);
+  if (hint === null) return;
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, { hint });
+}
+
+function hintForWordBehind(
+  { meta, args }: Command["definition"],
+  word: string,
+  names: readonly string[],
+): string | null {
+  const { name } = meta;
+  // "status server": that command would start one.
+  const isDaemon = word === "server" || word === "client";
+  if (isDaemon && "socket" in args && name !== "server" && name !== "client") {
+    return "it finds the daemons of this host by itself; --socket names one of several";
+  }
+  const guess = names.includes(word)
+    ? word
+    : // Of "client piar" what stands behind "client" is wrong; of "peers reset" what stands before "reset".
+      (nearestBehind(word, namesBehind(name, names), name) ??
+      names.find((candidate) => candidate.endsWith(` ${word}`)) ??
+      null);
+  return guess === null ? null : `did you mean bunbond ${guess}?`;
+}
+
+function nearestBehind(word: string, names: readonly string[], first: string): string | null {
+  const guess = nearest(
+    word,
+    names.map((name) => name.slice(first.length + 1)),
+  );
+  return guess === null ? null : `${first} ${guess}`;
+}
+
+/** The commands of two words of which that is the first. */
+function namesBehind(first: string, names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(`${first} `));
+}
+
+function unknownCommand([first = "", second]: readonly string[], commands: readonly Command[]): UsageError {
+  const names = commands.map(({ definition }) => definition.meta.name);
+  const isTwoWords = second !== undefined && !second.startsWith("-") && namesBehind(first, names).length > 0;
+  const word = isTwoWords ? `${first} ${second}` : first;
+  if (first.startsWith("-")) {
+    const guess = nearest(first, ["--help", "--version"]);
+    const hint = guess === null ? "flags go behind a command" : `did you mean ${guess}?`;
+    return new UsageError("UNKNOWN_FLAG", `unknown flag ${first}`, { hint });
+  }
+  const guess = isTwoWords
+    ? (nearestBehind(second, namesBehind(first, names), first) ?? nearest(first, names))
+    : guessFor(first, second, names);
+  const hint = guess === null ? {} : { hint: `did you mean ${guess}?` };
+  return new UsageError("UNKNOWN_COMMAND", `unknown command ${word}`, hint);
+}
+
+function guessFor(first: string, second: string | undefined, names: readonly string[]): string | null {
+  const [onlyBehind, ...othersBehind] = namesBehind(first, names);
+  // "peer" for "peer reset", "drain" for "client drain".
+  const part =
+    othersBehind.length === 0 ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`))) : undefined;
+  // "start server": the command is the word behind.
+  const behind = names.find((name) => name === second);
+  return part ?? nearest(first, ["help", ...names]) ?? behind ?? null;
+}
+
+/** One line, and under it the place in a wrong value. What is wrong in a file, help will not tell. */
+function usageReport(name: string, error: UsageError): string {
+  const advice = error.place === null ? ` Run '${name} --help'.` : "";
+  const [line, ...caret] = describeUsageError(error).split("\n");
+  return [`${name}: ${line}${advice}`, ...caret, ...moreInFile(name, error), ""].join("\n");
+}
+
+function moreInFile(name: string, { place, others }: UsageError): string[] {
+  if (place === null || others.length === 0) return [];
+  // Without the word it may judge the file as the other program's.
+  const [, role] = /^bunbond (server|client)$/.exec(name) ?? [];
+  const words = ["bunbond check-config", printable(place.path), ...(role === undefined ? [] : [role])];
+  return [`${words.join(" ")} shows all ${others.length + 1} errors in it`];
+}
+
+/** What went wrong, on one line. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return printable(String(error));
+  const text = error.message === "" ? error.name : error.message.replace(/\s*\n\s*/g, " ");
+  // A KernelError says all that there is to say.
+  const isWhole = error.cause === undefined || error instanceof KernelError;
+  return isWhole ? printable(text) : `${printable(text)}: ${describe(error.cause)}`;
+}
+
+/** Only asked of a command that got as far as running, so that its flags are right. */
+function isVerbose({ definition }: Command, rawArgs: readonly string[]): boolean {
+  return "verbose" in definition.args && givenFlags(definition.args, rawArgs).get("verbose") === true;
+}

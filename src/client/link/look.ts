@@ -1,0 +1,147 @@
+/**
+ * Reads what a server without end marks has of some VNIs now, by a connection that announces nothing: the one that is at
+ * work cannot be used for it, since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection takes our
+ * announcements away from everybody.
+ *
+ * The server has told all once it has read our SUBSCRIBEs, has sent no ADD for a second, and has answered a KEEPALIVE
+ * sent since. A VNI that is never quiet counts as told 15 s after it was read. A server that turns out to be a BunBond says
+ * so itself.
+ */
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
+import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
+import { RUN_BYTES } from "../../transport/outbox.ts";
+import { type Gentleness, SteadyPace } from "../../transport/pacing.ts";
+import type { UpdateFields } from "../../wire/message.ts";
+import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
+import { TABLE_QUIET_MS, TABLE_SETTLES_MS } from "../view/completeness.ts";
+import { LinkOutput } from "./link-output.ts";
+
+export interface LookContext {
+  readonly keepaliveSeconds: number;
+  readonly gentle: Gentleness;
+  readonly network: Network;
+  readonly clock: Clock;
+}
+
+/** One of `told` and `failed` is the last call, unless the look is stopped before. */
+export interface LookEvents {
+  added(fields: UpdateFields): void;
+  told(): void;
+  failed(): void;
+}
+
+export class Look implements ConnectionHandler {
+  readonly #untold: Set<number>;
+  readonly #output: LinkOutput;
+  #connection: Connection | null = null;
+  #timer: Timer | null = null;
+  #lastAddMs = Number.NEGATIVE_INFINITY;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #heardMs = Number.NEGATIVE_INFINITY;
+  #isOver = false;
+
+  constructor(
+    endpoint: Endpoint,
+    private readonly vnis: ReadonlySet<number>,
+    private readonly context: LookContext,
+    private readonly events: LookEvents,
+  ) {
+    const { clock, gentle, network, keepaliveSeconds } = context;
+    this.#untold = new Set(vnis);
+    this.#output = new LinkOutput({ vnis, announcements: new Map() }, () => this.#open, clock, gentle);
+    this.#timer = clock.after(keepaliveSeconds * 1000 * TIMEOUT_INTERVALS, () => this.#fail());
+    network.connect(endpoint, {
+      connected: (stream) => (this.#isOver ? null : this.#begin(stream)),
+      failed: () => this.#fail(),
+    });
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#output.stop();
+    this.#connection?.close({ reason: "stopped" });
+  }
+
+  get #open(): Connection {
+    if (this.#connection === null) throw new Error("the connection has not been made");
+    return this.#connection;
+  }
+
+  #begin(stream: ByteStream): StreamEvents {
+    const { clock, keepaliveSeconds } = this.context;
+    this.#timer?.cancel();
+    const config = { role: "client", keepaliveSeconds } as const;
+    this.#connection = new Connection(config, stream, clock, this.#output, this, new SteadyPace(RUN_BYTES));
+    return this.#connection;
+  }
+
+  #fail(): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.events.failed();
+  }
+
+  // --- what the connection tells -------------------------------------------------------------------
+
+  update(fields: UpdateFields): void {
+    if (this.#isOver || fields.action !== Action.ADD || !this.vnis.has(fields.vni)) return;
+    this.#lastAddMs = this.context.clock.nowMs();
+    this.events.added(fields);
+  }
+
+  keepalive(): void {
+    this.#output.keepaliveAnswered();
+    this.#check();
+  }
+
+  endMark(vni: number): void {
+    this.#output.endMarkSeen();
+    this.#untold.delete(vni);
+    this.#check();
+  }
+
+  closed(): void {
+    this.#fail();
+  }
+
+  hello(): void {}
+  established(): void {}
+  skipped(): void {}
+  subscribe(): void {}
+  unsubscribe(): void {}
+
+  readonly #check = (): void => {
+    if (this.#isOver) return;
+    const { clock } = this.context;
+    const nowMs = clock.nowMs();
+    let quietFromMs = nowMs;
+    for (const vni of this.#untold) {
+      const readMs = this.#output.subscribeReadMs(vni);
+      const quietMs = Math.max(readMs, this.#lastAddMs) + TABLE_QUIET_MS;
+      quietFromMs = Math.max(quietFromMs, Math.min(quietMs, readMs + TABLE_SETTLES_MS));
+    }
+    if (quietFromMs > nowMs) {
+      this.#timer?.cancel();
+      // What is not known to have been read yet is waited for by the answer that says so.
+      if (Number.isFinite(quietFromMs)) this.#timer = clock.after(quietFromMs - nowMs, this.#check);
+    } else if (this.#untold.size === 0 || this.#heardMs > this.#lastAddMs) {
+      this.stop();
+      this.events.told();
+    } else this.#ask();
+  };
+
+  /** Has the server answer a KEEPALIVE that is sent now, in the quiet. */
+  #ask(): void {
+    if (this.#askedMs > this.#lastAddMs) return;
+    const askedMs = this.context.clock.nowMs();
+    this.#askedMs = askedMs;
+    this.#output.confirm(() => {
+      this.#heardMs = askedMs;
+      this.#check();
+    });
+  }
+}

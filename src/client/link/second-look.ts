@@ -1,0 +1,137 @@
+/**
+ * What a server without exact views has of routes that we announced until now. A Go server does not tell an announcer that
+ * another one has withdrawn the same route, and sends our own routes back as if they were somebody else's: after our
+ * withdrawal neither the copies that it had sent before nor those that came meanwhile are certain. So it is looked at anew:
+ *
+ *     asked ── our REMOVE was read, and a second has passed ──▶ due ── a look (look.ts) at all that are due ──▶ answered
+ *
+ * Until then a copy that was there before our announcement stays in view, and another one does not come. A question is of no
+ * interest any more when we announce the route again, or when the server tells of it on the connection at work: by a REMOVE at
+ * any time, by an ADD once the question is due. An ADD from before may have been sent while we still counted as an announcer,
+ * and the withdrawal that followed it was not told to us.
+ *
+ * The second: a Go server takes messages of different types in any order, so it may answer the KEEPALIVE first.
+ */
+
+import type { Random, Timer } from "../../base/clock.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import type { Route } from "../../route/route.ts";
+import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
+import type { UpdateFields } from "../../wire/message.ts";
+import { Action } from "../../wire/protocol.ts";
+import { Echo, type MergedView, type ServerNumber } from "../view/merged-view.ts";
+import { Look, type LookContext } from "./look.ts";
+import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
+import { receivedKey } from "./wanted.ts";
+
+export interface SecondLookContext extends LookContext {
+  readonly retry: RetryBounds;
+  readonly random: Random;
+  readonly view: MergedView;
+}
+
+interface Question {
+  readonly route: Route;
+  /** The server has carried out our REMOVE. */
+  isDue: boolean;
+}
+
+export class SecondLook {
+  /** By key (wanted.ts). */
+  readonly #questions = new Map<string, Question>();
+  #isFencing = false;
+  #isStopped = false;
+  #look: Look | null = null;
+  /** Until what was asked first may be due, or a look that failed is repeated. */
+  #timer: Timer | null = null;
+  #retryTimer: Timer | null = null;
+
+  constructor(
+    private readonly server: ServerNumber,
+    private readonly endpoint: Endpoint,
+    private readonly context: SecondLookContext,
+    /** Calls back once the server has read all that is wanted now. */
+    private readonly confirm: (read: () => void) => void,
+  ) {}
+
+  ask(key: string, route: Route): void {
+    this.#questions.set(key, { route, isDue: false });
+    if (this.#isFencing) return;
+    this.#isFencing = true;
+    // With others that are asked in this turn.
+    this.context.clock.soon(() => this.#fence());
+  }
+
+  /** The answer is of no interest any more. */
+  forget(key: string): void {
+    this.#questions.delete(key);
+  }
+
+  /** The server has told of the route itself. */
+  heard(fields: UpdateFields): void {
+    if (this.#questions.size === 0) return;
+    const key = receivedKey(fields);
+    if (fields.action === Action.REMOVE || this.#questions.get(key)?.isDue) this.#questions.delete(key);
+  }
+
+  dropVni(vni: number): void {
+    for (const [key, { route }] of this.#questions) if (route.vni === vni) this.#questions.delete(key);
+  }
+
+  /** For good. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#questions.clear();
+    this.#timer?.cancel();
+    this.#retryTimer?.cancel();
+    this.#look?.stop();
+  }
+
+  /** What is asked from now on is fenced by the next KEEPALIVE. */
+  #fence(): void {
+    if (this.#isStopped) return;
+    const asked = [...this.#questions].filter(([, { isDue }]) => !isDue);
+    this.confirm(() => {
+      this.#timer = this.context.clock.after(SUBSCRIPTION_PAUSE_MS, () => {
+        for (const [, question] of asked) question.isDue = true;
+        this.#isFencing = this.#questions.values().some(({ isDue }) => !isDue);
+        if (this.#isFencing) this.#fence();
+        this.#lookAtDue();
+      });
+    });
+  }
+
+  #lookAtDue(): void {
+    if (this.#look !== null) return;
+    const asked = new Map([...this.#questions].filter(([, { isDue }]) => isDue));
+    if (asked.size === 0) return;
+    this.#retryTimer?.cancel();
+    const { context, server } = this;
+    const isOpen = (key: string, question: Question) => this.#questions.get(key) === question;
+    const vnis = new Set(Array.from(asked.values(), ({ route }) => route.vni));
+    this.#look = new Look(this.endpoint, vnis, context, {
+      added: (fields) => {
+        const key = receivedKey(fields);
+        const question = asked.get(key);
+        if (question === undefined || !isOpen(key, question)) return;
+        this.#questions.delete(key);
+        context.view.received(server, fields, Echo.NEVER);
+      },
+      told: () => {
+        this.#look = null;
+        for (const [key, question] of asked) {
+          // Whoever is told of a route may have changed the rest.
+          if (!isOpen(key, question)) continue;
+          this.#questions.delete(key);
+          context.view.refuted(server, question.route);
+        }
+        this.#lookAtDue();
+      },
+      failed: () => {
+        this.#look = null;
+        const afterMs = retryAfterMs(context.retry, context.random);
+        this.#retryTimer = context.clock.after(afterMs, () => this.#lookAtDue());
+      },
+    });
+  }
+}

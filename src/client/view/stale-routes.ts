@@ -1,0 +1,92 @@
+/** Lost servers' routes in the view, until their hold time ends (see hold.ts). */
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { MergedView, ServerNumber } from "./merged-view.ts";
+import { HoldClock, type HoldTimes } from "./stale-timers.ts";
+
+export class StaleRoutes {
+  readonly holdClock: HoldClock;
+  #timer: Timer | null = null;
+  #isStopped = false;
+
+  constructor(
+    times: HoldTimes,
+    private readonly view: MergedView,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.holdClock = new HoldClock(times, clock.nowMs());
+  }
+
+  /** What the server had becomes stale; `wasSilent`: it may have been lost ever since it was heard last. */
+  serverLost(server: ServerNumber, wasSilent: boolean): void {
+    const nowMs = this.clock.nowMs();
+    if (this.view.serverLost(server, nowMs, wasSilent) > 0) this.holdClock.lost(server, nowMs);
+  }
+
+  /** Drops all that the server had. */
+  dropServer(server: ServerNumber): void {
+    this.holdClock.forget(server);
+    this.view.dropServer(server);
+  }
+
+  /** There is an established server, or none. */
+  setAnyEstablished(isAny: boolean): void {
+    const isAlone = this.holdClock.setAnyEstablished(isAny, this.clock.nowMs());
+    if (this.#isStopped) return;
+    if (isAlone) this.#warnAlone();
+    this.#wakeInTime();
+  }
+
+  /** Also for what is lost already. */
+  set times(times: HoldTimes) {
+    this.holdClock.times = times;
+    this.#dropOverdue();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #warnAlone(): void {
+    const seconds = this.holdClock.times.holdAloneMs / 1000;
+    const routes = this.view.routeCount;
+    if (seconds === 0) this.logger.error("no server is left; the routes are dropped", { routes });
+    else {
+      this.logger.error("no server is left; the routes stay as they were last known", {
+        routes,
+        forSeconds: Number.isFinite(seconds) ? seconds : "forever",
+      });
+    }
+  }
+
+  /** Drops stale routes whose time is over. */
+  readonly #dropOverdue = (): void => {
+    if (this.#isStopped) return;
+    const nowMs = this.clock.nowMs();
+    let copies = 0;
+    for (const { server, lostUntilMs } of this.holdClock.takeOverdue(nowMs)) {
+      copies += this.view.sweep(server, lostUntilMs);
+    }
+    if (copies > 0) {
+      this.logger.warn("held long enough: what a lost server had is dropped, unless another one has it", {
+        routes: copies,
+      });
+    }
+    this.#wakeInTime();
+  };
+
+  /**
+   * After a pause (a stopped process, a suspended machine), what waits at the sockets comes first: whether there is still
+   * an established server decides what is overdue.
+   */
+  #wakeInTime(): void {
+    this.#timer?.cancel();
+    const { nextDeadlineMs } = this.holdClock;
+    // Whoever was told of the routes may have stopped the client.
+    if (this.#isStopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.max(0, nextDeadlineMs - this.clock.nowMs());
+    this.#timer = this.clock.after(waitMs, () => this.clock.soon(this.#dropOverdue));
+  }
+}

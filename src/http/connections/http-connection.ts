@@ -1,0 +1,192 @@
+/** A connection of an HTTP listener: its socket, and what is under way on it. */
+import type { IncomingMessage } from "node:http";
+import { Duplex } from "node:stream";
+import type { Clock } from "../../base/clock.ts";
+import { limitUnsent } from "../../transport/sockopt.ts";
+import type { Answer } from "./answer-queue.ts";
+import type { LimitedConnection, Stall } from "./connection-limit.ts";
+
+export type BunSocket = Bun.Socket<HttpConnection | null>;
+
+/** Of a request; node:http refuses one that has more. */
+export const MAX_HEADER_BYTES = 16 * 1024;
+/**
+ * Of what cannot be sent yet. Without a limit the kernel takes 4 MB for a reader that never reads, a tenth of a second's work for
+ * nothing, and whether a reader takes anything is seen much later. Of one that reads, megabytes are still on their way.
+ */
+const UNSENT_BYTES = 256 * 1024;
+const NOTHING = new Uint8Array();
+/** Further requests that one connection may send before the first is answered. */
+const MAX_PIPELINED = 16;
+
+export class HttpConnection implements LimitedConnection {
+  readonly answers = new Set<Answer>();
+  readonly remoteAddress: string;
+  readonly #socket: BunSocket;
+  readonly #clock: Clock;
+  readonly #onClose: (connection: HttpConnection) => void;
+  readonly #requests = new Set<IncomingMessage>();
+  readonly #handOver: (stream: Duplex, connection: HttpConnection) => void;
+  #stream: SocketStream | null = null;
+  /** What has come before the head of the first request was complete. */
+  #head: Uint8Array = NOTHING;
+  #waitsSinceMs: number;
+  #hasInput = false;
+  isStopping = false;
+
+  /** `handOver` is given its bytes once the head of a first request is there. */
+  constructor(
+    socket: BunSocket,
+    clock: Clock,
+    handOver: (stream: Duplex, connection: HttpConnection) => void,
+    onClose: (connection: HttpConnection) => void,
+  ) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#handOver = handOver;
+    this.#onClose = onClose;
+    this.#waitsSinceMs = clock.nowMs();
+    this.remoteAddress = socket.remoteAddress;
+    // Bun's types do not have it.
+    const { fd } = socket as BunSocket & { readonly fd?: number };
+    if (fd !== undefined && fd >= 0) limitUnsent(fd, UNSENT_BYTES);
+  }
+
+  get idleSinceMs(): number | null {
+    for (const { complete } of this.#requests) if (complete) return null;
+    return this.#waitsSinceMs;
+  }
+
+  get stall(): Stall | null {
+    const nowMs = this.#clock.nowMs();
+    for (const answer of this.answers) {
+      const { blockedSinceMs, chars, startedMs } = answer;
+      if (blockedSinceMs === null) continue;
+      return {
+        sinceMs: blockedSinceMs,
+        takenBytes: chars,
+        forMs: nowMs - (startedMs ?? blockedSinceMs),
+        blockedMs: answer.blockedMs(nowMs),
+        isUsual: answer.standsStillMostly(nowMs),
+      };
+    }
+    return null;
+  }
+
+  /** Some of a request has come, but not all. */
+  get hasBegunRequest(): boolean {
+    return this.#hasInput;
+  }
+
+  received(bytes: Uint8Array): void {
+    this.#hasInput = true;
+    if (this.#stream !== null) {
+      this.#stream.received(bytes);
+      return;
+    }
+    // A stream and a parser cost more than all else that a connection causes here, and many never complete a request.
+    this.#head = this.#head === NOTHING ? bytes : Buffer.concat([this.#head, bytes]);
+    if (this.#head.length <= MAX_HEADER_BYTES && !hasEndOfHead(this.#head)) return;
+    const stream = new SocketStream(this.#socket);
+    // That it has ended is known from the socket, and why is nobody's concern: a reader may go.
+    stream.on("error", () => {});
+    stream.on("close", () => this.close());
+    this.#stream = stream;
+    this.#handOver(stream, this);
+    stream.received(this.#head);
+    this.#head = NOTHING;
+  }
+
+  drained(): void {
+    this.#stream?.drained();
+  }
+
+  /** The other side sends no more. */
+  ended(): void {
+    if (this.#stream === null) this.close();
+    else this.#stream.push(null);
+  }
+
+  /** A request's head has come. Returns false if there are too many under way. */
+  begin(request: IncomingMessage): boolean {
+    this.#requests.add(request);
+    this.#hasInput = !request.complete;
+    return this.#requests.size <= MAX_PIPELINED;
+  }
+
+  /** A request is answered. */
+  finish(request: IncomingMessage): void {
+    this.#requests.delete(request);
+    this.#waitsSinceMs = this.#clock.nowMs();
+    if (this.isStopping && this.#requests.size === 0) this.closeWhenAnswered();
+  }
+
+  /** With what the system has not taken yet. */
+  closeWhenAnswered(): void {
+    this.isStopping = true;
+    if (this.#requests.size > 0) return;
+    if (this.#stream === null) this.close();
+    else this.#stream.end();
+  }
+
+  close(): void {
+    this.#onClose(this);
+    this.#stream?.destroy();
+    this.#socket.terminate();
+  }
+}
+
+/** An empty line; a head that uses bare line feeds is handed over when it is too long, and refused. */
+function hasEndOfHead(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("\r\n\r\n");
+}
+
+/** A socket of Bun.listen as a stream that node:http reads from and writes to. */
+class SocketStream extends Duplex {
+  readonly #socket: BunSocket;
+  /** What the system has not taken yet, and whom to tell when it has. */
+  #rest: Uint8Array | null = null;
+  #taken: ((error?: Error | null) => void) | null = null;
+
+  constructor(socket: BunSocket) {
+    super();
+    this.#socket = socket;
+  }
+
+  received(bytes: Uint8Array): void {
+    if (!this.push(bytes)) this.#socket.pause();
+  }
+
+  drained(): void {
+    if (this.#rest !== null) this.#send(this.#rest);
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(bytes: Uint8Array, _encoding: string, taken: (error?: Error | null) => void): void {
+    this.#taken = taken;
+    this.#send(bytes);
+  }
+
+  override _final(ended: (error?: Error | null) => void): void {
+    this.#socket.end();
+    ended();
+  }
+
+  override _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void {
+    this.#rest = null;
+    destroyed(error);
+  }
+
+  #send(bytes: Uint8Array): void {
+    // Bun answers -1 on a socket that is closing; its close event follows.
+    const written = Math.max(0, this.#socket.write(bytes));
+    this.#rest = written < bytes.length ? bytes.subarray(written) : null;
+    if (this.#rest !== null) return;
+    const taken = this.#taken;
+    this.#taken = null;
+    taken?.();
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * HTTP with bounds, over TCP or a UNIX socket: so many connections, so long without a request, so much of a body. What is
+ * answered is somebody else's decision.
+ *
+ * Bun.serve was tried first (Bun 1.4.4): it tells of a connection only when a request is complete, so that nobody can count or
+ * close those that are silent, and its `idleTimeout` does not end one that sends a header a second. node:http's own listener
+ * has what is needed, but each connection costs it 0.1 ms before anybody can refuse it, and Bun accepts up to 512 in one go:
+ * 1,500 at once kept the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and those that are let
+ * in are handed to node:http, which parses strictly and knows HTTP's corners. Its time-outs do not hold for such connections,
+ * so they are kept here.
+ */
+import { edenGC } from "bun:jsc";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Clock, Timer } from "../../base/clock.ts";
+import { LimitedLog } from "../../base/limited-log.ts";
+import type { Logger } from "../../base/logger.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { PausableListener } from "../../transport/pausable-listener.ts";
+import {
+  type Answer,
+  type AnswerEvents,
+  AnswerQueue,
+  type AnswerSink,
+  type GarbageCollector,
+} from "./answer-queue.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
+import type { HttpCounters } from "./http-counters.ts";
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** The host that is asked, as the request has it; null: it names none, as HTTP/1.0 may. */
+  readonly host: string | null;
+  /**
+   * The body as text.
+   * @throws BodyTooLargeError, or an Error when it breaks off
+   */
+  text(): Promise<string>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** A text goes out at once; pieces are made while they are sent, and not at all for HEAD. */
+  readonly body: string | Iterable<string>;
+}
+
+export function json(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  return {
+    status,
+    headers: { "Content-Type": "application/json;charset=utf-8", ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+export class BodyTooLargeError extends Error {
+  override readonly name = "BodyTooLargeError";
+}
+
+export interface HttpListenerOptions {
+  /** Must not reject. */
+  readonly answer: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
+  readonly maxConnections: () => number;
+  readonly maxBodyBytes: number;
+  /** For a connection without a request, and for a request that is not complete. */
+  readonly idleMs?: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters: HttpCounters;
+}
+
+/** Readers matter less than clients: that something is wrong with them is enough to know. */
+const LOG_LIMITS = { burst: 5, intervalMs: 60_000 };
+const IDLE_MS = 10_000;
+const CHECK_EVERY_MS = 500;
+const STOP_POLL_MS = 10;
+const BACKLOG = 4_096;
+/** Few, for the requests that came with them are read before many others come. */
+const ACCEPTED_PER_TURN = 16;
+/** While all places are taken, room is made for those that wait so often. */
+const MAKE_ROOM_EVERY_MS = 20;
+
+const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bun.gc(false) };
+
+export class HttpListener {
+  readonly #options: HttpListenerOptions;
+  readonly #idleMs: number;
+  /** Never listens: it is handed the connections. */
+  readonly #http: Server;
+  readonly #queue: AnswerQueue;
+  readonly #limit: ConnectionLimit<HttpConnection>;
+  readonly #connections = new WeakMap<Duplex, HttpConnection>();
+  #listener: PausableListener<HttpConnection | null> | Bun.UnixSocketListener<HttpConnection | null> | null =
+    null;
+  /** While the listener is paused. */
+  #waitForRoom: Timer | null = null;
+  #port = 0;
+  /** For the log. */
+  #address = "";
+  #check: Timer | null = null;
+
+  constructor(options: HttpListenerOptions) {
+    this.#options = { ...options, logger: new LimitedLog(options.logger, options.clock, LOG_LIMITS) };
+    this.#idleMs = options.idleMs ?? IDLE_MS;
+    this.#queue = new AnswerQueue(options.clock, COLLECTOR);
+    this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
+    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+    this.#http.on("clientError", (_, stream) => this.#onBadRequest(stream));
+    this.#http.on("request", (request, response) => void this.#onRequest(request, response));
+  }
+
+  /**
+   * The file of a UNIX socket is there when this returns.
+   * @throws the system's error
+   */
+  listen(at: { readonly hostname: string; readonly port: number } | { readonly unix: string }): void {
+    const socket: Bun.SocketHandler<HttpConnection | null> = {
+      binaryType: "uint8array",
+      open: (opened) => this.#onConnection(opened),
+      data: ({ data }, bytes) => data?.received(bytes),
+      drain: ({ data }) => data?.drained(),
+      end: ({ data }) => data?.ended(),
+      error: ({ data }) => data?.close(),
+      close: ({ data }) => data?.close(),
+    };
+    const common = { data: null, allowHalfOpen: true, socket };
+    // Without pausing: a socket file goes with its listener, and is local.
+    if ("unix" in at) {
+      this.#listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
+      this.#address = at.unix;
+      return;
+    }
+    const listener = new PausableListener<HttpConnection | null>({
+      ...at,
+      ...common,
+      backlog: BACKLOG,
+      perTurn: ACCEPTED_PER_TURN,
+    });
+    this.#listener = listener;
+    this.#port = listener.port;
+    this.#address = formatEndpoint({ host: at.hostname, port: listener.port });
+  }
+
+  /** The port really taken; 0 of a UNIX socket. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Takes no connection any more; those with a request under way have until then. */
+  async stop(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#listener?.stop();
+    this.#waitForRoom?.cancel();
+    for (const connection of [...this.#limit.all()]) connection.closeWhenAnswered();
+    const untilMs = clock.nowMs() + withinMs;
+    while (this.#limit.count > 0 && clock.nowMs() < untilMs) {
+      await new Promise<void>((resolve) => clock.after(STOP_POLL_MS, resolve));
+    }
+    for (const connection of [...this.#limit.all()]) connection.close();
+    this.#check?.cancel();
+  }
+
+  #onConnection(socket: BunSocket): void {
+    const { clock } = this.#options;
+    const connection = new HttpConnection(socket, clock, this.#handOver, this.#forget);
+    const closed = this.#limit.admit(connection);
+    if (closed !== null) {
+      this.#noteClosed(this.#limit.count);
+      if (closed === connection) return;
+    }
+    socket.data = connection;
+    this.#check ??= clock.after(CHECK_EVERY_MS, this.#closeIdle);
+    this.#pauseWhileFull();
+  }
+
+  #pauseWhileFull(): void {
+    const listener = this.#listener;
+    if (!(listener instanceof PausableListener && listener.canPause)) return;
+    if (!this.#limit.isFull || this.#waitForRoom !== null) return;
+    listener.pause();
+    this.#waitForRoom = this.#options.clock.after(MAKE_ROOM_EVERY_MS, () => this.#makeRoom(listener));
+  }
+
+  #makeRoom(listener: PausableListener<HttpConnection | null>): void {
+    this.#waitForRoom = null;
+    const wanted = Math.min(listener.waiting, ACCEPTED_PER_TURN);
+    for (let made = 0; made < wanted; made++) {
+      // Of slow readers one at a time: each that comes in its place costs some 10 ms, for what it takes before it is known to be slow.
+      const { count } = this.#limit;
+      if (this.#limit.makeRoom(made === 0) === null) break;
+      this.#noteClosed(count);
+    }
+    if (!this.#limit.isFull) listener.resume();
+    this.#pauseWhileFull();
+  }
+
+  /** For want of room. */
+  #noteClosed(connections: number): void {
+    const { counters, logger } = this.#options;
+    counters.refused("no-room");
+    logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
+  }
+
+  readonly #handOver = (stream: Duplex, connection: HttpConnection): void => {
+    this.#connections.set(stream, connection);
+    this.#http.emit("connection", stream);
+  };
+
+  readonly #forget = (connection: HttpConnection): void => {
+    this.#limit.closed(connection);
+    const listener = this.#listener;
+    if (this.#waitForRoom === null || this.#limit.isFull || !(listener instanceof PausableListener)) return;
+    this.#waitForRoom.cancel();
+    this.#waitForRoom = null;
+    listener.resume();
+  };
+
+  readonly #closeIdle = (): void => {
+    this.#check = null;
+    const { clock, counters } = this.#options;
+    const idleBeforeMs = clock.nowMs() - this.#idleMs;
+    for (const connection of [...this.#limit.all()]) {
+      if ((connection.idleSinceMs ?? Number.POSITIVE_INFINITY) > idleBeforeMs) continue;
+      if (connection.hasBegunRequest) counters.refused("bad-request");
+      connection.close();
+    }
+    if (this.#limit.count > 0) this.#check = clock.after(CHECK_EVERY_MS, this.#closeIdle);
+  };
+
+  #onBadRequest(stream: Duplex): void {
+    this.#options.counters.refused("bad-request");
+    stream.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  }
+
+  async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) return;
+    if (!connection.begin(request)) {
+      connection.close();
+      return;
+    }
+    response.on("close", () => connection.finish(request));
+    const { status, headers, body } = await this.#options.answer(this.#describe(request));
+    if (response.destroyed) return;
+    const isLast = connection.isStopping || !request.complete;
+    response.writeHead(status, {
+      ...headers,
+      ...(typeof body === "string" && { "Content-Length": String(Buffer.byteLength(body)) }),
+      ...(isLast && { Connection: "close" }),
+    });
+    this.#send(request, response, connection, body);
+  }
+
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: HttpConnection,
+    body: HttpAnswer["body"],
+  ): void {
+    const sink: AnswerSink = {
+      write: (text) => response.write(text),
+      end: () => response.end(),
+      abort: () => connection.close(),
+    };
+    const events = this.#eventsOf(connection);
+    let answer: Answer;
+    if (request.method === "HEAD") answer = this.#queue.sendText("", sink, events);
+    else if (typeof body === "string") answer = this.#queue.sendText(body, sink, events);
+    else {
+      response.flushHeaders();
+      answer = this.#queue.send(body, sink, events);
+    }
+    connection.answers.add(answer);
+    response.on("drain", () => answer.drained());
+    response.on("close", () => {
+      connection.answers.delete(answer);
+      answer.closed();
+    });
+  }
+
+  #eventsOf({ remoteAddress }: HttpConnection): AnswerEvents {
+    const { counters, logger } = this.#options;
+    const address = this.#address;
+    return {
+      tooSlow: () => {
+        counters.refused("slow-reader");
+        logger.warn("an HTTP reader is too slow; its answer is cut off", { address, reader: remoteAddress });
+      },
+      failed: (error) => logger.error("an HTTP answer could not be made", { address, error: String(error) }),
+    };
+  }
+
+  #describe(request: IncomingMessage): HttpRequest {
+    const { method = "", url = "" } = request;
+    // In absolute form the target names the host, and the header does not count (RFC 9112, 3.2.2).
+    const [, authority, path = ""] = /^(?:https?:\/\/([^/?#]*))?([^?#]*)/.exec(url) ?? [];
+    const { maxBodyBytes } = this.#options;
+    return {
+      method,
+      path,
+      host: authority ?? hostOf(request),
+      text: () => readText(request, maxBodyBytes),
+    };
+  }
+}
+
+/** Several Host headers are none that would be allowed (RFC 9112, 3.2). */
+function hostOf({ headersDistinct }: IncomingMessage): string | null {
+  const { host } = headersDistinct;
+  return host?.join(", ") ?? null;
+}
+
+async function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new BodyTooLargeError(`the body has more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

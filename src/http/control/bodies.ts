@@ -1,0 +1,66 @@
+/**
+ * Bodies of control requests, read strictly: exactly the fields there are, each of its type. All of a body is read
+ * before anything is done.
+ */
+import { AnnouncementError, parseAnnouncement } from "../../route/announcement.ts";
+import type { Route } from "../../route/route.ts";
+import { MAX_VNI } from "../../wire/protocol.ts";
+import { type DrainAction, MAX_ITEMS } from "./api.ts";
+import { ControlError } from "./error.ts";
+
+/** {"routes": ["100#10.0.1.0/24@2001:db8::1", …]} */
+export function readRoutes(body: unknown): Route[] {
+  return listField(body, "routes").map((text, i) => {
+    if (typeof text !== "string") throw bad(`routes[${i}] must be a text like 100#10.0.1.0/24@2001:db8::1`);
+    try {
+      return parseAnnouncement(text).route;
+    } catch (error) {
+      if (error instanceof AnnouncementError) throw bad(`routes[${i}]: ${error.message}`);
+      throw error;
+    }
+  });
+}
+
+/** {"vnis": [100, …]} */
+export function readVnis(body: unknown): number[] {
+  return listField(body, "vnis").map((vni, i) => {
+    if (typeof vni === "number" && Number.isInteger(vni) && vni >= 0 && vni <= MAX_VNI) return vni;
+    throw bad(`vnis[${i}] must be a whole number from 0 to ${MAX_VNI}`);
+  });
+}
+
+/** {"peer": "7"} or {"peer": "[2001:db8::10]:4711"} */
+export function readPeer(body: unknown): string {
+  const peer = onlyField(body, "peer");
+  if (typeof peer === "string" && peer !== "") return peer;
+  throw bad("peer must be a text: a server's peer by its id, a client's server by its address");
+}
+
+/** {"action": "start"} */
+export function readDrainAction(body: unknown): DrainAction {
+  const given = onlyField(body, "action");
+  const action = (["start", "undo", "stop"] as const).find((known) => known === given);
+  if (action !== undefined) return action;
+  throw bad("action must be start, undo or stop");
+}
+
+function listField(body: unknown, name: string): unknown[] {
+  const list = onlyField(body, name);
+  if (Array.isArray(list) && list.length > 0 && list.length <= MAX_ITEMS) return list;
+  throw bad(`${name} must be a list of 1 to ${MAX_ITEMS}`);
+}
+
+function onlyField(body: unknown, name: string): unknown {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw bad(`the body must be an object with ${name}`);
+  }
+  const fields = new Map<string, unknown>(Object.entries(body));
+  const other = fields.keys().find((field) => field !== name);
+  if (other !== undefined) throw bad(`unknown field ${JSON.stringify(other)}; there is only ${name}`);
+  if (fields.has(name)) return fields.get(name);
+  throw bad(`${name} is missing`);
+}
+
+function bad(message: string): ControlError {
+  return new ControlError("BAD_BODY", message);
+}

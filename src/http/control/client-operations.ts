@@ -1,0 +1,256 @@
+/** What a client does and tells over its control socket. */
+
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Client } from "../../client/client-core.ts";
+import { TableFullError } from "../../client/errors.ts";
+import type { ClientHandler } from "../../client/events.ts";
+import { formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
+import { formatRoute } from "../../route/announcement.ts";
+import type { Route } from "../../route/route.ts";
+import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
+import { DEFAULT_PORT } from "../../wire/protocol.ts";
+import type {
+  ChangeFacts,
+  ChangeResult,
+  ChangeResults,
+  ClientStatus,
+  ClientVni,
+  Counters,
+  DrainAction,
+  DrainResult,
+  ServerEntry,
+} from "./api.ts";
+import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
+import { type Daemon, timeBefore } from "./daemon.ts";
+import { ControlError } from "./error.ts";
+import type { KernelReport } from "./kernel-status.ts";
+import { change, type Operation, query } from "./server.ts";
+
+/** What has happened since the client's start. */
+export class ClientCounters implements ClientHandler {
+  #routesAdded = 0;
+  #routesRemoved = 0;
+  readonly #closes = new Map<CloseReason["reason"], number>();
+
+  routeAdded(): void {
+    this.#routesAdded++;
+  }
+
+  routeRemoved(): void {
+    this.#routesRemoved++;
+  }
+
+  serverState(_server: unknown, _state: unknown, reason: CloseReason | null): void {
+    if (reason !== null) this.#closes.set(reason.reason, (this.#closes.get(reason.reason) ?? 0) + 1);
+  }
+
+  flat(): Counters {
+    const closes = Array.from(this.#closes, ([reason, count]) => [`closes.${reason}`, count] as const);
+    return {
+      routesAdded: this.#routesAdded,
+      routesRemoved: this.#routesRemoved,
+      ...Object.fromEntries(closes),
+    };
+  }
+}
+
+export interface ClientControlOptions {
+  readonly client: Client;
+  readonly daemon: Daemon;
+  readonly counters: ClientCounters;
+  /** How its routes in the kernel are; null: it puts none there. */
+  readonly kernel: (() => KernelReport) | null;
+  readonly logger: Logger;
+  /** Ends the daemon as SIGTERM does: from now on it is stopping. */
+  readonly stop: () => void;
+  /** How long it will still wait for the network to turn away, once it is drained and told to stop. */
+  readonly drainLeftMs: () => number;
+}
+
+export function clientOperations(options: ClientControlOptions): Operation[] {
+  const { client, daemon, logger } = options;
+  const results = (results: ChangeResult[]): ChangeResults => {
+    const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
+    const [first] = changed;
+    // Whoever reads the log sees what did not come from flags.
+    if (first !== undefined) {
+      logger.info("changed by command", {
+        change: first.outcome,
+        count: changed.length,
+        first: "route" in first ? first.route : first.vni,
+      });
+    }
+    return { results, ...changeFacts(options) };
+  };
+  return [
+    query("/v1/status", () => clientStatus(options)),
+    change("/v1/peers/reset", readPeer, (peer) => {
+      const endpoint = parseEndpoint(peer, DEFAULT_PORT);
+      if (!("code" in endpoint) && client.resetServer(endpoint)) {
+        const server = formatEndpoint(endpoint);
+        logger.info("reset by command", { server });
+        return { peer: server };
+      }
+      throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
+    }),
+    change("/v1/announce", readRoutes, (routes) => {
+      refuseIfStopping(daemon);
+      const announced: Route[] = [];
+      const outcomes = routes.map((route) => {
+        const isNew = unlessFull(
+          () => client.announce(route),
+          () => {
+            for (const before of announced) client.withdraw(before);
+          },
+        );
+        if (isNew) announced.push(route);
+        return {
+          route: formatRoute(route),
+          outcome: isNew ? ("announced" as const) : ("already-announced" as const),
+        };
+      });
+      return results(outcomes);
+    }),
+    change("/v1/withdraw", readRoutes, (routes) =>
+      results(
+        routes.map((route) => {
+          const outcome = client.withdraw(route) ? "withdrawn" : "not-announced";
+          return { route: formatRoute(route), outcome };
+        }),
+      ),
+    ),
+    change("/v1/subscribe", readVnis, (vnis) => {
+      refuseIfStopping(daemon);
+      return results(
+        vnis.map((vni) => {
+          const outcome = client.subscribe(vni) ? "subscribed" : "already-subscribed";
+          return { vni, outcome };
+        }),
+      );
+    }),
+    change("/v1/unsubscribe", readVnis, (vnis) =>
+      results(
+        vnis.map((vni) => {
+          const outcome = client.unsubscribe(vni) ? "unsubscribed" : "not-subscribed";
+          return { vni, outcome };
+        }),
+      ),
+    ),
+    change("/v1/drain", readDrainAction, (action) => drain(options, action)),
+  ];
+}
+
+/** What was asked for now would be said to be done, and nobody would ever be told. */
+function refuseIfStopping({ isStopping }: Daemon): void {
+  if (!isStopping) return;
+  throw new ControlError("STOPPING", "the client is stopping already, and takes up nothing any more");
+}
+
+/** A request is carried out whole or not at all: `undo` takes back what was done of it. */
+function unlessFull<T>(act: () => T, undo: () => void = () => {}): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof TableFullError)) throw error;
+    undo();
+    throw new ControlError("TABLE_FULL", error.message);
+  }
+}
+
+/** The outcomes of those that something was done to. */
+const CHANGES: ReadonlySet<ChangeResult["outcome"]> = new Set([
+  "announced",
+  "withdrawn",
+  "subscribed",
+  "unsubscribed",
+] as const);
+
+function changeFacts({ client, daemon }: ClientControlOptions): ChangeFacts {
+  const { state } = daemon.facts(client.drainedForMs !== null);
+  const established = client.servers().filter((server) => server.state === "established");
+  return { state, establishedServers: established.length };
+}
+
+function drain(options: ClientControlOptions, action: DrainAction): DrainResult {
+  const { client, daemon, logger, stop, drainLeftMs } = options;
+  // Before anything is withdrawn: the client's own end treats that in another way (run-client.ts).
+  if (action === "stop") stop();
+  else refuseIfStopping(daemon);
+  let outcome: DrainResult["outcome"];
+  if (action === "undo") outcome = unlessFull(() => client.undrain()) ? "undone" : "not-drained";
+  else outcome = client.drain() ? "drained" : "already-drained";
+  let stopsInSeconds: number | null = null;
+  if (action === "stop") {
+    outcome = "stopping";
+    stopsInSeconds = Math.ceil(drainLeftMs() / 1000);
+  }
+  logger.info("drain by command", { outcome, announcements: client.announcementCount });
+  return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
+}
+
+async function clientStatus({
+  client,
+  daemon,
+  counters,
+  kernel,
+}: ClientControlOptions): Promise<ClientStatus> {
+  const report = kernel?.() ?? null;
+  const vnis = await vniEntries(client, daemon.clock);
+  return {
+    program: "client",
+    ...daemon.facts(client.drainedForMs !== null),
+    routes: client.routeCount,
+    announcements: client.announcementCount,
+    servers: client.servers().map(
+      (server): ServerEntry => ({
+        server: formatEndpoint(server.server),
+        state: server.state,
+        since: timeBefore(server.stateForMs),
+        awaySince: server.awayForMs === null ? null : timeBefore(server.awayForMs),
+        lastReason: server.lastReason && describeCloseReason(server.lastReason),
+        sessions: server.sessions,
+        staleRoutes: server.staleRoutes,
+      }),
+    ),
+    removedServersRoutes: client.removedServersRoutes,
+    vnis,
+    kernel: report?.status ?? null,
+    counters: { ...counters.flat(), ...skipCounters(client), ...report?.counters, ...daemon.http.flat() },
+  };
+}
+
+function skipCounters({ skippedUpdates }: Client): Counters {
+  return Object.fromEntries(
+    Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
+  );
+}
+
+/** Below a millisecond's work. */
+const SLICE_ROUTES = 4096;
+
+/** The VNIs that anything is known of, in order. The table is counted in slices, and may change meanwhile. */
+async function vniEntries(client: Client, clock: Clock): Promise<ClientVni[]> {
+  const routes = new Map<number, number>();
+  let counted = 0;
+  for (const { vni } of client.routes()) {
+    count(routes, vni);
+    if (++counted % SLICE_ROUTES === 0) await new Promise<void>((resolve) => clock.soon(resolve));
+  }
+  const announcements = new Map<number, number>();
+  for (const { vni } of client.announcements()) count(announcements, vni);
+  const subscribed = new Set(client.subscriptions());
+  const vnis = new Set([...subscribed, ...routes.keys(), ...announcements.keys()]);
+  return [...vnis]
+    .sort((a, b) => a - b)
+    .map((vni) => ({
+      vni,
+      subscribed: subscribed.has(vni),
+      routes: routes.get(vni) ?? 0,
+      announcements: announcements.get(vni) ?? 0,
+    }));
+}
+
+function count(counts: Map<number, number>, vni: number): void {
+  counts.set(vni, (counts.get(vni) ?? 0) + 1);
+}

@@ -1,0 +1,77 @@
+/** How a client's routes in the kernel are, for its status. */
+
+import type { EcmpMode } from "../../kernel/desired/settings.ts";
+import type { FibCounts } from "../../kernel/fib/tables.ts";
+import type { Installer } from "../../kernel/reconcile/installer.ts";
+import type { InstallerStatus, TableStatus } from "../../kernel/reconcile/status.ts";
+import { formatPrefix } from "../../net/prefix.ts";
+import { type Counters, type KernelStatus, type KernelTable, MAX_KERNEL_FAULTS } from "./api.ts";
+import { timeBefore } from "./daemon.ts";
+
+export interface KernelFacts {
+  readonly routeProtocol: number;
+  readonly dryRun: boolean;
+  readonly ecmp: EcmpMode;
+}
+
+export interface KernelReport {
+  readonly status: KernelStatus;
+  readonly counters: Counters;
+}
+
+/** Of an installer that has started. */
+export function kernelReport(
+  installer: Pick<Installer, "status" | "faults">,
+  facts: KernelFacts,
+): KernelReport {
+  const status = installer.status();
+  const { device, linkIndex, isUp, problems, ecmpProblem, objects, groups, resilientGroups } = status;
+  const { drift, lastReadForMs, tables } = status;
+  const faults = installer.faults(MAX_KERNEL_FAULTS).map(({ destination, ...fault }) => {
+    return { ...fault, destination: formatPrefix(destination) };
+  });
+  return {
+    status: {
+      device,
+      deviceState: linkIndex === null ? "missing" : isUp ? "up" : "down",
+      deviceProblems: problems,
+      ...facts,
+      ecmpProblem,
+      nexthops: objects,
+      groups,
+      resilientGroups,
+      drift: Object.values(drift).reduce((sum, count) => sum + count, 0),
+      lastReconcile: lastReadForMs === null ? null : timeBefore(lastReadForMs),
+      tables: tables.flatMap((table) => [
+        tableEntry(table, "ipv4", table.ipv4),
+        tableEntry(table, "ipv6", table.ipv6),
+      ]),
+      faults,
+    },
+    counters: countersOf(status),
+  };
+}
+
+function tableEntry(
+  { table, vnis, isSettled }: TableStatus,
+  family: KernelTable["family"],
+  { skipped, ...counts }: FibCounts,
+): KernelTable {
+  return { table, family, vnis, settled: isSettled, ...counts, skipped: nonZero(Object.entries(skipped)) };
+}
+
+function countersOf({ operations, drift, readings }: InstallerStatus): Counters {
+  const results = Object.entries(operations);
+  return {
+    kernelReadings: readings,
+    ...nonZero([
+      ...results.map(([type, { done }]) => [`kernelDone.${type}`, done] as const),
+      ...results.map(([type, { failed }]) => [`kernelFailed.${type}`, failed] as const),
+      ...Object.entries(drift).map(([kind, count]) => [`kernelDrift.${kind}`, count] as const),
+    ]),
+  };
+}
+
+function nonZero(counts: readonly (readonly [name: string, count: number])[]): Counters {
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}

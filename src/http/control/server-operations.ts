@@ -1,0 +1,80 @@
+/** What a server does and tells over its control socket. */
+import { formatEndpoint } from "../../net/endpoint.ts";
+import type { PeerInfo } from "../../server/peer.ts";
+import type { Server } from "../../server/server.ts";
+import type { ServerCounters } from "../../server/stats.ts";
+import type { Counters, PeerEntry, ServerStatus } from "./api.ts";
+import { readPeer } from "./bodies.ts";
+import { type Daemon, timeBefore } from "./daemon.ts";
+import { ControlError } from "./error.ts";
+import { change, type Operation, query } from "./server.ts";
+
+export function serverOperations(server: Server, daemon: Daemon): Operation[] {
+  return [
+    query("/v1/status", () => serverStatus(server, daemon)),
+    query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
+    change("/v1/peers/reset", readPeer, (peer) => {
+      if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };
+      throw new ControlError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
+    }),
+  ];
+}
+
+/** So many VNIs are shown: more would keep the event loop for too long. */
+const SHOWN_VNIS = 1000;
+
+function serverStatus(server: Server, daemon: Daemon): ServerStatus {
+  const { counters, isSettled, peers, establishedPeers, routes, vnis, retainedAnnouncements } =
+    server.stats();
+  return {
+    program: "server",
+    ...daemon.facts(),
+    listen: formatEndpoint(server.endpoint),
+    settled: isSettled,
+    peers,
+    establishedPeers,
+    routes,
+    retainedAnnouncements,
+    vniCount: vnis,
+    vnis: server.vnis(SHOWN_VNIS),
+    counters: { ...flatCounters(counters), ...daemon.http.flat() },
+  };
+}
+
+/** One name each: "closes.keepalive-timeout". */
+export function flatCounters(counters: ServerCounters): Counters {
+  const { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos } = counters;
+  const byReason = Object.entries({
+    refusals: counters.refusals,
+    closes: counters.closes,
+    protocolErrors: counters.protocolErrors,
+    skippedUpdates: counters.skippedUpdates,
+    skippedSubscribes: counters.skippedSubscribes,
+  }).flatMap(([name, counts]) =>
+    Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
+  );
+  return {
+    connectionsAccepted,
+    updatesReceived,
+    unmatchedRemoves,
+    repeatedHellos,
+    ...Object.fromEntries(byReason),
+  };
+}
+
+function peerEntry(peer: PeerInfo): PeerEntry {
+  const { establishedForMs } = peer;
+  return {
+    id: peer.id,
+    remote: peer.remote,
+    state: peer.state,
+    since: establishedForMs === null ? null : timeBefore(establishedForMs),
+    keepaliveSeconds: peer.keepaliveSeconds,
+    isServer: peer.isServer,
+    announcedRoutes: peer.announcedRoutes,
+    skippedUpdates: peer.skippedUpdates,
+    limitsMet: peer.limitsMet,
+    subscriptionCount: peer.subscriptionCount,
+    subscriptions: peer.subscriptions,
+  };
+}

@@ -1,0 +1,259 @@
+/**
+ * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
+ * replaced; one that somebody answers at is another daemon's, and stays.
+ */
+import {
+  type BigIntStats,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { ProgramName } from "./api.ts";
+
+/**
+ * - `IN_USE`: another daemon answers there
+ * - `NOT_PERMITTED`: no right to make the file or its directory, or to see whether somebody answers
+ * - `NOT_A_SOCKET`: something else is there, and stays
+ * - `BAD_PATH`: no socket can be there, ever
+ */
+export type ControlSocketErrorCode = "IN_USE" | "NOT_PERMITTED" | "NOT_A_SOCKET" | "BAD_PATH";
+
+export class ControlSocketError extends Error {
+  override readonly name = "ControlSocketError";
+
+  constructor(
+    readonly code: ControlSocketErrorCode,
+    readonly path: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** For an lstat that tells one file from the next of the same name, and takes it that there may be none. */
+const EXACT_IF_THERE = { throwIfNoEntry: false, bigint: true } as const;
+const DIRECTORY_MODE = 0o755;
+/** A socket that is bound listens within microseconds; until then it refuses like a stale one. */
+const YOUNG_MS = 1_000;
+const LOOK_AGAIN_MS = 50;
+/** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
+const SOCKET_UMASK = 0o117;
+
+export interface ClaimedSocket<T> {
+  readonly bound: T;
+  /**
+   * Calls `unbind`, which at once removes whatever file is at the path, as Bun's servers do. One that another daemon has
+   * made there since is moved aside for that moment.
+   */
+  release<R>(unbind: () => R): R;
+}
+
+/**
+ * Makes the way free, the directory included, and binds: `bind` has to make the socket's file at once. Nobody but
+ * owner and group can open it at any moment.
+ *
+ * @throws ControlSocketError
+ */
+export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
+  try {
+    // Others may enter it: the socket's own mode says who may open that.
+    withUmask(0, () => mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE }));
+    await removeStale(path);
+    const bound = withUmask(SOCKET_UMASK, bind);
+    const file = lstatSync(path);
+    return { bound, release: (unbind) => unbindBeside(path, file, unbind) };
+  } catch (error) {
+    throw error instanceof ControlSocketError ? error : socketError(path, error);
+  }
+}
+
+/** Runs it with that umask, whatever this process's is. */
+function withUmask<T>(mask: number, run: () => T): T {
+  const umask = process.umask(mask);
+  try {
+    return run();
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function unbindBeside<R>(path: string, ours: Stats, unbind: () => R): R {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined || (file.dev === ours.dev && file.ino === ours.ino)) return unbind();
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    // Who may not rename it may not remove it either.
+    return unbind();
+  }
+  try {
+    return unbind();
+  } finally {
+    renameSync(aside, path);
+  }
+}
+
+async function removeStale(path: string): Promise<void> {
+  for (;;) {
+    const file = lstatSync(path, EXACT_IF_THERE);
+    if (file === undefined) return;
+    if (!file.isSocket()) {
+      throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
+    }
+    if (await isAnswered(path)) throw inUse(path);
+    if (isYoung(file)) {
+      await Bun.sleep(LOOK_AGAIN_MS);
+    } else if (unlinkSame(path, file)) {
+      return;
+    }
+  }
+}
+
+/** By the wall clock; one that was put back makes nothing young. */
+function isYoung({ ctimeMs }: BigIntStats): boolean {
+  const ageMs = Date.now() - Number(ctimeMs);
+  return ageMs >= 0 && ageMs < YOUNG_MS;
+}
+
+/**
+ * Removes the file at the path if it is still that one; another daemon that starts just now may have put its own there.
+ * What is there is moved first and then looked at, for between a look and its removal it could change.
+ */
+function unlinkSame(path: string, stale: BigIntStats): boolean {
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+    throw error;
+  }
+  const moved = lstatSync(aside, { bigint: true });
+  // A freed inode's number is given again, its time is not. Nothing is ever written to a socket's file.
+  const isSame = moved.ino === stale.ino && moved.mtimeNs === stale.mtimeNs;
+  try {
+    if (!isSame) linkSync(aside, path);
+  } catch {
+    // Yet another daemon has the path by now.
+  }
+  unlinkSync(aside);
+  return isSame;
+}
+
+/** The daemons' default names: server.sock, and beside it server-4711.sock. */
+const DEFAULT_NAME = /^(client|server)(-\d+)*\.sock$/;
+
+/** The default socket's path, and those to take one after the other where others are in use. */
+export function* defaultPaths(program: ProgramName, directory: string): Generator<string, never> {
+  const ownName = `${program}-${process.pid}`;
+  yield join(directory, `${program}.sock`);
+  yield join(directory, `${ownName}.sock`);
+  // In containers that share the directory several have the same number.
+  for (let n = 2; ; n++) yield join(directory, `${ownName}-${n}.sock`);
+}
+
+export interface FoundSocket {
+  readonly path: string;
+  /** False: this user may not ask. */
+  readonly isAnswered: boolean;
+}
+
+/** The sockets with default names in a directory, in their order, without stale ones. */
+export async function findSockets(directory: string, program: ProgramName | null): Promise<FoundSocket[]> {
+  const found: FoundSocket[] = [];
+  for (const path of defaultSocketsIn(directory, program)) {
+    const answer = await asked(path);
+    if (answer !== "stale") found.push({ path, isAnswered: answer === "answered" });
+  }
+  return found;
+}
+
+/** Removes sockets with default names that daemons have left which were killed. */
+export async function removeStaleSockets(directory: string): Promise<void> {
+  for (const path of defaultSocketsIn(directory, null)) {
+    try {
+      const file = lstatSync(path, EXACT_IF_THERE);
+      if (file === undefined || !file.isSocket() || isYoung(file)) continue;
+      if ((await asked(path)) === "stale") unlinkSame(path, file);
+    } catch {
+      // Nobody needs it gone.
+    }
+  }
+}
+
+function defaultSocketsIn(directory: string, program: ProgramName | null): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => {
+        const of = DEFAULT_NAME.exec(name)?.[1];
+        return of !== undefined && (program === null || of === program);
+      })
+      .map((name) => name.replace(/\.sock$/, ""))
+      .sort()
+      .map((name) => join(directory, `${name}.sock`));
+  } catch {
+    // There is no such directory, or none that this user may read.
+    return [];
+  }
+}
+
+async function asked(path: string): Promise<"answered" | "stale" | "unknown"> {
+  try {
+    return (await isAnswered(path)) ? "answered" : "stale";
+  } catch {
+    return "unknown";
+  }
+}
+
+async function isAnswered(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.terminate();
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ECONNREFUSED" || code === "ENOENT") return false;
+    // Somebody listens who has no time to accept.
+    if (code === "EAGAIN") return true;
+    throw error;
+  }
+}
+
+function inUse(path: string): ControlSocketError {
+  return new ControlSocketError(
+    "IN_USE",
+    path,
+    `another daemon answers at ${path}: stop it, or give this one its own with --socket PATH (or none)`,
+  );
+}
+
+function socketError(path: string, error: unknown): ControlSocketError {
+  const code = codeOf(error);
+  const fail = (socketCode: ControlSocketErrorCode, reason: string) =>
+    new ControlSocketError(socketCode, path, `cannot make the control socket ${path}: ${reason}`);
+  switch (code) {
+    case "EADDRINUSE":
+      return inUse(path);
+    case "EACCES":
+    case "EPERM":
+      return fail("NOT_PERMITTED", "no permission");
+    case "EROFS":
+      return fail("NOT_PERMITTED", "the file system is read-only");
+    case "ENAMETOOLONG":
+      return fail("BAD_PATH", "a socket's path has at most 107 bytes");
+    case "ENOTDIR":
+    case "EEXIST":
+      return fail("BAD_PATH", `${dirname(path)} is no directory`);
+    default:
+      return fail("BAD_PATH", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+}

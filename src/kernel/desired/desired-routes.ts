@@ -1,0 +1,337 @@
+/**
+ * What the view says, and what of it is for a routing table.
+ *
+ *     routes in view, own announcements  →  RouteTable: VNI → destination → next hops, whose, as two "peers"
+ *     a destination in a routing table   →  the first of the table's VNIs that has something to say of it:
+ *                                             a hop that can be installed    its hops are wanted
+ *                                             an own announcement            nothing is: the destination is here
+ *
+ * The other VNIs of that table are shadowed there.
+ */
+import type { IpAddress, Prefix } from "../../net/ip.ts";
+import type { Route } from "../../route/route.ts";
+import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
+import { Change, RouteTable, type VniTable } from "../../route/table/route-table.ts";
+import { fillUpdateFields } from "../../wire/codec.ts";
+import { type NextHop, UpdateFields } from "../../wire/message.ts";
+import type { Hop, HopSet, HopSets } from "../fib/hop-sets.ts";
+import { RankedHops } from "./ranked-hops.ts";
+import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
+import { reasonToSkip, type SkipReason, type WantedSettings, weightOf } from "./settings.ts";
+
+/** From so many routes on, those to a destination are ranked (ranked-hops.ts) instead of walked through. */
+const RANKED_FROM = 64;
+/** They are walked through again when there are fewer than so many. */
+const RANKED_UNTIL = 32;
+/** Of the hops of a ranked destination that no route can go to, so many are named; all are counted. */
+const NAMED_REFUSED_HOPS = 8;
+
+const VIEW = 0;
+const OWN = 1;
+type Origin = typeof VIEW | typeof OWN;
+
+/** What is wanted of one destination in one routing table. */
+export interface Wanted {
+  /** Null: it is not to be there. */
+  readonly set: HopSet | null;
+  /** The VNI that decided it; null: none has anything to say. */
+  readonly vni: number | null;
+  /** How many of the table's VNIs are shadowed here by an earlier one. */
+  readonly shadowed: number;
+  /** How many routes are left out, by reason; null: none. */
+  readonly skipped: ReadonlyMap<SkipReason, number> | null;
+  /** Hops that no route can go to. */
+  readonly refusedHops: readonly RefusedHop[];
+  /** The address of the underlay for which nothing is to be there; null: there is none. */
+  readonly covered: IpAddress | null;
+  /** Why no route to the destination is to be there, whatever its hops; null: one may be. */
+  readonly refusal: DestinationReason | null;
+}
+
+export interface RefusedHop {
+  readonly address: IpAddress;
+  readonly reason: SkipReason;
+}
+
+const NOTHING: Wanted = {
+  set: null,
+  vni: null,
+  shadowed: 0,
+  skipped: null,
+  refusedHops: [],
+  covered: null,
+  refusal: null,
+};
+
+/** What one VNI has to say of a destination. */
+interface VniWish {
+  readonly isOwn: boolean;
+  readonly set: HopSet | null;
+  readonly skipped: ReadonlyMap<SkipReason, number> | null;
+  readonly refusedHops: readonly RefusedHop[];
+}
+
+/** The routes of one VNI to a destination that has many. */
+interface RankedDestination {
+  readonly hops: RankedHops;
+  /** Of the view. */
+  received: number;
+  own: number;
+  /** Routes of the view that are left out whatever the others are, by reason. */
+  readonly skipped: Map<SkipReason, number>;
+  readonly refusedHops: RefusedHop[];
+}
+
+export class WantedRoutes {
+  readonly #routes = new RouteTable({ hasFewPeers: true });
+  readonly #fields = new UpdateFields();
+  /** By the PREFIX word of their rows, which names a destination of one VNI. */
+  readonly #ranked = new Map<number, RankedDestination>();
+  #looksAtHops = 0;
+
+  constructor(
+    private readonly settings: WantedSettings,
+    private readonly hops: HopSets,
+  ) {}
+
+  /** How many hops were looked at so far, to work out what is wanted: for whoever bounds what a step does. */
+  get looksAtHops(): number {
+    return this.#looksAtHops;
+  }
+
+  get bytes(): number {
+    return this.#routes.usage().bytes;
+  }
+
+  /** False: there is no memory for it, and nothing has changed. */
+  added(route: Route): boolean {
+    return this.#add(VIEW, route);
+  }
+
+  removed(route: Route): void {
+    this.#remove(VIEW, route);
+  }
+
+  /** False: there is no memory for it, and nothing has changed. */
+  announced(route: Route): boolean {
+    return this.#add(OWN, route);
+  }
+
+  withdrawn(route: Route): void {
+    this.#remove(OWN, route);
+  }
+
+  /** The destinations of a VNI; one with several routes may come as often. The walk may pause. */
+  *destinationsOf(vni: number): Iterable<Prefix> {
+    const table = this.#routes.find(vni);
+    if (table === undefined) return;
+    for (const { destination } of this.#routes.routesOf(table)) yield destination;
+  }
+
+  /**
+   * What the VNIs of a routing table, in their order, want of a destination; `isMain`: the table is the host's own. New
+   * hop sets are not in use yet.
+   */
+  wantedOf(vnis: readonly number[], destination: Prefix, isMain: boolean): Wanted {
+    const refusal = reasonToRefuse(destination, isMain);
+    let result: Wanted = NOTHING;
+    let shadowed = 0;
+    for (const vni of vnis) {
+      const table = this.#routes.find(vni);
+      const row = table === undefined ? NIL : this.#routes.firstRowTo(table, destination);
+      if (row === NIL) continue;
+      const { isOwn, set, skipped, refusedHops } = this.#look(row, destination.family);
+      if (result.vni !== null) {
+        if (isOwn || set !== null) shadowed++;
+        continue;
+      }
+      result = {
+        set,
+        vni: isOwn || set !== null ? vni : null,
+        shadowed: 0,
+        skipped: merged(result.skipped, skipped),
+        refusedHops: [...result.refusedHops, ...refusedHops],
+        covered: null,
+        refusal: null,
+      };
+    }
+    if (shadowed > 0) result = { ...result, shadowed };
+    return refusal === null ? result : withoutHops(result, refusal, { refusal });
+  }
+
+  /** What one VNI has to say: its routes to the destination, from that row on. */
+  #look(first: number, family: 4 | 6): VniWish {
+    const ranked = this.#ranked.get(this.#prefixOf(first));
+    if (ranked !== undefined) return this.#choose(ranked);
+    const { words } = this.#routes.rows;
+    const usable = new Set<Hop>();
+    const refusedHops: RefusedHop[] = [];
+    let skipped: Map<SkipReason, number> | null = null;
+    let isOwn = false;
+    let received = 0;
+    let routes = 0;
+    for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
+      if (++routes === RANKED_FROM) return this.#choose(this.#rank(first, family));
+      if (this.#hasOrigin(row, OWN)) isOwn = true;
+      if (!this.#hasOrigin(row, VIEW)) continue;
+      received++;
+      const nextHop = this.#routes.nextHopOf(row);
+      const reason = reasonToSkip(this.settings, family, nextHop);
+      if (reason !== null) {
+        skipped = count(skipped, reason, 1);
+        if (isHopsFault(reason)) refusedHops.push({ address: nextHop.address, reason });
+        continue;
+      }
+      const hop = this.hops.hopOf(nextHop.address);
+      if (hop.isLocal) {
+        skipped = count(skipped, "localHop", 1);
+        refusedHops.push({ address: nextHop.address, reason: "localHop" });
+      } else usable.add(hop);
+    }
+    this.#looksAtHops += routes;
+    if (isOwn) return ownWish(received);
+    const set = usable.size === 0 ? null : this.hops.setOf([...usable]);
+    return { isOwn, set, skipped, refusedHops };
+  }
+
+  #choose({ hops, received, own, skipped: always, refusedHops }: RankedDestination): VniWish {
+    if (own > 0) return ownWish(received);
+    const { set, localRoutes, leftOut } = hops.choose(this.hops, (looks) => {
+      this.#looksAtHops += looks;
+    });
+    const skipped = new Map(always);
+    if (localRoutes > 0) count(skipped, "localHop", localRoutes);
+    if (leftOut > 0) count(skipped, "tooManyHops", leftOut);
+    return { isOwn: false, set, skipped: skipped.size === 0 ? null : skipped, refusedHops };
+  }
+
+  /** Ranks the routes to a destination, from its first row on; from now on each change of them is followed. */
+  #rank(first: number, family: 4 | 6): RankedDestination {
+    const { words } = this.#routes.rows;
+    const ranked: RankedDestination = {
+      hops: new RankedHops((address) => weightOf(this.settings.preferredNetworks, address)),
+      received: 0,
+      own: 0,
+      skipped: new Map(),
+      refusedHops: [],
+    };
+    this.#ranked.set(this.#prefixOf(first), ranked);
+    for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
+      const nextHop = this.#routes.nextHopOf(row);
+      for (const origin of [VIEW, OWN] as const) {
+        if (this.#hasOrigin(row, origin)) this.#follow(ranked, origin, family, nextHop, 1);
+      }
+    }
+    this.#looksAtHops += ranked.received;
+    return ranked;
+  }
+
+  /** A route to a ranked destination came or went. */
+  #follow(ranked: RankedDestination, origin: Origin, family: 4 | 6, nextHop: NextHop, by: 1 | -1): void {
+    if (origin === OWN) {
+      ranked.own += by;
+      return;
+    }
+    ranked.received += by;
+    const { address } = nextHop;
+    const reason = reasonToSkip(this.settings, family, nextHop);
+    if (reason === null) {
+      if (by > 0) ranked.hops.add(address);
+      else ranked.hops.remove(address);
+      return;
+    }
+    count(ranked.skipped, reason, by);
+    if (ranked.skipped.get(reason) === 0) ranked.skipped.delete(reason);
+    const { refusedHops } = ranked;
+    if (by > 0 && isHopsFault(reason) && refusedHops.length < NAMED_REFUSED_HOPS) {
+      refusedHops.push({ address, reason });
+    }
+  }
+
+  #prefixOf(row: number): number {
+    return this.#routes.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+  }
+
+  #hasOrigin(row: number, peer: number): boolean {
+    const { rows, origins } = this.#routes;
+    for (
+      let at = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
+      at !== NIL;
+      at = origins.nextOfRoute(at)
+    ) {
+      if (origins.peerOf(at) === peer) return true;
+    }
+    return false;
+  }
+
+  #add(origin: Origin, { vni, destination, nextHop }: Route): boolean {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const change = this.#routes.add(origin, this.#fields);
+    if (change === Change.TABLE_FULL) return false;
+    if (change === Change.NOTHING || this.#ranked.size === 0) return true;
+    const ranked = this.#ranked.get(this.#prefixOf(this.#routes.row));
+    if (ranked !== undefined) this.#follow(ranked, origin, destination.family, nextHop, 1);
+    return true;
+  }
+
+  #remove(origin: Origin, { vni, destination, nextHop }: Route): void {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const change = this.#routes.remove(origin, this.#fields);
+    if (change === Change.NOTHING) return;
+    const { row } = this.#routes;
+    if (this.#ranked.size > 0) {
+      const prefix = this.#prefixOf(row);
+      const ranked = this.#ranked.get(prefix);
+      if (ranked !== undefined) {
+        this.#follow(ranked, origin, destination.family, nextHop, -1);
+        if (ranked.received + ranked.own < RANKED_UNTIL) this.#ranked.delete(prefix);
+      }
+    }
+    if (change !== Change.EXISTENCE) return;
+    const table: VniTable = this.#routes.vniOf(row);
+    this.#routes.free(row);
+    if (table.rowCount === 0) this.#routes.dispose(table);
+  }
+}
+
+/** The same without its hops, since the destination holds that address of the underlay. */
+export function refusedFor(covered: IpAddress, wanted: Wanted): Wanted {
+  return withoutHops(wanted, "coversUnderlay", { covered });
+}
+
+function withoutHops(
+  wanted: Wanted,
+  reason: SkipReason,
+  why: Partial<Pick<Wanted, "covered" | "refusal">>,
+): Wanted {
+  const { set, skipped } = wanted;
+  if (set === null) return wanted;
+  return { ...wanted, ...why, set: null, skipped: count(new Map(skipped), reason, set.hops.length) };
+}
+
+/** We announce the destination ourselves: what is received is left out. */
+function ownWish(received: number): VniWish {
+  const skipped = received === 0 ? null : count(null, "ownAnnouncement", received);
+  return { isOwn: true, set: null, skipped, refusedHops: [] };
+}
+
+/** It is the hop's address that is wrong, and not the route's kind. */
+function isHopsFault(reason: SkipReason): boolean {
+  return reason === "ipv4Hop" || reason === "unusableHop";
+}
+
+function count(
+  counts: Map<SkipReason, number> | null,
+  reason: SkipReason,
+  by: number,
+): Map<SkipReason, number> {
+  const all = counts ?? new Map<SkipReason, number>();
+  return all.set(reason, (all.get(reason) ?? 0) + by);
+}
+
+function merged(a: Wanted["skipped"], b: Wanted["skipped"]): Wanted["skipped"] {
+  if (a === null || b === null) return a ?? b;
+  let all = new Map(a);
+  for (const [reason, by] of b) all = count(all, reason, by);
+  return all;
+}

@@ -1,0 +1,116 @@
+/**
+ * The next hops of a destination that has many of them, kept in the order of preference, so that a change of one hop
+ * costs a search instead of a walk through all:
+ *
+ *     the heavier first, then by address:   h0 h1 h2 … h255 | h256 … h4095
+ *                                           chosen            left out
+ *
+ * Every client of a network sees the same hops and so chooses the same. A change after the last chosen one leaves the
+ * choice as it is.
+ */
+import { compareAddress } from "../../net/address.ts";
+import type { IpAddress } from "../../net/ip.ts";
+import type { Hop, HopSet, HopSets } from "../fib/hop-sets.ts";
+
+/** The kernel's limit is higher, but a dump's answer has to fit the reader's buffer. */
+export const MAX_HOPS = 256;
+
+/** Which hops of a destination are used. */
+export interface HopChoice {
+  /** Null: none can be used. */
+  readonly set: HopSet | null;
+  /** Routes to hops that are addresses of this machine, among those that were looked at. */
+  readonly localRoutes: number;
+  /** Distinct hops that do not fit into the set. */
+  readonly leftOut: number;
+}
+
+interface RankedHop {
+  readonly address: IpAddress;
+  readonly weight: number;
+  /** Routes with this hop: they differ in type or ports. */
+  routes: number;
+}
+
+export class RankedHops {
+  readonly #ranked: RankedHop[] = [];
+  #choice: HopChoice | null = null;
+  /** How many of the first hops were looked at for the choice. */
+  #looked = 0;
+  /** {@link HopSets.localVersion} at that time. */
+  #localVersion = -1;
+
+  constructor(private readonly weightOf: (address: IpAddress) => number) {}
+
+  /** One more route has the hop. */
+  add(address: IpAddress): void {
+    const weight = this.weightOf(address);
+    const at = this.#find(weight, address);
+    const found = this.#ranked[at];
+    if (found !== undefined && compare(found, weight, address) === 0) {
+      found.routes++;
+      return;
+    }
+    this.#ranked.splice(at, 0, { address, weight, routes: 1 });
+    this.#changed(at, 1);
+  }
+
+  /** One route that has the hop is gone. */
+  remove(address: IpAddress): void {
+    const weight = this.weightOf(address);
+    const at = this.#find(weight, address);
+    const found = this.#ranked[at];
+    if (found === undefined || compare(found, weight, address) !== 0 || --found.routes > 0) return;
+    this.#ranked.splice(at, 1);
+    this.#changed(at, -1);
+  }
+
+  /** The hops to use. `lookedAt` hears how many hops were looked at, when the choice was made anew. */
+  choose(hops: HopSets, lookedAt: (count: number) => void): HopChoice {
+    const known = this.#choice;
+    if (known !== null && this.#localVersion === hops.localVersion) {
+      // A set that nothing named is gone.
+      if (known.set === null || hops.get(known.set.number) === known.set) return known;
+    }
+    const chosen: Hop[] = [];
+    let localRoutes = 0;
+    let looked = 0;
+    for (const { address, routes } of this.#ranked) {
+      if (chosen.length === MAX_HOPS) break;
+      looked++;
+      if (hops.isLocal(address)) localRoutes += routes;
+      else chosen.push(hops.hopOf(address));
+    }
+    lookedAt(looked);
+    this.#looked = looked;
+    this.#localVersion = hops.localVersion;
+    const leftOut = this.#ranked.length - looked;
+    this.#choice = { set: chosen.length === 0 ? null : hops.setOf(chosen), localRoutes, leftOut };
+    return this.#choice;
+  }
+
+  /** A hop came to that place, or went from it. */
+  #changed(at: number, by: 1 | -1): void {
+    const choice = this.#choice;
+    if (choice === null) return;
+    const isBehind = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_HOPS;
+    this.#choice = isBehind ? { ...choice, leftOut: choice.leftOut + by } : null;
+  }
+
+  /** Where the hop stands, or would stand. */
+  #find(weight: number, address: IpAddress): number {
+    let [from, to] = [0, this.#ranked.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const hop = this.#ranked[middle];
+      if (hop !== undefined && compare(hop, weight, address) < 0) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+}
+
+/** Negative: `a` is preferred to the hop with that weight and address. */
+function compare(a: RankedHop, weight: number, address: IpAddress): number {
+  return weight - a.weight || compareAddress(a.address, address);
+}

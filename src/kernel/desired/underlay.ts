@@ -1,0 +1,78 @@
+/*
+ * The addresses that the tunnel's own packets, and the client's, go to: those of hypervisors, and of servers
+ * (server-addresses.ts). The host looks them up in its table "main". A route of a tenant there to a destination that holds
+ * one would send those packets into the tunnel, out of which they never come: a default route, and the host is cut off.
+ *
+ *     address ──▶ a trie per family, as a prefix of full length ──▶ handle ──▶ how many have it in use
+ *
+ * Whether a prefix holds one is a single descent, so that neither routes nor hops are walked through.
+ */
+import { familyBits, type IpAddress, type Prefix } from "../../net/ip.ts";
+import { PrefixCursor } from "../../route/trie/prefix-cursor.ts";
+import { PrefixPool } from "../../route/trie/prefix-trie.ts";
+
+class Addresses {
+  readonly #pool: PrefixPool;
+  readonly #root: number;
+  readonly #cursor: PrefixCursor;
+  /** By handle: users of the address. */
+  readonly #users = new Map<number, number>();
+  readonly #lengthBits: number;
+  /** There was no memory for an address: any prefix may hold it. */
+  #isIncomplete = false;
+
+  constructor(family: 4 | 6) {
+    this.#pool = new PrefixPool(family);
+    this.#root = this.#pool.createRoot();
+    this.#cursor = new PrefixCursor(this.#pool, this.#root);
+    this.#lengthBits = familyBits(family);
+  }
+
+  add({ w0, w1, w2, w3 }: IpAddress): boolean {
+    const handle = this.#pool.insert(this.#root, w0, w1, w2, w3, this.#lengthBits);
+    if (handle < 0) {
+      this.#isIncomplete = true;
+      return true;
+    }
+    const users = this.#users.get(handle) ?? 0;
+    this.#users.set(handle, users + 1);
+    return users === 0;
+  }
+
+  delete({ w0, w1, w2, w3 }: IpAddress): boolean {
+    const handle = this.#pool.find(this.#root, w0, w1, w2, w3, this.#lengthBits);
+    const users = this.#users.get(handle) ?? 0;
+    if (users > 1) this.#users.set(handle, users - 1);
+    if (users !== 1) return false;
+    this.#users.delete(handle);
+    this.#pool.remove(this.#root, handle);
+    return true;
+  }
+
+  firstIn(prefix: Prefix): IpAddress | null {
+    if (this.#isIncomplete) return prefix;
+    const { w0, w1, w2, w3, lengthBits } = prefix;
+    this.#cursor.seekInside(w0, w1, w2, w3, lengthBits);
+    const handle = this.#cursor.next();
+    return handle < 0 ? null : this.#pool.prefixOf(handle);
+  }
+}
+
+export class Underlay {
+  readonly #addresses = { 4: new Addresses(4), 6: new Addresses(6) };
+
+  /** One more has the address in use. True: it was not in use. */
+  add(address: IpAddress): boolean {
+    return this.#addresses[address.family].add(address);
+  }
+
+  /** One has it in use no longer. True: nobody has. */
+  delete(address: IpAddress): boolean {
+    return this.#addresses[address.family].delete(address);
+  }
+
+  /** An address in use inside the prefix; null: there is none. */
+  firstIn(prefix: Prefix): IpAddress | null {
+    return this.#addresses[prefix.family].firstIn(prefix);
+  }
+}

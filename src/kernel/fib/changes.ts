@@ -1,0 +1,74 @@
+/**
+ * Which rows are to be looked at: those that changed, each once, in their order; and walks that find many of them, a
+ * step at a time.
+ */
+import { CHANGED, type FibRows, familyOf } from "./rows.ts";
+
+/** Rows that were taken are dropped from the front of the array when there are so many: moving the rest costs time. */
+const TAKEN_KEPT = 100_000;
+
+export class FibChanges {
+  /** Rows with the flag CHANGED, from `#from` on. */
+  readonly #rows: number[] = [];
+  #from = 0;
+  /** Each call of `next` marks one row at most. */
+  readonly #walks: Iterator<void>[] = [];
+
+  constructor(private readonly rows: FibRows) {}
+
+  get hasRows(): boolean {
+    return this.#from < this.#rows.length;
+  }
+
+  get hasWalks(): boolean {
+    return this.#walks.length > 0;
+  }
+
+  mark(row: number): void {
+    if (this.rows.has(row, CHANGED)) return;
+    this.rows.raise(row, CHANGED);
+    this.#rows.push(row);
+    this.#countPending(row, 1);
+  }
+
+  addWalk(walk: Iterator<void>): void {
+    this.#walks.push(walk);
+  }
+
+  /** Goes on with the walks, for some `limit` rows. */
+  walk(limit: number): void {
+    for (let steps = 0; steps < limit; steps++) {
+      const [walk] = this.#walks;
+      if (walk === undefined) return;
+      if (walk.next().done) this.#walks.shift();
+    }
+  }
+
+  /** Takes the row that was marked first: it is not marked any more. Undefined: none is. */
+  takeNext(): number | undefined {
+    const row = this.#rows[this.#from];
+    if (row === undefined) return undefined;
+    this.#from++;
+    // Where new ones come all the time, there is always one left.
+    if (this.#from === this.#rows.length || this.#from >= TAKEN_KEPT) {
+      this.#rows.splice(0, this.#from);
+      this.#from = 0;
+    }
+    this.rows.lower(row, CHANGED);
+    this.#countPending(row, -1);
+    return row;
+  }
+
+  /** Takes up to `limit` rows, one after the other. */
+  *take(limit: number): Iterable<number> {
+    for (let left = limit; left > 0; left--) {
+      const row = this.takeNext();
+      if (row === undefined) return;
+      yield row;
+    }
+  }
+
+  #countPending(row: number, by: 1 | -1): void {
+    this.rows.tableOf(row).counts[familyOf(row)].pending += by;
+  }
+}

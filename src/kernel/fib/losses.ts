@@ -1,0 +1,78 @@
+/**
+ * Nexthops of ours that others have deleted or changed, and the rows whose routes named them. The kernel tells of the
+ * nexthop, but of the IPv4 routes that went with it nothing; the book knows them. They are found by one walk through
+ * all rows, however many nexthops were lost by then: it takes no memory per row, and pauses.
+ */
+import type { FibNexthops } from "./nexthops.ts";
+import { type FibRows, INSTALLED } from "./rows.ts";
+
+/** Rows that are only looked at, in one step of the walk. */
+const ROWS_PER_STEP = 64;
+
+interface Loss {
+  /** The kernel has taken its routes along; else they are there, and name it still. */
+  readonly isGone: boolean;
+  readonly atMs: number;
+}
+
+export class FibLosses {
+  /** By id. */
+  #losses = new Map<number, Loss>();
+  /** Those that the walk under way looks for. */
+  #walked: ReadonlyMap<number, Loss> = new Map();
+  #isWalking = false;
+
+  constructor(
+    private readonly rows: FibRows,
+    private readonly nexthops: FibNexthops,
+    private readonly visit: (row: number, isGone: boolean, atMs: number) => void,
+  ) {}
+
+  /** True: a walk is to begin. */
+  add(id: number, loss: Loss): boolean {
+    this.#losses.set(id, loss);
+    if (this.#isWalking) return false;
+    this.#isWalking = true;
+    return true;
+  }
+
+  /** What had this id has gone, and the walk that finds its rows has not ended. */
+  isGone(id: number): boolean {
+    return this.#isWalking && (this.#losses.get(id) ?? this.#walked.get(id))?.isGone === true;
+  }
+
+  /** Each step visits one row at most. */
+  *walk(): Generator<void> {
+    const { rows, nexthops } = this;
+    while (this.#losses.size > 0) {
+      const losses = this.#losses;
+      this.#losses = new Map();
+      this.#walked = losses;
+      this.#addGroups(losses);
+      for (let row = 0; row < rows.end; row++) {
+        if (row % ROWS_PER_STEP === 0) yield;
+        if (!rows.isUsed(row)) continue;
+        const id = rows.get(row, INSTALLED);
+        const loss = losses.get(id);
+        // A reading may have met it again meanwhile.
+        if (loss === undefined || (loss.isGone && nexthops.get(id) !== undefined)) continue;
+        this.visit(row, loss.isGone, loss.atMs);
+        yield;
+      }
+    }
+    this.#walked = new Map();
+    this.#isWalking = false;
+  }
+
+  /** A group whose member was changed means nothing any more. */
+  #addGroups(losses: Map<number, Loss>): void {
+    const changed = [...losses].find(([, { isGone }]) => !isGone);
+    if (changed === undefined) return;
+    const [, loss] = changed;
+    for (const group of this.nexthops.all()) {
+      if (group.set === null || !group.members?.some(({ id }) => losses.has(id))) continue;
+      this.nexthops.setMeaning(group, null);
+      losses.set(group.id, loss);
+    }
+  }
+}

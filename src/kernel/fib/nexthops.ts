@@ -1,0 +1,307 @@
+/**
+ * Our nexthop objects and groups, as the kernel has them.
+ *
+ * Deleting an object takes its routes along, everybody's. So one is deleted only when nothing names it: no route and
+ * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`). One that was
+ * there before us stays besides until the servers have told all that they have.
+ *
+ * A plain group is immutable, and shared by all destinations with its set. A resilient one belongs to the one destination
+ * whose route names it: when the destination's set changes, the group is replaced in place, and each flow whose hop is in
+ * both sets keeps it, which neither another group nor one shared with destinations that have not changed could do. It
+ * costs 13 KB of the kernel's memory, and each replace 0.2 to 3 ms, for the kernel waits until nobody looks at the old
+ * members (synchronize_net in net/ipv4/nexthop.c): so there are at most {@link MAX_RESILIENT_GROUPS}, and the destinations
+ * beyond have plain ones. A group with a single hop left stays for a while, for the flows by that when others come back;
+ * a destination that has never had several hops has none. Groups of the other type, left by a predecessor, serve until
+ * their routes have moved.
+ */
+
+import type { EcmpMode } from "../desired/settings.ts";
+import type { GroupMember } from "../kernel.ts";
+import type { HopSet, HopSets } from "./hop-sets.ts";
+import { IDS_PER_PROTOCOL, IdBlock } from "./nexthop-ids.ts";
+
+export const MAX_RESILIENT_GROUPS = 1_024;
+/** A resilient group with a single member is given up by the second reading that finds it so. */
+const READINGS_ALONE = 2;
+
+export interface FibNexthop {
+  readonly id: number;
+  /**
+   * What it stands for; null: it is no use, being an object for another device, a group of other members or weights
+   * than any that we make, or the second of its kind.
+   */
+  set: HopSet | null;
+  /** Of a group; null: it is an object. */
+  members: readonly GroupMember[] | null;
+  readonly isResilient: boolean;
+  /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
+  aloneSince: number | null;
+  /** Routes of ours that name it. */
+  routes: number;
+  /** Groups of ours that name it. */
+  groups: number;
+  /** Something foreign names it. */
+  isPinned: boolean;
+  /** A reading has found it: routes that nobody has told us of yet may want it. */
+  isAdopted: boolean;
+}
+
+export class FibNexthops {
+  readonly block: IdBlock;
+  readonly #byId = new Map<number, FibNexthop>();
+  /** Ids in our block that others use. */
+  readonly #foreignIds = new Set<number>();
+  /** Routes of ours that name an id of our block with no object of ours: it has gone, or somebody has replaced it. */
+  readonly #strayRoutes = new Map<number, number>();
+  /** Perhaps no longer needed. */
+  readonly #suspects = new Set<FibNexthop>();
+  /** Likewise, and to be looked at when the servers have told all. */
+  readonly #adoptedSuspects = new Set<FibNexthop>();
+  #mayDeleteAdopted = false;
+  #lastId: number;
+  #groupCount = 0;
+  #resilientCount = 0;
+  #readings = 0;
+
+  constructor(
+    protocol: number,
+    private readonly hops: HopSets,
+    /** Which groups destinations are to have. */
+    private readonly ecmp: EcmpMode = "plain",
+  ) {
+    this.block = new IdBlock(protocol);
+    this.#lastId = this.block.last;
+  }
+
+  get objectCount(): number {
+    return this.#byId.size - this.#groupCount;
+  }
+
+  get groupCount(): number {
+    return this.#groupCount;
+  }
+
+  /** Of the groups. */
+  get resilientCount(): number {
+    return this.#resilientCount;
+  }
+
+  /** Whether so many more resilient groups may be made. */
+  hasRoomForResilient(more = 1): boolean {
+    return this.#resilientCount + more <= MAX_RESILIENT_GROUPS;
+  }
+
+  /** Whether a destination with that set is to have a resilient group of its own, if there is room. */
+  wantsResilient(set: HopSet): boolean {
+    return this.ecmp === "resilient" && set.hops.length > 1;
+  }
+
+  /**
+   * The resilient group by which a route that names `id`, and is to have that set, goes on: no other route names it. Null:
+   * there is none.
+   */
+  ownResilient(set: HopSet, id: number): FibNexthop | null {
+    if (this.ecmp === "plain") return null;
+    const group = this.#byId.get(id);
+    if (!group?.isResilient || group.routes !== 1 || group.isPinned) return null;
+    const { aloneSince } = group;
+    const isOver = aloneSince !== null && this.#readings - aloneSince >= READINGS_ALONE;
+    return isOver && set.hops.length === 1 ? null : group;
+  }
+
+  /** The route to a destination with that set names `id`, which needs no change. */
+  isRight(set: HopSet, id: number): boolean {
+    const own = this.ownResilient(set, id);
+    if (own !== null) return own.set === set;
+    if (set.nexthop?.id !== id) return false;
+    return !this.wantsResilient(set) || !this.hasRoomForResilient();
+  }
+
+  get hasSuspects(): boolean {
+    return this.#suspects.size > 0;
+  }
+
+  get(id: number): FibNexthop | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<FibNexthop> {
+    return this.#byId.values();
+  }
+
+  /**
+   * An id that nobody uses; 0: there is none. Of a row of calls each gets the id of the one before as `after`, and as
+   * `promised` how many went before.
+   */
+  freeId(after = this.#lastId, promised = 0): number {
+    if (this.#byId.size + this.#foreignIds.size + promised >= IDS_PER_PROTOCOL) return 0;
+    return this.block.nextFree(
+      after,
+      (id) => this.#byId.has(id) || this.#foreignIds.has(id) || this.#strayRoutes.has(id),
+    );
+  }
+
+  /** Routes of ours that name the id, as far as the book knows. */
+  routesOf(id: number): number {
+    return this.#byId.get(id)?.routes ?? this.#strayRoutes.get(id) ?? 0;
+  }
+
+  /** Somebody else uses the id, or has stopped to. */
+  setForeign(id: number, isForeign: boolean): void {
+    if (isForeign && this.block.has(id)) this.#foreignIds.add(id);
+    else this.#foreignIds.delete(id);
+  }
+
+  isForeign(id: number): boolean {
+    return this.#foreignIds.has(id);
+  }
+
+  beginReading(): void {
+    this.#readings++;
+    this.#foreignIds.clear();
+  }
+
+  /** The kernel has it now. */
+  add(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
+    const routes = this.#strayRoutes.get(id) ?? 0;
+    const nexthop: FibNexthop = {
+      id,
+      set: null,
+      members: null,
+      isResilient,
+      aloneSince: null,
+      routes,
+      groups: 0,
+      isPinned: false,
+      isAdopted: false,
+    };
+    this.#strayRoutes.delete(id);
+    this.#byId.set(id, nexthop);
+    this.#advanceTo(id);
+    if (members !== null) {
+      this.#groupCount++;
+      if (isResilient) this.#resilientCount++;
+      this.setMembers(nexthop, members);
+    }
+    return nexthop;
+  }
+
+  /** The kernel's group has these members now. */
+  setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
+    this.#countGroup(group, -1);
+    group.members = members;
+    group.aloneSince = members.length === 1 ? (group.aloneSince ?? this.#readings) : null;
+    this.#countGroup(group, 1);
+  }
+
+  /** What it stands for. The set's own nexthop, if it has one already, stays. */
+  setMeaning(nexthop: FibNexthop, set: HopSet | null): void {
+    const before = nexthop.set;
+    if (before === set) return;
+    if (nexthop.isResilient) {
+      nexthop.set = set;
+      if (set !== null) this.hops.countResilientGroup(set, 1);
+      if (before !== null) this.hops.countResilientGroup(before, -1);
+      return;
+    }
+    nexthop.set = null;
+    if (before !== null) {
+      this.hops.setNexthop(before, null);
+      this.hops.disposeUnused(before);
+    }
+    if (set === null || set.nexthop !== null) return;
+    nexthop.set = set;
+    this.hops.setNexthop(set, nexthop);
+  }
+
+  /** The kernel has it no longer, or it is not ours any more. Routes may name its id still. */
+  delete(nexthop: FibNexthop): void {
+    this.#byId.delete(nexthop.id);
+    if (nexthop.routes > 0) this.#strayRoutes.set(nexthop.id, nexthop.routes);
+    this.#suspects.delete(nexthop);
+    this.#adoptedSuspects.delete(nexthop);
+    if (nexthop.members !== null) {
+      this.#groupCount--;
+      if (nexthop.isResilient) this.#resilientCount--;
+      this.#countGroup(nexthop, -1);
+    }
+    this.setMeaning(nexthop, null);
+  }
+
+  /** A route of ours names it now (`by` = 1) or no longer (-1). */
+  countRoute(id: number, by: 1 | -1): void {
+    const nexthop = this.#byId.get(id);
+    if (nexthop === undefined) {
+      this.#countStray(id, by);
+      return;
+    }
+    nexthop.routes += by;
+    if (by < 0) this.suspect(nexthop);
+  }
+
+  /** Looks at it again when it is time to clean up. */
+  suspect(nexthop: FibNexthop): void {
+    if (this.#isNeeded(nexthop)) return;
+    if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedSuspects.add(nexthop);
+    else this.#suspects.add(nexthop);
+  }
+
+  /** Whether the servers have told all that they have, so that what was there before us may go. */
+  setMayDeleteAdopted(may: boolean): void {
+    this.#mayDeleteAdopted = may;
+    if (!may) return;
+    for (const nexthop of this.#adoptedSuspects) this.#suspects.add(nexthop);
+    this.#adoptedSuspects.clear();
+  }
+
+  /**
+   * Takes up to `limit` that nothing needs: groups first, for objects are named by them. Of those that only something
+   * foreign names, `visitPinned` is told.
+   */
+  takeUnneeded(limit: number, visitPinned: (nexthop: FibNexthop) => void): FibNexthop[] {
+    const groups: FibNexthop[] = [];
+    const objects: FibNexthop[] = [];
+    for (const nexthop of this.#suspects) {
+      if (groups.length + objects.length === limit) break;
+      this.#suspects.delete(nexthop);
+      if (this.#isNeeded(nexthop)) continue;
+      if (nexthop.isPinned) visitPinned(nexthop);
+      else (nexthop.members === null ? objects : groups).push(nexthop);
+    }
+    return [...groups, ...objects];
+  }
+
+  /** By us. */
+  #isNeeded({ routes, groups, set, isResilient }: FibNexthop): boolean {
+    if (routes > 0 || groups > 0) return true;
+    // What wants such a set has another group than this one.
+    if (set === null || isResilient || this.wantsResilient(set)) return false;
+    return set.wantedBy > 0;
+  }
+
+  /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
+  #advanceTo(id: number): void {
+    const ahead = (id - this.#lastId + IDS_PER_PROTOCOL) % IDS_PER_PROTOCOL;
+    if (ahead < IDS_PER_PROTOCOL / 2) this.#lastId = id;
+  }
+
+  #countStray(id: number, by: 1 | -1): void {
+    const routes = (this.#strayRoutes.get(id) ?? 0) + by;
+    if (routes > 0) this.#strayRoutes.set(id, routes);
+    else this.#strayRoutes.delete(id);
+  }
+
+  #countGroup(group: FibNexthop, by: 1 | -1): void {
+    for (const { id } of group.members ?? []) {
+      const member = this.#byId.get(id);
+      if (member === undefined) continue;
+      member.groups += by;
+      if (by < 0) this.suspect(member);
+    }
+  }
+}
+
+export function sameMembers(a: readonly GroupMember[], b: readonly GroupMember[]): boolean {
+  const inB = new Map(b.map(({ id, weight }) => [id, weight]));
+  return a.length === b.length && a.every(({ id, weight }) => inB.get(id) === weight);
+}

@@ -1,0 +1,110 @@
+/** Makes the kernel equal to the book, a slice at a time. */
+import type { Clock } from "../../base/clock.ts";
+import type { Fib } from "../fib/fib.ts";
+import type { Kernel } from "../kernel.ts";
+import type { InstallerReports } from "./log.ts";
+import type { Obstacles } from "./obstacles.ts";
+import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
+import { SliceSize } from "./slice-size.ts";
+import { OperationCounts } from "./status.ts";
+
+/** A nexthop that lost its last use may be wanted again the next moment. */
+const GARBAGE_AFTER_MS = 1_000;
+/** So many rows that failed are marked for another attempt. */
+const RETRIES_PER_SLICE = 4_096;
+/** So many hops of a row are looked at within a slice without making the slice smaller. */
+const LOOKS_PER_ROW = 2;
+
+export class KernelWork {
+  readonly operations = new OperationCounts();
+  readonly #slices = new SliceSize();
+  #garbageDueMs = Number.POSITIVE_INFINITY;
+  /** Rows or operations of the slice under way. */
+  #looked = 0;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly reports: InstallerReports,
+    private readonly obstacles: Obstacles,
+    /** The book may be wrong. */
+    private readonly doubt: (reason: string) => void,
+  ) {}
+
+  /** When there is something to do again, should nothing change; Infinity: never. */
+  get dueMs(): number {
+    return Math.min(this.fib.retries.nextDueMs, this.#garbageDueMs);
+  }
+
+  /**
+   * Does one slice. False: there is nothing to do now.
+   * @throws KernelError when the socket itself fails
+   */
+  slice(linkIndex: number, nowMs: number): boolean {
+    this.#looked = 0;
+    if (!this.#doSlice(this.#slices.size, linkIndex, nowMs)) return false;
+    this.#slices.took(this.clock.nowMs() - nowMs, this.#looked);
+    return true;
+  }
+
+  #doSlice(size: number, linkIndex: number, nowMs: number): boolean {
+    const { fib } = this;
+    const { changes, leftovers, nexthops, retries } = fib;
+    for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
+    if (changes.hasWalks) {
+      changes.walk(size);
+      this.#looked = size;
+    } else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
+    else if (changes.hasRows) {
+      const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
+      this.#run(planRows(fib, this.#takeRows(size), visitStuck), linkIndex);
+    } else if (!nexthops.hasSuspects || !fib.isReadWhole) {
+      this.#garbageDueMs = Number.POSITIVE_INFINITY;
+      return false;
+    } else if (this.#garbageDueMs === Number.POSITIVE_INFINITY) {
+      this.#garbageDueMs = nowMs + GARBAGE_AFTER_MS;
+      return false;
+    } else if (nowMs < this.#garbageDueMs) return false;
+    else
+      this.#run(
+        planGarbage(fib, size, ({ id }) => this.reports.pinned(id)),
+        linkIndex,
+      );
+    return true;
+  }
+
+  /** Changed rows, up to `limit`; fewer where they have many hops, of each of which an object may have to be made. */
+  *#takeRows(limit: number): Iterable<number> {
+    const { fib } = this;
+    const looksUntil = fib.looksAtHops + LOOKS_PER_ROW * limit;
+    for (const row of fib.changes.take(limit)) {
+      this.#looked++;
+      yield row;
+      if (fib.looksAtHops >= looksUntil) return;
+    }
+  }
+
+  #run(steps: readonly Step[], linkIndex: number): void {
+    if (steps.length === 0) return;
+    const startMs = this.clock.nowMs();
+    this.#looked = Math.max(this.#looked, steps.length);
+    const failures = this.kernel.apply(
+      steps.map(({ operation }) => operation),
+      linkIndex,
+    );
+    this.operations.count(steps, failures);
+    const outcome = settle(this.fib, steps, failures, startMs);
+    for (const failure of outcome.failures) {
+      if (failure.collidedRow === null) this.reports.failure(failure);
+      else this.obstacles.add(failure.collidedRow, failure);
+    }
+    if (outcome.isDoubtful) this.doubt("operations failed");
+  }
+
+  #noteStuck(row: number, obstacle: Obstacle, nowMs: number): void {
+    const { rows } = this.fib;
+    const { attempts } = this.fib.failed(row, obstacle, nowMs);
+    this.reports.stuck(rows.tableOf(row), rows.prefixOf(row), obstacle.message, attempts);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Removing all of ours: routes first, then groups, then objects. What something foreign names stays, for the kernel
+ * would take that along.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { WantedSettings } from "../desired/settings.ts";
+import { Fib } from "../fib/fib.ts";
+import { defaultPriority } from "../fib/verdict.ts";
+import type { Kernel, Operation, OperationFailure } from "../kernel.ts";
+import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
+import { readKernel } from "./scan.ts";
+import { SliceSize } from "./slice-size.ts";
+
+export interface CleanupOptions {
+  readonly kernel: Kernel;
+  readonly protocol: number;
+  /** In these tables also routes of the protocol that name no nexthop object: a predecessor's. */
+  readonly tables?: readonly number[];
+  readonly clock: Clock;
+}
+
+export interface CleanupResult {
+  readonly routes: number;
+  /** Objects and groups. */
+  readonly nexthops: number;
+  /** Objects and groups that stay, since something foreign names them, or may do so: not all routes could be read. */
+  readonly kept: number;
+  readonly failures: readonly (Omit<OperationFailure, "index"> & { readonly operation: Operation })[];
+}
+
+const NOTHING_WANTED: WantedSettings = {
+  excludedTypes: [],
+  nat: "plain",
+  ipv4Only: false,
+  preferredNetworks: [],
+  ecmp: "plain",
+};
+/** No device has it. */
+const NO_LINK = -1;
+
+/** Removes what is ours of that protocol. No client may run: see lock.ts. */
+export async function cleanUp({
+  kernel,
+  protocol,
+  tables = [],
+  clock,
+}: CleanupOptions): Promise<CleanupResult> {
+  const fib = new Fib(protocol, NOTHING_WANTED, () => {});
+  // A table counts as mapped while it has a VNI; which one does not matter, for it has no routes.
+  fib.setMappings(tables.map((table, vni) => ({ vni, table })));
+  await readKernel(fib, kernel, NO_LINK, clock);
+  for (const vni of tables.keys()) fib.complete(vni);
+
+  let [routes, nexthops, kept] = [0, 0, 0];
+  const failures: CleanupResult["failures"][number][] = [];
+  const slices = new SliceSize();
+  const run = async (steps: readonly Step[]) => {
+    if (steps.length === 0) return;
+    const startMs = clock.nowMs();
+    const failed = kernel.apply(
+      steps.map(({ operation }) => operation),
+      NO_LINK,
+    );
+    settle(fib, steps, failed, startMs);
+    slices.took(clock.nowMs() - startMs, steps.length);
+    const indexes = new Set(failed.map(({ index }) => index));
+    for (const failure of failed) {
+      const step = steps[failure.index];
+      const isGone = failure.code === "ENOENT" || failure.code === "ESRCH";
+      const { code, message } = failure;
+      if (step !== undefined && !isGone) failures.push({ code, message, operation: step.operation });
+    }
+    steps.forEach(({ about }, index) => {
+      if (indexes.has(index)) return;
+      if (about === "nexthop") nexthops++;
+      else routes++;
+    });
+    await pause(clock);
+  };
+  while (fib.changes.hasWalks) {
+    fib.changes.walk(slices.size);
+    await pause(clock);
+  }
+  while (fib.leftovers.hasDue) await run(planLeftovers(fib, slices.size));
+  const visitStuck = (row: number, { code, message }: Obstacle) => {
+    const destination = fib.rows.prefixOf(row);
+    const priority = defaultPriority(destination.family);
+    const table = fib.rows.tableOf(row).id;
+    const operation = { type: "delete-route", table, destination, priority, nexthopId: 0 } as const;
+    failures.push({ code, message, operation });
+  };
+  while (fib.changes.hasRows) await run(planRows(fib, fib.changes.take(slices.size), visitStuck));
+  if (fib.isReadWhole) {
+    while (fib.nexthops.hasSuspects) await run(planGarbage(fib, slices.size, () => kept++));
+  } else kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
+  return { routes, nexthops, kept, failures };
+}
+
+function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve));
+}

@@ -1,0 +1,40 @@
+/** The machine's own addresses, to which no route goes: when they are to be read, and the reading. */
+import type { Clock } from "../../base/clock.ts";
+import type { Fib } from "../fib/fib.ts";
+import type { Kernel, KernelEvent } from "../kernel.ts";
+
+/** From one reading to the next. */
+const PAUSE_MS = 1_000;
+
+export class LocalAddresses {
+  #dueMs = Number.POSITIVE_INFINITY;
+  #readMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+  ) {}
+
+  /** When they are to be read; Infinity: they are known. */
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  /** One came or went. Which of them the machine has now is read: another link may have the same. */
+  hear({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
+    // Those that are told once more, as when a router prolongs them, change nothing.
+    if (this.fib.hops.isLocal(address) === isDeleted) this.ask();
+  }
+
+  /** They are to be read, and the device is to be looked at, soon. */
+  ask(): void {
+    this.#dueMs = Math.max(this.clock.nowMs(), this.#readMs + PAUSE_MS);
+  }
+
+  async read(): Promise<void> {
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#readMs = this.clock.nowMs();
+    this.fib.setLocalAddresses(await this.kernel.localAddresses());
+  }
+}

@@ -1,0 +1,209 @@
+/** What the installer logs of routes, hops and operations: each fault by some lines, however many it hits. */
+
+import type { Clock } from "../../base/clock.ts";
+import { LimitedLog, type LogLimits } from "../../base/limited-log.ts";
+import type { LogFields, Logger } from "../../base/logger.ts";
+import { formatAddress } from "../../net/address.ts";
+import type { Prefix } from "../../net/ip.ts";
+import { formatPrefix } from "../../net/prefix.ts";
+import type { Wanted } from "../desired/desired-routes.ts";
+import type { DriftKind, Fib } from "../fib/fib.ts";
+import type { FibTable } from "../fib/tables.ts";
+import { formatOperation } from "../format-operation.ts";
+import { formatRoute, showCommand, showRouteCommand } from "../format-route.ts";
+import type { FoundRoute, Operation } from "../kernel.ts";
+import type { CleanupResult } from "./cleanup.ts";
+import type { StepFailure } from "./plan.ts";
+import { DEVICE_CODES } from "./status.ts";
+
+/** One fault may hit a whole table: some lines a minute show what it is. */
+const LOG_LIMITS: LogLimits = { burst: 10, intervalMs: 6_000 };
+/** Hops and tables that were reported; then all are forgotten, for hops come and go. */
+const MAX_REPORTED = 1_000;
+const FIGHT_LINE_PAUSE_MS = 60_000;
+
+export class InstallerReports {
+  readonly log: LimitedLog;
+  readonly #reported = new Set<string>();
+  #isReadWhole = true;
+  #foughtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly logger: Logger,
+    private readonly clock: Clock,
+    private readonly protocol: number,
+    private readonly device: string,
+  ) {
+    this.log = new LimitedLog(logger, clock, LOG_LIMITS);
+  }
+
+  /** `inTheWay`: the route that was found in the place of the one that was to be added. */
+  failure({ operation, code, message, kind, attempts }: StepFailure, inTheWay: string | null = null): void {
+    const fields = {
+      operation: this.#text(operation),
+      code,
+      message,
+      ...(inTheWay !== null && { inTheWay }),
+      show: DEVICE_CODES.has(code) ? `ip -d link show ${this.device}` : showCommand(operation),
+    };
+    if (attempts > 1) this.logger.debug("still fails", { ...fields, attempts });
+    else if (kind === "collision")
+      this.log.warn("something foreign is in the way; it is not touched", fields);
+    else if (kind === "dependent") this.logger.debug("cannot be installed without its nexthop", fields);
+    else this.log.warn("the kernel refuses; it is tried again", fields);
+  }
+
+  /** Nothing can be done for the destination. */
+  stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
+    const show = showRouteCommand(table.id, destination);
+    const fields = { table: table.id, destination: formatPrefix(destination), message, show };
+    if (attempts > 1) this.logger.debug("still cannot be made right", { ...fields, attempts });
+    else this.log.warn("a destination cannot be made right", fields);
+  }
+
+  passedOver(table: FibTable, destination: Prefix, wanted: Wanted): void {
+    const { vni, shadowed, skipped, refusedHops, covered, refusal } = wanted;
+    const text = formatPrefix(destination);
+    if (covered !== null) {
+      const fields = { table: table.id, destination: text, address: formatAddress(covered) };
+      this.#once(
+        `covers ${text}`,
+        "a destination is not installed in the host's own table: the host could not reach that next hop or server",
+        fields,
+      );
+    }
+    if (refusal !== null) {
+      const fields = { reason: refusal, table: table.id, destination: text };
+      this.#once(
+        `destination ${refusal}`,
+        "destinations of a kind that no tenant can have are not installed; the first is named",
+        fields,
+      );
+    }
+    for (const { address, reason } of refusedHops) {
+      const nextHop = formatAddress(address);
+      this.#once(`hop ${nextHop}`, "a next hop is not installed", { nextHop, reason, destination: text });
+    }
+    if (shadowed > 0) {
+      const fields = { table: table.id, destination: text, ...(vni !== null && { winner: vni }) };
+      this.#once(
+        `shadow ${table.id}`,
+        "several VNIs of a table have a destination; the first mapped wins",
+        fields,
+      );
+    }
+    const left = skipped?.get("tooManyHops");
+    if (left !== undefined) {
+      const fields = { table: table.id, destination: text, leftOut: left };
+      this.log.warn("a destination has more next hops than a group can hold", fields);
+    }
+  }
+
+  memoryRefused(destination: Prefix): void {
+    this.log.error("no memory is left for a route: it is not installed, or not known to be there", {
+      destination: formatPrefix(destination),
+      remedy: "give the process more (MemoryMax=, ulimit -v), and restart it",
+    });
+  }
+
+  started(fib: Fib): void {
+    this.logger.info("kernel routes read", held(fib));
+  }
+
+  /** Which of the two a packet takes the kernel decides. */
+  contested(route: FoundRoute): void {
+    const { table, destination } = route;
+    this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
+      table,
+      destination: formatPrefix(destination),
+      foreign: formatRoute(route),
+      show: showRouteCommand(table, destination),
+    });
+  }
+
+  /** Routes of ours name the id, and the object or group that has it is not ours. */
+  replaced(id: number): void {
+    this.#once(
+      `replaced ${id}`,
+      "routes of ours name a nexthop that is not ours; they are to name a new one",
+      {
+        id,
+        show: `ip nexthop show id ${id}`,
+      },
+    );
+  }
+
+  /** Whether the last reading was told all. */
+  readWhole(isWhole: boolean): void {
+    if (isWhole === this.#isReadWhole) return;
+    this.#isReadWhole = isWhole;
+    if (isWhole) this.logger.info("the kernel's routes can be read whole again");
+    else {
+      this.logger.warn(
+        "the kernel cannot tell all its routes: one of another program is too large for a dump; ours are read apart, and unneeded nexthops stay",
+      );
+    }
+  }
+
+  /** One line a minute, however many destinations it is: `status` names them. */
+  foughtOver(table: FibTable, destination: Prefix): void {
+    const nowMs = this.clock.nowMs();
+    if (nowMs - this.#foughtMs < FIGHT_LINE_PAUSE_MS) return;
+    this.#foughtMs = nowMs;
+    this.logger.warn("another program removes routes of ours again and again; they are put back less often", {
+      table: table.id,
+      destination: formatPrefix(destination),
+    });
+  }
+
+  /** The kernel was read, and `before` that others had changed so much. */
+  read(fib: Fib, reason: string, before: Readonly<Record<DriftKind, number>>): void {
+    const drift = Object.entries(fib.drift)
+      .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
+      .filter(([, count]) => count > 0);
+    if (drift.length === 0) this.logger.debug("kernel routes read", { reason, ...held(fib) });
+    else {
+      const fields = { reason, ...Object.fromEntries(drift) };
+      this.logger.warn("the kernel's routes had drifted; what is ours of them is to be put right", fields);
+    }
+  }
+
+  /** The nexthop is needed no longer. */
+  pinned(id: number): void {
+    const show = `(ip route show table all; ip -6 route show table all; ip nexthop) | grep ${id}`;
+    this.log.warn("a nexthop of ours stays, for foreign routes or groups name it", { id, show });
+  }
+
+  cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
+    this.logger.info("kernel routes removed", { routes, nexthops });
+    if (kept > 0) this.logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
+    for (const { operation, message } of failures) {
+      this.log.warn("cannot be removed", {
+        operation: this.#text(operation),
+        message,
+        show: showCommand(operation),
+      });
+    }
+  }
+
+  #once(key: string, message: string, fields: LogFields): void {
+    if (this.#reported.has(key)) {
+      this.logger.debug(message, fields);
+      return;
+    }
+    if (this.#reported.size === MAX_REPORTED) this.#reported.clear();
+    this.#reported.add(key);
+    this.log.warn(message, fields);
+  }
+
+  #text(operation: Operation): string {
+    return formatOperation(operation, this.protocol, this.device);
+  }
+}
+
+/** What the kernel holds of ours. */
+function held({ nexthops, tables }: Fib): LogFields {
+  let routes = 0;
+  for (const { counts } of tables.all()) routes += counts[4].installed + counts[6].installed;
+  return { routes, objects: nexthops.objectCount, groups: nexthops.groupCount };
+}

@@ -1,0 +1,67 @@
+/**
+ * By what the kernel chooses among the hops of a group: the sysctl fib_multipath_hash_policy, one for each family. Its
+ * default, 0, is a packet's addresses, so that all connections between two addresses take one hop; and of IPv6 the flow
+ * label, which may change in the midst of a connection. Tenants' packets are looked up before the tunnel wraps them, so it
+ * is the family of the inner packet that counts.
+ */
+import { readFileSync } from "node:fs";
+import type { Logger } from "../../base/logger.ts";
+import type { Fib } from "../fib/fib.ts";
+import type { Kernel } from "../kernel.ts";
+
+/** Without ports (Documentation/networking/ip-sysctl.rst). */
+const BY_ADDRESSES = 0;
+
+/** Of the network namespace of this process; null: it cannot be read, as where there is no IPv6. */
+export function readMultipathHashPolicy(family: 4 | 6): number | null {
+  try {
+    return Number.parseInt(readFileSync(`/proc/sys/${nameOf(family).replaceAll(".", "/")}`, "latin1"), 10);
+  } catch {
+    return null;
+  }
+}
+
+/** Says, while there are groups, what is wrong with the policy. */
+export class MultipathHash {
+  /** What it depended on when it was looked at last: the policy itself is read once for each reading of the kernel. */
+  #lookedAt = "";
+  #said: string | null = null;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly kernel: Pick<Kernel, "multipathHashPolicy">,
+    private readonly logger: Logger,
+  ) {}
+
+  /** As of now, with the command that helps; null: nothing that we know of, or there is no group. */
+  get problem(): string | null {
+    const names = this.#families()
+      .filter((family) => this.kernel.multipathHashPolicy(family) === BY_ADDRESSES)
+      .map(nameOf);
+    if (names.length === 0) return null;
+    const settings = names.map((name) => `${name}=1`).join(" ");
+    return `of several next hops, one is chosen by a packet's addresses (IPv6: and its flow label), not by its ports, so connections may share one: sysctl -w ${settings}`;
+  }
+
+  /** Warns, once for each problem. */
+  look(): void {
+    const lookedAt = `${this.fib.readings} ${this.#families()}`;
+    if (lookedAt === this.#lookedAt) return;
+    this.#lookedAt = lookedAt;
+    const { problem } = this;
+    if (problem !== null && problem !== this.#said) this.logger.warn(problem);
+    this.#said = problem;
+  }
+
+  /** Of the routes that we have, if there are groups. */
+  #families(): (4 | 6)[] {
+    const { nexthops, tables } = this.fib;
+    if (nexthops.groupCount === 0) return [];
+    const all = [...tables.all()];
+    return ([4, 6] as const).filter((family) => all.some(({ counts }) => counts[family].installed > 0));
+  }
+}
+
+function nameOf(family: 4 | 6): string {
+  return `net.ipv${family}.fib_multipath_hash_policy`;
+}

@@ -1,0 +1,140 @@
+/**
+ * Names the routes that keep ours out of the kernel. EEXIST does not say what exists, and the kernel can be asked for the
+ * route that a packet would take, but not for the one to exactly a prefix: so the table is read.
+ *
+ *     EEXIST ──▶ waits for the search ──▶ the table is read, in slices ──▶ the log, and the row's fault
+ *
+ * One search serves all that have failed by then, and the next one waits a while: the table may have a million routes. What
+ * is named is what was there then. The command that shows what is there now needs no search.
+ */
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import { samePrefix } from "../../net/prefix.ts";
+import type { Fib } from "../fib/fib.ts";
+import { INSTALLED } from "../fib/rows.ts";
+import { defaultPriority } from "../fib/verdict.ts";
+import { formatRoute } from "../format-route.ts";
+import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
+import type { StepFailure } from "./plan.ts";
+
+/** From the end of a search to the start of the next. */
+const PAUSE_MS = 10_000;
+/** Failures of one search; those beyond are told without what is in the way. */
+const MAX_NAMED = 1_000;
+
+type AddRoute = Extract<Operation, { type: "add-route" }>;
+
+interface Collision {
+  readonly failure: StepFailure;
+  readonly operation: AddRoute;
+}
+
+export interface ObstacleListener {
+  /** `route`: what was found in the way, in words; null: nothing was looked for, or it has gone meanwhile. */
+  named(failure: StepFailure, route: string | null): void;
+  /** A route of ours is in the way, which the book does not know. */
+  oursFound(): void;
+}
+
+export class Obstacles {
+  /** By row. */
+  #waiting = new Map<number, Collision>();
+  #search: Timer | null = null;
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
+  #isSearching = false;
+  #isStopped = false;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly listener: ObstacleListener,
+  ) {}
+
+  /** Somebody has a route where the row's was to be added. */
+  add(row: number, failure: StepFailure): void {
+    const { operation } = failure;
+    if (operation.type !== "add-route") return;
+    if (this.#waiting.size >= MAX_NAMED && !this.#waiting.has(row)) {
+      this.listener.named(failure, null);
+      return;
+    }
+    this.#waiting.set(row, { failure, operation });
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#search?.cancel();
+  }
+
+  #schedule(): void {
+    if (this.#isSearching || this.#search !== null || this.#isStopped || this.#waiting.size === 0) return;
+    const delayMs = Math.max(0, this.#notBeforeMs - this.clock.nowMs());
+    this.#search = this.clock.after(delayMs, () => {
+      this.#search = null;
+      this.#isSearching = true;
+      void this.#find().finally(() => {
+        this.#isSearching = false;
+        this.#notBeforeMs = this.clock.nowMs() + PAUSE_MS;
+        this.#schedule();
+      });
+    });
+  }
+
+  async #find(): Promise<void> {
+    const collisions = this.#waiting;
+    this.#waiting = new Map();
+    const found = new Map<number, FoundRoute>();
+    const linkNames = new Map<number, string>();
+    try {
+      for (const { index, name } of await this.kernel.links()) linkNames.set(index, name);
+      for (const [table, family] of placesOf(collisions.values())) {
+        await this.kernel.eachRouteIn(table, family, (route) => {
+          const row = this.#rowOf(route);
+          const operation = collisions.get(row)?.operation;
+          // The row may be another destination's by now.
+          if (operation === undefined || !samePrefix(operation.destination, route.destination)) return;
+          if (!found.has(row)) found.set(row, route);
+        });
+      }
+    } catch (error) {
+      // What the kernel does not tell is not named.
+      if (!(error instanceof KernelError)) throw error;
+    }
+    if (this.#isStopped) return;
+    for (const [row, { failure }] of collisions) this.#tell(row, failure, found.get(row), linkNames);
+  }
+
+  #tell(
+    row: number,
+    failure: StepFailure,
+    route: FoundRoute | undefined,
+    linkNames: ReadonlyMap<number, string>,
+  ): void {
+    const { rows, retries } = this.fib;
+    const text = route === undefined ? null : formatRoute(route, linkNames);
+    const isOurs = route !== undefined && this.fib.verdictOf(route) === "ours";
+    if (!isOurs) {
+      if (text !== null) retries.nameObstacle(row, text);
+      this.listener.named(failure, text);
+    } else if (rows.get(row, INSTALLED) === 0) this.listener.oursFound();
+  }
+
+  /** Where the route has the place of one of ours; -1: it has not. */
+  #rowOf({ table: tableId, destination, priority, tos }: FoundRoute): number {
+    if (priority !== defaultPriority(destination.family) || tos !== 0) return -1;
+    const table = this.fib.tables.get(tableId);
+    return table === undefined ? -1 : this.fib.rows.find(table, destination);
+  }
+}
+
+/** Each table and family once. */
+function placesOf(collisions: Iterable<Collision>): (readonly [table: number, family: 4 | 6])[] {
+  const places = new Map<string, readonly [number, 4 | 6]>();
+  for (const { operation } of collisions) {
+    const { table, destination } = operation;
+    places.set(`${table} ${destination.family}`, [table, destination.family]);
+  }
+  return [...places.values()];
+}

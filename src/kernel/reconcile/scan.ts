@@ -1,0 +1,277 @@
+/**
+ * A reading of the kernel, compared with the book: the first one adopts what is there, later ones find drift.
+ *
+ * What is ours is for verdict.ts to say; what is foreign pins the nexthops of ours that it names. An object of ours for
+ * another device means nothing, nor does a group whose member was changed: no destination wants it, so its routes move
+ * away, and it goes. While a reading is under way, nothing is changed.
+ *
+ * A dump of IPv6 routes misses some that are there when others delete and add routes in their table meanwhile: the kernel
+ * starts anew at the root and skips as many as it has told (fib6_dump_table in net/ipv6/ip6_fib.c; seen on 6.18, without
+ * NLM_F_DUMP_INTR). So where one of ours is missing, another dump, of ours alone, has to miss it too.
+ *
+ * Where the kernel's dumps are not whole (netlink-kernel.ts), what was not met may be there all the same: such a route is
+ * UNPROVEN, to be added once more, which fails if it is there; and no nexthop is taken away, for foreign routes may name it.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { sameAddress } from "../../net/address.ts";
+import type { Prefix } from "../../net/ip.ts";
+import type { DriftKind, Fib } from "../fib/fib.ts";
+import type { HopSet } from "../fib/hop-sets.ts";
+import type { Leftover } from "../fib/misplaced.ts";
+import type { FibNexthop } from "../fib/nexthops.ts";
+import { sameMembers } from "../fib/nexthops.ts";
+import { ADOPTED, CONTESTED, INSTALLED, PLAIN, READ, UNPROVEN, UNREAD, UNSURE } from "../fib/rows.ts";
+import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";
+import type { FoundNexthop, FoundRoute, GroupMember, Kernel, KnownOfOurs } from "../kernel.ts";
+
+/** Between two pauses. */
+const ROWS_PER_STEP = 2_000;
+
+/** What a reading has found that somebody should know of. */
+export interface ReadingFindings {
+  /** Foreign routes beside ours, but for those beside rows of which the last reading knew. */
+  readonly contested: readonly FoundRoute[];
+  /** Ids of our block that routes of ours name, and whose object or group is not ours. */
+  readonly replacedIds: readonly number[];
+}
+
+/** Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. */
+export async function readKernel(
+  fib: Fib,
+  kernel: Kernel,
+  linkIndex: number,
+  clock: Clock,
+): Promise<ReadingFindings> {
+  const reading = new FibReading(fib, linkIndex);
+  const ours: KnownOfOurs = {
+    linkIndex,
+    nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
+    tables: Array.from(fib.tables.all(), ({ id }) => id),
+  };
+  const hasAllNexthops = await kernel.eachNexthop(ours, (nexthop) => reading.visitNexthop(nexthop));
+  reading.nexthopsRead();
+  const hasAllRoutes = await kernel.eachRoute(ours, (route) => reading.visitRoute(route));
+  if (reading.hasMissed) await kernel.eachRouteOfOurs(ours, (route) => reading.revisitRoute(route));
+  fib.isReadWhole = hasAllNexthops && hasAllRoutes;
+  const known = new Set(fib.contested);
+  for (const _ of reading.finish(hasAllRoutes)) await new Promise<void>((resolve) => clock.soon(resolve));
+  const replacedIds = [...reading.strayIds].filter((id) => fib.nexthops.isForeign(id));
+  const contested = reading.contested.filter(({ row }) => !known.has(row)).map(({ route }) => route);
+  return { contested, replacedIds };
+}
+
+type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
+
+class FibReading {
+  readonly #objects = new Map<number, FoundNexthop>();
+  readonly #groups = new Map<number, FoundGroup>();
+  readonly #pinnedIds: number[] = [];
+  readonly #leftovers: Leftover[] = [];
+  /** Foreign routes where ours would stand. */
+  readonly #foreign: FoundRoute[] = [];
+  /** Of those, the first beside each of ours. */
+  readonly contested: { readonly row: number; readonly route: FoundRoute }[] = [];
+  /** Ids that routes of ours name, and that no object or group of ours has. */
+  readonly strayIds = new Set<number>();
+  readonly #number: number;
+  /** Routes of ours in the book that have not been met. */
+  #unmet = 0;
+
+  constructor(
+    private readonly fib: Fib,
+    private readonly linkIndex: number,
+  ) {
+    this.#number = ++fib.readings;
+    fib.nexthops.beginReading();
+    for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
+  }
+
+  visitNexthop(found: FoundNexthop): void {
+    const { id, members, isResilient } = found;
+    const { protocol, nexthops } = this.fib;
+    const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
+    if (verdict === "foreign") this.#noteForeign(id, members);
+    else if (members !== null) this.#groups.set(id, { members, isResilient });
+    else this.#objects.set(id, found);
+  }
+
+  /** All nexthops have been visited; routes come next. */
+  nexthopsRead(): void {
+    const { nexthops, hops } = this.fib;
+    for (const nexthop of [...nexthops.all()]) {
+      nexthop.isPinned = false;
+      const isThere =
+        nexthop.members === null
+          ? this.#objects.has(nexthop.id)
+          : this.#groups.get(nexthop.id)?.isResilient === nexthop.isResilient;
+      if (isThere) continue;
+      this.#drift("nexthopMissing");
+      nexthops.delete(nexthop);
+    }
+    this.#adoptObjects();
+    this.#adoptGroups();
+    for (const id of this.#pinnedIds) this.#pin(id);
+    for (const nexthop of nexthops.all()) nexthops.suspect(nexthop);
+    hops.disposeUnusedNew();
+  }
+
+  visitRoute(route: FoundRoute): void {
+    const { table: tableId, destination, priority, nexthopId } = route;
+    const { tables, nexthops } = this.fib;
+    const verdict = this.fib.verdictOf(route);
+    const isOurs =
+      verdict === "ours" && this.#found(tableId, destination, nexthopId === 0 ? PLAIN : nexthopId);
+    if (isOurs) return;
+    // The second one of ours at a place is no use there.
+    if (verdict === "leftover" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
+      tables.findOrMake(tableId);
+      this.#leftovers.push({ table: tableId, destination, priority, nexthopId });
+      return;
+    }
+    this.#pin(nexthopId);
+    const isMapped = (tables.get(tableId)?.vnis.length ?? 0) > 0;
+    if (isMapped && priority === defaultPriority(destination.family) && route.tos === 0) {
+      this.#foreign.push(route);
+    }
+  }
+
+  /** All routes have been visited, and some of ours were not among them: they are to be revisited, in another dump. */
+  get hasMissed(): boolean {
+    return this.#unmet > 0;
+  }
+
+  revisitRoute(route: FoundRoute): void {
+    const { rows, tables } = this.fib;
+    const table = tables.get(route.table);
+    const row = table === undefined ? -1 : rows.find(table, route.destination);
+    if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.get(row, READ) === this.#number) return;
+    this.visitRoute(route);
+  }
+
+  /** What has not been met is gone, where all routes were told. Yields where it may pause. */
+  *finish(hasAllRoutes: boolean): Generator<void> {
+    const { fib } = this;
+    const { rows } = fib;
+    for (let row = 0; row < rows.end; row++) {
+      if (row % ROWS_PER_STEP === 0) yield;
+      if (!rows.isUsed(row)) continue;
+      rows.lower(row, CONTESTED | UNREAD | UNSURE | UNPROVEN);
+      const installed = rows.get(row, INSTALLED);
+      if (installed !== 0 && rows.get(row, READ) !== this.#number) {
+        if (hasAllRoutes || this.#isWithoutNexthop(installed)) {
+          this.#drift("routeMissing");
+          fib.setInstalled(row, 0);
+        } else {
+          rows.raise(row, UNPROVEN);
+          fib.changes.mark(row);
+        }
+      }
+      if (!fib.isRight(row) && !fib.isAwaited(row)) fib.changes.mark(row);
+      fib.release(row);
+    }
+    for (const [index, route] of this.#foreign.entries()) {
+      const { table, destination } = route;
+      if (index % ROWS_PER_STEP === 0) yield;
+      const found = fib.tables.get(table);
+      const row = found === undefined ? -1 : rows.find(found, destination);
+      // There may be several beside one of ours.
+      if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.has(row, CONTESTED)) continue;
+      rows.raise(row, CONTESTED);
+      // A predecessor's has a fault of its own.
+      if (rows.get(row, INSTALLED) !== PLAIN) this.contested.push({ row, route });
+    }
+    fib.contested = this.contested.map(({ row }) => row);
+    fib.leftovers.set(this.#leftovers);
+  }
+
+  /** Our route stands there. False: another of ours does too. */
+  #found(tableId: number, destination: Prefix, nexthopId: number): boolean {
+    const { fib } = this;
+    const { rows } = fib;
+    const row = fib.rowFor(fib.tables.findOrMake(tableId), destination);
+    // It stays as it is, as if it were not ours.
+    if (row < 0) return true;
+    if (rows.get(row, READ) === this.#number) return false;
+    rows.set(row, READ, this.#number);
+    const before = rows.get(row, INSTALLED);
+    if (before !== 0) this.#unmet--;
+    if (nexthopId !== PLAIN && fib.nexthops.get(nexthopId) === undefined) this.strayIds.add(nexthopId);
+    if (before === nexthopId) return true;
+    this.#drift(before === 0 ? "routeExtra" : "routeChanged");
+    if (before === 0) rows.raise(row, ADOPTED);
+    fib.setInstalled(row, nexthopId);
+    return true;
+  }
+
+  /** The kernel has nothing with that id: it keeps no route that names one. */
+  #isWithoutNexthop(id: number): boolean {
+    const { nexthops } = this.fib;
+    return id !== PLAIN && nexthops.get(id) === undefined && !nexthops.isForeign(id);
+  }
+
+  #adoptObjects(): void {
+    const { nexthops, hops } = this.fib;
+    for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
+      const object = nexthops.get(id);
+      const meant = object?.set?.hops[0]?.address;
+      if (object === undefined || meant === undefined) continue;
+      if (linkIndex === this.linkIndex && encapAddress !== null && sameAddress(meant, encapAddress)) continue;
+      this.#drift("nexthopChanged");
+      nexthops.setMeaning(object, null);
+    }
+    for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
+      const object = nexthops.get(id) ?? this.#extra(id, null);
+      if (linkIndex !== this.linkIndex || encapAddress === null || object.set !== null) continue;
+      nexthops.setMeaning(object, hops.hopOf(encapAddress).alone);
+    }
+  }
+
+  #adoptGroups(): void {
+    const { nexthops } = this.fib;
+    for (const [id, { members, isResilient }] of this.#groups) {
+      const group = nexthops.get(id) ?? this.#extra(id, members, isResilient);
+      if (!sameMembers(group.members ?? [], members)) {
+        this.#drift("nexthopChanged");
+        nexthops.setMembers(group, members);
+      }
+      if (group.set !== this.#meaningOf(group, members)) nexthops.setMeaning(group, null);
+    }
+    for (const [id, { members }] of this.#groups) {
+      const group = nexthops.get(id);
+      if (group !== undefined) nexthops.setMeaning(group, this.#meaningOf(group, members));
+    }
+  }
+
+  /** The set of a group with these members; null: we make no such group. */
+  #meaningOf({ isResilient }: FibNexthop, members: readonly GroupMember[]): HopSet | null {
+    const hops = members.flatMap(({ id, weight }) => {
+      const hop = this.fib.nexthops.get(id)?.set?.hops[0];
+      return hop?.weight === weight ? [hop] : [];
+    });
+    const isLarge = hops.length > (isResilient ? 0 : 1);
+    const isOurs = hops.length === members.length && isLarge && new Set(hops).size === hops.length;
+    return isOurs ? this.fib.hops.setOf(hops) : null;
+  }
+
+  #extra(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
+    this.#drift("nexthopExtra");
+    const nexthop = this.fib.nexthops.add(id, members, isResilient);
+    nexthop.isAdopted = true;
+    return nexthop;
+  }
+
+  #noteForeign(id: number, members: readonly GroupMember[] | null): void {
+    this.fib.nexthops.setForeign(id, true);
+    for (const member of members ?? []) this.#pinnedIds.push(member.id);
+  }
+
+  #pin(id: number): void {
+    const nexthop = this.fib.nexthops.get(id);
+    if (nexthop !== undefined) nexthop.isPinned = true;
+  }
+
+  #drift(kind: DriftKind): void {
+    if (this.#number > 1) this.fib.drift[kind]++;
+  }
+}

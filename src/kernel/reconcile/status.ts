@@ -1,0 +1,172 @@
+/** The installer's figures, and what it cannot do: for `status` and for metrics. */
+import type { Prefix } from "../../net/ip.ts";
+import type { DriftKind, Fib } from "../fib/fib.ts";
+import type { Fault } from "../fib/retries.ts";
+import { CONTESTED, familyOf, INSTALLED } from "../fib/rows.ts";
+import type { FibCounts } from "../fib/tables.ts";
+import { showRouteCommand } from "../format-route.ts";
+import type { Operation, OperationFailure } from "../kernel.ts";
+import type { Step } from "./plan.ts";
+
+/** A kind of change to the kernel. */
+export type OperationType = Operation["type"];
+
+/** How often a change was made, or refused. */
+export interface OperationResults {
+  done: number;
+  failed: number;
+}
+
+/** One routing table. */
+export interface TableStatus {
+  readonly table: number;
+  /** Empty: not mapped, but with routes of ours. */
+  readonly vnis: readonly number[];
+  /** What was found at the start and is not wanted may go. */
+  readonly isSettled: boolean;
+  readonly ipv4: FibCounts;
+  readonly ipv6: FibCounts;
+}
+
+/** The tunnel device, when the kernel was read, and how it balances. */
+export interface DeviceStatus {
+  readonly device: string;
+  /** Null: there is no such device. */
+  readonly linkIndex: number | null;
+  readonly isUp: boolean;
+  /** Why packets or routes do not leave by it, each with what helps. */
+  readonly problems: readonly string[];
+  /** How long ago the kernel was last read, in milliseconds; null: not yet. */
+  readonly lastReadForMs: number | null;
+  readonly isReading: boolean;
+  /** Why destinations with several next hops are not balanced well, with the command that helps; null: nothing is wrong. */
+  readonly ecmpProblem: string | null;
+}
+
+/** How the kernel's routes stand. */
+export interface InstallerStatus extends DeviceStatus {
+  /** By table. */
+  readonly tables: readonly TableStatus[];
+  /** Nexthop objects and groups of ours in the kernel; resilient ones are among the groups. */
+  readonly objects: number;
+  readonly groups: number;
+  readonly resilientGroups: number;
+  /** Since the start. */
+  readonly operations: Readonly<Record<OperationType, OperationResults>>;
+  /** How often the kernel was read, the start's reading included. */
+  readonly readings: number;
+  /** What others had changed, since the start. */
+  readonly drift: Readonly<Record<DriftKind, number>>;
+  /** Memory of the book. */
+  readonly bytes: number;
+}
+
+/** A destination that cannot be made right in the kernel. */
+export interface KernelFault {
+  readonly table: number;
+  readonly destination: Prefix;
+  /** As "EEXIST". */
+  readonly code: string;
+  /** The kernel's words, or what is wrong with the device where it is that; what is in the way, and the command that shows it. */
+  readonly message: string;
+  /** How often it was tried; 0: it is there, and a foreign route with the same metric beside it. */
+  readonly attempts: number;
+}
+
+export class OperationCounts {
+  readonly byType: Record<OperationType, OperationResults> = {
+    "add-nexthop": none(),
+    "add-group": none(),
+    "add-resilient-group": none(),
+    "replace-resilient-group": none(),
+    "delete-nexthop": none(),
+    "add-route": none(),
+    "replace-route": none(),
+    "delete-route": none(),
+  };
+
+  count(steps: readonly Step[], failures: readonly OperationFailure[]): void {
+    for (const { operation } of steps) this.byType[operation.type].done++;
+    for (const { index } of failures) {
+      const step = steps[index];
+      if (step === undefined) continue;
+      const results = this.byType[step.operation.type];
+      results.done--;
+      results.failed++;
+    }
+  }
+}
+
+export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceStatus): InstallerStatus {
+  const tables = [...fib.tables.all()].map(({ id, vnis, isSettled, counts }) => {
+    return {
+      table: id,
+      vnis: [...vnis],
+      isSettled,
+      ipv4: structuredClone(counts[4]),
+      ipv6: structuredClone(counts[6]),
+    };
+  });
+  for (const row of contestedRows(fib)) {
+    // By index, which is the order in which they are told.
+    const table = tables[fib.rows.tableOf(row).index];
+    if (table !== undefined) (familyOf(row) === 6 ? table.ipv6 : table.ipv4).collided++;
+  }
+  return {
+    ...device,
+    tables: tables.sort((a, b) => a.table - b.table),
+    objects: fib.nexthops.objectCount,
+    groups: fib.nexthops.groupCount,
+    resilientGroups: fib.nexthops.resilientCount,
+    operations: structuredClone(operations.byType),
+    readings: fib.readings,
+    drift: { ...fib.drift },
+    bytes: fib.bytes,
+  };
+}
+
+/** `deviceCauses`: what is behind the kernel's words where they speak of the device. */
+export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
+  const { rows } = fib;
+  return Array.from(allFaults(fib).take(limit), ([row, fault]) => {
+    const { code, attempts } = fault;
+    const table = rows.tableOf(row).id;
+    const destination = rows.prefixOf(row);
+    const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
+    const message = isOfDevice ? deviceCauses.join("; ") : wordsOf(fault, table, destination);
+    return { table, destination, code, message, attempts };
+  });
+}
+
+function wordsOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
+  if (code !== "EEXIST") return message;
+  const what = inTheWay === undefined ? "" : `: ${inTheWay}`;
+  return `${message}${what} (${showRouteCommand(table, destination)})`;
+}
+
+/** What the kernel says to an object when its device is down, gone, or without IPv6 (fib6_nh_init in net/ipv6/route.c). */
+export const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", "EACCES", "EAFNOSUPPORT"]);
+
+function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
+  yield* fib.retries.all();
+  for (const row of contestedRows(fib)) yield [row, BESIDE];
+}
+
+/** Of those in the book, where ours stands indeed, and which are not told of for another reason. */
+function* contestedRows({ contested, rows, retries }: Fib): Iterable<number> {
+  for (const row of contested) {
+    if (!rows.isUsed(row) || !rows.has(row, CONTESTED) || rows.get(row, INSTALLED) === 0) continue;
+    if (retries.get(row) === undefined) yield row;
+  }
+}
+
+const BESIDE: Fault = {
+  isCollision: true,
+  code: "EEXIST",
+  message: "it is there, and beside it a foreign route with the same metric, which may be taken",
+  attempts: 0,
+};
+
+function none(): OperationResults {
+  return { done: 0, failed: 0 };
+}

@@ -1,0 +1,85 @@
+/** What programs give to the library's client, see net/option-checks.ts. */
+import { BadOptionError, isObject } from "../base/bunbond-error.ts";
+import { checkTimeout } from "../base/check-times.ts";
+import {
+  checkOptions,
+  isFunction,
+  type OptionCheck,
+  type OptionChecks,
+  objectWith,
+  oneOf,
+  wholeNumber,
+} from "../base/option-checks.ts";
+import { silentHandler } from "../client/events.ts";
+import type { ClientSettings } from "../client/options.ts";
+import { MOST_HOPS } from "../client/view/merged-view.ts";
+import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import type { ChangesOptions, CloseOptions, ConnectOptions, WaitOptions } from "./connect-options.ts";
+
+const checkRetry: OptionCheck = (option, value) => {
+  if (value === undefined) return;
+  const [minMs, maxMs] = numbersOf(option, value, "minMs", "maxMs");
+  if (minMs >= 0 && minMs <= maxMs && Number.isFinite(maxMs)) return;
+  const reason = `${minMs} to ${maxMs} ms: must be from 0, the first not over the last`;
+  throw new BadOptionError(option, value, reason);
+};
+
+const checkHold: OptionCheck = (option, value) => {
+  if (value === undefined) return;
+  const [holdMs, holdAloneMs] = numbersOf(option, value, "holdMs", "holdAloneMs");
+  // NaN is neither.
+  if (holdMs >= 0 && holdAloneMs >= 0) return;
+  const reason = `${holdMs} and ${holdAloneMs} ms: must be from 0, Infinity is for ever`;
+  throw new BadOptionError(option, value, reason);
+};
+
+function numbersOf(option: string, value: unknown, ...names: [string, string]): [number, number] {
+  const [first, last]: unknown[] = isObject(value) ? names.map((name) => Reflect.get(value, name)) : [];
+  if (typeof first === "number" && typeof last === "number") return [first, last];
+  throw new BadOptionError(option, value, `must be an object with the numbers ${names.join(" and ")}`);
+}
+
+const checkServers: OptionCheck = (option, value) => {
+  if (Array.isArray(value)) return;
+  throw new BadOptionError(option, value, `must be an array, as ["[2001:db8::10]:4711"]; it may be empty`);
+};
+
+const checkSignal: OptionCheck = (option, value) => {
+  if (value === undefined || value instanceof AbortSignal) return;
+  throw new BadOptionError(option, value, "must be an AbortSignal");
+};
+
+const checkVnis: OptionCheck = (option, value) => {
+  if (value === undefined || (isObject(value) && typeof Reflect.get(value, Symbol.iterator) === "function"))
+    return;
+  throw new BadOptionError(option, value, "must be an array or a set of VNIs, as [100, 200]");
+};
+
+const SETTINGS: OptionChecks<ClientSettings> = {
+  keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
+  retry: checkRetry,
+  hold: checkHold,
+};
+const CONNECT: OptionChecks<ConnectOptions> = {
+  servers: checkServers,
+  ...SETTINGS,
+  ...SHARED_OPTIONS,
+  maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
+  handler: objectWith([], Object.keys(silentHandler)),
+  random: isFunction,
+};
+const WAIT: OptionChecks<WaitOptions> = {
+  servers: oneOf("any", "all"),
+  timeoutMs: checkTimeout,
+  signal: checkSignal,
+};
+const CHANGES: OptionChecks<ChangesOptions> = { vnis: checkVnis, signal: checkSignal };
+const CLOSE: OptionChecks<CloseOptions> = { leave: oneOf("withdraw", "keep"), withinMs: checkTimeout };
+
+// Each throws a BadOptionError.
+
+export const checkConnectOptions = (given: ConnectOptions): void => checkOptions(given, CONNECT);
+export const checkSettings = (given: Partial<ClientSettings>): void => checkOptions(given, SETTINGS);
+export const checkWaitOptions = (given: WaitOptions): void => checkOptions(given, WAIT);
+export const checkChangesOptions = (given: ChangesOptions): void => checkOptions(given, CHANGES);
+export const checkCloseOptions = (given: CloseOptions): void => checkOptions(given, CLOSE);

@@ -1,0 +1,73 @@
+/**
+ * Changes of routes that somebody is still to be told of, in their order, one for each route at most.
+ *
+ * Make before break: when a route is added, the removals of others to the same destination go behind it. A destination
+ * that moves from hop A to B to C is added at each before it is removed from the one before; but when B's two changes
+ * have cancelled each other out, A's removal would stand before C's addition.
+ */
+import type { Route } from "./route.ts";
+
+export interface OrderedChange {
+  readonly route: Route;
+  readonly isAdded: boolean;
+}
+
+/** `Other`: what else is told in the same order. */
+export class OrderedChanges<Other extends string = never> {
+  /** By the caller's key of a route. */
+  readonly #changes = new Map<string, OrderedChange | Other>();
+  /** The keys of removals, by destination. */
+  readonly #removals = new Map<string, Set<string>>();
+
+  get size(): number {
+    return this.#changes.size;
+  }
+
+  /** The change comes last. There must be none of that key. */
+  append(key: string, route: Route, isAdded: boolean): void {
+    this.#changes.set(key, { route, isAdded });
+    if (!isAdded) this.#removals.getOrInsertComputed(destinationKey(route), () => new Set()).add(key);
+    else if (this.#removals.size > 0) this.#postponeRemovals(destinationKey(route));
+  }
+
+  /** The same for what is no change of a route. */
+  appendOther(key: string, other: Other): void {
+    this.#changes.set(key, other);
+  }
+
+  /** False: there is none. */
+  delete(key: string): boolean {
+    const change = this.#changes.get(key);
+    if (change === undefined) return false;
+    this.#changes.delete(key);
+    if (typeof change === "string" || change.isAdded) return true;
+    const destination = destinationKey(change.route);
+    const removals = this.#removals.get(destination);
+    removals?.delete(key);
+    if (removals?.size === 0) this.#removals.delete(destination);
+    return true;
+  }
+
+  clear(): void {
+    this.#changes.clear();
+    this.#removals.clear();
+  }
+
+  /** In order, also those that are appended meanwhile. */
+  entries(): MapIterator<[string, OrderedChange | Other]> {
+    return this.#changes.entries();
+  }
+
+  #postponeRemovals(destination: string): void {
+    for (const key of this.#removals.get(destination) ?? []) {
+      const change = this.#changes.get(key);
+      if (change === undefined) continue;
+      this.#changes.delete(key);
+      this.#changes.set(key, change);
+    }
+  }
+}
+
+function destinationKey({ vni, destination: { family, w0, w1, w2, w3, lengthBits } }: Route): string {
+  return `${vni} ${family} ${w0} ${w1} ${w2} ${w3} ${lengthBits}`;
+}

@@ -1,0 +1,154 @@
+/*
+ * Members of long lists, each found at once.
+ *
+ * Most lists of the route table are short: one or two next hops of a destination, one or two origins of a route. They
+ * are linked in one direction and walked. A list of more than {@link CROWD_FROM} members is a crowd: its members are
+ * entered here, by the list and by what tells them apart in it, with the member before them, so that finding one and
+ * taking it out need no walk, however long the list is. At half as many it is a short list again; between the two
+ * nothing is entered or taken out in bulk, so that a list that changes all the time costs no more.
+ *
+ * A row of the array:
+ *
+ *     LIST, KEY   which list, and which of its members
+ *     MEMBER      its number
+ *     PREVIOUS    the member before it in the list, or NIL
+ *     NEXT        next row of the same hash bucket
+ *
+ * The hash grows a bucket at a time, as that of next-hops.ts, and is seeded: nobody outside can tell which members share
+ * a bucket.
+ */
+import { GrowingWords } from "../../base/growable-int32-array.ts";
+import { NIL } from "./route-rows.ts";
+import { WordRows } from "./word-rows.ts";
+
+/** A list of more members is a crowd. */
+export const CROWD_FROM = 16;
+
+const LIST = 0;
+const KEY = 1;
+const MEMBER = 2;
+const PREVIOUS = 3;
+const NEXT = 4;
+const ROW_WORDS = 5;
+/** A power of 2. */
+const FIRST_BUCKETS = 64;
+
+export class CrowdIndex {
+  readonly #rows: WordRows;
+  /** First row of each bucket. */
+  readonly #buckets: GrowingWords;
+  #bucketCount = FIRST_BUCKETS;
+  /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
+  #bucketMask = FIRST_BUCKETS - 1;
+
+  constructor(
+    private readonly seed: number,
+    maxWords?: number,
+  ) {
+    this.#rows = new WordRows(ROW_WORDS, maxWords);
+    this.#buckets = new GrowingWords(maxWords);
+    this.#buckets.reserve(FIRST_BUCKETS).fill(NIL, 0, FIRST_BUCKETS);
+  }
+
+  get size(): number {
+    return this.#rows.used;
+  }
+
+  get bytes(): number {
+    return this.#rows.bytes + this.#buckets.bytes;
+  }
+
+  /**
+   * So many members can be added without a fault.
+   * @throws OutOfWordsError
+   */
+  reserve(members: number): void {
+    this.#rows.reserve(members);
+    this.#buckets.reserve(Math.max(this.#bucketCount, this.#rows.used + members));
+  }
+
+  /** The entry of a list's member, or NIL. */
+  find(list: number, key: number): number {
+    const words = this.#rows.words;
+    let entry = this.#buckets.words[this.#bucketOf(list, key)] as number;
+    while (entry !== NIL) {
+      const at = entry * ROW_WORDS;
+      if (words[at + KEY] === key && words[at + LIST] === list) break;
+      entry = words[at + NEXT] as number;
+    }
+    return entry;
+  }
+
+  memberOf(entry: number): number {
+    return this.#rows.words[entry * ROW_WORDS + MEMBER] as number;
+  }
+
+  /** The member before it in its list, or NIL. */
+  previousOf(entry: number): number {
+    return this.#rows.words[entry * ROW_WORDS + PREVIOUS] as number;
+  }
+
+  setPrevious(list: number, key: number, previous: number): void {
+    this.#rows.words[this.find(list, key) * ROW_WORDS + PREVIOUS] = previous;
+  }
+
+  /** Enters a member that is not there yet, for which there is room. */
+  add(list: number, key: number, member: number, previous: number): void {
+    const entry = this.#rows.allocate();
+    const words = this.#rows.words;
+    const buckets = this.#buckets.words;
+    const bucket = this.#bucketOf(list, key);
+    const at = entry * ROW_WORDS;
+    words[at + LIST] = list;
+    words[at + KEY] = key;
+    words[at + MEMBER] = member;
+    words[at + PREVIOUS] = previous;
+    words[at + NEXT] = buckets[bucket] as number;
+    buckets[bucket] = entry;
+    if (this.#rows.used > this.#bucketCount) this.#addBucket();
+  }
+
+  remove(entry: number): void {
+    const words = this.#rows.words;
+    const buckets = this.#buckets.words;
+    const at = entry * ROW_WORDS;
+    const bucket = this.#bucketOf(words[at + LIST] as number, words[at + KEY] as number);
+    const next = words[at + NEXT] as number;
+    if (buckets[bucket] === entry) buckets[bucket] = next;
+    else {
+      let before = buckets[bucket] as number;
+      while (words[before * ROW_WORDS + NEXT] !== entry) before = words[before * ROW_WORDS + NEXT] as number;
+      words[before * ROW_WORDS + NEXT] = next;
+    }
+    this.#rows.release(entry);
+  }
+
+  /** One bucket more, which takes its share of the one that it is split from (linear hashing). */
+  #addBucket(): void {
+    const added = this.#bucketCount++;
+    if (added > this.#bucketMask) this.#bucketMask = this.#bucketMask * 2 + 1;
+    const split = added & (this.#bucketMask >>> 1);
+    const buckets = this.#buckets.words;
+    const words = this.#rows.words;
+    let entry = buckets[split] as number;
+    buckets[split] = buckets[added] = NIL;
+    while (entry !== NIL) {
+      const at = entry * ROW_WORDS;
+      const next = words[at + NEXT] as number;
+      const bucket = this.#bucketOf(words[at + LIST] as number, words[at + KEY] as number);
+      words[at + NEXT] = buckets[bucket] as number;
+      buckets[bucket] = entry;
+      entry = next;
+    }
+  }
+
+  #bucketOf(list: number, key: number): number {
+    let h = Math.imul(list ^ this.seed, 0x85ebca6b);
+    h = Math.imul(((h << 13) | (h >>> 19)) ^ key, 0xc2b2ae35);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    h ^= h >>> 16;
+    const bucket = h & this.#bucketMask;
+    return bucket < this.#bucketCount ? bucket : bucket & (this.#bucketMask >>> 1);
+  }
+}

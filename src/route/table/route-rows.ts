@@ -1,0 +1,88 @@
+/*
+ * The rows of the route table and of its journal: one array, eight words (half a cache line) per row, so that
+ * whoever passes a route finds all that it needs to decide about it in one place.
+ *
+ *     word      of a route                                    of a place in a journal
+ *     NEXT      next row of the VNI's journal                 the same
+ *     PREVIOUS  previous row                                  the same
+ *     PREFIX    handle × 2, + 1 for IPv6                      -1
+ *     SIBLING   the route to the same destination that has    -
+ *               changed before it (siblings.ts)
+ *     HOP       number of its next hop                        -
+ *     SLOT      its bit in subscriptions' bitmaps             number of cursors that stand here
+ *     ORIGIN    its origins (origins.ts), or, of a            -
+ *               tombstone, -1 - the number of subscriptions
+ *               that are still owed its withdrawal
+ *     VNI       index of its VNI                              the same
+ *
+ * A route without origins is a tombstone. Numbers of rows that were given back are used again.
+ */
+import { GrowingWords } from "../../base/growable-int32-array.ts";
+
+export const NEXT = 0;
+export const PREVIOUS = 1;
+export const PREFIX = 2;
+export const SIBLING = 3;
+export const HOP = 4;
+export const SLOT = 5;
+export const ORIGIN = 6;
+export const VNI = 7;
+
+/** Words per row, as a shift: row × 8. */
+export const ROW_SHIFT = 3;
+/** No row, no origin, no prefix. */
+export const NIL = -1;
+
+export class RouteRows {
+  readonly #store: GrowingWords;
+  #count = 0;
+  #free = NIL;
+  #used = 0;
+  /** Rows that routes leave free: enough for a place for each cursor. */
+  keptForPlaces = 0;
+
+  constructor(maxWords?: number) {
+    this.#store = new GrowingWords(maxWords);
+  }
+
+  /** All rows' words. Replaced when rows are added: take it again after `allocate`. */
+  get words(): Int32Array {
+    return this.#store.words;
+  }
+
+  /** Rows in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  get bytes(): number {
+    return this.#store.bytes;
+  }
+
+  /**
+   * So many more can be allocated without a fault.
+   * @throws OutOfWordsError
+   */
+  reserve(rows: number): void {
+    const free = this.#count - this.#used;
+    if (free < rows) this.#store.reserve((this.#count + rows - free) << ROW_SHIFT);
+  }
+
+  /**
+   * A row with words of no meaning yet.
+   * @throws OutOfWordsError if none was reserved
+   */
+  allocate(): number {
+    const row = this.#free;
+    if (row === NIL) this.#store.reserve((this.#count + 1) << ROW_SHIFT);
+    else this.#free = this.words[row << ROW_SHIFT] as number;
+    this.#used++;
+    return row === NIL ? this.#count++ : row;
+  }
+
+  release(row: number): void {
+    this.#used--;
+    this.words[(row << ROW_SHIFT) + NEXT] = this.#free;
+    this.#free = row;
+  }
+}

@@ -1,0 +1,49 @@
+/** Routes as a document needs them: by VNI and destination, read a little at a time while they change. */
+import type { Prefix } from "../../net/ip.ts";
+import type { NextHop } from "../../wire/message.ts";
+import { NIL, ROW_SHIFT, SIBLING } from "./route-rows.ts";
+import type { DestinationCursor, RouteTable } from "./route-table.ts";
+
+export interface RouteSource {
+  /** The VNIs that may have routes, in no particular order. The walk may pause. */
+  vnis(): Iterable<number>;
+  /** The destinations of one family. Some may have no route that is to be shown. */
+  destinations(family: 4 | 6): DestinationCursor;
+  nextHops(vni: number, destination: Prefix): NextHop[];
+}
+
+/** Names the method by which a server gives its source: it is the daemon's, and no part of the library's face. */
+export const ROUTE_SOURCE: unique symbol = Symbol("route source");
+
+/** The routes of a table of which `isShown`. */
+export class TableSource implements RouteSource {
+  readonly #table: RouteTable;
+  readonly #isShown: (row: number) => boolean;
+
+  constructor(table: RouteTable, isShown: (row: number) => boolean) {
+    this.#table = table;
+    this.#isShown = isShown;
+  }
+
+  vnis(): Iterable<number> {
+    return this.#table.vniNumbers();
+  }
+
+  destinations(family: 4 | 6): DestinationCursor {
+    return this.#table.destinations(family);
+  }
+
+  nextHops(vni: number, destination: Prefix): NextHop[] {
+    const table = this.#table.find(vni);
+    if (table === undefined) return [];
+    const found: NextHop[] = [];
+    for (
+      let row = this.#table.firstRowTo(table, destination);
+      row !== NIL;
+      row = this.#table.rows.words[(row << ROW_SHIFT) + SIBLING] as number
+    ) {
+      if (this.#isShown(row)) found.push(this.#table.nextHopOf(row));
+    }
+    return found;
+  }
+}

@@ -1,0 +1,608 @@
+/*
+ * All routes with their origins, as numbers:
+ *
+ *     VNI ──▶ a trie per family ──▶ destination ──▶ routes to it, one per next hop ──▶ origins
+ *             (prefix-trie.ts)      (its handle)    (siblings.ts, next-hops.ts)        (origins.ts)
+ *
+ * A route is a row. It exists while it has an origin, and after that as a tombstone until its owner, who knows
+ * what subscribers were told, gives it back by `free`. Nothing is allocated per route but words in arrays that
+ * all VNIs share; per VNI there is one object.
+ *
+ * An announcement or a withdrawal takes the trie's work for its destination, and otherwise a few looks: at most as many
+ * as a short list has members (CROWD_FROM), however many next hops a destination and however many origins a route has.
+ * Where the table has no room, or the destination no place for another next hop, an announcement changes nothing: room
+ * for all that it may need is made before anything is written.
+ *
+ * At 1,000,000 IPv4 routes: 32 bytes of row, 20 of origin, 4 for the destination's list, and the prefix.
+ */
+
+import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import type { Prefix } from "../../net/ip.ts";
+import type { NextHop, UpdateFields } from "../../wire/message.ts";
+import type { Route } from "../route.ts";
+import { PrefixCursor } from "../trie/prefix-cursor.ts";
+import { PrefixPool } from "../trie/prefix-trie.ts";
+import { CROWD_FROM } from "./crowd-index.ts";
+import type { JournalEnds } from "./journal.ts";
+import { NextHops } from "./next-hops.ts";
+import { Origins } from "./origins.ts";
+import { HOP, NIL, ORIGIN, PREFIX, ROW_SHIFT, RouteRows, SIBLING, SLOT, VNI } from "./route-rows.ts";
+import { SeededMap } from "./seeded-map.ts";
+import { Siblings } from "./siblings.ts";
+import type { OrderedPrefixes } from "./text-order.ts";
+
+/** One VNI of the table. */
+export interface VniTable extends JournalEnds {
+  readonly vni: number;
+  /** Roots of its tries, or NIL. */
+  root4: number;
+  root6: number;
+  /** Changes with every change of its journal's entries; its owner's to set. */
+  version: number;
+  /** Routes with an origin. */
+  routeCount: number;
+  /** Those and the tombstones. */
+  rowCount: number;
+  /** Slots are numbers of routes within the VNI, dense, so that a bitmap of them is small. */
+  slotCount: number;
+  readonly freeSlots: number[];
+}
+
+/** What an announcement or a withdrawal did to its route. */
+export const Change = {
+  /** It changed nothing: the peer had announced it already, or had not announced it at all. */
+  NOTHING: 0,
+  /** The first origin came, or the last one went. */
+  EXISTENCE: 1,
+  /** The second came or went: what the remaining one sees of the route has changed. */
+  SECOND_ORIGIN: 2,
+  /** There are others, before and after. */
+  FURTHER_ORIGIN: 3,
+  /** Nothing: the destination has as many next hops as it may have. */
+  NO_HOP_PLACE: 4,
+  /** Nothing: there is no room for the route. */
+  TABLE_FULL: 5,
+} as const;
+export type Change = (typeof Change)[keyof typeof Change];
+
+/** What is in use of the arrays behind a table: all 0 but `bytes` once the last route has gone. */
+export interface TableUsage {
+  /** Routes, tombstones, and places of cursors in journals. */
+  readonly rows: number;
+  readonly origins: number;
+  readonly nextHops: number;
+  readonly prefixes: number;
+  readonly vnis: number;
+  /** Of all arrays, with what waits in them to be used again: they never shrink. */
+  readonly bytes: number;
+}
+
+/** A peer as the table knows it: a small number, used again when nothing names it any more. */
+export type PeerNumber = number;
+
+/**
+ * Arrays of a table that can become large, all that there are (see growing-words.ts): four of the tries, two of first rows,
+ * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if somebody sends very many next
+ * hops or the same routes as very many others, but then each would stop the event loop for a full collection.
+ */
+export const LARGE_ARRAYS_OF_TABLE = 16;
+
+/** Room is made for so many announcements at a time: asking eight arrays for each would be a fifth of its work. */
+const ROOM = 64;
+
+/** A handle has 24 bits, and is not 0. */
+const MAX_PREFIXES = 0xff_ffff;
+
+/** How large a table may become; each array by itself can become as large as memory allows. */
+export interface TableCapacity {
+  /** Of each family. */
+  readonly prefixes?: number;
+  // Words, by what the array is of.
+  readonly rowWords?: number;
+  readonly originWords?: number;
+  readonly nextHopWords?: number;
+  readonly siblingWords?: number;
+  readonly firstRowWords?: number;
+}
+
+export interface TableOptions {
+  readonly capacity?: TableCapacity;
+  /** Lists of more next hops or origins are crowds (crowd-index.ts). */
+  readonly crowdFrom?: number;
+  /** There are few peers, and what each is one of is read from the lists of origins directly. */
+  readonly hasFewPeers?: boolean;
+  /** Of the hashes; left out: one that nobody can know. */
+  readonly seed?: number;
+}
+
+/** A place among the destinations of one family of a VNI, by address and length; it may rest while the table changes. */
+export interface DestinationCursor extends OrderedPrefixes {
+  /** Goes to the VNI's first destination. */
+  enter(vni: number): void;
+}
+
+export class RouteTable {
+  readonly rows: RouteRows;
+  readonly origins: Origins;
+  /** How many next hops a destination may have. */
+  maxHops = Number.POSITIVE_INFINITY;
+  readonly #maxPrefixes: number;
+  readonly #hops: NextHops;
+  readonly #siblings: Siblings;
+  readonly #prefixes4 = new PrefixPool(4);
+  readonly #prefixes6 = new PrefixPool(6);
+  /** Per prefix its routes: see siblings.ts. */
+  readonly #first4: GrowingWords;
+  readonly #first6: GrowingWords;
+  readonly #vnis: SeededMap<VniTable>;
+  readonly #byIndex: (VniTable | undefined)[] = [];
+  readonly #freeIndexes: number[] = [];
+  #lastVni: VniTable | undefined;
+  #routeCount = 0;
+  /** For so many announcements there is room in all arrays but those that have a word per prefix. */
+  #room = 0;
+  /** Whether the last `#insert` made the prefix. */
+  #isNewPrefix = false;
+  /** The route of the last {@link add} or {@link remove}. */
+  row = NIL;
+  /** Whether the last {@link add} made the row: it is in no journal yet. */
+  isNewRow = false;
+
+  constructor(options: TableOptions = {}) {
+    const { capacity = {}, crowdFrom = CROWD_FROM, hasFewPeers = false } = options;
+    const seed = options.seed ?? crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
+    this.rows = new RouteRows(capacity.rowWords);
+    this.origins = new Origins({
+      seed,
+      crowdFrom: hasFewPeers ? Number.POSITIVE_INFINITY : crowdFrom,
+      maxWords: capacity.originWords,
+    });
+    this.#maxPrefixes = capacity.prefixes ?? MAX_PREFIXES;
+    this.#vnis = new SeededMap(seed);
+    this.#hops = new NextHops(seed, capacity.nextHopWords);
+    this.#siblings = new Siblings(this.rows, { seed, crowdFrom, maxWords: capacity.siblingWords });
+    this.#first4 = new GrowingWords(capacity.firstRowWords);
+    this.#first6 = new GrowingWords(capacity.firstRowWords);
+  }
+
+  get routeCount(): number {
+    return this.#routeCount;
+  }
+
+  usage(): TableUsage {
+    const [hops, prefixes4, prefixes6] = [this.#hops, this.#prefixes4, this.#prefixes6];
+    return {
+      rows: this.rows.used,
+      origins: this.origins.used,
+      nextHops: hops.size,
+      prefixes: prefixes4.size + prefixes6.size,
+      vnis: this.#vnis.size,
+      bytes:
+        this.rows.bytes +
+        this.origins.bytes +
+        this.#siblings.bytes +
+        hops.bytes +
+        prefixes4.bytesUsed() +
+        prefixes6.bytesUsed() +
+        this.#first4.bytes +
+        this.#first6.bytes,
+    };
+  }
+
+  find(vni: number): VniTable | undefined {
+    if (this.#lastVni?.vni === vni) return this.#lastVni;
+    const found = this.#vnis.get(vni);
+    if (found !== undefined) this.#lastVni = found;
+    return found;
+  }
+
+  findOrMake(vni: number): VniTable {
+    return this.find(vni) ?? this.#make(vni);
+  }
+
+  vniOf(row: number): VniTable {
+    const table = this.#byIndex[this.rows.words[(row << ROW_SHIFT) + VNI] as number];
+    if (table === undefined) throw new Error(`row ${row} belongs to no VNI`);
+    return table;
+  }
+
+  get vniCount(): number {
+    return this.#vnis.size;
+  }
+
+  /** In the order in which they came, but for those that have the index of one that has gone. */
+  *vnis(): Iterable<VniTable> {
+    for (const table of this.#byIndex) if (table !== undefined) yield table;
+  }
+
+  /** Their numbers. The walk may pause while the table changes. */
+  *vniNumbers(): Iterable<number> {
+    for (const { vni } of this.vnis()) yield vni;
+  }
+
+  /** A VNI that has no rows is forgotten. */
+  dispose(table: VniTable): void {
+    this.#disposeRoot(table, this.#prefixes4);
+    this.#disposeRoot(table, this.#prefixes6);
+    this.#vnis.delete(table.vni);
+    this.#byIndex[table.index] = undefined;
+    this.#freeIndexes.push(table.index);
+    if (this.#lastVni === table) this.#lastVni = undefined;
+  }
+
+  /** A peer announces the route in `f`. Where nothing comes of it, nothing has changed. */
+  add(peer: PeerNumber, f: UpdateFields): Change {
+    const known = this.find(f.vni);
+    const table = known ?? this.#make(f.vni);
+    const pool = f.family === 6 ? this.#prefixes6 : this.#prefixes4;
+    const hadRoot = rootOf(table, pool) !== NIL;
+    let change: Change;
+    try {
+      change = this.#add(table, pool, peer, f);
+    } catch (error) {
+      if (!(error instanceof OutOfWordsError)) throw error;
+      // Room is asked for before it is known whether there is something to be written.
+      change = this.announces(peer, f) ? Change.NOTHING : Change.TABLE_FULL;
+    }
+    if (change === Change.TABLE_FULL) {
+      // Both were made for it.
+      if (!hadRoot) this.#disposeRoot(table, pool);
+      if (known === undefined) this.dispose(table);
+    }
+    return change;
+  }
+
+  /** @throws OutOfWordsError, and then at most a root is new */
+  #add(table: VniTable, pool: PrefixPool, peer: PeerNumber, f: UpdateFields): Change {
+    const isIpv6 = pool === this.#prefixes6;
+    const first = isIpv6 ? this.#first6 : this.#first4;
+    const handle = this.#insert(table, pool, f);
+    if (handle === NIL) return Change.TABLE_FULL;
+    const isNewPrefix = this.#isNewPrefix;
+    const prefix = (handle << 1) | (isIpv6 ? 1 : 0);
+    const siblings = isNewPrefix ? NIL : (first.words[handle] as number);
+    const hop = siblings === NIL ? NIL : this.#hops.find(f);
+    const found = hop === NIL ? NIL : this.#siblings.find(siblings, prefix, hop);
+    const isRoute = found !== NIL && (this.rows.words[(found << ROW_SHIFT) + ORIGIN] as number) >= 0;
+    // The least of limits is 1.
+    if (!isRoute && siblings !== NIL && this.#siblings.liveOf(siblings) >= this.maxHops) {
+      return Change.NO_HOP_PLACE;
+    }
+    if (found === NIL) {
+      try {
+        this.#takeRoom();
+        first.reserve(handle + 1);
+      } catch (error) {
+        if (isNewPrefix) pool.remove(rootOf(table, pool), handle);
+        throw error;
+      }
+      if (isNewPrefix) first.words[handle] = NIL;
+      this.row = this.#makeRow(table, prefix, first.words, this.#hops.intern(f));
+    } else {
+      this.row = found;
+      // An origin more, at most.
+      if (this.#room > 0) this.#room--;
+      else this.origins.reserve(1);
+    }
+    this.isNewRow = found === NIL;
+    return this.#addOrigin(table, this.row, peer);
+  }
+
+  /** The destination's handle, and in `#isNewPrefix` whether it is new. NIL: there is no room for another. */
+  #insert(table: VniTable, pool: PrefixPool, f: UpdateFields): number {
+    const root = this.#makeRoot(table, pool);
+    this.#isNewPrefix = false;
+    if (pool.size >= this.#maxPrefixes) {
+      // It can only be one of those that are there.
+      return Math.max(NIL, pool.find(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits));
+    }
+    const handle = pool.insert(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits);
+    this.#isNewPrefix = handle >= 0 && pool.created;
+    return handle;
+  }
+
+  /**
+   * Makes room for one row more and all that belongs to it, mostly for some at a time.
+   * @throws OutOfWordsError
+   */
+  #takeRoom(): void {
+    if (this.#room === 0) {
+      try {
+        this.#reserve(ROOM);
+      } catch (error) {
+        if (!(error instanceof OutOfWordsError)) throw error;
+        this.#reserve(1);
+      }
+    }
+    this.#room--;
+  }
+
+  #reserve(rows: number): void {
+    this.rows.reserve(rows + this.rows.keptForPlaces);
+    this.origins.reserve(rows);
+    this.#siblings.reserve(rows);
+    this.#hops.reserve(rows);
+    this.#room = rows;
+  }
+
+  /**
+   * One cursor more may stand at a place of its own: rows are kept for it.
+   * @throws OutOfWordsError
+   */
+  keepPlace(): void {
+    // What was made for routes may have been taken for it.
+    this.#room = 0;
+    this.rows.reserve(this.rows.keptForPlaces + 1);
+    this.rows.keptForPlaces++;
+  }
+
+  /** The peer is an origin of the route in `f`. */
+  announces(peer: PeerNumber, f: UpdateFields): boolean {
+    const row = this.findRow(f);
+    if (row === NIL) return false;
+    return this.origins.has(this.rows.words[(row << ROW_SHIFT) + ORIGIN] as number, row, peer);
+  }
+
+  /** The route has changed: it is the newest one to its destination. */
+  moveToFront(row: number): void {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    const firsts = this.#firstsOf(prefix);
+    firsts[prefix >> 1] = this.#siblings.moveToFront(firsts[prefix >> 1] as number, prefix, row);
+  }
+
+  /** The route to the same destination that has changed next after this one, or NIL. */
+  newerThan(row: number): number {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    return this.#siblings.newerThan(this.#firstsOf(prefix)[prefix >> 1] as number, prefix, row);
+  }
+
+  /** No route to the same destination has changed since this one. */
+  isNewest(row: number): boolean {
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    const first = this.#firstsOf(prefix)[prefix >> 1] as number;
+    return first === row || this.#siblings.newest(first) === row;
+  }
+
+  /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone that nobody is owed. */
+  remove(peer: PeerNumber, f: UpdateFields): Change {
+    this.row = this.findRow(f);
+    return this.row === NIL ? Change.NOTHING : this.removeOrigin(this.row, peer);
+  }
+
+  /** A peer is an origin of the route no longer. */
+  removeOrigin(row: number, peer: PeerNumber): Change {
+    const words = this.rows.words;
+    const at = (row << ROW_SHIFT) + ORIGIN;
+    const before = words[at] as number;
+    if (before < 0) return Change.NOTHING;
+    const used = this.origins.used;
+    const first = this.origins.remove(before, row, peer);
+    if (this.origins.used === used) return Change.NOTHING;
+    words[at] = first;
+    if (first === NIL) {
+      this.vniOf(row).routeCount--;
+      this.#routeCount--;
+      this.#addLive(row, -1);
+      return Change.EXISTENCE;
+    }
+    return this.origins.areSeveral(first) ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
+  }
+
+  /** Forgets a tombstone. Its journal entry has gone, and no bitmap has its slot set. */
+  free(row: number): void {
+    const words = this.rows.words;
+    const at = row << ROW_SHIFT;
+    const table = this.vniOf(row);
+    const prefix = words[at + PREFIX] as number;
+    const handle = prefix >> 1;
+    const firsts = this.#firstsOf(prefix);
+    firsts[handle] = this.#siblings.remove(firsts[handle] as number, prefix, row);
+    if (firsts[handle] === NIL) {
+      if ((prefix & 1) !== 0) this.#prefixes6.remove(table.root6, handle);
+      else this.#prefixes4.remove(table.root4, handle);
+    }
+    this.#hops.release(words[at + HOP] as number);
+    table.rowCount--;
+    if (table.rowCount > 0) table.freeSlots.push(words[at + SLOT] as number);
+    else {
+      table.freeSlots.length = 0;
+      table.slotCount = 0;
+    }
+    this.rows.release(row);
+  }
+
+  /** Puts a route into `out`; `out.action` stays. */
+  fill(row: number, out: UpdateFields): void {
+    const words = this.rows.words;
+    const at = row << ROW_SHIFT;
+    const prefix = words[at + PREFIX] as number;
+    const handle = prefix >> 1;
+    const isIpv6 = (prefix & 1) !== 0;
+    const pool = isIpv6 ? this.#prefixes6 : this.#prefixes4;
+    out.vni = this.vniOf(row).vni;
+    out.family = isIpv6 ? 6 : 4;
+    out.p0 = pool.wordOf(handle, 0);
+    out.p1 = pool.wordOf(handle, 1);
+    out.p2 = pool.wordOf(handle, 2);
+    out.p3 = pool.wordOf(handle, 3);
+    out.lengthBits = pool.lengthBitsOf(handle);
+    this.#hops.fill(words[at + HOP] as number, out);
+  }
+
+  /** The first of the routes to exactly that destination, or NIL; SIBLING leads to the others. */
+  firstRowTo(table: VniTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): number {
+    const isIpv6 = family === 6;
+    const root = isIpv6 ? table.root6 : table.root4;
+    if (root === NIL) return NIL;
+    const handle = (isIpv6 ? this.#prefixes6 : this.#prefixes4).find(root, w0, w1, w2, w3, lengthBits);
+    if (handle < 0) return NIL;
+    return this.#siblings.newest((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
+  }
+
+  nextHopOf(row: number): NextHop {
+    return this.#hops.nextHopOf(this.rows.words[(row << ROW_SHIFT) + HOP] as number);
+  }
+
+  /**
+   * All routes, VNI by VNI, by address within one. The walk may pause for as long as it likes: a route that was
+   * there all the time comes once.
+   */
+  *routes(): Iterable<Route> {
+    for (const table of [...this.vnis()]) yield* this.routesOf(table);
+  }
+
+  *routesOf(table: VniTable): Iterable<Route> {
+    for (const rows of this.rowsByDestination(table)) {
+      const [first = NIL] = rows;
+      const prefix = this.rows.words[(first << ROW_SHIFT) + PREFIX] as number;
+      const destination = ((prefix & 1) !== 0 ? this.#prefixes6 : this.#prefixes4).prefixOf(prefix >> 1);
+      yield* rows.map((row): Route => {
+        return { vni: table.vni, destination, nextHop: this.nextHopOf(row) };
+      });
+    }
+  }
+
+  /** The routes of a VNI, those of one destination at a time: after a pause their rows may be others'. */
+  *rowsByDestination(table: VniTable): Iterable<readonly number[]> {
+    if (table.root4 !== NIL) yield* this.#walk(table, this.#prefixes4, table.root4, this.#first4);
+    if (table.root6 !== NIL) yield* this.#walk(table, this.#prefixes6, table.root6, this.#first6);
+  }
+
+  /** A walk over the destinations of one family, one VNI after the other; those that have only tombstones come, too. */
+  destinations(family: 4 | 6): DestinationCursor {
+    const pool = family === 6 ? this.#prefixes6 : this.#prefixes4;
+    const cursor = new PrefixCursor(pool, NIL);
+    let table: VniTable | undefined;
+    return {
+      enter: (vni) => {
+        table = this.find(vni);
+        const root = (family === 6 ? table?.root6 : table?.root4) ?? NIL;
+        if (root === NIL) table = undefined;
+        else cursor.enter(root);
+      },
+      seek: (w0, w1, w2, w3) => cursor.seek(w0, w1, w2, w3, 0),
+      next: () => {
+        // A table that was disposed of during a pause has given its root to another.
+        if (table === undefined || this.#byIndex[table.index] !== table) return null;
+        const handle = cursor.next();
+        return handle === NIL ? null : pool.prefixOf(handle);
+      },
+    };
+  }
+
+  *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowingWords): Iterable<number[]> {
+    const cursor = new PrefixCursor(pool, root);
+    // A table that was disposed of during a pause has given its root to another.
+    while (this.#byIndex[table.index] === table) {
+      const handle = cursor.next();
+      if (handle === NIL) return;
+      const found: number[] = [];
+      const words = this.rows.words;
+      for (
+        let row = this.#siblings.newest(first.words[handle] as number);
+        row !== NIL;
+        row = words[(row << ROW_SHIFT) + SIBLING] as number
+      ) {
+        if ((words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0) found.push(row);
+      }
+      if (found.length > 0) yield found;
+    }
+  }
+
+  #make(vni: number): VniTable {
+    const index = this.#freeIndexes.pop() ?? this.#byIndex.length;
+    const ends = { index, head: NIL, tail: NIL, root4: NIL, root6: NIL };
+    const table = { vni, ...ends, version: 0, routeCount: 0, rowCount: 0, slotCount: 0, freeSlots: [] };
+    this.#byIndex[index] = table;
+    this.#vnis.set(vni, table);
+    this.#lastVni = table;
+    return table;
+  }
+
+  #makeRoot(table: VniTable, pool: PrefixPool): number {
+    const root = rootOf(table, pool);
+    if (root !== NIL) return root;
+    const made = pool.createRoot();
+    setRoot(table, pool, made);
+    return made;
+  }
+
+  /** Gives up the root of an empty trie, if there is one. */
+  #disposeRoot(table: VniTable, pool: PrefixPool): void {
+    const root = rootOf(table, pool);
+    if (root === NIL) return;
+    pool.disposeRoot(root);
+    setRoot(table, pool, NIL);
+  }
+
+  #firstsOf(prefix: number): Int32Array {
+    return (prefix & 1) !== 0 ? this.#first6.words : this.#first4.words;
+  }
+
+  #makeRow(table: VniTable, prefix: number, firsts: Int32Array, hop: number): number {
+    const row = this.rows.allocate();
+    const words = this.rows.words;
+    const at = row << ROW_SHIFT;
+    words[at + PREFIX] = prefix;
+    words[at + HOP] = hop;
+    words[at + SLOT] = table.freeSlots.pop() ?? table.slotCount++;
+    words[at + ORIGIN] = NIL;
+    words[at + VNI] = table.index;
+    firsts[prefix >> 1] = this.#siblings.add(firsts[prefix >> 1] as number, prefix, row);
+    this.#hops.retain(hop);
+    table.rowCount++;
+    return row;
+  }
+
+  /** The row of the route in `f`, or NIL. */
+  findRow(f: UpdateFields): number {
+    const table = this.find(f.vni);
+    if (table === undefined) return NIL;
+    const isIpv6 = f.family === 6;
+    const root = isIpv6 ? table.root6 : table.root4;
+    if (root === NIL) return NIL;
+    const pool = isIpv6 ? this.#prefixes6 : this.#prefixes4;
+    const handle = pool.find(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits);
+    const hop = handle < 0 ? NIL : this.#hops.find(f);
+    if (hop === NIL) return NIL;
+    return this.#siblings.find(
+      (isIpv6 ? this.#first6 : this.#first4).words[handle] as number,
+      (handle << 1) | (isIpv6 ? 1 : 0),
+      hop,
+    );
+  }
+
+  #addOrigin(table: VniTable, row: number, peer: PeerNumber): Change {
+    const words = this.rows.words;
+    const at = (row << ROW_SHIFT) + ORIGIN;
+    const first = words[at] as number;
+    if (first < 0) {
+      words[at] = this.origins.add(NIL, row, peer);
+      table.routeCount++;
+      this.#routeCount++;
+      this.#addLive(row, 1);
+      return Change.EXISTENCE;
+    }
+    const wereSeveral = this.origins.areSeveral(first);
+    const added = this.origins.add(first, row, peer);
+    if (added === NIL) return Change.NOTHING;
+    words[at] = added;
+    return wereSeveral ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
+  }
+
+  #addLive(row: number, change: 1 | -1): void {
+    // The usual case: nothing has to be looked up.
+    if (!this.#siblings.anyCrowd) return;
+    const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
+    this.#siblings.addLive(this.#firstsOf(prefix)[prefix >> 1] as number, change);
+  }
+}
+
+function rootOf(table: VniTable, pool: PrefixPool): number {
+  return pool.family === 6 ? table.root6 : table.root4;
+}
+
+function setRoot(table: VniTable, pool: PrefixPool, root: number): void {
+  if (pool.family === 6) table.root6 = root;
+  else table.root4 = root;
+}

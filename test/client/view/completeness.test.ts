@@ -1,0 +1,417 @@
+/** When a VNI's view is whole for the first time: the decision by itself, then with servers of both kinds. */
+import { describe, expect, test } from "bun:test";
+import { Completeness, TABLE_SETTLES_MS, type TellingServer } from "../../../src/client/view/completeness.ts";
+import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "../../../src/client/view/stale-timers.ts";
+import { routeOfText } from "../../support/models/frame-text.ts";
+import { ClientBench, serverEndpoint } from "../../support/network/client-bench.ts";
+import { FakeClock } from "../../support/network/fake-clock.ts";
+import { ScriptedLink, subscribedLink } from "../../support/network/scripted-link.ts";
+
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "100 10.0.2.0/24 via 2001:db8::2";
+const MINUTE_MS = 60_000;
+
+/** A server as the decision sees it. */
+class FakeServer implements TellingServer {
+  establishedMs: number | null = null;
+  isExact = false;
+  isRedundant = false;
+  readMs = Number.POSITIVE_INFINITY;
+  /** It answers at once. */
+  heardMs = Number.POSITIVE_INFINITY;
+  timesAsked = 0;
+  constructor(readonly number: number) {}
+  ask(): void {
+    this.timesAsked++;
+  }
+  subscribeReadMs(): number {
+    return this.readMs;
+  }
+}
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly whole: string[] = [];
+  readonly servers = [new FakeServer(0), new FakeServer(1)] as const;
+  readonly #hold: HoldClock;
+  readonly decision: Completeness;
+
+  constructor(hold: HoldTimes = DEFAULT_HOLD) {
+    this.#hold = new HoldClock(hold, 0);
+    this.decision = new Completeness(this.clock, this.#hold, (vni) =>
+      this.whole.push(`${vni} at ${this.clock.nowMs()}`),
+    );
+    for (const server of this.servers) this.decision.serverAdded(server);
+  }
+
+  establish(server: FakeServer, { endMarks = true } = {}): void {
+    const nowMs = this.clock.nowMs();
+    server.establishedMs = server.readMs = nowMs;
+    server.isExact = endMarks;
+    this.#changed();
+  }
+
+  lose(server: FakeServer): void {
+    this.decision.serverLost(server.number);
+    server.establishedMs = null;
+    this.#changed();
+  }
+
+  #changed(): void {
+    const isAny = this.servers.some(({ establishedMs }) => establishedMs !== null);
+    this.#hold.setAnyEstablished(isAny, this.clock.nowMs());
+    this.decision.check();
+  }
+}
+
+describe("the decision", () => {
+  test("all servers have told all of the VNI", () => {
+    const bench = started();
+    const { decision, whole } = bench;
+    bench.establish(bench.servers[0]);
+    bench.establish(bench.servers[1]);
+    decision.told(0, 100);
+    decision.told(0, 200);
+    decision.told(1, 200);
+    expect(whole).toEqual(["200 at 0"]);
+    expect([decision.isComplete(100), decision.isComplete(200), decision.isComplete(300)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    decision.told(1, 100);
+    decision.told(1, 100);
+    expect(whole).toEqual(["200 at 0", "100 at 0"]);
+  });
+
+  test("one that has never been there is waited for during the hold time, from when another was established", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    clock.advance(7_000);
+    bench.establish(bench.servers[0]);
+    clock.advance(1_000);
+    decision.told(0, 100);
+    clock.advance(3 * MINUTE_MS);
+    expect(whole).toEqual(["100 at 67000"]);
+  });
+
+  test("and no longer when it comes and goes without telling", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    decision.told(0, 100);
+    for (let turn = 0; turn < 6; turn++) {
+      clock.advance(2_000);
+      bench.establish(bench.servers[1]);
+      clock.advance(12_000);
+      bench.lose(bench.servers[1]);
+      expect(whole).toEqual(clock.nowMs() < MINUTE_MS ? [] : ["100 at 70000"]);
+    }
+  });
+
+  test("an established one is waited for as long as it takes", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    bench.establish(bench.servers[1]);
+    decision.told(0, 100);
+    clock.advance(60 * MINUTE_MS);
+    expect(whole).toEqual([]);
+    bench.lose(bench.servers[1]);
+    expect(whole).toEqual(["100 at 3600000"]);
+  });
+
+  test("nobody told anything: not whole, though the hold time is over", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    clock.advance(10 * MINUTE_MS);
+    expect(whole).toEqual([]);
+    decision.told(0, 100);
+    expect(whole).toEqual(["100 at 600000"]);
+  });
+
+  test("what one told counts although it was lost afterwards", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    decision.told(0, 100);
+    clock.advance(1_000);
+    bench.establish(bench.servers[1]);
+    bench.lose(bench.servers[0]);
+    decision.told(1, 100);
+    expect(whole).toEqual(["100 at 1000"]);
+  });
+
+  test("with none established, only the time alone ends the wait: from the start, or from the last loss", () => {
+    const times = { holdMs: MINUTE_MS, holdAloneMs: 5 * MINUTE_MS };
+    const never = started(times);
+    never.clock.advance(60 * MINUTE_MS);
+    expect(never.whole).toEqual(["100 at 300000", "200 at 300000"]);
+    const bench = started(times);
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    decision.told(0, 100);
+    clock.advance(1_000);
+    bench.lose(bench.servers[0]);
+    clock.advance(60 * MINUTE_MS);
+    expect(whole).toEqual(["100 at 301000", "200 at 301000"]);
+    const forEver = started();
+    forEver.clock.advance(1e10);
+    expect(forEver.whole).toEqual([]);
+  });
+
+  test("a later subscription: away for longer than the hold time is away; lost just now is waited for", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    clock.advance(2 * MINUTE_MS);
+    decision.subscribed(300);
+    decision.told(0, 300);
+    expect(whole).toEqual(["300 at 120000"]);
+    bench.establish(bench.servers[1]);
+    bench.lose(bench.servers[1]);
+    decision.subscribed(400);
+    decision.told(0, 400);
+    clock.advance(2 * MINUTE_MS);
+    expect(whole).toEqual(["300 at 120000", "400 at 180000"]);
+  });
+
+  test("whole once is whole, until it is unsubscribed", () => {
+    const bench = started();
+    const { decision, whole } = bench;
+    bench.establish(bench.servers[0]);
+    bench.establish(bench.servers[1]);
+    for (const number of [0, 1]) decision.told(number, 100);
+    bench.lose(bench.servers[0]);
+    bench.establish(bench.servers[0]);
+    for (const number of [0, 1]) decision.told(number, 100);
+    expect(whole).toEqual(["100 at 0"]);
+    decision.unsubscribed(100);
+    expect(decision.isComplete(100)).toBe(false);
+    decision.subscribed(100);
+    expect(decision.isComplete(100)).toBe(false);
+    for (const number of [0, 1]) decision.told(number, 100);
+    expect(whole).toEqual(["100 at 0", "100 at 0"]);
+  });
+
+  test("a server without end marks is silent before it has told all, and when it is dead: it has to answer", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    const [server] = bench.servers;
+    decision.serverRemoved(1);
+    bench.establish(server, { endMarks: false });
+    server.heardMs = 0;
+    clock.advance(TABLE_SETTLES_MS - 1);
+    expect(server.timesAsked).toBe(0);
+    clock.advance(10 * MINUTE_MS);
+    expect(whole).toEqual([]);
+    expect(server.timesAsked).toBeGreaterThan(0);
+    server.heardMs = clock.nowMs();
+    decision.check();
+    expect(whole).toEqual(["100 at 614999", "200 at 614999"]);
+  });
+
+  test("servers that are added and removed", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    decision.told(0, 100);
+    decision.serverRemoved(1);
+    expect(whole).toEqual(["100 at 0"]);
+    const third = new FakeServer(2);
+    decision.serverAdded(third);
+    clock.advance(30_000);
+    decision.told(0, 200);
+    expect(whole).toEqual(["100 at 0"]);
+    // With the server that told it goes what it told.
+    decision.serverRemoved(0);
+    expect(whole).toEqual(["100 at 0"]);
+    bench.establish(third);
+    clock.advance(10 * MINUTE_MS);
+    expect(whole).toEqual(["100 at 0"]);
+    decision.told(2, 200);
+    expect(whole).toEqual(["100 at 0", "200 at 630000"]);
+  });
+
+  test("once it is stopped it says nothing and leaves no timer", () => {
+    const bench = started();
+    const { decision, whole, clock } = bench;
+    bench.establish(bench.servers[0]);
+    decision.told(0, 100);
+    decision.stop();
+    clock.advance(10 * MINUTE_MS);
+    decision.told(1, 100);
+    expect([whole, clock.pendingTimers]).toEqual([[], 0]);
+  });
+
+  describe("a server without end marks", () => {
+    function withOne(hold?: HoldTimes) {
+      const bench = started(hold);
+      bench.decision.serverRemoved(1);
+      bench.establish(bench.servers[0], { endMarks: false });
+      return bench;
+    }
+
+    test("has told all 15 s after it was established", () => {
+      const { clock, whole } = withOne();
+      clock.advance(20_000);
+      expect(whole).toEqual(["100 at 15000", "200 at 15000"]);
+    });
+
+    test("and a second after the last ADD of the VNI", () => {
+      const { clock, whole, decision } = withOne();
+      clock.advance(14_500);
+      decision.added(0, 100);
+      clock.advance(900);
+      decision.added(0, 100);
+      clock.advance(10_000);
+      expect(whole).toEqual(["200 at 15000", "100 at 16400"]);
+    });
+
+    test("and a second after it has read the SUBSCRIBE", () => {
+      const { clock, whole, decision, servers } = withOne();
+      clock.advance(20_000);
+      servers[0].readMs = Number.POSITIVE_INFINITY;
+      decision.subscribed(300);
+      clock.advance(MINUTE_MS);
+      servers[0].readMs = 80_000;
+      decision.check();
+      clock.advance(2_000);
+      expect(whole.slice(2)).toEqual(["300 at 81000"]);
+    });
+
+    test("never quiet: at the latest when the hold time has passed", () => {
+      const { clock, whole, decision } = withOne();
+      for (let turn = 0; turn < 100; turn++) {
+        clock.advance(900);
+        decision.added(0, 100);
+      }
+      expect(whole).toEqual(["200 at 15000", "100 at 60000"]);
+    });
+  });
+
+  function started(hold?: HoldTimes): Bench {
+    const bench = new Bench(hold);
+    bench.decision.subscribed(100);
+    bench.decision.subscribed(200);
+    return bench;
+  }
+});
+
+describe("a client's view is whole", () => {
+  test("at the end mark, behind the routes", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1, { settleSeconds: 15 });
+    bench.client([1]).announce(R);
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(14_000);
+    expect(log.takeChanges()).toEqual([`+ ${R}`]);
+    expect([log.takeWhole(), client.isComplete(100)]).toEqual([[], false]);
+    bench.clock.advance(2_000);
+    expect([log.takeWhole(), client.isComplete(100)]).toEqual([[100], true]);
+  });
+
+  test("with two servers when both have told all, or one is given up", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    await bench.startServer(2, { settleSeconds: 15 });
+    const both = bench.client([1, 2]).subscribe(100);
+    const half = bench.client([1, 3]).subscribe(100);
+    bench.clock.advance(14_000);
+    expect([both.log.takeWhole(), half.log.takeWhole()]).toEqual([[], []]);
+    bench.clock.advance(2_000);
+    expect([both.log.takeWhole(), half.log.takeWhole()]).toEqual([[100], []]);
+    bench.clock.advance(MINUTE_MS);
+    expect(half.log.takeWhole()).toEqual([100]);
+  });
+
+  test("a server that is removed is not waited for, one that is added is", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    await bench.startServer(4, { settleSeconds: 12 });
+    const { client, log } = bench.client([1, 3]).subscribe(100);
+    bench.clock.advance(1_000);
+    client.addServer(serverEndpoint(4));
+    client.removeServer(serverEndpoint(3));
+    bench.clock.advance(10_000);
+    expect(log.takeWhole()).toEqual([]);
+    bench.clock.advance(2_000);
+    expect(log.takeWhole()).toEqual([100]);
+  });
+
+  test("subscribed again, only its own end mark counts", () => {
+    const link = subscribedLink([100], { endMarks: true });
+    expect(link.log.takeWhole()).toEqual([100]);
+    link.unsubscribe(100);
+    link.subscribe(100);
+    link.say("END 100");
+    expect(link.log.takeWhole()).toEqual([]);
+    link.answerAll();
+    link.answerAll();
+    link.say("END 100");
+    expect(link.log.takeWhole()).toEqual([100]);
+  });
+
+  test("without end marks, once the SUBSCRIBE was read, 15 s have passed and a second of quiet", () => {
+    const link = new ScriptedLink({ keepaliveSeconds: 100 });
+    link.subscribe(100);
+    link.establish(100);
+    link.clock.advance(20_000);
+    expect(link.log.takeWhole()).toEqual([]);
+    link.answerAll();
+    link.clock.advance(900);
+    link.say(`ADD ${R}`);
+    link.clock.advance(900);
+    expect(link.log.takeWhole()).toEqual([]);
+    link.clock.advance(100);
+    link.answerAll();
+    expect(link.log.takeWhole()).toEqual([100]);
+  });
+
+  test("without end marks, by an answer to what was asked then: an older one may have ADDs behind it", () => {
+    const link = new ScriptedLink({ keepaliveSeconds: 10 });
+    link.subscribe(100);
+    link.establish(10);
+    link.answerAll();
+    // What it has sent since is held up on the way: its answer of this time, and what comes behind that.
+    link.clock.advance(16_000);
+    link.answerAll(1);
+    expect(link.log.takeWhole()).toEqual([]);
+    link.say(`ADD ${R}`);
+    link.clock.advance(1_000);
+    link.answerAll();
+    link.answerAll();
+    expect([link.log.takeWhole(), link.log.view]).toEqual([[100], [R]]);
+  });
+
+  test("not any more once it was stopped", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1, { settleSeconds: 15 });
+    const { client, log } = bench.client([1]).subscribe(100);
+    bench.clock.advance(1_000);
+    await bench.until(client.stop());
+    bench.clock.advance(MINUTE_MS);
+    expect([log.takeWhole(), client.isComplete(100)]).toEqual([[], false]);
+  });
+});
+
+describe("own announcements", () => {
+  test("are told of when they are offered and when they are not, drained or withdrawn", async () => {
+    const bench = new ClientBench();
+    const { client, log } = bench.client([1]).announce(R);
+    expect(log.takeOwn()).toEqual([`announced ${R}`]);
+    client.drain();
+    client.announce(routeOfText(Q));
+    expect(log.takeOwn()).toEqual([`withdrawn ${R}`]);
+    client.withdraw(routeOfText(Q));
+    expect(log.takeOwn()).toEqual([]);
+    client.announce(routeOfText(Q));
+    client.undrain();
+    expect(log.takeOwn()).toEqual([`announced ${R}`, `announced ${Q}`]);
+    client.withdraw(routeOfText(Q));
+    expect(log.takeOwn()).toEqual([`withdrawn ${Q}`]);
+    await bench.until(client.stop());
+    expect(log.takeOwn()).toEqual([]);
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { Fib } from "../../../src/kernel/fib/fib.ts";
+import type { Operation, OperationFailure } from "../../../src/kernel/kernel.ts";
+import { type Obstacle, planRows, settle } from "../../../src/kernel/reconcile/plan.ts";
+import { FIRST_ID, PROTOCOL, route } from "../../support/kernel/installer-under-test.ts";
+
+const IDS = 2 ** 20;
+const SETTINGS = {
+  excludedTypes: [],
+  nat: "plain",
+  ipv4Only: false,
+  preferredNetworks: [],
+  ecmp: "plain",
+} as const;
+
+/** Plans and carries out all that has changed. */
+function work(fib: Fib): { operations: Operation[]; stuck: string[] } {
+  const stuck: string[] = [];
+  const visitStuck = (_: number, { code }: Obstacle) => void stuck.push(code);
+  const steps = planRows(fib, fib.changes.take(100), visitStuck);
+  const failures: OperationFailure[] = [];
+  settle(fib, steps, failures, 0);
+  return { operations: steps.map(({ operation }) => operation), stuck };
+}
+
+test("the last nexthop id goes to one hop, and who gets none is told", () => {
+  const fib = new Fib(PROTOCOL, SETTINGS, () => {});
+  fib.setMappings([{ vni: 100, table: 100 }]);
+  for (let id = FIRST_ID + 1; id < FIRST_ID + IDS; id++) fib.nexthops.setForeign(id, true);
+  for (const n of [1, 2]) fib.added(route(`100 10.0.${n}.0/24 via 2001:db8::${n}`));
+  const { operations, stuck } = work(fib);
+  expect(operations).toMatchObject([
+    { type: "add-nexthop", id: FIRST_ID },
+    { type: "add-route", nexthopId: FIRST_ID },
+  ]);
+  expect(stuck).toEqual(["ENOSPC"]);
+});

@@ -1,0 +1,60 @@
+/** A client that is not ready yet: what it announces is its own, but no server is told before it is released. */
+import { expect, test } from "bun:test";
+import type { Route } from "../../src/route/route.ts";
+import { routeOfText } from "../support/models/frame-text.ts";
+import { ClientBench } from "../support/network/client-bench.ts";
+
+const R = "100 10.0.1.0/24 via 2001:db8::1";
+const Q = "100 10.0.2.0/24 via 2001:db8::1";
+
+async function heldClient() {
+  const bench = new ClientBench();
+  const server = await bench.startServer(1);
+  const held = bench.client([1], { holdsAnnouncements: true });
+  const known = () => Array.from(server.routes(), (route: Route) => route.destination.w0).length;
+  bench.clock.advance(100);
+  return { bench, server, client: held.client, known };
+}
+
+test("held: nothing is told, though it counts as announced", async () => {
+  const { bench, client, known } = await heldClient();
+  client.announce(routeOfText(R));
+  bench.clock.advance(60_000);
+  expect([known(), client.announcementCount]).toEqual([0, 1]);
+});
+
+test("released: everything is told, and what comes later at once", async () => {
+  const { bench, client, known } = await heldClient();
+  client.announce(routeOfText(R));
+  expect(client.releaseAnnouncements()).toBeTrue();
+  expect(client.releaseAnnouncements()).toBeFalse();
+  bench.clock.advance(100);
+  expect(known()).toBe(1);
+  client.announce(routeOfText(Q));
+  bench.clock.advance(100);
+  expect(known()).toBe(2);
+});
+
+test("withdrawn or drained before the release: it is not told", async () => {
+  const { bench, client, known } = await heldClient();
+  client.announce(routeOfText(R));
+  client.announce(routeOfText(Q));
+  client.withdraw(routeOfText(R));
+  client.drain();
+  client.releaseAnnouncements();
+  bench.clock.advance(100);
+  expect(known()).toBe(0);
+  client.undrain();
+  bench.clock.advance(100);
+  expect(known()).toBe(1);
+});
+
+test("also to a server that was away at the release", async () => {
+  const bench = new ClientBench();
+  const { client } = bench.client([1], { holdsAnnouncements: true });
+  client.announce(routeOfText(R));
+  client.releaseAnnouncements();
+  const server = await bench.startServer(1);
+  bench.clock.advance(20_000);
+  expect([...server.routes()]).toHaveLength(1);
+});

@@ -1,0 +1,229 @@
+/**
+ * A MergedView, driven by steps in text (see merged-view.test.ts), beside a model of it that is a list of copies.
+ * After each step: the events are just the difference between the model's view before and after, no matter in what
+ * order, and all that can be asked of the view agrees with the model.
+ */
+import { expect } from "bun:test";
+import { Echo, MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
+import { formatRoute } from "../../../src/route/announcement.ts";
+import type { Route } from "../../../src/route/route.ts";
+import { fillUpdateFields } from "../../../src/wire/codec.ts";
+import { UpdateFields } from "../../../src/wire/message.ts";
+import { routeOfText } from "../models/frame-text.ts";
+
+const ROUTES: Record<string, string> = {
+  a: "100 10.0.1.0/24 via 2001:db8::1",
+  // The same destination by another hop, as in ECMP, and with other ports.
+  b: "100 10.0.1.0/24 via 2001:db8::1 type nat ports 1-9",
+  x: "200 10.0.1.0/24 via 2001:db8::1",
+  y: "200 ::/0 via 2001:db8::2",
+};
+const NAMES = Object.keys(ROUTES);
+const SERVERS: readonly ServerNumber[] = [0, 1, 2];
+
+interface ModelCopy {
+  readonly server: ServerNumber;
+  readonly name: string;
+  /** When it became stale; null: it is not. */
+  readonly staleMs: number | null;
+  readonly isDoubtful: boolean;
+  /** Another server has withdrawn the route since this one was heard. */
+  readonly isContradicted: boolean;
+}
+
+export class ViewUnderTest {
+  readonly #events: string[] = [];
+  readonly #view = new MergedView(
+    {
+      added: (route) => this.#events.push(`+ ${nameOf(formatRoute(route))}`),
+      removed: (route) => this.#events.push(`- ${nameOf(formatRoute(route))}`),
+      leftOut: () => this.#events.push("left out"),
+    },
+    (run) => this.#soon.push(run),
+  );
+  readonly #soon: (() => void)[] = [];
+  readonly #fields = new UpdateFields();
+  readonly #exact = new Set<ServerNumber>();
+  readonly #own = new Set<string>();
+  #copies: ModelCopy[] = [];
+
+  /** The step's events. */
+  act(step: string): string[] {
+    const before = this.#modelView();
+    const [who = "", what = "", which = "", when = ""] = step.split(" ");
+    if (who === "own") this.#announce(what, which);
+    else if (who === "drop") this.#drop(Number(what));
+    else this.#serverActs(Number(who), what, which, Number(when));
+    return this.#check(before);
+  }
+
+  /** Without servers and subscriptions nothing is left, nor brought back. */
+  checkEmptyAfterwards(): void {
+    for (const server of SERVERS) this.act(`${server} lost at 1000`);
+    for (const server of SERVERS) this.act(`${server} sweeps`);
+    expect([...this.#view.routes()]).toEqual([]);
+    expect(this.#view.routeCount).toBe(0);
+    for (const name of NAMES) expect(this.act(`own - ${name}`)).toEqual([]);
+  }
+
+  #serverActs(server: ServerNumber, what: string, which: string, atMs: number): void {
+    // As a frame of it does, before anything else.
+    if (["+", "?", "-", "exact", "heard"].includes(what)) {
+      this.#view.heardFrom(server);
+      this.#copies = this.#copies.map((copy) =>
+        copy.server === server ? { ...copy, isContradicted: false } : copy,
+      );
+    }
+    switch (what) {
+      case "heard":
+        return;
+      case "+":
+        this.#receives(server, which, false);
+        return;
+      case "?":
+        this.#receives(server, which, !this.#exact.has(server));
+        return;
+      case "-":
+        this.#view.withdrawn(server, this.#update(which));
+        this.#keep((copy) => copy.name !== which || (copy.server !== server && copy.staleMs === null));
+        this.#copies = this.#copies.map((copy) =>
+          copy.name === which ? { ...copy, isContradicted: true } : copy,
+        );
+        return;
+      case "refutes":
+        expect(this.#view.hasCopy(server, routeOfName(which))).toBe(
+          this.#copies.some((copy) => copy.server === server && copy.name === which && copy.staleMs === null),
+        );
+        this.#view.refuted(server, routeOfName(which));
+        this.#keep((copy) => copy.server !== server || copy.name !== which || copy.staleMs !== null);
+        return;
+      case "lost":
+      case "silent": {
+        const wasSilent = what === "silent";
+        const lost = this.#copies.filter((copy) => copy.server === server && copy.staleMs === null);
+        const stale = lost
+          .filter((copy) => !copy.isDoubtful && !(wasSilent && copy.isContradicted))
+          .map((copy) => ({ ...copy, staleMs: atMs }));
+        expect(this.#view.serverLost(server, atMs, wasSilent)).toBe(stale.length);
+        this.#copies = [...this.#copies.filter((copy) => !lost.includes(copy)), ...stale];
+        return;
+      }
+      case "sweeps":
+        if (which === "") this.#view.sweep(server);
+        else this.#view.sweepVni(server, Number(which));
+        this.#keep(
+          ({ name, ...copy }) =>
+            copy.server !== server ||
+            copy.staleMs === null ||
+            (which !== "" && vniOf(name) !== Number(which)),
+        );
+        return;
+      case "expires":
+        this.#view.sweep(server, Number(which));
+        this.#keep((copy) => copy.server !== server || copy.staleMs === null || copy.staleMs > Number(which));
+        return;
+      case "exact":
+        this.#view.provenExact(server);
+        this.#exact.add(server);
+        this.#copies = this.#copies.map((copy) =>
+          copy.server === server ? { ...copy, isDoubtful: false } : copy,
+        );
+        return;
+      default:
+        throw new Error(`no such step: ${what}`);
+    }
+  }
+
+  #receives(server: ServerNumber, name: string, mayBeEcho: boolean): void {
+    const before = this.#copies.find((copy) => copy.server === server && copy.name === name);
+    const isExact = this.#exact.has(server);
+    const isDoubtful =
+      (mayBeEcho || (this.#own.has(name) && !isExact)) && (before === undefined || before.isDoubtful);
+    const wasStale = before !== undefined && before.staleMs !== null;
+    let echo: Echo = isExact ? Echo.NEVER : Echo.OF_OWN;
+    if (mayBeEcho) echo = Echo.PERHAPS;
+    let expected: Received = wasStale ? Received.CONFIRMED : Received.OTHER;
+    if (isDoubtful) expected = Received.DOUBTFUL;
+    const received = this.#view.received(server, this.#update(name), echo);
+    if (received !== expected) throw new Error(`received as ${received}, not ${expected}`);
+    this.#keep((copy) => copy !== before);
+    this.#copies.push({ server, name, staleMs: null, isDoubtful, isContradicted: false });
+  }
+
+  #announce(what: string, name: string): void {
+    if (what === "+") {
+      this.#view.announced(routeOfName(name));
+      this.#own.add(name);
+      return;
+    }
+    this.#view.ownWithdrawn(routeOfName(name));
+    this.#own.delete(name);
+  }
+
+  #drop(vni: number): void {
+    this.#view.dropVni(vni);
+    this.#keep(({ name }) => vniOf(name) !== vni);
+  }
+
+  #keep(which: (copy: ModelCopy) => boolean): void {
+    this.#copies = this.#copies.filter(which);
+  }
+
+  #modelView(): string[] {
+    return NAMES.filter((name) => !this.#own.has(name) && this.#serversOf(name).length > 0);
+  }
+
+  #serversOf(name: string): ServerNumber[] {
+    const copies = this.#copies.filter((copy) => copy.name === name && !copy.isDoubtful);
+    return copies.map(({ server }) => server).sort();
+  }
+
+  #check(before: readonly string[]): string[] {
+    const after = this.#modelView();
+    const gone = before.filter((name) => !after.includes(name)).map((name) => `- ${name}`);
+    const come = after.filter((name) => !before.includes(name)).map((name) => `+ ${name}`);
+    const events = this.#events.splice(0);
+    const found = {
+      events: events.toSorted(),
+      view: Array.from(this.#view.routes(), (route) => nameOf(formatRoute(route))).sort(),
+      routeCount: this.#view.routeCount,
+      servers: NAMES.map((name) => this.#view.serversOf(routeOfName(name))),
+      staleCopies: SERVERS.map((server) => this.#view.staleCopies(server)),
+    };
+    const expected = {
+      events: [...gone, ...come].sort(),
+      view: after.sort(),
+      routeCount: after.length,
+      servers: NAMES.map((name) => this.#serversOf(name)),
+      staleCopies: SERVERS.map((server) => this.#copies.filter(isStaleOf(server)).length),
+    };
+    if (!Bun.deepEquals(found, expected)) expect(found).toEqual(expected);
+    return events;
+  }
+
+  #update(name: string): UpdateFields {
+    const { vni, destination, nextHop } = routeOfName(name);
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    return this.#fields;
+  }
+}
+
+function isStaleOf(server: ServerNumber): (copy: ModelCopy) => boolean {
+  return (copy) => copy.server === server && copy.staleMs !== null;
+}
+
+const PARSED = new Map(Object.entries(ROUTES).map(([name, text]) => [name, routeOfText(text)]));
+
+function routeOfName(name: string): Route {
+  const route = PARSED.get(name);
+  if (route === undefined) throw new Error(`no such route: ${name}`);
+  return route;
+}
+
+function nameOf(line: string): string {
+  return NAMES.find((name) => ROUTES[name] === line) ?? line;
+}
+
+function vniOf(name: string): number {
+  return routeOfName(name).vni;
+}

@@ -1,0 +1,195 @@
+/**
+ * The schedule in a simulated event loop: each iteration delivers what open sockets hold, then makes the calls asked for.
+ * Time is what reading takes.
+ */
+import { describe, expect, test } from "bun:test";
+import { FairSource } from "../../../src/transport/schedule/fair-queue.ts";
+import { type Reader, type ReadMember, ReadSchedule } from "../../../src/transport/schedule/read-schedule.ts";
+import { FakeClock } from "../../support/network/fake-clock.ts";
+
+const CHUNK_BYTES = 512 << 10;
+/** What a socket holds before its buffer has grown. */
+const FIRST_CHUNK_BYTES = 128 << 10;
+/** 512 KB take 20 ms. */
+const MS_PER_BYTE = 20 / CHUNK_BYTES;
+
+class SimulatedSocket implements Reader {
+  isPaused = false;
+  /** Sent, not delivered yet: in the kernel. */
+  pendingBytes = 0;
+  /** Delivered, not read yet. */
+  heldBytes = 0;
+  readBytes = 0;
+  /** When what is pending or held was sent, and how long that took to be read at most. */
+  sentMs = 0;
+  longestMs = 0;
+  readonly member: ReadMember;
+
+  constructor(
+    readonly loop: SimulatedLoop,
+    source: FairSource,
+    /** It has always more to send. */
+    readonly floods: boolean,
+    readonly chunkBytes = CHUNK_BYTES,
+  ) {
+    this.member = loop.schedule.join(source, this, "server");
+    loop.sockets.push(this);
+  }
+
+  read(untilMs: number): boolean {
+    const { clock } = this.loop;
+    while (this.heldBytes > 0) {
+      const bytes = Math.min(this.heldBytes, 512);
+      this.heldBytes -= bytes;
+      this.readBytes += bytes;
+      clock.freeze(bytes * MS_PER_BYTE);
+      if (clock.nowMs() >= untilMs && this.heldBytes > 0) return true;
+    }
+    if (this.pendingBytes === 0) this.longestMs = Math.max(this.longestMs, clock.nowMs() - this.sentMs);
+    return false;
+  }
+
+  pauseInput(): void {
+    expect(this.isPaused).toBe(false);
+    this.isPaused = true;
+  }
+
+  resumeInput(): void {
+    expect(this.isPaused).toBe(true);
+    this.isPaused = false;
+  }
+
+  narrowInput(): void {}
+
+  send(bytes: number): void {
+    if (this.pendingBytes + this.heldBytes === 0) this.sentMs = this.loop.clock.nowMs();
+    this.pendingBytes += bytes;
+  }
+
+  deliver(): void {
+    const isFirst = this.readBytes + this.heldBytes === 0;
+    if (this.floods)
+      this.pendingBytes = isFirst ? Math.min(this.chunkBytes, FIRST_CHUNK_BYTES) : this.chunkBytes;
+    if (this.isPaused || this.pendingBytes === 0) return;
+    const bytes = Math.min(this.pendingBytes, CHUNK_BYTES);
+    this.pendingBytes -= bytes;
+    this.heldBytes += bytes;
+    this.loop.schedule.arrived(this.member, bytes);
+  }
+}
+
+class SimulatedLoop {
+  readonly clock = new FakeClock();
+  readonly schedule = new ReadSchedule(this.clock);
+  readonly sockets: SimulatedSocket[] = [];
+  mostHeldBytes = 0;
+  longestTurnMs = 0;
+  #asked: (() => void)[] = [];
+
+  constructor() {
+    this.clock.soon = (run) => this.#asked.push(run);
+  }
+
+  /** Iterations of the event loop until so much time has passed. */
+  run(forMs: number, eachTurn: () => void = () => {}): void {
+    const untilMs = this.clock.nowMs() + forMs;
+    while (this.clock.nowMs() < untilMs) {
+      const startMs = this.clock.nowMs();
+      eachTurn();
+      for (const socket of this.sockets) socket.deliver();
+      this.mostHeldBytes = Math.max(this.mostHeldBytes, this.schedule.heldBytes);
+      const asked = this.#asked;
+      this.#asked = [];
+      for (const call of asked) call();
+      this.longestTurnMs = Math.max(this.longestTurnMs, this.clock.nowMs() - startMs);
+      // An iteration takes some time itself; timers are due meanwhile.
+      this.clock.advance(0.1);
+    }
+  }
+}
+
+function spread(values: readonly number[]): number {
+  return Math.max(...values) / Math.min(...values);
+}
+
+describe.each([1, 10, 300, 2_500])("beside %d that flood from one source", (floods) => {
+  const flooded = () => {
+    const loop = new SimulatedLoop();
+    const source = new FairSource("flood");
+    for (let i = 0; i < floods; i++) new SimulatedSocket(loop, source, true, i % 2 ? CHUNK_BYTES : 20_000);
+    return { loop, source };
+  };
+
+  test("who says little is read within a turn or two, be it of the same source", () => {
+    const { loop, source } = flooded();
+    const quiet = [source, new FairSource("other")].map((of) => new SimulatedSocket(loop, of, false));
+    let nextMs = 0;
+    const talk = () => {
+      if (loop.clock.nowMs() < nextMs) return;
+      nextMs += 100;
+      for (const socket of quiet) socket.send(4 + (nextMs % 300 === 0 ? 40 : 0));
+    };
+    // At first all are thought to say little, and what 2,500 deliver is too much to be held.
+    loop.run(2_000, talk);
+    for (const socket of quiet) expect(socket.longestMs).toBeLessThan(1_000);
+    for (const socket of quiet) socket.longestMs = 0;
+    loop.run(3_000, talk);
+    for (const socket of quiet) {
+      expect(socket.readBytes).toBeGreaterThan(200);
+      expect(socket.longestMs).toBeLessThan(40);
+    }
+    expect(loop.longestTurnMs).toBeLessThan(20);
+  });
+
+  test("one of another source that has much to say gets half of the time", () => {
+    const { loop } = flooded();
+    const loader = new SimulatedSocket(loop, new FairSource("loader"), true);
+    loop.run(10_000);
+    const all = loop.sockets.reduce((sum, { readBytes }) => sum + readBytes, 0);
+    expect(loader.readBytes / all).toBeGreaterThan(0.4);
+  });
+
+  test("what is held is bounded, once they have delivered for the first time", () => {
+    const { loop } = flooded();
+    loop.run(floods * 10 + 2_000);
+    // Each has delivered once before it was known to send much.
+    expect(loop.mostHeldBytes).toBeLessThanOrEqual(floods * FIRST_CHUNK_BYTES + (16 << 20));
+    loop.mostHeldBytes = 0;
+    loop.run(1_000);
+    expect(loop.mostHeldBytes).toBeLessThanOrEqual((16 << 20) + 16 * CHUNK_BYTES);
+  });
+});
+
+test("all that flood from one source get the same", () => {
+  const loop = new SimulatedLoop();
+  const source = new FairSource("flood");
+  for (let i = 0; i < 40; i++) new SimulatedSocket(loop, source, true);
+  loop.run(60_000);
+  expect(spread(loop.sockets.map(({ readBytes }) => readBytes))).toBeLessThan(1.5);
+});
+
+test("2,500 that were silent and then send at once are all read in the end, and others meanwhile", () => {
+  const loop = new SimulatedLoop();
+  const source = new FairSource("flood");
+  for (let i = 0; i < 2_500; i++) new SimulatedSocket(loop, source, false).send(CHUNK_BYTES / 4);
+  const quiet = new SimulatedSocket(loop, source, false);
+  let nextMs = 0;
+  loop.run(20_000, () => {
+    if (loop.clock.nowMs() < nextMs) return;
+    nextMs += 100;
+    quiet.send(4);
+  });
+  for (const socket of loop.sockets.slice(0, 2_500)) expect(socket.readBytes).toBe(CHUNK_BYTES / 4);
+  expect(quiet.longestMs).toBeLessThan(20_000);
+  expect(loop.schedule.heldBytes).toBe(0);
+});
+
+test("those that leave take what they hold with them, wherever they stand", () => {
+  const loop = new SimulatedLoop();
+  const source = new FairSource("flood");
+  for (let i = 0; i < 400; i++) new SimulatedSocket(loop, source, true);
+  loop.run(500);
+  for (const { member } of loop.sockets) loop.schedule.leave(member);
+  expect(loop.schedule.heldBytes).toBe(0);
+  expect(loop.sockets.every(({ isPaused }) => !isPaused)).toBe(true);
+});
