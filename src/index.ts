@@ -30,12 +30,9 @@ export type {
 export type { DriftKind } from "./kernel/fib/fib.ts";
 export type { FibCounts } from "./kernel/fib/tables.ts";
 export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
-export {
-  type KernelCloseOptions,
-  KernelRoutes,
-  type KernelRoutesOptions,
-} from "./kernel/kernel-routes.ts";
-export type { KernelOptionNames } from "./kernel/options.ts";
+export { KernelRoutes } from "./kernel/kernel-routes.ts";
+export type { KernelOptionNames } from "./kernel/option-names.ts";
+export type { KernelCloseOptions, KernelRoutesOptions } from "./kernel/options.ts";
 export type {
   DeviceStatus,
   InstallerStatus,

@@ -2,6 +2,7 @@
  * What the README says holds: its commands exist, its tables are those of the program, its example runs, its outputs
  * are what comes out. A code block of a kind that this file does not know fails.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -20,7 +21,7 @@ import { LineWriter } from "../src/cli/program/output.ts";
 import { HttpCounters } from "../src/http/connections/http-counters.ts";
 import { ClientCounters } from "../src/http/control/client-operations.ts";
 import { flatCounters } from "../src/http/control/server-operations.ts";
-import { OPTION_NAMES } from "../src/kernel/options.ts";
+import { OPTION_NAMES } from "../src/kernel/option-names.ts";
 import { findTunnel } from "../src/kernel/reconcile/tunnel-device.ts";
 import { RunningCounters } from "../src/server/stats.ts";
 import { MemorySink, runInProcess } from "./cli/in-process.ts";
@@ -473,12 +474,7 @@ describe("when something is wrong", () => {
       .map(([, levels = "", message = ""]) => ({ levels, message: /`(.*)`/.exec(message)?.[1] ?? message }));
     const sources = Array.from(new Bun.Glob("src/**/*.ts").scanSync(REPOSITORY))
       // The library's own, and what the load generator says.
-      .filter(
-        (path) =>
-          !/src\/(library\/|client\/events\.ts|server\/events\.ts|cli\/bench\/)/.test(
-            path,
-          ),
-      );
+      .filter((path) => !/src\/(library\/|client\/events\.ts|server\/events\.ts|cli\/bench\/)/.test(path));
     const logged = new Map<string, string>();
     for (const path of sources) {
       const text = await Bun.file(join(REPOSITORY, path)).text();

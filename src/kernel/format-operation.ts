@@ -1,8 +1,9 @@
 /** Operations as iproute2 would be told them, for `--dry-run` and the log. */
+
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { GroupMember, Kernel, Operation } from "./kernel.ts";
-import { RESILIENT_GROUP } from "./netlink/rtnetlink-requests.ts";
+import { RESILIENT_GROUP } from "./kernel.ts";
 
 /** "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
 export function formatOperation(operation: Operation, protocol: number, device: string): string {

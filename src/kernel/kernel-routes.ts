@@ -7,7 +7,6 @@
  */
 
 import { prepareMemories } from "../base/growable-int32-array.ts";
-import type { Logger } from "../base/logger.ts";
 import type { ClientHandler } from "../client/events.ts";
 import type { ServerState } from "../client/link/server-link.ts";
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
@@ -15,49 +14,18 @@ import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
-import type { TableMapping, WantedSettings } from "./desired/settings.ts";
+import type { TableMapping } from "./desired/settings.ts";
 import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib/rows.ts";
 import { dryRunKernel } from "./format-operation.ts";
 import type { Kernel } from "./kernel.ts";
 import { lockProtocol, type ProtocolLock } from "./lock.ts";
+import { RT_TABLE_MAIN } from "./netlink/netlink-constants.ts";
 import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
-import {
-  checkKernelCloseOptions,
-  checkKernelOptions,
-  checkMappings,
-  DEFAULT_PROTOCOL,
-  type KernelOptionNames,
-  TABLE_MAIN,
-} from "./options.ts";
+import type { KernelCloseOptions, KernelRoutesOptions } from "./options.ts";
+import { checkKernelCloseOptions, checkKernelOptions, checkMappings, DEFAULT_PROTOCOL } from "./options.ts";
 import { Installer } from "./reconcile/installer.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
-
-/** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
-export interface KernelRoutesOptions extends Partial<WantedSettings> {
-  /** A VNI's routes go into that table, each VNI's into one. Where several share a table, the first wins a destination. */
-  readonly mappings: readonly TableMapping[];
-  /** The tunnel device that they leave by: `ip link add NAME type ip6tnl mode any external`. */
-  readonly device: string;
-  /**
-   * Marks what is ours in the kernel, 5 to 255 without 9. Default 254. One client per number in a network namespace.
-   */
-  readonly protocol?: number;
-  /** How often the kernel is compared with what is wanted, in seconds; 0: never. Default 300. */
-  readonly reconcileIntervalSeconds?: number;
-  /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
-  readonly dryRun?: (command: string) => void;
-  /** What errors and warnings call some of these, for whoever sets them by other names. Default: as here. */
-  readonly optionNames?: KernelOptionNames;
-  /** Default: nothing is logged. */
-  readonly logger?: Logger;
-}
-
-/** What happens to the routes when a client's hand on the kernel is taken away. */
-export interface KernelCloseOptions {
-  /** Removes the routes. Default false: they stay, and the next one takes them over. */
-  readonly cleanup?: boolean;
-}
 
 const MAX_FAULTS = 100;
 
@@ -197,7 +165,7 @@ export class KernelRoutes implements Required<ClientHandler> {
 }
 
 function hasMain(mappings: readonly TableMapping[]): boolean {
-  return mappings.some(({ table }) => table === TABLE_MAIN);
+  return mappings.some(({ table }) => table === RT_TABLE_MAIN);
 }
 
 async function startInstaller(

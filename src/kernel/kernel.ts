@@ -224,3 +224,9 @@ export class KernelError extends BunBondError {
     this.name = "KernelError";
   }
 }
+
+/**
+ * A resilient group's table of buckets. A member that comes gets only buckets without a packet for the time of the idle
+ * timer, however long the shares stay uneven by that (no unbalanced timer): a flow in use never moves.
+ */
+export const RESILIENT_GROUP = { buckets: 256, idleTimerSeconds: 10 } as const;

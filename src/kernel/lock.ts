@@ -6,8 +6,10 @@
  * routes of the one before stay as they are. A lock that only the administrator can take would have to be a file, and
  * files do not know network namespaces. So the error names the way to who has it.
  */
+
 import { KernelError } from "./kernel.ts";
-import { type KernelOptionNames, OPTION_NAMES } from "./options.ts";
+import type { KernelOptionNames } from "./option-names.ts";
+import { OPTION_NAMES } from "./option-names.ts";
 
 export interface ProtocolLock {
   release(): void;

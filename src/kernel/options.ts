@@ -2,7 +2,9 @@
  * What a client may call its own in the kernel, and what else a program may ask of it: see net/option-checks.ts. Numbers
  * are those of rtnetlink.h, include/uapi/linux/rtnetlink.h.
  */
+
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
+import type { Logger } from "../base/logger.ts";
 import {
   checkOptions,
   isFunction,
@@ -14,8 +16,10 @@ import {
 import { checkVni } from "../route/make-route.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { NextHopType } from "../wire/protocol.ts";
+import type { WantedSettings } from "./desired/settings.ts";
 import { ECMP_MODES, type PreferredNetwork, type TableMapping } from "./desired/settings.ts";
-import type { KernelCloseOptions, KernelRoutesOptions } from "./kernel-routes.ts";
+import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL } from "./netlink/netlink-constants.ts";
+import type { KernelOptionNames } from "./option-names.ts";
 
 /** As Go's client has it. */
 export const DEFAULT_PROTOCOL = 254;
@@ -24,25 +28,36 @@ export const LEAST_PROTOCOL = 5;
 /** RTPROT_RA: the kernel's own for routes from router advertisements. */
 export const PROTOCOL_RA = 9;
 
-/** RT_TABLE_MAIN: where the host looks up its own packets, the tunnel's among them. */
-export const TABLE_MAIN = 254;
-/** RT_TABLE_DEFAULT and RT_TABLE_LOCAL: the kernel's own ways of ending a look-up. */
-export const TABLE_DEFAULT = 253;
-export const TABLE_LOCAL = 255;
 export const MAX_TABLE = 0xffffffff;
 
 /** More is refused before Linux 6.12. */
 export const MAX_WEIGHT = 255;
 
-/** What errors and warnings call the options that help, as a program or a command line sets them. */
-export interface KernelOptionNames {
+/** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
+export interface KernelRoutesOptions extends Partial<WantedSettings> {
+  /** A VNI's routes go into that table, each VNI's into one. Where several share a table, the first wins a destination. */
+  readonly mappings: readonly TableMapping[];
+  /** The tunnel device that they leave by: `ip link add NAME type ip6tnl mode any external`. */
   readonly device: string;
-  readonly protocol: string;
-  readonly ecmp: string;
+  /**
+   * Marks what is ours in the kernel, 5 to 255 without 9. Default 254. One client per number in a network namespace.
+   */
+  readonly protocol?: number;
+  /** How often the kernel is compared with what is wanted, in seconds; 0: never. Default 300. */
+  readonly reconcileIntervalSeconds?: number;
+  /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
+  readonly dryRun?: (command: string) => void;
+  /** What errors and warnings call some of these, for whoever sets them by other names. Default: as here. */
+  readonly optionNames?: KernelOptionNames;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
 }
 
-/** As {@link KernelRoutes.open} has them. */
-export const OPTION_NAMES: KernelOptionNames = { device: "device", protocol: "protocol", ecmp: "ecmp" };
+/** What happens to the routes when a client's hand on the kernel is taken away. */
+export interface KernelCloseOptions {
+  /** Removes the routes. Default false: they stay, and the next one takes them over. */
+  readonly cleanup?: boolean;
+}
 
 /** @throws BadOptionError, BadRouteError for a VNI */
 export function checkKernelOptions(given: KernelRoutesOptions): void {
@@ -62,8 +77,8 @@ export function checkMappings(mappings: readonly TableMapping[]): void {
   checkIsListOfObjects("mappings", mappings);
   for (const { vni, table } of mappings) {
     checkVni(vni);
-    if (!isWithin(table, 1, MAX_TABLE) || table === TABLE_DEFAULT || table === TABLE_LOCAL) {
-      const reason = `must be 1 to ${MAX_TABLE}, without ${TABLE_DEFAULT} and ${TABLE_LOCAL}`;
+    if (!isWithin(table, 1, MAX_TABLE) || table === RT_TABLE_DEFAULT || table === RT_TABLE_LOCAL) {
+      const reason = `must be 1 to ${MAX_TABLE}, without ${RT_TABLE_DEFAULT} and ${RT_TABLE_LOCAL}`;
       throw new BadOptionError("mappings", table, `table: ${reason}`);
     }
     const other = tables.get(vni) ?? table;

@@ -1,6 +1,8 @@
 /** What a program may ask of the kernel; that it is done, test/readme.test.ts and test/process/kernel-routes.test.ts say. */
+
 import { describe, expect, test } from "bun:test";
-import { KernelRoutes, type KernelRoutesOptions } from "../../src/kernel/kernel-routes.ts";
+import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
+import type { KernelRoutesOptions } from "../../src/kernel/options.ts";
 import { parsePrefix } from "../../src/net/prefix.ts";
 
 const prefix = parsePrefix("2001:db8::/32")?.prefix;

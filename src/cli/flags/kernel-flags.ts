@@ -13,16 +13,14 @@ import {
   type PreferredNetwork,
   type TableMapping,
 } from "../../kernel/desired/settings.ts";
+import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN } from "../../kernel/netlink/netlink-constants.ts";
+import type { KernelOptionNames } from "../../kernel/option-names.ts";
 import {
   DEFAULT_PROTOCOL,
-  type KernelOptionNames,
   LEAST_PROTOCOL,
   MAX_TABLE,
   MAX_WEIGHT,
   PROTOCOL_RA,
-  TABLE_DEFAULT,
-  TABLE_LOCAL,
-  TABLE_MAIN,
 } from "../../kernel/options.ts";
 import { formatPrefix, parsePrefix, samePrefix } from "../../net/prefix.ts";
 import { MAX_VNI, NextHopType } from "../../wire/protocol.ts";
@@ -79,7 +77,7 @@ export const kernelFlags = {
   },
   "allow-main-table": {
     type: "boolean",
-    description: `Let --install-routes name the host's own table, main: ${TABLE_MAIN}, or 0 as Go's client has it.`,
+    description: `Let --install-routes name the host's own table, main: ${RT_TABLE_MAIN}, or 0 as Go's client has it.`,
   },
   "prefer-network": {
     type: "string",
@@ -218,12 +216,12 @@ function readTable(flag: string, text: string, start: number, mainHint: string |
   if (!(table <= MAX_TABLE)) {
     throw badValue(flag, text, range, `the table must be a number from 1 to ${MAX_TABLE}`);
   }
-  if (table === TABLE_DEFAULT || table === TABLE_LOCAL) {
-    const name = table === TABLE_LOCAL ? "local" : "default";
+  if (table === RT_TABLE_DEFAULT || table === RT_TABLE_LOCAL) {
+    const name = table === RT_TABLE_LOCAL ? "local" : "default";
     throw badValue(flag, text, range, `table ${table} ("${name}") belongs to the kernel`);
   }
-  if (table !== 0 && table !== TABLE_MAIN) return table;
-  if (mainHint === null) return TABLE_MAIN;
+  if (table !== 0 && table !== RT_TABLE_MAIN) return table;
+  if (mainHint === null) return RT_TABLE_MAIN;
   throw badValue(flag, text, range, `table ${table} is main, the host's own`, mainHint);
 }
 

@@ -14,6 +14,7 @@
  * When it has withdrawn a hop (SHRUNK), what it has left is installed; an own announcement counts at once. But no VNI
  * of a table has a say before those that win over it are complete.
  */
+
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import { refusedFor, type Wanted, WantedRoutes } from "../desired/desired-routes.ts";
@@ -21,7 +22,7 @@ import { reasonToRefuse } from "../desired/refused-destinations.ts";
 import { type TableMapping, type WantedSettings, weightOf } from "../desired/settings.ts";
 import { Underlay } from "../desired/underlay.ts";
 import type { FoundRoute } from "../kernel.ts";
-import { TABLE_MAIN } from "../options.ts";
+import { RT_TABLE_MAIN } from "../netlink/netlink-constants.ts";
 import { FibChanges } from "./changes.ts";
 import { FibFights } from "./fights.ts";
 import { type HopSet, HopSets } from "./hop-sets.ts";
@@ -178,7 +179,7 @@ export class Fib {
   refresh(row: number): HopSet | null {
     const { rows, hops } = this;
     const table = rows.tableOf(row);
-    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row), table.id === TABLE_MAIN);
+    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row), table.id === RT_TABLE_MAIN);
     const { set } = wanted;
     const named = hops.get(rows.get(row, WANTED));
     const before = this.wantedSet(row);
@@ -219,7 +220,7 @@ export class Fib {
     const table = this.rows.tableOf(row);
     if (!this.rows.has(row, ADOPTED) || table.isSettled || this.#coveredBy(row) !== null) return false;
     const destination = this.rows.prefixOf(row);
-    const isMain = table.id === TABLE_MAIN;
+    const isMain = table.id === RT_TABLE_MAIN;
     if (reasonToRefuse(destination, isMain) !== null) return false;
     const { vni, set } = this.#wanted.wantedOf(table.vnis, destination, isMain);
     if (vni === null || !this.tables.isComplete(table.vnis.slice(0, table.vnis.indexOf(vni)))) return true;
@@ -382,14 +383,14 @@ export class Fib {
 
   #setUnderlay(address: IpAddress, isUsed: boolean): void {
     const isChanged = isUsed ? this.#underlay.add(address) : this.#underlay.delete(address);
-    const main = this.tables.get(TABLE_MAIN);
+    const main = this.tables.get(RT_TABLE_MAIN);
     if (!isChanged || main === undefined) return;
     for (const row of this.rows.rowsCovering(main, address)) this.changes.mark(row);
   }
 
   /** The address of the underlay that the row's destination would hide from the host; null: none. */
   #coveredBy(row: number): IpAddress | null {
-    if (this.rows.tableOf(row).id !== TABLE_MAIN) return null;
+    if (this.rows.tableOf(row).id !== RT_TABLE_MAIN) return null;
     return this.#underlay.firstIn(this.rows.prefixOf(row));
   }
 

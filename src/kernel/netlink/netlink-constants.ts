@@ -87,6 +87,11 @@ export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_NOWHERE = 255;
 /** In rtm_table: RTA_TABLE says it, which has room for 32 bits. */
 export const RT_TABLE_UNSPEC = 0;
+/** Which look-ups end with if nothing else holds. */
+export const RT_TABLE_DEFAULT = 253;
+/** In which the host looks up its own packets, those of the tunnel included. */
+export const RT_TABLE_MAIN = 254;
+/** The addresses of this machine. */
 export const RT_TABLE_LOCAL = 255;
 /** A cached route, such as one with a path's MTU. */
 export const RTM_F_CLONED = 0x200;

@@ -8,6 +8,7 @@
  * route that is too large for it (netlink-dump.ts), or there is nothing to go by. Then the kernel is asked for the routes
  * of our protocol in each table of ours, which others' routes cannot hide; and of others' it is not known what is missing.
  */
+
 import type { IpAddress } from "../../net/ip.ts";
 import {
   type FoundNexthop,
@@ -21,8 +22,8 @@ import {
   type Operation,
   type OperationFailure,
 } from "../kernel.ts";
-import { type KernelOptionNames, OPTION_NAMES } from "../options.ts";
-import { readMultipathHashPolicy } from "../reconcile/multipath-hash.ts";
+import type { KernelOptionNames } from "../option-names.ts";
+import { OPTION_NAMES } from "../option-names.ts";
 import { FoundRoutes } from "./found-routes.ts";
 import { type Libnl, loadLibnl } from "./libnl.ts";
 import {
@@ -42,6 +43,7 @@ import { EOPNOTSUPP, EPERM, type NetlinkSocket } from "./netlink-socket.ts";
 import { NetlinkWatch } from "./netlink-watch.ts";
 import { readAddress, readLink, readNexthop } from "./rtnetlink-messages.ts";
 import type { Dump } from "./rtnetlink-requests.ts";
+import { readMultipathHashPolicy } from "./sysctl.ts";
 
 const WATCHED_GROUPS = [
   RTNLGRP_LINK,

@@ -12,8 +12,10 @@
  * | replace-route           | RTM_NEWROUTE   | REPLACE      | the one with this priority                            |
  * | delete-route            | RTM_DELROUTE   |              | any scope; protocol, priority and object must fit     |
  */
+
 import type { Prefix } from "../../net/ip.ts";
 import type { GroupMember, KernelIdentity, Operation } from "../kernel.ts";
+import { RESILIENT_GROUP } from "../kernel.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -63,11 +65,6 @@ import {
 } from "./netlink-constants.ts";
 import type { NetlinkWriter } from "./netlink-writer.ts";
 
-/**
- * A resilient group's table of buckets. A member that comes gets only buckets without a packet for the time of the idle
- * timer, however long the shares stay uneven by that (no unbalanced timer): a flow in use never moves.
- */
-export const RESILIENT_GROUP = { buckets: 256, idleTimerSeconds: 10 } as const;
 /** USER_HZ. */
 const CLOCK_T_PER_SECOND = 100;
 

@@ -24,7 +24,7 @@ import type { Route } from "../../route/route.ts";
 import type { TableMapping, WantedSettings } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { type Kernel, KernelError, type KernelEvent } from "../kernel.ts";
-import type { KernelOptionNames } from "../options.ts";
+import type { KernelOptionNames } from "../option-names.ts";
 import { KernelWork } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
 import { LocalAddresses } from "./local-addresses.ts";

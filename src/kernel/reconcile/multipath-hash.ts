@@ -4,22 +4,13 @@
  * label, which may change in the midst of a connection. Tenants' packets are looked up before the tunnel wraps them, so it
  * is the family of the inner packet that counts.
  */
-import { readFileSync } from "node:fs";
 import type { Logger } from "../../base/logger.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
+import { multipathHashPolicyName } from "../netlink/sysctl.ts";
 
 /** Without ports (Documentation/networking/ip-sysctl.rst). */
 const BY_ADDRESSES = 0;
-
-/** Of the network namespace of this process; null: it cannot be read, as where there is no IPv6. */
-export function readMultipathHashPolicy(family: 4 | 6): number | null {
-  try {
-    return Number.parseInt(readFileSync(`/proc/sys/${nameOf(family).replaceAll(".", "/")}`, "latin1"), 10);
-  } catch {
-    return null;
-  }
-}
 
 /** Says, while there are groups, what is wrong with the policy. */
 export class MultipathHash {
@@ -37,7 +28,7 @@ export class MultipathHash {
   get problem(): string | null {
     const names = this.#families()
       .filter((family) => this.kernel.multipathHashPolicy(family) === BY_ADDRESSES)
-      .map(nameOf);
+      .map(multipathHashPolicyName);
     if (names.length === 0) return null;
     const settings = names.map((name) => `${name}=1`).join(" ");
     return `of several next hops, one is chosen by a packet's addresses (IPv6: and its flow label), not by its ports, so connections may share one: sysctl -w ${settings}`;
@@ -60,8 +51,4 @@ export class MultipathHash {
     const all = [...tables.all()];
     return ([4, 6] as const).filter((family) => all.some(({ counts }) => counts[family].installed > 0));
   }
-}
-
-function nameOf(family: 4 | 6): string {
-  return `net.ipv${family}.fib_multipath_hash_policy`;
 }

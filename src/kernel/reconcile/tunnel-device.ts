@@ -4,9 +4,11 @@
  * It is found by its name. The kernel knows it by its index: one that was made anew has another, and one that was given
  * another name keeps its routes. So that is followed, until there is one of the old name again, and up unless neither is.
  */
+
 import type { Logger } from "../../base/logger.ts";
 import { KernelError, type Link } from "../kernel.ts";
-import { type KernelOptionNames, OPTION_NAMES } from "../options.ts";
+import type { KernelOptionNames } from "../option-names.ts";
+import { OPTION_NAMES } from "../option-names.ts";
 
 /** The module ip6_tunnel makes it itself when it is loaded. */
 const FALLBACK_DEVICE = "ip6tnl0";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { kernelOptionNames } from "../../../src/cli/flags/kernel-flags.ts";
 import type { Link } from "../../../src/kernel/kernel.ts";
-import { OPTION_NAMES } from "../../../src/kernel/options.ts";
+import { OPTION_NAMES } from "../../../src/kernel/option-names.ts";
 import { findTunnel, TunnelDevice, tunnelProblems } from "../../../src/kernel/reconcile/tunnel-device.ts";
 
 const LINK: Link = {
