@@ -1,26 +1,75 @@
 /**
- * The order of the rooms, src/'s folders: each may import from those before it, and from none behind it. What
- * touches the outside world does so in few places, so that everything else can be tested without it.
+ * The order of the rooms, src/'s folders: each may import from itself and from those before it in the list, never from one after it. No
+ * files import one another in a circle. What touches the outside world does so in few places, so that everything else can be
+ * tested without it.
  */
 import { describe, expect, test } from "bun:test";
-import { join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("../src", import.meta.url));
 
-const ROOMS = ["net", "wire", "route", "session", "transport", "server", "client", "kernel", "http", "cli"];
+/** Folders; a file that is named by itself has its place in the order for itself. */
+const ROOMS = [
+  "base",
+  "net",
+  "wire",
+  "route",
+  "route/trie",
+  "route/table",
+  "session",
+  "transport/schedule",
+  "transport",
+  "server/exchange",
+  "server",
+  "client/view",
+  "client/link",
+  "client",
+  "kernel/kernel.ts",
+  "kernel/option-names.ts",
+  "kernel/format-operation.ts",
+  "kernel/format-route.ts",
+  "kernel/netlink",
+  "kernel/desired",
+  "kernel/fib",
+  "kernel/reconcile",
+  "kernel",
+  "library",
+  "http/connections",
+  "http/control",
+  "http/public",
+  "cli/program",
+  "cli/flags",
+  "cli/config",
+  "cli/bench",
+  "cli/daemon",
+  "cli/commands",
+  "cli",
+];
 
 /** Packages and Bun's own modules, and the only places that may import them. */
 const OUTSIDE: readonly (readonly [module: RegExp, importers: RegExp])[] = [
   [/^ip-address$/, /^net\//],
   [/^citty$/, /^cli\//],
   [/^consola(\/|$)/, /^cli\//],
-  [/^bun:ffi$/, /^(kernel\/libnl|transport\/sockopt)\.ts$/],
+  [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/sockopt)\.ts$/],
   [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli)\//],
 ];
 
 /** Rooms that are functions of their input alone: time, chance and bytes are passed in. */
-const PURE = ["net", "wire", "route", "session"];
+const PURE = [
+  "base",
+  "net",
+  "wire",
+  "route",
+  "route/trie",
+  "route/table",
+  "session",
+  "server/exchange",
+  "client/view",
+  "kernel/desired",
+  "kernel/fib",
+];
 /** Bun.stringWidth, which measures text, is the exception. */
 const IMPURE =
   /\b(Bun\.(?!stringWidth\b)\w+|process\.\w+|performance\.\w+|Date\.now|Math\.random|new Date\b|set(Timeout|Interval|Immediate)|fetch\()/g;
@@ -43,9 +92,10 @@ function importsOf(source: string): string[] {
   return [...statements, ...effects, ...dynamic].map(([, module = ""]) => module);
 }
 
-/** Of a path from src/: its folder's place in the order, or beyond it for the files on top. */
+/** The place in the order of a path from src/; after all others for the files on top. */
 function placeOf(path: string): number {
-  const room = ROOMS.indexOf(path.split("/")[0] ?? "");
+  const file = ROOMS.indexOf(path);
+  const room = file < 0 ? ROOMS.indexOf(dirname(path)) : file;
   return room < 0 ? ROOMS.length : room;
 }
 
@@ -54,6 +104,27 @@ function violations(sources: Sources): string[] {
     ...importsOf(source).flatMap((module) => importViolation(path, module)),
     ...impurities(path, source),
   ]);
+}
+
+/** Each circle of files as "a.ts → b.ts → a.ts", once for each file at which the walk closes it. */
+function circles(sources: Sources): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (path: string): void => {
+    const start = way.indexOf(path);
+    if (start >= 0) found.push([...way.slice(start), path].join(" → "));
+    if (start >= 0 || done.has(path)) return;
+    way.push(path);
+    for (const module of importsOf(sources.get(path) ?? "")) {
+      const target = normalize(join(path, "..", module));
+      if (module.startsWith(".") && sources.has(target)) visit(target);
+    }
+    way.pop();
+    done.add(path);
+  };
+  for (const path of sources.keys()) visit(path);
+  return found;
 }
 
 function importViolation(path: string, module: string): string[] {
@@ -73,7 +144,7 @@ function importViolation(path: string, module: string): string[] {
 }
 
 function impurities(path: string, source: string): string[] {
-  if (!PURE.includes(path.split("/")[0] ?? "")) return [];
+  if (!PURE.includes(dirname(path))) return [];
   const code = source.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
   return [...code.matchAll(IMPURE)].map(([use]) => `${path}: uses ${use}`);
 }
@@ -82,12 +153,21 @@ describe("src/", async () => {
   const sources = await readSources();
 
   test("has the rooms and two files on top", () => {
-    const tops = new Set([...sources.keys()].map((path) => path.split("/")[0] ?? ""));
-    expect([...tops].filter((top) => !ROOMS.includes(top)).sort()).toEqual(["index.ts", "main.ts"]);
+    const outside = [...sources.keys()].filter((path) => placeOf(path) === ROOMS.length);
+    expect(outside.sort()).toEqual(["index.ts", "main.ts"]);
+  });
+
+  test("has no room without a file", () => {
+    const places = new Set([...sources.keys()].map(placeOf));
+    expect(ROOMS.filter((_, place) => !places.has(place))).toEqual([]);
   });
 
   test("keeps to its order", () => {
     expect(violations(sources)).toEqual([]);
+  });
+
+  test("has no files that import one another in a circle", () => {
+    expect(circles(sources)).toEqual([]);
   });
 });
 
@@ -96,7 +176,14 @@ describe("the check finds", () => {
     ["net/a.ts", `import { x } from "../wire/b.ts";`, "net/a.ts: imports wire/b.ts"],
     ["server/a.ts", `import type { x } from "../client/b.ts";`, "server/a.ts: imports client/b.ts"],
     ["session/a.ts", `export {\n  x,\n} from "../transport/b.ts";`, "session/a.ts: imports transport/b.ts"],
-    ["http/a.ts", `const b = await import("../cli/b.ts");`, "http/a.ts: imports cli/b.ts"],
+    ["http/public/a.ts", `const b = await import("../../cli/b.ts");`, "http/public/a.ts: imports cli/b.ts"],
+    [
+      "kernel/fib/a.ts",
+      `import { x } from "../reconcile/b.ts";`,
+      "kernel/fib/a.ts: imports kernel/reconcile/b.ts",
+    ],
+    ["client/view/a.ts", `import type { x } from "../b.ts";`, "client/view/a.ts: imports client/b.ts"],
+    ["kernel/kernel.ts", `import { x } from "./lock.ts";`, "kernel/kernel.ts: imports kernel/lock.ts"],
     ["cli/bench/a.ts", `import "../../main.ts";`, "cli/bench/a.ts: imports main.ts"],
     ["index.ts", `export { x } from "./cli/x.ts";`, "index.ts: imports cli/x.ts"],
     ["cli/a.ts", `import x from "../../test/x.ts";`, "cli/a.ts: ../../test/x.ts is outside src/"],
@@ -113,10 +200,20 @@ describe("the check finds", () => {
   test.each([
     ["client/a.ts", `import { x } from "../net/b.ts";\nimport { y } from "./c.ts";`],
     ["main.ts", `import { x } from "./cli/b.ts";`],
-    ["kernel/libnl.ts", `import { dlopen } from "bun:ffi";`],
+    ["kernel/netlink/libnl.ts", `import { dlopen } from "bun:ffi";`],
     ["cli/a.ts", `import { version } from "../../package.json" with { type: "json" };`],
     ["net/a.ts", "/** Not Date.now(). */\nconst cells = Bun.stringWidth(text); // nor Math.random()"],
   ])("nothing in %s: %j", (path, source) => {
     expect(violations(new Map([[path, source]]))).toEqual([]);
   });
+});
+
+test("a circle is found, one of types too", () => {
+  const sources = new Map([
+    ["net/a.ts", `import { b } from "./b.ts";`],
+    ["net/b.ts", `import type { C } from "./c.ts";`],
+    ["net/c.ts", `export { a } from "./a.ts";`],
+    ["net/d.ts", `import { a } from "./a.ts";`],
+  ]);
+  expect(circles(sources)).toEqual(["net/a.ts → net/b.ts → net/c.ts → net/a.ts"]);
 });

@@ -1,5 +1,5 @@
 import { ClosedError } from "../base/bunbond-error.ts";
-import type { Clock, Random, Timer } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { prepareMemories } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -9,68 +9,28 @@ import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
 import { ROUTE_SOURCE, type RouteSource } from "../route/table/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
-import type { ByteStream, Listener, Network } from "../transport/network.ts";
-import type { Gentleness } from "../transport/pacing.ts";
+import type { ByteStream, Listener } from "../transport/network.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
 import { BelievedCuts } from "./believed-cuts.ts";
-import { GuardedServerHandler, type ServerHandler } from "./events.ts";
+import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
-import { checkServerOptions, checkServerSettings } from "./options.ts";
+import type { ServerOptions, ServerSettings } from "./options.ts";
+import {
+  checkServerOptions,
+  checkServerSettings,
+  DEFAULT_SEND_HOLD_SECONDS,
+  DEFAULT_SETTLE_SECONDS,
+} from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { RetainedPeers } from "./retained-peers.ts";
 import { makeServerId } from "./server-id.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
 import { StandstillWatch } from "./suspension.ts";
-
-/** Where a server listens, how it behaves, and what one peer may have of it. Only `listen` has to be there. */
-export interface ServerOptions extends Partial<ServerLimits> {
-  /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
-  readonly listen: Endpoint | string;
-  /** A whole number from 1, default 5. The smaller one of server and client is used. */
-  readonly keepaliveSeconds?: number;
-  /**
-   * For how long after the start end marks are held back, so that a client that returns early does not take
-   * the absence of those who are still on their way for withdrawals (RFC 4724 calls it deferral).
-   * Default 15: the clients' longest retry of 10 s, plus handshake.
-   */
-  readonly settleSeconds?: number;
-  /** Whether subscribers are written to in small steps, which Go's clients need to survive. Default `auto`. */
-  readonly gentle?: Gentleness;
-  /**
-   * A lost peer's routes stay for this long, as far as it had not withdrawn them; not after a breach of the protocol.
-   * Whoever announces one of them takes it over. Default 0: they go with the connection, as with other servers.
-   */
-  readonly retainSeconds?: number;
-  /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
-  readonly sendHoldSeconds?: number;
-  /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
-  readonly maxHalfOpen?: number;
-  /**
-   * What routes and subscriptions may take of memory, in bytes, before further ones are skipped (`TABLE_FULL`). Default: half of what
-   * the system lets this process have.
-   */
-  readonly maxTableBytes?: number;
-  /** Is told of peers that come and go. Default: nobody is. */
-  readonly handler?: ServerHandler;
-  /** Default: nothing is logged. */
-  readonly logger?: Logger;
-  /** Default: the system's. */
-  readonly clock?: Clock;
-  /** Default: sockets. */
-  readonly network?: Network;
-  /** Default: `Math.random`. */
-  readonly random?: Random;
-}
-
-/** What can be changed while the server runs. */
-export type ServerSettings = Required<
-  Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
->;
 
 /** What lost peers announced is kept for no longer than so many times to settle more, however often the server is cut off. */
 const MOST_EXTENSIONS = 2;
@@ -80,8 +40,6 @@ const SEASONED_MS = 5_000;
 const SILENT_INTERVALS = 1.25;
 /** The rest is for garbage, for what is sent and received, and for others. */
 const TABLE_MEMORY_PART = 0.5;
-export const DEFAULT_SETTLE_SECONDS = 15;
-export const DEFAULT_SEND_HOLD_SECONDS = 90;
 
 /** A server in numbers. */
 export interface ServerStats {

@@ -3,9 +3,11 @@
  *
  *     BUNBOND_ROUTES=50000 bun test --timeout 60000 test/server/gentle-mode.test.ts      so many over a real socket
  */
+
 import { describe, expect, test } from "bun:test";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
-import { Server, type ServerOptions } from "../../src/server/server.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import { Server } from "../../src/server/server.ts";
 import { Action, MessageType } from "../../src/wire/protocol.ts";
 import { frameOfText } from "../support/models/frame-text.ts";
 import { NumberedView, numberedFrames } from "../support/models/numbered-routes.ts";

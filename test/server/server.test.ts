@@ -1,7 +1,9 @@
 /** The server as a whole, where a scenario's steps do not say enough. The rules step by step: test/scenario. */
+
 import { describe, expect, test } from "bun:test";
 import type { LogFields, Logger } from "../../src/base/logger.ts";
-import { Server, type ServerOptions } from "../../src/server/server.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import { Server } from "../../src/server/server.ts";
 import { ListenError } from "../../src/transport/network.ts";
 import { RUN_BYTES } from "../../src/transport/outbox.ts";
 import { SKIP_CODES } from "../../src/wire/protocol-error.ts";

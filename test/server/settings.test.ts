@@ -1,6 +1,8 @@
 /** Times that a server is given: those that cannot be are refused before it listens. */
+
 import { describe, expect, test } from "bun:test";
-import { Server, type ServerOptions } from "../../src/server/server.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import { Server } from "../../src/server/server.ts";
 import { ClientBench } from "../support/network/client-bench.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 import { MemoryNetwork } from "../support/network/memory-network.ts";

@@ -6,13 +6,14 @@
  * What is new comes first and what goes comes last, so that a route that moves to another hop, or a server that takes
  * another one's place, does not leave a gap that could be avoided.
  */
+
 import type { ClientSettings } from "../../client/options.ts";
 import type { TableMapping } from "../../kernel/desired/settings.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { formatRoute } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { type LimitName, valuesByLimit } from "../../server/exchange/limits.ts";
-import type { ServerSettings } from "../../server/server.ts";
+import type { ServerSettings } from "../../server/options.ts";
 import { type ClientOptions, subscriptionsOf } from "./client-command.ts";
 import type { ServerOptions } from "./server-command.ts";
 

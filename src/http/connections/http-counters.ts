@@ -1,5 +1,4 @@
 /** What HTTP readers were refused, for `bunbond status`. */
-import type { Counters } from "../control/api.ts";
 
 /**
  * - `no-room`: closed, since there are as many connections as there may be
@@ -16,7 +15,7 @@ export class HttpCounters {
     this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
   }
 
-  flat(): Counters {
+  flat(): Readonly<Record<string, number>> {
     return Object.fromEntries(
       Array.from(this.#refusals, ([reason, count]) => [`httpRefusals.${reason}`, count]),
     );

@@ -8,13 +8,15 @@
  *
  * The other VNIs of that table are shadowed there.
  */
+
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { Change, RouteTable, type VniTable } from "../../route/table/route-table.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { type NextHop, UpdateFields } from "../../wire/message.ts";
-import type { Hop, HopSet, HopSets } from "../fib/hop-sets.ts";
+import type { Hop, HopSet } from "./hop-set.ts";
+import type { HopSets } from "./hop-sets.ts";
 import { RankedHops } from "./ranked-hops.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
 import { reasonToSkip, type SkipReason, type WantedSettings, weightOf } from "./settings.ts";

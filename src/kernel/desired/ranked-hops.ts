@@ -8,9 +8,11 @@
  * Every client of a network sees the same hops and so chooses the same. A change after the last chosen one leaves the
  * choice as it is.
  */
+
 import { compareAddress } from "../../net/address.ts";
 import type { IpAddress } from "../../net/ip.ts";
-import type { Hop, HopSet, HopSets } from "../fib/hop-sets.ts";
+import type { Hop, HopSet } from "./hop-set.ts";
+import type { HopSets } from "./hop-sets.ts";
 
 /** The kernel's limit is higher, but a dump's answer has to fit the reader's buffer. */
 export const MAX_HOPS = 256;

@@ -18,6 +18,8 @@
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import { refusedFor, type Wanted, WantedRoutes } from "../desired/desired-routes.ts";
+import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
+import { HopSets } from "../desired/hop-sets.ts";
 import { reasonToRefuse } from "../desired/refused-destinations.ts";
 import { type TableMapping, type WantedSettings, weightOf } from "../desired/settings.ts";
 import { Underlay } from "../desired/underlay.ts";
@@ -25,10 +27,9 @@ import type { FoundRoute } from "../kernel.ts";
 import { RT_TABLE_MAIN } from "../netlink/netlink-constants.ts";
 import { FibChanges } from "./changes.ts";
 import { FibFights } from "./fights.ts";
-import { type HopSet, HopSets } from "./hop-sets.ts";
 import { FibLosses } from "./losses.ts";
 import { FibLeftovers } from "./misplaced.ts";
-import { type FibNexthop, FibNexthops } from "./nexthops.ts";
+import { FibNexthops } from "./nexthops.ts";
 import { type Fault, FibRetries } from "./retries.ts";
 import {
   ADOPTED,

@@ -15,36 +15,15 @@
  * their routes have moved.
  */
 
+import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
+import type { HopSets } from "../desired/hop-sets.ts";
 import type { EcmpMode } from "../desired/settings.ts";
 import type { GroupMember } from "../kernel.ts";
-import type { HopSet, HopSets } from "./hop-sets.ts";
 import { IDS_PER_PROTOCOL, IdBlock } from "./nexthop-ids.ts";
 
 export const MAX_RESILIENT_GROUPS = 1_024;
 /** A resilient group with a single member is given up by the second reading that finds it so. */
 const READINGS_ALONE = 2;
-
-export interface FibNexthop {
-  readonly id: number;
-  /**
-   * What it stands for; null: it is no use, being an object for another device, a group of other members or weights
-   * than any that we make, or the second of its kind.
-   */
-  set: HopSet | null;
-  /** Of a group; null: it is an object. */
-  members: readonly GroupMember[] | null;
-  readonly isResilient: boolean;
-  /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
-  aloneSince: number | null;
-  /** Routes of ours that name it. */
-  routes: number;
-  /** Groups of ours that name it. */
-  groups: number;
-  /** Something foreign names it. */
-  isPinned: boolean;
-  /** A reading has found it: routes that nobody has told us of yet may want it. */
-  isAdopted: boolean;
-}
 
 export class FibNexthops {
   readonly block: IdBlock;

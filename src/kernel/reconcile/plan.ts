@@ -6,10 +6,9 @@
  * of its own, some time later (see planGarbage). A resilient group of a single route is replaced in place instead.
  */
 
+import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
-import type { HopSet } from "../fib/hop-sets.ts";
 import type { Leftover } from "../fib/misplaced.ts";
-import type { FibNexthop } from "../fib/nexthops.ts";
 import type { Fault } from "../fib/retries.ts";
 import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNPROVEN, UNSURE } from "../fib/rows.ts";
 import { defaultPriority } from "../fib/verdict.ts";

@@ -16,10 +16,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { sameAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/ip.ts";
+import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
-import type { HopSet } from "../fib/hop-sets.ts";
 import type { Leftover } from "../fib/misplaced.ts";
-import type { FibNexthop } from "../fib/nexthops.ts";
 import { sameMembers } from "../fib/nexthops.ts";
 import { ADOPTED, CONTESTED, INSTALLED, PLAIN, READ, UNPROVEN, UNREAD, UNSURE } from "../fib/rows.ts";
 import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";

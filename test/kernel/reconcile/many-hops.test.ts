@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { WantedRoutes } from "../../../src/kernel/desired/desired-routes.ts";
+import { HopSets } from "../../../src/kernel/desired/hop-sets.ts";
 import { MAX_HOPS } from "../../../src/kernel/desired/ranked-hops.ts";
 import { type WantedSettings, weightOf } from "../../../src/kernel/desired/settings.ts";
-import { HopSets } from "../../../src/kernel/fib/hop-sets.ts";
 import { compareAddress, formatAddress } from "../../../src/net/address.ts";
 import type { IpAddress } from "../../../src/net/ip.ts";
 import { InstallerUnderTest, prefix, route } from "../../support/kernel/installer-under-test.ts";

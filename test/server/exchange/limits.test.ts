@@ -1,9 +1,11 @@
 /** What one peer may have: a frame too many is skipped and counted, nobody else notices, and a withdrawal makes room. */
+
 import { describe, expect, test } from "bun:test";
 import type { LogFields } from "../../../src/base/logger.ts";
 import { LIMIT_NAMES, LIMITS, type LimitName } from "../../../src/server/exchange/limits.ts";
 import { type ExchangePeer, RouteExchange } from "../../../src/server/exchange/route-exchange.ts";
-import { Server, type ServerOptions } from "../../../src/server/server.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
+import { Server } from "../../../src/server/server.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";

@@ -2,11 +2,13 @@
  * Clients and servers of ours on one in-memory network and one fake clock. Servers are known by their port
  * on ::1, and settle at once unless told otherwise.
  */
+
 import { Client } from "../../../src/client/client-core.ts";
 import type { ClientOptions } from "../../../src/client/options.ts";
 import { type Endpoint, formatEndpoint } from "../../../src/net/endpoint.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
-import { Server, type ServerOptions } from "../../../src/server/server.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
+import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";
 import { ViewLog } from "../models/view-log.ts";

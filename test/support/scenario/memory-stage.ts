@@ -3,7 +3,8 @@
 import { Client } from "../../../src/client/client-core.ts";
 import type { Leave } from "../../../src/client/options.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
-import { DEFAULT_SETTLE_SECONDS, Server } from "../../../src/server/server.ts";
+import { DEFAULT_SETTLE_SECONDS } from "../../../src/server/options.ts";
+import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";
 import { ViewLog } from "../models/view-log.ts";

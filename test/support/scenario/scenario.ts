@@ -22,7 +22,8 @@
 
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
-import { Server, type ServerOptions } from "../../../src/server/server.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
+import { Server } from "../../../src/server/server.ts";
 import { frameOfText } from "../models/frame-text.ts";
 import { FakeClock } from "../network/fake-clock.ts";
 import { MemoryNetwork } from "../network/memory-network.ts";

@@ -8,39 +8,10 @@
  * resilient groups each belongs to one destination (fib-nexthops.ts): a set is only kept while there are any. A
  * destination wants the set that it names, unless it is not to be installed at all (underlay.ts).
  */
+
 import { compareAddress } from "../../net/address.ts";
 import type { IpAddress } from "../../net/ip.ts";
-import type { FibNexthop } from "./nexthops.ts";
-
-export interface Hop {
-  readonly number: number;
-  readonly address: IpAddress;
-  /** Its share in a group, 1 to 255. */
-  readonly weight: number;
-  /** It is an address of this machine. */
-  isLocal: boolean;
-  /** The set of it alone. */
-  readonly alone: HopSet;
-  /** Sets that name it. */
-  sets: number;
-  /** A destination names it, or the kernel has an object for it. */
-  isUsed: boolean;
-}
-
-export interface HopSet {
-  readonly number: number;
-  /** By address. */
-  readonly hops: readonly Hop[];
-  readonly key: string;
-  /** What the kernel has for it; null: nothing yet. */
-  nexthop: FibNexthop | null;
-  /** Destinations that want it, and of a set of one also the larger wanted sets that name its hop. */
-  wantedBy: number;
-  /** Destinations that name it, and of a set of one also the larger named sets that have its hop. */
-  namedBy: number;
-  /** Resilient groups that have exactly these members. */
-  resilientGroups: number;
-}
+import type { FibNexthop, Hop, HopSet } from "./hop-set.ts";
 
 export class HopSets {
   readonly #hops = new Map<string, Hop>();
