@@ -44,6 +44,7 @@ const ROOMS = [
   "cli/bench",
   "cli/daemon",
   "cli/commands",
+  "cli/help",
   "cli",
 ];
 

@@ -1,4 +1,5 @@
 import type { Command } from "../../src/cli/program/command.ts";
+import type { HelpTopic } from "../../src/cli/program/help.ts";
 import { LineWriter, type TextSink } from "../../src/cli/program/output.ts";
 import { runProgram } from "../../src/cli/program/program.ts";
 
@@ -52,6 +53,7 @@ export async function runInProcess(
   argv: readonly string[],
   commands: readonly Command[],
   terminal: Terminal = {},
+  topics: readonly HelpTopic[] = [],
 ) {
   const {
     stdoutIsTty = false,
@@ -71,6 +73,6 @@ export async function runInProcess(
     columns,
     environment,
   };
-  const exitCode = await runProgram(argv, io, commands);
+  const exitCode = await runProgram(argv, io, commands, topics);
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
 }

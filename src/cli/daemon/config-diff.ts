@@ -54,7 +54,8 @@ type ClientAtRunTime =
   | "cleanup"
   // Looked at when the client stops.
   | "leave";
-const CLIENT_AT_START = {
+/** The names of the flags of options that take effect at the next start. */
+export const CLIENT_AT_START = {
   gentle: "gentle",
   maxHops: "max-hops",
   http: "http",
@@ -74,7 +75,8 @@ const CLIENT_AT_START = {
 } satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;
 
 type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
-const SERVER_AT_START = {
+/** The same of a server. */
+export const SERVER_AT_START = {
   listen: "listen",
   http: "http",
   httpHosts: "http-host",

@@ -3,13 +3,27 @@ import type { Command, Example, ExitCode } from "./command.ts";
 import { type FlagDef, shownNames, type WordsDef } from "./command-definition.ts";
 import type { Style } from "./style.ts";
 
+/** What the program is, in one sentence. */
+export const PROGRAM_DESCRIPTION =
+  "BunBond distributes routes of virtual networks between hypervisors (MetalBond protocol).";
+
 export interface HelpLayout {
   readonly style: Style;
   /** Terminal width in cells, where known. */
   readonly columns: number | undefined;
 }
 
-/** Of one command. */
+/** A page of `bunbond help` about a subject, rather than about one command. */
+export interface HelpTopic {
+  /** One word, which is no command's name. */
+  readonly name: string;
+  /** What the page is about, without a full stop. */
+  readonly title: string;
+  /** The page as it is printed. */
+  text(layout: HelpLayout): string;
+}
+
+/** The help of one command. */
 export function commandHelp({ definition, examples, exitCodes = [] }: Command, layout: HelpLayout): string {
   const { style } = layout;
   const { meta, args, words } = definition;
@@ -33,32 +47,38 @@ export function commandHelp({ definition, examples, exitCodes = [] }: Command, l
   ].join("\n");
 }
 
-/** Of the program: its commands. */
-export function programHelp(commands: readonly Command[], layout: HelpLayout): string {
+/** The program's help: its commands and topics. */
+export function programHelp(
+  commands: readonly Command[],
+  topics: readonly HelpTopic[],
+  layout: HelpLayout,
+): string {
   const { style } = layout;
   const rows = commands.map(
     ({ definition: { meta } }): Row => ({ left: meta.name, right: firstSentence(meta.description) }),
   );
-  const helpRow: Row = { left: "help COMMAND", right: "Print a command's flags and examples." };
+  const helpRow: Row = {
+    left: "help NAME",
+    right: "Print a command's flags and examples, or the page of a topic.",
+  };
+  const topicRows = topics.map(({ name, title }): Row => ({ left: name, right: `${title}.` }));
   return [
-    paragraph(
-      "BunBond distributes routes of virtual networks between hypervisors (MetalBond protocol).",
-      layout,
-    ),
+    paragraph(PROGRAM_DESCRIPTION, layout),
     `${style.bold("Usage:")} bunbond COMMAND [flags]\n`,
     section("Commands", [...rows, helpRow], layout),
-    section("Flags", [HELP_ROW, { left: "    --version", right: "Print the version." }], layout),
+    ...(topicRows.length === 0 ? [] : [section("Topics", topicRows, layout)]),
+    section("Flags", [HELP_ROW, VERSION_ROW], layout),
     section("Environment", [COLOR_ROW], layout),
     exampleSection(
       commands.slice(0, SHOWN_COMMANDS).flatMap(({ examples }) => examples.slice(0, 1)),
       layout,
     ),
-    section("Exit codes", [...EXIT_CODE_ROWS, ...distinctExitCodes(commands).map(exitCodeRow)], layout),
+    section("Exit codes", [...EXIT_CODE_ROWS, ...exitCodesOf(commands).map(exitCodeRow)], layout),
   ].join("\n");
 }
 
-/** Those that only some of the commands have. */
-function distinctExitCodes(commands: readonly Command[]): ExitCode[] {
+/** The exit codes that only some of the commands have. */
+export function exitCodesOf(commands: readonly Command[]): ExitCode[] {
   const all = commands.flatMap(({ exitCodes = [] }) => exitCodes);
   const byCode = new Map(all.map((exitCode) => [exitCode.code, exitCode]));
   return [...byCode.values()].sort((a, b) => a.code - b.code);
@@ -70,14 +90,18 @@ function firstSentence(description: string): string {
 }
 
 /** A name and what is said of it. */
-interface Row {
+export interface Row {
   readonly left: string;
   readonly right: string;
 }
 
-const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
-const COLOR_ROW: Row = { left: "NO_COLOR", right: "If set, output has no colours on a terminal either." };
-const EXIT_CODE_ROWS: readonly Row[] = [
+export const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
+export const VERSION_ROW: Row = { left: "    --version", right: "Print the version." };
+export const COLOR_ROW: Row = {
+  left: "NO_COLOR",
+  right: "If set, output has no colours on a terminal either.",
+};
+export const EXIT_CODE_ROWS: readonly Row[] = [
   { left: "0", right: "done, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
   { left: "1", right: "failed" },
   { left: "2", right: "the command line is wrong, or a configuration file" },
@@ -89,7 +113,7 @@ const SHOWN_COMMANDS = 3;
 /** Cells of the left column; longer names get a line of their own. */
 const LEFT_CELLS = 34;
 
-function exitCodeRow({ code, meaning }: ExitCode): Row {
+export function exitCodeRow({ code, meaning }: ExitCode): Row {
   return { left: `${code}`, right: meaning };
 }
 
@@ -103,15 +127,21 @@ function flagRow(name: string, def: FlagDef): Row {
   const names = shownNames(name, def).join(", ");
   // Flags without a letter stand under the long names of those that have one.
   const left = `${names.startsWith("--") ? "    " : ""}${names}`;
+  const facts = flagFacts(def);
   if (def.type === "boolean") return { left, right: def.description };
-  const facts = [
+  const right = facts.length === 0 ? def.description : `${def.description} (${facts.join("; ")})`;
+  return { left: `${left} ${def.valueHint}`, right };
+}
+
+/** What there is to say about a flag beside its description. */
+export function flagFacts(def: FlagDef): string[] {
+  if (def.type === "boolean") return [];
+  return [
     def.required && "required",
     def.repeatable && "repeat it, or separate by commas",
     def.aliasBeforeDigits && `-${def.aliasBeforeDigits} only with a number behind it`,
     def.default !== undefined && `default ${def.default}`,
   ].filter((fact) => typeof fact === "string");
-  const right = facts.length === 0 ? def.description : `${def.description} (${facts.join("; ")})`;
-  return { left: `${left} ${def.valueHint}`, right };
 }
 
 function paragraph(text: string, layout: HelpLayout): string {
@@ -137,6 +167,6 @@ function exampleSection(examples: readonly Example[], { style }: HelpLayout): st
 }
 
 /** Narrower would make a column of single words, wider is hard to read. */
-function widthCells({ columns }: HelpLayout): number {
+export function widthCells({ columns }: HelpLayout): number {
   return Math.min(100, Math.max(80, columns ?? 80));
 }

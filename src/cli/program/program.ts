@@ -8,7 +8,7 @@ import { KernelError } from "../../kernel/kernel.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";
 import { givenFlags } from "./flags.ts";
-import { commandHelp, type HelpLayout, programHelp } from "./help.ts";
+import { commandHelp, type HelpLayout, type HelpTopic, programHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import type { ProgramIo } from "./program-io.ts";
 import { styleFor } from "./style.ts";
@@ -17,14 +17,15 @@ import { versionCommand } from "./version-command.ts";
 
 /**
  * Runs the program with the words behind its name and resolves to the exit code, once all output is written.
- * `commands` are the program's own; "help" and "version" are always there.
+ * `commands` are the program's own; "help" and "version" are always there. `topics` are pages of "help".
  */
 export async function runProgram(
   argv: readonly string[],
   io: ProgramIo,
   commands: readonly Command[],
+  topics: readonly HelpTopic[] = [],
 ): Promise<number> {
-  let exitCode = await runCommand(argv, io, [...commands, versionCommand]);
+  let exitCode = await runCommand(argv, io, [...commands, versionCommand], topics);
   await io.stdout.end();
   if (io.stdout.failure !== null) {
     io.stderr.write(`bunbond: cannot write the output: ${describe(io.stdout.failure)}\n`);
@@ -38,20 +39,25 @@ async function runCommand(
   argv: readonly string[],
   io: ProgramIo,
   commands: readonly Command[],
+  topics: readonly HelpTopic[],
 ): Promise<number> {
   const [word, ...words] = argv;
   if (word === undefined) {
-    io.stderr.write(programHelp(commands, layoutFor(io, io.stderrIsTty)));
+    io.stderr.write(programHelp(commands, topics, layoutFor(io, io.stderrIsTty)));
     return 2;
   }
   let command: Command | null = null;
   let rawArgs: readonly string[] = [];
   try {
     if (word === "help" || asksForHelp([word])) {
-      printHelp(words, io, commands);
+      printHelp(words, io, commands, topics);
       return 0;
     }
-    ({ command, rawArgs } = findCommand(word === "--version" ? ["version", ...words] : argv, commands));
+    ({ command, rawArgs } = findCommand(
+      word === "--version" ? ["version", ...words] : argv,
+      commands,
+      topics,
+    ));
     if (asksForHelp(rawArgs)) {
       io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
       return 0;
@@ -102,18 +108,54 @@ function errorJson(error: UsageError | CommandError): string {
   return `${JSON.stringify({ error: code, message, ...hint })}\n`;
 }
 
-function printHelp(words: readonly string[], io: ProgramIo, commands: readonly Command[]): void {
+function printHelp(
+  words: readonly string[],
+  io: ProgramIo,
+  commands: readonly Command[],
+  topics: readonly HelpTopic[],
+): void {
   const layout = layoutFor(io, io.stdoutIsTty);
-  if (words.length === 0) {
-    io.stdout.write(programHelp(commands, layout));
+  const [name, ...rest] = words;
+  if (name === undefined) {
+    io.stdout.write(programHelp(commands, topics, layout));
     return;
   }
-  const { command, rawArgs } = findCommand(words, commands);
-  if (rawArgs.length > 0) {
-    const hint = "help takes the name of one command";
-    throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${rawArgs[0]}"`, { hint });
+  const topic = topics.find((each) => each.name === name);
+  if (topic !== undefined) {
+    refuseMoreWords(rest);
+    io.stdout.write(topic.text(layout));
+    return;
   }
+  const { command, rawArgs } = findPage(words, commands, topics);
+  refuseMoreWords(rawArgs);
   io.stdout.write(commandHelp(command, layout));
+}
+
+function refuseMoreWords([word]: readonly string[]): void {
+  if (word === undefined) return;
+  const hint = "help takes the name of one command or topic";
+  throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, { hint });
+}
+
+/** A command; a name that is none may be a topic's with a slip in it. */
+function findPage(
+  words: readonly string[],
+  commands: readonly Command[],
+  topics: readonly HelpTopic[],
+): FoundCommand {
+  const [first = ""] = words;
+  const names = topics.map(({ name }) => name);
+  const isCommand = commands.some(({ definition: { meta } }) => meta.name.split(" ")[0] === first);
+  const guess =
+    isCommand || first.startsWith("-") ? null : nearest(first, [...commandNames(commands), ...names]);
+  if (guess === null || !names.includes(guess)) return findCommand(words, commands, topics);
+  throw new UsageError("UNKNOWN_COMMAND", `unknown command or topic ${first}`, {
+    hint: `did you mean ${guess}?`,
+  });
+}
+
+function commandNames(commands: readonly Command[]): string[] {
+  return commands.map(({ definition }) => definition.meta.name);
 }
 
 interface FoundCommand {
@@ -123,13 +165,17 @@ interface FoundCommand {
 }
 
 /** What `argv`, which is not empty, begins with: "client drain" rather than "client". */
-function findCommand(argv: readonly string[], commands: readonly Command[]): FoundCommand {
+function findCommand(
+  argv: readonly string[],
+  commands: readonly Command[],
+  topics: readonly HelpTopic[],
+): FoundCommand {
   for (const wordCount of [2, 1]) {
     const name = argv.slice(0, wordCount).join(" ");
     const command = commands.find(({ definition }) => definition.meta.name === name);
     if (command !== undefined) return { command, rawArgs: argv.slice(wordCount) };
   }
-  throw unknownCommand(argv, commands);
+  throw unknownCommand(argv, commands, topics);
 }
 
 /** "client status": to a command that takes no words it is a wrong word, to the user a command. */
@@ -139,7 +185,7 @@ function refuseCommandBehind(
   commands: readonly Command[],
 ): void {
   if (definition.words !== undefined || word === "" || word.startsWith("-")) return;
-  const names = commands.map((command) => command.definition.meta.name);
+  const names = commandNames(commands);
   const hint = hintForWordBehind(definition, word, names);
   if (hint === null) return;
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, { hint });
@@ -178,14 +224,23 @@ function namesBehind(first: string, names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(`${first} `));
 }
 
-function unknownCommand([first = "", second]: readonly string[], commands: readonly Command[]): UsageError {
-  const names = commands.map(({ definition }) => definition.meta.name);
+function unknownCommand(
+  [first = "", second]: readonly string[],
+  commands: readonly Command[],
+  topics: readonly HelpTopic[],
+): UsageError {
+  const names = commandNames(commands);
   const isTwoWords = second !== undefined && !second.startsWith("-") && namesBehind(first, names).length > 0;
   const word = isTwoWords ? `${first} ${second}` : first;
   if (first.startsWith("-")) {
     const guess = nearest(first, ["--help", "--version"]);
     const hint = guess === null ? "flags go behind a command" : `did you mean ${guess}?`;
     return new UsageError("UNKNOWN_FLAG", `unknown flag ${first}`, { hint });
+  }
+  if (topics.some(({ name }) => name === first)) {
+    return new UsageError("UNKNOWN_COMMAND", `unknown command ${word}`, {
+      hint: `'bunbond help ${first}' is about it`,
+    });
   }
   const guess = isTwoWords
     ? (nearestBehind(second, namesBehind(first, names), first) ?? nearest(first, names))

@@ -125,7 +125,7 @@ describe("runProgram", () => {
     ],
     [
       ["help", "server", "client"],
-      `bunbond: unexpected argument "client"; help takes the name of one command. Run 'bunbond --help'.\n`,
+      `bunbond: unexpected argument "client"; help takes the name of one command or topic. Run 'bunbond --help'.\n`,
     ],
   ] as const;
 

@@ -1,0 +1,86 @@
+/**
+ * The pages of `bunbond help TOPIC`: Markdown files beside this one, which the executable holds inside. A line
+ * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions.
+ */
+import type { Command } from "../program/command.ts";
+import type { HelpTopic } from "../program/help.ts";
+import closeReasons from "./close-reasons.md" with { type: "text" };
+import config from "./config.md" with { type: "text" };
+import executable from "./executable.md" with { type: "text" };
+import exitCodes from "./exit-codes.md" with { type: "text" };
+import http from "./http.md" with { type: "text" };
+import kernel from "./kernel.md" with { type: "text" };
+import limits from "./limits.md" with { type: "text" };
+import log from "./log.md" with { type: "text" };
+import metrics from "./metrics.md" with { type: "text" };
+import migration from "./migration.md" with { type: "text" };
+import operations from "./operations.md" with { type: "text" };
+import output from "./output.md" with { type: "text" };
+import protocolErrors from "./protocol-errors.md" with { type: "text" };
+import { exitCodeTable, settingsTable } from "./reference-tables.ts";
+import { renderText } from "./render-text.ts";
+import restarts from "./restarts.md" with { type: "text" };
+import troubleshooting from "./troubleshooting.md" with { type: "text" };
+import upgrade from "./upgrade.md" with { type: "text" };
+
+/** In the order in which help lists them: first what is done, then what is looked up. */
+const MARKDOWN: Readonly<Record<string, string>> = {
+  operations,
+  config,
+  kernel,
+  restarts,
+  upgrade,
+  migration,
+  limits,
+  troubleshooting,
+  log,
+  "close-reasons": closeReasons,
+  "protocol-errors": protocolErrors,
+  metrics,
+  output,
+  http,
+  "exit-codes": exitCodes,
+  executable,
+};
+
+export interface TopicPage {
+  readonly name: string;
+  /** Its first heading. */
+  readonly title: string;
+  /** The whole page, heading and generated tables included. */
+  readonly markdown: string;
+}
+
+export function topicPages(commands: readonly Command[]): TopicPage[] {
+  return Object.entries(MARKDOWN).map(([name, text]) => {
+    const markdown = text.replaceAll(/^\{\{(.*)\}\}$/gm, (_, what: string) => generated(what, commands));
+    const [, title = name] = /^# (.*)$/m.exec(text) ?? [];
+    return { name, title, markdown };
+  });
+}
+
+/** The page below its title. */
+export function pageBody({ markdown }: TopicPage): string {
+  return markdown.replace(/^# .*\n/, "");
+}
+
+export function helpTopics(commands: readonly Command[]): HelpTopic[] {
+  return topicPages(commands).map(({ name, title, markdown }) => ({
+    name,
+    title,
+    text: (layout) => renderText(markdown, layout),
+  }));
+}
+
+function generated(what: string, commands: readonly Command[]): string {
+  switch (what) {
+    case "settings of the server":
+      return settingsTable("server", commands);
+    case "settings of the client":
+      return settingsTable("client", commands);
+    case "exit codes":
+      return exitCodeTable(commands);
+    default:
+      throw new Error(`no table is generated for {{${what}}}`);
+  }
+}
