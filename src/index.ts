@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * BunBond as a library: a server, and a client to announce routes and receive them. README.md has a page on it.
+ * BunBond as a library: a server, and a client to announce routes and receive them. library/README.md describes it.
  */
 
 export { BadOptionError, BunBondError, ClosedError } from "./base/bunbond-error.ts";

@@ -1,29 +1,19 @@
-/** The library's face: everything exported is explained, and the README's tables are what there is. */
+/** The library's face: everything exported is explained, and its README's tables are what there is. */
 import { describe, expect, test } from "bun:test";
 import { join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as library from "../src/index.ts";
+import { codesOf as codes, rowsOf } from "./support/process/documents.ts";
 
 const SOURCE = fileURLToPath(new URL("../src", import.meta.url));
-const README = await Bun.file(join(SOURCE, "../README.md")).text();
-const [, SECTION = ""] = /^## As a library\n([\s\S]*?)^## /m.exec(README) ?? [];
-
 /** The rows' cells of the table whose first column is headed so. */
-function table(heading: string): string[][] {
-  const [, rows = ""] =
-    new RegExp(`^\\| ${RegExp.escape(heading)} \\|.*\\n.*\\n((?:\\|.*\\n)+)`, "m").exec(SECTION) ?? [];
-  return rows
-    .trimEnd()
-    .split("\n")
-    .map((row) =>
-      row
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-}
-
-const codes = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text);
+const table = (heading: string) => rowsOf(HEADINGS[heading] ?? "", heading);
+const HEADINGS: Readonly<Record<string, string>> = {
+  "call of `Client`": "Client",
+  "call of `Server`": "Server",
+  "call of `KernelRoutes`": "Kernel routes from a program",
+  class: "Errors",
+};
 
 /** The public methods and getters of a class, static ones too. */
 function membersOf(type: { readonly prototype: object }): string[] {
@@ -70,7 +60,7 @@ describe("every exported name has a comment", async () => {
   });
 });
 
-describe("the README", () => {
+describe("the library's README", () => {
   test.each([
     ["Client", library.Client],
     ["Server", library.Server],

@@ -1,5 +1,5 @@
 /**
- * README's way from metalbond to BunBond, with servers and clients of Go's habits: clients first, each with a stand-in that
+ * The way from metalbond to BunBond in `bunbond help migration`, with servers and clients of Go's habits: clients first, each with a stand-in that
  * only announces until the real one runs, then the servers. Nobody may lose a route on the way.
  */
 import { expect, test } from "bun:test";

@@ -1,4 +1,4 @@
-/** `bunbond demo`: what it shows is compared with the README in test/readme.test.ts. */
+/** `bunbond demo`: it shows routes that come and go. */
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { FROM_SOURCE } from "../support/process/bunbond-process.ts";

@@ -1,6 +1,7 @@
 /** The built executable does what the sources do. How it is built is in test/build.test.ts. */
 import { beforeAll, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { everyRoute, vnisOfEveryRoute } from "../support/models/every-route.ts";
 import { announceFlag, standardRoute } from "../support/models/text-route.ts";
 import { builtExecutable } from "../support/process/built-executable.ts";
@@ -29,4 +30,17 @@ test("demo starts the executable itself as server and clients", async () => {
   await using demo = new ChildProcess({ command: [...command, "demo"], cwd: tmpdir() });
   expect(await demo.ended).toBe(0);
   expect(demo.stdoutLines.at(-1)).toEndWith("All of it was seen.");
+});
+
+test("help has its topics inside", async () => {
+  const help = async (words: readonly string[]) => {
+    await using child = new ChildProcess({ command: [...words, "help", "log"], cwd: tmpdir() });
+    expect(await child.ended).toBe(0);
+    return child.stdoutLines;
+  };
+  const lines = await help(command);
+  expect(lines.length).toBeGreaterThan(50);
+  expect(lines).toEqual(
+    await help([process.execPath, fileURLToPath(new URL("../../src/main.ts", import.meta.url))]),
+  );
 });

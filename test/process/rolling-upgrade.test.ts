@@ -1,5 +1,5 @@
 /**
- * The README's way from one version to the next, carried out with its own command lines: two servers, ten clients,
+ * The way from one version to the next in `bunbond help upgrade`, carried out with its own command lines: two servers, ten clients,
  * all upgraded one after the other, and no client ever prints a withdrawal.
  *
  * Hosts are directories here. What a command line says is done with these differences: an address is one of the loopback
@@ -13,12 +13,12 @@ import { ControlClient } from "../../src/cli/commands/control-client.ts";
 import { freeAddress } from "../support/network/free-address.ts";
 import { builtExecutable } from "../support/process/built-executable.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
-import { block, commandLines, wordsOf } from "../support/process/readme.ts";
+import { block, commandLines, wordsOf } from "../support/process/documents.ts";
 import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const CLIENTS = 10;
-const FIRST_START = "Running it for real";
-const UPGRADE = "A rolling upgrade";
+const FIRST_START = "Two servers and a hypervisor";
+const UPGRADE = "A rolling upgrade without a withdrawn route";
 const INSTALL_DIRECTORY = "/usr/local/bin";
 const LOOK_AGAIN_MS = 50;
 
@@ -36,7 +36,7 @@ class Host implements AsyncDisposable {
 
   constructor(
     private readonly directory: string,
-    /** Rewrites what a command line says of the hosts in the README. */
+    /** Rewrites what a command line says of the hosts in the documents. */
     private readonly rewrite: (word: string) => string,
     /** More words for the daemon. */
     private readonly extra: readonly string[],
@@ -129,7 +129,7 @@ class Host implements AsyncDisposable {
   }
 }
 
-test("two servers and ten clients are upgraded by the README's commands, and nobody sees a withdrawal", async () => {
+test("two servers and ten clients are upgraded by the documents' commands, and nobody sees a withdrawal", async () => {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(temporaryDirectory()).path;
   const oldVersion = join(directory, "old");
