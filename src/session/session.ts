@@ -1,5 +1,5 @@
 /**
- * One connection's protocol state: events in, actions out.
+ * One connection's protocol state: events in, actions out (wire/README.md, §2).
  *
  *     client   connecting ──▶ hello-sent ──HELLO──▶ hello-received ──KEEPALIVE──▶ established
  *               sends HELLO                 sends KEEPALIVE

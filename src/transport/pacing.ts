@@ -1,7 +1,7 @@
 import { countFrames } from "../wire/framer.ts";
 
 /**
- * How fast runs go out.
+ * How fast runs go out (wire/README.md, §6.1).
  *
  * A Go peer takes each read of up to 65,535 bytes as whole messages, and breaks its session when a read is
  * full or ends inside one. What it survives was measured: whole frames in writes small enough for one

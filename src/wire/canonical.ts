@@ -1,5 +1,5 @@
 /**
- * The fast way into an UPDATE: reads exactly the canonical bytes of a good one, which is what every known
+ * The fast way into an UPDATE: reads exactly the canonical bytes (README.md, §1.4) of a good one, which is what every known
  * peer sends, and gives up at the first byte that differs. What it accepts may be passed on as it is;
  * everything else goes the tolerant way (decode.ts), which finds out what it is.
  */

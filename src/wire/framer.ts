@@ -1,5 +1,5 @@
 /**
- * From a byte stream to frames. TCP delivers chunks that hold many frames and end anywhere; the frames
+ * From a byte stream to frames (README.md, §1.1). TCP delivers chunks that hold many frames and end anywhere; the frames
  * are looked at where they arrived. Only a frame that the end of a chunk cuts is copied: its head into a
  * buffer of this framer, and from the next chunk just the bytes that complete it.
  *

@@ -2,8 +2,8 @@
  * Bad input from a peer, by code. There are two kinds (RFC 7606's lesson: the smaller the damage of one
  * bad route, the better):
  *
- * - The peer's bytes cannot be trusted any more: the connection is closed and its routes go.
- * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted.
+ * - The peer's bytes cannot be trusted any more: the connection is closed and its routes go (README.md, §5.1).
+ * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted (§5.3).
  */
 
 import { BunBondError } from "../base/bunbond-error.ts";

@@ -1,5 +1,5 @@
 /**
- * The MetalBond protocol's numbers, version 1, in one place.
+ * The MetalBond protocol's numbers, version 1, in one place. README.md beside this file says what they mean (§1.1 to §1.3).
  *
  *     0        1        2        3        4
  *     +--------+--------+--------+--------+----------------

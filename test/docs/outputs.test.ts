@@ -6,6 +6,7 @@ import { ChangePrinter } from "../../src/cli/daemon/change-printer.ts";
 import { LineWriter } from "../../src/cli/program/output.ts";
 import { MemorySink } from "../cli/in-process.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
+import { freeAddress } from "../support/network/free-address.ts";
 import { type BunbondServer, FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
 import {
@@ -136,21 +137,38 @@ describe("five minutes", () => {
   test("are as they are shown", async () => {
     await using directory = temporaryDirectory();
     const socket = join(directory.path, "server.sock");
-    const ports = ["--listen", "[::1]:0", "--socket", socket];
-    await using server = start([...words("bunbond server", { "[::1]:4712": "[::1]:0" }), ...ports]);
-    const [, address = ""] = await server.logged(/listening.*\baddress=(\S+)/);
+    const address = freeAddress();
+    const ports = ["--listen", address, "--socket", socket];
+    const startServer = () => start([...words("bunbond server", { "[::1]:4712": "[::1]:0" }), ...ports]);
     const client = (part: string) =>
       start([...words(part, { "::1": address }), "--socket", "none", "--retry", "0.1-0.2"]);
-    await using second = client("#10.0.1.0/24");
-    await using third = client("#10.0.2.0/24");
     const printed = (child: ChildProcess, text: string) =>
       child.until(text, () => child.stdoutLines.includes(text) || undefined);
+    const status = async () => {
+      await using asked = start([...words("bunbond status", {}), "--socket", socket]);
+      await asked.ended;
+      return asked.stdoutLines.join("\n");
+    };
+    const until = async (peers: RegExp) => {
+      while (!peers.test(await status())) await Bun.sleep(50);
+    };
+
+    await using first = startServer();
+    await first.logged(/ listening /);
+    await using second = client("#10.0.1.0/24");
+    await using third = client("#10.0.2.0/24");
     await printed(third, line("+"));
     await printed(second, "+ 100 10.0.2.0/24 via 2001:db8::2");
+    expect(await status()).toMatch(/\b2 established/);
 
-    await using status = start([...words("bunbond status", {}), "--socket", socket]);
-    expect(await status.ended).toBe(0);
-    expect(status.stdoutLines.join("\n")).toContain("2 established");
+    first.signal("SIGINT");
+    expect(await first.ended).toBe(0);
+    await using _restarted = startServer();
+    await until(/\b2 established/);
+    expect([second.stdoutLines, third.stdoutLines]).toEqual([
+      ["+ 100 10.0.2.0/24 via 2001:db8::2"],
+      [line("+")],
+    ]);
 
     second.signal("SIGINT");
     expect(await second.ended).toBe(0);

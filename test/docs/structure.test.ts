@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
 import { commands } from "../../src/cli/commands.ts";
 import { topicPages } from "../../src/cli/help/topics.ts";
 import { versionCommand } from "../../src/cli/program/version-command.ts";
@@ -36,13 +37,16 @@ describe.each([...DOCUMENT_PATHS])("%s", (path) => {
   });
 
   test("cites only clauses of the protocol that are there", () => {
-    const clauses = new Set(
-      [...readDocument("src/wire/README.md").matchAll(/\*\*(§\d+\.\d+)\*\*/g)].map(([, n]) => n),
-    );
+    const clauses = clausesOfProtocol();
     const cited = [...text.matchAll(/§\d+\.\d+/g)].map(([clause]) => clause);
     expect(cited.filter((clause) => !clauses.has(clause))).toEqual([]);
   });
 });
+
+function clausesOfProtocol(): ReadonlySet<string> {
+  const text = readDocument("src/wire/README.md");
+  return new Set([...text.matchAll(/^- \*\*(§\d+\.\d+)\*\*/gm)].map(([, clause = ""]) => clause));
+}
 
 /** A link is seen from its document; a section has the name that GitHub gives it. */
 function isThere(path: string, target: string): boolean {
@@ -58,6 +62,25 @@ function isThere(path: string, target: string): boolean {
   );
   return names.includes(section);
 }
+
+test("comments of the source cite only clauses of the protocol that are there", async () => {
+  const clauses = clausesOfProtocol();
+  const paths = Array.from(new Bun.Glob("{src,test}/**/*.ts").scanSync(REPOSITORY));
+  const cited: string[] = [];
+  for (const path of paths) {
+    const text = await Bun.file(join(REPOSITORY, path)).text();
+    cited.push(...[...text.matchAll(/§\d+\.\d+/g)].map(([clause]) => clause));
+  }
+  expect(cited.length).toBeGreaterThan(5);
+  expect(cited.filter((clause) => !clauses.has(clause))).toEqual([]);
+});
+
+test("every npm script that people run is described", () => {
+  const all = DOCUMENT_PATHS.map(readDocument).join();
+  const scripts = Object.keys(manifest.scripts).filter((name) => name !== "prepack");
+  const missing = scripts.filter((name) => !all.includes(`npm run ${name}`) && !all.includes(`npm ${name}`));
+  expect(missing).toEqual([]);
+});
 
 test("clauses of the protocol are numbered in order", () => {
   const clauses = [...readDocument("src/wire/README.md").matchAll(/^- \*\*§(\d+)\.(\d+)\*\*/gm)];
@@ -78,7 +101,7 @@ test("the map of the source names every room", () => {
   expect(shown.toSorted()).toEqual([...rooms].sort());
 });
 
-test("every topic of help is one that some document or topic leads to, or that help lists", () => {
+test("every Markdown file of help is a topic", () => {
   const names = topicPages([...commands, versionCommand]).map(({ name }) => name);
   const files = Array.from(new Bun.Glob("src/cli/help/*.md").scanSync(REPOSITORY));
   expect(files.map((file) => file.replace(/^.*\/(.*)\.md$/, "$1")).sort()).toEqual(names.sort());
