@@ -46,6 +46,13 @@ describe.each(NAMES)("help %s", (name) => {
     expect(Bun.stripANSI(shown)).toBe(piped);
   });
 
+  test("uses no Markdown that is not rendered", () => {
+    const { markdown = "" } = topicPages(ALL).find((page) => page.name === name) ?? {};
+    const prose = markdown.replaceAll(/^```[\s\S]*?^```$/gm, "").split("\n");
+    // Other marks of items, items in items, quotations, pictures and HTML.
+    expect(prose.filter((line) => /^\s*[*+>] |^ +(-|\d+\.) |!\[|^\s*<|^(===|---)/.test(line))).toEqual([]);
+  });
+
   test("has one title, and headings of two more levels at most", () => {
     const { markdown = "" } = topicPages(ALL).find((page) => page.name === name) ?? {};
     const levels = parseMarkdown(markdown).flatMap((block) =>
