@@ -22,10 +22,10 @@ export function settingsTable(daemon: "server" | "client", commands: readonly Co
     if (def === undefined) return [];
     const hidden = new Set(def.hiddenAlias ?? []);
     const shown = settings.flatMap(([setting]) => (hidden.has(setting) ? [] : [code(setting)]));
-    const takesEffect = AT_START[daemon].includes(flag) ? "at the next start" : "at a reload";
+    const takesEffect = AT_START[daemon].includes(flag) ? "at next start" : "at a reload";
     return [[shown.join(", "), valueText(def), defaultText(def), takesEffect]];
   });
-  return markdownTable(["setting", "value", "default", "a change takes effect"], rows);
+  return markdownTable(["setting", "value", "default", "takes effect"], rows);
 }
 
 export function exitCodeTable(commands: readonly Command[]): string {

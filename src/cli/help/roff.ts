@@ -82,10 +82,27 @@ function blockLines(block: Block): string[] {
   }
 }
 
-/** For tbl(1): all columns share the line, and their text is wrapped. */
+/** What is left of a line of 80 cells, without the page's margins. */
+const LINE_CELLS = 72;
+/** What tbl(1) puts between two columns. */
+const COLUMN_GAP_CELLS = 3;
+
+/** For tbl(1). Where the table is wider than a line, its columns share the line, and their text is wrapped. */
 function tableLines(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = heads.map((_, column) =>
+    Math.max(...[heads, ...rows].map((row) => plainLength(row[column] ?? ""))),
+  );
+  const widthCells = widths.reduce((sum, width) => sum + width + COLUMN_GAP_CELLS, -COLUMN_GAP_CELLS);
+  if (widthCells <= LINE_CELLS) {
+    const lines = [heads.map((head) => `**${head}**`), ...rows].map((row) => row.map(roffSpans).join("\t"));
+    return [".PP", ".TS", `${heads.map(() => "l").join(" ")}.`, ...lines, ".TE"];
+  }
   const cells = (row: readonly string[]) =>
     heads.map((_, column) => `T{\n${roffSpans(row[column] ?? "")}\nT}`).join("\t");
   const format = heads.map((_, column) => (column === 0 ? "l" : "lx")).join(" ");
   return [".PP", ".TS", `${format}.`, heads.map(roffBold).join("\t"), ...rows.map(cells), ".TE"];
+}
+
+function plainLength(text: string): number {
+  return parseSpans(text).reduce((sum, span) => sum + span.text.length, 0);
 }

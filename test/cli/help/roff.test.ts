@@ -39,10 +39,22 @@ test("blocks become macros", () => {
     ".in",
     ".PP",
     ".TS",
-    "l lx.",
+    "l l.",
     "\\fBa\\fR\t\\fBb\\fR",
-    "T{\nc\nT}\tT{\n\nT}",
+    "c\t",
     ".TE",
     '.SS "D"',
+  ]);
+});
+
+test("a table that is wider than a line has its text wrapped", () => {
+  const words = "word ".repeat(30).trim();
+  expect(roffOfMarkdown(`| a | b |\n| --- | --- |\n| c | ${words} |\n`)).toEqual([
+    ".PP",
+    ".TS",
+    "l lx.",
+    "\\fBa\\fR\t\\fBb\\fR",
+    `T{\nc\nT}\tT{\n${words}\nT}`,
+    ".TE",
   ]);
 });
