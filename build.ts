@@ -182,7 +182,10 @@ export const embeddedLibnlPath: string | null = path;`;
   return {
     name: "embedded libnl",
     setup: (build) => {
-      build.onLoad({ filter: /\/src\/kernel\/netlink\/embedded-libnl\.ts$/ }, () => ({ loader: "ts", contents }));
+      build.onLoad({ filter: /\/src\/kernel\/netlink\/embedded-libnl\.ts$/ }, () => ({
+        loader: "ts",
+        contents,
+      }));
     },
   };
 }
