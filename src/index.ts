@@ -18,8 +18,8 @@ export {
 } from "./client/errors.ts";
 export { type ClientHandler, loggingHandler, silentHandler } from "./client/events.ts";
 export type { ServerState } from "./client/link/server-link.ts";
-export type { ClientSettings, Leave, ServerInfo } from "./client/options.ts";
-export type { HoldTimes } from "./client/view/stale-timers.ts";
+export type { ClientSettings, OnStop, ServerInfo } from "./client/options.ts";
+export type { StaleTimes } from "./client/view/stale-timers.ts";
 export type {
   EcmpMode,
   PreferredNetwork,
@@ -91,7 +91,7 @@ export {
   type Network,
   type StreamEvents,
 } from "./transport/network.ts";
-export type { Gentleness } from "./transport/pacing.ts";
+export type { Pacing } from "./transport/pacing.ts";
 export type { NextHop } from "./wire/message.ts";
 export { NextHopType } from "./wire/protocol.ts";
 export { ProtocolError, type ProtocolErrorCode, type SkipCode } from "./wire/protocol-error.ts";

@@ -28,7 +28,7 @@ export interface Clock {
   soon(run: () => void, turnClass?: TurnClass): void;
   /**
    * The time of day, which steps whenever somebody sets it; left out: not known. It decides nothing but whether it has
-   * gone on while the other one stood still (server/standstill.ts).
+   * gone on while the other one stood still (server/suspension.ts).
    */
   wallMs?(): number;
 }

@@ -11,7 +11,7 @@
  *
  * Making such a memory costs a full collection, from the fourth of a process on: less than a millisecond in a
  * process that has just started, 3 to 15 ms in one with much on its heap. So those that will be needed are made
- * at the start (`prepareMemories`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
+ * at the start (`reserveMemory`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
  * without. So do all where the process may not have the addresses, 4 GB for each (`ulimit -v`).
  *
  * No WebAssembly code is involved. Memory is never given back to the system before the whole array goes.
@@ -27,7 +27,7 @@ const MAX_PAGES = 65_536;
 const PLAIN_WORDS = 262_144;
 
 /** The array cannot grow: the system refuses memory, 4 GB are in use, or it is as large as it may become. */
-export class OutOfWordsError extends Error {
+export class CapacityError extends Error {
   readonly code = "out_of_memory";
   constructor(readonly wantedWords: number) {
     super(
@@ -37,18 +37,18 @@ export class OutOfWordsError extends Error {
 }
 
 /** Made, and not yet in use: one page each. */
-const spareMemories: WebAssembly.Memory[] = [];
+const spareMemory: WebAssembly.Memory[] = [];
 
 /** From now on so many arrays become large without stopping the event loop, if there are addresses for them. */
-export function prepareMemories(count: number): void {
-  while (spareMemories.length < count) {
+export function reserveMemory(count: number): void {
+  while (spareMemory.length < count) {
     const memory = makeMemory();
     if (memory === null) {
       // The last addresses are for whatever else the process does.
-      spareMemories.pop();
+      spareMemory.pop();
       return;
     }
-    spareMemories.push(memory);
+    spareMemory.push(memory);
   }
 }
 
@@ -61,7 +61,7 @@ function makeMemory(): WebAssembly.Memory | null {
   }
 }
 
-export class GrowingWords {
+export class GrowableInt32Array {
   #memory: WebAssembly.Memory | null = null;
 
   /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
@@ -72,12 +72,12 @@ export class GrowingWords {
 
   /**
    * Makes at least `length` words accessible and returns the array. Content and indexes stay.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(length: number): Int32Array {
     if (length > this.words.length || length > this.maxWords) {
-      if (length > this.maxWords) throw new OutOfWordsError(length);
-      if (length > PLAIN_WORDS) this.#memory ??= spareMemories.pop() ?? makeMemory();
+      if (length > this.maxWords) throw new CapacityError(length);
+      if (length > PLAIN_WORDS) this.#memory ??= spareMemory.pop() ?? makeMemory();
       if (this.#memory === null) this.#double(length);
       else this.#grow(this.#memory, length);
     }
@@ -93,7 +93,7 @@ export class GrowingWords {
     try {
       this.#moveTo(new Int32Array(Math.max(length, this.words.length * 2)));
     } catch {
-      throw new OutOfWordsError(length);
+      throw new CapacityError(length);
     }
   }
 
@@ -105,10 +105,10 @@ export class GrowingWords {
     try {
       memory.grow(Math.min(grownBy, MAX_PAGES - hasPages));
     } catch {
-      throw new OutOfWordsError(length);
+      throw new CapacityError(length);
     }
     const words = new Int32Array(memory.buffer);
-    if (words.length < length) throw new OutOfWordsError(length);
+    if (words.length < length) throw new CapacityError(length);
     if (isInMemory) this.words = words;
     else this.#moveTo(words);
   }

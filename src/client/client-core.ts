@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { prepareMemories } from "../base/growable-int32-array.ts";
+import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -13,19 +13,19 @@ import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { GuardedHandler } from "./events.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
 import { ServerLinks } from "./link/server-links.ts";
-import type { ClientOptions, ClientSettings, Leave, ServerInfo } from "./options.ts";
+import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
 import { Completeness } from "./view/completeness.ts";
 import { LARGE_ARRAYS_OF_VIEW, MergedView } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
-import { DEFAULT_HOLD } from "./view/stale-timers.ts";
+import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 
 /** For a server to be told of withdrawals before its connection is closed. */
 const STOP_WITHIN_MS = 2_000;
 
 export interface RemovalOptions {
   readonly withinMs?: number;
-  readonly holdsRoutes?: boolean;
+  readonly keepStale?: boolean;
 }
 
 /**
@@ -51,7 +51,7 @@ export class Client {
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
-    prepareMemories(LARGE_ARRAYS_OF_VIEW);
+    reserveMemory(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
@@ -62,7 +62,7 @@ export class Client {
         retracted: (key, route) => this.#retracted(key, route),
         released: (key, route) => this.#tellLinks(key, route),
       },
-      options.holdsAnnouncements ?? false,
+      options.defersAnnouncements ?? false,
     );
     this.#view = new MergedView(
       {
@@ -77,13 +77,18 @@ export class Client {
       (run) => this.#clock.soon(run),
       options.maxHops,
     );
-    this.#stale = new StaleRoutes(options.hold ?? DEFAULT_HOLD, this.#view, this.#clock, this.#logger);
-    this.#completeness = new Completeness(this.#clock, this.#stale.holdClock, (vni) =>
+    this.#stale = new StaleRoutes(
+      options.staleTimes ?? DEFAULT_STALE_TIMES,
+      this.#view,
+      this.#clock,
+      this.#logger,
+    );
+    this.#completeness = new Completeness(this.#clock, this.#stale.staleTimers, (vni) =>
       this.#handler.complete(vni),
     );
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
-      gentle: options.gentle ?? "auto",
+      pacing: options.pacing ?? "auto",
       retry: options.retry ?? DEFAULT_RETRY,
       network: options.network ?? new BunNetwork(),
       clock: this.#clock,
@@ -128,7 +133,7 @@ export class Client {
   }
 
   /**
-   * What no other server has leaves the view at once, or with `holdsRoutes` as if the server had been lost: when the hold
+   * What no other server has leaves the view at once, or with `keepStale` as if the server had been lost: when the hold
    * time is over. Our announcements are withdrawn there, and the connection closed when the network has taken that, at the
    * latest after `withinMs`. False: it is none of this client's servers.
    *
@@ -136,12 +141,12 @@ export class Client {
    */
   removeServer(
     server: Endpoint,
-    { withinMs = STOP_WITHIN_MS, holdsRoutes = false }: RemovalOptions = {},
+    { withinMs = STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
   ): boolean {
     const link = this.#links.find(server);
     if (link === undefined) return false;
     this.#links.remove(link);
-    if (holdsRoutes) this.#stale.serverLost(link.number, false);
+    if (keepStale) this.#stale.serverLost(link.number, false);
     else this.#stale.dropServer(link.number);
     link.retire(withinMs);
     this.#completeness.serverRemoved(link.number);
@@ -152,11 +157,11 @@ export class Client {
    * Other times from now on: `hold` also for what is lost already, `retry` for the next wait, `keepaliveSeconds` for the
    * next connection to each server.
    */
-  configure({ keepaliveSeconds, retry, hold }: Partial<ClientSettings>): void {
+  configure({ keepaliveSeconds, retry, staleTimes }: Partial<ClientSettings>): void {
     if (keepaliveSeconds !== undefined) this.#linkContext.keepaliveSeconds = keepaliveSeconds;
     if (retry !== undefined) this.#linkContext.retry = retry;
-    if (hold === undefined) return;
-    this.#stale.times = hold;
+    if (staleTimes === undefined) return;
+    this.#stale.times = staleTimes;
     this.#completeness.check();
   }
 
@@ -225,7 +230,7 @@ export class Client {
   }
 
   /**
-   * Drops what a server told, instead of waiting for the end of its hold time: what no other server has leaves the
+   * Drops what a server told, instead of waiting for the end of its stale time: what no other server has leaves the
    * view at once. If it is established, it is connected to again, and tells all that it has.
    * False: it is none of this client's servers.
    */
@@ -306,7 +311,7 @@ export class Client {
     }));
   }
 
-  /** Stale routes of servers that were removed with `holdsRoutes`: {@link servers} has them no more. */
+  /** Stale routes of servers that were removed with `keepStale`: {@link servers} has them no more. */
   get removedServersRoutes(): number {
     return this.servers().reduce((left, { staleRoutes }) => left - staleRoutes, this.#view.allStaleCopies);
   }
@@ -324,16 +329,16 @@ export class Client {
    * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
    * the next client on this host.
    */
-  stop(withinMs = STOP_WITHIN_MS, leave: Leave = "withdraw"): Promise<void> {
-    this.#stopDone ??= this.#stop(withinMs, leave);
+  stop(withinMs = STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
+    this.#stopDone ??= this.#stop(withinMs, onStop);
     return this.#stopDone;
   }
 
-  async #stop(withinMs: number, leave: Leave): Promise<void> {
+  async #stop(withinMs: number, onStop: OnStop): Promise<void> {
     this.#stopped = true;
     this.#completeness.stop();
     this.#stale.stop();
-    if (leave === "withdraw") this.drain();
+    if (onStop === "withdraw") this.drain();
     const deadlineMs = this.#clock.nowMs() + withinMs;
     const links = this.#links.all();
     while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {

@@ -4,10 +4,10 @@ import type { Endpoint } from "../net/endpoint.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import type { RetryBounds } from "../session/retry.ts";
 import type { Network } from "../transport/network.ts";
-import type { Gentleness } from "../transport/pacing.ts";
+import type { Pacing } from "../transport/pacing.ts";
 import type { ClientHandler } from "./events.ts";
 import type { ServerState } from "./link/server-link.ts";
-import type { HoldTimes } from "./view/stale-timers.ts";
+import type { StaleTimes } from "./view/stale-timers.ts";
 
 /** What a client is given. Only `servers` has to be there. */
 export interface ClientOptions {
@@ -18,16 +18,16 @@ export interface ClientOptions {
   /** Default 5 to 10 s. */
   readonly retry?: RetryBounds;
   /** Whether servers are written to in small steps, which Go's need to survive. Default `auto`. */
-  readonly gentle?: Gentleness;
+  readonly pacing?: Pacing;
   /** Default 60 s; for ever while there is no server at all. */
-  readonly hold?: HoldTimes;
+  readonly staleTimes?: StaleTimes;
   /** Next hops that are taken of one destination, 1 to 65536; more are skipped and counted. Default 4096. */
   readonly maxHops?: number;
   /**
    * No server is told of an announcement before `releaseAnnouncements()`: whoever is told sends traffic, which this host
    * may not be ready for. Default false.
    */
-  readonly holdsAnnouncements?: boolean;
+  readonly defersAnnouncements?: boolean;
   /** Is told what happens, as it happens. */
   readonly handler?: ClientHandler;
   /** Default: nothing is logged. */
@@ -57,7 +57,7 @@ export interface ServerInfo {
 }
 
 /** What can be changed while the client runs. */
-export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "hold">>;
+export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "staleTimes">>;
 
 /** What becomes of a client's announcements when it stops. */
-export type Leave = "withdraw" | "keep";
+export type OnStop = "withdraw" | "keep";

@@ -24,12 +24,12 @@ const checkRetry: OptionCheck = (option, value) => {
   throw new BadOptionError(option, value, reason);
 };
 
-const checkHold: OptionCheck = (option, value) => {
+const checkStaleTimes: OptionCheck = (option, value) => {
   if (value === undefined) return;
-  const [holdMs, holdAloneMs] = numbersOf(option, value, "holdMs", "holdAloneMs");
+  const [staleTimeMs, staleTimeAloneMs] = numbersOf(option, value, "staleTimeMs", "staleTimeAloneMs");
   // NaN is neither.
-  if (holdMs >= 0 && holdAloneMs >= 0) return;
-  const reason = `${holdMs} and ${holdAloneMs} ms: must be from 0, Infinity is for ever`;
+  if (staleTimeMs >= 0 && staleTimeAloneMs >= 0) return;
+  const reason = `${staleTimeMs} and ${staleTimeAloneMs} ms: must be from 0, Infinity is for ever`;
   throw new BadOptionError(option, value, reason);
 };
 
@@ -58,7 +58,7 @@ const checkVnis: OptionCheck = (option, value) => {
 const SETTINGS: OptionChecks<ClientSettings> = {
   keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
   retry: checkRetry,
-  hold: checkHold,
+  staleTimes: checkStaleTimes,
 };
 const CONNECT: OptionChecks<ConnectOptions> = {
   servers: checkServers,
@@ -74,7 +74,7 @@ const WAIT: OptionChecks<WaitOptions> = {
   signal: checkSignal,
 };
 const CHANGES: OptionChecks<ChangesOptions> = { vnis: checkVnis, signal: checkSignal };
-const CLOSE: OptionChecks<CloseOptions> = { leave: oneOf("withdraw", "keep"), withinMs: checkTimeout };
+const CLOSE: OptionChecks<CloseOptions> = { onStop: oneOf("withdraw", "keep"), withinMs: checkTimeout };
 
 // Each throws a BadOptionError.
 

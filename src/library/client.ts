@@ -220,7 +220,7 @@ export class Client {
   }
 
   /**
-   * Drops what a server told, instead of waiting for the end of its hold time. If it is established, it is connected to
+   * Drops what a server told, instead of waiting for the end of its stale time. If it is established, it is connected to
    * again, and tells all that it has. The routes that leave the view for that, in the next moments if they are many.
    * @throws BadEndpointError, ClosedError
    */
@@ -309,7 +309,7 @@ export class Client {
       this.#closed = closed.promise;
       // What the view does from the stop on is told to nobody.
       this.#feeds.close();
-      this.#core.stop(options.withinMs, options.leave).then(closed.resolve, closed.reject);
+      this.#core.stop(options.withinMs, options.onStop).then(closed.resolve, closed.reject);
       this.#waits.endAll(new ClosedError("client"));
     }
     await this.#closed;

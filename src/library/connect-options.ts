@@ -1,7 +1,7 @@
 /** What programs give to the library's client. */
 
 import type { Logger } from "../base/logger.ts";
-import type { ClientOptions, Leave } from "../client/options.ts";
+import type { ClientOptions, OnStop } from "../client/options.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
@@ -10,7 +10,7 @@ import { DEFAULT_PORT } from "../wire/protocol.ts";
 export type ServerAddress = Endpoint | string;
 
 /** A client's servers, what it is told by, and how it behaves. Only `servers` has to be there. */
-export interface ConnectOptions extends Omit<ClientOptions, "servers" | "holdsAnnouncements" | "logger"> {
+export interface ConnectOptions extends Omit<ClientOptions, "servers" | "defersAnnouncements" | "logger"> {
   /** All of them are used at the same time; one given twice counts once. */
   readonly servers: readonly ServerAddress[];
   /** Default: errors only, to the console; `silentLogger` says nothing at all. */
@@ -38,7 +38,7 @@ export interface ChangesOptions {
 /** How a client goes. */
 export interface CloseOptions {
   /** Default `withdraw`; `keep` leaves it to servers that retain a lost client's routes. */
-  readonly leave?: Leave;
+  readonly onStop?: OnStop;
   /** For servers to be told of withdrawals; default 2000. */
   readonly withinMs?: number;
 }

@@ -1,5 +1,5 @@
 /**
- * How often the loss of most announcers is believed to be the server's own trouble. While it is, nobody gets end marks, and who
+ * How often the loss of most announcers is believed to be the server's own trouble. While it is, nobody gets End-of-RIBs, and who
  * really leaves is withdrawn late; and whoever has more source networks than there are honest ones can stage such a loss as often
  * as it likes. So each cut is taken from a supply that fills up slowly, as a token bucket's: a link that fails some times an hour
  * loses no route, and an attacker does harm for some minutes, and then for less than a minute in each ten.

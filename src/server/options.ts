@@ -12,7 +12,7 @@ import {
 } from "../base/option-checks.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Network } from "../transport/network.ts";
-import type { Gentleness } from "../transport/pacing.ts";
+import type { Pacing } from "../transport/pacing.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import type { ServerHandler } from "./events.ts";
 import { SERVER_EVENTS } from "./events.ts";
@@ -26,13 +26,13 @@ export interface ServerOptions extends Partial<ServerLimits> {
   /** A whole number from 1, default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /**
-   * For how long after the start end marks are held back, so that a client that returns early does not take
+   * For how long after the start End-of-RIBs are held back, so that a client that returns early does not take
    * the absence of those who are still on their way for withdrawals (RFC 4724 calls it deferral).
    * Default 15: the clients' longest retry of 10 s, plus handshake.
    */
   readonly settleSeconds?: number;
   /** Whether subscribers are written to in small steps, which Go's clients need to survive. Default `auto`. */
-  readonly gentle?: Gentleness;
+  readonly pacing?: Pacing;
   /**
    * A lost peer's routes stay for this long, as far as it had not withdrawn them; not after a breach of the protocol.
    * Whoever announces one of them takes it over. Default 0: they go with the connection, as with other servers.

@@ -5,7 +5,7 @@ import type { SessionState } from "../session/session.ts";
 import { Connection, type ConnectionHandler } from "../transport/connection.ts";
 import type { ByteStream } from "../transport/network.ts";
 import { type OutputSource, RUN_BYTES } from "../transport/outbox.ts";
-import { type Gentleness, GentlePace, SteadyPace } from "../transport/pacing.ts";
+import { PacedWrites, type Pacing, UnpacedWrites } from "../transport/pacing.ts";
 import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
@@ -51,7 +51,7 @@ export interface PeerListener {
 /** What a peer needs of the server that accepted it. */
 export interface PeerContext {
   readonly keepaliveSeconds: number;
-  readonly gentle: Gentleness;
+  readonly pacing: Pacing;
   readonly sendHoldMs: number;
   readonly serverId: string;
   readonly clock: Clock;
@@ -85,7 +85,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   /** Logged, too. */
   readonly #limitsMet: LimitCode[] = [];
   #skippedUpdates = 0;
-  #isGentle: boolean;
+  #isPaced: boolean;
   #hellos = 0;
   #establishedMs: number | null = null;
 
@@ -95,7 +95,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     private readonly context: PeerContext,
     private readonly whenEstablished: () => void,
   ) {
-    this.#isGentle = context.gentle !== "never";
+    this.#isPaced = context.pacing !== "never";
     this.connection = new Connection(
       {
         role: "server",
@@ -150,7 +150,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.whenEstablished();
     this.#establishedMs = this.context.clock.nowMs();
     this.context.exchange.join(this);
-    if (this.#isGentle) this.connection.setPace(new GentlePace(this.connection.roundTripMs));
+    if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
     this.context.logger.info("peer established", {
       ...this.name,
       keepaliveSeconds: this.connection.keepaliveSeconds,
@@ -161,9 +161,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   keepalive(): void {
-    if (!this.#isGentle || this.context.gentle !== "auto" || !this.connection.keepaliveCameEarly) return;
-    this.#isGentle = false;
-    this.connection.setPace(new SteadyPace(RUN_BYTES));
+    if (!this.#isPaced || this.context.pacing !== "auto" || !this.connection.keepaliveCameEarly) return;
+    this.#isPaced = false;
+    this.connection.setPace(new UnpacedWrites(RUN_BYTES));
   }
 
   update(fields: UpdateFields): void {
@@ -217,19 +217,19 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
-  /** A client sends no end marks. */
-  endMark(): void {}
+  /** A client sends no End-of-RIBs. */
+  endOfRib(): void {}
 
   /** Only Go's client sends more than one: it has to be written to in small steps from then on. */
   hello(): void {
-    const { counters, gentle, logger } = this.context;
+    const { counters, pacing, logger } = this.context;
     this.#hellos++;
     if (this.#hellos === 1) return;
     counters.repeatedHellos++;
     if (this.#hellos === 2) logger.info("peer has sent a further HELLO, which is answered", this.name);
-    if (this.#establishedMs === null || this.#isGentle || gentle === "never") return;
-    this.#isGentle = true;
-    this.connection.setPace(new GentlePace(this.connection.roundTripMs));
+    if (this.#establishedMs === null || this.#isPaced || pacing === "never") return;
+    this.#isPaced = true;
+    this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
   }
 
   closed(reason: CloseReason): void {

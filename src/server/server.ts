@@ -1,6 +1,6 @@
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { prepareMemories } from "../base/growable-int32-array.ts";
+import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
@@ -30,7 +30,7 @@ import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./pe
 import { RetainedPeers } from "./retained-peers.ts";
 import { makeServerId } from "./server-id.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
-import { StandstillWatch } from "./suspension.ts";
+import { SuspensionWatch } from "./suspension.ts";
 
 /** What lost peers announced is kept for no longer than so many times to settle more, however often the server is cut off. */
 const MOST_EXTENSIONS = 2;
@@ -52,7 +52,7 @@ export interface ServerStats {
   readonly vnis: number;
   /** Announcements kept for peers that are gone (`retainSeconds`). */
   readonly retainedAnnouncements: number;
-  /** End marks are sent: `settleSeconds` have passed since the start, or since it stood still. */
+  /** End-of-RIBs are sent: `settleSeconds` have passed since the start, or since it stood still. */
   readonly isSettled: boolean;
   readonly counters: ServerCounters;
 }
@@ -69,11 +69,11 @@ export class Server {
   /** As configured. */
   #retainAlwaysMs: number;
   readonly #settleMs: number;
-  /** While it runs, end marks are held back. */
+  /** While it runs, End-of-RIBs are held back. */
   #settleTimer: Timer | null = null;
-  /** It settles again, after a standstill. */
+  /** It settles again, after a suspension. */
   #settlesAgain = false;
-  #standstillWatch: StandstillWatch | null = null;
+  #suspensionWatch: SuspensionWatch | null = null;
   readonly #retained: RetainedPeers;
   readonly #lossWatch: LossWatch;
   readonly #believedCuts: BelievedCuts;
@@ -93,13 +93,13 @@ export class Server {
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#exchange = new RouteExchange({
       limits: this.#limits,
-      holdEndMarks: this.#settleMs > 0,
+      deferEndOfRib: this.#settleMs > 0,
       maxBytes: options.maxTableBytes ?? TABLE_MEMORY_PART * process.constrainedMemory(),
       soon: (run) => this.#clock.soon(run),
     });
     this.#peerContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
-      gentle: options.gentle ?? "auto",
+      pacing: options.pacing ?? "auto",
       serverId: makeServerId(options.random ?? Math.random),
       sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
       clock: this.#clock,
@@ -131,7 +131,7 @@ export class Server {
   static async start(options: ServerOptions): Promise<Server> {
     checkServerOptions(options);
     const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
-    prepareMemories(LARGE_ARRAYS_OF_TABLE);
+    reserveMemory(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
     const admission = new Admission({
@@ -150,7 +150,7 @@ export class Server {
       server.#settleTimer?.cancel();
       throw error;
     }
-    server.#standstillWatch = new StandstillWatch(
+    server.#suspensionWatch = new SuspensionWatch(
       server.#clock,
       () => server.#shortestIntervalMs,
       (forMs) => server.#stoodStill(forMs),
@@ -204,7 +204,7 @@ export class Server {
       routes: this.#exchange.routeCount,
       vnis: this.#exchange.vniCount,
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
-      isSettled: !this.#exchange.endMarksHeld,
+      isSettled: !this.#exchange.endOfRibDeferred,
       counters: this.#counters.copy(),
     };
   }
@@ -227,9 +227,9 @@ export class Server {
 
   /** Closes the listener and every connection, in order. */
   stop(): void {
-    this.#standstillWatch?.stop();
-    // Nobody is waited for any more, whatever the peers' ends tell of a standstill.
-    this.#standstillWatch = null;
+    this.#suspensionWatch?.stop();
+    // Nobody is waited for any more, whatever the peers' ends tell of a suspension.
+    this.#suspensionWatch = null;
     this.#settleTimer?.cancel();
     this.#retained.stop();
     this.#lossWatch.stop();
@@ -246,7 +246,7 @@ export class Server {
 
   /** For how long a peer that is lost now is retained. */
   get #retainMs(): number {
-    this.#standstillWatch?.look();
+    this.#suspensionWatch?.look();
     return Math.max(this.#retainAlwaysMs, this.#settlesAgain ? this.#settleMs : 0);
   }
 
@@ -257,10 +257,10 @@ export class Server {
     return seconds * 1000;
   }
 
-  /** For the time to settle no end marks are sent: the table is not whole before the clients are back. */
+  /** For the time to settle no End-of-RIBs are sent: the table is not whole before the clients are back. */
   #settle(): void {
     if (this.#settleMs === 0) return;
-    this.#exchange.holdEndMarks();
+    this.#exchange.deferEndOfRib();
     this.#settleUntilMs = this.#clock.nowMs() + this.#settleMs;
     this.#settleAfter(this.#settleMs);
   }
@@ -273,15 +273,15 @@ export class Server {
         this.#settleAfter(leftMs);
         return;
       }
-      this.#logger.debug("settled: end marks are sent from now on");
+      this.#logger.debug("settled: End-of-RIBs are sent from now on");
       this.#settlesAgain = false;
-      this.#exchange.releaseEndMarks();
+      this.#exchange.releaseEndOfRib();
     });
   }
 
   /**
    * Clients have left for our silence, and come back. Until they have had the time for that, theirs is retained as if
-   * they had been lost, and no end mark tells those who are back first that the others have nothing.
+   * they had been lost, and no End-of-RIB tells those who are back first that the others have nothing.
    */
   #stoodStill(forMs: number): void {
     this.#logger.warn("this process stood still; its clients are waited for", {
@@ -293,7 +293,7 @@ export class Server {
   }
 
   /**
-   * Most announcers are lost at once: it was this server that could not be reached. As after a standstill; but how long it will
+   * Most announcers are lost at once: it was this server that could not be reached. As after a suspension; but how long it will
    * take nobody knows, and attempts to connect that began meanwhile have to end first. So the time to settle begins anew when
    * the first one is back, and with each that comes back within it: twice the time at most. Returns false if it has happened too often
    * to be believed.

@@ -5,23 +5,23 @@
  * The clock that never steps back (Linux's CLOCK_MONOTONIC) shows it where it has gone on. In a virtual machine that was
  * paused, or a machine that was suspended, it stands still itself; then the time of day may show it, once somebody has set that
  * right: it has gone on by more than the other. Somebody who sets it forward by hand looks the same, and does no harm: clients
- * are waited for in vain, once. So that a time of day that is set to and fro does not look like one standstill after
+ * are waited for in vain, once. So that a time of day that is set to and fro does not look like one suspension after
  * another, only what is ahead of all that was seen within an hour counts; and a step back is nothing.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
 const LOOK_MS = 250;
 /**
- * A peer's patience is 2.5 keepalive intervals, of which one may be over when the standstill begins. What is missing of the
+ * A peer's patience is 2.5 keepalive intervals, of which one may be over when the suspension begins. What is missing of the
  * 1.5 that are left is the time from the beginning to the next look, and the way.
  */
-const STANDSTILL_INTERVALS = 1.25;
+const SUSPENSION_INTERVALS = 1.25;
 /** A step of the time of day that was taken back counts for so long. */
 const REMEMBER_STEP_MS = 3_600_000;
 /** No interval is shorter. */
 const LEAST_INTERVAL_MS = 1_000;
 
-export class StandstillWatch {
+export class SuspensionWatch {
   #timer: Timer | null = null;
   #lastMs: number;
   /** By how much the time of day was ahead of the other clock at most, and when that was seen last. */
@@ -40,12 +40,12 @@ export class StandstillWatch {
     this.#sleep();
   }
 
-  /** Looks now: after a standstill, what waited at the sockets may have its turn before any timer. */
+  /** Looks now: after a suspension, what waited at the sockets may have its turn before any timer. */
   look(): void {
     const nowMs = this.clock.nowMs();
     const lateMs = Math.max(nowMs - this.#lastMs - LOOK_MS, this.#takeWallStepMs(nowMs));
-    if (lateMs < STANDSTILL_INTERVALS * LEAST_INTERVAL_MS) return;
-    if (lateMs < STANDSTILL_INTERVALS * this.intervalMs()) return;
+    if (lateMs < SUSPENSION_INTERVALS * LEAST_INTERVAL_MS) return;
+    if (lateMs < SUSPENSION_INTERVALS * this.intervalMs()) return;
     this.#lastMs = nowMs;
     this.noticed(lateMs);
   }

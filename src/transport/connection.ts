@@ -46,7 +46,7 @@ export interface ConnectionHandler {
   unsubscribe(vni: number): void;
   /** An ordinary KEEPALIVE in ESTABLISHED, already answered where an answer is due. */
   keepalive(): void;
-  endMark(vni: number): void;
+  endOfRib(vni: number): void;
   /** A HELLO has come, of a client perhaps not its first. It is answered after this call, unless the connection is closed. */
   hello(): void;
   /** The last call. */
@@ -277,12 +277,12 @@ export class Connection implements StreamEvents, Reader {
       }
       case MessageType.KEEPALIVE: {
         const vni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
-        // An end mark is no answer to a KEEPALIVE, and none of a client's KEEPALIVEs is an end mark.
+        // An End-of-RIB is no answer to a KEEPALIVE, and none of a client's KEEPALIVEs is an End-of-RIB.
         if (vni < 0 || this.#session.role === "server") {
           const wasEstablished = this.#session.state === "established";
           this.#keepalivesAnswered++;
           if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.handler.keepalive();
-        } else if (this.#feed(DATA_EVENT)) this.handler.endMark(vni);
+        } else if (this.#feed(DATA_EVENT)) this.handler.endOfRib(vni);
         return;
       }
       case MessageType.SUBSCRIBE:

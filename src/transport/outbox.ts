@@ -3,7 +3,7 @@
  *
  *     rest of the last write   a write the socket took only in part; nothing may come between
  *     control frames           HELLO, KEEPALIVE: small, due at once
- *     runs from the source     UPDATEs, subscriptions, end marks: pulled when there is room, never queued here
+ *     runs from the source     UPDATEs, subscriptions, End-of-RIBs: pulled when there is room, never queued here
  *
  * Pulling is what keeps a slow peer cheap: what it has not been sent yet is not bytes in a buffer, but a
  * difference that the source works out when the socket can take it. And a KEEPALIVE waits for at most
@@ -15,7 +15,7 @@ import { errorText } from "../base/error-text.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
 import type { ByteStream } from "./network.ts";
-import { type Pace, SteadyPace } from "./pacing.ts";
+import { type Pace, UnpacedWrites } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
 import { WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
 
@@ -66,7 +66,7 @@ export class Outbox implements Writer {
     private readonly sendHoldMs: number,
     /** The connection has to end; `stop` follows. */
     private readonly fail: (reason: CloseReason) => void,
-    private pace: Pace = new SteadyPace(RUN_BYTES),
+    private pace: Pace = new UnpacedWrites(RUN_BYTES),
   ) {
     this.#turn = new WriteMember(peer, this);
   }

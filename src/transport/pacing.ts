@@ -16,11 +16,11 @@ export interface Pace {
   wrote(nowMs: number, run: Uint8Array): void;
 }
 
-/** Whom we are gentle with. `auto`: whoever has not shown yet that it is no Go program. */
-export type Gentleness = "auto" | "always" | "never";
+/** Whom we are pacing with. `auto`: whoever has not shown yet that it is no Go program. */
+export type Pacing = "auto" | "always" | "never";
 
 /** As fast as the socket takes it. */
-export class SteadyPace implements Pace {
+export class UnpacedWrites implements Pace {
   constructor(readonly writeBytes: number) {}
   waitMs(): number {
     return 0;
@@ -29,14 +29,14 @@ export class SteadyPace implements Pace {
 }
 
 /** A frame never straddles two segments of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
-export const GENTLE_WRITE_BYTES = 1_400;
+export const PACED_WRITE_BYTES = 1_400;
 /** At 36 bytes a frame, as an IPv4 route has with the usual hop, this makes 9,500 frames a second. */
-export const GENTLE_PAUSE_MS = 4;
+export const PACED_PAUSE_MS = 4;
 /**
  * A Go client that installs routes takes 10,000 frames a second. Where frames are shorter (20 bytes with an IPv4 hop, 6 for
- * an end mark) more of them fit into a write, and it is followed by a longer pause.
+ * an End-of-RIB) more of them fit into a write, and it is followed by a longer pause.
  */
-const GENTLE_FRAMES_PER_MS = 10;
+const PACED_FRAMES_PER_MS = 10;
 /**
  * A new connection may have ten segments under way (RFC 6928); what is written beyond that waits in the sender's
  * kernel and is merged into full segments, which end inside frames. So no more than eight go out per round trip.
@@ -44,19 +44,19 @@ const GENTLE_FRAMES_PER_MS = 10;
 const WRITES_PER_ROUND_TRIP = 8;
 
 /** One small write, then a pause. */
-export class GentlePace implements Pace {
-  readonly writeBytes = GENTLE_WRITE_BYTES;
+export class PacedWrites implements Pace {
+  readonly writeBytes = PACED_WRITE_BYTES;
   readonly #pauseMs: number;
   #nextMs = 0;
 
   constructor(roundTripMs = 0) {
-    this.#pauseMs = Math.max(GENTLE_PAUSE_MS, roundTripMs / WRITES_PER_ROUND_TRIP);
+    this.#pauseMs = Math.max(PACED_PAUSE_MS, roundTripMs / WRITES_PER_ROUND_TRIP);
   }
 
   waitMs(nowMs: number): number {
     return Math.max(0, this.#nextMs - nowMs);
   }
   wrote(nowMs: number, run: Uint8Array): void {
-    this.#nextMs = nowMs + Math.max(this.#pauseMs, countFrames(run) / GENTLE_FRAMES_PER_MS);
+    this.#nextMs = nowMs + Math.max(this.#pauseMs, countFrames(run) / PACED_FRAMES_PER_MS);
   }
 }

@@ -5,7 +5,7 @@ import { objectWith, oneOf } from "../base/option-checks.ts";
 
 export const SHARED_OPTIONS = {
   keepaliveSeconds: checkKeepalive,
-  gentle: oneOf("auto", "always", "never"),
+  pacing: oneOf("auto", "always", "never"),
   logger: objectWith(["debug", "info", "warn", "error"]),
   clock: objectWith(["nowMs", "after", "soon"]),
   network: objectWith(["listen", "connect"]),

@@ -12,7 +12,7 @@ import {
   NO_END_MARK,
 } from "./decode.ts";
 import {
-  encodeEndMark,
+  encodeEndOfRib,
   encodeHello,
   encodeKeepalive,
   encodeSubscription,
@@ -43,8 +43,8 @@ export function decodeMessage(frame: Uint8Array): Message {
       return { type: "HELLO", keepaliveSeconds, isServer, ...(serverId === "" ? {} : { serverId }) };
     }
     case MessageType.KEEPALIVE: {
-      const endOfVni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
-      return endOfVni === NO_END_MARK ? { type: "KEEPALIVE" } : { type: "KEEPALIVE", endOfVni };
+      const endOfRib = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
+      return endOfRib === NO_END_MARK ? { type: "KEEPALIVE" } : { type: "KEEPALIVE", endOfRib };
     }
     case MessageType.SUBSCRIBE:
       return { type: "SUBSCRIBE", vni: decodeSubscription(view, payloadOffset, payloadLengthBytes) };
@@ -71,9 +71,9 @@ function encodeInto(view: DataView, message: Message): number {
     case "HELLO":
       return encodeHello(view, 0, message.keepaliveSeconds, message.isServer, message.serverId);
     case "KEEPALIVE":
-      return message.endOfVni === undefined
+      return message.endOfRib === undefined
         ? encodeKeepalive(view, 0)
-        : encodeEndMark(view, 0, message.endOfVni);
+        : encodeEndOfRib(view, 0, message.endOfRib);
     case "SUBSCRIBE":
     case "UNSUBSCRIBE":
       return encodeSubscription(view, 0, MessageType[message.type], message.vni);

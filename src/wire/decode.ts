@@ -21,7 +21,7 @@ export class HelloFields {
   serverId = "";
 }
 
-/** What {@link decodeKeepalive} returns for a KEEPALIVE that is no end mark. */
+/** What {@link decodeKeepalive} returns for a KEEPALIVE that is no End-of-RIB. */
 export const NO_END_MARK = -1;
 
 const message = new Proto3Reader();
@@ -58,10 +58,10 @@ export function decodeSubscription(view: DataView, offset: number, lengthBytes: 
 
 /** The VNI whose end the KEEPALIVE marks, or {@link NO_END_MARK}. Nearly all have an empty payload. */
 export function decodeKeepalive(view: DataView, offset: number, lengthBytes: number): number {
-  let endOfVni = NO_END_MARK;
+  let endOfRib = NO_END_MARK;
   message.begin(view, offset, lengthBytes);
-  while (message.next()) if (message.key === KEEPALIVE.END_OF_VNI) endOfVni = message.low;
-  return endOfVni;
+  while (message.next()) if (message.key === KEEPALIVE.END_OF_RIB) endOfRib = message.low;
+  return endOfRib;
 }
 
 /**

@@ -44,8 +44,8 @@ export function encodeKeepalive(view: DataView, offset: number): number {
 }
 
 /** A KEEPALIVE that marks the end of a VNI's existing routes. VNI 0 is written too: its presence is the mark. */
-export function encodeEndMark(view: DataView, offset: number, vni: number): number {
-  const at = putVarintField(view, offset + HEADER_BYTES, KEEPALIVE.END_OF_VNI, vni);
+export function encodeEndOfRib(view: DataView, offset: number, vni: number): number {
+  const at = putVarintField(view, offset + HEADER_BYTES, KEEPALIVE.END_OF_RIB, vni);
   return putHeader(view, offset, MessageType.KEEPALIVE, at);
 }
 

@@ -20,8 +20,8 @@ export type Message =
       /** 16 hex digits, of a BunBond server; left out by all others. */
       readonly serverId?: string;
     }
-  /** `endOfVni` makes it an end mark: all existing routes of that VNI have been sent. */
-  | { readonly type: "KEEPALIVE"; readonly endOfVni?: number }
+  /** `endOfRib` makes it an End-of-RIB: all existing routes of that VNI have been sent. */
+  | { readonly type: "KEEPALIVE"; readonly endOfRib?: number }
   | { readonly type: "SUBSCRIBE" | "UNSUBSCRIBE"; readonly vni: number }
   | {
       readonly type: "UPDATE";

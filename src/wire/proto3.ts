@@ -17,7 +17,7 @@ const bytes = (fieldNumber: number) => (fieldNumber << 3) | WireType.LEN;
 
 /** SERVER_ID is BunBond's own: far from the numbers that others may give out next, and still a key of one byte. */
 export const HELLO = { KEEPALIVE_INTERVAL: varint(1), IS_SERVER: varint(2), SERVER_ID: bytes(15) } as const;
-export const KEEPALIVE = { END_OF_VNI: varint(1) } as const;
+export const KEEPALIVE = { END_OF_RIB: varint(1) } as const;
 export const SUBSCRIPTION = { VNI: varint(1) } as const;
 export const UPDATE = {
   ACTION: varint(1),

@@ -26,7 +26,7 @@ export class AttackingPeer {
   frames = 0;
   updates = 0;
   keepalives = 0;
-  endMarks = 0;
+  endOfRibs = 0;
   readonly #socket: Bun.Socket<AttackingPeer>;
   readonly #unsent: Uint8Array[] = [];
   #chunk: number[] = [];
@@ -173,7 +173,7 @@ export class AttackingPeer {
       if (type === UPDATE) this.updates++;
       if (type === KEEPALIVE_TYPE) {
         if (this.#payloadBytes === 0) this.keepalives++;
-        else this.endMarks++;
+        else this.endOfRibs++;
       }
     }
     this.#wake();

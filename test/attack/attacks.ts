@@ -33,7 +33,7 @@ export interface Attack {
 }
 
 export interface Bounds {
-  /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, for an update, or for an end mark. */
+  /** Longest time that an innocent peer waits for the answer to its KEEPALIVE, for an update, or for an End-of-RIB. */
   readonly delayMs: number;
   /** Longest time until an innocent newcomer is established. */
   readonly newcomerMs: number;
@@ -132,8 +132,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
   toggles: { attack: crowds.toggles, unit: "peers", short: 100, seen: 1_000 },
   "leave-at-once": { attack: crowds.leaveAtOnce, unit: "peers", short: 100, seen: 1_000 },
-  "end-marks-beside-leavers": {
-    attack: crowds.endMarksBesideLeavers,
+  "end-of-rib-beside-leavers": {
+    attack: crowds.endOfRibsBesideLeavers,
     unit: "peers",
     short: 100,
     seen: 1_000,

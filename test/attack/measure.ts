@@ -105,7 +105,7 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
     keepaliveMaxMs: rounded(observed.keepaliveMaxMs),
     updateMaxMs: rounded(observed.updateMaxMs),
     newcomerMaxMs: rounded(observed.newcomerMaxMs),
-    endMarkMaxMs: rounded(observed.endMarkMaxMs),
+    endOfRibMaxMs: rounded(observed.endOfRibMaxMs),
     departureMaxMs: rounded(observed.departureMaxMs),
     ownDelayMs: rounded(observed.ownDelayMs),
     idleServer: {
@@ -123,13 +123,13 @@ export async function measure({ name, size, seconds, memoryBackSeconds, command 
 
 /** What of the bounds was not kept, in words; empty: it held. */
 export function broken(figures: Figures, factor = 1): string[] {
-  const { bounds, keepaliveMaxMs, updateMaxMs, newcomerMaxMs, endMarkMaxMs, departureMaxMs } = figures;
+  const { bounds, keepaliveMaxMs, updateMaxMs, newcomerMaxMs, endOfRibMaxMs, departureMaxMs } = figures;
   const { lostSessions, updates, peakMiB, documents } = figures;
   const delayMs = bounds.delayMs * factor;
   return [
     ...(keepaliveMaxMs > delayMs ? [`a KEEPALIVE's answer took ${keepaliveMaxMs} ms`] : []),
     ...(updateMaxMs > delayMs ? [`an update took ${updateMaxMs} ms`] : []),
-    ...(endMarkMaxMs > delayMs ? [`an end mark took ${endMarkMaxMs} ms`] : []),
+    ...(endOfRibMaxMs > delayMs ? [`an End-of-RIB took ${endOfRibMaxMs} ms`] : []),
     ...(departureMaxMs > bounds.departureMs * factor ? [`a departure took ${departureMaxMs} ms`] : []),
     ...(newcomerMaxMs > bounds.newcomerMs * factor ? [`a newcomer took ${newcomerMaxMs} ms`] : []),
     ...(lostSessions > 0 ? [`${lostSessions} innocent sessions were lost`] : []),

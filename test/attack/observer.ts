@@ -2,7 +2,7 @@
  * Innocent peers beside an attack: A announces and withdraws a route, B is subscribed to it. Both ask for a
  * KEEPALIVE's answer ten times a second, and how long each answer and each update takes is kept. A peer that is cut off connects
  * again, and that is counted. A third one connects again and again, as hypervisors do that have just started: how long it
- * takes until it is established is kept, and how long until it has had the end mark of a table. It announces a route and goes, by
+ * takes until it is established is kept, and how long until it has had the End-of-RIB of a table. It announces a route and goes, by
  * a FIN: how long that takes to reach a subscriber is kept, too.
  */
 import { AttackingPeer, type Target } from "./attacking-peer.ts";
@@ -22,8 +22,8 @@ export interface Observed {
   readonly updateMaxMs: number;
   /** Longest time from the first attempt to connect until a newcomer is established. */
   readonly newcomerMaxMs: number;
-  /** Longest time from SUBSCRIBE to the end mark. */
-  readonly endMarkMaxMs: number;
+  /** Longest time from SUBSCRIBE to the End-of-RIB. */
+  readonly endOfRibMaxMs: number;
   /** Longest time from an announcer's FIN to the withdrawal of its route. */
   readonly departureMaxMs: number;
   /** How late this process itself was: below that, the others say nothing. */
@@ -65,7 +65,7 @@ export class Observer {
   readonly #keepalives = [new LongestWait(), new LongestWait()];
   readonly #update = new LongestWait();
   readonly #newcomer = new LongestWait();
-  readonly #endMark = new LongestWait();
+  readonly #endOfRib = new LongestWait();
   readonly #departure = new LongestWait();
   #ownDelayMs = 0;
   #lostSessions = 0;
@@ -96,7 +96,7 @@ export class Observer {
       keepaliveMaxMs: Math.max(...this.#keepalives.map(({ maxMs }) => maxMs)),
       updateMaxMs: this.#update.maxMs,
       newcomerMaxMs: this.#newcomer.maxMs,
-      endMarkMaxMs: this.#endMark.maxMs,
+      endOfRibMaxMs: this.#endOfRib.maxMs,
       departureMaxMs: this.#departure.maxMs,
       ownDelayMs: this.#ownDelayMs,
       lostSessions: this.#lostSessions,
@@ -193,13 +193,13 @@ export class Observer {
       peer.leave();
       watcher.leave();
     }, PERIOD_MS);
-    this.#endMark.begin();
+    this.#endOfRib.begin();
     peer.write(Uint8Array.from([...announce(route), ...subscribe(VNI)]));
     await Promise.all([
-      peer.until(() => peer.endMarks > 0 || isOver()),
+      peer.until(() => peer.endOfRibs > 0 || isOver()),
       watcher.until(() => watcher.updates > updates || isOver()),
     ]);
-    if (peer.endMarks > 0) this.#endMark.end();
+    if (peer.endOfRibs > 0) this.#endOfRib.end();
     await Bun.sleep(VISITOR_STAY_MS);
     this.#departure.begin();
     peer.end();

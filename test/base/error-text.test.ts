@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { errorText } from "../../src/base/error-text.ts";
-import { OutOfWordsError } from "../../src/base/growable-int32-array.ts";
+import { CapacityError } from "../../src/base/growable-int32-array.ts";
 
 describe("an error in the log is one line", () => {
   test("with its name, code and message, and where it arose", () => {
-    const text = errorText(new OutOfWordsError(7));
+    const text = errorText(new CapacityError(7));
     expect(text).toMatch(/^Error out_of_memory: no memory for 7 words .* at .*error-text\.test\.ts:\d+:\d+/);
     expect(text).not.toContain("\n");
   });

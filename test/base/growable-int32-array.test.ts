@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { GrowingWords, prepareMemories } from "../../src/base/growable-int32-array.ts";
+import { GrowableInt32Array, reserveMemory } from "../../src/base/growable-int32-array.ts";
 
 /** More than the eight for which the engine does not need to be asked for a shared memory. */
 const ARRAYS = 12;
@@ -11,9 +11,9 @@ const EVERY = 1009;
 const LIMIT_KB = 4_000_000;
 const MODULE = join(import.meta.dir, "../../src/base/growable-int32-array.ts");
 
-describe("GrowingWords", () => {
+describe("GrowableInt32Array", () => {
   test("keeps what was written while it grows from a handful to millions, and is zero elsewhere", () => {
-    const array = new GrowingWords();
+    const array = new GrowableInt32Array();
     let end = 0;
     for (let length = 1; length < 4_000_000; length = Math.ceil(length * 1.7)) {
       const words = array.reserve(length);
@@ -24,7 +24,7 @@ describe("GrowingWords", () => {
   });
 
   test("a large one grows in place, however many there are", () => {
-    const arrays = Array.from({ length: ARRAYS }, () => new GrowingWords());
+    const arrays = Array.from({ length: ARRAYS }, () => new GrowableInt32Array());
     for (const [number, array] of arrays.entries()) {
       const before = array.reserve(LARGE);
       const after = array.reserve(10 * LARGE);
@@ -36,8 +36,8 @@ describe("GrowingWords", () => {
   });
 
   test("prepared memories are used, one for each array, and start at zero", () => {
-    prepareMemories(3);
-    const arrays = Array.from({ length: 5 }, () => new GrowingWords());
+    reserveMemory(3);
+    const arrays = Array.from({ length: 5 }, () => new GrowableInt32Array());
     for (const array of arrays) expect(array.reserve(LARGE).every((word) => word === 0)).toBe(true);
     for (const [number, array] of arrays.entries()) array.words.fill(number);
     for (const [number, array] of arrays.entries()) expect(array.words[LARGE - 1]).toBe(number);
@@ -45,9 +45,9 @@ describe("GrowingWords", () => {
 
   test("where there are no addresses for memories, arrays become large all the same", () => {
     const script = `
-      import { GrowingWords, prepareMemories } from ${JSON.stringify(MODULE)};
-      prepareMemories(12);
-      const arrays = Array.from({ length: 12 }, () => new GrowingWords());
+      import { GrowableInt32Array, reserveMemory } from ${JSON.stringify(MODULE)};
+      reserveMemory(12);
+      const arrays = Array.from({ length: 12 }, () => new GrowableInt32Array());
       for (const array of arrays) array.reserve(${LARGE})[${LARGE - 1}] = 7;
       console.log(arrays.every((array) => array.reserve(${10 * LARGE})[${LARGE - 1}] === 7));`;
     const limited = `ulimit -v ${LIMIT_KB} && exec "$0" -e "$1"`;

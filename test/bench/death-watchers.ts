@@ -32,7 +32,7 @@ const routes = new RouteSet({
 });
 const network = new BunNetwork();
 const clock = new SystemClock();
-const settings = { server, keepaliveSeconds: KEEPALIVE_SECONDS, gentle: false, encode: [], routes };
+const settings = { server, keepaliveSeconds: KEEPALIVE_SECONDS, paced: false, encode: [], routes };
 const failed = (message: string): never => {
   throw new Error(message);
 };

@@ -24,7 +24,7 @@ const SENT_MS = 1000;
 const AWAY_MS = 2000;
 const MAX_RETRY_SECONDS = 10;
 const SETTLE_SECONDS = 15;
-/** Behind the end marks, for the clients to drop what they were not told again. */
+/** Behind the End-of-RIBs, for the clients to drop what they were not told again. */
 const SWEEP_MS = 2000;
 
 /** Of each client so many, all of them different. */
@@ -61,7 +61,7 @@ async function measureLoss(setup: Setup): Promise<Row[]> {
     await using fleet = await startFleet(name, setup, {
       servers: [first.address, second.address],
       announced: [routesOf(0, ROUTES), []],
-      flags: ["--hold", `${HOLD_SECONDS}`],
+      flags: ["--stale-time", `${HOLD_SECONDS}`],
     });
     const watch = new FleetWatch(fleet, 2, isNewRoute);
     const [, subscriber] = watch.clients;

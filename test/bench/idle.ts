@@ -41,7 +41,7 @@ function memberOf({ address }: RunningServer, id: number): Member {
   return new Member(
     { id, announcer: NO_ANNOUNCER, subscribes: false },
     {
-      settings: { server: endpoint, keepaliveSeconds: 5, gentle: false, encode: [], routes },
+      settings: { server: endpoint, keepaliveSeconds: 5, paced: false, encode: [], routes },
       routes: new RouteSet(routes),
       network: new BunNetwork(),
       clock: new SystemClock(),

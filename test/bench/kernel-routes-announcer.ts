@@ -6,7 +6,7 @@ import { routeOf } from "./kernel-routes-set.ts";
 const [text = "", count = ""] = process.argv.slice(2);
 const server = parseEndpoint(text);
 if ("code" in server) throw new Error(`no address: ${text}`);
-const client = new Client({ servers: [server], gentle: "never", retry: { minMs: 100, maxMs: 200 } });
+const client = new Client({ servers: [server], pacing: "never", retry: { minMs: 100, maxMs: 200 } });
 for (const family of [4, 6] as const) {
   for (let n = 0; n < Number(count); n++) client.announce(routeOf(family, n, 0));
 }

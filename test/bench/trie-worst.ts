@@ -7,7 +7,7 @@
  * others (default 8), so that what belongs together does not lie side by side: the whole is some million prefixes.
  * Per table: `max_steps`; the longest update with everything in the caches (`hot_us`); and the longest among those of most
  * steps and most time after 64 MB of other memory were written (`cold_us`). Each time is the best of three passes, so that
- * what the machine does beside does not count. Updates for which an array grew are left out: growing-words.ts.
+ * what the machine does beside does not count. Updates for which an array grew are left out: growable-int32-array.ts.
  */
 import { parseArgs } from "node:util";
 import { PrefixPool } from "../../src/route/trie/prefix-trie.ts";

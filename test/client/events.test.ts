@@ -38,7 +38,7 @@ describe("a handler that fails", () => {
 
   async function live(handler: ClientHandler) {
     const { logger, lines } = recorded("error");
-    const link = subscribedLink([100], { endMarks: true, handler, logger });
+    const link = subscribedLink([100], { endOfRibs: true, handler, logger });
     link.say(`ADD ${R}`, `ADD ${Q}`, `REMOVE ${R}`);
     link.announce(R);
     link.withdraw(R);
@@ -66,14 +66,14 @@ describe("a handler that fails", () => {
 
 test("the silent handler says nothing", () => {
   const { logger, lines } = recorded("error");
-  const link = subscribedLink([100], { endMarks: true, handler: silentHandler, logger });
+  const link = subscribedLink([100], { endOfRibs: true, handler: silentHandler, logger });
   link.say(`ADD ${R}`, `REMOVE ${R}`);
   expect(lines).toEqual([]);
 });
 
 test("the logging handler says everything", () => {
   const { logger, lines } = recorded("info");
-  const link = subscribedLink([100], { endMarks: true, handler: loggingHandler(logger) });
+  const link = subscribedLink([100], { endOfRibs: true, handler: loggingHandler(logger) });
   link.say(`ADD ${R}`, `REMOVE ${R}`);
   link.announce(Q);
   link.withdraw(Q);

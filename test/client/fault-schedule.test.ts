@@ -10,7 +10,7 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { arbitraryHold, arbitraryStep } from "../support/models/fault-steps.ts";
+import { arbitraryStaleTimes, arbitraryStep } from "../support/models/fault-steps.ts";
 import { FaultWorld } from "../support/scenario/fault-world.ts";
 
 const { BUNBOND_RUNS, BUNBOND_SEED } = process.env;
@@ -27,8 +27,8 @@ for (const isSecondForeign of [false, true]) {
     async () => {
       const schedule = fc.array(arbitraryStep, { minLength: 30, maxLength: 120 });
       await fc.assert(
-        fc.asyncProperty(fc.integer(), arbitraryHold, schedule, async (seed, hold, steps) => {
-          const world = new FaultWorld({ seed, isSecondForeign, hold });
+        fc.asyncProperty(fc.integer(), arbitraryStaleTimes, schedule, async (seed, staleTimes, steps) => {
+          const world = new FaultWorld({ seed, isSecondForeign, staleTimes });
           await world.run(steps);
           expect(world.views).toEqual(world.expectedViews);
           expect(world.goViews).toEqual(world.expectedGoViews);
@@ -48,8 +48,8 @@ test(
   async () => {
     const schedule = fc.array(arbitraryStep, { minLength: 60, maxLength: 120 });
     await fc.assert(
-      fc.asyncProperty(fc.integer(), arbitraryHold, schedule, async (seed, hold, steps) => {
-        const world = new FaultWorld({ seed, isSecondForeign: false, hold, calmPort: 2 });
+      fc.asyncProperty(fc.integer(), arbitraryStaleTimes, schedule, async (seed, staleTimes, steps) => {
+        const world = new FaultWorld({ seed, isSecondForeign: false, staleTimes, calmPort: 2 });
         await world.run(steps);
         expect(world.lost).toEqual([]);
         expect(world.views).toEqual(world.expectedViews);

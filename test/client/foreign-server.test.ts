@@ -1,4 +1,4 @@
-/** A client at servers of other make: they echo its own routes and send no end marks; Go's have habits of their own. */
+/** A client at servers of other make: they echo its own routes and send no End-of-RIBs; Go's have habits of their own. */
 import { describe, expect, test } from "bun:test";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { manyRoutes } from "../support/models/many-routes.ts";
@@ -289,7 +289,7 @@ describe("what we announced and withdrew, and somebody else announces too", () =
   });
 });
 
-describe("a server without end marks returns", () => {
+describe("a server without End-of-RIBs returns", () => {
   /** The client has R and Q of server 1, which restarts, has R again and Q no more. */
   async function restarted(
     delayMs = 0,
@@ -370,13 +370,13 @@ describe("a server without end marks returns", () => {
     expect(link.log.takeChanges()).toEqual([]);
   });
 
-  test("at the latest when the hold time ends", async () => {
+  test("at the latest when the stale time ends", async () => {
     const bench = new ClientBench();
     const before = await startForeign(bench, 1);
     const routes = manyRoutes(100).map(formatRoute);
     before.announce(R, ...routes);
-    const hold = { holdMs: 30_000, holdAloneMs: Number.POSITIVE_INFINITY };
-    const { log } = bench.client([1], { hold, retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
+    const staleTimes = { staleTimeMs: 30_000, staleTimeAloneMs: Number.POSITIVE_INFINITY };
+    const { log } = bench.client([1], { staleTimes, retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
     bench.clock.advance(1_000);
     log.takeChanges();
     before.stop();

@@ -28,7 +28,7 @@ test("two servers restarted in turn under 1,000 routes: none of 20 clients sees 
   bench.clock.advance(1_000);
   for (const { log } of clients) expect(log.takeChanges()).toHaveLength(950);
   for (const port of [1, 2]) {
-    // Its routes are nowhere else: that it goes shows that the end mark was heard, before any hold time is over.
+    // Its routes are nowhere else: that it goes shows that the End-of-RIB was heard, before any stale time is over.
     const lost = "100 192.0.2.255/32 via 2001:db8::255";
     const only = bench.client([port]).announce(lost);
     bench.clock.advance(1_000);

@@ -87,7 +87,7 @@ describe("a server that is removed", () => {
     expect(client.removeServer(serverEndpoint(1))).toBe(false);
   });
 
-  test("leaves its routes for the hold time if they are to be held, and nothing that it says counts any more", async () => {
+  test("leaves its routes for the stale time if they are to be held, and nothing that it says counts any more", async () => {
     const bench = await twoServers();
     const announcer = bench.client([1]).announce(R, Q);
     const { client, log } = bench.client([1]).subscribe(100);
@@ -95,7 +95,7 @@ describe("a server that is removed", () => {
     expect(log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`]);
     // One server takes the other one's place, in one go; the announcer does so later.
     client.addServer(serverEndpoint(2));
-    client.removeServer(serverEndpoint(1), { holdsRoutes: true });
+    client.removeServer(serverEndpoint(1), { keepStale: true });
     bench.clock.advance(30_000);
     expect(log.takeChanges()).toEqual([]);
     announcer.client.addServer(serverEndpoint(2));
@@ -119,10 +119,10 @@ describe("a server that is removed", () => {
     log.takeChanges();
     // A name with a typing error in it.
     client.addServer(serverEndpoint(3));
-    client.removeServer(serverEndpoint(1), { holdsRoutes: true });
+    client.removeServer(serverEndpoint(1), { keepStale: true });
     bench.clock.advance(3_600_000);
     expect(log.takeChanges()).toEqual([]);
-    client.removeServer(serverEndpoint(3), { holdsRoutes: true });
+    client.removeServer(serverEndpoint(3), { keepStale: true });
     client.addServer(serverEndpoint(1));
     bench.clock.advance(70_000);
     expect(log.takeChanges()).toEqual([]);
@@ -137,7 +137,7 @@ describe("a server that is removed", () => {
     link.say(`ADD ${R}`);
     link.log.takeChanges();
     link.roomBytes = 0;
-    link.client.removeServer({ host: "::1", port: 1 }, { holdsRoutes: true });
+    link.client.removeServer({ host: "::1", port: 1 }, { keepStale: true });
     link.say("END 100");
     link.clock.advance(60_000);
     expect(link.log.takeChanges()).toEqual([]);
@@ -158,7 +158,7 @@ describe("a server that is removed", () => {
     link.say(`ADD ${R}`);
     link.log.takeChanges();
     link.roomBytes = 0;
-    link.client.removeServer({ host: "::1", port: 1 }, { holdsRoutes: true, withinMs: 3_000 });
+    link.client.removeServer({ host: "::1", port: 1 }, { keepStale: true, withinMs: 3_000 });
     link.answerAll();
     link.clock.advance(2_990);
     expect(link.isEnded).toBe(false);
@@ -237,7 +237,7 @@ describe("a server that is removed", () => {
     const timers = bench.clock.pendingTimers;
     client.removeServer(serverEndpoint(1));
     expect(log.takeChanges()).toEqual([`- ${R}`]);
-    // The one for the next try, and the one for the end of its hold time.
+    // The one for the next try, and the one for the end of its stale time.
     expect(bench.clock.pendingTimers).toBe(timers - 2);
     log.takeStates();
     await bench.startServer(1);
@@ -360,7 +360,7 @@ test("stop() waits until a server that was just removed has been told, too, and 
 });
 
 describe("configure()", () => {
-  test("hold: for what is lost already, too", async () => {
+  test("staleTimes: for what is lost already, too", async () => {
     const bench = await twoServers();
     bench.client([1]).announce(R);
     const { client, log } = bench.client([1, 2]).subscribe(100);
@@ -368,14 +368,14 @@ describe("configure()", () => {
     bench.killServer(1);
     bench.clock.advance(20_000);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
-    client.configure({ hold: { holdMs: 30_000, holdAloneMs: 0 } });
+    client.configure({ staleTimes: { staleTimeMs: 30_000, staleTimeAloneMs: 0 } });
     bench.clock.advance(9_000);
     expect(log.takeChanges()).toEqual([]);
     bench.clock.advance(2_000);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
   });
 
-  test("hold: what is overdue by the new times goes at once", async () => {
+  test("staleTimes: what is overdue by the new times goes at once", async () => {
     const bench = await twoServers();
     bench.client([1]).announce(R);
     const { client, log } = bench.client([1]).subscribe(100);
@@ -383,7 +383,7 @@ describe("configure()", () => {
     bench.killServer(1);
     bench.clock.advance(20_000);
     log.takeChanges();
-    client.configure({ hold: { holdMs: 0, holdAloneMs: 10_000 } });
+    client.configure({ staleTimes: { staleTimeMs: 0, staleTimeAloneMs: 10_000 } });
     expect(log.takeChanges()).toEqual([`- ${R}`]);
   });
 

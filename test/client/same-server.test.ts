@@ -53,7 +53,7 @@ describe("a server under two names", () => {
     expect(a.log.takeChanges()).toEqual([]);
   });
 
-  test("makes nobody wait for the second: a view is whole with the one's end mark", async () => {
+  test("makes nobody wait for the second: a view is whole with the one's End-of-RIB", async () => {
     const { bench, logger } = await stage({ settleSeconds: 15 });
     const a = bench.client([1, 2], { logger }).subscribe(100);
     bench.clock.advance(16_000);
@@ -91,7 +91,7 @@ describe("a server under two names", () => {
     bench.client([1]).announce(R);
     const a = bench.client([1, 2], { logger }).subscribe(100);
     bench.clock.advance(5_000);
-    a.client.removeServer({ host: "::1", port: 1 }, { holdsRoutes: true });
+    a.client.removeServer({ host: "::1", port: 1 }, { keepStale: true });
     bench.clock.advance(200);
     expect(a.states).toEqual(["established"]);
     expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
@@ -102,9 +102,9 @@ describe("a server under two names", () => {
     "what it told under the other name goes when it has told all under this one: settling for %d s",
     async (settleSeconds) => {
       const { bench, logger } = await stage();
-      const hold = { holdMs: 3_600_000, holdAloneMs: 3_600_000 };
+      const staleTimes = { staleTimeMs: 3_600_000, staleTimeAloneMs: 3_600_000 };
       bench.network.silent.add("[::1]:1");
-      const a = bench.client([1, 2], { logger, hold }).subscribe(100);
+      const a = bench.client([1, 2], { logger, staleTimes }).subscribe(100);
       bench.network.aliases.set("[::1]:3", "[::1]:1");
       const b = bench.client([3]).announce(R, Q);
       bench.clock.advance(1_000);

@@ -165,7 +165,7 @@ describe("own routes", () => {
     expect(b.view).toEqual([]);
   });
 
-  test("also while the servers hold their end marks back: a BunBond's views are exact from the start", async () => {
+  test("also while the servers hold their End-of-RIBs back: a BunBond's views are exact from the start", async () => {
     const bench = new ClientBench();
     await bench.startServer(1, { settleSeconds: 15 });
     const a = bench.client([1]).subscribe(100).announce(R);

@@ -15,7 +15,9 @@ describe("a listener that acts on what it is told", () => {
     const { clock, network } = bench;
     const server = await ForeignServer.start({ clock, network, endpoint: serverEndpoint(1) });
     server.announce(R, Q);
-    const { client, log } = bench.client([1], { hold: { holdMs: 0, holdAloneMs: 1_000 } }).subscribe(100);
+    const { client, log } = bench
+      .client([1], { staleTimes: { staleTimeMs: 0, staleTimeAloneMs: 1_000 } })
+      .subscribe(100);
     clock.advance(500);
     const routeRemoved = log.routeRemoved.bind(log);
     log.routeRemoved = (route) => {
@@ -50,8 +52,8 @@ describe("a listener that acts on what it is told", () => {
     for (const port of [1, 2, 3]) await bench.startServer(port);
     const a = bench.client([1]).announce(R);
     const b = bench.client([2]).announce(Q);
-    const hold = { holdMs: 60_000, holdAloneMs: 600_000 };
-    const { client, log } = bench.client([1, 2, 3], { hold }).subscribe(100);
+    const staleTimes = { staleTimeMs: 60_000, staleTimeAloneMs: 600_000 };
+    const { client, log } = bench.client([1, 2, 3], { staleTimes }).subscribe(100);
     bench.clock.advance(100);
     for (const port of [1, 2]) {
       bench.killServer(port);

@@ -162,7 +162,7 @@ describe("a client", () => {
 
   test("tells how it is", async () => {
     const { bench, operations, watcher, client, settle } = await setup({
-      hold: { holdMs: 1, holdAloneMs: 1e6 },
+      staleTimes: { staleTimeMs: 1, staleTimeAloneMs: 1e6 },
     });
     watcher.announce(R);
     await ask(operations, "/v1/announce", { routes: [Q_TEXT] });

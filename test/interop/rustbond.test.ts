@@ -228,7 +228,7 @@ suite(`rustbond clients on a BunBond server${because}`, () => {
 
 suite(`BunBond client on a rustbond server${because}`, () => {
   /** Without hold, routes of a lost server go at once. */
-  const NO_HOLD = ["--hold", "0", "--hold-alone", "0"];
+  const NO_STALE_TIMES = ["--stale-time", "0", "--stale-time-alone", "0"];
 
   scenario("receives every kind of route, existing and new ones, and their withdrawal", async () => {
     await using server = await startRustbondServer();
@@ -285,7 +285,7 @@ suite(`BunBond client on a rustbond server${because}`, () => {
       servers: [listen],
       vnis: [200],
       announce: [announceFlag(own)],
-      flags: NO_HOLD,
+      flags: NO_STALE_TIMES,
     });
     await using early = await startRustbondClient(listen);
     const [, of200] = IN_VNIS;
@@ -306,7 +306,7 @@ suite(`BunBond client on a rustbond server${because}`, () => {
 
   scenario("drops a lost server's routes at once without hold, and has them again later", async () => {
     const listen = freeAddress();
-    await using client = startBunbondClient({ servers: [listen], vnis: [100], flags: NO_HOLD });
+    await using client = startBunbondClient({ servers: [listen], vnis: [100], flags: NO_STALE_TIMES });
     for (let life = 1; life <= 2; life++) {
       await using server = await startRustbondServer(listen);
       await using announcer = await startRustbondClient(server.address);
@@ -364,7 +364,7 @@ suite(`BunBond client on a rustbond server${because}`, () => {
       servers: [one.address, two.address],
       vnis: [100],
       announce: [announceFlag(own)],
-      flags: NO_HOLD,
+      flags: NO_STALE_TIMES,
     });
     await using peerOfOne = await startRustbondClient(one.address);
     await using peerOfTwo = await startRustbondClient(two.address);

@@ -186,8 +186,8 @@ describe("settings", () => {
     ["retry", { retry: { minMs: 2, maxMs: 1 } }],
     ["retry", { retry: { minMs: -1, maxMs: 1 } }],
     ["retry", { retry: { minMs: 1, maxMs: Number.POSITIVE_INFINITY } }],
-    ["hold", { hold: { holdMs: Number.NaN, holdAloneMs: 1 } }],
-    ["hold", { hold: { holdMs: 1, holdAloneMs: -1 } }],
+    ["staleTimes", { staleTimes: { staleTimeMs: Number.NaN, staleTimeAloneMs: 1 } }],
+    ["staleTimes", { staleTimes: { staleTimeMs: 1, staleTimeAloneMs: -1 } }],
   ];
 
   test.each(cases)("%s that cannot be are refused: %p", (option, settings) => {
@@ -202,7 +202,7 @@ describe("settings", () => {
     const settings = {
       keepaliveSeconds: 1,
       retry: { minMs: 0, maxMs: 0 },
-      hold: { holdMs: Number.POSITIVE_INFINITY, holdAloneMs: 0 },
+      staleTimes: { staleTimeMs: Number.POSITIVE_INFINITY, staleTimeAloneMs: 0 },
     };
     new LibraryBench().connect(["[::1]:1"], settings).configure(settings);
   });
@@ -694,7 +694,7 @@ describe("closing", () => {
     const client = bench.connect(["[::1]:1"]);
     client.announce(routeOfText(R));
     await pass(bench, SECOND_MS);
-    await bench.until(client.close({ leave: "keep" }));
+    await bench.until(client.close({ onStop: "keep" }));
     await pass(bench, SECOND_MS);
     expect(server.stats()).toMatchObject({ routes: 1, peers: 0 });
   });

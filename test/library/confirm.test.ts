@@ -11,9 +11,9 @@ function confirmed(link: ReturnType<typeof subscribedLink>): { times: number; re
   return count;
 }
 
-describe.each([{ endMarks: true }, { endMarks: false }])("a confirmation, with %j", ({ endMarks }) => {
+describe.each([{ endOfRibs: true }, { endOfRibs: false }])("a confirmation, with %j", ({ endOfRibs }) => {
   test("is the answer to a KEEPALIVE behind everything", () => {
-    const link = subscribedLink([100], { endMarks });
+    const link = subscribedLink([100], { endOfRibs });
     link.announce(R);
     expect(link.take()).toEqual([`ADD ${R}`]);
     link.client.subscribe(200);
@@ -29,7 +29,7 @@ describe.each([{ endMarks: true }, { endMarks: false }])("a confirmation, with %
   });
 
   test("waits until the socket has taken everything", () => {
-    const link = subscribedLink([100], { endMarks });
+    const link = subscribedLink([100], { endOfRibs });
     link.roomBytes = 10;
     link.announce(R, Q);
     const count = confirmed(link);
@@ -41,7 +41,7 @@ describe.each([{ endMarks: true }, { endMarks: false }])("a confirmation, with %
   });
 
   test("that was called off does not come", () => {
-    const link = subscribedLink([100], { endMarks });
+    const link = subscribedLink([100], { endOfRibs });
     const count = confirmed(link);
     count.cancel();
     link.answerAll();
@@ -49,7 +49,7 @@ describe.each([{ endMarks: true }, { endMarks: false }])("a confirmation, with %
   });
 
   test("comes on the next connection, when the present one breaks before", () => {
-    const link = subscribedLink([100], { endMarks });
+    const link = subscribedLink([100], { endOfRibs });
     const count = confirmed(link);
     link.breakConnection();
     link.clock.advance(5_000);
@@ -61,7 +61,7 @@ describe.each([{ endMarks: true }, { endMarks: false }])("a confirmation, with %
 });
 
 test("who asks for none causes no KEEPALIVE", () => {
-  const link = subscribedLink([100], { endMarks: true });
+  const link = subscribedLink([100], { endOfRibs: true });
   link.announce(R, Q);
   expect(link.take()).toEqual([`ADD ${R}; ADD ${Q}`]);
 });

@@ -10,7 +10,7 @@ const Q = "100 10.0.2.0/24 via 2001:db8::1";
 async function heldClient() {
   const bench = new ClientBench();
   const server = await bench.startServer(1);
-  const held = bench.client([1], { holdsAnnouncements: true });
+  const held = bench.client([1], { defersAnnouncements: true });
   const known = () => Array.from(server.routes(), (route: Route) => route.destination.w0).length;
   bench.clock.advance(100);
   return { bench, server, client: held.client, known };
@@ -51,7 +51,7 @@ test("withdrawn or drained before the release: it is not told", async () => {
 
 test("also to a server that was away at the release", async () => {
   const bench = new ClientBench();
-  const { client } = bench.client([1], { holdsAnnouncements: true });
+  const { client } = bench.client([1], { defersAnnouncements: true });
   client.announce(routeOfText(R));
   client.releaseAnnouncements();
   const server = await bench.startServer(1);

@@ -84,8 +84,8 @@ describe("an option that makes no sense", () => {
     ["connect", "servers", [undefined, ...NO_ARRAY]],
     ["connect", "keepaliveSeconds", ANYTHING],
     ["connect", "retry", [...ANYTHING, 0, {}, { minMs: 1 }, { minMs: "1", maxMs: 2 }]],
-    ["connect", "hold", [...ANYTHING, 0, {}, { holdMs: 1, holdAloneMs: null }]],
-    ["connect", "gentle", ANYTHING],
+    ["connect", "stale-time", [...ANYTHING, 0, {}, { staleTimeMs: 1, staleTimeAloneMs: null }]],
+    ["connect", "pacing", ANYTHING],
     ["connect", "handler", [...NO_HANDLER, { routeAdded: 5 }]],
     ["connect", "logger", [...ANYTHING, { ...silentLogger, warn: null }]],
     ["connect", "clock", ANYTHING],
@@ -93,7 +93,7 @@ describe("an option that makes no sense", () => {
     ["connect", "random", NO_FUNCTION],
     ["connect", "reconnect", [1, undefined]],
     // Of the daemon's client alone: nothing would ever be announced.
-    ["connect", "holdsAnnouncements", [true]],
+    ["connect", "defersAnnouncements", [true]],
     ["configure", "servers", [[]]],
     ["established", "servers", [...ANYTHING, "each"]],
     ["established", "timeoutMs", ANYTHING],
@@ -108,7 +108,7 @@ describe("an option that makes no sense", () => {
     ["start", "settleSeconds", ANYTHING],
     ["start", "retainSeconds", ANYTHING],
     ["start", "sendHoldSeconds", ANYTHING],
-    ["start", "gentle", ANYTHING],
+    ["start", "pacing", ANYTHING],
     ["start", "logger", ANYTHING],
     ["start", "clock", ANYTHING],
     ["start", "network", ANYTHING],
@@ -206,7 +206,7 @@ test("null is not the type that is left out", async () => {
 test("a client that was to be closed in a way there is not stays open", async () => {
   const bench = new ClientBench();
   const { close, subscribe } = callsOf(bench);
-  await thrownBy(() => close({ leave: "behind" }));
+  await thrownBy(() => close({ onStop: "behind" }));
   subscribe(100);
   await bench.until(Promise.resolve(close(undefined)).then(() => {}));
   expect((await thrownBy(() => subscribe(200))).code).toBe("CLOSED");

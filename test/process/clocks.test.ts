@@ -65,7 +65,7 @@ test.concurrent("clocks that are decades apart and jump: nothing ends too early,
     ]);
   }
 
-  // Retry and settle: the end mark comes, but not before all are back.
+  // Retry and settle: the End-of-RIB comes, but not before all are back.
   await first.kill();
   await gone.kill();
   for (const client of [ahead, right]) await client.serverState("retry");
@@ -83,7 +83,7 @@ test.concurrent("clocks that are decades apart and jump: nothing ends too early,
   expect(first.stderrLines[0]).toStartWith(`${thisYear - 30}`);
 });
 
-test("nothing that decides looks at the wall clock, only what people read, and the clock for standstill.ts", async () => {
+test("nothing that decides looks at the wall clock, only what people read, and the clock for suspension.ts", async () => {
   const readers: string[] = [];
   for await (const path of new Bun.Glob("**/*.ts").scan(SOURCE)) {
     const code = (await Bun.file(`${SOURCE}/${path}`).text()).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
@@ -94,5 +94,5 @@ test("nothing that decides looks at the wall clock, only what people read, and t
   for await (const path of new Bun.Glob("**/*.ts").scan(SOURCE)) {
     if (/\.wallMs\b/.test(await Bun.file(`${SOURCE}/${path}`).text())) users.push(path);
   }
-  expect(users).toEqual(["server/standstill.ts"]);
+  expect(users).toEqual(["server/suspension.ts"]);
 });

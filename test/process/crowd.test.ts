@@ -42,7 +42,7 @@ function startCrowd(
 
 /**
  * Restarts a server under the crowd. A client that is nowhere else announces a route, and goes with the server: that
- * it leaves the views shows that everybody has heard the server's end mark, and swept what was not announced again.
+ * it leaves the views shows that everybody has heard the server's End-of-RIB, and swept what was not announced again.
  */
 async function restart(
   stack: AsyncDisposableStack,

@@ -249,7 +249,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     await using stage = await Stage.set();
     using directory = temporaryDirectory();
     const path = join(directory.path, "client.yaml");
-    const common = { server: stage.server.address, "hold-alone": 5 };
+    const common = { server: stage.server.address, "stale-time-alone": 5 };
     const write = (settings: object) => Bun.write(path, Bun.YAML.stringify({ ...common, ...settings }));
     await write({ "install-routes": "100#100" });
     await using client = stage.client({ flags: ["--config", path] });

@@ -15,11 +15,11 @@ const NEW = standardRoute(100, "10.0.2.0/24", "2001:db8::1");
 const MARKER = standardRoute(100, "192.0.2.255/32", "2001:db8::255");
 /** Of an end that no test waits for. */
 const FOR_EVER_SECONDS = "600";
-const KEEP = ["--leave", "keep"];
+const KEEP = ["--on-stop", "keep"];
 
 const control = (socketPath: string) => new ControlClient({ socketPath, program: null, asJson: false });
 
-test("--leave keep at a server that retains: a client is replaced by the next one, and nobody sees a withdrawal", async () => {
+test("--on-stop keep at a server that retains: a client is replaced by the next one, and nobody sees a withdrawal", async () => {
   using directory = temporaryDirectory();
   const socket = join(directory.path, "server.sock");
   await using server = await startBunbondServer({ flags: ["--retain", FOR_EVER_SECONDS], socket });
@@ -47,7 +47,7 @@ test("--leave keep at a server that retains: a client is replaced by the next on
   expect(await next.stop()).toBe(0);
 });
 
-test("--leave withdraw takes them away at once, though the server would retain them", async () => {
+test("--on-stop withdraw takes them away at once, though the server would retain them", async () => {
   await using server = await startBunbondServer({ flags: ["--retain", FOR_EVER_SECONDS] });
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100] });
   await using leaving = startBunbondClient({ servers: [server.address], announce: ROUTES.map(announceFlag) });

@@ -88,6 +88,6 @@ function announcerAt(address: string): Client {
   const endpoint = parseEndpoint(address);
   if ("code" in endpoint) throw new Error(endpoint.message);
   const announcer = new Client({ servers: [endpoint] });
-  announcer.subscribe(1); // the end mark tells it that it need not be gentle
+  announcer.subscribe(1); // the End-of-RIB tells it that it need not be pacing
   return announcer;
 }

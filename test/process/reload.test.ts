@@ -54,7 +54,7 @@ async function reload(program: ChildProcess): Promise<string[]> {
 test("announcements and VNIs come and go, and a watching client sees the difference alone", async () => {
   await using server = await startBunbondServer();
   const config = new ConfigFile();
-  const base = { server: server.address, "hold-alone": 5 };
+  const base = { server: server.address, "stale-time-alone": 5 };
   await config.write({ ...base, vni: [200], announce: [R, Q].map(announceFlag) });
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100, 200] });
   await using other = startBunbondClient({ servers: [server.address], announce: [announceFlag(OTHER)] });
@@ -178,7 +178,7 @@ test("what takes effect at the next start is named, each time", async () => {
   await using server = await startBunbondServer({ flags: config.flags });
   await config.write({
     settle: 1,
-    gentle: "never",
+    pacing: "never",
     http: "[::1]:0",
     keepalive: 3,
     retain: 10,
@@ -200,14 +200,14 @@ test("what takes effect at the next start is named, each time", async () => {
   await server.logged(/routes are retained/);
 });
 
-test("--leave is looked at when the client stops", async () => {
+test("--on-stop is looked at when the client stops", async () => {
   await using server = await startBunbondServer({ flags: ["--retain", "60"] });
   const config = new ConfigFile();
   await config.write({ server: server.address, announce: announceFlag(R) });
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100] });
   await using client = startBunbondClient({ servers: [], flags: config.flags });
   await watcher.viewIs([R]);
-  await config.write({ server: server.address, announce: announceFlag(R), leave: "keep" });
+  await config.write({ server: server.address, announce: announceFlag(R), onStop: "keep" });
   await reload(client);
   expect(await client.stop()).toBe(0);
   await server.logged(/routes are retained/);

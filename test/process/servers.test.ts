@@ -82,8 +82,8 @@ async function withTwoServers(
   });
 }
 
-test("two servers, one killed: what it alone had goes with --hold 0, and comes back with it", async () => {
-  await withTwoServers(["--hold", "0"], async ({ client, killFirst, restartFirst }) => {
+test("two servers, one killed: what it alone had goes with --stale-time 0, and comes back with it", async () => {
+  await withTwoServers(["--stale-time", "0"], async ({ client, killFirst, restartFirst }) => {
     const from = client.events.length;
     await killFirst();
     await client.viewIs([ROUTE]);

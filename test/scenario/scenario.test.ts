@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { playScenario, type Scenario } from "../support/scenario/scenario.ts";
 import breaches from "./breaches.json";
-import endMarks from "./end-marks.json";
+import endOfRibs from "./end-of-rib.json";
 import handshake from "./handshake.json";
 import origins from "./origins.json";
 import retain from "./retain.json";
@@ -19,7 +19,7 @@ interface ScenarioFile {
 
 const files: readonly ScenarioFile[] = [
   ...[handshake, subscriptions, origins, retain],
-  ...[endMarks, breaches, skipped, time],
+  ...[endOfRibs, breaches, skipped, time],
 ];
 
 test("none is forgotten", () => {

@@ -123,7 +123,7 @@ describe("a server whose link is cut", () => {
     }
     expect(changes(hypervisors)).toEqual([]);
     warnings.length = 0;
-    // Whoever goes on doing so cannot keep end marks and withdrawals back for ever.
+    // Whoever goes on doing so cannot keep End-of-RIBs and withdrawals back for ever.
     for (let times = 0; times < 30; times++) cutAgain();
     expect(warnings).toContain(
       "most announcers were lost at once, once more: they are not waited for any more",
@@ -200,7 +200,7 @@ describe("a server whose machine was paused, with its clock", () => {
 describe("a time of day that is set", () => {
   const STOOD_STILL = "this process stood still; its clients are waited for";
 
-  test("forward looks like a standstill, and harms nobody", async () => {
+  test("forward looks like a suspension, and harms nobody", async () => {
     const { bench, hypervisors, warnings, server } = await stage();
     bench.clock.wallAheadMs += 3_600_000;
     bench.clock.advance(14_000);
@@ -219,7 +219,7 @@ describe("a time of day that is set", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("to and fro all the time is one standstill at most", async () => {
+  test("to and fro all the time is one suspension at most", async () => {
     const { bench, warnings, server } = await stage();
     for (let turn = 0; turn < 300; turn++) {
       bench.clock.wallAheadMs += turn % 2 === 0 ? 3_600_000 : -3_600_000;

@@ -22,7 +22,7 @@ async function stage(retainSeconds: number) {
 }
 
 describe("Go's clients are all back", () => {
-  test.each([13, 14, 16, 18, 25, 60, 300])("after a standstill of %d s", async (seconds) => {
+  test.each([13, 14, 16, 18, 25, 60, 300])("after a suspension of %d s", async (seconds) => {
     const { bench, server, clients } = await stage(30);
     for (const { process } of clients) process.pause();
     bench.clock.advance(1_000 * seconds);

@@ -98,7 +98,7 @@ class RandomPeer {
   constructor(clock: FakeClock, network: MemoryNetwork, model: SlowModel, hello: string) {
     this.raw = new RawPeer(clock);
     this.raw.onMessage = (message) => {
-      if (message.type === "KEEPALIVE" && message.endOfVni === undefined) this.#keepalivesAnswered++;
+      if (message.type === "KEEPALIVE" && message.endOfRib === undefined) this.#keepalivesAnswered++;
       tellHeard(model, this.raw.name, message);
     };
     this.raw.connect(network, LISTEN);
@@ -174,16 +174,16 @@ const scene = fc.record({
     { capacityBytes: 65_536, delayMs: 30 },
   ),
   cutSeed: fc.option(fc.integer(), { nil: null }),
-  gentle: fc.constantFrom("auto" as const, "always" as const, "never" as const),
+  pacing: fc.constantFrom("auto" as const, "always" as const, "never" as const),
   settles: fc.boolean(),
   steps: fc.array(step, { maxLength: 60, size: "max" }),
 });
 
 type Scene = typeof scene extends fc.Arbitrary<infer T> ? T : never;
 
-async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<void> {
+async function play({ pipe, cutSeed, pacing, settles, steps }: Scene): Promise<void> {
   const clock = new FakeClock();
-  const model = new SlowModel({ holdEndMarks: settles });
+  const model = new SlowModel({ deferEndOfRib: settles });
   const departures = settles ? new Departures(clock, model) : undefined;
   const cutter = cutSeed === null ? null : new SeededRandom(cutSeed);
   const network = new MemoryNetwork({
@@ -192,11 +192,11 @@ async function play({ pipe, cutSeed, gentle, settles, steps }: Scene): Promise<v
     ...(cutter === null ? {} : { cutRandomly: () => cutter.word() / 2 ** 32 }),
   });
   // Asked for before the server's own timer, so that the model knows first.
-  if (settles) clock.after(SETTLE_MS, () => model.releaseEndMarks());
+  if (settles) clock.after(SETTLE_MS, () => model.releaseEndOfRib());
   const server = await Server.start({
     listen: LISTEN,
     settleSeconds: settles ? SETTLE_MS / 1_000 : 0,
-    gentle,
+    pacing,
     clock,
     network: new WatchedNetwork(network, model, departures),
     logger: departures?.logger ?? silentLogger,

@@ -37,7 +37,7 @@ class Stage {
     return Server.start({
       listen: LISTEN,
       settleSeconds: 0,
-      gentle: "never",
+      pacing: "never",
       clock,
       network,
       logger,
@@ -153,7 +153,7 @@ describe("every refused frame", () => {
   });
 });
 
-test("says whether it sends end marks yet", async () => {
+test("says whether it sends End-of-RIBs yet", async () => {
   const stage = new Stage();
   const server = await stage.start({ settleSeconds: 15 });
   const atOnce = await stage.start({ listen: { host: "::", port: 4712 } });
@@ -268,35 +268,35 @@ describe("a large table", () => {
 describe("gentleness", () => {
   const ADDS = manyAdds(400);
   /** Bytes of the longest chunk that a new subscriber gets, and for how long chunks come. */
-  async function measure(gentle: ServerOptions["gentle"], ...frames: readonly string[]) {
+  async function measure(pacing: ServerOptions["pacing"], ...frames: readonly string[]) {
     const stage = new Stage(1 << 20);
-    await stage.start(gentle === undefined ? {} : { gentle });
+    await stage.start(pacing === undefined ? {} : { pacing });
     stage.peer(...ADDS);
     const subscriber = stage.peer(...frames);
     const startMs = stage.clock.nowMs();
     stage.clock.advance(1_000);
     expect(subscriber.takeHeard()).toContain("END 100");
     const longestBytes = Math.max(...subscriber.chunks.map(({ bytes }) => bytes.length));
-    return { isGentle: longestBytes <= 1_400, tookMs: (subscriber.chunks.at(-1)?.atMs ?? 0) - startMs };
+    return { isPaced: longestBytes <= 1_400, tookMs: (subscriber.chunks.at(-1)?.atMs ?? 0) - startMs };
   }
 
   test("auto: small steps for who keeps the rhythm, as Go does", async () => {
-    const { isGentle, tookMs } = await measure("auto", "SUBSCRIBE 100");
-    expect(isGentle).toBe(true);
+    const { isPaced, tookMs } = await measure("auto", "SUBSCRIBE 100");
+    expect(isPaced).toBe(true);
     expect(tookMs).toBeGreaterThanOrEqual(40);
   });
 
   test("auto: full speed for who sends a KEEPALIVE early, as rustbond and BunBond do", async () => {
-    expect(await measure("auto", "KEEPALIVE", "SUBSCRIBE 100")).toEqual({ isGentle: false, tookMs: 0 });
+    expect(await measure("auto", "KEEPALIVE", "SUBSCRIBE 100")).toEqual({ isPaced: false, tookMs: 0 });
     expect((await measure("auto", "SUBSCRIBE 100", "KEEPALIVE")).tookMs).toBe(0);
   });
 
   test("always: whoever it is", async () => {
-    expect((await measure("always", "KEEPALIVE", "SUBSCRIBE 100")).isGentle).toBe(true);
+    expect((await measure("always", "KEEPALIVE", "SUBSCRIBE 100")).isPaced).toBe(true);
   });
 
   test("never: nobody", async () => {
-    expect(await measure("never", "SUBSCRIBE 100")).toEqual({ isGentle: false, tookMs: 0 });
+    expect(await measure("never", "SUBSCRIBE 100")).toEqual({ isPaced: false, tookMs: 0 });
   });
 
   test("auto is the default", async () => {

@@ -18,7 +18,7 @@ const RUN_BYTES = 65_536;
 const ONE_FRAME_BYTES = 73;
 
 function exchange(): RouteExchange {
-  return new RouteExchange({ holdEndMarks: false });
+  return new RouteExchange({ deferEndOfRib: false });
 }
 
 describe("a reader that is stalled", () => {
@@ -189,7 +189,7 @@ describe("while a large table is being sent", () => {
     expect([table.size, other.size]).toEqual([MANY, number]);
   });
 
-  test("its changes come behind it, and the end mark when first nothing is left", () => {
+  test("its changes come behind it, and the End-of-RIB when first nothing is left", () => {
     const x = exchange();
     const announcer = new NumberedPeer(x);
     const view = new NumberedView(VNI, 2 * MANY);
@@ -214,7 +214,7 @@ describe("while a large table is being sent", () => {
 describe("a peer that leaves with a large table", () => {
   test("takes it along in slices, which nobody can tell from at once", () => {
     const turns: (() => void)[] = [];
-    const x = new RouteExchange({ holdEndMarks: false, soon: (run) => turns.push(run) });
+    const x = new RouteExchange({ deferEndOfRib: false, soon: (run) => turns.push(run) });
     const count = 50_000;
     const gone = new NumberedPeer(x);
     gone.addAll(VNI, 0, count);

@@ -57,9 +57,9 @@ const hearsRemove =
 const hearsEnd =
   (peer: string): Step =>
   (model) =>
-    model.heardEndMark(peer, 100);
+    model.receivedEndOfRib(peer, 100);
 const quiet: Step = (model) => model.atQuiet();
-const settled: Step = (model) => model.releaseEndMarks();
+const settled: Step = (model) => model.releaseEndOfRib();
 
 const start = [joins("a"), joins("s"), subscribes("s")];
 
@@ -82,7 +82,7 @@ const ALLOWED: Record<string, readonly Step[]> = {
     hearsRemove("s"),
     hearsEnd("s"),
   ],
-  "an end mark of the moment before the last change": [
+  "an End-of-RIB of the moment before the last change": [
     ...start,
     adds("a"),
     hearsEnd("s"),
@@ -142,16 +142,16 @@ const BREACHES: Record<string, readonly [message: RegExp, steps: readonly Step[]
     /not subscribed/,
     [...start, adds("a"), unsubscribes("s"), asks("s"), isAnswered("s"), hearsAdd("s")],
   ],
-  "an end mark behind the fence": [
+  "an End-of-RIB behind the fence": [
     /not subscribed/,
     [...start, unsubscribes("s"), asks("s"), isAnswered("s"), hearsEnd("s")],
   ],
-  "a second end mark": [/a second time/, [...start, hearsEnd("s"), hearsEnd("s")]],
-  "an end mark before existing routes": [
+  "a second End-of-RIB": [/a second time/, [...start, hearsEnd("s"), hearsEnd("s")]],
+  "an End-of-RIB before existing routes": [
     /still to be sent/,
     [joins("a"), adds("a"), joins("s"), subscribes("s"), hearsEnd("s")],
   ],
-  "an end mark that fits no one moment": [
+  "an End-of-RIB that fits no one moment": [
     /still to be sent/,
     [...start, adds("a"), adds("a", Q), hearsAdd("s", Q), hearsEnd("s")],
   ],
@@ -170,12 +170,12 @@ const BREACHES: Record<string, readonly [message: RegExp, steps: readonly Step[]
     /still there/,
     [...start, adds("a"), hearsAdd("s"), hearsEnd("s"), isRetained("a"), isForgotten("a"), quiet],
   ],
-  "an end mark that never comes": [/never hears the end mark/, [...start, quiet]],
+  "an End-of-RIB that never comes": [/never hears the End-of-RIB/, [...start, quiet]],
 };
 
 /** The marks are free from the start, but for the one case that is about holding them. */
-function play(steps: readonly Step[], holdEndMarks: boolean): void {
-  const model = new SlowModel({ holdEndMarks });
+function play(steps: readonly Step[], deferEndOfRib: boolean): void {
+  const model = new SlowModel({ deferEndOfRib });
   for (const step of steps) step(model);
 }
 
@@ -192,7 +192,7 @@ describe("breaches", () => {
     });
   }
 
-  test("an end mark that should be held", () => {
+  test("an End-of-RIB that should be held", () => {
     expect(() => play([...start, hearsEnd("s")], true)).toThrow(Breach);
     play([...start, settled, hearsEnd("s"), quiet], true);
   });

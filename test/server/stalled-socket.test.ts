@@ -24,7 +24,7 @@ class Stage {
   static async start(options: Omit<MemoryNetworkOptions, "clock"> = {}): Promise<Stage> {
     const stage = new Stage(options);
     const { clock, network } = stage;
-    await Server.start({ listen: LISTEN, settleSeconds: 0, gentle: "never", clock, network });
+    await Server.start({ listen: LISTEN, settleSeconds: 0, pacing: "never", clock, network });
     return stage;
   }
 

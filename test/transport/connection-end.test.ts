@@ -1,6 +1,6 @@
 /** How a connection ends: for silence, by whoever wants it, and for faults. */
 import { describe, expect, test } from "bun:test";
-import { GentlePace } from "../../src/transport/pacing.ts";
+import { PacedWrites } from "../../src/transport/pacing.ts";
 import { frameOfText } from "../support/models/frame-text.ts";
 import {
   ConnectionUnderTest,
@@ -77,7 +77,7 @@ describe("silence", () => {
   });
 
   test("client: KEEPALIVEs go out each interval while a large table is being sent", () => {
-    const pair = established({ role: "client", pace: new GentlePace() });
+    const pair = established({ role: "client", pace: new PacedWrites() });
     pair.peer.onMessage = (message) => {
       if (message.type === "KEEPALIVE") pair.peer.send("KEEPALIVE");
     };
@@ -102,7 +102,7 @@ describe("the end", () => {
       "protocol-error MALFORMED_MESSAGE": ({ peer }) => peer.send("HEX 0100010380"),
     };
     for (const [reason, end] of Object.entries(ends)) {
-      const pair = established({ pace: new GentlePace(), capacityBytes: 2_000 });
+      const pair = established({ pace: new PacedWrites(), capacityBytes: 2_000 });
       pair.give(...manyAdds(1_000));
       pair.clock.settle();
       end(pair);
@@ -156,7 +156,7 @@ describe("the end", () => {
     };
     for (const [name, happen] of Object.entries(moments)) {
       const pair = established({
-        pace: new GentlePace(),
+        pace: new PacedWrites(),
         capacityBytes: name === "writable" ? 1_000 : AMPLE,
       });
       if (name === "writable") pair.peer.stream.isReading = false;

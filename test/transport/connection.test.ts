@@ -1,7 +1,7 @@
 /** What a connection does with what comes in, and in which order and pieces its own goes out. */
 import { describe, expect, test } from "bun:test";
 import { RUN_BYTES } from "../../src/transport/outbox.ts";
-import { GentlePace, SteadyPace } from "../../src/transport/pacing.ts";
+import { PacedWrites, UnpacedWrites } from "../../src/transport/pacing.ts";
 import { frameOfText } from "../support/models/frame-text.ts";
 import {
   ConnectionUnderTest,
@@ -105,12 +105,12 @@ describe("input", () => {
     expect(pair.handler.calls).toEqual(["skipped BAD_PREFIX_LENGTH", "update 2"]);
   });
 
-  test("client: end marks are no answers to KEEPALIVEs, but signs of life", () => {
+  test("client: End-of-RIBs are no answers to KEEPALIVEs, but signs of life", () => {
     const pair = established({ role: "client" });
     expect([pair.connection.sendKeepalive(), pair.connection.sendKeepalive()]).toEqual([2, 3]);
     pair.peer.send("END 0", "KEEPALIVE", "END 4294967295");
     pair.clock.settle();
-    expect(pair.handler.calls).toEqual(["endMark 0", "keepalive", "endMark 4294967295"]);
+    expect(pair.handler.calls).toEqual(["endOfRib 0", "keepalive", "endOfRib 4294967295"]);
     expect(pair.connection.keepalivesAnswered).toBe(2);
     for (let marks = 0; marks < 5; marks++) {
       pair.clock.advance(10_000);
@@ -218,7 +218,7 @@ describe("output", () => {
   test("partial writes, wherever they end, never put anything into a frame", () => {
     const adds = manyAdds(12);
     for (let capacityBytes = 1; capacityBytes <= 100; capacityBytes++) {
-      const pair = established({ capacityBytes, pace: new SteadyPace(100) });
+      const pair = established({ capacityBytes, pace: new UnpacedWrites(100) });
       pair.peer.onMessage = () => pair.source.spoil();
       pair.give(...adds);
       pair.peer.send(...Array.from({ length: 6 }, () => "KEEPALIVE"));
@@ -279,7 +279,7 @@ describe("output", () => {
   });
 
   test("a KEEPALIVE that the source sends while it is asked goes before its next run", () => {
-    const pair = established({ role: "client", pace: new SteadyPace(100) });
+    const pair = established({ role: "client", pace: new UnpacedWrites(100) });
     const { nextRun } = pair.source;
     let wantsKeepalive = true;
     pair.source.nextRun = (limitBytes) => {
@@ -296,7 +296,7 @@ describe("output", () => {
 
 describe("gentle pace", () => {
   test("at most 1,400 bytes of whole frames each 4 ms", () => {
-    const pair = established({ pace: new GentlePace(), capacityBytes: AMPLE });
+    const pair = established({ pace: new PacedWrites(), capacityBytes: AMPLE });
     const adds = manyAdds(1_000);
     const startMs = pair.clock.nowMs();
     pair.give(...adds);
@@ -317,7 +317,7 @@ describe("gentle pace", () => {
   });
 
   test("wakes do not hurry it, and KEEPALIVEs do not wait for it", () => {
-    const pair = established({ pace: new GentlePace() });
+    const pair = established({ pace: new PacedWrites() });
     pair.give(...manyAdds(100));
     pair.clock.settle();
     pair.peer.takeHeard();
@@ -328,11 +328,11 @@ describe("gentle pace", () => {
   });
 
   test("full speed begins at once", () => {
-    const pair = established({ pace: new GentlePace(), capacityBytes: AMPLE });
+    const pair = established({ pace: new PacedWrites(), capacityBytes: AMPLE });
     pair.give(...manyAdds(1_000));
     pair.clock.settle();
     expect(pair.peer.takeHeard().length).toBeLessThan(40);
-    pair.connection.setPace(new SteadyPace(RUN_BYTES));
+    pair.connection.setPace(new UnpacedWrites(RUN_BYTES));
     pair.clock.settle();
     expect(pair.peer.takeHeard().length).toBeGreaterThan(960);
   });

@@ -100,7 +100,7 @@ test("several frames, cut at every pair of places", () => {
     vectorFrame("nat with ports"),
     vectorFrame("keepalive"),
     vectorFrame("ipv4 standard"),
-    vectorFrame("end mark of vni 100"),
+    vectorFrame("End-of-RIB of vni 100"),
   );
   const expected = naiveFrames(stream);
   expect(expected.frames).toHaveLength(7);

@@ -3,7 +3,7 @@
  * connection as BunBond's own client: KEEPALIVEs on time, time limits, frames never cut by others, and it
  * always reads.
  *
- * To announce to a Go server (`gentle`) it does as that client does: at most ten writes of up to 1,400 bytes
+ * To announce to a Go server (`paced`) it does as that client does: at most ten writes of up to 1,400 bytes
  * between two KEEPALIVE answers (see client/link-output.ts).
  */
 
@@ -13,7 +13,7 @@ import { type CloseReason, describeCloseReason } from "../../session/close-reaso
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network } from "../../transport/network.ts";
 import type { OutputSource } from "../../transport/outbox.ts";
-import { GENTLE_WRITE_BYTES } from "../../transport/pacing.ts";
+import { PACED_WRITE_BYTES } from "../../transport/pacing.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../../wire/encode.ts";
 import { MessageType, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { CheckedInput } from "./checked-input.ts";
@@ -23,7 +23,7 @@ import type { Expectation, MemberSpec, WorkerSettings } from "./messages.ts";
 import type { RouteSet } from "./route-set.ts";
 
 const NOTHING = new Uint8Array(0);
-const GENTLE_WRITES = 10;
+const PACED_WRITES = 10;
 
 export interface MemberContext {
   readonly settings: WorkerSettings;
@@ -49,8 +49,8 @@ export class Member implements ConnectionHandler, OutputSource {
   #wantsFence = false;
   #fence = Number.POSITIVE_INFINITY;
   #fenced: (() => void) | null = null;
-  #gentleWrites = 0;
-  #gentleFence = 0;
+  #pacedWrites = 0;
+  #pacedFence = 0;
   #expected: Expectation = { turn: "none", routes: 0, markers: 0 };
   #complete = Promise.withResolvers<void>();
 
@@ -175,10 +175,10 @@ export class Member implements ConnectionHandler, OutputSource {
       this.#first = NOTHING;
       return first;
     }
-    const limit = this.#gentleLimit(limitBytes);
+    const limit = this.#pacedLimit(limitBytes);
     if (limit === 0) return NOTHING;
     const run = this.#source?.next(limit) ?? NOTHING;
-    if (run.length > 0) this.#gentleWrites++;
+    if (run.length > 0) this.#pacedWrites++;
     else if (this.#wantsFence && (this.#source?.hasEnded ?? true)) {
       this.#wantsFence = false;
       this.#fence = this.#sendKeepalive();
@@ -187,10 +187,10 @@ export class Member implements ConnectionHandler, OutputSource {
   }
 
   /** 0: wait for an answer. */
-  #gentleLimit(limitBytes: number): number {
-    if (!this.context.settings.gentle) return limitBytes;
-    if (this.#gentleWrites < GENTLE_WRITES) return Math.min(limitBytes, GENTLE_WRITE_BYTES);
-    if (this.#gentleFence === 0) this.#gentleFence = this.#sendKeepalive();
+  #pacedLimit(limitBytes: number): number {
+    if (!this.context.settings.paced) return limitBytes;
+    if (this.#pacedWrites < PACED_WRITES) return Math.min(limitBytes, PACED_WRITE_BYTES);
+    if (this.#pacedFence === 0) this.#pacedFence = this.#sendKeepalive();
     return 0;
   }
 
@@ -206,9 +206,9 @@ export class Member implements ConnectionHandler, OutputSource {
 
   keepalive(): void {
     const answered = this.#connection?.keepalivesAnswered ?? 0;
-    if (this.#gentleFence > 0 && answered >= this.#gentleFence) {
-      this.#gentleFence = 0;
-      this.#gentleWrites = 0;
+    if (this.#pacedFence > 0 && answered >= this.#pacedFence) {
+      this.#pacedFence = 0;
+      this.#pacedWrites = 0;
       this.wake();
     }
     if (answered >= this.#fence) {
@@ -227,5 +227,5 @@ export class Member implements ConnectionHandler, OutputSource {
   subscribe(): void {}
   unsubscribe(): void {}
   hello(): void {}
-  endMark(): void {}
+  endOfRib(): void {}
 }

@@ -11,7 +11,7 @@ export interface WorkerSettings {
   readonly server: Endpoint;
   readonly keepaliveSeconds: number;
   /** Announce in small steps, for Go's servers. */
-  readonly gentle: boolean;
+  readonly paced: boolean;
   /** Frames to encode before the run. */
   readonly encode: readonly Action[];
   readonly routes: RouteSetOptions;

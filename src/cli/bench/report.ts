@@ -18,7 +18,7 @@ export interface Result {
 
 /** One line. */
 export function jsonReport(options: BenchOptions, result: Result): string {
-  const { server, workload, vni, family, workers, gentle, keepaliveSeconds } = options;
+  const { server, workload, vni, family, workers, paced, keepaliveSeconds } = options;
   const { lost, wrong, deliveries } = result;
   const { repeated, outOfTurn, altered, foreign, echoes } = deliveries;
   const { mode, ...sizes } = workload;
@@ -27,7 +27,7 @@ export function jsonReport(options: BenchOptions, result: Result): string {
     generator: formatVersion(versionInfo),
     mode,
     server: formatEndpoint(server),
-    parameters: { ...sizes, vni, family, workers, gentle, keepaliveSeconds },
+    parameters: { ...sizes, vni, family, workers, paced, keepaliveSeconds },
     failure: result.failure,
     figures: {
       ...Object.fromEntries(result.figures.map((figure) => [figure.name, rounded(figure)])),

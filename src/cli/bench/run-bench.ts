@@ -27,13 +27,13 @@ export async function runBench(options: BenchOptions, { io }: CommandContext): P
 async function measure(options: BenchOptions, bar: ProgressBar): Promise<Result> {
   const time = new Date();
   const scenario = scenarioOf(options.workload);
-  const { vni, family, server, keepaliveSeconds, gentle, workers, timeoutSeconds } = options;
+  const { vni, family, server, keepaliveSeconds, paced, workers, timeoutSeconds } = options;
   const { announcers, routesPerAnnouncer, encode } = scenario;
   const routes = { vni, family, announcers, routesPerAnnouncer };
   const process = options.serverPid === null ? null : new ServerProcess(options.serverPid);
   const idle = process?.sample() ?? null;
   const crew = new Crew({
-    settings: { server, keepaliveSeconds, gentle, encode, routes },
+    settings: { server, keepaliveSeconds, paced, encode, routes },
     workers,
     timeoutSeconds,
     onProgress: progressOn(bar, scenario),

@@ -116,7 +116,7 @@ class BenchWorker {
       await isRead;
     };
     await Promise.all(this.#subscribers.filter((member) => !member.hasSubscribed).map(subscribe));
-    if (this.settings.gentle) await Bun.sleep(GO_SUBSCRIBE_MS);
+    if (this.settings.paced) await Bun.sleep(GO_SUBSCRIBE_MS);
   }
 
   async #send(what: "routes" | "markers", action: Action): Promise<void> {

@@ -50,7 +50,7 @@ export interface BenchOptions {
   readonly family: 4 | 6;
   readonly workers: number;
   /** Announce in small steps, for Go's servers. */
-  readonly gentle: boolean;
+  readonly paced: boolean;
   readonly keepaliveSeconds: number;
   /** The run ends when nothing has moved for so long. */
   readonly timeoutSeconds: number;

@@ -78,7 +78,7 @@ const definition = {
       description: "The virtual network of the run. Nobody else should use it.",
     },
     ipv6: { type: "boolean", description: "Announce IPv6 prefixes." },
-    gentle: {
+    paced: {
       type: "boolean",
       description: "Announce in small steps, and wait for answers: Go's servers need it.",
     },
@@ -137,7 +137,7 @@ export function parseBenchOptions(rawArgs: readonly string[]): BenchOptions {
     vni,
     family,
     workers: readWorkers(flags, workload.mode),
-    gentle: flags.gentle,
+    paced: flags.paced,
     keepaliveSeconds: readKeepalive(flags.keepalive),
     timeoutSeconds: readSeconds("--timeout", flags.timeout),
     serverPid:
@@ -233,7 +233,7 @@ export function benchCommand(
       },
       {
         comment: "A Go server",
-        line: "bunbond bench fanout -s 192.0.2.1 --routes 2000 --gentle",
+        line: "bunbond bench fanout -s 192.0.2.1 --routes 2000 --paced",
       },
     ],
     run: (context) => run(parseBenchOptions(context.rawArgs), context),

@@ -6,12 +6,12 @@ import { type ConfigFile, parseConfig, readConfigText } from "../config/config-f
 import { type Judgement, judgeOptions } from "../config/config-options.ts";
 import { ROLE_SETTING, settingNames } from "../config/config-values.ts";
 import {
-  type ClientOptions,
+  type ClientConfig,
   clientDefinition,
   parseClientOptions,
   subscriptionsOf,
 } from "../daemon/client-command.ts";
-import { parseServerOptions, type ServerOptions, serverDefinition } from "../daemon/server-command.ts";
+import { parseServerOptions, type ServerConfig, serverDefinition } from "../daemon/server-command.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { parseArguments } from "../program/flags.ts";
@@ -116,7 +116,7 @@ function summarized<Options>(
   return { summary: errors.length > 0 ? null : summary(options), errors };
 }
 
-function serverSummary({ listen, http }: ServerOptions): Summary {
+function serverSummary({ listen, http }: ServerConfig): Summary {
   const address = formatEndpoint(listen);
   const httpAddress = http === null ? null : formatEndpoint(http);
   return {
@@ -127,7 +127,7 @@ function serverSummary({ listen, http }: ServerOptions): Summary {
   };
 }
 
-function clientSummary(options: ClientOptions): Summary {
+function clientSummary(options: ClientConfig): Summary {
   const { servers, announcements, installRoutes, warnings } = options;
   const facts = {
     servers: servers.length,

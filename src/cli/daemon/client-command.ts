@@ -1,10 +1,10 @@
-import type { Leave } from "../../client/options.ts";
+import type { OnStop } from "../../client/options.ts";
 import { TABLE_SETTLES_MS } from "../../client/view/completeness.ts";
 import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
-import type { Gentleness } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
 import {
@@ -15,13 +15,13 @@ import {
 } from "../flags/kernel-flags.ts";
 import {
   configFlag,
-  gentleFlag,
   httpFlag,
   httpHostFlag,
   keepaliveFlag,
-  readGentle,
+  pacingFlag,
   readHttp,
   readKeepalive,
+  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
@@ -41,7 +41,7 @@ import type { CommandDefinition } from "../program/command-definition.ts";
 import { type GivenValues, parseFlags } from "../program/flags.ts";
 import { HangupSignal } from "../program/hangup-signal.ts";
 
-const LEAVES = ["withdraw", "keep"] as const satisfies readonly Leave[];
+const ON_STOP = ["withdraw", "keep"] as const satisfies readonly OnStop[];
 
 export const clientDefinition = {
   meta: {
@@ -87,14 +87,14 @@ export const clientDefinition = {
       default: `${DEFAULT_RETRY.minMs / 1000}-${DEFAULT_RETRY.maxMs / 1000}`,
       description: "Connect to a lost server again after a random time of so many seconds.",
     },
-    hold: {
+    "stale-time": {
       type: "string",
       valueHint: "SEC",
       example: "60",
       default: "60",
       description: "Keep a lost server's routes this long while another server is connected.",
     },
-    "hold-alone": {
+    "stale-time-alone": {
       type: "string",
       valueHint: "SEC|forever",
       example: "forever",
@@ -108,12 +108,12 @@ export const clientDefinition = {
       default: `${DEFAULT_MAX_HOPS}`,
       description: `Take at most so many next hops of one destination, 1 to ${MOST_HOPS}: more are skipped and counted.`,
     },
-    gentle: gentleFlag(
+    pacing: pacingFlag(
       "Announce in small steps, which Go's servers need; auto: until a server has shown that it is a BunBond.",
     ),
-    leave: {
+    "on-stop": {
       type: "string",
-      valueHint: LEAVES.join("|"),
+      valueHint: ON_STOP.join("|"),
       example: "keep",
       default: "withdraw",
       description:
@@ -135,7 +135,7 @@ export const clientDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ClientOptions extends KernelFlagOptions {
+export interface ClientConfig extends KernelFlagOptions {
   /** At least one, each once. */
   readonly servers: readonly Endpoint[];
   /** Of --vni, each once; {@link subscriptionsOf} has all. */
@@ -147,12 +147,12 @@ export interface ClientOptions extends KernelFlagOptions {
   readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
-  readonly gentle: Gentleness;
-  readonly holdSeconds: number;
+  readonly pacing: Pacing;
+  readonly staleTimeSeconds: number;
   /** Infinity for "forever". */
-  readonly holdAloneSeconds: number;
+  readonly staleTimeAloneSeconds: number;
   readonly maxHops: number;
-  readonly leave: Leave;
+  readonly onStop: OnStop;
   readonly drainSeconds: number;
   /** Null: no control socket. */
   readonly socket: SocketChoice | null;
@@ -168,7 +168,7 @@ export interface ClientOptions extends KernelFlagOptions {
  * `fromFile` are the settings of a configuration file.
  * @throws UsageError
  */
-export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientOptions {
+export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientConfig {
   const flags = parseFlags(clientDefinition.args, rawArgs, fromFile);
   const vnis = readVnis("--vni", flags.vni);
   const { routes, warnings } = readAnnouncements("--announce", flags.announce);
@@ -179,11 +179,11 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     );
   }
   warnings.push(...kernelFlagWarnings(flags));
-  const leave = readOneOf("--leave", flags.leave, LEAVES);
+  const onStop = readOneOf("--on-stop", flags["on-stop"], ON_STOP);
   const drainSeconds = readSeconds("--drain", flags.drain);
-  if (leave === "keep" && drainSeconds > 0) {
+  if (onStop === "keep" && drainSeconds > 0) {
     warnings.push(
-      "--drain: with --leave keep only 'bunbond client drain' takes that time, for nothing else turns away",
+      "--drain: with --on-stop keep only 'bunbond client drain' takes that time, for nothing else turns away",
     );
   }
   const retry = readRetryBounds("--retry", flags.retry);
@@ -200,11 +200,11 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     httpHosts: readHostNames("--http-host", flags["http-host"]),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     retry,
-    gentle: readGentle(flags.gentle),
-    holdSeconds: readSeconds("--hold", flags.hold),
-    holdAloneSeconds: readSecondsOrForever("--hold-alone", flags["hold-alone"]),
+    pacing: readPacing(flags.pacing),
+    staleTimeSeconds: readSeconds("--stale-time", flags["stale-time"]),
+    staleTimeAloneSeconds: readSecondsOrForever("--stale-time-alone", flags["stale-time-alone"]),
     maxHops: readWholeNumber("--max-hops", flags["max-hops"], 1, MOST_HOPS),
-    leave,
+    onStop,
     drainSeconds,
     ...kernel,
     socket: readSocket(flags.socket),
@@ -219,18 +219,18 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
 export function subscriptionsOf({
   vnis,
   installRoutes,
-}: Pick<ClientOptions, "vnis" | "installRoutes">): number[] {
+}: Pick<ClientConfig, "vnis" | "installRoutes">): number[] {
   return [...new Set([...vnis, ...installRoutes.map(({ vni }) => vni)])];
 }
 
 /** Reads the configuration file, too, anew each time. */
-export function readClientOptions(rawArgs: readonly string[]): Promise<ClientOptions> {
+export function readClientOptions(rawArgs: readonly string[]): Promise<ClientConfig> {
   return readOptions(clientDefinition, rawArgs, parseClientOptions);
 }
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
 export function clientCommand(
-  run: (options: ClientOptions, context: DaemonContext) => Promise<number>,
+  run: (options: ClientConfig, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: clientDefinition,

@@ -14,8 +14,8 @@ import { formatRoute } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { type LimitName, valuesByLimit } from "../../server/exchange/limits.ts";
 import type { ServerSettings } from "../../server/options.ts";
-import { type ClientOptions, subscriptionsOf } from "./client-command.ts";
-import type { ServerOptions } from "./server-command.ts";
+import { type ClientConfig, subscriptionsOf } from "./client-command.ts";
+import type { ServerConfig } from "./server-command.ts";
 
 export type ClientChange =
   | { readonly type: "configure"; readonly settings: Partial<ClientSettings> }
@@ -47,16 +47,16 @@ type ClientAtRunTime =
   | "announcements"
   | "keepaliveSeconds"
   | "retry"
-  | "holdSeconds"
-  | "holdAloneSeconds"
+  | "staleTimeSeconds"
+  | "staleTimeAloneSeconds"
   | "verbose"
   | "installRoutes"
   | "cleanup"
   // Looked at when the client stops.
-  | "leave";
+  | "onStop";
 /** The names of the flags of options that take effect at the next start. */
 export const CLIENT_AT_START = {
-  gentle: "gentle",
+  pacing: "pacing",
   maxHops: "max-hops",
   http: "http",
   httpHosts: "http-host",
@@ -72,7 +72,7 @@ export const CLIENT_AT_START = {
   ecmp: "ecmp",
   reconcileSeconds: "reconcile-interval",
   installNat: "install-nat",
-} satisfies Record<Exclude<keyof ClientOptions, ClientAtRunTime | "config" | "warnings">, string>;
+} satisfies Record<Exclude<keyof ClientConfig, ClientAtRunTime | "config" | "warnings">, string>;
 
 type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
 /** The same of a server. */
@@ -82,14 +82,14 @@ export const SERVER_AT_START = {
   httpHosts: "http-host",
   socket: "socket",
   settleSeconds: "settle",
-  gentle: "gentle",
+  pacing: "pacing",
   maxHalfOpen: "max-half-open",
-} satisfies Record<Exclude<keyof ServerOptions, ServerAtRunTime | "config">, string>;
+} satisfies Record<Exclude<keyof ServerConfig, ServerAtRunTime | "config">, string>;
 
 export function clientDifference(
-  before: ClientOptions,
-  after: ClientOptions,
-): Difference<ClientOptions, ClientChange> {
+  before: ClientConfig,
+  after: ClientConfig,
+): Difference<ClientConfig, ClientChange> {
   const inForce = clientInForce(before, after);
   const oldWarnings = new Set(before.warnings);
   const servers = listDifference(before.servers, after.servers, formatEndpoint);
@@ -117,13 +117,13 @@ export function clientDifference(
   };
 }
 
-function clientInForce(before: ClientOptions, after: ClientOptions): ClientOptions {
+function clientInForce(before: ClientConfig, after: ClientConfig): ClientConfig {
   const { installRoutes } = isMappingSwitched(before, after) ? before : after;
   return { ...after, ...picked(CLIENT_AT_START, before), installRoutes };
 }
 
 /** Whether the kernel is there to write to at all is settled at the start. */
-function isMappingSwitched(before: ClientOptions, after: ClientOptions): boolean {
+function isMappingSwitched(before: ClientConfig, after: ClientConfig): boolean {
   return (before.installRoutes.length === 0) !== (after.installRoutes.length === 0);
 }
 
@@ -133,9 +133,9 @@ function mapped(before: readonly TableMapping[], mappings: readonly TableMapping
 }
 
 export function serverDifference(
-  before: ServerOptions,
-  after: ServerOptions,
-): Difference<ServerOptions, ServerChange> {
+  before: ServerConfig,
+  after: ServerConfig,
+): Difference<ServerConfig, ServerChange> {
   return {
     changes: [...configured(serverSettings(before), serverSettings(after)), ...verbosity(before, after)],
     needRestart: needRestart(SERVER_AT_START, before, after),
@@ -145,14 +145,14 @@ export function serverDifference(
 }
 
 /** As the client takes them. */
-export function clientSettings(options: ClientOptions): ClientSettings {
-  const { keepaliveSeconds, retry, holdSeconds, holdAloneSeconds } = options;
-  const hold = { holdMs: holdSeconds * 1000, holdAloneMs: holdAloneSeconds * 1000 };
-  return { keepaliveSeconds, retry, hold };
+export function clientSettings(options: ClientConfig): ClientSettings {
+  const { keepaliveSeconds, retry, staleTimeSeconds, staleTimeAloneSeconds } = options;
+  const staleTimes = { staleTimeMs: staleTimeSeconds * 1000, staleTimeAloneMs: staleTimeAloneSeconds * 1000 };
+  return { keepaliveSeconds, retry, staleTimes };
 }
 
 /** What of it can be changed while the server runs. */
-export function serverSettings(options: ServerOptions): ServerSettings {
+export function serverSettings(options: ServerConfig): ServerSettings {
   const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = options;
   return { keepaliveSeconds, retainSeconds, sendHoldSeconds, ...valuesByLimit((name) => options[name]) };
 }
@@ -181,7 +181,7 @@ function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonl
   return before.verbose === verbose ? [] : [{ type: "verbose", verbose } as const];
 }
 
-function cleanup(before: ClientOptions, { cleanup, installRoutes }: ClientOptions) {
+function cleanup(before: ClientConfig, { cleanup, installRoutes }: ClientConfig) {
   const isSame = before.cleanup === cleanup || installRoutes.length === 0;
   return isSame ? [] : [{ type: "cleanup", cleanup } as const];
 }

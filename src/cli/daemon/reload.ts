@@ -164,7 +164,7 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       break;
     case "remove-server":
       // Until the others have all that it had: the new ones among them have only just been added.
-      client.removeServer(change.server, { holdsRoutes: true });
+      client.removeServer(change.server, { keepStale: true });
       break;
     case "subscribe":
       client.subscribe(change.vni);

@@ -15,7 +15,7 @@ import { styleFor } from "../program/style.ts";
 import { versionInfo } from "../program/version.ts";
 import { warnOfAddressSpace } from "./address-space.ts";
 import { ChangePrinter } from "./change-printer.ts";
-import { type ClientOptions, readClientOptions, subscriptionsOf } from "./client-command.ts";
+import { type ClientConfig, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import { ClientKernel } from "./client-kernel.ts";
 import { clientDifference, clientSettings } from "./config-diff.ts";
 import { PlanPrinter } from "./plan-printer.ts";
@@ -40,7 +40,7 @@ const CLEANUP_WITHIN_MS = 60_000;
  * more.
  */
 export async function runClient(
-  options: ClientOptions,
+  options: ClientConfig,
   { io, rawArgs, hangup }: DaemonContext,
 ): Promise<number> {
   const logger = createLogger({
@@ -102,7 +102,7 @@ interface Surroundings {
   readonly stopped: Promise<void>;
 }
 
-async function serve(options: ClientOptions, surroundings: Surroundings): Promise<void> {
+async function serve(options: ClientConfig, surroundings: Surroundings): Promise<void> {
   const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = surroundings;
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
@@ -118,9 +118,9 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
   const client = new Client({
     servers: options.servers,
     ...clientSettings(options),
-    gentle: options.gentle,
+    pacing: options.pacing,
     maxHops: options.maxHops,
-    holdsAnnouncements: kernel !== null,
+    defersAnnouncements: kernel !== null,
     logger,
     handler: {
       routeAdded: (route) => {
@@ -172,7 +172,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     leave();
     reloader.stop();
     logger.info("stopping", { routes: client.routeCount });
-    if (reloader.inForce.leave === "withdraw") client.drain();
+    if (reloader.inForce.onStop === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {
       logger.info("draining", {
@@ -183,7 +183,7 @@ async function serve(options: ClientOptions, surroundings: Surroundings): Promis
     }
     await http?.stop();
   } finally {
-    await client.stop(STOP_WITHIN_MS, reloader.inForce.leave);
+    await client.stop(STOP_WITHIN_MS, reloader.inForce.onStop);
   }
 }
 

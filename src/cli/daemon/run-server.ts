@@ -14,11 +14,11 @@ import { warnOfAddressSpace } from "./address-space.ts";
 import { serverDifference, serverSettings } from "./config-diff.ts";
 import { applyToServer, reloadOnHangup, stopOnHangup } from "./reload.ts";
 import { serveRoutes } from "./serve-http.ts";
-import { readServerOptions, type ServerOptions } from "./server-command.ts";
+import { readServerOptions, type ServerConfig } from "./server-command.ts";
 
 /** `bunbond server`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`. */
 export async function runServer(
-  options: ServerOptions,
+  options: ServerConfig,
   { io, rawArgs, hangup }: DaemonContext,
 ): Promise<number> {
   const logger = createLogger({
@@ -48,12 +48,12 @@ interface Surroundings {
 }
 
 async function serve(
-  options: ServerOptions,
+  options: ServerConfig,
   { rawArgs, hangup, logger, control, stopped }: Surroundings,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
-  const { listen, settleSeconds, gentle, maxHalfOpen } = options;
-  const start = { listen, settleSeconds, gentle, maxHalfOpen };
+  const { listen, settleSeconds, pacing, maxHalfOpen } = options;
+  const start = { listen, settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
   logger.info("started", { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {

@@ -7,18 +7,18 @@ import {
   valuesByLimit,
 } from "../../server/exchange/limits.ts";
 import { LEAST_SEND_HOLD_SECONDS } from "../../server/options.ts";
-import type { Gentleness } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
 import {
   configFlag,
-  gentleFlag,
   httpFlag,
   httpHostFlag,
   keepaliveFlag,
-  readGentle,
+  pacingFlag,
   readHttp,
   readKeepalive,
+  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
@@ -66,7 +66,7 @@ export const serverDefinition = {
       description:
         "After the start, wait this long for clients to return before telling anyone that a table is complete.",
     },
-    gentle: gentleFlag(
+    pacing: pacingFlag(
       "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
     ),
     retain: {
@@ -102,7 +102,7 @@ export const serverDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ServerOptions extends ServerLimits {
+export interface ServerConfig extends ServerLimits {
   readonly listen: Endpoint;
   /** Null: no HTTP. */
   readonly http: Endpoint | null;
@@ -110,7 +110,7 @@ export interface ServerOptions extends ServerLimits {
   readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
-  readonly gentle: Gentleness;
+  readonly pacing: Pacing;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
   readonly maxHalfOpen: number;
@@ -127,7 +127,7 @@ export interface ServerOptions extends ServerLimits {
  * `fromFile` are the settings of a configuration file.
  * @throws UsageError
  */
-export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenValues): ServerOptions {
+export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenValues): ServerConfig {
   const flags = parseFlags(serverDefinition.args, rawArgs, fromFile);
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
@@ -135,7 +135,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
     httpHosts: readHostNames("--http-host", flags["http-host"]),
     keepaliveSeconds: readKeepalive(flags.keepalive),
     settleSeconds: readSeconds("--settle", flags.settle),
-    gentle: readGentle(flags.gentle),
+    pacing: readPacing(flags.pacing),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
     ...valuesByLimit((name) => {
@@ -150,13 +150,13 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
 }
 
 /** Reads the configuration file, too, anew each time. */
-export function readServerOptions(rawArgs: readonly string[]): Promise<ServerOptions> {
+export function readServerOptions(rawArgs: readonly string[]): Promise<ServerConfig> {
   return readOptions(serverDefinition, rawArgs, parseServerOptions);
 }
 
 /** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
 export function serverCommand(
-  run: (options: ServerOptions, context: DaemonContext) => Promise<number>,
+  run: (options: ServerConfig, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: serverDefinition,

@@ -1,6 +1,6 @@
 /** Flags that mean the same in several commands, and how their values are read. */
 import type { Endpoint } from "../../net/endpoint.ts";
-import type { Gentleness } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_HTTP_PORT, DEFAULT_KEEPALIVE_SECONDS } from "../../wire/protocol.ts";
 import type { SwitchDef, ValueFlagDef } from "../program/command-definition.ts";
 import { readEndpoint, readOneOf, readWholeNumber } from "./values.ts";
@@ -55,9 +55,9 @@ export const configFlag = {
     "Take settings from this YAML file: flags by their long names, as in keepalive: 5. What is given here comes before it, a whole list too. On SIGHUP it is read again, and what has changed is carried out.",
 } satisfies ValueFlagDef;
 
-const GENTLENESS = ["auto", "always", "never"] as const satisfies readonly Gentleness[];
+const PACINGS = ["auto", "always", "never"] as const satisfies readonly Pacing[];
 
-export function gentleFlag(description: string) {
+export function pacingFlag(description: string) {
   return {
     type: "string",
     valueHint: "auto|always|never",
@@ -67,6 +67,6 @@ export function gentleFlag(description: string) {
   } satisfies ValueFlagDef;
 }
 
-export function readGentle(text: string): Gentleness {
-  return readOneOf("--gentle", text, GENTLENESS);
+export function readPacing(text: string): Pacing {
+  return readOneOf("--pacing", text, PACINGS);
 }

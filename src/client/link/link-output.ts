@@ -5,7 +5,7 @@
  * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that we are no Go program, and
  * fences UNSUBSCRIBEs), announcements.
  *
- * Care for Go servers, until its id or an end mark has shown that the server is a BunBond:
+ * Care for Go servers, until its id or an End-of-RIB has shown that the server is a BunBond:
  *
  * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
  *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
@@ -19,13 +19,13 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Route } from "../../route/route.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
-import { GENTLE_WRITE_BYTES, type Gentleness } from "../../transport/pacing.ts";
+import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
 import type { Wanted } from "./wanted.ts";
 
-const CAREFUL_WRITES = 10;
+const PACED_WRITES = 10;
 
 const NOTHING = new Uint8Array(0);
 // Written and sent within one call: one serves all links.
@@ -39,13 +39,13 @@ export class LinkOutput implements OutputSource {
   /** Who waits for the server to have read everything: without a KEEPALIVE for it yet, and with one. */
   #unfencedReaders: (() => void)[] = [];
   readonly #fencedReaders: { readonly fence: number; readonly read: () => void }[] = [];
-  #careful: boolean;
+  #isPaced: boolean;
   #writes = 0;
-  /** Writes known to have been read, and those that will be once KEEPALIVE `#carefulKeepalive` is answered. */
+  /** Writes known to have been read, and those that will be once KEEPALIVE `#pacedKeepalive` is answered. */
   #writesRead = 0;
   #writesBeforeKeepalive = 0;
   /** The KEEPALIVE that is waited for; 0: none. */
-  #carefulKeepalive = 0;
+  #pacedKeepalive = 0;
   /** A timer is set for what waits until then; Infinity: none. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
@@ -53,9 +53,9 @@ export class LinkOutput implements OutputSource {
     wanted: Wanted,
     private readonly connection: () => Connection,
     private readonly clock: Clock,
-    private readonly gentle: Gentleness,
+    private readonly pacing: Pacing,
   ) {
-    this.#careful = gentle !== "never";
+    this.#isPaced = pacing !== "never";
     this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
     this.#announcements = new AnnouncementOutput(wanted.announcements);
   }
@@ -104,22 +104,22 @@ export class LinkOutput implements OutputSource {
     return this.#announcements.mayBeEcho(received);
   }
 
-  /** The server has told its id or sent an end mark: it is a BunBond, and needs no care. */
-  endMarkSeen(): void {
-    if (!this.#careful || this.gentle === "always") return;
-    this.#careful = false;
+  /** The server has told its id or sent an End-of-RIB: it is a BunBond, and needs no care. */
+  endOfRibSeen(): void {
+    if (!this.#isPaced || this.pacing === "always") return;
+    this.#isPaced = false;
     this.#announcements.expectNoEchoes();
     this.connection().wake();
   }
 
   keepaliveAnswered(): void {
     const answered = this.connection().keepalivesAnswered;
-    if (this.#carefulKeepalive > 0 && answered >= this.#carefulKeepalive) {
+    if (this.#pacedKeepalive > 0 && answered >= this.#pacedKeepalive) {
       this.#writesRead = this.#writesBeforeKeepalive;
-      this.#carefulKeepalive = 0;
+      this.#pacedKeepalive = 0;
     }
     const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
-    if (this.#careful && unsubscribed.size > 0) {
+    if (this.#isPaced && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
     this.#announcements.keepaliveAnswered(answered);
@@ -136,11 +136,11 @@ export class LinkOutput implements OutputSource {
   nextRun(limitBytes: number): Uint8Array {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
     let limit = Math.min(limitBytes, RUN_BYTES);
-    if (this.#careful) {
-      if (this.#writes - this.#writesRead >= CAREFUL_WRITES) {
-        return this.#carefulKeepalive === 0 ? this.#sendKeepalive() : NOTHING;
+    if (this.#isPaced) {
+      if (this.#writes - this.#writesRead >= PACED_WRITES) {
+        return this.#pacedKeepalive === 0 ? this.#sendKeepalive() : NOTHING;
       }
-      limit = Math.min(limit, GENTLE_WRITE_BYTES);
+      limit = Math.min(limit, PACED_WRITE_BYTES);
     }
     const end = this.#encodeSubscriptions(limit) || this.#announcements.encode(runView, limit);
     if (end > 0) {
@@ -154,8 +154,8 @@ export class LinkOutput implements OutputSource {
   /** The connection writes it before it asks for the next run. */
   #sendKeepalive(): Uint8Array {
     const number = this.connection().sendKeepalive();
-    if (this.#carefulKeepalive === 0) {
-      this.#carefulKeepalive = number;
+    if (this.#pacedKeepalive === 0) {
+      this.#pacedKeepalive = number;
       this.#writesBeforeKeepalive = this.#writes;
     }
     this.#subscriptions.keepaliveSent(number);
@@ -169,7 +169,7 @@ export class LinkOutput implements OutputSource {
 
   #encodeSubscriptions(limit: number): number {
     if (this.#subscriptions.idle) return 0;
-    const end = this.#subscriptions.encode(runView, limit, this.#careful);
+    const end = this.#subscriptions.encode(runView, limit, this.#isPaced);
     const { nextDueMs } = this.#subscriptions;
     if (nextDueMs < this.#wakesAtMs) {
       this.#wakesAtMs = nextDueMs;

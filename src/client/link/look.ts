@@ -1,5 +1,5 @@
 /**
- * Reads what a server without end marks has of some VNIs now, by a connection that announces nothing: the one that is at
+ * Reads what a server without End-of-RIBs has of some VNIs now, by a connection that announces nothing: the one that is at
  * work cannot be used for it, since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection takes our
  * announcements away from everybody.
  *
@@ -13,7 +13,7 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
-import { type Gentleness, SteadyPace } from "../../transport/pacing.ts";
+import { type Pacing, UnpacedWrites } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { TABLE_QUIET_MS, TABLE_SETTLES_MS } from "../view/completeness.ts";
@@ -21,7 +21,7 @@ import { LinkOutput } from "./link-output.ts";
 
 export interface LookContext {
   readonly keepaliveSeconds: number;
-  readonly gentle: Gentleness;
+  readonly pacing: Pacing;
   readonly network: Network;
   readonly clock: Clock;
 }
@@ -49,9 +49,9 @@ export class Look implements ConnectionHandler {
     private readonly context: LookContext,
     private readonly events: LookEvents,
   ) {
-    const { clock, gentle, network, keepaliveSeconds } = context;
+    const { clock, pacing, network, keepaliveSeconds } = context;
     this.#untold = new Set(vnis);
-    this.#output = new LinkOutput({ vnis, announcements: new Map() }, () => this.#open, clock, gentle);
+    this.#output = new LinkOutput({ vnis, announcements: new Map() }, () => this.#open, clock, pacing);
     this.#timer = clock.after(keepaliveSeconds * 1000 * TIMEOUT_INTERVALS, () => this.#fail());
     network.connect(endpoint, {
       connected: (stream) => (this.#isOver ? null : this.#begin(stream)),
@@ -75,7 +75,14 @@ export class Look implements ConnectionHandler {
     const { clock, keepaliveSeconds } = this.context;
     this.#timer?.cancel();
     const config = { role: "client", keepaliveSeconds } as const;
-    this.#connection = new Connection(config, stream, clock, this.#output, this, new SteadyPace(RUN_BYTES));
+    this.#connection = new Connection(
+      config,
+      stream,
+      clock,
+      this.#output,
+      this,
+      new UnpacedWrites(RUN_BYTES),
+    );
     return this.#connection;
   }
 
@@ -98,8 +105,8 @@ export class Look implements ConnectionHandler {
     this.#check();
   }
 
-  endMark(vni: number): void {
-    this.#output.endMarkSeen();
+  endOfRib(vni: number): void {
+    this.#output.endOfRibSeen();
     this.#untold.delete(vni);
     this.#check();
   }

@@ -8,8 +8,8 @@
  * A server that is away is never an error, only a state. Each time it becomes established it is told all that
  * the client wants, and what it had before is swept when it has said all that it has now:
  *
- * - at its end mark, VNI by VNI;
- * - from a server without end marks (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
+ * - at its End-of-RIB, VNI by VNI;
+ * - from a server without End-of-RIBs (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
  *   passed for its other clients to have returned, no stale route was confirmed for a second, and the server has answered
  *   a KEEPALIVE sent since: a dead connection is silent, too, an older answer may have ADDs behind it that were held up,
  *   and a client that stood still has not heard yet what it was told.
@@ -25,7 +25,7 @@ import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
-import { type Gentleness, SteadyPace } from "../../transport/pacing.ts";
+import { type Pacing, UnpacedWrites } from "../../transport/pacing.ts";
 import { destinationOf, nextHopOf } from "../../wire/codec.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
@@ -39,7 +39,7 @@ import {
 import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
 import { LinkOutput } from "./link-output.ts";
 import { SecondLook } from "./second-look.ts";
-import { AwayLog } from "./unreachable-log.ts";
+import { UnreachableLog } from "./unreachable-log.ts";
 import { receivedKey, type Wanted } from "./wanted.ts";
 
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
@@ -60,7 +60,7 @@ const IDLE_POLL_MS = 5;
 export interface LinkContext {
   readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
-  readonly gentle: Gentleness;
+  readonly pacing: Pacing;
   readonly network: Network;
   readonly clock: Clock;
   readonly random: Random;
@@ -109,7 +109,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #hasWarnedOfSame = false;
   #secondLook: SecondLook | null = null;
   readonly #skipCodesLogged = new Set<UpdateSkipCode>();
-  readonly #awayLog: AwayLog;
+  readonly #unreachableLog: UnreachableLog;
 
   constructor(
     readonly number: ServerNumber,
@@ -118,7 +118,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   ) {
     this.name = formatEndpoint(endpoint);
     this.#stateSinceMs = context.clock.nowMs();
-    this.#awayLog = new AwayLog(context.logger, context.clock, this.name);
+    this.#unreachableLog = new UnreachableLog(context.logger, context.clock, this.name);
   }
 
   get state(): ServerState {
@@ -128,9 +128,9 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   get stateSinceMs(): number {
     return this.#stateSinceMs;
   }
-  /** See {@link AwayLog.awayForMs}. */
+  /** See {@link UnreachableLog.awayForMs}. */
   get awayForMs(): number | null {
-    return this.#awayLog.awayForMs;
+    return this.#unreachableLog.awayForMs;
   }
   get establishedMs(): number | null {
     return this.#state === "established" ? this.#stateSinceMs : null;
@@ -279,14 +279,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#timer?.cancel();
     this.#isExact = false;
     this.#toldVnis.clear();
-    const output = new LinkOutput(wanted, () => connection, clock, this.context.gentle);
+    const output = new LinkOutput(wanted, () => connection, clock, this.context.pacing);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
       stream,
       clock,
       output,
       this,
-      new SteadyPace(RUN_BYTES),
+      new UnpacedWrites(RUN_BYTES),
     );
     this.#output = output;
     this.#connection = connection;
@@ -302,7 +302,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const afterMs = isSame ? SAME_SERVER_RETRY_MS : retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
     // Somebody has been told, and it is not away.
-    if (!isSame) this.#awayLog.away(describeCloseReason(reason), afterMs);
+    if (!isSame) this.#unreachableLog.away(describeCloseReason(reason), afterMs);
     // Last, for whoever is told may stop us.
     this.#enter("retry", reason);
   }
@@ -353,7 +353,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
-    this.#awayLog.back();
+    this.#unreachableLog.back();
     this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
@@ -361,10 +361,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (this.#serverId !== "") this.#provenExact();
   }
 
-  /** It is a BunBond server: it sends end marks, and no echoes. */
+  /** It is a BunBond server: it sends End-of-RIBs, and no echoes. */
   #provenExact(): void {
     this.#isExact = true;
-    this.#output?.endMarkSeen();
+    this.#output?.endOfRibSeen();
     this.#stopSecondLook();
     this.context.view.provenExact(this.number);
   }
@@ -428,7 +428,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (!this.#isExact) this.context.completeness.check();
   }
 
-  endMark(vni: number): void {
+  endOfRib(vni: number): void {
     const { view, completeness } = this.context;
     view.heardFrom(this.number);
     if (!this.#isExact) this.#provenExact();

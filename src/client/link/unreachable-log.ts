@@ -9,7 +9,7 @@ import type { Logger } from "../../base/logger.ts";
 /** So long after a warning there is another one for the same reason. */
 const REPEAT_MS = 300_000;
 
-export class AwayLog {
+export class UnreachableLog {
   /** Told already, since `#toldSinceMs`. */
   readonly #reasons = new Set<string>();
   #toldSinceMs = 0;

@@ -4,12 +4,12 @@
  *
  * Each server has to tell all of its table once since the subscription:
  *
- * - by its end mark for the VNI;
- * - one without end marks (Go, rustbond) by time: it has read our SUBSCRIBE, was established 15 s ago, which is what its
+ * - by its End-of-RIB for the VNI;
+ * - one without End-of-RIBs (Go, rustbond) by time: it has read our SUBSCRIBE, was established 15 s ago, which is what its
  *   other clients need to return, has sent no ADD of the VNI for a second, and has answered a KEEPALIVE sent since. A VNI
- *   that is never quiet counts as told when the hold time has passed.
+ *   that is never quiet counts as told when the stale time has passed.
  *
- * One that is away is waited for as long as its routes would be held if it had been lost (hold.ts): the hold time while
+ * One that is away is waited for as long as its routes would be held if it had been lost (stale-timers.ts): the stale time while
  * another server is established, and the time alone, by default for ever, while none is. One that comes and goes without
  * telling its table is waited for no longer than that either. Nobody's word counts for a whole view before one server at
  * least has told all, unless the time alone ends.
@@ -18,9 +18,9 @@
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { ServerNumber } from "./merged-view.ts";
-import type { HoldClock } from "./stale-timers.ts";
+import type { StaleTimers } from "./stale-timers.ts";
 
-/** After ESTABLISHED, how long a server without end marks has for its table to become whole again. */
+/** After ESTABLISHED, how long a server without End-of-RIBs has for its table to become whole again. */
 export const TABLE_SETTLES_MS = 15_000;
 /** And for how long nothing of it may have come. */
 export const TABLE_QUIET_MS = 1_000;
@@ -30,7 +30,7 @@ export interface TellingServer {
   readonly number: ServerNumber;
   /** When its connection became established; null: it is away. */
   readonly establishedMs: number | null;
-  /** It is known to send end marks: only these count. */
+  /** It is known to send End-of-RIBs: only these count. */
   readonly isExact: boolean;
   /** It is another one of the servers under a second name: that one tells all. */
   readonly isRedundant: boolean;
@@ -68,7 +68,7 @@ export class Completeness {
 
   constructor(
     private readonly clock: Clock,
-    private readonly hold: Pick<HoldClock, "isAlone" | "deadlineMs" | "times">,
+    private readonly staleTimers: Pick<StaleTimers, "isAlone" | "deadlineMs" | "times">,
     /** Is called last: it may change anything here. */
     private readonly complete: (vni: number) => void,
   ) {}
@@ -137,7 +137,7 @@ export class Completeness {
     this.#checkVni(vni, incomplete);
   }
 
-  /** A server's state has changed, or the hold times, or one of the times that were waited for has come. */
+  /** A server's state has changed, or the stale times, or one of the times that were waited for has come. */
   check(): void {
     for (const [vni, incomplete] of this.#vnis) if (incomplete !== null) this.#checkVni(vni, incomplete);
   }
@@ -170,14 +170,14 @@ export class Completeness {
 
   /** When to look at the VNI again, as things stand: now or before if it is whole; Infinity: not without an event. */
   #dueMs(vni: number, { awaited, told }: Incomplete): number {
-    const { hold } = this;
+    const { staleTimers } = this;
     const nowMs = this.clock.nowMs();
     let nextToldMs = Number.POSITIVE_INFINITY;
     let wholeMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
       if (each.server.isRedundant) continue;
       const isAway = each.server.establishedMs === null;
-      let toldMs = isAway ? hold.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
+      let toldMs = isAway ? staleTimers.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
       // It is asked: its answer, or its loss, is an event.
       if (!isAway && toldMs <= nowMs && each.server.heardMs < toldMs) toldMs = Number.POSITIVE_INFINITY;
       wholeMs = Math.max(wholeMs, toldMs);
@@ -185,15 +185,18 @@ export class Completeness {
     }
     if (told.size > 0) return wholeMs;
     // Somebody has to tell first; with nobody there, until the time alone ends.
-    return hold.isAlone ? hold.deadlineMs(Number.NEGATIVE_INFINITY) : nextToldMs;
+    return staleTimers.isAlone ? staleTimers.deadlineMs(Number.NEGATIVE_INFINITY) : nextToldMs;
   }
 
-  /** When an established server without end marks will have told all of the VNI, if nothing more comes of it. */
+  /** When an established server without End-of-RIBs will have told all of the VNI, if nothing more comes of it. */
   #toldByTimeMs(vni: number, { server, lastAddMs }: Awaited): number {
     if (server.establishedMs === null || server.isExact) return Number.POSITIVE_INFINITY;
     const readMs = server.subscribeReadMs(vni);
     const quietMs = Math.max(readMs, lastAddMs) + TABLE_QUIET_MS;
-    const patienceMs = Math.max(readMs + TABLE_QUIET_MS, server.establishedMs + this.hold.times.holdMs);
+    const patienceMs = Math.max(
+      readMs + TABLE_QUIET_MS,
+      server.establishedMs + this.staleTimers.times.staleTimeMs,
+    );
     return Math.max(server.establishedMs + TABLE_SETTLES_MS, Math.min(quietMs, patienceMs));
   }
 

@@ -31,7 +31,7 @@
  * A destination has at most `maxHops` routes here: one more is left out, unless it can take the place of one that is only
  * stale. So nothing that is done per destination grows with what anybody announces.
  */
-import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
@@ -78,7 +78,7 @@ export const DEFAULT_MAX_HOPS = 4_096;
 /** The largest limit: what is done per destination stays below some milliseconds. */
 export const MOST_HOPS = 65_536;
 
-/** Arrays of it that become large when it has many routes: a table's, and the hops' counts (see growing-words.ts). */
+/** Arrays of it that become large when it has many routes: a table's, and the hops' counts (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_VIEW = LARGE_ARRAYS_OF_TABLE + 1;
 
 /** We ourselves, as an origin of what we announce. */
@@ -99,7 +99,7 @@ export class MergedView {
   /** Rows of live copies: those that another server has withdrawn since this one was heard. */
   readonly #contradicted = new Map<ServerNumber, Set<number>>();
   /** Rows of each destination, by the PREFIX word that they have in common. */
-  readonly #hopCounts = new GrowingWords();
+  readonly #hopCounts = new GrowableInt32Array();
   #isDropping = false;
   readonly #fields = new UpdateFields();
   #routeCount = 0;
@@ -479,7 +479,7 @@ export class MergedView {
     try {
       counts = this.#hopCounts.reserve(prefix + 1);
     } catch (error) {
-      if (!(error instanceof OutOfWordsError)) throw error;
+      if (!(error instanceof CapacityError)) throw error;
       return null;
     }
     const count = (counts[prefix] as number) + 1;

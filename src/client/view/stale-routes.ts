@@ -1,46 +1,46 @@
-/** Lost servers' routes in the view, until their hold time ends (see hold.ts). */
+/** Lost servers' routes in the view, until their stale time ends (see stale-timers.ts). */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { MergedView, ServerNumber } from "./merged-view.ts";
-import { HoldClock, type HoldTimes } from "./stale-timers.ts";
+import { StaleTimers, type StaleTimes } from "./stale-timers.ts";
 
 export class StaleRoutes {
-  readonly holdClock: HoldClock;
+  readonly staleTimers: StaleTimers;
   #timer: Timer | null = null;
   #isStopped = false;
 
   constructor(
-    times: HoldTimes,
+    times: StaleTimes,
     private readonly view: MergedView,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
-    this.holdClock = new HoldClock(times, clock.nowMs());
+    this.staleTimers = new StaleTimers(times, clock.nowMs());
   }
 
   /** What the server had becomes stale; `wasSilent`: it may have been lost ever since it was heard last. */
   serverLost(server: ServerNumber, wasSilent: boolean): void {
     const nowMs = this.clock.nowMs();
-    if (this.view.serverLost(server, nowMs, wasSilent) > 0) this.holdClock.lost(server, nowMs);
+    if (this.view.serverLost(server, nowMs, wasSilent) > 0) this.staleTimers.lost(server, nowMs);
   }
 
   /** Drops all that the server had. */
   dropServer(server: ServerNumber): void {
-    this.holdClock.forget(server);
+    this.staleTimers.forget(server);
     this.view.dropServer(server);
   }
 
   /** There is an established server, or none. */
   setAnyEstablished(isAny: boolean): void {
-    const isAlone = this.holdClock.setAnyEstablished(isAny, this.clock.nowMs());
+    const isAlone = this.staleTimers.setAnyEstablished(isAny, this.clock.nowMs());
     if (this.#isStopped) return;
     if (isAlone) this.#warnAlone();
     this.#wakeInTime();
   }
 
   /** Also for what is lost already. */
-  set times(times: HoldTimes) {
-    this.holdClock.times = times;
+  set times(times: StaleTimes) {
+    this.staleTimers.times = times;
     this.#dropOverdue();
   }
 
@@ -50,7 +50,7 @@ export class StaleRoutes {
   }
 
   #warnAlone(): void {
-    const seconds = this.holdClock.times.holdAloneMs / 1000;
+    const seconds = this.staleTimers.times.staleTimeAloneMs / 1000;
     const routes = this.view.routeCount;
     if (seconds === 0) this.logger.error("no server is left; the routes are dropped", { routes });
     else {
@@ -66,7 +66,7 @@ export class StaleRoutes {
     if (this.#isStopped) return;
     const nowMs = this.clock.nowMs();
     let copies = 0;
-    for (const { server, lostUntilMs } of this.holdClock.takeOverdue(nowMs)) {
+    for (const { server, lostUntilMs } of this.staleTimers.takeOverdue(nowMs)) {
       copies += this.view.sweep(server, lostUntilMs);
     }
     if (copies > 0) {
@@ -83,7 +83,7 @@ export class StaleRoutes {
    */
   #wakeInTime(): void {
     this.#timer?.cancel();
-    const { nextDeadlineMs } = this.holdClock;
+    const { nextDeadlineMs } = this.staleTimers;
     // Whoever was told of the routes may have stopped the client.
     if (this.#isStopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(0, nextDeadlineMs - this.clock.nowMs());

@@ -1,8 +1,8 @@
 /**
  * How long a lost server's routes stay in view.
  *
- * While a server is established, `holdMs` from the loss: it knows better, sooner or later. With none,
- * `holdAloneMs`, by default for ever: that the control plane is out must not become an outage of the
+ * While a server is established, `staleTimeMs` from the loss: it knows better, sooner or later. With none,
+ * `staleTimeAloneMs`, by default for ever: that the control plane is out must not become an outage of the
  * tenants' traffic. When a server comes back after a time with none, all clocks start anew.
  *
  * A server can be lost again before it has confirmed all that it had: each loss has a clock of its own, or one
@@ -11,13 +11,16 @@
 import type { ServerNumber } from "./merged-view.ts";
 
 /** For how long a lost server's routes stay: while another server is established, and while none is. */
-export interface HoldTimes {
-  readonly holdMs: number;
+export interface StaleTimes {
+  readonly staleTimeMs: number;
   /** Infinity: for ever. */
-  readonly holdAloneMs: number;
+  readonly staleTimeAloneMs: number;
 }
 
-export const DEFAULT_HOLD: HoldTimes = { holdMs: 60_000, holdAloneMs: Number.POSITIVE_INFINITY };
+export const DEFAULT_STALE_TIMES: StaleTimes = {
+  staleTimeMs: 60_000,
+  staleTimeAloneMs: Number.POSITIVE_INFINITY,
+};
 
 /** What the server had when it was lost at `lostUntilMs` or before is to be dropped, where it is still stale. */
 export interface Overdue {
@@ -26,7 +29,7 @@ export interface Overdue {
 }
 
 /** Times are the caller's clock's, in milliseconds. */
-export class HoldClock {
+export class StaleTimers {
   /** When each server was lost, ascending. */
   readonly #losses = new Map<ServerNumber, number[]>();
   /** Since when there has been an established server without a break. */
@@ -36,7 +39,7 @@ export class HoldClock {
 
   constructor(
     /** May be changed: also what is lost already goes by the new ones. */
-    public times: HoldTimes,
+    public times: StaleTimes,
     nowMs: number,
   ) {
     this.#noneSinceMs = nowMs;
@@ -93,7 +96,7 @@ export class HoldClock {
 
   /** When the patience with a server that is away since `lostMs` ends, as things stand; Infinity: never. */
   deadlineMs(lostMs: number): number {
-    if (this.#establishedSinceMs === null) return this.#noneSinceMs + this.times.holdAloneMs;
-    return Math.max(lostMs, this.#establishedSinceMs) + this.times.holdMs;
+    if (this.#establishedSinceMs === null) return this.#noneSinceMs + this.times.staleTimeAloneMs;
+    return Math.max(lostMs, this.#establishedSinceMs) + this.times.staleTimeMs;
   }
 }

@@ -10,7 +10,7 @@
  *     READ       number of the reading that met our route last
  */
 
-import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import { PrefixCursor } from "../../route/trie/prefix-cursor.ts";
 import { PrefixPool } from "../../route/trie/prefix-trie.ts";
@@ -46,14 +46,14 @@ export const COVERS = 128;
 /** A reading that was not whole has not met our route: whether it is there is found out by adding it. */
 export const UNPROVEN = 256;
 
-/** Arrays of it that become large when it has many rows of both families (see growing-words.ts). */
+/** Arrays of it that become large when it has many rows of both families (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
 
 export class FibRows {
   readonly #pool4 = new PrefixPool(4);
   readonly #pool6 = new PrefixPool(6);
-  readonly #words4 = new GrowingWords();
-  readonly #words6 = new GrowingWords();
+  readonly #words4 = new GrowableInt32Array();
+  readonly #words6 = new GrowableInt32Array();
   readonly #tables: (FibTable | undefined)[] = [];
   #end = 0;
 
@@ -112,7 +112,7 @@ export class FibRows {
     try {
       words = (family === 6 ? this.#words6 : this.#words4).reserve((handle + 1) * ROW_WORDS);
     } catch (error) {
-      if (!(error instanceof OutOfWordsError)) throw error;
+      if (!(error instanceof CapacityError)) throw error;
       pool.remove(root, handle);
       return -1;
     }

@@ -17,7 +17,7 @@
  * The hash grows a bucket at a time, as that of next-hops.ts, and is seeded: nobody outside can tell which members share
  * a bucket.
  */
-import { GrowingWords } from "../../base/growable-int32-array.ts";
+import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NIL } from "./route-rows.ts";
 import { WordRows } from "./word-rows.ts";
 
@@ -36,7 +36,7 @@ const FIRST_BUCKETS = 64;
 export class CrowdIndex {
   readonly #rows: WordRows;
   /** First row of each bucket. */
-  readonly #buckets: GrowingWords;
+  readonly #buckets: GrowableInt32Array;
   #bucketCount = FIRST_BUCKETS;
   /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
@@ -46,7 +46,7 @@ export class CrowdIndex {
     maxWords?: number,
   ) {
     this.#rows = new WordRows(ROW_WORDS, maxWords);
-    this.#buckets = new GrowingWords(maxWords);
+    this.#buckets = new GrowableInt32Array(maxWords);
     this.#buckets.reserve(FIRST_BUCKETS).fill(NIL, 0, FIRST_BUCKETS);
   }
 
@@ -60,7 +60,7 @@ export class CrowdIndex {
 
   /**
    * So many members can be added without a fault.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(members: number): void {
     this.#rows.reserve(members);

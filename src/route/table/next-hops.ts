@@ -12,7 +12,7 @@
  *     8        next row of the same hash bucket, or of the free list
  */
 
-import { GrowingWords } from "../../base/growable-int32-array.ts";
+import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { nextHopOf } from "../../wire/codec.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { UpdateFields } from "../../wire/message.ts";
@@ -32,9 +32,9 @@ const NONE = -1;
 const FIRST_BUCKETS = 64;
 
 export class NextHops {
-  readonly #store: GrowingWords;
+  readonly #store: GrowableInt32Array;
   /** First row of each bucket. */
-  readonly #buckets: GrowingWords;
+  readonly #buckets: GrowableInt32Array;
   #bucketCount = FIRST_BUCKETS;
   /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
@@ -48,8 +48,8 @@ export class NextHops {
     private readonly seed = 0,
     maxWords?: number,
   ) {
-    this.#store = new GrowingWords(maxWords);
-    this.#buckets = new GrowingWords(maxWords);
+    this.#store = new GrowableInt32Array(maxWords);
+    this.#buckets = new GrowableInt32Array(maxWords);
     this.#buckets.reserve(FIRST_BUCKETS).fill(NONE, 0, FIRST_BUCKETS);
   }
 
@@ -90,7 +90,7 @@ export class NextHops {
 
   /**
    * So many more can be made without a fault.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(hops: number): void {
     const free = this.#rowCount - this.#size;

@@ -40,7 +40,7 @@ export class OriginCrowds {
     return this.#rows.bytes + this.#index.bytes;
   }
 
-  /** @throws OutOfWordsError */
+  /** @throws CapacityError */
   reserve(crowds: number, members: number): void {
     this.#rows.reserve(crowds);
     this.#index.reserve(members);

@@ -41,7 +41,7 @@ export class Origins extends OriginRows {
 
   /**
    * So many more can be added without a fault, even if a crowd comes of each.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(origins: number): void {
     this.rows.reserve(origins);

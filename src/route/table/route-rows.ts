@@ -17,7 +17,7 @@
  *
  * A route without origins is a tombstone. Numbers of rows that were given back are used again.
  */
-import { GrowingWords } from "../../base/growable-int32-array.ts";
+import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 
 export const NEXT = 0;
 export const PREVIOUS = 1;
@@ -34,7 +34,7 @@ export const ROW_SHIFT = 3;
 export const NIL = -1;
 
 export class RouteRows {
-  readonly #store: GrowingWords;
+  readonly #store: GrowableInt32Array;
   #count = 0;
   #free = NIL;
   #used = 0;
@@ -42,7 +42,7 @@ export class RouteRows {
   keptForPlaces = 0;
 
   constructor(maxWords?: number) {
-    this.#store = new GrowingWords(maxWords);
+    this.#store = new GrowableInt32Array(maxWords);
   }
 
   /** All rows' words. Replaced when rows are added: take it again after `allocate`. */
@@ -61,7 +61,7 @@ export class RouteRows {
 
   /**
    * So many more can be allocated without a fault.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(rows: number): void {
     const free = this.#count - this.#used;
@@ -70,7 +70,7 @@ export class RouteRows {
 
   /**
    * A row with words of no meaning yet.
-   * @throws OutOfWordsError if none was reserved
+   * @throws CapacityError if none was reserved
    */
   allocate(): number {
     const row = this.#free;

@@ -16,7 +16,7 @@
  * At 1,000,000 IPv4 routes: 32 bytes of row, 20 of origin, 4 for the destination's list, and the prefix.
  */
 
-import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Prefix } from "../../net/ip.ts";
 import type { NextHop, UpdateFields } from "../../wire/message.ts";
 import type { Route } from "../route.ts";
@@ -81,7 +81,7 @@ export interface TableUsage {
 export type PeerNumber = number;
 
 /**
- * Arrays of a table that can become large, all that there are (see growing-words.ts): four of the tries, two of first rows,
+ * Arrays of a table that can become large, all that there are (see growable-int32-array.ts): four of the tries, two of first rows,
  * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if somebody sends very many next
  * hops or the same routes as very many others, but then each would stop the event loop for a full collection.
  */
@@ -132,8 +132,8 @@ export class RouteTable {
   readonly #prefixes4 = new PrefixPool(4);
   readonly #prefixes6 = new PrefixPool(6);
   /** Per prefix its routes: see siblings.ts. */
-  readonly #first4: GrowingWords;
-  readonly #first6: GrowingWords;
+  readonly #first4: GrowableInt32Array;
+  readonly #first6: GrowableInt32Array;
   readonly #vnis: SeededMap<VniTable>;
   readonly #byIndex: (VniTable | undefined)[] = [];
   readonly #freeIndexes: number[] = [];
@@ -161,8 +161,8 @@ export class RouteTable {
     this.#vnis = new SeededMap(seed);
     this.#hops = new NextHops(seed, capacity.nextHopWords);
     this.#siblings = new Siblings(this.rows, { seed, crowdFrom, maxWords: capacity.siblingWords });
-    this.#first4 = new GrowingWords(capacity.firstRowWords);
-    this.#first6 = new GrowingWords(capacity.firstRowWords);
+    this.#first4 = new GrowableInt32Array(capacity.firstRowWords);
+    this.#first6 = new GrowableInt32Array(capacity.firstRowWords);
   }
 
   get routeCount(): number {
@@ -240,7 +240,7 @@ export class RouteTable {
     try {
       change = this.#add(table, pool, peer, f);
     } catch (error) {
-      if (!(error instanceof OutOfWordsError)) throw error;
+      if (!(error instanceof CapacityError)) throw error;
       // Room is asked for before it is known whether there is something to be written.
       change = this.announces(peer, f) ? Change.NOTHING : Change.TABLE_FULL;
     }
@@ -252,7 +252,7 @@ export class RouteTable {
     return change;
   }
 
-  /** @throws OutOfWordsError, and then at most a root is new */
+  /** @throws CapacityError, and then at most a root is new */
   #add(table: VniTable, pool: PrefixPool, peer: PeerNumber, f: UpdateFields): Change {
     const isIpv6 = pool === this.#prefixes6;
     const first = isIpv6 ? this.#first6 : this.#first4;
@@ -303,14 +303,14 @@ export class RouteTable {
 
   /**
    * Makes room for one row more and all that belongs to it, mostly for some at a time.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   #takeRoom(): void {
     if (this.#room === 0) {
       try {
         this.#reserve(ROOM);
       } catch (error) {
-        if (!(error instanceof OutOfWordsError)) throw error;
+        if (!(error instanceof CapacityError)) throw error;
         this.#reserve(1);
       }
     }
@@ -327,7 +327,7 @@ export class RouteTable {
 
   /**
    * One cursor more may stand at a place of its own: rows are kept for it.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   keepPlace(): void {
     // What was made for routes may have been taken for it.
@@ -490,7 +490,7 @@ export class RouteTable {
     };
   }
 
-  *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowingWords): Iterable<number[]> {
+  *#walk(table: VniTable, pool: PrefixPool, root: number, first: GrowableInt32Array): Iterable<number[]> {
     const cursor = new PrefixCursor(pool, root);
     // A table that was disposed of during a pause has given its root to another.
     while (this.#byIndex[table.index] === table) {

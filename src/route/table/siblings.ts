@@ -56,7 +56,7 @@ export class Siblings {
 
   /**
    * So many more can be added without a fault, even if a crowd comes of each.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(rows: number): void {
     this.#crowds.reserve(rows);

@@ -1,11 +1,11 @@
-import { GrowingWords } from "../../base/growable-int32-array.ts";
+import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NIL } from "./route-rows.ts";
 
 /** Rows of so many words each; numbers of rows that were given back are used again. */
 export class WordRows {
   /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
   words: Int32Array;
-  readonly #store: GrowingWords;
+  readonly #store: GrowableInt32Array;
   #count = 0;
   #free = NIL;
   #used = 0;
@@ -14,7 +14,7 @@ export class WordRows {
     private readonly rowWords: number,
     maxWords?: number,
   ) {
-    this.#store = new GrowingWords(maxWords);
+    this.#store = new GrowableInt32Array(maxWords);
     this.words = this.#store.words;
   }
 
@@ -28,7 +28,7 @@ export class WordRows {
 
   /**
    * So many more can be allocated without a fault.
-   * @throws OutOfWordsError
+   * @throws CapacityError
    */
   reserve(rows: number): void {
     const free = this.#count - this.#used;

@@ -1,4 +1,4 @@
-import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 
 /*
  * Blocks of words for nodes of 2^1 to 2^12 slots, cut from one growing array.
@@ -29,7 +29,7 @@ const MIN_LISTED_WORDS = 4;
 const MAX_KEPT_SLOTS = 4;
 
 export class NodeArena {
-  readonly #memory: GrowingWords;
+  readonly #memory: GrowableInt32Array;
   readonly #lists: Int32Array;
   /** First kept block, by slots. */
   readonly #kept = new Int32Array(MAX_KEPT_SLOTS + 1);
@@ -45,7 +45,7 @@ export class NodeArena {
     readonly maxStrideBits: number,
     maxWords?: number,
   ) {
-    this.#memory = new GrowingWords(maxWords);
+    this.#memory = new GrowableInt32Array(maxWords);
     this.words = this.#memory.words;
     this.#lists = new Int32Array(maxStrideBits + 1);
   }
@@ -56,7 +56,7 @@ export class NodeArena {
   }
 
   /**
-   * Makes sure of that. @throws OutOfWordsError with everything as it was
+   * Makes sure of that. @throws CapacityError with everything as it was
    */
   reserve(headroom: number): void {
     if (!this.hasRoom(headroom)) this.words = this.#memory.reserve(this.top + 2 * headroom);
@@ -78,7 +78,7 @@ export class NodeArena {
     }
     if (block === 0) {
       block = this.top;
-      if (block + size > words.length) throw new OutOfWordsError(block + size);
+      if (block + size > words.length) throw new CapacityError(block + size);
       this.top += size;
     } else {
       const found = (words[block] as number) & SIZE_MASK;

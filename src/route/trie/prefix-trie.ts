@@ -55,7 +55,7 @@ import {
  *     a node that halves               4,096 slots, then 2,048 and so on: 8,192
  *     blocks of words for nodes        a look at each of 13 lists (node-arena.ts)
  *
- * Beside that, arrays of up to 1 MB are copied when they grow, a few times in the life of a pool (growing-words.ts).
+ * Beside that, arrays of up to 1 MB are copied when they grow, a few times in the life of a pool (growable-int32-array.ts).
  *
  * Addresses are signed 32-bit words, of which IPv4 uses `w0` and ignores the rest.
  */

@@ -1,4 +1,4 @@
-import { GrowingWords, OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NodeArena } from "./node-arena.ts";
 
 /*
@@ -103,7 +103,7 @@ export class TrieStore {
   /** Used by {@link fetchChains} only. */
   readonly #heads = new Int32Array(1 << MAX_STRIDE_BITS);
   readonly #arena: NodeArena;
-  readonly #recordMemory: GrowingWords;
+  readonly #recordMemory: GrowableInt32Array;
   readonly #maxHandle: number;
   #rowsTop = 1;
   #freeRow = 0;
@@ -116,7 +116,7 @@ export class TrieStore {
     this.recordWords = this.addressWords + 1;
     this.headWords = ADDRESS + this.addressWords;
     this.#maxHandle = Math.min(maxPrefixes, HANDLE_MASK);
-    this.#recordMemory = new GrowingWords(maxWords);
+    this.#recordMemory = new GrowableInt32Array(maxWords);
     this.#arena = new NodeArena(this.headWords, MAX_STRIDE_BITS, maxWords);
     this.nodes = this.#arena.words;
     this.records = this.#recordMemory.words;
@@ -143,7 +143,7 @@ export class TrieStore {
       if (!this.#hasRowRoom()) this.#growRecords();
       return true;
     } catch (error) {
-      if (error instanceof OutOfWordsError) return false;
+      if (error instanceof CapacityError) return false;
       throw error;
     }
   }
@@ -154,7 +154,7 @@ export class TrieStore {
     try {
       this.records = this.#recordMemory.reserve(wanted * this.recordWords);
     } catch (error) {
-      if (!(error instanceof OutOfWordsError)) throw error;
+      if (!(error instanceof CapacityError)) throw error;
       this.records = this.#recordMemory.reserve((this.#rowsTop + 1) * this.recordWords);
     }
   }

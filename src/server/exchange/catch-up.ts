@@ -9,7 +9,7 @@ import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/ro
 import type { RouteTable, VniTable } from "../../route/table/route-table.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
 import {
-  encodeEndMark,
+  encodeEndOfRib,
   encodeUpdate,
   MAX_CONTROL_FRAME_BYTES,
   MAX_UPDATE_FRAME_BYTES,
@@ -34,7 +34,7 @@ const SET_ASIDE_PER_PASS = STEPS_PER_PASS / STEPS_PER_SET_ASIDE;
 
 export class CatchUp {
   /** The server has only just started: nobody is told that a table is complete. */
-  endMarksHeld: boolean;
+  endOfRibDeferred: boolean;
   readonly #windows = new FrameWindows();
   readonly #run = new Uint8Array(RUN_BYTES);
   readonly #runView = new DataView(this.#run.buffer);
@@ -54,9 +54,9 @@ export class CatchUp {
     private readonly free: (vni: VniTable, row: number) => void,
     /** Announcements in the VNI that count no more are still being removed: withdrawals are due that are in no journal yet. */
     private readonly isBeingCleared: (vni: VniTable) => boolean,
-    holdEndMarks: boolean,
+    deferEndOfRib: boolean,
   ) {
-    this.endMarksHeld = holdEndMarks;
+    this.endOfRibDeferred = deferEndOfRib;
     this.#origins = table.origins;
   }
 
@@ -88,16 +88,16 @@ export class CatchUp {
 
   /** The subscription has nothing left to be sent for the first time, and there is room for saying so. */
   #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
-    if (subscription.endMarkSent || this.endMarksHeld) return false;
+    if (subscription.endOfRibSent || this.endOfRibDeferred) return false;
     if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
     return this.#entryBehind(subscription.place) === NIL && !this.isBeingCleared(subscription.table);
   }
 
-  /** Writes the end mark into the run at `offset`. */
+  /** Writes the End-of-RIB into the run at `offset`. */
   #mark(subscription: Subscription, offset: number): number {
-    subscription.endMarkSent = true;
+    subscription.endOfRibSent = true;
     subscription.peer.enqueue(subscription);
-    return encodeEndMark(this.#runView, offset, subscription.table.vni);
+    return encodeEndOfRib(this.#runView, offset, subscription.table.vni);
   }
 
   /** The first entry that a cursor at this place has not passed: other cursors' places are none. */

@@ -13,8 +13,8 @@
  * - an announcer never hears itself, and a frame that says nothing new is never sent;
  * - a route without origins stays as a tombstone while somebody who was told of it has not passed it.
  *
- * The end mark is due when a subscription first has nothing left to be sent, unless marks are held back
- * because the server has only just started (see `releaseEndMarks`).
+ * The End-of-RIB is due when a subscription first has nothing left to be sent, unless marks are held back
+ * because the server has only just started (see `releaseEndOfRib`).
  *
  * What a peer can make the server do, whatever the table looks like; n is the number of subscriptions of a VNI, and a
  * step is some 5 ns (work-queue.ts):
@@ -27,7 +27,7 @@
  *                     each announcement costs 64 steps + n.
  *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
  *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
- *                     has to find out which next hop a subscriber is to be told of first, and an end mark a look for each
+ *                     has to find out which next hop a subscriber is to be told of first, and an End-of-RIB a look for each
  *                     peer that has left a moment ago.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
@@ -35,7 +35,7 @@
  * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
 
-import { OutOfWordsError } from "../../base/growable-int32-array.ts";
+import { CapacityError } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
@@ -66,7 +66,7 @@ export interface ExchangePeer {
 }
 
 export interface ExchangeOptions {
-  readonly holdEndMarks: boolean;
+  readonly deferEndOfRib: boolean;
   /** Left out: long jobs are done in one go. */
   readonly soon?: Soon;
   readonly stepsPerTurn?: number;
@@ -144,7 +144,7 @@ export class RouteExchange {
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
     const isBeingCleared = ({ vni }: VniTable) => this.#isBeingCleared(vni);
-    this.#catchUp = new CatchUp(this.#table, this.#journal, free, isBeingCleared, options.holdEndMarks);
+    this.#catchUp = new CatchUp(this.#table, this.#journal, free, isBeingCleared, options.deferEndOfRib);
   }
 
   /** From now on. Nobody loses what it has. */
@@ -300,18 +300,18 @@ export class RouteExchange {
     return vnis.sort((a, b) => a - b);
   }
 
-  /** The table is not whole: no end marks before {@link releaseEndMarks}. */
-  holdEndMarks(): void {
-    this.#catchUp.endMarksHeld = true;
+  /** The table is not whole: no End-of-RIBs before {@link releaseEndOfRib}. */
+  deferEndOfRib(): void {
+    this.#catchUp.endOfRibDeferred = true;
   }
 
-  get endMarksHeld(): boolean {
-    return this.#catchUp.endMarksHeld;
+  get endOfRibDeferred(): boolean {
+    return this.#catchUp.endOfRibDeferred;
   }
 
-  /** The table is whole as far as can be known: subscriptions that have caught up get their end marks. */
-  releaseEndMarks(): void {
-    this.#catchUp.endMarksHeld = false;
+  /** The table is whole as far as can be known: subscriptions that have caught up get their End-of-RIBs. */
+  releaseEndOfRib(): void {
+    this.#catchUp.endOfRibDeferred = false;
     // Whoever comes or goes meanwhile may be met or not: one that comes is served anyway.
     const peers = this.#peers.values();
     let subscriptions: Iterator<Subscription> | null = null;
@@ -320,7 +320,7 @@ export class RouteExchange {
         budget.spend(STEPS_PER_SUBSCRIPTION);
         const subscription = subscriptions?.next();
         if (subscription !== undefined && subscription.done !== true) {
-          if (!subscription.value.endMarkSent) subscription.value.peer.enqueue(subscription.value);
+          if (!subscription.value.endOfRibSent) subscription.value.peer.enqueue(subscription.value);
           continue;
         }
         const peer = peers.next();
@@ -520,7 +520,7 @@ export class RouteExchange {
       return;
     }
     this.#clearing.delete(vni);
-    // End marks may have waited for it.
+    // End-of-RIBs may have waited for it.
     if (audience !== undefined) wakeAll(audience);
   }
 
@@ -589,7 +589,7 @@ export class RouteExchange {
       this.#table.keepPlace();
       return true;
     } catch (error) {
-      if (error instanceof OutOfWordsError) return false;
+      if (error instanceof CapacityError) return false;
       throw error;
     }
   }

@@ -37,7 +37,7 @@ export class Subscription {
   sent = NO_BITS;
   /** Tombstones behind the cursor whose bit is set. */
   owedWithdrawals = 0;
-  endMarkSent = false;
+  endOfRibSent = false;
   /** Its peer's queue, while it waits to be served, or its audience's idle ones. */
   list: SubscriptionList | null = null;
   previous: Subscription | null = null;

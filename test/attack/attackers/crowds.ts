@@ -56,8 +56,8 @@ export async function leaveAtOnce(target: Target, peers: number): Promise<void> 
   for (const peer of listening) peer.leave();
 }
 
-/** Many leave at once with all they have announced, and one that stays subscribes to as many VNIs as it may: end marks wait for whoever leaves. */
-export async function endMarksBesideLeavers(target: Target, peers: number): Promise<void> {
+/** Many leave at once with all they have announced, and one that stays subscribes to as many VNIs as it may: End-of-RIBs wait for whoever leaves. */
+export async function endOfRibsBesideLeavers(target: Target, peers: number): Promise<void> {
   const made = await inGroups(peers, () => AttackingPeer.establish(target));
   await Promise.all(
     made.map(async (peer, index) => {
@@ -72,7 +72,7 @@ export async function endMarksBesideLeavers(target: Target, peers: number): Prom
   for (const peer of made) peer.leave();
   for (let i = 0; i < 100_000; i++) await reader.add(subscribe(3_000_000 + i));
   await reader.fence();
-  await reader.until(() => reader.endMarks >= 100_000);
+  await reader.until(() => reader.endOfRibs >= 100_000);
   reader.leave();
 }
 

@@ -54,8 +54,8 @@ describe("on a server of ours", () => {
       { deliveries: 300 * 2 * 4 * 3 },
     ],
     [
-      "fanout in gentle steps",
-      ["--mode=fanout", "--subscribers=1", "--routes=2000", "--rounds=1", "--gentle"],
+      "fanout in paced steps",
+      ["--mode=fanout", "--subscribers=1", "--routes=2000", "--rounds=1", "--paced"],
       { deliveries: 2000 * 2 * 3 },
     ],
     [

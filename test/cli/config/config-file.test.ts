@@ -8,14 +8,14 @@ import { parseConfig, readConfigText } from "../../../src/cli/config/config-file
 import { judgeOptions } from "../../../src/cli/config/config-options.ts";
 import { settingNames } from "../../../src/cli/config/config-values.ts";
 import {
-  type ClientOptions,
+  type ClientConfig,
   clientCommand,
   clientDefinition,
   parseClientOptions,
 } from "../../../src/cli/daemon/client-command.ts";
 import {
   parseServerOptions,
-  type ServerOptions,
+  type ServerConfig,
   serverCommand,
   serverDefinition,
 } from "../../../src/cli/daemon/server-command.ts";
@@ -27,7 +27,7 @@ import { runInProcess } from "../in-process.ts";
 
 const FILE = "edge.yaml";
 
-function clientOptions(text: string, rawArgs: readonly string[] = []): ClientOptions {
+function clientOptions(text: string, rawArgs: readonly string[] = []): ClientConfig {
   const { options, errors } = judgeOptions(
     clientDefinition,
     rawArgs,
@@ -38,7 +38,7 @@ function clientOptions(text: string, rawArgs: readonly string[] = []): ClientOpt
   return options;
 }
 
-function serverOptions(text: string, rawArgs: readonly string[] = []): ServerOptions {
+function serverOptions(text: string, rawArgs: readonly string[] = []): ServerConfig {
   const { options, errors } = judgeOptions(
     serverDefinition,
     rawArgs,
@@ -76,8 +76,8 @@ announce:
 - 200#192.0.2.7/32#2001:db8::1#NAT#1024#2047
 keepalive: 7
 retry: 0.5-2
-hold: 30
-hold-alone: forever
+stale-time: 30
+stale-time-alone: forever
 http: "[::1]:4712"
 verbose: true
 json: false
@@ -88,7 +88,7 @@ const WHOLE_LINE = [
   ...["--server", "one.example", "--server", "[2001:db8::10]:4713", "--vni", "100,200"],
   ...["--announce", "100#10.0.1.0/24@2001:db8::1"],
   ...["--announce", "200#192.0.2.7/32#2001:db8::1#NAT#1024#2047"],
-  ...["--keepalive", "7", "--retry", "0.5-2", "--hold", "30", "--http", "[::1]:4712", "--verbose"],
+  ...["--keepalive", "7", "--retry", "0.5-2", "--stale-time", "30", "--http", "[::1]:4712", "--verbose"],
 ];
 
 describe("a file says the same as a command line", () => {
@@ -100,10 +100,10 @@ describe("a file says the same as a command line", () => {
     const text = JSON.stringify({
       server: "one.example",
       vni: [100, "200"],
-      "hold-alone": 0.5,
+      "stale-time-alone": 0.5,
       verbose: true,
     });
-    const line = ["-s", "one.example", "-v", "100,200", "--hold-alone", "0.5", "--verbose"];
+    const line = ["-s", "one.example", "-v", "100,200", "--stale-time-alone", "0.5", "--verbose"];
     expect(clientOptions(text)).toEqual(parseClientOptions(line));
   });
 
@@ -121,13 +121,13 @@ describe("a file says the same as a command line", () => {
   });
 
   test("a server's", () => {
-    const text = 'listener: ":4713"\nsettle: 0\nretain: 30\nsend-hold: 12.5\ngentle: never\nsocket: none\n';
+    const text = 'listener: ":4713"\nsettle: 0\nretain: 30\nsend-hold: 12.5\npacing: never\nsocket: none\n';
     const line = [
       "-l:4713",
       "--settle=0",
       "--retain=30",
       "--send-hold=12.5",
-      "--gentle=never",
+      "--pacing=never",
       "--socket=none",
     ];
     expect(serverOptions(text)).toEqual(parseServerOptions(line));
@@ -163,7 +163,7 @@ describe("a file says the same as a command line", () => {
 describe("the command line comes before the file", () => {
   test("in single values and switches", () => {
     const options = clientOptions(WHOLE_FILE, ["--keepalive", "9", "--json", "--verbose=false"]);
-    expect(options).toMatchObject({ keepaliveSeconds: 9, json: true, verbose: false, holdSeconds: 30 });
+    expect(options).toMatchObject({ keepaliveSeconds: 9, json: true, verbose: false, staleTimeSeconds: 30 });
   });
 
   test("with a whole list in the place of the file's", () => {
@@ -182,7 +182,7 @@ describe("the command line comes before the file", () => {
     const file = parseConfig(FILE, "keepalive: 0\n");
     const judge = (rawArgs: string[]) => () =>
       judgeOptions(clientDefinition, rawArgs, file, parseClientOptions);
-    expect(judge(["-s", "a", "--hold", "x"])).toThrow("--hold: a number of seconds");
+    expect(judge(["-s", "a", "--stale-time", "x"])).toThrow("--stale-time: a number of seconds");
     expect(judge(["-s", "a", "--hodl", "1"])).toThrow("unknown flag --hodl");
   });
 });
@@ -205,11 +205,11 @@ describe("what is wrong is told with its line:", () => {
     ],
     [
       "all of it, in the file's order",
-      "keepalive: 0\nserver: [a, 'b:0']\nhold: long\nfoo: 1\nannounce:\n- x\n- 1#::/0@::1\n- x\nvni: -1\nhttp: ::1]",
+      "keepalive: 0\nserver: [a, 'b:0']\nstale-time: long\nfoo: 1\nannounce:\n- x\n- 1#::/0@::1\n- x\nvni: -1\nhttp: ::1]",
       [
         "edge.yaml:1: keepalive: a whole number of seconds from 1 to 3600 is needed, without a unit.\n  0\n  ^",
         "edge.yaml:2: server: the port must be a number from 1 to 65535.\n  b:0\n    ^",
-        expect.stringMatching(/^edge\.yaml:3: hold: a number of seconds /),
+        expect.stringMatching(/^edge\.yaml:3: stale-time: a number of seconds /),
         "edge.yaml:4: unknown setting foo.",
         expect.stringMatching(/^edge\.yaml:6: announce: the VNI must be /),
         expect.stringMatching(/^edge\.yaml:8: announce: the VNI must be /),
@@ -274,11 +274,15 @@ describe("what is wrong is told with its line:", () => {
       "server: a,,b",
       ['edge.yaml:1: server has an empty item in its list "a,,b".'],
     ],
-    ["no value", "server: a\nhold:\n", ["edge.yaml:2: hold needs a value, as in hold: 60."]],
+    [
+      "no value",
+      "server: a\nstale-time:\n",
+      ["edge.yaml:2: stale-time needs a value, as in stale-time: 60."],
+    ],
     [
       "a value without a character",
-      "server: a\nhold: ''",
-      ["edge.yaml:2: hold needs a value, as in hold: 60."],
+      "server: a\nstale-time: ''",
+      ["edge.yaml:2: stale-time needs a value, as in stale-time: 60."],
     ],
     [
       "a list for one value",
@@ -308,8 +312,8 @@ describe("what is wrong is told with its line:", () => {
     ["a switch in a list", "server: a\njson: [true]", ["edge.yaml:2: json: true or false is needed."]],
     [
       "a value that is a switch",
-      "server: a\nhold: true",
-      [expect.stringMatching(/^edge\.yaml:2: hold: .*\n {2}true\n/s)],
+      "server: a\nstale-time: true",
+      [expect.stringMatching(/^edge\.yaml:2: stale-time: .*\n {2}true\n/s)],
     ],
     [
       "a repeated setting",
@@ -338,7 +342,7 @@ describe("what is wrong is told with its line:", () => {
     [
       "control characters, which are not passed on",
       'server: a\n"h\\eold": 1',
-      ["edge.yaml: unknown setting h\ufffdold; did you mean hold?"],
+      ["edge.yaml: unknown setting stale-\ufffdtime; did you mean stale-time?"],
     ],
     [
       "brackets that are not quoted",
@@ -407,7 +411,9 @@ describe("what is wrong is told with its line:", () => {
   });
 
   test("no line where a merge key brings the setting", () => {
-    expect(faults("<<: {hold: x}\nserver: a")).toEqual([expect.stringMatching(/^edge\.yaml: hold: /)]);
+    expect(faults("<<: {stale-time: x}\nserver: a")).toEqual([
+      expect.stringMatching(/^edge\.yaml: stale-time: /),
+    ]);
   });
 
   test("the setting's line where the items cannot be told apart", () => {
@@ -420,13 +426,13 @@ describe("what is wrong is told with its line:", () => {
     const { errors } = judgeOptions(
       clientDefinition,
       [],
-      parseConfig(FILE, "server: a\nhold: 5"),
+      parseConfig(FILE, "server: a\nstale-time: 5"),
       (_, values) => {
-        if (values?.get("hold") === "5")
-          throw new UsageError("BAD_VALUE", "--hold is odd", { flag: "--hold" });
+        if (values?.get("stale-time") === "5")
+          throw new UsageError("BAD_VALUE", "--stale-time is odd", { flag: "--stale-time" });
       },
     );
-    expect(errors.map(describeUsageError)).toEqual(["edge.yaml:2: hold is odd."]);
+    expect(errors.map(describeUsageError)).toEqual(["edge.yaml:2: stale-time is odd."]);
   });
 
   test("a thousand wrong lines, each once and in order", () => {
@@ -457,17 +463,17 @@ describe("files on disk", () => {
 
   test("the options come to the command, and it knows where they are from", async () => {
     const path = await write("whole.yaml", WHOLE_FILE);
-    let seen: ClientOptions | undefined;
+    let seen: ClientConfig | undefined;
     const command = clientCommand(async (options) => {
       seen = options;
       return 0;
     });
-    expect(await runInProcess(["client", "--config", path, "--hold", "5"], [command])).toEqual({
+    expect(await runInProcess(["client", "--config", path, "--stale-time", "5"], [command])).toEqual({
       exitCode: 0,
       stdout: "",
       stderr: "",
     });
-    expect(seen).toEqual({ ...parseClientOptions(WHOLE_LINE), holdSeconds: 5, config: path });
+    expect(seen).toEqual({ ...parseClientOptions(WHOLE_LINE), staleTimeSeconds: 5, config: path });
   });
 
   test("a byte order mark is no part of the first name", async () => {
@@ -624,9 +630,9 @@ describe("files on disk", () => {
 
     const REFUSED: [string, string[], string[]][] = [
       [
-        "server: a\nfoo: 1\nhold: x",
+        "server: a\nfoo: 1\nstale-time: x",
         [],
-        [":2: unknown setting foo.", expect.stringMatching(/^:3: hold: /), "x", "^"],
+        [":2: unknown setting foo.", expect.stringMatching(/^:3: stale-time: /), "x", "^"],
       ],
       [
         "listen: a\nsettle: x\nvni: 1",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
-  type ClientOptions,
+  type ClientConfig,
   parseClientOptions,
   subscriptionsOf,
 } from "../../../src/cli/daemon/client-command.ts";
@@ -12,7 +12,7 @@ import { formatRoute } from "../../../src/route/announcement.ts";
 import { NextHopType } from "../../../src/wire/protocol.ts";
 
 /** Options with endpoints, routes, mappings and networks as text. */
-function summarize({ servers, announcements, http, installRoutes, preferNetworks, ...rest }: ClientOptions) {
+function summarize({ servers, announcements, http, installRoutes, preferNetworks, ...rest }: ClientConfig) {
   return {
     servers: servers.map(formatEndpoint),
     announcements: announcements.map(formatRoute),
@@ -31,11 +31,11 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   httpHosts: [],
   keepaliveSeconds: 5,
   retry: { minMs: 5000, maxMs: 10000 },
-  gentle: "auto",
+  pacing: "auto",
   maxHops: 4096,
-  holdSeconds: 60,
-  holdAloneSeconds: Number.POSITIVE_INFINITY,
-  leave: "withdraw",
+  staleTimeSeconds: 60,
+  staleTimeAloneSeconds: Number.POSITIVE_INFINITY,
+  onStop: "withdraw",
   drainSeconds: 0,
   installRoutes: [],
   tunnelDevice: "ip6tnl0",
@@ -89,13 +89,13 @@ describe("parseClientOptions takes", () => {
     ],
     [["-a", ROUTE, "-a", ROUTE.replace("@", "#"), "-a", `${ROUTE}#std`], { announcements: [ROUTE_LINE] }],
     [["--http", ":8080"], { http: "[::]:8080" }],
-    [["--gentle", "never"], { gentle: "never" }],
-    [["--keepalive", "1", "--hold", "0"], { keepaliveSeconds: 1, holdSeconds: 0 }],
+    [["--pacing", "never"], { pacing: "never" }],
+    [["--keepalive", "1", "--stale-time", "0"], { keepaliveSeconds: 1, staleTimeSeconds: 0 }],
     [["--retry", "0.5-2"], { retry: { minMs: 500, maxMs: 2000 } }],
     [["--retry", "0.1-0.1"], { retry: { minMs: 100, maxMs: 100 } }],
-    [["--hold-alone", "0.25"], { holdAloneSeconds: 0.25 }],
-    [["--hold-alone", "Forever"], {}],
-    [["--leave", "Keep"], { leave: "keep" }],
+    [["--stale-time-alone", "0.25"], { staleTimeAloneSeconds: 0.25 }],
+    [["--stale-time-alone", "Forever"], {}],
+    [["--on-stop", "Keep"], { onStop: "keep" }],
     [["--max-hops", "1"], { maxHops: 1 }],
     [["--max-hops", "65536"], { maxHops: 65_536 }],
     [["--drain", "2.5"], { drainSeconds: 2.5 }],
@@ -155,9 +155,9 @@ describe("parseClientOptions takes", () => {
   });
 
   test("a drain that a signal makes nothing of, with a warning", () => {
-    const { warnings } = parseClientOptions(["-s", "a", "-v", "1", "--leave", "keep", "--drain", "5"]);
+    const { warnings } = parseClientOptions(["-s", "a", "-v", "1", "--on-stop", "keep", "--drain", "5"]);
     expect(warnings).toEqual([
-      expect.stringContaining("with --leave keep only 'bunbond client drain' takes that time"),
+      expect.stringContaining("with --on-stop keep only 'bunbond client drain' takes that time"),
     ]);
   });
 
@@ -214,15 +214,25 @@ describe("parseClientOptions refuses", () => {
       "--announce: the next hop must be an IPv6 address",
       "100#10.0.1.0/24@2001:db8::zz\n                ^~~~~~~~~~~~",
     ],
-    [["-s", "a", "--hold", "forever"], "BAD_VALUE", "--hold: a number of seconds", "forever\n^~~~~~~"],
-    [["-s", "a", "--hold-alone", "ever"], "BAD_VALUE", "--hold-alone: a number of seconds", "ever\n^~~~"],
+    [
+      ["-s", "a", "--stale-time", "forever"],
+      "BAD_VALUE",
+      "--stale-time: a number of seconds",
+      "forever\n^~~~~~~",
+    ],
+    [
+      ["-s", "a", "--stale-time-alone", "ever"],
+      "BAD_VALUE",
+      "--stale-time-alone: a number of seconds",
+      "ever\n^~~~",
+    ],
     [["-s", "a", "--retry", "5"], "BAD_VALUE", "--retry: two numbers", "5\n^"],
     [["-s", "a", "--retry", "0-0"], "BAD_VALUE", "--retry: two numbers of seconds from 0.1", "0-0\n^~~"],
     [["-s", "a", "--retry", "9-5"], "BAD_VALUE", "--retry: two numbers", "9-5\n^~~"],
     [["-s", "a", "--retry", "5-"], "BAD_VALUE", "--retry: two numbers", "5-\n^~"],
     [["-s", "a", "--retry", "1-2-3"], "BAD_VALUE", "--retry: two numbers", "1-2-3\n^~~~~"],
     [["-s", "a", "--keepalive", "0"], "BAD_VALUE", "--keepalive: ", "0\n^"],
-    [["-s", "a", "--leave", "stay"], "BAD_VALUE", "--leave: one of withdraw, keep", "stay\n^~~~"],
+    [["-s", "a", "--on-stop", "stay"], "BAD_VALUE", "--on-stop: one of withdraw, keep", "stay\n^~~~"],
     [["-s", "a", "--max-hops", "0"], "BAD_VALUE", "--max-hops: a whole number from 1 to 65536", "0\n^"],
     [["-s", "a", "--drain", "5s"], "BAD_VALUE", "--drain: a number of seconds", "5s\n^~"],
     [["-s", "a", "--json", "--json"], "REPEATED_FLAG", "--json is given twice", null],

@@ -39,12 +39,12 @@ function server(flags: string) {
 
 describe("clientDifference", () => {
   const CASES: [string, string, string, string[], string[]][] = [
-    ["nothing", `-v 100 -a ${R} --hold 5`, `-v 100 -a ${R} --hold 5`, [], []],
+    ["nothing", `-v 100 -a ${R} --stale-time 5`, `-v 100 -a ${R} --stale-time 5`, [], []],
     ["another order", `-s b,c -v 100,200 -a ${R},${Q}`, `-s c,b -v 200,100 -a ${Q},${R}`, [], []],
     [
       "another spelling",
       `-s [2001:db8::1]:4711 -v 100 -a ${R} --keepalive 5`,
-      `-s 2001:DB8:0::1 -v 0100 -a ${R.replace("@", "#").toUpperCase()}#STD --keepalive 05 --hold 60.0`,
+      `-s 2001:DB8:0::1 -v 0100 -a ${R.replace("@", "#").toUpperCase()}#STD --keepalive 05 --stale-time 60.0`,
       [],
       [],
     ],
@@ -69,10 +69,10 @@ describe("clientDifference", () => {
     ["servers", "-s b,c", "-s c,d:4713", ["add-server d:4713", "remove-server b:4711"], []],
     [
       "everything: what is new first, what goes last",
-      `-s b -v 100 -a ${R} --hold 1`,
-      `-s c -v 200 -a ${R_BY_2} --hold 2 --verbose`,
+      `-s b -v 100 -a ${R} --stale-time 1`,
+      `-s c -v 200 -a ${R_BY_2} --stale-time 2 --verbose`,
       [
-        "configure { hold: { holdMs: 2000, holdAloneMs: Infinity } }",
+        "configure { staleTimes: { staleTimeMs: 2000, staleTimeAloneMs: Infinity } }",
         "verbose true",
         "add-server c:4711",
         "subscribe 200",
@@ -88,14 +88,14 @@ describe("clientDifference", () => {
     [
       "several settings in one change",
       "--retry 1-2 --keepalive 3",
-      "--retry 2-2 --hold-alone 9",
+      "--retry 2-2 --stale-time-alone 9",
       [
-        "configure { keepaliveSeconds: 5, retry: { minMs: 2000, maxMs: 2000 }, hold: { holdMs: 60000, holdAloneMs: 9000 } }",
+        "configure { keepaliveSeconds: 5, retry: { minMs: 2000, maxMs: 2000 }, staleTimes: { staleTimeMs: 60000, staleTimeAloneMs: 9000 } }",
       ],
       [],
     ],
     ["less in the log", "--verbose", "", ["verbose false"], []],
-    ["what is looked at when the client stops", "", "--leave keep", [], []],
+    ["what is looked at when the client stops", "", "--on-stop keep", [], []],
     ["HTTP", "", "--http ::1", [], ["http"]],
     ["HTTP's port", "--http ::1", "--http [::1]:80", [], ["http"]],
     ["HTTP in another spelling", "--http ::1", "--http [::1]:4712", [], []],
@@ -165,9 +165,9 @@ describe("clientDifference", () => {
   });
 
   test("what needs a restart stays in force as it was, so that it is told again", () => {
-    const { inForce } = clientDifference(client("-v 1 --http ::1"), client("-v 2 --json --leave keep"));
-    expect(inForce).toEqual(client("-v 2 --http ::1 --leave keep"));
-    expect(clientDifference(inForce, client("-v 2 --json --leave keep"))).toMatchObject({
+    const { inForce } = clientDifference(client("-v 1 --http ::1"), client("-v 2 --json --on-stop keep"));
+    expect(inForce).toEqual(client("-v 2 --http ::1 --on-stop keep"));
+    expect(clientDifference(inForce, client("-v 2 --json --on-stop keep"))).toMatchObject({
       changes: [],
       needRestart: ["http", "json"],
     });
@@ -212,9 +212,9 @@ describe("serverDifference", () => {
     [
       "what cannot",
       "",
-      "-l ::1 --http ::1 --settle 1 --gentle never --socket none",
+      "-l ::1 --http ::1 --settle 1 --pacing never --socket none",
       [],
-      ["listen", "http", "socket", "settle", "gentle"],
+      ["listen", "http", "socket", "settle", "pacing"],
     ],
   ];
 

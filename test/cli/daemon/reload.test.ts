@@ -61,7 +61,10 @@ test("of settings the log says which they are", async () => {
   const reloader = new Reloader(1, {
     read: async () => 2,
     difference: () => ({
-      changes: [{ type: "configure", settings: { keepaliveSeconds: 1, hold: {} } }, { type: "subscribe" }],
+      changes: [
+        { type: "configure", settings: { keepaliveSeconds: 1, staleTimes: {} } },
+        { type: "subscribe" },
+      ],
       needRestart: [],
       warnings: [],
       inForce: 2,
@@ -70,7 +73,9 @@ test("of settings the log says which they are", async () => {
     logger: { debug: note, info: note, warn: note, error: note },
   });
   await reloader.reload();
-  expect(log).toEqual([["configuration reloaded", { configure: "keepaliveSeconds,hold", subscribe: 1 }]]);
+  expect(log).toEqual([
+    ["configuration reloaded", { configure: "keepaliveSeconds,staleTimes", subscribe: 1 }],
+  ]);
 });
 
 test("warnings and what needs a restart are told", async () => {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { parseServerOptions, type ServerOptions } from "../../../src/cli/daemon/server-command.ts";
+import { parseServerOptions, type ServerConfig } from "../../../src/cli/daemon/server-command.ts";
 import { runDirectories } from "../../../src/cli/flags/socket-flag.ts";
 import { UsageError, type UsageErrorCode } from "../../../src/cli/program/usage-error.ts";
 
-const DEFAULTS: ServerOptions = {
+const DEFAULTS: ServerConfig = {
   listen: { host: "::", port: 4711 },
   http: null,
   httpHosts: [],
   keepaliveSeconds: 5,
   settleSeconds: 15,
-  gentle: "auto",
+  pacing: "auto",
   retainSeconds: 0,
   sendHoldSeconds: 90,
   maxHops: 4_096,
@@ -23,7 +23,7 @@ const DEFAULTS: ServerOptions = {
 };
 
 describe("parseServerOptions takes", () => {
-  const TAKEN: [string[], Partial<ServerOptions>][] = [
+  const TAKEN: [string[], Partial<ServerConfig>][] = [
     [[], {}],
     [["--listen", "[::]:4713"], { listen: { host: "::", port: 4713 } }],
     [["-l", "192.0.2.1"], { listen: { host: "192.0.2.1", port: 4711 } }],
@@ -36,10 +36,10 @@ describe("parseServerOptions takes", () => {
     [["--keepalive", "3600"], { keepaliveSeconds: 3600 }],
     [["--settle", "0"], { settleSeconds: 0 }],
     [["--settle", "0.5"], { settleSeconds: 0.5 }],
-    [["--gentle", "never"], { gentle: "never" }],
+    [["--pacing", "never"], { pacing: "never" }],
     [["--retain", "30"], { retainSeconds: 30 }],
     [["--send-hold", "30"], { sendHoldSeconds: 30 }],
-    [["--gentle=Always"], { gentle: "always" }],
+    [["--pacing=Always"], { pacing: "always" }],
     [["--socket", "/tmp/x.sock"], { socket: { path: "/tmp/x.sock" } }],
     [["--socket", "none"], { socket: null }],
     [["-v"], { verbose: true }],
@@ -72,7 +72,7 @@ describe("parseServerOptions refuses", () => {
     [["--settle", "-1"], "BAD_VALUE", "--settle: a number of seconds from 0", "-1\n^~"],
     [["--keepalive", "5s"], "BAD_VALUE", "--keepalive: a whole number of seconds", "5s\n^~"],
     [["--http", "4712"], "BAD_VALUE", "--http: a port alone: write :4712 (all addresses)", "4712\n^~~~"],
-    [["--gentle", "on"], "BAD_VALUE", "--gentle: one of auto, always, never is needed", "on\n^~"],
+    [["--pacing", "on"], "BAD_VALUE", "--pacing: one of auto, always, never is needed", "on\n^~"],
     [["-v", "100"], "UNEXPECTED_ARGUMENT", `unexpected argument "100"`, null],
     [["--vni", "100"], "UNKNOWN_FLAG", "unknown flag --vni", null],
     [["[::]:4711"], "UNEXPECTED_ARGUMENT", `unexpected argument "[::]:4711"`, null],

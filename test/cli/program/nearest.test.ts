@@ -41,7 +41,16 @@ function recursiveDistance(a: string, b: string): number {
 }
 
 describe("nearest", () => {
-  const FLAGS = ["server", "vni", "announce", "keepalive", "hold", "hold-alone", "json", "verbose"];
+  const FLAGS = [
+    "server",
+    "vni",
+    "announce",
+    "keepalive",
+    "stale-time",
+    "stale-time-alone",
+    "json",
+    "verbose",
+  ];
   const GUESSES = [
     ["sever", "server"],
     ["anounce", "announce"],
@@ -49,8 +58,8 @@ describe("nearest", () => {
     ["keep", "keepalive"],
     ["ann", "announce"],
     ["vnis", "vni"],
-    ["hold-alon", "hold-alone"],
-    ["holdalone", "hold-alone"],
+    ["stale-time-alon", "stale-time-alone"],
+    ["staletimealone", "stale-time-alone"],
     ["jsno", "json"],
     ["install-routes", null],
     ["x", null],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { clientCommand } from "../../../src/cli/daemon/client-command.ts";
-import { type ServerOptions, serverCommand } from "../../../src/cli/daemon/server-command.ts";
+import { type ServerConfig, serverCommand } from "../../../src/cli/daemon/server-command.ts";
 import type { Command, CommandContext, ExitCode } from "../../../src/cli/program/command.ts";
 import { allNames, type CommandDefinition, shownNames } from "../../../src/cli/program/command-definition.ts";
 import { CommandError } from "../../../src/cli/program/command-error.ts";
@@ -24,7 +24,7 @@ function pairCommand(run: (words: readonly string[]) => number = () => 0): Comma
 }
 
 interface Work {
-  server?: (options: ServerOptions, context: CommandContext) => Promise<number>;
+  server?: (options: ServerConfig, context: CommandContext) => Promise<number>;
 }
 
 function commands({ server = async () => 0 }: Work = {}): Command[] {
@@ -33,7 +33,7 @@ function commands({ server = async () => 0 }: Work = {}): Command[] {
 
 describe("runProgram", () => {
   test("gives a command its options and its exit code to the caller", async () => {
-    let seen: ServerOptions | undefined;
+    let seen: ServerConfig | undefined;
     const server: Work["server"] = async (options, { io }) => {
       seen = options;
       io.stdout.write("working\n");

@@ -9,7 +9,7 @@ const OTHER = "200 10.0.1.0/24 via 2001:db8::1";
 
 describe("only what differs is sent", () => {
   test("announced and withdrawn before there was room is nothing", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.makeRoom(0);
     link.announce(Q);
     // The first one finds the socket full, and is a cut write from then on.
@@ -23,7 +23,7 @@ describe("only what differs is sent", () => {
   });
 
   test("withdrawn and announced again before there was room is nothing either", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.announce(R);
     link.makeRoom(0);
     link.announce(Q);
@@ -35,7 +35,7 @@ describe("only what differs is sent", () => {
   });
 
   test("a destination that moves twice before there is room never goes without a hop", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.announce(R);
     link.take();
     link.makeRoom(0);
@@ -51,7 +51,7 @@ describe("only what differs is sent", () => {
 
 describe("echoes under way", () => {
   test("an ADD of what we have just withdrawn is not believed before the KEEPALIVE behind is answered", () => {
-    const link = subscribedLink([100], { endMarks: false });
+    const link = subscribedLink([100], { endOfRibs: false });
     link.announce(R);
     link.withdraw(R);
     expect(link.take()).toEqual([`ADD ${R}`, `REMOVE ${R}`, "KEEPALIVE"]);
@@ -62,8 +62,8 @@ describe("echoes under way", () => {
     expect(link.log.takeChanges()).toEqual([`+ ${R}`]);
   });
 
-  test("the end mark shows that it was none", () => {
-    const link = subscribedLink([100], { endMarks: false });
+  test("the End-of-RIB shows that it was none", () => {
+    const link = subscribedLink([100], { endOfRibs: false });
     link.announce(R, Q);
     link.say(`ADD ${R}`);
     link.withdraw(R, Q);
@@ -74,7 +74,7 @@ describe("echoes under way", () => {
   });
 
   test("announced again meanwhile: the last REMOVE counts", () => {
-    const link = subscribedLink([100], { endMarks: false });
+    const link = subscribedLink([100], { endOfRibs: false });
     link.announce(R);
     link.withdraw(R);
     link.announce(R);

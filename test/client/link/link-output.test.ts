@@ -43,7 +43,7 @@ describe("what is sent, and in which order", () => {
   });
 
   test("a change while established, at once", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.announce(R);
     expect(link.take()).toEqual([`ADD ${R}`]);
     link.withdraw(R);
@@ -53,7 +53,7 @@ describe("what is sent, and in which order", () => {
   });
 
   test("a new connection is told everything anew", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.announce(R);
     link.unsubscribe(100);
     link.subscribe(200);
@@ -69,7 +69,7 @@ describe("what is sent, and in which order", () => {
 
 describe("care for a server that has not shown to be a BunBond", () => {
   test("ten writes of at most 1,400 bytes of whole frames, a KEEPALIVE, and on when it is answered", () => {
-    const link = subscribedLink([], { endMarks: false });
+    const link = subscribedLink([], { endOfRibs: false });
     announceMany(link);
     let sent = 0;
     for (;;) {
@@ -90,8 +90,8 @@ describe("care for a server that has not shown to be a BunBond", () => {
     expect(sent).toBe(1_000);
   });
 
-  test("an end mark ends it: full speed", () => {
-    const link = subscribedLink([100], { endMarks: false });
+  test("an End-of-RIB ends it: full speed", () => {
+    const link = subscribedLink([100], { endOfRibs: false });
     announceMany(link);
     link.take();
     link.say("END 100");
@@ -100,8 +100,8 @@ describe("care for a server that has not shown to be a BunBond", () => {
     expect(writes.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)).toBeGreaterThan(20_000);
   });
 
-  test("always: an end mark ends nothing", () => {
-    const link = subscribedLink([100], { endMarks: false, gentle: "always" });
+  test("always: an End-of-RIB ends nothing", () => {
+    const link = subscribedLink([100], { endOfRibs: false, pacing: "always" });
     announceMany(link);
     link.take();
     link.say("END 100");
@@ -111,14 +111,14 @@ describe("care for a server that has not shown to be a BunBond", () => {
   });
 
   test("never: full speed from the start", () => {
-    const link = subscribedLink([100], { endMarks: false, gentle: "never" });
+    const link = subscribedLink([100], { endOfRibs: false, pacing: "never" });
     announceMany(link);
     const writes = link.takeWrites();
     expect(Math.max(...writes.map(({ lengthBytes }) => lengthBytes))).toBeGreaterThan(20_000);
   });
 
-  test("an end mark of a VNI that we have left meanwhile shows it, too", () => {
-    const link = subscribedLink([100], { endMarks: false });
+  test("an End-of-RIB of a VNI that we have left meanwhile shows it, too", () => {
+    const link = subscribedLink([100], { endOfRibs: false });
     link.unsubscribe(100);
     link.say("END 100");
     link.take();
@@ -127,7 +127,7 @@ describe("care for a server that has not shown to be a BunBond", () => {
   });
 
   test("a new connection is careful again", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     announceMany(link);
     link.breakConnection();
     link.clock.advance(5_000);
@@ -138,7 +138,7 @@ describe("care for a server that has not shown to be a BunBond", () => {
   });
 
   test("an answer to the session's own KEEPALIVE is none to one that is waited for", () => {
-    const link = subscribedLink([], { endMarks: false });
+    const link = subscribedLink([], { endOfRibs: false });
     link.clock.advance(4_500);
     expect(link.take()).toEqual(["KEEPALIVE"]);
     announceMany(link);

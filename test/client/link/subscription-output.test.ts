@@ -7,7 +7,7 @@ const OTHER = "200 10.0.1.0/24 via 2001:db8::1";
 
 describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   test("a KEEPALIVE behind UNSUBSCRIBE, and SUBSCRIBE only when that is answered", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.unsubscribe(100);
     expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
     link.subscribe(100);
@@ -18,7 +18,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("an answer to an earlier KEEPALIVE does not do", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.subscribe(200);
     link.unsubscribe(100);
     link.subscribe(100);
@@ -30,7 +30,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("both at once: the server is told, for our copies of its routes are gone", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.client.unsubscribe(100);
     link.subscribe(100);
     expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
@@ -39,7 +39,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("wanted and not again before anything was sent is nothing", () => {
-    const link = subscribedLink([], { endMarks: true });
+    const link = subscribedLink([], { endOfRibs: true });
     link.client.subscribe(100);
     link.unsubscribe(100);
     expect(link.take()).toEqual([]);
@@ -50,7 +50,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("left again while the new SUBSCRIBE waits: it is not sent", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.unsubscribe(100);
     link.subscribe(100);
     link.unsubscribe(100);
@@ -60,7 +60,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("several VNIs wait each for their own", () => {
-    const link = subscribedLink([100, 200, 300], { endMarks: true });
+    const link = subscribedLink([100, 200, 300], { endOfRibs: true });
     link.unsubscribe(100);
     link.unsubscribe(200);
     link.subscribe(200, 100);
@@ -71,8 +71,8 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
     expect(link.take()).toEqual(["SUBSCRIBE 200", "KEEPALIVE"]);
   });
 
-  test("UPDATEs and end marks between them are not believed", () => {
-    const link = subscribedLink([100], { endMarks: true });
+  test("UPDATEs and End-of-RIBs between them are not believed", () => {
+    const link = subscribedLink([100], { endOfRibs: true });
     link.say(`ADD ${R}`);
     link.unsubscribe(100);
     link.subscribe(100);
@@ -84,7 +84,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 
   test("never a second SUBSCRIBE, however often it changes", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     let isSubscribed = true;
     for (let turn = 0; turn < 200; turn++) {
       if (turn % 2 === 0) link.unsubscribe(100);
@@ -101,7 +101,7 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
 
 describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
   test("a second between UNSUBSCRIBE and SUBSCRIBE, even if the KEEPALIVE is answered at once", () => {
-    const link = subscribedLink([100], { endMarks: false });
+    const link = subscribedLink([100], { endOfRibs: false });
     link.unsubscribe(100);
     link.subscribe(100);
     link.answerAll();
@@ -113,7 +113,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
   });
 
   test("and a second between SUBSCRIBE and UNSUBSCRIBE: it may take them in either order", () => {
-    const link = subscribedLink([], { endMarks: false });
+    const link = subscribedLink([], { endOfRibs: false });
     link.subscribe(100);
     link.answerAll();
     link.unsubscribe(100);
@@ -127,7 +127,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
   });
 
   test("the VNI's announcements go with UNSUBSCRIBE, and are sent again a second later", () => {
-    const link = subscribedLink([100], { endMarks: false });
+    const link = subscribedLink([100], { endOfRibs: false });
     link.announce(R, Q, OTHER);
     link.take();
     link.unsubscribe(100);
@@ -143,7 +143,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
   });
 
   test("not at a BunBond", () => {
-    const link = subscribedLink([100], { endMarks: true });
+    const link = subscribedLink([100], { endOfRibs: true });
     link.announce(R);
     link.unsubscribe(100);
     link.answerAll();
@@ -153,7 +153,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
   });
 
   test("nothing of it is left when the connection ends", async () => {
-    const link = subscribedLink([100], { endMarks: false });
+    const link = subscribedLink([100], { endOfRibs: false });
     link.announce(R);
     link.unsubscribe(100);
     link.subscribe(100);

@@ -1,7 +1,7 @@
 /** What is logged of a server that is away, at the level that an operator sees and at that of who hunts a fault. */
 import { expect, test } from "bun:test";
 import type { LogFields } from "../../../src/base/logger.ts";
-import { AwayLog } from "../../../src/client/link/unreachable-log.ts";
+import { UnreachableLog } from "../../../src/client/link/unreachable-log.ts";
 import { ClientBench } from "../../support/network/client-bench.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
 
@@ -88,7 +88,7 @@ test("another reason is told at once, and so is each outage", async () => {
 test("reasons that take turns are each told once in five minutes", () => {
   const clock = new FakeClock();
   const lines = new Lines();
-  const log = new AwayLog(lines.logger, clock, "[::1]:1");
+  const log = new UnreachableLog(lines.logger, clock, "[::1]:1");
   for (let tries = 0; tries < 60; tries++) {
     log.away(tries % 2 === 0 ? "connect-failed" : "connect-timeout", 10_000);
     clock.advance(10_000);

@@ -1,7 +1,7 @@
 /** When a VNI's view is whole for the first time: the decision by itself, then with servers of both kinds. */
 import { describe, expect, test } from "bun:test";
 import { Completeness, TABLE_SETTLES_MS, type TellingServer } from "../../../src/client/view/completeness.ts";
-import { DEFAULT_HOLD, HoldClock, type HoldTimes } from "../../../src/client/view/stale-timers.ts";
+import { DEFAULT_STALE_TIMES, StaleTimers, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
 import { ClientBench, serverEndpoint } from "../../support/network/client-bench.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
@@ -33,21 +33,21 @@ class Bench {
   readonly clock = new FakeClock();
   readonly whole: string[] = [];
   readonly servers = [new FakeServer(0), new FakeServer(1)] as const;
-  readonly #hold: HoldClock;
+  readonly #hold: StaleTimers;
   readonly decision: Completeness;
 
-  constructor(hold: HoldTimes = DEFAULT_HOLD) {
-    this.#hold = new HoldClock(hold, 0);
+  constructor(staleTimes: StaleTimes = DEFAULT_STALE_TIMES) {
+    this.#hold = new StaleTimers(staleTimes, 0);
     this.decision = new Completeness(this.clock, this.#hold, (vni) =>
       this.whole.push(`${vni} at ${this.clock.nowMs()}`),
     );
     for (const server of this.servers) this.decision.serverAdded(server);
   }
 
-  establish(server: FakeServer, { endMarks = true } = {}): void {
+  establish(server: FakeServer, { endOfRibs = true } = {}): void {
     const nowMs = this.clock.nowMs();
     server.establishedMs = server.readMs = nowMs;
-    server.isExact = endMarks;
+    server.isExact = endOfRibs;
     this.#changed();
   }
 
@@ -84,7 +84,7 @@ describe("the decision", () => {
     expect(whole).toEqual(["200 at 0", "100 at 0"]);
   });
 
-  test("one that has never been there is waited for during the hold time, from when another was established", () => {
+  test("one that has never been there is waited for during the stale time, from when another was established", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     clock.advance(7_000);
@@ -121,7 +121,7 @@ describe("the decision", () => {
     expect(whole).toEqual(["100 at 3600000"]);
   });
 
-  test("nobody told anything: not whole, though the hold time is over", () => {
+  test("nobody told anything: not whole, though the stale time is over", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
@@ -144,7 +144,7 @@ describe("the decision", () => {
   });
 
   test("with none established, only the time alone ends the wait: from the start, or from the last loss", () => {
-    const times = { holdMs: MINUTE_MS, holdAloneMs: 5 * MINUTE_MS };
+    const times = { staleTimeMs: MINUTE_MS, staleTimeAloneMs: 5 * MINUTE_MS };
     const never = started(times);
     never.clock.advance(60 * MINUTE_MS);
     expect(never.whole).toEqual(["100 at 300000", "200 at 300000"]);
@@ -161,7 +161,7 @@ describe("the decision", () => {
     expect(forEver.whole).toEqual([]);
   });
 
-  test("a later subscription: away for longer than the hold time is away; lost just now is waited for", () => {
+  test("a later subscription: away for longer than the stale time is away; lost just now is waited for", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
@@ -195,12 +195,12 @@ describe("the decision", () => {
     expect(whole).toEqual(["100 at 0", "100 at 0"]);
   });
 
-  test("a server without end marks is silent before it has told all, and when it is dead: it has to answer", () => {
+  test("a server without End-of-RIBs is silent before it has told all, and when it is dead: it has to answer", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     const [server] = bench.servers;
     decision.serverRemoved(1);
-    bench.establish(server, { endMarks: false });
+    bench.establish(server, { endOfRibs: false });
     server.heardMs = 0;
     clock.advance(TABLE_SETTLES_MS - 1);
     expect(server.timesAsked).toBe(0);
@@ -245,11 +245,11 @@ describe("the decision", () => {
     expect([whole, clock.pendingTimers]).toEqual([[], 0]);
   });
 
-  describe("a server without end marks", () => {
-    function withOne(hold?: HoldTimes) {
-      const bench = started(hold);
+  describe("a server without End-of-RIBs", () => {
+    function withOne(staleTimes?: StaleTimes) {
+      const bench = started(staleTimes);
       bench.decision.serverRemoved(1);
-      bench.establish(bench.servers[0], { endMarks: false });
+      bench.establish(bench.servers[0], { endOfRibs: false });
       return bench;
     }
 
@@ -281,7 +281,7 @@ describe("the decision", () => {
       expect(whole.slice(2)).toEqual(["300 at 81000"]);
     });
 
-    test("never quiet: at the latest when the hold time has passed", () => {
+    test("never quiet: at the latest when the stale time has passed", () => {
       const { clock, whole, decision } = withOne();
       for (let turn = 0; turn < 100; turn++) {
         clock.advance(900);
@@ -291,8 +291,8 @@ describe("the decision", () => {
     });
   });
 
-  function started(hold?: HoldTimes): Bench {
-    const bench = new Bench(hold);
+  function started(staleTimes?: StaleTimes): Bench {
+    const bench = new Bench(staleTimes);
     bench.decision.subscribed(100);
     bench.decision.subscribed(200);
     return bench;
@@ -300,7 +300,7 @@ describe("the decision", () => {
 });
 
 describe("a client's view is whole", () => {
-  test("at the end mark, behind the routes", async () => {
+  test("at the End-of-RIB, behind the routes", async () => {
     const bench = new ClientBench();
     await bench.startServer(1, { settleSeconds: 15 });
     bench.client([1]).announce(R);
@@ -340,8 +340,8 @@ describe("a client's view is whole", () => {
     expect(log.takeWhole()).toEqual([100]);
   });
 
-  test("subscribed again, only its own end mark counts", () => {
-    const link = subscribedLink([100], { endMarks: true });
+  test("subscribed again, only its own End-of-RIB counts", () => {
+    const link = subscribedLink([100], { endOfRibs: true });
     expect(link.log.takeWhole()).toEqual([100]);
     link.unsubscribe(100);
     link.subscribe(100);
@@ -353,7 +353,7 @@ describe("a client's view is whole", () => {
     expect(link.log.takeWhole()).toEqual([100]);
   });
 
-  test("without end marks, once the SUBSCRIBE was read, 15 s have passed and a second of quiet", () => {
+  test("without End-of-RIBs, once the SUBSCRIBE was read, 15 s have passed and a second of quiet", () => {
     const link = new ScriptedLink({ keepaliveSeconds: 100 });
     link.subscribe(100);
     link.establish(100);
@@ -369,7 +369,7 @@ describe("a client's view is whole", () => {
     expect(link.log.takeWhole()).toEqual([100]);
   });
 
-  test("without end marks, by an answer to what was asked then: an older one may have ADDs behind it", () => {
+  test("without End-of-RIBs, by an answer to what was asked then: an older one may have ADDs behind it", () => {
     const link = new ScriptedLink({ keepaliveSeconds: 10 });
     link.subscribe(100);
     link.establish(10);

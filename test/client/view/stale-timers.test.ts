@@ -1,6 +1,6 @@
 /** What becomes of a lost server's routes: the clock by itself, then servers that go and come. */
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_HOLD, HoldClock } from "../../../src/client/view/stale-timers.ts";
+import { DEFAULT_STALE_TIMES, StaleTimers } from "../../../src/client/view/stale-timers.ts";
 import { ClientBench } from "../../support/network/client-bench.ts";
 import { ScriptedLink } from "../../support/network/scripted-link.ts";
 
@@ -22,11 +22,11 @@ function listeningLogger() {
   return { warnings, errors, logger };
 }
 
-describe("the hold clock", () => {
-  const times = { holdMs: 60, holdAloneMs: 1_000 };
+describe("the staleTimes clock", () => {
+  const times = { staleTimeMs: 60, staleTimeAloneMs: 1_000 };
 
-  test("while a server is established, the hold time from the loss", () => {
-    const clock = new HoldClock(times, 0);
+  test("while a server is established, the stale time from the loss", () => {
+    const clock = new StaleTimers(times, 0);
     clock.setAnyEstablished(true, 10);
     clock.lost(0, 100);
     expect(clock.nextDeadlineMs).toBe(160);
@@ -37,7 +37,7 @@ describe("the hold clock", () => {
   });
 
   test("with none, the other time, from when there was none", () => {
-    const clock = new HoldClock(times, 0);
+    const clock = new StaleTimers(times, 0);
     clock.setAnyEstablished(true, 10);
     clock.lost(0, 100);
     clock.lost(1, 120);
@@ -51,7 +51,7 @@ describe("the hold clock", () => {
   });
 
   test("a server that returns after a time with none starts all clocks anew", () => {
-    const clock = new HoldClock(times, 0);
+    const clock = new StaleTimers(times, 0);
     clock.setAnyEstablished(true, 10);
     clock.lost(0, 100);
     clock.setAnyEstablished(false, 100);
@@ -60,7 +60,7 @@ describe("the hold clock", () => {
   });
 
   test("a server that is lost again and again: each loss expires in its time", () => {
-    const clock = new HoldClock(times, 0);
+    const clock = new StaleTimers(times, 0);
     clock.setAnyEstablished(true, 10);
     for (const lostMs of [100, 120, 140, 180]) clock.lost(0, lostMs);
     expect(clock.takeOverdue(185)).toEqual([{ server: 0, lostUntilMs: 120 }]);
@@ -69,7 +69,7 @@ describe("the hold clock", () => {
   });
 
   test("for ever is for ever", () => {
-    const clock = new HoldClock(DEFAULT_HOLD, 0);
+    const clock = new StaleTimers(DEFAULT_STALE_TIMES, 0);
     clock.setAnyEstablished(true, 10);
     clock.lost(0, 100);
     clock.setAnyEstablished(false, 100);
@@ -79,7 +79,7 @@ describe("the hold clock", () => {
 });
 
 describe("a server restarts", () => {
-  test("nothing is withdrawn and put back; what is not announced again goes at the end mark", async () => {
+  test("nothing is withdrawn and put back; what is not announced again goes at the End-of-RIB", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     const stays = bench.client([1]).announce(R);
@@ -118,7 +118,7 @@ describe("a server restarts", () => {
     }
   });
 
-  test("a VNI's routes go at its own end mark, what was confirmed before it stays", () => {
+  test("a VNI's routes go at its own End-of-RIB, what was confirmed before it stays", () => {
     const link = new ScriptedLink();
     const other = "200 ::/0 via 2001:db8::1";
     link.subscribe(100, 200);
@@ -136,7 +136,7 @@ describe("a server restarts", () => {
     expect(link.log.view).toEqual([R]);
   });
 
-  test("as one that sends no end marks, though it did before: it is another program now", () => {
+  test("as one that sends no End-of-RIBs, though it did before: it is another program now", () => {
     const link = new ScriptedLink();
     link.subscribe(100);
     link.establish();
@@ -231,7 +231,7 @@ describe("a client that stood still hears first what waits at its sockets", () =
     expect(link.log.takeWhole()).toEqual([100]);
   });
 
-  test("before a hold time ends, which counts only while another server is there", async () => {
+  test("before a stale time ends, which counts only while another server is there", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     await bench.startServer(2);
@@ -251,7 +251,7 @@ describe("a client that stood still hears first what waits at its sockets", () =
 });
 
 describe("a server stays away", () => {
-  test("with another one established its routes go when the hold time ends", async () => {
+  test("with another one established its routes go when the stale time ends", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     await bench.startServer(2);
@@ -303,9 +303,9 @@ describe("a server stays away", () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     bench.client([1]).announce(R);
-    const hold = { holdMs: MINUTE_MS, holdAloneMs: 5 * MINUTE_MS };
+    const staleTimes = { staleTimeMs: MINUTE_MS, staleTimeAloneMs: 5 * MINUTE_MS };
     const { warnings, logger } = listeningLogger();
-    const { log } = bench.client([1, 2], { hold, logger }).subscribe(100);
+    const { log } = bench.client([1, 2], { staleTimes, logger }).subscribe(100);
     bench.clock.advance(1_000);
     bench.killServer(1);
     bench.clock.advance(5 * MINUTE_MS - 10);
@@ -323,7 +323,9 @@ describe("a server stays away", () => {
     await bench.startServer(1);
     bench.client([1]).announce(R);
     const { errors, logger } = listeningLogger();
-    const { log } = bench.client([1], { hold: { holdMs: MINUTE_MS, holdAloneMs: 0 }, logger }).subscribe(100);
+    const { log } = bench
+      .client([1], { staleTimes: { staleTimeMs: MINUTE_MS, staleTimeAloneMs: 0 }, logger })
+      .subscribe(100);
     bench.clock.advance(1_000);
     bench.stopServer(1);
     bench.clock.advance(10);
@@ -331,7 +333,7 @@ describe("a server stays away", () => {
     expect(errors).toEqual([["no server is left; the routes are dropped", { routes: 1 }]]);
   });
 
-  test("when another server comes back after that, the hold time starts then", async () => {
+  test("when another server comes back after that, the stale time starts then", async () => {
     const bench = new ClientBench();
     await bench.startServer(1);
     await bench.startServer(2);

@@ -135,7 +135,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     expect(Object.keys((await kernel())?.counters ?? {})).not.toContain("kernelDone.replace-route");
   });
 
-  test.concurrent("what has changed while none ran is made right: what is gone goes after the end marks", async () => {
+  test.concurrent("what has changed while none ran is made right: what is gone goes after the End-of-RIBs", async () => {
     await using stage = await Stage.set();
     const { namespace, server } = stage;
     const leaving = stage.announcer(

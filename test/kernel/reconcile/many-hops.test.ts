@@ -1,4 +1,4 @@
-/** A destination with more next hops than a group can hold: which are used, and what a change of them costs. */
+/** A destination with more next hops than a group can staleTimes: which are used, and what a change of them costs. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { WantedRoutes } from "../../../src/kernel/desired/desired-routes.ts";

@@ -3,7 +3,7 @@
  * nothing of it. Each array of the book grows at another route, so each growth is refused once.
  */
 import { expect, test } from "bun:test";
-import { OutOfWordsError } from "../../../src/base/growable-int32-array.ts";
+import { CapacityError } from "../../../src/base/growable-int32-array.ts";
 import { InstallerUnderTest, route } from "../../support/kernel/installer-under-test.ts";
 import { RefusedMemory } from "../../support/models/refused-memory.ts";
 
@@ -67,7 +67,7 @@ test("a reading finds more of ours than there is memory for: they stay as they a
       await bench.restart();
     } catch (error) {
       // Without memory for its first arrays it does not start.
-      expect(error).toBeInstanceOf(OutOfWordsError);
+      expect(error).toBeInstanceOf(CapacityError);
       expect(bench.kernel.ours()).toEqual(before);
       continue;
     } finally {

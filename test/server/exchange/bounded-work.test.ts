@@ -19,9 +19,9 @@ class Bench {
   readonly #fields = new UpdateFields();
   wakes = 0;
 
-  constructor(stepsPerTurn?: number, holdEndMarks = false) {
+  constructor(stepsPerTurn?: number, deferEndOfRib = false) {
     this.exchange = new RouteExchange({
-      holdEndMarks,
+      deferEndOfRib,
       soon: (run) => this.#later.push(run),
       ...(stepsPerTurn === undefined ? {} : { stepsPerTurn }),
       limits: { maxHops: NO_LIMIT, maxRoutes: NO_LIMIT, maxVnis: NO_LIMIT, maxSubscriptions: NO_LIMIT },
@@ -208,13 +208,13 @@ describe("in slices go", () => {
     expect(exchange.usage().rows).toBe(ROUTES / 2 + 1);
   });
 
-  test("end marks that were held back", () => {
+  test("End-of-RIBs that were held back", () => {
     const bench = new Bench(STEPS, true);
     const { exchange } = bench;
     const s = bench.peer();
     for (let vni = 0; vni < ROUTES; vni++) exchange.subscribe(s, vni);
     bench.drain(s);
-    exchange.releaseEndMarks();
+    exchange.releaseEndOfRib();
     let turns = 0;
     while (bench.turn()) turns++;
     expect(turns).toBeGreaterThan(ROUTES / (STEPS / 32 + 1) - 1);
@@ -237,7 +237,7 @@ describe("in slices go", () => {
   });
 });
 
-test("end marks of many subscriptions go out together", () => {
+test("End-of-RIBs of many subscriptions go out together", () => {
   const bench = new Bench();
   const peer = bench.peer();
   for (let vni = 1; vni <= 10_000; vni++) bench.exchange.subscribe(peer, vni);

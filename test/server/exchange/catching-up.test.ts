@@ -10,7 +10,7 @@ const Q = "100 10.0.2.0/24 via 2001:db8::2";
 
 /** a announces R, then Q; others have joined. */
 function announced(...subscribers: readonly string[]): ExchangeUnderTest {
-  const pair = new ExchangeUnderTest({ holdEndMarks: false });
+  const pair = new ExchangeUnderTest({ deferEndOfRib: false });
   for (const name of ["a", ...subscribers]) pair.join(name, false);
   pair.add("a", R);
   pair.add("a", Q);
@@ -111,7 +111,7 @@ describe("a second announcer during a sync", () => {
   const routes = Array.from({ length: 6 }, (_, i) => `100 10.0.${i}.0/24 via 2001:db8::1`);
   /** s has been told of three of six routes of a when b announces all of them. */
   function midSync(second: "b" | "s"): { pair: ExchangeUnderTest; heard: string[] } {
-    const pair = new ExchangeUnderTest({ holdEndMarks: false });
+    const pair = new ExchangeUnderTest({ deferEndOfRib: false });
     for (const name of ["a", "b", "s"]) pair.join(name, false);
     for (const route of routes) pair.add("a", route);
     pair.subscribe("s", VNI);

@@ -28,7 +28,7 @@ class Stage {
     return Server.start({
       listen: LISTEN,
       settleSeconds: 0,
-      gentle: "never",
+      pacing: "never",
       clock,
       network,
       logger,
@@ -161,7 +161,7 @@ test("a peer's VNIs are counted, and a hundred of them are shown, in order", asy
 });
 
 test("a full table skips announcements and subscriptions, and leaves everybody what it has", () => {
-  const exchange = new RouteExchange({ holdEndMarks: false, table: { capacity: { rowWords: 12 * 8 } } });
+  const exchange = new RouteExchange({ deferEndOfRib: false, table: { capacity: { rowWords: 12 * 8 } } });
   const peerOf = (): ExchangePeer => {
     const peer = { isServer: false, wake() {} };
     exchange.join(peer);

@@ -113,7 +113,7 @@ test("make before break: a destination with a hop at every moment has one in eve
   const subscribers = fc.subarray([...SUBSCRIBERS], { minLength: 1 });
   const turns = fc.constantFrom(1, 100, 1_000_000);
   const property = fc.property(subscribers, turns, steps, (subscribers, stepsPerTurn, steps) => {
-    const under = new ExchangeUnderTest({ holdEndMarks: false, stepsPerTurn });
+    const under = new ExchangeUnderTest({ deferEndOfRib: false, stepsPerTurn });
     const announced = new Announced();
     const listeners = new Map<string, Listener>(
       subscribers.map((name) => [name, new Listener(name, announced)]),
@@ -161,7 +161,7 @@ test("make before break: a destination with a hop at every moment has one in eve
 
 test("make before break: a lost peer's routes, which count no more before they are cleared away", () => {
   const later: (() => void)[] = [];
-  const exchange = new RouteExchange({ holdEndMarks: true, soon: (run) => later.push(run) });
+  const exchange = new RouteExchange({ deferEndOfRib: true, soon: (run) => later.push(run) });
   const joined = () => {
     const peer = { isServer: false, wake() {} };
     exchange.join(peer);

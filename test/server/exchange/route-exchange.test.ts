@@ -24,7 +24,7 @@ const ZERO = "0 10.0.1.0/24 via 2001:db8::1";
  * and `PEER hears FRAME; FRAME`: exactly that, in this order, when it pulls all that is due.
  */
 const CASES: Record<string, readonly string[]> = {
-  "existing routes come on SUBSCRIBE, then the end mark": [
+  "existing routes come on SUBSCRIBE, then the End-of-RIB": [
     ...["a joins", `a adds ${R}`, "s joins", "s subscribes 100"],
     ...[`s hears ADD ${R}; END 100`, "s hears nothing"],
   ],
@@ -66,11 +66,11 @@ const CASES: Record<string, readonly string[]> = {
     ...[`a adds ${R}`, "s hears nothing", `a removes ${R}`, `s hears REMOVE ${R}`, `a removes ${R}`],
     "s hears nothing",
   ],
-  "SUBSCRIBE twice changes nothing, and brings no second end mark": [
+  "SUBSCRIBE twice changes nothing, and brings no second End-of-RIB": [
     ...["a joins", `a adds ${R}`, "s joins", "s subscribes 100", "s subscribes 100"],
     ...[`s hears ADD ${R}; END 100`, "s subscribes 100", "s hears nothing"],
   ],
-  "behind UNSUBSCRIBE nothing comes, not even withdrawals or the end mark": [
+  "behind UNSUBSCRIBE nothing comes, not even withdrawals or the End-of-RIB": [
     ...["a joins", `a adds ${R}`, "s joins", "s subscribes 100", "s unsubscribes 100", "s hears nothing"],
     ...["s subscribes 100", `s hears ADD ${R}; END 100`, `a adds ${Q}`, "s unsubscribes 100"],
     ...[`a removes ${R}`, "a leaves", "s hears nothing", "s unsubscribes 100"],
@@ -110,12 +110,12 @@ const CASES: Record<string, readonly string[]> = {
     ...["x joins as server", "x subscribes 100", `x adds ${R}`, "a joins", `a adds ${R}`],
     ...[`x hears ADD ${R}; END 100`, "a leaves", `x hears REMOVE ${R}`],
   ],
-  "end marks are held until the server has settled": [
+  "End-of-RIBs are held until the server has settled": [
     ...["held", "a joins", `a adds ${R}`, "s joins", "s subscribes 100", "t joins", "t subscribes 0"],
     ...[`s hears ADD ${R}`, "t hears nothing", "settled", "s hears END 100", "t hears END 0"],
     ...[`a adds ${Q}`, `s hears ADD ${Q}`],
   ],
-  "an end mark that is due, but not yet sent, goes behind the newest changes": [
+  "an End-of-RIB that is due, but not yet sent, goes behind the newest changes": [
     ...["held", "a joins", "s joins", "s subscribes 100", "s hears nothing", `a adds ${R}`, "settled"],
     ...[`a adds ${Q}`, `s hears ADD ${R}; ADD ${Q}; END 100`],
   ],
@@ -127,11 +127,11 @@ const CASES: Record<string, readonly string[]> = {
 };
 
 function play(steps: readonly string[]): void {
-  const pair = new ExchangeUnderTest({ holdEndMarks: steps[0] === "held" });
+  const pair = new ExchangeUnderTest({ deferEndOfRib: steps[0] === "held" });
   for (const step of steps) {
     const [peer = "", verb = "", ...words] = step.split(" ");
     const rest = words.join(" ");
-    if (step === "settled") pair.releaseEndMarks();
+    if (step === "settled") pair.releaseEndOfRib();
     else if (verb === "joins") pair.join(peer, rest === "as server");
     else if (verb === "leaves") pair.leave(peer);
     else if (verb === "adds") pair.add(peer, rest);
@@ -152,7 +152,7 @@ describe("runs", () => {
   const routes = (vni: number) =>
     Array.from({ length: 100 }, (_, i) => `${vni} 10.0.${i}.0/24 via 2001:db8::1`);
   function loaded(vnis: readonly number[]): ExchangeUnderTest {
-    const pair = new ExchangeUnderTest({ holdEndMarks: false });
+    const pair = new ExchangeUnderTest({ deferEndOfRib: false });
     pair.join("a", false);
     pair.join("s", false);
     for (const vni of vnis) {
@@ -193,7 +193,7 @@ describe("runs", () => {
     const own = routes(1).slice(0, 30);
     // A REMOVE is two bytes longer than its ADD: of so many limits one falls in between.
     for (let limitBytes = 800; limitBytes < 840; limitBytes++) {
-      const pair = new ExchangeUnderTest({ holdEndMarks: false });
+      const pair = new ExchangeUnderTest({ deferEndOfRib: false });
       pair.join("a", false);
       pair.join("s", false);
       pair.subscribe("s", 1);
@@ -206,7 +206,7 @@ describe("runs", () => {
   });
 
   test("a long stretch of the subscriber's own routes is passed without a word", () => {
-    const pair = new ExchangeUnderTest({ holdEndMarks: false });
+    const pair = new ExchangeUnderTest({ deferEndOfRib: false });
     pair.join("a", false);
     for (let i = 0; i < 200; i++) pair.add("a", `1 10.0.${i}.0/24 via ::1`);
     pair.subscribe("a", 1);
@@ -248,9 +248,9 @@ test("whatever happens in whatever order, every subscriber hears what the rules 
 
   fc.assert(
     fc.property(fc.boolean(), stepsPerTurn, fc.array(step, { maxLength: 120, size: "max" }), (...scene) => {
-      const [holdEndMarks, stepsPerTurn, steps] = scene;
+      const [deferEndOfRib, stepsPerTurn, steps] = scene;
       const pair = new ExchangeUnderTest({
-        holdEndMarks,
+        deferEndOfRib,
         ...(stepsPerTurn === undefined ? {} : { stepsPerTurn }),
       });
       // A peer that comes back is a new one: "a", "a'", "a''".
@@ -260,7 +260,7 @@ test("whatever happens in whatever order, every subscriber hears what the rules 
         lives.set(letter, { name: letter, isHere: true });
       }
       for (const step of steps) {
-        if (step.do === "settled") pair.releaseEndMarks();
+        if (step.do === "settled") pair.releaseEndOfRib();
         if (step.do === "turn") pair.turn();
         if (step.do === "quiet") pair.quiet(step.limitBytes);
         if (!("peer" in step)) continue;
@@ -279,7 +279,7 @@ test("whatever happens in whatever order, every subscriber hears what the rules 
         if (step.do === "pull") pair.pull(life.name, step.limitBytes);
       }
       pair.quiet();
-      pair.releaseEndMarks();
+      pair.releaseEndOfRib();
       pair.quiet();
       // All of it is given back.
       for (const { name, isHere } of lives.values()) if (isHere) pair.leave(name);
@@ -292,7 +292,7 @@ test("whatever happens in whatever order, every subscriber hears what the rules 
 
 test("a peer with very many routes loses all of them at once, though they are cleared away in slices", () => {
   const later: (() => void)[] = [];
-  const exchange = new RouteExchange({ holdEndMarks: false, soon: (run) => later.push(run) });
+  const exchange = new RouteExchange({ deferEndOfRib: false, soon: (run) => later.push(run) });
   const [announcer, subscriber] = [
     { isServer: false, wake() {} },
     { isServer: false, wake() {} },
@@ -325,7 +325,7 @@ test("frames that one subscriber was sent are not sent to the next one once thei
   const later: (() => void)[] = [];
   // One step a turn: nothing of the announcer's is cleared away before a turn has passed.
   const exchange = new RouteExchange({
-    holdEndMarks: false,
+    deferEndOfRib: false,
     soon: (run) => later.push(run),
     stepsPerTurn: 1,
   });

@@ -12,7 +12,7 @@ const fields = new UpdateFields();
 function stage() {
   const later: (() => void)[] = [];
   const exchange = new RouteExchange({
-    holdEndMarks: false,
+    deferEndOfRib: false,
     soon: (run) => later.push(run),
     maxBytes: MAX_BYTES,
   });

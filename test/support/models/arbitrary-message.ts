@@ -67,7 +67,7 @@ export const arbitraryMessage: fc.Arbitrary<Message> = fc.oneof(
     serverId: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex()),
   }),
   fc.constant({ type: "KEEPALIVE" as const }),
-  uint32.map((endOfVni) => ({ type: "KEEPALIVE" as const, endOfVni })),
+  uint32.map((endOfRib) => ({ type: "KEEPALIVE" as const, endOfRib })),
   fc.record({ type: fc.constantFrom("SUBSCRIBE" as const, "UNSUBSCRIBE" as const), vni: uint32 }),
   arbitraryUpdate,
 );

@@ -1,6 +1,6 @@
 /** What can happen to the servers and clients of a fault world: an operator's wishes, and faults. */
 import fc from "fast-check";
-import { DEFAULT_HOLD, type HoldTimes } from "../../../src/client/view/stale-timers.ts";
+import { DEFAULT_STALE_TIMES, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 
 export const CLIENTS = [0, 1, 2, 3] as const;
 export const PORTS: readonly number[] = [1, 2];
@@ -135,9 +135,9 @@ export const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant("wait"), fc.integer({ min: 20_000, max: 90_000 })) },
 );
 
-/** The hold times of the worlds: the default, at once, and so long that it does not help. */
-export const arbitraryHold: fc.Arbitrary<HoldTimes> = fc.constantFrom(
-  DEFAULT_HOLD,
-  { holdMs: 0, holdAloneMs: 0 },
-  { holdMs: 3_600_000, holdAloneMs: 3_600_000 },
+/** The stale times of the worlds: the default, at once, and so long that it does not help. */
+export const arbitraryStaleTimes: fc.Arbitrary<StaleTimes> = fc.constantFrom(
+  DEFAULT_STALE_TIMES,
+  { staleTimeMs: 0, staleTimeAloneMs: 0 },
+  { staleTimeMs: 3_600_000, staleTimeAloneMs: 3_600_000 },
 );

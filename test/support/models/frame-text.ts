@@ -1,7 +1,7 @@
 /**
  * Frames as tests write them down, one line each:
  *
- *     HELLO 5 · HELLO 5 server · KEEPALIVE · END 100 (the end mark) · SUBSCRIBE 100 · UNSUBSCRIBE 100
+ *     HELLO 5 · HELLO 5 server · KEEPALIVE · END 100 (the End-of-RIB) · SUBSCRIBE 100 · UNSUBSCRIBE 100
  *     ADD 100 10.0.1.0/24 via 2001:db8::1 · REMOVE 100 ::/0 via 2001:db8::1 type nat ports 1-9 target-vni 7
  *     HEX 0100 0002           bytes as they are
  *
@@ -31,7 +31,7 @@ function messageOfText(text: string): Message {
     case "KEEPALIVE":
       return { type: "KEEPALIVE" };
     case "END":
-      return { type: "KEEPALIVE", endOfVni: Number(first) };
+      return { type: "KEEPALIVE", endOfRib: Number(first) };
     case "SUBSCRIBE":
     case "UNSUBSCRIBE":
       return { type: verb, vni: Number(first) };
@@ -66,7 +66,7 @@ export function textOfMessage(message: Message): string {
     case "HELLO":
       return `HELLO ${message.keepaliveSeconds}${message.isServer ? " server" : ""}`;
     case "KEEPALIVE":
-      return message.endOfVni === undefined ? "KEEPALIVE" : `END ${message.endOfVni}`;
+      return message.endOfRib === undefined ? "KEEPALIVE" : `END ${message.endOfRib}`;
     case "SUBSCRIBE":
     case "UNSUBSCRIBE":
       return `${message.type} ${message.vni}`;

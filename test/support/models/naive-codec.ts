@@ -51,7 +51,7 @@ function decodeFrame(frame: Bytes): Message {
     case 2:
       return lastVarint(fields, 1) === undefined
         ? { type: "KEEPALIVE" }
-        : { type: "KEEPALIVE", endOfVni: uint32(fields, 1) };
+        : { type: "KEEPALIVE", endOfRib: uint32(fields, 1) };
     case 3:
       return { type: "SUBSCRIBE", vni: uint32(fields, 1) };
     case 4:
@@ -203,7 +203,7 @@ export function naiveEncode(message: Message): Bytes {
         ...(message.serverId === undefined ? [] : [0x7a, 8, ...Uint8Array.fromHex(message.serverId)]),
       ]);
     case "KEEPALIVE":
-      return frameOf(2, message.endOfVni === undefined ? [] : [...varint(8), ...varint(message.endOfVni)]);
+      return frameOf(2, message.endOfRib === undefined ? [] : [...varint(8), ...varint(message.endOfRib)]);
     case "SUBSCRIBE":
       return frameOf(3, scalar(1, message.vni));
     case "UNSUBSCRIBE":

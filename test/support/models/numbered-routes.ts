@@ -44,7 +44,7 @@ export class NumberedView {
   size = 0;
   adds = 0;
   removes = 0;
-  /** UPDATEs heard before the end mark, or -1 before it came. */
+  /** UPDATEs heard before the End-of-RIB, or -1 before it came. */
   endedAfter = -1;
   readonly #isThere: Uint8Array;
 
@@ -74,15 +74,15 @@ export class NumberedView {
     else this.removes++;
   }
 
-  heardEndMark(): void {
-    if (this.endedAfter >= 0) throw new Error(`a second end mark of VNI ${this.vni}`);
+  receivedEndOfRib(): void {
+    if (this.endedAfter >= 0) throw new Error(`a second End-of-RIB of VNI ${this.vni}`);
     this.endedAfter = this.adds + this.removes;
   }
 }
 
 /** A subscriber's views by VNI, fed with bytes that may end anywhere. */
 export class NumberedViews {
-  /** KEEPALIVEs that are no end marks. */
+  /** KEEPALIVEs that are no End-of-RIBs. */
   keepalives = 0;
   readonly #framer = new Framer();
   readonly #fields = new UpdateFields();
@@ -109,7 +109,7 @@ export class NumberedViews {
     } else if (type === MessageType.KEEPALIVE) {
       const vni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
       if (vni === NO_END_MARK) this.keepalives++;
-      else this.#view(vni).heardEndMark();
+      else this.#view(vni).receivedEndOfRib();
     } else if (type !== MessageType.HELLO) throw new Error(`a server sends no message of type ${type}`);
   }
 

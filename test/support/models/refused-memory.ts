@@ -1,5 +1,5 @@
 import { spyOn } from "bun:test";
-import { GrowingWords, OutOfWordsError } from "../../../src/base/growable-int32-array.ts";
+import { CapacityError, GrowableInt32Array } from "../../../src/base/growable-int32-array.ts";
 
 /** The system refuses memory to all arrays of this process, from a growth on, until it is disposed of. */
 export class RefusedMemory implements Disposable {
@@ -8,13 +8,13 @@ export class RefusedMemory implements Disposable {
   readonly #restore: () => void;
 
   constructor() {
-    const { reserve } = GrowingWords.prototype;
+    const { reserve } = GrowableInt32Array.prototype;
     const mayGrow = () => --this.growthsLeft >= 0;
-    const spy = spyOn(GrowingWords.prototype, "reserve").mockImplementation(function (
-      this: GrowingWords,
+    const spy = spyOn(GrowableInt32Array.prototype, "reserve").mockImplementation(function (
+      this: GrowableInt32Array,
       length: number,
     ) {
-      if (length > this.words.length && !mayGrow()) throw new OutOfWordsError(length);
+      if (length > this.words.length && !mayGrow()) throw new CapacityError(length);
       return reserve.call(this, length);
     });
     this.#restore = () => spy.mockRestore();

@@ -36,7 +36,7 @@ interface ModelSubscription {
   readonly vni: number;
   readonly sinceMoment: number;
   readonly routes: Map<string, RouteHistory>;
-  endMarkHeard: boolean;
+  endOfRibReceived: boolean;
   hasEnded: boolean;
   /** Number of the peer's first KEEPALIVE behind its UNSUBSCRIBE; 0: there is none. Its answer is the fence. */
   fence: number;
@@ -58,10 +58,10 @@ export class SlowModel {
   /** VNI → route → who announces it. Routes that nobody announces any more stay, with nobody. */
   readonly #origins = new Map<number, Map<string, Set<string>>>();
   #moment = 0;
-  #endMarksHeld: boolean;
+  #endOfRibDeferred: boolean;
 
-  constructor(options: { readonly holdEndMarks: boolean }) {
-    this.#endMarksHeld = options.holdEndMarks;
+  constructor(options: { readonly deferEndOfRib: boolean }) {
+    this.#endOfRibDeferred = options.deferEndOfRib;
   }
 
   // --- what the server is told -------------------------------------------------------------------
@@ -132,7 +132,7 @@ export class SlowModel {
       // The moment that #noteViews is about to note: the view begins with what is there.
       sinceMoment: this.#moment + 1,
       routes: new Map<string, RouteHistory>(),
-      endMarkHeard: false,
+      endOfRibReceived: false,
       hasEnded: false,
       fence: 0,
     };
@@ -158,8 +158,8 @@ export class SlowModel {
     }
   }
 
-  releaseEndMarks(): void {
-    this.#endMarksHeld = false;
+  releaseEndOfRib(): void {
+    this.#endOfRibDeferred = false;
   }
 
   // --- what subscribers hear ---------------------------------------------------------------------
@@ -180,13 +180,13 @@ export class SlowModel {
     history.toldMoment = moment;
   }
 
-  heardEndMark(name: string, vni: number): void {
-    const what = `${name} hears the end mark of VNI ${vni}`;
+  receivedEndOfRib(name: string, vni: number): void {
+    const what = `${name} hears the End-of-RIB of VNI ${vni}`;
     const subscription = this.#hearing(name, vni, what);
     if (subscription === null) return;
-    if (this.#endMarksHeld) throw new Breach(`${what}, although they are held back`);
-    if (subscription.endMarkHeard) throw new Breach(`${what} a second time`);
-    subscription.endMarkHeard = true;
+    if (this.#endOfRibDeferred) throw new Breach(`${what}, although they are held back`);
+    if (subscription.endOfRibReceived) throw new Breach(`${what} a second time`);
+    subscription.endOfRibReceived = true;
     const histories = [...subscription.routes.values()];
     let moment = Math.max(subscription.sinceMoment, ...histories.map((history) => history.toldMoment));
     while (!histories.every((history) => wasInView(history, moment) === history.isTold)) {
@@ -216,15 +216,15 @@ export class SlowModel {
           `${name} has ${peer.keepalivesAnswered} answers to ${peer.keepalivesSent} KEEPALIVEs`,
         );
       }
-      for (const { vni, hasEnded, endMarkHeard, routes } of peer.subscriptions.values()) {
+      for (const { vni, hasEnded, endOfRibReceived, routes } of peer.subscriptions.values()) {
         if (hasEnded) continue;
         for (const [route, history] of routes) {
           if (history.isTold === wasInView(history, this.#moment)) continue;
           const told = history.isTold ? "still there" : "not there";
           throw new Breach(`${name} believes at the end that ${route} is ${told}`);
         }
-        if (!endMarkHeard && !this.#endMarksHeld)
-          throw new Breach(`${name} never hears the end mark of VNI ${vni}`);
+        if (!endOfRibReceived && !this.#endOfRibDeferred)
+          throw new Breach(`${name} never hears the End-of-RIB of VNI ${vni}`);
       }
     }
   }

@@ -13,7 +13,7 @@ interface MessageJson {
   readonly keepaliveInterval?: number | undefined;
   readonly isServer?: boolean | undefined;
   readonly serverId?: string | undefined;
-  readonly endOfVni?: number | undefined;
+  readonly endOfRib?: number | undefined;
   readonly vni?: number | undefined;
   readonly action?: string | undefined;
   readonly destination?: string | undefined;
@@ -72,9 +72,9 @@ function messageOf(json: MessageJson): Message {
         ...(json.serverId === undefined ? {} : { serverId: json.serverId }),
       };
     case "KEEPALIVE":
-      return json.endOfVni === undefined
+      return json.endOfRib === undefined
         ? { type: "KEEPALIVE" }
-        : { type: "KEEPALIVE", endOfVni: json.endOfVni };
+        : { type: "KEEPALIVE", endOfRib: json.endOfRib };
     case "SUBSCRIBE":
     case "UNSUBSCRIBE":
       return { type: json.type, vni: known(json.vni) };

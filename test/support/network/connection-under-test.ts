@@ -67,8 +67,8 @@ export class NotingHandler implements ConnectionHandler {
   keepalive(): void {
     this.#note("keepalive");
   }
-  endMark(vni: number): void {
-    this.#note(`endMark ${vni}`);
+  endOfRib(vni: number): void {
+    this.#note(`endOfRib ${vni}`);
   }
   hello(): void {}
   closed(reason: CloseReason): void {

@@ -30,7 +30,7 @@ const CROWD_FROM = 2;
 const MAX_TURNS = 100_000;
 
 export interface ExchangeUnderTestOptions {
-  readonly holdEndMarks: boolean;
+  readonly deferEndOfRib: boolean;
   /** Long jobs are done in turns of so many steps, each when the test says so; left out: in one go. */
   readonly stepsPerTurn?: number;
 }
@@ -44,13 +44,13 @@ export class ExchangeUnderTest {
   readonly #peers = new Map<string, TestPeer>();
   readonly #fields = new UpdateFields();
 
-  constructor({ holdEndMarks, stepsPerTurn }: ExchangeUnderTestOptions) {
+  constructor({ deferEndOfRib, stepsPerTurn }: ExchangeUnderTestOptions) {
     this.exchange = new RouteExchange({
-      holdEndMarks,
+      deferEndOfRib,
       table: { crowdFrom: CROWD_FROM },
       ...(stepsPerTurn === undefined ? {} : { stepsPerTurn, soon: (run) => this.#later.push(run) }),
     });
-    this.model = new SlowModel({ holdEndMarks });
+    this.model = new SlowModel({ deferEndOfRib });
   }
 
   /** A turn of the event loop. False: nobody waited for one. */
@@ -105,9 +105,9 @@ export class ExchangeUnderTest {
     this.model.keepaliveAnswered(name);
   }
 
-  releaseEndMarks(): void {
-    this.exchange.releaseEndMarks();
-    this.model.releaseEndMarks();
+  releaseEndOfRib(): void {
+    this.exchange.releaseEndOfRib();
+    this.model.releaseEndOfRib();
   }
 
   /** One run. Asking a peer that was not woken is allowed, and must give nothing. */
@@ -126,8 +126,8 @@ export class ExchangeUnderTest {
       heard.push(textOfMessage(message));
       if (message.type === "UPDATE") {
         this.model.heardUpdate(name, message.action === Action.ADD, message.vni, formatRoute(message));
-      } else if (message.type === "KEEPALIVE" && message.endOfVni !== undefined) {
-        this.model.heardEndMark(name, message.endOfVni);
+      } else if (message.type === "KEEPALIVE" && message.endOfRib !== undefined) {
+        this.model.receivedEndOfRib(name, message.endOfRib);
       } else throw new Error(`a ${message.type} in a run`);
     }
     return heard;

@@ -1,6 +1,6 @@
 /**
  * A server of another make, as far as a client can tell the difference: it sends a subscriber's own routes
- * back on SUBSCRIBE and never withdraws them, and it sends no end marks. Go's habits can be added.
+ * back on SUBSCRIBE and never withdraws them, and it sends no End-of-RIBs. Go's habits can be added.
  *
  * It notes what would have harmed a real one in `harm`, and goes on.
  */

@@ -152,16 +152,16 @@ export class ScriptedLink implements Network, ByteStream {
   }
 }
 
-/** Established, subscribed to the VNIs, everything said so far answered; the last word is the end mark, if asked for. */
+/** Established, subscribed to the VNIs, everything said so far answered; the last word is the End-of-RIB, if asked for. */
 export function subscribedLink(
   vnis: readonly number[],
-  { endMarks, ...options }: { endMarks: boolean } & Partial<ClientOptions>,
+  { endOfRibs, ...options }: { endOfRibs: boolean } & Partial<ClientOptions>,
 ): ScriptedLink {
   const link = new ScriptedLink(options);
   link.subscribe(...vnis);
   link.establish();
   link.answerAll();
-  if (endMarks) link.say(...vnis.map((vni) => `END ${vni}`));
+  if (endOfRibs) link.say(...vnis.map((vni) => `END ${vni}`));
   link.clock.advance(1_000);
   link.take();
   return link;

@@ -13,7 +13,7 @@ export interface StrictSync {
   readonly tookMs: number;
 }
 
-/** Connects, subscribes to the view's VNI, and resolves at the end mark, or when a read has broken the session. */
+/** Connects, subscribes to the view's VNI, and resolves at the End-of-RIB, or when a read has broken the session. */
 export async function syncStrictly(server: Endpoint, view: NumberedView): Promise<StrictSync> {
   const views = new NumberedViews(view);
   const { promise, resolve, reject } = Promise.withResolvers<StrictSync>();

@@ -166,7 +166,7 @@ export function tellHeard(model: SlowModel, peer: string, message: Message): voi
   if (message.type === "UPDATE") {
     model.heardUpdate(peer, message.action === Action.ADD, message.vni, formatRoute(message));
   } else if (message.type === "KEEPALIVE") {
-    if (message.endOfVni === undefined) model.keepaliveAnswered(peer);
-    else model.heardEndMark(peer, message.endOfVni);
+    if (message.endOfRib === undefined) model.keepaliveAnswered(peer);
+    else model.receivedEndOfRib(peer, message.endOfRib);
   } else if (message.type !== "HELLO") throw new Error(`a server sends no ${message.type}`);
 }

@@ -25,7 +25,7 @@ export interface ServerOptions extends BunbondOptions {
   /** Default: a free port on [::1]. */
   readonly listen?: string;
   readonly keepaliveSeconds?: number;
-  /** Default 0: it holds no end marks back. */
+  /** Default 0: it holds no End-of-RIBs back. */
   readonly settleSeconds?: number;
 }
 

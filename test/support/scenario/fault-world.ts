@@ -4,7 +4,7 @@
  * subscribes to, but for what it announces itself. On the way a client may lose no route that it can have by an undisturbed
  * path: a server that runs, and connections of its own and of the route's owner that nothing has happened to for long.
  */
-import type { HoldTimes } from "../../../src/client/view/stale-timers.ts";
+import type { StaleTimes } from "../../../src/client/view/stale-timers.ts";
 import { formatEndpoint } from "../../../src/net/endpoint.ts";
 import { Server } from "../../../src/server/server.ts";
 import {
@@ -30,7 +30,7 @@ export interface FaultWorldOptions {
   /** Server 2 is of another make, Go's habits included. */
   readonly isSecondForeign: boolean;
   /** The clients'. In the end nothing may depend on it. */
-  readonly hold: HoldTimes;
+  readonly staleTimes: StaleTimes;
   /** Nothing happens to this server, nor to the clients' processes; steps that would do so are left out. */
   readonly calmPort?: number;
 }
@@ -56,7 +56,7 @@ interface RunningServer {
 
 /**
  * Retry, the longest silence, handshake, settling and retaining, one behind the other: 10 + 12.5 + 12.5 + 15 + 10 s; or
- * return, and the hold time of 60 s.
+ * return, and the stale time of 60 s.
  */
 const QUIET_MS = 100_000;
 /** After a trouble with it a connection is made anew, and all is told on it, within this time: 12.5 + 10 + 12.5 + 10 s. */
@@ -244,9 +244,10 @@ export class FaultWorld {
       case "replace server": {
         this.#ports[step[1]]?.delete(step[2]);
         this.#trouble(clientName(step[1]), serverOf(step[2]));
-        const holdsRoutes = step[0] === "replace server" && this.options.hold.holdMs <= LONGEST_HOLD_MS;
-        if (holdsRoutes) this.#holding.add(step[1]);
-        this.#client(step[1]).client.removeServer(serverEndpoint(step[2]), { holdsRoutes });
+        const keepStale =
+          step[0] === "replace server" && this.options.staleTimes.staleTimeMs <= LONGEST_HOLD_MS;
+        if (keepStale) this.#holding.add(step[1]);
+        this.#client(step[1]).client.removeServer(serverEndpoint(step[2]), { keepStale });
         break;
       }
       case "reset server":
@@ -476,8 +477,8 @@ export class FaultWorld {
   #startClient(index: number): RunningClient {
     const process = this.#newProcess();
     const ports = [...(this.#ports[index] ?? [])];
-    const { hold } = this.options;
-    const bench = this.#bench.client(ports, { clock: process, network: process, hold });
+    const { staleTimes } = this.options;
+    const bench = this.#bench.client(ports, { clock: process, network: process, staleTimes });
     bench.announce(...(this.#announced[index] ?? [])).subscribe(...(this.#vnis[index] ?? []));
     bench.log.onRemoved = (route) => this.#checkLoss(index, route);
     return { bench, client: bench.client, log: bench.log, process };

@@ -1,7 +1,7 @@
 /** A stage for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
 import { Client } from "../../../src/client/client-core.ts";
-import type { Leave } from "../../../src/client/options.ts";
+import type { OnStop } from "../../../src/client/options.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
 import { DEFAULT_SETTLE_SECONDS } from "../../../src/server/options.ts";
 import { Server } from "../../../src/server/server.ts";
@@ -14,7 +14,7 @@ import { SimulatedProcess } from "./simulated-process.ts";
 
 /** Of the times in scenarios, which are a real process's. */
 const SCALE = 10;
-/** Longer than any time that a scenario waits for, and shorter than the default hold time, which is to help nobody. */
+/** Longer than any time that a scenario waits for, and shorter than the default stale time, which is to help nobody. */
 const PATIENCE_MS = 100_000;
 const STEP_MS = 10;
 /** One way; a keepalive time of 1 s, which is not scaled, leaves room for the longer one. */
@@ -30,7 +30,7 @@ interface RunningClient {
   readonly process: SimulatedProcess;
   readonly client: Client;
   readonly log: ViewLog;
-  readonly leave: Leave;
+  readonly onStop: OnStop;
 }
 
 export class MemoryStage implements NetworkStage {
@@ -82,25 +82,30 @@ export class MemoryStage implements NetworkStage {
   }
 
   startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
-    const { keepalive = 5, hold = 60, holdAlone = Number.POSITIVE_INFINITY, leave = "withdraw" } = options;
+    const {
+      keepalive = 5,
+      staleTime = 60,
+      staleTimeAlone = Number.POSITIVE_INFINITY,
+      onStop = "withdraw",
+    } = options;
     const process = this.#process();
     const log = new ViewLog();
     const client = new Client({
       servers: servers.map((server) => this.#endpoint(server)),
       keepaliveSeconds: keepalive,
-      hold: { holdMs: hold * SCALE * 1000, holdAloneMs: holdAlone * SCALE * 1000 },
+      staleTimes: { staleTimeMs: staleTime * SCALE * 1000, staleTimeAloneMs: staleTimeAlone * SCALE * 1000 },
       handler: log,
       clock: process,
       network: process,
       random: this.#bench.random,
     });
     client.start();
-    this.#clients.set(name, { process, client, log, leave });
+    this.#clients.set(name, { process, client, log, onStop });
   }
 
   async blowClient(name: string, blow: Blow): Promise<void> {
-    const { client, process, leave } = found(this.#clients, name);
-    if (blow === "stop") await this.#bench.until(client.stop(2_000, leave));
+    const { client, process, onStop } = found(this.#clients, name);
+    if (blow === "stop") await this.#bench.until(client.stop(2_000, onStop));
     else blowOn(process, blow);
     this.#bench.clock.settle();
   }

@@ -9,7 +9,7 @@
  * seen one must never be without any, not between two events either. Movers and servers meet with what leaves
  * that so:
  *
- * - A server that ends is started again, with time to settle. What it had, watchers hold until its end mark.
+ * - A server that ends is started again, with time to settle. What it had, watchers hold until its End-of-RIB.
  * - Where a server retains, a mover's connection is cut, a server stands still, everything does. There no two movers
  *   announce the same hop: who withdraws a route takes along what is retained of it.
  */
@@ -29,7 +29,7 @@ import { SimulatedProcess } from "./simulated-process.ts";
 /**
  * - "retaining": both servers are ours and retain. Each mover has its own hops.
  * - "sharing": both are ours and do not. Both movers announce the same hops.
- * - "foreign": the same, but server 2 is of another make: no end marks.
+ * - "foreign": the same, but server 2 is of another make: no End-of-RIBs.
  */
 export type MovingWorldKind = "retaining" | "sharing" | "foreign";
 
@@ -42,7 +42,7 @@ export interface MovingWorldOptions {
 
 const PORTS: readonly number[] = [1, 2];
 const VNI = 100;
-/** A VNI without routes: whose end mark tells a mover that it need not be careful. */
+/** A VNI without routes: whose End-of-RIB tells a mover that it need not be careful. */
 const EMPTY_VNI = 200;
 /** Longer than a retry and a handshake; and twice that. */
 const SETTLE_SECONDS = 15;

@@ -4,12 +4,12 @@
  * with times ten times as long (memory-stage.ts). Steps:
  *
  *     server s starts                     and again after its end, at the same address
- *     server s starts with settle, retain 20, keepalive 1      settle: holds end marks back until all are back
+ *     server s starts with settle, retain 20, keepalive 1      settle: holds End-of-RIBs back until all are back
  *     server s stops | is killed | stands still | goes on
  *     server s resets everybody
  *     server s comes to have 3 routes | 2 peers
  *     a starts at s, t                    wants nothing yet, and is not waited for
- *     a starts at s with keepalive 1, hold 6, holdAlone 30, leave keep
+ *     a starts at s with keepalive 1, staleTime 6, staleTimeAlone 30, onStop keep
  *     a is established at s, t            it comes to that
  *     a is back at s                      established once more than when that was last asked for
  *     a has lost s                        it comes to that, and stays so: the server is away
@@ -25,7 +25,7 @@
  * "It comes to" is waited for. That something does not happen is shown by what comes behind it: a marker route.
  * Times are a real process's in seconds; on the fake clock they are ten times as long, but for keepalive.
  */
-import type { Leave } from "../../../src/client/options.ts";
+import type { OnStop } from "../../../src/client/options.ts";
 
 export interface NetworkScenarios {
   /** Name → "100 10.0.1.0/24 via 2001:db8::1". */
@@ -47,9 +47,9 @@ export interface StageServerOptions {
 
 export interface StageClientOptions {
   readonly keepalive?: number;
-  readonly hold?: number;
-  readonly holdAlone?: number;
-  readonly leave?: Leave;
+  readonly staleTime?: number;
+  readonly staleTimeAlone?: number;
+  readonly onStop?: OnStop;
 }
 
 /** What can be done to a process from outside. */
@@ -241,10 +241,10 @@ function serverOptions(text: string | undefined): StageServerOptions {
 
 function clientOptions(text: string | undefined): StageClientOptions {
   const settings = settingsOf(text);
-  const leave = settings.get("leave");
-  settings.delete("leave");
-  const numbers = numbersOf(settings, ["keepalive", "hold", "holdAlone"]);
-  return leave === "keep" || leave === "withdraw" ? { ...numbers, leave } : numbers;
+  const onStop = settings.get("onStop");
+  settings.delete("onStop");
+  const numbers = numbersOf(settings, ["keepalive", "staleTime", "staleTimeAlone"]);
+  return onStop === "keep" || onStop === "withdraw" ? { ...numbers, onStop } : numbers;
 }
 
 function numbersOf<Name extends string>(

@@ -79,7 +79,7 @@ export class ProcessStage implements NetworkStage {
   }
 
   startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
-    const { keepalive, hold, holdAlone, leave = "withdraw" } = options;
+    const { keepalive, staleTime, staleTimeAlone, onStop = "withdraw" } = options;
     const socket = this.#newSocket();
     const seconds = (flag: string, value: number | undefined) =>
       value === undefined ? [] : [flag, `${value}`];
@@ -88,7 +88,12 @@ export class ProcessStage implements NetworkStage {
       socket,
       ...(keepalive !== undefined && { keepaliveSeconds: keepalive }),
       retry: RETRY,
-      flags: ["--leave", leave, ...seconds("--hold", hold), ...seconds("--hold-alone", holdAlone)],
+      flags: [
+        "--on-stop",
+        onStop,
+        ...seconds("--stale-time", staleTime),
+        ...seconds("--stale-time-alone", staleTimeAlone),
+      ],
     });
     this.#children.use(program);
     this.#clients.set(name, { program, control: controlOf(socket), eventsTaken: 0 });

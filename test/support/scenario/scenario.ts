@@ -33,8 +33,8 @@ export interface Scenario {
   readonly name: string;
   /** Numbered from 1 on. */
   readonly steps: readonly string[];
-  /** Default: settled from the start, and not gentle. */
-  readonly server?: Pick<ServerOptions, "settleSeconds" | "gentle" | "keepaliveSeconds" | "retainSeconds">;
+  /** Default: settled from the start, and not pacing. */
+  readonly server?: Pick<ServerOptions, "settleSeconds" | "pacing" | "keepaliveSeconds" | "retainSeconds">;
 }
 
 interface ScenarioPeer {
@@ -74,7 +74,7 @@ class Stage {
     };
     this.#server = await Server.start({
       settleSeconds: 0,
-      gentle: "never",
+      pacing: "never",
       ...options,
       listen: { host: "::", port: 4711 },
       clock: this.#clock,

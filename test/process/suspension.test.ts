@@ -44,7 +44,7 @@ test.concurrent("a client drops a server that stands still, and returns when it 
     servers: [server.address],
     announce: ["100#10.0.1.0/24@2001:db8::1"],
   });
-  const flags = ["--hold-alone", "0"];
+  const flags = ["--stale-time-alone", "0"];
   await using client = startBunbondClient({
     servers: [server.address],
     vnis: [100],

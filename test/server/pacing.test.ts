@@ -1,7 +1,7 @@
 /**
  * Gentle mode, judged by a reader with the weaknesses of the Go program (test/support/network/strict-reader.ts).
  *
- *     BUNBOND_ROUTES=50000 bun test --timeout 60000 test/server/gentle-mode.test.ts      so many over a real socket
+ *     BUNBOND_ROUTES=50000 bun test --timeout 60000 test/server/pacing.test.ts      so many over a real socket
  */
 
 import { describe, expect, test } from "bun:test";
@@ -125,7 +125,7 @@ describe("the strict reader", () => {
 
 describe("a Go client that installs routes", () => {
   test(`has ${ROUTES} routes of a VNI on its first connection`, async () => {
-    const stage = await Stage.start({ gentle: "auto" });
+    const stage = await Stage.start({ pacing: "auto" });
     stage.announcer(VNI, 0, ROUTES);
     const view = new NumberedView(VNI, ROUTES);
     const reader = stage.goClient([view]);
@@ -133,13 +133,13 @@ describe("a Go client that installs routes", () => {
     expect([reader.brokenBy, view.size, view.endedAfter]).toEqual([null, ROUTES, ROUTES]);
     // It keeps up, and has not merely a large buffer.
     expect(reader.mostWaitingBytes).toBeLessThan(4 * 1_400);
-    expectGentle(stage.network.writesTo(reader.name), view.count);
+    expectPaced(stage.network.writesTo(reader.name), view.count);
   });
 
   test.each([1, 2, 5])(
     "and a KEEPALIVE each %d s hears the changes meanwhile, and their end",
     async (seconds) => {
-      const stage = await Stage.start({ gentle: "auto" });
+      const stage = await Stage.start({ pacing: "auto" });
       const random = new SeededRandom(seconds);
       const count = 10_000;
       const announcer = stage.announcer(VNI, 0, count);
@@ -166,12 +166,12 @@ describe("a Go client that installs routes", () => {
       announcer.end();
       stage.clock.advance(3_000);
       expect([reader.brokenBy, view.size]).toEqual([null, 0]);
-      expectGentle(stage.network.writesTo(reader.name), view.adds + view.removes);
+      expectPaced(stage.network.writesTo(reader.name), view.adds + view.removes);
     },
   );
 
   test("has ten VNIs at once, beside others of its kind, and a quick client does not wait for them", async () => {
-    const stage = await Stage.start({ gentle: "auto" });
+    const stage = await Stage.start({ pacing: "auto" });
     const vnis = Array.from({ length: 10 }, (_, i) => i);
     const count = 500;
     for (const vni of vnis) stage.announcer(vni, 0, count);
@@ -191,7 +191,7 @@ describe("a Go client that installs routes", () => {
   });
 
   test("breaks without it", async () => {
-    const stage = await Stage.start({ gentle: "never" });
+    const stage = await Stage.start({ pacing: "never" });
     stage.announcer(VNI, 0, 5_000);
     const reader = stage.goClient([new NumberedView(VNI, 5_000)]);
     stage.clock.advance(1_000);
@@ -200,13 +200,13 @@ describe("a Go client that installs routes", () => {
 });
 
 /** Each write is whole frames, runs are small and keep their distance, KEEPALIVEs and HELLO are alone. */
-function expectGentle(writes: readonly Write[], updates: number): void {
+function expectPaced(writes: readonly Write[], updates: number): void {
   let lastRunMs = Number.NEGATIVE_INFINITY;
   let updateBytes = 0;
   for (const { atMs, bytes } of writes) {
     expect(breachOfRead(bytes)).toBeNull();
     expect(bytes.length).toBeLessThanOrEqual(1_400);
-    // HELLO and KEEPALIVE; one with a payload is an end mark, and part of a run.
+    // HELLO and KEEPALIVE; one with a payload is an End-of-RIB, and part of a run.
     const [, , payloadBytes, type] = bytes;
     if (type === MessageType.HELLO || (type === MessageType.KEEPALIVE && payloadBytes === 0)) continue;
     expect(atMs).toBeGreaterThanOrEqual(lastRunMs + 4);
@@ -221,8 +221,8 @@ describe("full speed", () => {
   const count = 5_000;
 
   /** What a client that says this behind its handshake is written, and when it is complete. */
-  async function syncOf(gentle: ServerOptions["gentle"], ...frames: readonly string[]) {
-    const stage = await Stage.start(gentle === undefined ? {} : { gentle });
+  async function syncOf(pacing: ServerOptions["pacing"], ...frames: readonly string[]) {
+    const stage = await Stage.start(pacing === undefined ? {} : { pacing });
     stage.announcer(VNI, 0, count);
     const subscriber = stage.peer();
     const startMs = stage.clock.nowMs();
