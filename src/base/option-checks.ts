@@ -12,6 +12,13 @@ export type OptionCheck = (option: string, value: unknown) => void;
 /** One for each option there is. */
 export type OptionChecks<Options> = { readonly [Option in keyof Options]-?: OptionCheck };
 
+/** Options that had another name in earlier versions: former name → name. */
+const NEW_NAMES: ReadonlyMap<string, string> = new Map([
+  ["hold", "staleTimes"],
+  ["gentle", "pacing"],
+  ["leave", "onStop"],
+]);
+
 /**
  * An option that there is not is refused, too: it is another one misspelt. `what` names the options themselves.
  * @throws BadOptionError
@@ -26,7 +33,11 @@ export function checkOptions<Options>(
   }
   for (const option of Object.keys(given)) {
     if (Object.hasOwn(checks, option)) continue;
-    const reason = `there is no such option, but ${listed(Object.keys(checks))}`;
+    const newName = NEW_NAMES.get(option);
+    const reason =
+      newName !== undefined && Object.hasOwn(checks, newName)
+        ? `it is called ${newName} now`
+        : `unknown option; valid options are ${listed(Object.keys(checks))}`;
     throw new BadOptionError(option, Reflect.get(given, option), reason);
   }
   for (const [option, check] of Object.entries<OptionCheck>(checks))

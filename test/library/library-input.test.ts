@@ -152,8 +152,16 @@ describe("an option that makes no sense", () => {
 
   test("that there is not is told those that there are", async () => {
     const { message } = await errorOf("established", { timeout: 5 });
-    expect(message).toBe("timeout 5: there is no such option, but servers, timeoutMs and signal");
+    expect(message).toBe("timeout 5: unknown option; valid options are servers, timeoutMs and signal");
   });
+});
+
+test.each([
+  ["connect", { hold: {} }, "staleTimes"],
+  ["connect", { gentle: "auto" }, "pacing"],
+] as const)("%s with an option's former name, %j: the new name is %s", async (call, options, newName) => {
+  const { message } = await errorOf(call, { servers: [], ...options });
+  expect(message).toEndWith(`: it is called ${newName} now`);
 });
 
 describe("what is no server's address", () => {

@@ -80,6 +80,7 @@ const definition = {
     ipv6: { type: "boolean", description: "Announce IPv6 prefixes." },
     paced: {
       type: "boolean",
+      formerName: "gentle",
       description: "Announce in small steps, and wait for answers: Go's servers need it.",
     },
     workers: {

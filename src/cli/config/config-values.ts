@@ -9,7 +9,7 @@ import {
   type FlagDefs,
   type ValueFlagDef,
 } from "../program/command-definition.ts";
-import { type GivenValues, listItems } from "../program/flags.ts";
+import { type GivenValues, listItems, newNameOf } from "../program/flags.ts";
 import { nearest } from "../program/nearest.ts";
 import {
   collectErrors,
@@ -141,12 +141,15 @@ export class ConfigValues {
   #unknown(setting: ConfigSetting): UsageError {
     const names = [...this.#names.keys(), ROLE_SETTING];
     const bare = setting.name.replace(/^-+/, "").toLowerCase();
+    const newName = newNameOf(bare, this.definition.args);
     const hint =
       bare === CONFIG_FLAG
         ? "a file cannot name another one"
         : names.includes(bare)
           ? `write ${bare}`
-          : didYouMean(nearest(bare, names));
+          : newName !== null
+            ? `it is called ${newName} now`
+            : didYouMean(nearest(bare, names));
     const message = `unknown setting ${setting.name}`;
     return this.#error(setting, "UNKNOWN_SETTING", message, hint === undefined ? {} : { hint });
   }

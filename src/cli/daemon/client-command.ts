@@ -89,6 +89,7 @@ export const clientDefinition = {
     },
     "stale-time": {
       type: "string",
+      formerName: "hold",
       valueHint: "SEC",
       example: "60",
       default: "60",
@@ -96,6 +97,7 @@ export const clientDefinition = {
     },
     "stale-time-alone": {
       type: "string",
+      formerName: "hold-alone",
       valueHint: "SEC|forever",
       example: "forever",
       default: "forever",
@@ -113,6 +115,7 @@ export const clientDefinition = {
     ),
     "on-stop": {
       type: "string",
+      formerName: "leave",
       valueHint: ON_STOP.join("|"),
       example: "keep",
       default: "withdraw",

@@ -60,6 +60,7 @@ const PACINGS = ["auto", "always", "never"] as const satisfies readonly Pacing[]
 export function pacingFlag(description: string) {
   return {
     type: "string",
+    formerName: "gentle",
     valueHint: "auto|always|never",
     example: "auto",
     default: "auto",

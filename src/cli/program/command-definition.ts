@@ -6,6 +6,8 @@ import type { BooleanArgDef, CommandMeta, StringArgDef } from "citty";
 
 /** Names that work but are not shown: what other programs call the same. */
 interface HiddenAliases {
+  /** Its long name in earlier versions: it is refused, with the name that it has now. */
+  readonly formerName?: string;
   hiddenAlias?: string[];
 }
 

@@ -92,7 +92,7 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
     }
     const name = names.get(token.rawName);
     const def = name === undefined ? undefined : defs[name];
-    if (name === undefined || def === undefined) throw unknownFlag(token.rawName, names);
+    if (name === undefined || def === undefined) throw unknownFlag(token.rawName, names, defs);
     previous = { rawName: token.rawName, def };
     if (def.type === "boolean") {
       refuseSecond(values.has(name), token.rawName);
@@ -232,11 +232,22 @@ export function listItems(rawName: string, value: string): string[] {
   throw new UsageError("MISSING_VALUE", `${rawName} has an empty item in its list "${value}"`);
 }
 
-function unknownFlag(rawName: string, names: ReadonlyMap<string, string>): UsageError {
+function unknownFlag(rawName: string, names: ReadonlyMap<string, string>, defs: FlagDefs): UsageError {
+  const newName = newNameOf(rawName.replace(/^--/, ""), defs);
+  if (newName !== null) {
+    return new UsageError("UNKNOWN_FLAG", `unknown flag ${rawName}`, {
+      hint: `it is called --${newName} now`,
+    });
+  }
   // "--s" is near to "-s" for a reader, not for a spelling checker.
   const guess = names.has(rawName.slice(1)) ? rawName.slice(1) : nearestLong(rawName, names);
   const message = `unknown flag ${rawName}`;
   return new UsageError("UNKNOWN_FLAG", message, guess === null ? {} : { hint: `did you mean ${guess}?` });
+}
+
+/** The long name of the flag that had this one in earlier versions; null if none had it. */
+export function newNameOf(formerName: string, defs: FlagDefs): string | null {
+  return Object.keys(defs).find((name) => defs[name]?.formerName === formerName) ?? null;
 }
 
 /** Compared without their dashes, which all have in common. */

@@ -342,7 +342,17 @@ describe("what is wrong is told with its line:", () => {
     [
       "control characters, which are not passed on",
       'server: a\n"h\\eold": 1',
-      ["edge.yaml: unknown setting stale-\ufffdtime; did you mean stale-time?"],
+      ["edge.yaml: unknown setting h\ufffdold."],
+    ],
+    [
+      "former names",
+      "server: a\nhold: 30\nhold-alone: 5\nleave: keep\ngentle: never",
+      [
+        "edge.yaml:2: unknown setting hold; it is called stale-time now.",
+        "edge.yaml:3: unknown setting hold-alone; it is called stale-time-alone now.",
+        "edge.yaml:4: unknown setting leave; it is called on-stop now.",
+        "edge.yaml:5: unknown setting gentle; it is called pacing now.",
+      ],
     ],
     [
       "brackets that are not quoted",

@@ -196,6 +196,22 @@ describe("parseClientOptions takes", () => {
   });
 });
 
+test.each([
+  ["hold", "stale-time"],
+  ["hold-alone", "stale-time-alone"],
+  ["leave", "on-stop"],
+  ["gentle", "pacing"],
+])("the former name of a flag, --%s, is refused with its name now, --%s", (formerName, name) => {
+  const parse = () => parseClientOptions(["-s", "a", `--${formerName}`, "5"]);
+  expect(parse).toThrow(
+    expect.objectContaining({
+      code: "UNKNOWN_FLAG",
+      message: `unknown flag --${formerName}`,
+      hint: `it is called --${name} now`,
+    }),
+  );
+});
+
 describe("parseClientOptions refuses", () => {
   const REFUSED: [string[], UsageErrorCode, string, string | null][] = [
     [[], "MISSING_FLAG", "--server is missing", null],
