@@ -18,15 +18,15 @@ export class ClosedError extends BunBondError {
 
 /** An option's value makes no sense; `option` names it, as "keepaliveSeconds". */
 export class BadOptionError extends BunBondError {
+  readonly option: string;
+  readonly value: unknown;
   override readonly name = "BadOptionError";
   readonly code = "BAD_OPTION";
 
-  constructor(
-    readonly option: string,
-    readonly value: unknown,
-    reason: string,
-  ) {
+  constructor(option: string, value: unknown, reason: string) {
     super(isObject(value) ? `${option}: ${reason}` : `${option} ${shown(value)}: ${reason}`);
+    this.option = option;
+    this.value = value;
   }
 }
 

@@ -28,11 +28,13 @@ const PLAIN_WORDS = 262_144;
 
 /** The array cannot grow: the system refuses memory, 4 GB are in use, or it is as large as it may become. */
 export class CapacityError extends Error {
+  readonly wantedWords: number;
   readonly code = "out_of_memory";
-  constructor(readonly wantedWords: number) {
+  constructor(wantedWords: number) {
     super(
       `no memory for ${wantedWords} words of routing table; give the process more memory or fewer routes`,
     );
+    this.wantedWords = wantedWords;
   }
 }
 
@@ -62,21 +64,24 @@ function makeMemory(): WebAssembly.Memory | null {
 }
 
 export class GrowableInt32Array {
+  readonly #maxWords: number;
   #memory: WebAssembly.Memory | null = null;
 
   /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
   words: Int32Array = new Int32Array(16);
 
   /** @param maxWords so large it may become, for tests of what happens then */
-  constructor(private readonly maxWords = Number.POSITIVE_INFINITY) {}
+  constructor(maxWords = Number.POSITIVE_INFINITY) {
+    this.#maxWords = maxWords;
+  }
 
   /**
    * Makes at least `length` words accessible and returns the array. Content and indexes stay.
    * @throws CapacityError
    */
   reserve(length: number): Int32Array {
-    if (length > this.words.length || length > this.maxWords) {
-      if (length > this.maxWords) throw new CapacityError(length);
+    if (length > this.words.length || length > this.#maxWords) {
+      if (length > this.#maxWords) throw new CapacityError(length);
       if (length > PLAIN_WORDS) this.#memory ??= spareMemory.pop() ?? makeMemory();
       if (this.#memory === null) this.#double(length);
       else this.#grow(this.#memory, length);

@@ -10,27 +10,33 @@ import type { ServerInfo } from "./options.ts";
 
 /** There is no established server to wait for: the client has none at all, or none became established in time. */
 export class NotEstablishedError extends BunBondError {
+  readonly servers: readonly ServerInfo[];
   override readonly name = "NotEstablishedError";
   readonly code = "NOT_ESTABLISHED";
 
   /** All servers, as they were then; `cause` is why the first of them is away, if that is known. */
-  constructor(readonly servers: readonly ServerInfo[]) {
+  constructor(servers: readonly ServerInfo[]) {
     super(`no server is established: ${describeServers(servers)}`, causeOf(servers));
+    this.servers = servers;
   }
 }
 
 /** What was waited for did not come in time. */
 export class TimeoutError extends BunBondError {
+  readonly timeoutMs: number;
+  readonly servers: readonly ServerInfo[];
   override readonly name: string = "TimeoutError";
   readonly code: "TIMEOUT" | "CONNECTION_TIMEOUT" = "TIMEOUT";
 
   /** The servers that it was waited for, as they were at the end; `cause` is why the first of them is away, if one is. */
   constructor(
-    readonly timeoutMs: number,
-    readonly servers: readonly ServerInfo[],
+    timeoutMs: number,
+    servers: readonly ServerInfo[],
     message = `no answer within ${timeoutMs} ms from ${describeServers(servers)}`,
   ) {
     super(message, causeOf(servers));
+    this.timeoutMs = timeoutMs;
+    this.servers = servers;
   }
 }
 
@@ -46,53 +52,63 @@ export class ConnectionTimeoutError extends TimeoutError {
 
 /** This client announces the route already. */
 export class RouteAlreadyAnnouncedError extends BunBondError {
+  readonly route: Route;
   override readonly name = "RouteAlreadyAnnouncedError";
   readonly code = "ROUTE_ALREADY_ANNOUNCED";
 
-  constructor(readonly route: Route) {
+  constructor(route: Route) {
     super(`announced already: ${formatRoute(route)}`);
+    this.route = route;
   }
 }
 
 /** There is no memory for an announcement: nothing of it was done. */
 export class TableFullError extends BunBondError {
+  readonly route: Route;
   override readonly name = "TableFullError";
   readonly code = "TABLE_FULL";
 
-  constructor(readonly route: Route) {
+  constructor(route: Route) {
     super(
       `no memory for the announcement ${formatRoute(route)}: give the process more (MemoryMax=, ulimit -v), or let it subscribe to less`,
     );
+    this.route = route;
   }
 }
 
 /** This client does not announce the route. */
 export class RouteNotFoundError extends BunBondError {
+  readonly route: Route;
   override readonly name = "RouteNotFoundError";
   readonly code = "ROUTE_NOT_FOUND";
 
-  constructor(readonly route: Route) {
+  constructor(route: Route) {
     super(`not announced: ${formatRoute(route)}`);
+    this.route = route;
   }
 }
 
 /** This client subscribes to the VNI already. */
 export class AlreadySubscribedError extends BunBondError {
+  readonly vni: number;
   override readonly name = "AlreadySubscribedError";
   readonly code = "ALREADY_SUBSCRIBED";
 
-  constructor(readonly vni: number) {
+  constructor(vni: number) {
     super(`subscribed to VNI ${vni} already`);
+    this.vni = vni;
   }
 }
 
 /** This client does not subscribe to the VNI. */
 export class NotSubscribedError extends BunBondError {
+  readonly vni: number;
   override readonly name = "NotSubscribedError";
   readonly code = "NOT_SUBSCRIBED";
 
-  constructor(readonly vni: number) {
+  constructor(vni: number) {
     super(`not subscribed to VNI ${vni}`);
+    this.vni = vni;
   }
 }
 

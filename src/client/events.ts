@@ -56,33 +56,35 @@ export function loggingHandler(logger: Pick<Logger, "info">): Required<ClientHan
 
 /** Passes everything on, and keeps what goes wrong there away from the client. */
 export class GuardedHandler implements Required<ClientHandler> {
-  constructor(
-    private readonly handler: ClientHandler,
-    private readonly logger: Logger,
-  ) {}
+  readonly #handler: ClientHandler;
+  readonly #logger: Logger;
+  constructor(handler: ClientHandler, logger: Logger) {
+    this.#handler = handler;
+    this.#logger = logger;
+  }
 
   routeAdded(route: Route): void {
-    this.#tell("routeAdded", () => this.handler.routeAdded?.(route));
+    this.#tell("routeAdded", () => this.#handler.routeAdded?.(route));
   }
   routeRemoved(route: Route): void {
-    this.#tell("routeRemoved", () => this.handler.routeRemoved?.(route));
+    this.#tell("routeRemoved", () => this.#handler.routeRemoved?.(route));
   }
   announced(route: Route): void {
-    this.#tell("announced", () => this.handler.announced?.(route));
+    this.#tell("announced", () => this.#handler.announced?.(route));
   }
   withdrawn(route: Route): void {
-    this.#tell("withdrawn", () => this.handler.withdrawn?.(route));
+    this.#tell("withdrawn", () => this.#handler.withdrawn?.(route));
   }
   complete(vni: number): void {
-    this.#tell("complete", () => this.handler.complete?.(vni));
+    this.#tell("complete", () => this.#handler.complete?.(vni));
   }
   serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
-    this.#tell("serverState", () => this.handler.serverState?.(server, state, reason));
+    this.#tell("serverState", () => this.#handler.serverState?.(server, state, reason));
   }
 
   #tell(event: keyof ClientHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
-      this.logger.error("the handler failed; the client goes on", { event, error });
+      this.#logger.error("the handler failed; the client goes on", { event, error });
     });
   }
 }

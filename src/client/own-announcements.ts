@@ -22,18 +22,21 @@ export interface OfferListener {
 }
 
 export class OwnAnnouncements {
+  readonly #clock: Clock;
+  readonly #listener: OfferListener;
+  /** They are not told before {@link release}. */
+  #isHeldBack: boolean;
   readonly #announced = new Map<string, Route>();
   readonly #offered = new Map<string, Route>();
   readonly #told = new Map<string, Route>();
   /** When it was drained; null: it is not. */
   #drainedMs: number | null = null;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly listener: OfferListener,
-    /** They are not told before {@link release}. */
-    private isHeldBack: boolean,
-  ) {}
+  constructor(clock: Clock, listener: OfferListener, isHeldBack: boolean) {
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#isHeldBack = isHeldBack;
+  }
 
   /** By {@link announcementKey}. */
   get offered(): ReadonlyMap<string, Route> {
@@ -55,7 +58,7 @@ export class OwnAnnouncements {
 
   /** For how long they have been drained, or null. */
   get drainedForMs(): number | null {
-    return this.#drainedMs === null ? null : this.clock.nowMs() - this.#drainedMs;
+    return this.#drainedMs === null ? null : this.#clock.nowMs() - this.#drainedMs;
   }
 
   /**
@@ -82,7 +85,7 @@ export class OwnAnnouncements {
   /** False: they were drained already. */
   drain(): boolean {
     if (this.#drainedMs !== null) return false;
-    this.#drainedMs = this.clock.nowMs();
+    this.#drainedMs = this.#clock.nowMs();
     for (const [key, route] of this.#offered) this.#retract(key, route);
     return true;
   }
@@ -106,11 +109,11 @@ export class OwnAnnouncements {
 
   /** From now on the servers are told. False: they were before. */
   release(): boolean {
-    if (!this.isHeldBack) return false;
-    this.isHeldBack = false;
+    if (!this.#isHeldBack) return false;
+    this.#isHeldBack = false;
     for (const [key, route] of this.#offered) {
       this.#told.set(key, route);
-      this.listener.released(key, route);
+      this.#listener.released(key, route);
     }
     return true;
   }
@@ -118,8 +121,8 @@ export class OwnAnnouncements {
   /** False: there is no memory for it. */
   #offer(key: string, route: Route): boolean {
     this.#offered.set(key, route);
-    if (!this.isHeldBack) this.#told.set(key, route);
-    if (this.listener.offered(key, route)) return true;
+    if (!this.#isHeldBack) this.#told.set(key, route);
+    if (this.#listener.offered(key, route)) return true;
     this.#offered.delete(key);
     this.#told.delete(key);
     return false;
@@ -128,6 +131,6 @@ export class OwnAnnouncements {
   #retract(key: string, route: Route): void {
     if (!this.#offered.delete(key)) return;
     this.#told.delete(key);
-    this.listener.retracted(key, route);
+    this.#listener.retracted(key, route);
   }
 }

@@ -34,16 +34,22 @@ const MAX_FAULTS = 100;
  * the client. The client has to subscribe to the VNIs by itself.
  */
 export class KernelRoutes implements Required<ClientHandler> {
+  readonly #installer: Installer;
+  readonly #kernel: Kernel;
+  /** Null: it is a dry run. */
+  readonly #lock: ProtocolLock | null;
   readonly #servers: ServerAddresses;
   #closed: Promise<void> | null = null;
 
   private constructor(
-    private readonly installer: Installer,
-    private readonly kernel: Kernel,
-    /** Null: it is a dry run. */
-    private readonly lock: ProtocolLock | null,
+    installer: Installer,
+    kernel: Kernel,
+    lock: ProtocolLock | null,
     mappings: readonly TableMapping[],
   ) {
+    this.#installer = installer;
+    this.#kernel = kernel;
+    this.#lock = lock;
     this.#servers = new ServerAddresses(lookUpAddresses, (address) => installer.keepReachable(address));
     this.#servers.need(hasMain(mappings));
   }
@@ -85,27 +91,27 @@ export class KernelRoutes implements Required<ClientHandler> {
 
   /** Of the client's handler: it is to be installed. */
   routeAdded(route: Route): void {
-    this.installer.added(route);
+    this.#installer.added(route);
   }
 
   /** Of the client's handler: it goes. */
   routeRemoved(route: Route): void {
-    this.installer.removed(route);
+    this.#installer.removed(route);
   }
 
   /** Of the client's handler: received routes to that destination are not installed. */
   announced(route: Route): void {
-    this.installer.announced(route);
+    this.#installer.announced(route);
   }
 
   /** Of the client's handler: they are. */
   withdrawn(route: Route): void {
-    this.installer.withdrawn(route);
+    this.#installer.withdrawn(route);
   }
 
   /** Of the client's handler: what was found in the kernel and is not in the view goes. */
   complete(vni: number): void {
-    this.installer.complete(vni);
+    this.#installer.complete(vni);
   }
 
   /** Of the client's handler: nothing in the host's own table covers a server that it connects to. */
@@ -119,23 +125,23 @@ export class KernelRoutes implements Required<ClientHandler> {
    */
   setMappings(mappings: readonly TableMapping[]): void {
     checkMappings(mappings);
-    this.installer.setMappings(mappings);
+    this.#installer.setMappings(mappings);
     this.#servers.need(hasMain(mappings));
   }
 
   /** All views are complete, and what is in them is installed, but for what fails: traffic may come. */
   get isUpToDate(): boolean {
-    return this.installer.isUpToDate;
+    return this.#installer.isUpToDate;
   }
 
   /** What is wanted, installed and left out, by table; and what has been done. */
   status(): InstallerStatus {
-    return this.installer.status();
+    return this.#installer.status();
   }
 
   /** The destinations that cannot be made right; at most `limit`, 100 if left out. */
   faults(limit = MAX_FAULTS): KernelFault[] {
-    return this.installer.faults(limit);
+    return this.#installer.faults(limit);
   }
 
   /**
@@ -156,10 +162,10 @@ export class KernelRoutes implements Required<ClientHandler> {
   async #close(cleanup: boolean): Promise<void> {
     try {
       // A dry run has put nothing there.
-      await this.installer.stop({ cleanup: cleanup && this.lock !== null });
+      await this.#installer.stop({ cleanup: cleanup && this.#lock !== null });
     } finally {
-      this.kernel.close();
-      this.lock?.release();
+      this.#kernel.close();
+      this.#lock?.release();
     }
   }
 }

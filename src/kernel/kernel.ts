@@ -215,12 +215,10 @@ export type KernelErrorCode =
 
 /** The kernel cannot be had, or not spoken to: the message says what is missing and what to do. */
 export class KernelError extends BunBondError {
-  constructor(
-    readonly code: KernelErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  readonly code: KernelErrorCode;
+  constructor(code: KernelErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
+    this.code = code;
     this.name = "KernelError";
   }
 }

@@ -12,16 +12,18 @@ import type { IpAddress } from "../net/ip.ts";
 import { hostNames } from "../transport/host-names.ts";
 
 export class ServerAddresses {
+  /** Addresses of a name, as text. Rejects where there is none, or nobody knows. */
+  readonly #lookUp: (name: string) => Promise<readonly string[]>;
+  readonly #found: (address: IpAddress) => void;
   readonly #names = new Set<string>();
   readonly #underWay = new Set<string>();
   readonly #known = new Set<string>();
   #isNeeded = false;
 
-  constructor(
-    /** Addresses of a name, as text. Rejects where there is none, or nobody knows. */
-    private readonly lookUp: (name: string) => Promise<readonly string[]>,
-    private readonly found: (address: IpAddress) => void,
-  ) {}
+  constructor(lookUp: (name: string) => Promise<readonly string[]>, found: (address: IpAddress) => void) {
+    this.#lookUp = lookUp;
+    this.#found = found;
+  }
 
   /** Routes go into the host's own table, or no longer. */
   need(isNeeded: boolean): void {
@@ -41,7 +43,7 @@ export class ServerAddresses {
     if (this.#underWay.has(name)) return;
     this.#underWay.add(name);
     try {
-      for (const address of await this.lookUp(name)) this.#learn(address);
+      for (const address of await this.#lookUp(name)) this.#learn(address);
     } catch {
       // The connection fails for the same reason, which is told there. The next one asks again.
     } finally {
@@ -56,7 +58,7 @@ export class ServerAddresses {
     if (address === null) return false;
     if (!this.#known.has(withoutZone)) {
       this.#known.add(withoutZone);
-      this.found(address);
+      this.#found(address);
     }
     return true;
   }

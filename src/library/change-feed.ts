@@ -59,6 +59,9 @@ type Result = IteratorResult<ViewEvent, undefined>;
 const END: Result = { done: true, value: undefined };
 
 export class ChangeFeed implements RouteChanges {
+  readonly #source: FeedSource;
+  readonly #signal: AbortSignal | undefined;
+  readonly #wanted: ReadonlySet<number> | null;
   /** Not read yet, in order, by {@link announcementKey}. */
   readonly #unread = new OrderedChanges<CompleteVni>();
   /** During the walk: VNIs that are complete, to be told at its end. */
@@ -81,11 +84,11 @@ export class ChangeFeed implements RouteChanges {
   #isEnded = false;
 
   /** `wanted`: the VNIs whose changes are told; null: all. */
-  constructor(
-    private readonly source: FeedSource,
-    private readonly signal?: AbortSignal,
-    private readonly wanted: ReadonlySet<number> | null = null,
-  ) {}
+  constructor(source: FeedSource, signal?: AbortSignal, wanted: ReadonlySet<number> | null = null) {
+    this.#source = source;
+    this.#signal = signal;
+    this.#wanted = wanted;
+  }
 
   next(): Promise<Result> {
     this.#start();
@@ -115,13 +118,13 @@ export class ChangeFeed implements RouteChanges {
 
   /** A route came into view, or left it. */
   changed(type: RouteChange["type"], route: Route): void {
-    if (this.wanted !== null && !this.wanted.has(route.vni)) return;
+    if (this.#wanted !== null && !this.#wanted.has(route.vni)) return;
     this.#changed(type, route);
   }
 
   /** The view of the VNI is complete. */
   complete(vni: number): void {
-    if (this.wanted !== null && !this.wanted.has(vni)) return;
+    if (this.#wanted !== null && !this.#wanted.has(vni)) return;
     if (this.#existing !== null) {
       this.#complete.add(vni);
       return;
@@ -160,7 +163,7 @@ export class ChangeFeed implements RouteChanges {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.source.ended(this);
+    this.#source.ended(this);
     // Reads wait only when there is nothing left to give out.
     for (const reader of this.#readers.splice(0)) reader(END);
   }
@@ -168,15 +171,15 @@ export class ChangeFeed implements RouteChanges {
   #start(): void {
     if (this.#isStarted || this.#isEnded) return;
     this.#isStarted = true;
-    if (this.signal?.aborted) {
+    if (this.#signal?.aborted) {
       this.#end();
       return;
     }
     // Not before: one that nobody reads is not to stay for as long as the signal.
-    this.signal?.addEventListener("abort", this.#abort, { once: true });
-    this.#existing = this.source.started(this)[Symbol.iterator]();
-    for (const vni of this.source.completeVnis()) this.complete(vni);
-    if (this.source.isClosed()) this.close();
+    this.#signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#existing = this.#source.started(this)[Symbol.iterator]();
+    for (const vni of this.#source.completeVnis()) this.complete(vni);
+    if (this.#source.isClosed()) this.close();
   }
 
   /** Takes up the next destination. False: that was all. */
@@ -232,7 +235,7 @@ export class ChangeFeed implements RouteChanges {
     if (this.#isEnded) return;
     this.close();
     this.#isEnded = true;
-    this.signal?.removeEventListener("abort", this.#abort);
+    this.#signal?.removeEventListener("abort", this.#abort);
   }
 }
 

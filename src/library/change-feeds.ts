@@ -3,6 +3,8 @@ import type { Route } from "../route/route.ts";
 import { ChangeFeed, type RouteChange, type RouteChanges } from "./change-feed.ts";
 
 export class ChangeFeeds {
+  readonly #view: (vnis: ReadonlySet<number> | null) => Iterable<readonly Route[]>;
+  readonly #completeVnis: () => Iterable<number>;
   readonly #feeds = new Set<ChangeFeed>();
   #isClosed = false;
 
@@ -11,9 +13,12 @@ export class ChangeFeeds {
    * `completeVnis` are those whose view is complete.
    */
   constructor(
-    private readonly view: (vnis: ReadonlySet<number> | null) => Iterable<readonly Route[]>,
-    private readonly completeVnis: () => Iterable<number>,
-  ) {}
+    view: (vnis: ReadonlySet<number> | null) => Iterable<readonly Route[]>,
+    completeVnis: () => Iterable<number>,
+  ) {
+    this.#view = view;
+    this.#completeVnis = completeVnis;
+  }
 
   /** A new one, of these VNIs or, for null, of all. It is known here from its first read until it has ended. */
   open(vnis: ReadonlySet<number> | null, signal?: AbortSignal): RouteChanges {
@@ -21,9 +26,9 @@ export class ChangeFeeds {
       isClosed: () => this.#isClosed,
       started: (feed: ChangeFeed) => {
         this.#feeds.add(feed);
-        return this.view(vnis);
+        return this.#view(vnis);
       },
-      completeVnis: this.completeVnis,
+      completeVnis: this.#completeVnis,
       ended: (feed: ChangeFeed) => this.#feeds.delete(feed),
     };
     return new ChangeFeed(source, signal, vnis);

@@ -20,20 +20,22 @@ export interface WaitedServers {
 }
 
 export class ServerWaits {
+  readonly #client: WaitedServers;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #waits: Waits;
 
-  constructor(
-    private readonly client: WaitedServers,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-  ) {
+  constructor(client: WaitedServers, clock: Clock, logger: Logger) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#logger = logger;
     this.#waits = new Waits(clock);
   }
 
   /** A server is in another state, or there is one less. */
   changed(): void {
     this.#waits.check();
-    if (this.client.servers().length === 0) this.#waits.endAll(new NotEstablishedError([]));
+    if (this.#client.servers().length === 0) this.#waits.endAll(new NotEstablishedError([]));
   }
 
   /** The client was closed. */
@@ -57,10 +59,10 @@ export class ServerWaits {
    */
   async confirmed(options: WaitOptions): Promise<void> {
     const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY, signal } = this.#read(options);
-    const deadlineMs = this.clock.nowMs() + timeoutMs;
+    const deadlineMs = this.#clock.nowMs() + timeoutMs;
     const told = new Set<string>();
-    const untold = () => this.client.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
-    const cancel = this.client.confirm((server) => {
+    const untold = () => this.#client.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
+    const cancel = this.#client.confirm((server) => {
       told.add(formatEndpoint(server));
       this.#waits.check();
     });
@@ -69,9 +71,9 @@ export class ServerWaits {
       const late = () =>
         this.#isEstablished()
           ? new TimeoutError(timeoutMs, untold())
-          : new NotEstablishedError(this.client.servers());
+          : new NotEstablishedError(this.#client.servers());
       await this.#waits.until(isMet, timeoutMs, late, signal);
-      const othersMs = Math.min(OTHERS_MS, Math.max(0, deadlineMs - this.clock.nowMs()));
+      const othersMs = Math.min(OTHERS_MS, Math.max(0, deadlineMs - this.#clock.nowMs()));
       const areOthersTold = () => !untold().some(({ state }) => state === "established");
       await this.#waits.until(areOthersTold, othersMs, () => null, signal);
     } finally {
@@ -79,22 +81,22 @@ export class ServerWaits {
     }
     for (const { server, state } of untold()) {
       const fields = { server: formatEndpoint(server), state };
-      if (state === "established") this.logger.warn("a server has not read what another one has", fields);
-      else this.logger.warn("a server is away, and is told when it is back", fields);
+      if (state === "established") this.#logger.warn("a server has not read what another one has", fields);
+      else this.#logger.warn("a server is away, and is told when it is back", fields);
     }
   }
 
   #read(options: WaitOptions): WaitOptions {
     checkWaitOptions(options);
-    if (this.client.servers().length === 0) throw new NotEstablishedError([]);
+    if (this.#client.servers().length === 0) throw new NotEstablishedError([]);
     return options;
   }
 
   #isEstablished(): boolean {
-    return this.client.servers().some(({ state }) => state === "established");
+    return this.#client.servers().some(({ state }) => state === "established");
   }
 
   #away(): ServerInfo[] {
-    return this.client.servers().filter(({ state }) => state !== "established");
+    return this.#client.servers().filter(({ state }) => state !== "established");
   }
 }

@@ -8,9 +8,12 @@ interface Wait {
 }
 
 export class Waits {
+  readonly #clock: Clock;
   readonly #waits = new Set<Wait>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /**
    * Looks at once, and at each {@link check}. After `timeoutMs` (Infinity: never) it rejects with what `late` makes, or
@@ -40,7 +43,7 @@ export class Waits {
       this.#waits.add(wait);
       signal?.addEventListener("abort", aborted, { once: true });
       if (timeoutMs < Number.POSITIVE_INFINITY) {
-        timer = this.clock.after(timeoutMs, () => {
+        timer = this.#clock.after(timeoutMs, () => {
           const error = late();
           wait.end(error && { error });
         });

@@ -14,6 +14,7 @@ export type BadEndpointCode = EndpointErrorCode | "BAD_ENDPOINT";
 
 /** A text that is no endpoint, or an endpoint whose host or port is none; `code` says what is wrong, and where. */
 export class BadEndpointError extends BunBondError {
+  readonly text: string;
   override readonly name = "BadEndpointError";
   readonly code: BadEndpointCode;
   /** The first wrong character, and the one behind the last, as offsets in `text`. */
@@ -21,10 +22,11 @@ export class BadEndpointError extends BunBondError {
   readonly end: number;
 
   constructor(
-    readonly text: string,
+    text: string,
     { code, message, start, end }: Omit<EndpointError, "code"> & { readonly code: BadEndpointCode },
   ) {
     super(`${text}: ${message}`);
+    this.text = text;
     this.code = code;
     this.start = start;
     this.end = end;

@@ -37,15 +37,13 @@ export type AnnouncementErrorCode =
 
 /** What is wrong with an announcement, and where in its text. */
 export class AnnouncementError extends BunBondError implements TextRange {
+  readonly code: AnnouncementErrorCode;
   readonly start: number;
   readonly end: number;
 
-  constructor(
-    readonly code: AnnouncementErrorCode,
-    { start, end }: TextRange,
-    message: string,
-  ) {
+  constructor(code: AnnouncementErrorCode, { start, end }: TextRange, message: string) {
     super(message);
+    this.code = code;
     this.name = "AnnouncementError";
     this.start = start;
     this.end = end;

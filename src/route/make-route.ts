@@ -20,14 +20,14 @@ export type BadRouteCode =
 
 /** A route, or a VNI, that no server would take; `value` is what is wrong in it. */
 export class BadRouteError extends BunBondError {
+  readonly code: BadRouteCode;
+  readonly value: unknown;
   override readonly name = "BadRouteError";
 
-  constructor(
-    readonly code: BadRouteCode,
-    readonly value: unknown,
-    message: string,
-  ) {
+  constructor(code: BadRouteCode, value: unknown, message: string) {
     super(message);
+    this.code = code;
+    this.value = value;
   }
 }
 

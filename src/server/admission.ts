@@ -119,6 +119,7 @@ class Refusals {
 }
 
 export class Admission {
+  readonly #context: AdmissionContext;
   #descriptorLimit: number;
   #readMs: number;
   /** Streams that have not closed: a peer that is gone may still have bytes to take. */
@@ -137,7 +138,8 @@ export class Admission {
     "source-share": new Refusals(),
   };
 
-  constructor(private readonly context: AdmissionContext) {
+  constructor(context: AdmissionContext) {
+    this.#context = context;
     this.#descriptorLimit = context.network.descriptorLimit ?? Number.POSITIVE_INFINITY;
     this.#readMs = context.clock.nowMs();
   }
@@ -154,13 +156,13 @@ export class Admission {
     if (!hasRoom && this.#halfOpenCount === 0) return this.#refuse(stream, "descriptor-limit");
     if (this.#isBeyondShare(source)) return this.#refuse(stream, "source-share");
     if (!hasRoom && !this.#endHalfOpenFor(source)) return this.#refuse(stream, "half-open-limit");
-    for (let ended = 0; ended < MOST_ENDED && this.#halfOpenCount >= this.context.maxHalfOpen; ended++) {
+    for (let ended = 0; ended < MOST_ENDED && this.#halfOpenCount >= this.#context.maxHalfOpen; ended++) {
       if (!this.#endHalfOpenFor(source)) break;
     }
     this.#connections++;
     this.#bySource.set(source, (this.#bySource.get(source) ?? 0) + 1);
     const events = accept(stream, () => this.#noLongerHalfOpen(stream, source));
-    this.#addHalfOpen({ stream, source, events, sinceMs: this.context.clock.nowMs() });
+    this.#addHalfOpen({ stream, source, events, sinceMs: this.#context.clock.nowMs() });
     this.#pauseWhileAllAreYoung();
     return new AdmittedEvents(events, () => this.#closed(stream, source));
   }
@@ -202,8 +204,8 @@ export class Admission {
 
   /** Which one is to make room for the next of that source; null: for anybody's. */
   #leastNeeded(source: string | null): HalfOpen | null {
-    const nowMs = this.context.clock.nowMs();
-    const share = Math.floor(this.context.maxHalfOpen / this.#halfOpen.size);
+    const nowMs = this.#context.clock.nowMs();
+    const share = Math.floor(this.#context.maxHalfOpen / this.#halfOpen.size);
     const own = source === null ? undefined : this.#halfOpen.get(source);
     if (own !== undefined && own.count > share) return own.leastNeeded(nowMs);
     let silent: HalfOpen | null = null;
@@ -219,7 +221,7 @@ export class Admission {
   /** Returns false if there is none that has had its time. */
   #endHalfOpenFor(source: string): boolean {
     const halfOpen = this.#leastNeeded(source);
-    if (halfOpen === null || dueMs(halfOpen) > this.context.clock.nowMs()) return false;
+    if (halfOpen === null || dueMs(halfOpen) > this.#context.clock.nowMs()) return false;
     this.#noLongerHalfOpen(halfOpen.stream, halfOpen.source);
     this.#refuse(halfOpen.stream, "half-open-limit");
     return true;
@@ -227,7 +229,7 @@ export class Admission {
 
   /** Another half-open connection takes the place of one. */
   get #isFull(): boolean {
-    return this.#halfOpenCount >= this.context.maxHalfOpen || !this.#hasRoom();
+    return this.#halfOpenCount >= this.#context.maxHalfOpen || !this.#hasRoom();
   }
 
   #pauseWhileAllAreYoung(): void {
@@ -235,10 +237,10 @@ export class Admission {
     if (this.#halfOpenCount < LEAST_TO_WAIT_FOR || !this.#isFull) return;
     const halfOpen = this.#leastNeeded(null);
     if (halfOpen === null) return;
-    const youngForMs = dueMs(halfOpen) - this.context.clock.nowMs();
+    const youngForMs = dueMs(halfOpen) - this.#context.clock.nowMs();
     if (youngForMs <= 0) return;
     this.#listener.pause();
-    this.#pause = this.context.clock.after(youngForMs, () => this.#resume());
+    this.#pause = this.#context.clock.after(youngForMs, () => this.#resume());
   }
 
   #resume(): void {
@@ -249,7 +251,7 @@ export class Admission {
 
   #hasRoom(): boolean {
     if (this.#connections < connectionLimit(this.#descriptorLimit)) return true;
-    const { network, clock } = this.context;
+    const { network, clock } = this.#context;
     const nowMs = clock.nowMs();
     if (nowMs - this.#readMs < READ_EVERY_MS) return false;
     this.#readMs = nowMs;
@@ -258,7 +260,7 @@ export class Admission {
   }
 
   #refuse(stream: ByteStream, reason: RefusalReason): StreamEvents {
-    const { clock, logger, counters } = this.context;
+    const { clock, logger, counters } = this.#context;
     stream.abort();
     counters.refused(reason);
     const refusals = this.#refusals[reason];
@@ -302,21 +304,23 @@ export class Admission {
 
 /** Passes a stream's events on, and tells when it has closed. */
 class AdmittedEvents implements StreamEvents {
-  constructor(
-    private readonly events: StreamEvents,
-    private readonly closing: () => void,
-  ) {}
+  readonly #events: StreamEvents;
+  readonly #closing: () => void;
+  constructor(events: StreamEvents, closing: () => void) {
+    this.#events = events;
+    this.#closing = closing;
+  }
 
   received(chunk: Uint8Array): void {
-    this.events.received(chunk);
+    this.#events.received(chunk);
   }
 
   writable(): void {
-    this.events.writable();
+    this.#events.writable();
   }
 
   closed(detail: string | null): void {
-    this.closing();
-    this.events.closed(detail);
+    this.#closing();
+    this.#events.closed(detail);
   }
 }

@@ -14,27 +14,28 @@ const REFILL_MS = 600_000;
 const SETTLE_TIMES_OF_A_CUT = 3;
 
 export class BelievedCuts {
+  readonly #clock: Clock;
+  readonly #settleMs: number;
   #left = MOST_CUTS;
   #filledMs: number;
   /** Until when losses belong to the last cut that was believed. */
   #cutUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly settleMs: number,
-  ) {
+  constructor(clock: Clock, settleMs: number) {
+    this.#clock = clock;
+    this.#settleMs = settleMs;
     this.#filledMs = clock.nowMs();
   }
 
   /** Most announcers are lost. Returns false if that has been so too often. */
   believe(): boolean {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (nowMs < this.#cutUntilMs) return true;
     this.#left = Math.min(MOST_CUTS, this.#left + (nowMs - this.#filledMs) / REFILL_MS);
     this.#filledMs = nowMs;
     if (this.#left < 1) return false;
     this.#left--;
-    this.#cutUntilMs = nowMs + SETTLE_TIMES_OF_A_CUT * this.settleMs;
+    this.#cutUntilMs = nowMs + SETTLE_TIMES_OF_A_CUT * this.#settleMs;
     return true;
   }
 }

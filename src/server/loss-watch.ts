@@ -33,6 +33,10 @@ export interface PresentAnnouncer {
 }
 
 export class LossWatch {
+  readonly #clock: Clock;
+  readonly #present: () => Iterable<PresentAnnouncer>;
+  /** Most announcers are lost; comes before the losses are decided. Returns false if it is not to be taken for trouble of ours. */
+  readonly #noticed: () => boolean;
   #undecided: Loss[] = [];
   /** Losses that were decided and still count. */
   #recent: { readonly remote: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
@@ -41,21 +45,20 @@ export class LossWatch {
   #judgedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly present: () => Iterable<PresentAnnouncer>,
-    /** Most announcers are lost; comes before the losses are decided. Returns false if it is not to be taken for trouble of ours. */
-    private readonly noticed: () => boolean,
-  ) {}
+  constructor(clock: Clock, present: () => Iterable<PresentAnnouncer>, noticed: () => boolean) {
+    this.#clock = clock;
+    this.#present = present;
+    this.#noticed = noticed;
+  }
 
   lost(loss: Loss): void {
     if (this.#isStopped) return;
     this.#undecided.push(loss);
     if (this.#isAsked) return;
     this.#isAsked = true;
-    const waitMs = this.#judgedMs + GATHER_MS - this.clock.nowMs();
+    const waitMs = this.#judgedMs + GATHER_MS - this.#clock.nowMs();
     if (waitMs > 0) this.#judgeAfter(waitMs);
-    else this.clock.soon(() => this.#judgeFirst());
+    else this.#clock.soon(() => this.#judgeFirst());
   }
 
   /** For good. What is undecided stays so, also what was to be judged after the sockets' turn. */
@@ -71,14 +74,14 @@ export class LossWatch {
   }
 
   #judgeAfter(waitMs: number): void {
-    this.#timer = this.clock.after(waitMs, () => this.#judge());
+    this.#timer = this.#clock.after(waitMs, () => this.#judge());
   }
 
   #judge(): void {
     this.#isAsked = false;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     this.#judgedMs = nowMs;
-    const isTrouble = this.#areMostLost() && this.noticed();
+    const isTrouble = this.#areMostLost() && this.#noticed();
     const decided = this.#undecided;
     this.#undecided = [];
     for (const { remote, wasSilent, keepaliveSeconds, decide } of decided) {
@@ -89,7 +92,7 @@ export class LossWatch {
   }
 
   #areMostLost(): boolean {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     this.#recent = this.#recent.filter(({ untilMs }) => untilMs > nowMs);
     const countsSilence = this.#undecided.some(({ wasSilent }) => wasSilent);
     const countsEnds = this.#undecided.some(({ wasSilent }) => !wasSilent);
@@ -98,7 +101,7 @@ export class LossWatch {
     const lost = [...this.#undecided, ...before];
     if (lost.length < 2 && !countsSilence) return false;
     const announcers: Announcer[] = lost.map(({ remote }) => ({ remote, isLost: true }));
-    for (const { remote, isSilent } of this.present()) {
+    for (const { remote, isSilent } of this.#present()) {
       announcers.push({ remote, isLost: countsSilence && isSilent });
     }
     return isOwnTrouble(announcers);

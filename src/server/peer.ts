@@ -79,6 +79,9 @@ export interface PeerLoss {
 
 /** A client of the server: its connection on one side, its place in the exchange on the other. */
 export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
+  readonly id: number;
+  readonly #context: PeerContext;
+  readonly #whenEstablished: () => void;
   readonly connection: Connection;
   /** Made with the first one: most peers never send a bad UPDATE. */
   #skipCodesLogged: Set<SkipCode> | null = null;
@@ -89,12 +92,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   #hellos = 0;
   #establishedMs: number | null = null;
 
-  constructor(
-    readonly id: number,
-    stream: ByteStream,
-    private readonly context: PeerContext,
-    private readonly whenEstablished: () => void,
-  ) {
+  constructor(id: number, stream: ByteStream, context: PeerContext, whenEstablished: () => void) {
+    this.id = id;
+    this.#context = context;
+    this.#whenEstablished = whenEstablished;
     this.#isPaced = context.pacing !== "never";
     this.connection = new Connection(
       {
@@ -121,7 +122,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   info(): PeerInfo {
     const { connection } = this;
-    const { exchange } = this.context;
+    const { exchange } = this.#context;
     return {
       id: this.id,
       remote: connection.remote,
@@ -134,7 +135,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       skippedUpdates: this.#skippedUpdates,
       limitsMet: this.#limitsMet,
       establishedForMs:
-        this.#establishedMs === null ? null : this.context.clock.nowMs() - this.#establishedMs,
+        this.#establishedMs === null ? null : this.#context.clock.nowMs() - this.#establishedMs,
     };
   }
 
@@ -143,31 +144,31 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   nextRun(limitBytes: number): Uint8Array {
-    return this.context.exchange.nextRun(this, limitBytes);
+    return this.#context.exchange.nextRun(this, limitBytes);
   }
 
   established(): void {
-    this.whenEstablished();
-    this.#establishedMs = this.context.clock.nowMs();
-    this.context.exchange.join(this);
+    this.#whenEstablished();
+    this.#establishedMs = this.#context.clock.nowMs();
+    this.#context.exchange.join(this);
     if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
-    this.context.logger.info("peer established", {
+    this.#context.logger.info("peer established", {
       ...this.name,
       keepaliveSeconds: this.connection.keepaliveSeconds,
       isServer: this.isServer,
     });
-    this.context.established();
-    this.context.listener.peerEstablished(this.info());
+    this.#context.established();
+    this.#context.listener.peerEstablished(this.info());
   }
 
   keepalive(): void {
-    if (!this.#isPaced || this.context.pacing !== "auto" || !this.connection.keepaliveCameEarly) return;
+    if (!this.#isPaced || this.#context.pacing !== "auto" || !this.connection.keepaliveCameEarly) return;
     this.#isPaced = false;
     this.connection.setPace(new UnpacedWrites(RUN_BYTES));
   }
 
   update(fields: UpdateFields): void {
-    const { exchange, counters } = this.context;
+    const { exchange, counters } = this.#context;
     counters.updatesReceived++;
     if (fields.action === Action.REMOVE) {
       if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
@@ -183,7 +184,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   #metLimit(code: LimitCode): void {
     if (this.#limitsMet.includes(code)) return;
     this.#limitsMet.push(code);
-    this.context.logger.warn(
+    this.#context.logger.warn(
       "at a limit: messages are skipped; more of this kind from this peer are only counted",
       {
         ...this.name,
@@ -194,27 +195,27 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   skipped(code: SkipCode): void {
     this.#skippedUpdates++;
-    this.context.counters.skippedUpdate(code);
+    this.#context.counters.skippedUpdate(code);
     this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
-    this.context.logger.warn("update skipped; more of this kind from this peer are only counted", {
+    this.#context.logger.warn("update skipped; more of this kind from this peer are only counted", {
       ...this.name,
       code,
     });
   }
 
   subscribe(vni: number): void {
-    const outcome = this.context.exchange.subscribe(this, vni);
+    const outcome = this.#context.exchange.subscribe(this, vni);
     if (typeof outcome !== "boolean") {
-      this.context.counters.skippedSubscribe(outcome);
+      this.#context.counters.skippedSubscribe(outcome);
       this.#metLimit(outcome);
-    } else if (outcome) this.context.logger.debug("peer subscribed", { ...this.name, vni });
+    } else if (outcome) this.#context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
   unsubscribe(vni: number): void {
-    if (!this.context.exchange.unsubscribe(this, vni)) return;
-    this.context.logger.debug("peer unsubscribed", { ...this.name, vni });
+    if (!this.#context.exchange.unsubscribe(this, vni)) return;
+    this.#context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
   /** A client sends no End-of-RIBs. */
@@ -222,7 +223,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   /** Only Go's client sends more than one: it has to be written to in small steps from then on. */
   hello(): void {
-    const { counters, pacing, logger } = this.context;
+    const { counters, pacing, logger } = this.#context;
     this.#hellos++;
     if (this.#hellos === 1) return;
     counters.repeatedHellos++;
@@ -233,7 +234,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   closed(reason: CloseReason): void {
-    const { exchange, counters, logger, listener } = this.context;
+    const { exchange, counters, logger, listener } = this.#context;
     const info = this.#establishedMs === null ? null : this.info();
     counters.closed(reason);
     const routes = exchange.announcedRoutesOf(this);
@@ -248,10 +249,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (routes > 0 && mayReturn(reason)) {
       const forget = exchange.retain(this);
-      this.context.lost({
+      this.#context.lost({
         peer: this,
         reason: reason.reason,
-        establishedForMs: this.context.clock.nowMs() - this.#establishedMs,
+        establishedForMs: this.#context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
           logger[level]("peer gone, its routes are withdrawn", fields);
           forget();
@@ -267,14 +268,14 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
-    this.context.gone(this);
+    this.#context.gone(this);
     if (info !== null) listener.peerGone(info, reason);
   }
 
   /** It announces something, and has been there long enough to say something by its absence. */
   isAnnouncerFor(leastMs: number): boolean {
-    if (this.#establishedMs === null || this.context.exchange.announcedRoutesOf(this) === 0) return false;
-    return this.context.clock.nowMs() - this.#establishedMs >= leastMs;
+    if (this.#establishedMs === null || this.#context.exchange.announcedRoutesOf(this) === 0) return false;
+    return this.#context.clock.nowMs() - this.#establishedMs >= leastMs;
   }
 }
 

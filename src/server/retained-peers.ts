@@ -10,24 +10,26 @@ export interface RetainedPeer {
 }
 
 export class RetainedPeers {
+  readonly #clock: Clock;
+  /**
+   * For how much longer one whose time is over is kept; 0: it is forgotten. `isLate`: this process stood still;
+   * `extendedMs`: what was added before.
+   */
+  readonly #extendMs: (isLate: boolean, extendedMs: number) => number;
   readonly #waiting = new Map<RetainedPeer, { readonly timer: Timer; readonly dueMs: number }>();
   #isStopped = false;
 
-  constructor(
-    private readonly clock: Clock,
-    /**
-     * For how much longer one whose time is over is kept; 0: it is forgotten. `isLate`: this process stood still;
-     * `extendedMs`: what was added before.
-     */
-    private readonly extendMs: (isLate: boolean, extendedMs: number) => number,
-  ) {}
+  constructor(clock: Clock, extendMs: (isLate: boolean, extendedMs: number) => number) {
+    this.#clock = clock;
+    this.#extendMs = extendMs;
+  }
 
   retain(peer: RetainedPeer, forMs: number, extendedMs = 0): void {
     if (this.#isStopped) return;
-    const dueMs = this.clock.nowMs() + forMs;
-    const timer = this.clock.after(forMs, () => {
+    const dueMs = this.#clock.nowMs() + forMs;
+    const timer = this.#clock.after(forMs, () => {
       this.#waiting.delete(peer);
-      const moreMs = this.extendMs(this.clock.nowMs() - dueMs >= LATE_MS, extendedMs);
+      const moreMs = this.#extendMs(this.#clock.nowMs() - dueMs >= LATE_MS, extendedMs);
       if (moreMs > 0) this.retain(peer, moreMs, extendedMs + moreMs);
       else peer.forget();
     });
@@ -36,7 +38,7 @@ export class RetainedPeers {
 
   /** All that are there now have so much time at least. */
   renew(forMs: number): void {
-    const leastMs = this.clock.nowMs() + forMs;
+    const leastMs = this.#clock.nowMs() + forMs;
     for (const [peer, { timer, dueMs }] of [...this.#waiting]) {
       if (dueMs >= leastMs) continue;
       timer.cancel();

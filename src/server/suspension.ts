@@ -22,18 +22,20 @@ const REMEMBER_STEP_MS = 3_600_000;
 const LEAST_INTERVAL_MS = 1_000;
 
 export class SuspensionWatch {
+  readonly #clock: Clock;
+  /** The shortest keepalive interval in use. */
+  readonly #intervalMs: () => number;
+  readonly #noticed: (forMs: number) => void;
   #timer: Timer | null = null;
   #lastMs: number;
   /** By how much the time of day was ahead of the other clock at most, and when that was seen last. */
   #aheadMs: number;
   #aheadSeenMs: number;
 
-  constructor(
-    private readonly clock: Clock,
-    /** The shortest keepalive interval in use. */
-    private readonly intervalMs: () => number,
-    private readonly noticed: (forMs: number) => void,
-  ) {
+  constructor(clock: Clock, intervalMs: () => number, noticed: (forMs: number) => void) {
+    this.#clock = clock;
+    this.#intervalMs = intervalMs;
+    this.#noticed = noticed;
     this.#lastMs = clock.nowMs();
     this.#aheadSeenMs = this.#lastMs;
     this.#aheadMs = this.#wallAheadMs(this.#lastMs);
@@ -42,16 +44,16 @@ export class SuspensionWatch {
 
   /** Looks now: after a suspension, what waited at the sockets may have its turn before any timer. */
   look(): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const lateMs = Math.max(nowMs - this.#lastMs - LOOK_MS, this.#takeWallStepMs(nowMs));
     if (lateMs < SUSPENSION_INTERVALS * LEAST_INTERVAL_MS) return;
-    if (lateMs < SUSPENSION_INTERVALS * this.intervalMs()) return;
+    if (lateMs < SUSPENSION_INTERVALS * this.#intervalMs()) return;
     this.#lastMs = nowMs;
-    this.noticed(lateMs);
+    this.#noticed(lateMs);
   }
 
   #wallAheadMs(nowMs: number): number {
-    return (this.clock.wallMs?.() ?? nowMs) - nowMs;
+    return (this.#clock.wallMs?.() ?? nowMs) - nowMs;
   }
 
   /** By how much the time of day has gone on beyond the other clock since the last look. */
@@ -69,9 +71,9 @@ export class SuspensionWatch {
   }
 
   #sleep(): void {
-    this.#timer = this.clock.after(LOOK_MS, () => {
+    this.#timer = this.#clock.after(LOOK_MS, () => {
       this.look();
-      this.#lastMs = this.clock.nowMs();
+      this.#lastMs = this.#clock.nowMs();
       this.#sleep();
     });
   }

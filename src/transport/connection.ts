@@ -84,6 +84,10 @@ const hello = new HelloFields();
 const update = new UpdateFields();
 
 export class Connection implements StreamEvents, Reader {
+  readonly #config: ConnectionConfig;
+  readonly #stream: ByteStream;
+  readonly #clock: Clock;
+  readonly #handler: ConnectionHandler;
   readonly #session: Session;
   readonly #framer = new Framer();
   readonly #outbox: Outbox;
@@ -106,13 +110,17 @@ export class Connection implements StreamEvents, Reader {
   #peerServerId = "";
 
   constructor(
-    private readonly config: ConnectionConfig,
-    private readonly stream: ByteStream,
-    private readonly clock: Clock,
+    config: ConnectionConfig,
+    stream: ByteStream,
+    clock: Clock,
     source: OutputSource,
-    private readonly handler: ConnectionHandler,
+    handler: ConnectionHandler,
     pace?: Pace,
   ) {
+    this.#config = config;
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#handler = handler;
     this.#session = new Session(config, clock.nowMs());
     const sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_MS;
     this.#turns = Turns.of(clock);
@@ -162,7 +170,7 @@ export class Connection implements StreamEvents, Reader {
     return this.#session.keepaliveCameEarly;
   }
   get remote(): string {
-    return this.stream.remote;
+    return this.#stream.remote;
   }
   /** Everything pulled so far has been taken by the socket. */
   get drained(): boolean {
@@ -204,7 +212,7 @@ export class Connection implements StreamEvents, Reader {
   received(chunk: Uint8Array): void {
     if (this.#closed) {
       this.#ignoredBytes += chunk.length;
-      if (this.#ignoredBytes > IGNORED_LIMIT_BYTES) this.stream.abort();
+      if (this.#ignoredBytes > IGNORED_LIMIT_BYTES) this.#stream.abort();
       return;
     }
     this.#unread.push(chunk);
@@ -229,7 +237,7 @@ export class Connection implements StreamEvents, Reader {
     for (let frames = 1; !this.#closed; ) {
       if (framer.next()) {
         this.#frame(framer);
-        if (frames++ % FRAMES_PER_LOOK === 0 && this.clock.nowMs() >= untilMs) return !this.#closed;
+        if (frames++ % FRAMES_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) return !this.#closed;
         continue;
       }
       const chunk = this.#unread.shift();
@@ -243,15 +251,15 @@ export class Connection implements StreamEvents, Reader {
   }
 
   pauseInput(): void {
-    this.stream.pause();
+    this.#stream.pause();
   }
 
   resumeInput(): void {
-    this.stream.resume();
+    this.#stream.resume();
   }
 
   narrowInput(): void {
-    this.stream.narrow?.();
+    this.#stream.narrow?.();
   }
 
   #readFailed(error: unknown): void {
@@ -271,8 +279,8 @@ export class Connection implements StreamEvents, Reader {
       case MessageType.UPDATE: {
         if (!this.#feed(DATA_EVENT)) return;
         const skipCode = decodeUpdate(view, payloadOffset, payloadLengthBytes, update);
-        if (skipCode === null) this.handler.update(update);
-        else this.handler.skipped(skipCode);
+        if (skipCode === null) this.#handler.update(update);
+        else this.#handler.skipped(skipCode);
         return;
       }
       case MessageType.KEEPALIVE: {
@@ -281,22 +289,22 @@ export class Connection implements StreamEvents, Reader {
         if (vni < 0 || this.#session.role === "server") {
           const wasEstablished = this.#session.state === "established";
           this.#keepalivesAnswered++;
-          if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.handler.keepalive();
-        } else if (this.#feed(DATA_EVENT)) this.handler.endOfRib(vni);
+          if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.#handler.keepalive();
+        } else if (this.#feed(DATA_EVENT)) this.#handler.endOfRib(vni);
         return;
       }
       case MessageType.SUBSCRIBE:
       case MessageType.UNSUBSCRIBE: {
         if (!this.#feed(DATA_EVENT)) return;
         const vni = decodeSubscription(view, payloadOffset, payloadLengthBytes);
-        if (framer.type === MessageType.SUBSCRIBE) this.handler.subscribe(vni);
-        else this.handler.unsubscribe(vni);
+        if (framer.type === MessageType.SUBSCRIBE) this.#handler.subscribe(vni);
+        else this.#handler.unsubscribe(vni);
         return;
       }
       case MessageType.HELLO:
         decodeHello(view, payloadOffset, payloadLengthBytes, hello);
         this.#peerServerId = hello.serverId;
-        this.handler.hello();
+        this.#handler.hello();
         this.#feed({ type: "hello", keepaliveSeconds: hello.keepaliveSeconds, isServer: hello.isServer });
         this.#armTimer();
     }
@@ -318,7 +326,7 @@ export class Connection implements StreamEvents, Reader {
 
   /** Gives the session an event and does what it says. False: the connection is closed now. */
   #feed(event: SessionEvent): boolean {
-    const actions = this.#session.handle(event, this.clock.nowMs());
+    const actions = this.#session.handle(event, this.#clock.nowMs());
     for (const action of actions) {
       if (this.#closed) break;
       this.#act(action);
@@ -330,7 +338,7 @@ export class Connection implements StreamEvents, Reader {
     switch (action.type) {
       case "send-hello":
         this.#outbox.control((view, at) =>
-          encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.config.serverId),
+          encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.#config.serverId),
         );
         break;
       case "send-keepalive":
@@ -339,7 +347,7 @@ export class Connection implements StreamEvents, Reader {
       case "established":
         this.#armTimer();
         this.#outbox.open();
-        this.handler.established();
+        this.#handler.established();
         this.wake();
         break;
       case "close":
@@ -356,10 +364,10 @@ export class Connection implements StreamEvents, Reader {
     // What was read before gets its answers.
     this.#outbox.gathers = false;
     this.#outbox.stop();
-    if (READS_NO_MORE.has(reason.reason)) this.stream.abort();
-    else if (WAS_SILENT.has(reason.reason)) this.stream.endWithin(RESET_AFTER_MS);
-    else this.stream.end();
-    this.handler.closed(reason);
+    if (READS_NO_MORE.has(reason.reason)) this.#stream.abort();
+    else if (WAS_SILENT.has(reason.reason)) this.#stream.endWithin(RESET_AFTER_MS);
+    else this.#stream.end();
+    this.#handler.closed(reason);
   }
 
   /**
@@ -367,12 +375,12 @@ export class Connection implements StreamEvents, Reader {
    * Only one that would fire too late is replaced.
    */
   #armTimer(leastMs = 0): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const deadlineMs = Math.max(this.#session.deadlineMs, nowMs + leastMs);
     if (this.#closed || deadlineMs >= this.#timerMs) return;
     this.#timer?.cancel();
     this.#timerMs = deadlineMs;
-    this.#timer = this.clock.after(Math.max(0, deadlineMs - nowMs), this.#timerFired);
+    this.#timer = this.#clock.after(Math.max(0, deadlineMs - nowMs), this.#timerFired);
   }
 
   /**
@@ -380,7 +388,7 @@ export class Connection implements StreamEvents, Reader {
    * the frames that prove the peer alive may be waiting to be read. As long as they wait, it is not judged.
    */
   readonly #timerFired = (): void => {
-    this.clock.soon(this.#judgeDeadline, "urgent");
+    this.#clock.soon(this.#judgeDeadline, "urgent");
   };
 
   readonly #judgeDeadline = (): void => {

@@ -34,6 +34,8 @@ const WITHIN_MS = 10_000;
 const KNOWN_FOR_MS = 30_000;
 
 export class HostNames {
+  readonly #resolvers: Resolvers;
+  readonly #clock: Clock;
   readonly #byCares = new Map<string, Promise<void>>();
   readonly #bySystem = new Map<string, Promise<void>>();
   /** When a name's address was last found. */
@@ -41,18 +43,18 @@ export class HostNames {
   /** Settled when the system's resolver is idle. */
   #systemIdle: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly resolvers: Resolvers,
-    private readonly clock: Clock,
-  ) {}
+  constructor(resolvers: Resolvers, clock: Clock) {
+    this.#resolvers = resolvers;
+    this.#clock = clock;
+  }
 
   /** Resolves when the system's resolver can be asked for the name without delay; rejects when it fails. */
   async ready(name: string): Promise<void> {
     if (this.#isKnown(name)) return;
-    const byCares = this.#shared(this.#byCares, name, () => this.#find(name, this.resolvers.cares));
+    const byCares = this.#shared(this.#byCares, name, () => this.#find(name, this.#resolvers.cares));
     const bySystem = this.#shared(this.#bySystem, name, () => this.#findBySystem(name, byCares));
     await new Promise<void>((resolve, reject) => {
-      const timer = this.clock.after(WITHIN_MS, () => reject(lookUpError(name, "EAI_AGAIN")));
+      const timer = this.#clock.after(WITHIN_MS, () => reject(lookUpError(name, "EAI_AGAIN")));
       const finish = (settle: () => void) => {
         timer.cancel();
         settle();
@@ -70,24 +72,24 @@ export class HostNames {
 
   #isKnown(name: string): boolean {
     const foundMs = this.#foundMs.get(name);
-    return foundMs !== undefined && this.clock.nowMs() - foundMs < KNOWN_FOR_MS;
+    return foundMs !== undefined && this.#clock.nowMs() - foundMs < KNOWN_FOR_MS;
   }
 
   async #find(name: string, resolver: (name: string) => Promise<unknown>): Promise<void> {
     await resolver(name);
-    this.#foundMs.set(name, this.clock.nowMs());
+    this.#foundMs.set(name, this.#clock.nowMs());
   }
 
   async #findBySystem(name: string, byCares: Promise<void>): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.clock.after(CARES_ALONE_MS, resolve);
+      const timer = this.#clock.after(CARES_ALONE_MS, resolve);
       byCares.catch(() => {
         timer.cancel();
         resolve();
       });
     });
     const turn = this.#systemIdle.then(async () => {
-      if (!this.#isKnown(name)) await this.#find(name, this.resolvers.system);
+      if (!this.#isKnown(name)) await this.#find(name, this.#resolvers.system);
     });
     this.#systemIdle = turn.catch(() => {});
     await turn;

@@ -68,25 +68,22 @@ export interface Network {
  * connection's reason ("CONNECT_FAILED").
  */
 export class IoError extends BunBondError {
+  readonly code: string;
   override readonly name: string = "IoError";
 
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
+  constructor(code: string, message: string) {
     super(message);
+    this.code = code;
   }
 }
 
 /** The address to listen on cannot be had. */
 export class ListenError extends IoError {
+  readonly endpoint: Endpoint;
   override readonly name = "ListenError";
 
-  constructor(
-    code: string,
-    readonly endpoint: Endpoint,
-    message: string,
-  ) {
+  constructor(code: string, endpoint: Endpoint, message: string) {
     super(code, message);
+    this.endpoint = endpoint;
   }
 }

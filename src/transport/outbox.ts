@@ -41,6 +41,14 @@ const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = new DataView(NO_BYTES.buffer);
 
 export class Outbox implements Writer {
+  readonly #stream: ByteStream;
+  readonly #clock: Clock;
+  readonly #schedule: WriteSchedule;
+  readonly #source: OutputSource;
+  readonly #sendHoldMs: number;
+  /** The connection has to end; `stop` follows. */
+  readonly #fail: (reason: CloseReason) => void;
+  #pace: Pace;
   readonly #turn: WriteMember;
   #rest: Uint8Array = NO_BYTES;
   #control = NO_CONTROL;
@@ -58,16 +66,22 @@ export class Outbox implements Writer {
   #closed = false;
 
   constructor(
-    private readonly stream: ByteStream,
-    private readonly clock: Clock,
-    private readonly schedule: WriteSchedule,
+    stream: ByteStream,
+    clock: Clock,
+    schedule: WriteSchedule,
     peer: FairSource,
-    private readonly source: OutputSource,
-    private readonly sendHoldMs: number,
-    /** The connection has to end; `stop` follows. */
-    private readonly fail: (reason: CloseReason) => void,
-    private pace: Pace = new UnpacedWrites(RUN_BYTES),
+    source: OutputSource,
+    sendHoldMs: number,
+    fail: (reason: CloseReason) => void,
+    pace: Pace = new UnpacedWrites(RUN_BYTES),
   ) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#schedule = schedule;
+    this.#source = source;
+    this.#sendHoldMs = sendHoldMs;
+    this.#fail = fail;
+    this.#pace = pace;
     this.#turn = new WriteMember(peer, this);
   }
 
@@ -84,7 +98,7 @@ export class Outbox implements Writer {
   /** Nothing goes out any more, and what waited is dropped. */
   stop(): void {
     this.#closed = true;
-    this.schedule.leave(this.#turn);
+    this.#schedule.leave(this.#turn);
     this.#paceTimer?.cancel();
     this.#sendHoldTimer?.cancel();
     this.#rest = NO_BYTES;
@@ -94,12 +108,12 @@ export class Outbox implements Writer {
 
   /** The source has something to send: it is pulled when it is this peer's turn. */
   wake(): void {
-    if (!this.#blocked && !this.#closed) this.schedule.wake(this.#turn);
+    if (!this.#blocked && !this.#closed) this.#schedule.wake(this.#turn);
   }
 
   /** From now on runs go out at another pace. */
   setPace(pace: Pace): void {
-    this.pace = pace;
+    this.#pace = pace;
     this.#paceTimer?.cancel();
     this.#paceTimer = null;
     this.wake();
@@ -108,7 +122,7 @@ export class Outbox implements Writer {
   /** Sends a small frame ahead of all that has not been pulled yet. */
   control(encode: (view: DataView, offset: number) => number): void {
     if (this.#controlBytes > CONTROL_LIMIT_BYTES) {
-      this.fail({ reason: "send-queue-full" });
+      this.#fail({ reason: "send-queue-full" });
       return;
     }
     if (this.#controlBytes + MAX_HELLO_FRAME_BYTES > this.#control.byteLength) this.#growControl();
@@ -141,7 +155,7 @@ export class Outbox implements Writer {
     try {
       return this.#writeWhatIsDue(limitBytes);
     } catch (error) {
-      this.fail({ reason: "internal-error", detail: errorText(error) });
+      this.#fail({ reason: "internal-error", detail: errorText(error) });
       return false;
     } finally {
       this.#flushing = false;
@@ -163,18 +177,18 @@ export class Outbox implements Writer {
         continue;
       }
       if (!this.#pulls || limitBytes === 0) return false;
-      const waitMs = this.pace.waitMs(this.clock.nowMs());
+      const waitMs = this.#pace.waitMs(this.#clock.nowMs());
       if (waitMs > 0) {
         this.#wakeAfter(waitMs);
         return false;
       }
       if (pulledBytes >= limitBytes) return true;
-      const run = this.source.nextRun(this.pace.writeBytes);
+      const run = this.#source.nextRun(this.#pace.writeBytes);
       if (run.length === 0) {
         if (this.#controlBytes > 0) continue;
         return false;
       }
-      this.pace.wrote(this.clock.nowMs(), run);
+      this.#pace.wrote(this.#clock.nowMs(), run);
       pulledBytes += run.length;
       this.#write(run);
     }
@@ -183,7 +197,7 @@ export class Outbox implements Writer {
 
   #wakeAfter(waitMs: number): void {
     if (this.#paceTimer !== null) return;
-    this.#paceTimer = this.clock.after(waitMs, () => {
+    this.#paceTimer = this.#clock.after(waitMs, () => {
       this.#paceTimer = null;
       this.wake();
     });
@@ -191,7 +205,7 @@ export class Outbox implements Writer {
 
   /** What the socket does not take is copied, since the caller's bytes live on only until its next call. */
   #write(bytes: Uint8Array): void {
-    const taken = this.stream.write(bytes);
+    const taken = this.#stream.write(bytes);
     this.#blocked = taken < bytes.length;
     if (this.#blocked) this.#watchProgress(taken > 0);
     if (!this.#blocked) this.#rest = NO_BYTES;
@@ -199,15 +213,15 @@ export class Outbox implements Writer {
   }
 
   #watchProgress(hasTaken: boolean): void {
-    if (hasTaken || this.#sendHoldTimer === null) this.#lastTakenMs = this.clock.nowMs();
-    this.#sendHoldTimer ??= this.clock.after(this.sendHoldMs, this.#judgeProgress);
+    if (hasTaken || this.#sendHoldTimer === null) this.#lastTakenMs = this.#clock.nowMs();
+    this.#sendHoldTimer ??= this.#clock.after(this.#sendHoldMs, this.#judgeProgress);
   }
 
   readonly #judgeProgress = (): void => {
     this.#sendHoldTimer = null;
     if (!this.#blocked || this.#closed) return;
-    const waitMs = this.#lastTakenMs + this.sendHoldMs - this.clock.nowMs();
-    if (waitMs <= 0) this.fail({ reason: "send-hold-timeout" });
-    else this.#sendHoldTimer = this.clock.after(waitMs, this.#judgeProgress);
+    const waitMs = this.#lastTakenMs + this.#sendHoldMs - this.#clock.nowMs();
+    if (waitMs <= 0) this.#fail({ reason: "send-hold-timeout" });
+    else this.#sendHoldTimer = this.#clock.after(waitMs, this.#judgeProgress);
   };
 }

@@ -21,7 +21,10 @@ export type Pacing = "auto" | "always" | "never";
 
 /** As fast as the socket takes it. */
 export class UnpacedWrites implements Pace {
-  constructor(readonly writeBytes: number) {}
+  readonly writeBytes: number;
+  constructor(writeBytes: number) {
+    this.writeBytes = writeBytes;
+  }
   waitMs(): number {
     return 0;
   }

@@ -114,10 +114,12 @@ function socketClosed(socket: Socket, detail: string | null): void {
 }
 
 class SocketStream implements ByteStream {
+  readonly #socket: Socket;
   readonly remote: string;
   readonly local: string;
 
-  constructor(private readonly socket: Socket) {
+  constructor(socket: Socket) {
+    this.#socket = socket;
     this.remote = formatEndpoint({
       host: normalizePeerAddress(socket.remoteAddress),
       port: socket.remotePort,
@@ -127,37 +129,37 @@ class SocketStream implements ByteStream {
 
   write(bytes: Uint8Array): number {
     // Bun answers -1 on a socket that is closing; its close event follows.
-    return Math.max(0, this.socket.write(bytes));
+    return Math.max(0, this.#socket.write(bytes));
   }
 
   pause(): void {
-    this.socket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
-    this.socket.resume();
+    this.#socket.resume();
   }
 
   narrow(): void {
     // Bun's types do not have it.
-    const { fd } = this.socket as Socket & { readonly fd?: number };
+    const { fd } = this.#socket as Socket & { readonly fd?: number };
     if (fd !== undefined && fd >= 0) limitReceiveBuffer(fd, NARROW_BYTES);
   }
 
   end(): void {
-    this.socket.end();
+    this.#socket.end();
   }
 
   /** `end` closes the descriptor: what the other side then sends, before it has read the FIN, would be answered by a RST. */
   endWithin(ms: number): void {
-    this.socket.shutdown();
+    this.#socket.shutdown();
     // A process that has nothing else to do need not wait for it.
-    this.socket.unref();
-    setTimeout(() => this.socket.terminate(), ms).unref();
+    this.#socket.unref();
+    setTimeout(() => this.#socket.terminate(), ms).unref();
   }
 
   abort(): void {
-    this.socket.terminate();
+    this.#socket.terminate();
   }
 }
 

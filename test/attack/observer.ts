@@ -62,6 +62,7 @@ class LongestWait {
 }
 
 export class Observer {
+  readonly #target: Target;
   readonly #keepalives = [new LongestWait(), new LongestWait()];
   readonly #update = new LongestWait();
   readonly #newcomer = new LongestWait();
@@ -74,7 +75,8 @@ export class Observer {
   readonly #runs: Promise<void>[];
   readonly #established: PromiseWithResolvers<void>[] = [Promise.withResolvers(), Promise.withResolvers()];
 
-  constructor(private readonly target: Target) {
+  constructor(target: Target) {
+    this.#target = target;
     this.#runs = [this.#run(0), this.#run(1), this.#comeAndGo(), this.#watchOwnDelay()];
   }
 
@@ -110,7 +112,7 @@ export class Observer {
   async #run(index: 0 | 1): Promise<void> {
     while (!this.#isOver) {
       try {
-        const peer = await AttackingPeer.establish(this.target);
+        const peer = await AttackingPeer.establish(this.#target);
         this.#established[index]?.resolve();
         await this.#live(peer, index);
         if (!this.#isOver) this.#lostSessions++;
@@ -163,7 +165,7 @@ export class Observer {
     for (let visits = 0; !this.#isOver; visits++) {
       this.#newcomer.begin();
       try {
-        const peer = await AttackingPeer.establish(this.target);
+        const peer = await AttackingPeer.establish(this.#target);
         if (!peer.closed) this.#newcomer.end();
         if (watcher === null || watcher.closed) watcher = await this.#watchVisitors();
         // One that was not let in ends, too.
@@ -178,7 +180,7 @@ export class Observer {
   }
 
   async #watchVisitors(): Promise<AttackingPeer> {
-    const watcher = (await AttackingPeer.establish(this.target)).stayAlive();
+    const watcher = (await AttackingPeer.establish(this.#target)).stayAlive();
     watcher.write(Uint8Array.from(subscribe(VISITED_VNI)));
     return watcher;
   }

@@ -99,15 +99,15 @@ export interface ClientRecord {
 }
 
 export class FleetWatch {
+  readonly #fleet: Fleet;
+  readonly #isNew: (destination: string) => boolean;
   readonly #clients: ClientRecord[];
   /** Events read so far, of each process. */
   readonly #read: number[];
 
-  constructor(
-    private readonly fleet: Fleet,
-    clientCount: number,
-    private readonly isNew: (destination: string) => boolean,
-  ) {
+  constructor(fleet: Fleet, clientCount: number, isNew: (destination: string) => boolean) {
+    this.#fleet = fleet;
+    this.#isNew = isNew;
     this.#clients = Array.from({ length: clientCount }, () => ({
       routes: 0,
       withdrawals: 0,
@@ -133,13 +133,14 @@ export class FleetWatch {
 
   /** Takes in what has been printed; its time is now. */
   look(): void {
-    for (const process of this.fleet.processes.keys()) this.#lookAt(process);
+    for (const process of this.#fleet.processes.keys()) this.#lookAt(process);
   }
 
   /** Waits until it is so for every client. Times are right for what comes while this waits. */
   async until(what: string, isSo: (client: ClientRecord) => boolean): Promise<void> {
-    const waits = this.fleet.processes.map((process, number) => {
-      const own = this.fleet.processes.length === 1 ? this.#clients : this.#clients.slice(number, number + 1);
+    const waits = this.#fleet.processes.map((process, number) => {
+      const own =
+        this.#fleet.processes.length === 1 ? this.#clients : this.#clients.slice(number, number + 1);
       const probe = () => {
         this.#lookAt(number);
         return own.every(isSo) ? true : undefined;
@@ -151,7 +152,7 @@ export class FleetWatch {
   }
 
   #lookAt(number: number): void {
-    const events = this.fleet.processes[number]?.events ?? [];
+    const events = this.#fleet.processes[number]?.events ?? [];
     const nowMs = performance.now();
     for (const event of events.slice(this.#read[number])) {
       const client = this.#clients[event.client ?? number];
@@ -168,7 +169,7 @@ export class FleetWatch {
       client.withdrawals++;
     } else {
       client.routes++;
-      if (this.isNew(event.destination)) client.newRoutesMs.push(nowMs);
+      if (this.#isNew(event.destination)) client.newRoutesMs.push(nowMs);
     }
   }
 }

@@ -31,9 +31,12 @@ const MOST_STALL_MS = 20;
 
 /** The client of kernel-routes-client.ts. */
 class LedClient implements AsyncDisposable {
+  readonly #child: ChildProcess;
   #answers = 1;
 
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
 
   static async start(namespace: NetworkNamespace): Promise<LedClient> {
     const script = join(import.meta.dir, "kernel-routes-client.ts");
@@ -44,14 +47,14 @@ class LedClient implements AsyncDisposable {
   }
 
   async tell(instruction: Instruction): Promise<LoopFigures> {
-    this.child.send(JSON.stringify(instruction));
-    const line = await this.child.until("its figures", () => this.child.stdoutLines[this.#answers + 1]);
+    this.#child.send(JSON.stringify(instruction));
+    const line = await this.#child.until("its figures", () => this.#child.stdoutLines[this.#answers + 1]);
     this.#answers += 2;
     return JSON.parse(line);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.child[Symbol.asyncDispose]();
+    await this.#child[Symbol.asyncDispose]();
   }
 }
 

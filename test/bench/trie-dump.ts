@@ -106,12 +106,14 @@ const REGISTRIES_6 = [
 ] as const;
 
 class TableMaker {
+  readonly family: 4 | 6;
   readonly #words: 1 | 4;
   readonly #seen = new Set<string>();
   readonly #addresses: number[] = [];
   readonly #lengths: number[] = [];
 
-  constructor(readonly family: 4 | 6) {
+  constructor(family: 4 | 6) {
+    this.family = family;
     this.#words = family === 4 ? 1 : 4;
   }
 

@@ -22,10 +22,12 @@ const PASSES = 3;
 
 /** Words of one address out of many, for calls that take four. */
 class Keys {
-  constructor(
-    readonly words: Int32Array,
-    readonly width: 1 | 4,
-  ) {}
+  readonly words: Int32Array;
+  readonly width: 1 | 4;
+  constructor(words: Int32Array, width: 1 | 4) {
+    this.words = words;
+    this.width = width;
+  }
   get count(): number {
     return this.words.length / this.width;
   }
@@ -35,12 +37,14 @@ class Keys {
 }
 
 class Table {
+  readonly dump: LpmDump;
   readonly pool: PrefixPool;
   readonly root: number;
   readonly count: number;
   readonly keys: Keys;
 
-  constructor(readonly dump: LpmDump) {
+  constructor(dump: LpmDump) {
+    this.dump = dump;
     this.pool = new PrefixPool(dump.family);
     this.root = this.pool.createRoot();
     this.count = dump.lengths.length;
@@ -143,10 +147,13 @@ const SLICES = 200;
 
 /** Times of many passes over `count` operations. */
 class Timer {
+  readonly count: number;
   readonly #best = new Float64Array(SLICES).fill(Number.POSITIVE_INFINITY);
   readonly #passes: number[] = [];
 
-  constructor(readonly count: number) {}
+  constructor(count: number) {
+    this.count = count;
+  }
 
   pass(run: (from: number, to: number) => void): void {
     let whole = 0;

@@ -42,11 +42,14 @@ interface ClientStart {
 
 /** A namespace with a tunnel, a server in it, and another hypervisor's client. */
 class Stage implements AsyncDisposable {
-  private constructor(
-    private readonly namespace: NetworkNamespace,
-    readonly server: BunbondServer,
-    private readonly announcer: ChildProcess,
-  ) {}
+  readonly #namespace: NetworkNamespace;
+  readonly server: BunbondServer;
+  readonly #announcer: ChildProcess;
+  private constructor(namespace: NetworkNamespace, server: BunbondServer, announcer: ChildProcess) {
+    this.#namespace = namespace;
+    this.server = server;
+    this.#announcer = announcer;
+  }
 
   static async set(): Promise<Stage> {
     const namespace = await NetworkNamespace.create(DEVICE);
@@ -58,7 +61,7 @@ class Stage implements AsyncDisposable {
 
   client({ flags = ["--install-routes", "100#100"], ...rest }: ClientStart = {}) {
     return startBunbondClient({
-      command: [...this.namespace.enter, ...FROM_SOURCE],
+      command: [...this.#namespace.enter, ...FROM_SOURCE],
       servers: [this.server.address],
       flags: ["--tun", "tun", ...flags],
       ...rest,
@@ -76,14 +79,14 @@ class Stage implements AsyncDisposable {
 
   #start(prefix: readonly string[], args: readonly string[]): ChildProcess {
     return new ChildProcess({
-      command: [...this.namespace.enter, ...prefix, ...FROM_SOURCE, ...args],
+      command: [...this.#namespace.enter, ...prefix, ...FROM_SOURCE, ...args],
       cwd: REPOSITORY,
       env: { NODE_ENV: undefined },
     });
   }
 
   sh(script: string): string {
-    const { stdout, stderr, success } = Bun.spawnSync([...this.namespace.enter, "sh", "-ec", script]);
+    const { stdout, stderr, success } = Bun.spawnSync([...this.#namespace.enter, "sh", "-ec", script]);
     if (!success) throw new Error(`sh: ${stderr}`);
     return stdout.toString();
   }
@@ -116,7 +119,7 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const part of [this.announcer, this.server, this.namespace]) await part[Symbol.asyncDispose]();
+    for (const part of [this.#announcer, this.server, this.#namespace]) await part[Symbol.asyncDispose]();
   }
 }
 

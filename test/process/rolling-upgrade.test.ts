@@ -32,15 +32,17 @@ beforeAll(async () => {
 
 /** Where one daemon runs, and the processes that it was, the last one at the end. */
 class Host implements AsyncDisposable {
+  readonly #directory: string;
+  /** Rewrites what a command line says of the hosts in the documents. */
+  readonly #rewrite: (word: string) => string;
+  /** More words for the daemon. */
+  readonly #extra: readonly string[];
   readonly #daemons: ChildProcess[] = [];
 
-  constructor(
-    private readonly directory: string,
-    /** Rewrites what a command line says of the hosts in the documents. */
-    private readonly rewrite: (word: string) => string,
-    /** More words for the daemon. */
-    private readonly extra: readonly string[],
-  ) {
+  constructor(directory: string, rewrite: (word: string) => string, extra: readonly string[]) {
+    this.#directory = directory;
+    this.#rewrite = rewrite;
+    this.#extra = extra;
     mkdirSync(directory);
   }
 
@@ -51,12 +53,12 @@ class Host implements AsyncDisposable {
   }
 
   get #socket(): string {
-    return join(this.directory, "daemon.sock");
+    return join(this.#directory, "daemon.sock");
   }
 
   /** Brings a file here. */
   install(path: string, name: string): void {
-    linkSync(path, join(this.directory, name));
+    linkSync(path, join(this.#directory, name));
   }
 
   async runBlock(text: string): Promise<void> {
@@ -65,7 +67,7 @@ class Host implements AsyncDisposable {
 
   async #run([program = "", ...words]: readonly string[]): Promise<void> {
     if (program === "mv") {
-      const [from = "", to = ""] = words.map((path) => path.replace(INSTALL_DIRECTORY, this.directory));
+      const [from = "", to = ""] = words.map((path) => path.replace(INSTALL_DIRECTORY, this.#directory));
       renameSync(from, to);
     } else if (program === "pkill") {
       this.#expectNamed(words);
@@ -84,14 +86,14 @@ class Host implements AsyncDisposable {
 
   #start([kind = "", ...words]: readonly string[]): void {
     const times = kind === "server" ? TIMES.server : TIMES.client;
-    const command = [join(this.directory, "bunbond"), kind, ...words.map(this.rewrite)];
-    const own = [...times, ...this.extra, "--socket", this.#socket];
+    const command = [join(this.#directory, "bunbond"), kind, ...words.map(this.#rewrite)];
+    const own = [...times, ...this.#extra, "--socket", this.#socket];
     this.#daemons.push(new ChildProcess({ command: [...command, ...own], env: { NODE_ENV: undefined } }));
   }
 
   /** Carries out `bunbond` with these words until its answer has that in it. */
   async untilSaid(words: readonly string[], pattern: RegExp): Promise<void> {
-    const command = [join(this.directory, "bunbond"), ...words, "--socket", this.#socket];
+    const command = [join(this.#directory, "bunbond"), ...words, "--socket", this.#socket];
     for (;;) {
       await using asked = new ChildProcess({ command, env: { NODE_ENV: undefined } });
       await asked.ended;

@@ -32,29 +32,31 @@ const GATHER_MS = 100;
  * alone is judged in the millisecond in which it came, others at most {@link GATHER_MS} later.
  */
 class Departures {
+  readonly #clock: FakeClock;
+  readonly #model: SlowModel;
   readonly #joinedMs = new Map<string, number>();
   readonly #leftMs = new Map<string, number>();
   readonly #undecided = new Set<string>();
   #breach: Breach | null = null;
 
-  constructor(
-    private readonly clock: FakeClock,
-    private readonly model: SlowModel,
-  ) {}
+  constructor(clock: FakeClock, model: SlowModel) {
+    this.#clock = clock;
+    this.#model = model;
+  }
 
   joined(peer: string): void {
-    this.#joinedMs.set(peer, this.clock.nowMs());
+    this.#joinedMs.set(peer, this.#clock.nowMs());
   }
 
   left(peer: string): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (nowMs - (this.#joinedMs.get(peer) ?? nowMs) < SEASONED_MS) {
-      this.model.leave(peer);
+      this.#model.leave(peer);
       return;
     }
     this.#leftMs.set(peer, nowMs);
     this.#undecided.add(peer);
-    this.model.retain(peer);
+    this.#model.retain(peer);
   }
 
   readonly logger: Logger = {
@@ -74,9 +76,9 @@ class Departures {
     }
     if (message !== "peer gone, its routes are withdrawn") return;
     if (typeof peer !== "string" || !this.#undecided.delete(peer)) return;
-    this.model.forget(peer);
+    this.#model.forget(peer);
     const leftMs = this.#leftMs.get(peer) ?? 0;
-    const tookMs = this.clock.nowMs() - leftMs;
+    const tookMs = this.#clock.nowMs() - leftMs;
     // The losses before it may themselves have been gathered.
     const isNear = (otherMs: number) => otherMs >= leftMs - 2 * GATHER_MS;
     const isAlone = ![...this.#leftMs].some(([other, otherMs]) => other !== peer && isNear(otherMs));

@@ -37,10 +37,12 @@ function missing(): string | null {
 }
 
 export class Machine implements AsyncDisposable {
-  private constructor(
-    private readonly qemu: ChildProcess,
-    private readonly scratch: Disposable,
-  ) {}
+  readonly #qemu: ChildProcess;
+  readonly #scratch: Disposable;
+  private constructor(qemu: ChildProcess, scratch: Disposable) {
+    this.#qemu = qemu;
+    this.#scratch = scratch;
+  }
 
   /** `bunbond` is the path of the executable under test. */
   static async start(bunbond: string): Promise<Machine> {
@@ -71,7 +73,7 @@ export class Machine implements AsyncDisposable {
   /** Waits for the guest's result of that name; a failure throws, with what the guest says of it. */
   async passed(name: string, timeoutMs: number): Promise<void> {
     const waitingFor = () => `"${name}" in the machine, whose console ends with\n${this.#console(40)}`;
-    const failure = await this.qemu.until(
+    const failure = await this.#qemu.until(
       waitingFor,
       () => {
         const lines = this.#lines();
@@ -89,7 +91,7 @@ export class Machine implements AsyncDisposable {
   }
 
   #lines(): string[] {
-    return this.qemu.stdoutLines.map((line) => line.trimEnd());
+    return this.#qemu.stdoutLines.map((line) => line.trimEnd());
   }
 
   #console(count: number): string {
@@ -105,7 +107,7 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.qemu[Symbol.asyncDispose]();
-    this.scratch[Symbol.dispose]();
+    await this.#qemu[Symbol.asyncDispose]();
+    this.#scratch[Symbol.dispose]();
   }
 }

@@ -10,23 +10,26 @@ import { ProtocolError } from "../../wire/protocol-error.ts";
 import type { DeliveryCheck } from "./delivery-check.ts";
 
 export class CheckedInput implements StreamEvents {
+  readonly #connection: Connection;
+  readonly #check: DeliveryCheck;
+  /** Called behind each chunk. */
+  readonly #chunkChecked: () => void;
   readonly #framer = new Framer();
 
-  constructor(
-    private readonly connection: Connection,
-    private readonly check: DeliveryCheck,
-    /** Called behind each chunk. */
-    private readonly chunkChecked: () => void,
-  ) {}
+  constructor(connection: Connection, check: DeliveryCheck, chunkChecked: () => void) {
+    this.#connection = connection;
+    this.#check = check;
+    this.#chunkChecked = chunkChecked;
+  }
 
   received(chunk: Uint8Array): void {
     try {
       this.#frames(chunk);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.connection.close({ reason: "protocol-error", code: error.code, detail: error.message });
+      this.#connection.close({ reason: "protocol-error", code: error.code, detail: error.message });
     }
-    this.chunkChecked();
+    this.#chunkChecked();
   }
 
   #frames(chunk: Uint8Array): void {
@@ -35,20 +38,20 @@ export class CheckedInput implements StreamEvents {
     framer.push(chunk);
     while (framer.next()) {
       if (framer.type === MessageType.UPDATE) {
-        this.check.update(framer.view, framer.frameOffset, framer.payloadLengthBytes);
+        this.#check.update(framer.view, framer.frameOffset, framer.payloadLengthBytes);
         if (hasShownLife) continue;
         hasShownLife = true;
       }
       const end = framer.payloadOffset + framer.payloadLengthBytes;
-      this.connection.received(framer.bytes.subarray(framer.frameOffset, end));
+      this.#connection.received(framer.bytes.subarray(framer.frameOffset, end));
     }
   }
 
   writable(): void {
-    this.connection.writable();
+    this.#connection.writable();
   }
 
   closed(detail: string | null): void {
-    this.connection.closed(detail);
+    this.#connection.closed(detail);
   }
 }

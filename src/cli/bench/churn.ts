@@ -19,6 +19,7 @@ const ROUTES_PER_CLIENT = 2 ** 16;
 const ROUTES_IN_ALL = 2 ** 22;
 
 export class Churn implements Scenario {
+  readonly #load: ChurnWorkload;
   readonly announcers: number;
   readonly routesPerAnnouncer: number;
   readonly encode = [];
@@ -26,7 +27,8 @@ export class Churn implements Scenario {
   #cpuSeconds: number | null = null;
   #startMs = 0;
 
-  constructor(private readonly load: ChurnWorkload) {
+  constructor(load: ChurnWorkload) {
+    this.#load = load;
     this.announcers = load.clients;
     this.routesPerAnnouncer = Math.max(
       load.batch,
@@ -36,11 +38,11 @@ export class Churn implements Scenario {
 
   shareDone(): number {
     if (this.#startMs === 0) return 0;
-    return Math.min(1, (performance.now() - this.#startMs) / 1000 / this.load.seconds);
+    return Math.min(1, (performance.now() - this.#startMs) / 1000 / this.#load.seconds);
   }
 
   async run(context: RunContext): Promise<void> {
-    const { clients, batch, seconds, unpaced } = this.load;
+    const { clients, batch, seconds, unpaced } = this.#load;
     const members = Array.from({ length: clients }, (_, id) => ({ id, announcer: id, subscribes: true }));
     await assemble(context, members);
     context.bar.step(`${clients} clients, batches of ${batch}`);
@@ -58,7 +60,7 @@ export class Churn implements Scenario {
   }
 
   figures({ deliveries, sentUpdates }: Totals): Figure[] {
-    const due = sentUpdates * (this.load.clients - 1);
+    const due = sentUpdates * (this.#load.clients - 1);
     const figures: Figure[] = [
       { name: "sentUpdates", label: "updates sent", value: sentUpdates },
       { name: "deliveries", label: "deliveries", value: deliveries.received },

@@ -9,11 +9,10 @@ const STALL_CHECK_MS = 100;
 
 /** The run ended early; `message` says why, `missing` how many deliveries did not come. */
 export class RunStopped extends Error {
-  constructor(
-    message: string,
-    readonly missing: number,
-  ) {
+  readonly missing: number;
+  constructor(message: string, missing: number) {
     super(message);
+    this.missing = missing;
   }
 }
 

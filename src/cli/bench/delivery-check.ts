@@ -54,6 +54,8 @@ const received = new UpdateFields();
 const expected = new UpdateFields();
 
 export class DeliveryCheck {
+  readonly #routes: RouteSet;
+  readonly #self: number;
   readonly counts = noDeliveries();
   /** Routes whose last word was an ADD, markers aside. */
   routesPresent = 0;
@@ -68,10 +70,9 @@ export class DeliveryCheck {
   #turnBits = 0;
 
   /** `self`: the announcer that this subscriber is, too; -1: none. */
-  constructor(
-    private readonly routes: RouteSet,
-    private readonly self = -1,
-  ) {
+  constructor(routes: RouteSet, self = -1) {
+    this.#routes = routes;
+    this.#self = self;
     this.#present = new Int32Array(Math.ceil(routes.indexCount / 32));
     this.#add = new FrameTemplate(routes, Action.ADD);
     this.#remove = new FrameTemplate(routes, Action.REMOVE);
@@ -89,17 +90,18 @@ export class DeliveryCheck {
       this.#unlike(view, offset, payloadBytes);
       return;
     }
-    const { routes } = this;
+    const routes = this.#routes;
     const index = (view.getInt32(offset + template.indexOffset) - routes.baseWord) >>> 0;
     const announcer = view.getInt32(offset + template.hopOffset) - 1;
     this.#judge(index, announcer, isAdd ? Action.ADD : Action.REMOVE);
   }
 
   #judge(index: number, announcer: number, action: Action): void {
-    const { routes, counts } = this;
+    const routes = this.#routes;
+    const { counts } = this;
     if (routes.isUnused(index)) counts.foreign++;
     else if (announcer !== routes.announcerOf(index)) counts.altered++;
-    else if (announcer === this.self) counts.echoes++;
+    else if (announcer === this.#self) counts.echoes++;
     else if ((this.#turnBits & (1 << action)) === 0) counts.outOfTurn++;
     else this.#take(index, action);
   }
@@ -115,9 +117,9 @@ export class DeliveryCheck {
     }
     this.#present[word] = before ^ bit;
     const change = isAdd ? 1 : -1;
-    if (index >= this.routes.firstMarker) {
+    if (index >= this.#routes.firstMarker) {
       this.markersPresent += change;
-      this.onMarker?.(index - this.routes.firstMarker);
+      this.onMarker?.(index - this.#routes.firstMarker);
     } else {
       this.routesPresent += change;
       this.counts.received++;
@@ -127,7 +129,8 @@ export class DeliveryCheck {
 
   /** Not the bytes that were announced: perhaps the same written in another way, else wrong. */
   #unlike(view: DataView, offset: number, payloadBytes: number): void {
-    const { routes, counts } = this;
+    const routes = this.#routes;
+    const { counts } = this;
     if (!isReadable(view, offset + HEADER_BYTES, payloadBytes)) {
       counts.altered++;
       return;

@@ -21,27 +21,29 @@ import type { FanoutWorkload } from "./workload.ts";
 const WARM_UP_ROUNDS = 2;
 
 export class Fanout implements Scenario {
+  readonly #load: FanoutWorkload;
   readonly announcers: number;
   readonly routesPerAnnouncer: number;
   readonly encode = [Action.ADD, Action.REMOVE];
   readonly #roundSeconds: number[] = [];
   #cpuSeconds: number | null = null;
 
-  constructor(private readonly load: FanoutWorkload) {
+  constructor(load: FanoutWorkload) {
+    this.#load = load;
     this.announcers = load.announcers;
     this.routesPerAnnouncer = load.routes / load.announcers;
   }
 
   get #deliveriesPerRound(): number {
-    return this.load.subscribers * this.load.routes * 2;
+    return this.#load.subscribers * this.#load.routes * 2;
   }
 
   shareDone({ deliveries }: Totals): number {
-    return deliveries.received / (this.#deliveriesPerRound * (WARM_UP_ROUNDS + this.load.rounds));
+    return deliveries.received / (this.#deliveriesPerRound * (WARM_UP_ROUNDS + this.#load.rounds));
   }
 
   async run(context: RunContext): Promise<void> {
-    const { subscribers, announcers, rounds } = this.load;
+    const { subscribers, announcers, rounds } = this.#load;
     await assemble(context, [...subscriberSpecs(0, subscribers), ...announcerSpecs(subscribers, announcers)]);
     context.bar.step("warming up");
     for (let round = 0; round < WARM_UP_ROUNDS; round++) await this.#round(context);
@@ -56,7 +58,7 @@ export class Fanout implements Scenario {
 
   /** Seconds that it took. */
   async #round(context: RunContext): Promise<number> {
-    const { routes } = this.load;
+    const { routes } = this.#load;
     const allThere = { turn: "add", routes, markers: 0 } as const;
     const allGone = { turn: "remove", routes: 0, markers: 0 } as const;
     const addSeconds = await announce(context, "routes", Action.ADD, allThere);

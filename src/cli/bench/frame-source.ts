@@ -16,26 +16,29 @@ const NOTHING = new Uint8Array(0);
 
 /** Frames of equal length that were encoded before: a big buffer, handed out in pieces. */
 export class EncodedFrames implements FrameSource {
+  readonly #bytes: Uint8Array;
+  readonly #frameBytes: number;
+  readonly #areMarkers: boolean;
   #at = 0;
 
-  constructor(
-    private readonly bytes: Uint8Array,
-    private readonly frameBytes: number,
-    private readonly areMarkers = false,
-  ) {}
+  constructor(bytes: Uint8Array, frameBytes: number, areMarkers = false) {
+    this.#bytes = bytes;
+    this.#frameBytes = frameBytes;
+    this.#areMarkers = areMarkers;
+  }
 
   get sentFrames(): number {
-    return this.areMarkers ? 0 : this.#at / this.frameBytes;
+    return this.#areMarkers ? 0 : this.#at / this.#frameBytes;
   }
 
   get hasEnded(): boolean {
-    return this.#at === this.bytes.length;
+    return this.#at === this.#bytes.length;
   }
 
   next(limitBytes: number): Uint8Array {
     const start = this.#at;
-    this.#at = Math.min(this.bytes.length, start + limitBytes - (limitBytes % this.frameBytes));
-    return this.bytes.subarray(start, this.#at);
+    this.#at = Math.min(this.#bytes.length, start + limitBytes - (limitBytes % this.#frameBytes));
+    return this.#bytes.subarray(start, this.#at);
   }
 }
 
@@ -47,6 +50,11 @@ export class EncodedFrames implements FrameSource {
  *     step 2   REMOVE … REMOVE  REMOVE marker
  */
 export class ChurnFrames implements FrameSource {
+  readonly #routes: RouteSet;
+  readonly #announcer: number;
+  readonly #batch: number;
+  /** A step begins only when it is released; the first is. */
+  readonly #paced: boolean;
   sentFrames = 0;
   readonly #step: Uint8Array;
   readonly #view: DataView;
@@ -58,13 +66,11 @@ export class ChurnFrames implements FrameSource {
   #mayBegin = true;
   #isStopped = false;
 
-  constructor(
-    private readonly routes: RouteSet,
-    private readonly announcer: number,
-    private readonly batch: number,
-    /** A step begins only when it is released; the first is. */
-    private readonly paced: boolean,
-  ) {
+  constructor(routes: RouteSet, announcer: number, batch: number, paced: boolean) {
+    this.#routes = routes;
+    this.#announcer = announcer;
+    this.#batch = batch;
+    this.#paced = paced;
     this.#step = new Uint8Array((batch + 1) * MAX_UPDATE_FRAME_BYTES);
     this.#view = new DataView(this.#step.buffer);
   }
@@ -96,7 +102,9 @@ export class ChurnFrames implements FrameSource {
   }
 
   #encodeStep(): void {
-    const { routes, announcer, batch } = this;
+    const routes = this.#routes;
+    const announcer = this.#announcer;
+    const batch = this.#batch;
     const { routesPerAnnouncer } = routes;
     this.#action = this.#action === Action.ADD ? Action.REMOVE : Action.ADD;
     let at = 0;
@@ -107,26 +115,28 @@ export class ChurnFrames implements FrameSource {
     this.#frameBytes = at / batch;
     this.#stepBytes = routes.encode(this.#view, at, routes.markerOf(announcer), this.#action);
     this.#at = 0;
-    this.#mayBegin = !this.paced;
+    this.#mayBegin = !this.#paced;
     if (this.#action === Action.REMOVE) this.#firstRoute = (this.#firstRoute + batch) % routesPerAnnouncer;
   }
 }
 
 /** One frame at a time, each when it is released. */
 export class TimedFrames implements FrameSource {
+  readonly #frames: number;
+  /** Writes frame `n` and returns the offset behind it; it goes to the socket at once. */
+  readonly #encode: (view: DataView, n: number) => number;
   sentFrames = 0;
   readonly #frame = new Uint8Array(MAX_UPDATE_FRAME_BYTES);
   readonly #view = new DataView(this.#frame.buffer);
   #released = 0;
 
-  constructor(
-    private readonly frames: number,
-    /** Writes frame `n` and returns the offset behind it; it goes to the socket at once. */
-    private readonly encode: (view: DataView, n: number) => number,
-  ) {}
+  constructor(frames: number, encode: (view: DataView, n: number) => number) {
+    this.#frames = frames;
+    this.#encode = encode;
+  }
 
   get hasEnded(): boolean {
-    return this.sentFrames === this.frames;
+    return this.sentFrames === this.#frames;
   }
 
   release(): void {
@@ -135,6 +145,6 @@ export class TimedFrames implements FrameSource {
 
   next(): Uint8Array {
     if (this.sentFrames === this.#released) return NOTHING;
-    return this.#frame.subarray(0, this.encode(this.#view, this.sentFrames++));
+    return this.#frame.subarray(0, this.#encode(this.#view, this.sentFrames++));
   }
 }

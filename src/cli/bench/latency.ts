@@ -15,21 +15,23 @@ import type { LatencyWorkload } from "./workload.ts";
 const MAX_WARM_UP_UPDATES = 1000;
 
 export class Latency implements Scenario {
+  readonly #load: LatencyWorkload;
   readonly announcers = 1;
   readonly routesPerAnnouncer: number;
   readonly encode = [];
   #sortedNs: Float64Array = new Float64Array(0);
 
-  constructor(private readonly load: LatencyWorkload) {
+  constructor(load: LatencyWorkload) {
+    this.#load = load;
     this.routesPerAnnouncer = load.updates / 2;
   }
 
   shareDone({ sentUpdates }: Totals): number {
-    return sentUpdates / (this.load.updates + this.#warmUpUpdates);
+    return sentUpdates / (this.#load.updates + this.#warmUpUpdates);
   }
 
   async run(context: RunContext): Promise<void> {
-    const { subscribers, updates, rate } = this.load;
+    const { subscribers, updates, rate } = this.#load;
     await assemble(context, [...subscriberSpecs(0, subscribers), ...announcerSpecs(subscribers, 1)]);
     context.bar.step(`${rate} updates per second`);
     const order = { type: "latency", updatesPerSecond: rate } as const;
@@ -40,7 +42,7 @@ export class Latency implements Scenario {
   }
 
   get #warmUpUpdates(): number {
-    return Math.min(this.load.updates, MAX_WARM_UP_UPDATES);
+    return Math.min(this.#load.updates, MAX_WARM_UP_UPDATES);
   }
 
   figures({ deliveries }: Totals): Figure[] {

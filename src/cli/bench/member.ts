@@ -35,6 +35,8 @@ export interface MemberContext {
 }
 
 export class Member implements ConnectionHandler, OutputSource {
+  readonly spec: MemberSpec;
+  readonly #context: MemberContext;
   readonly check: DeliveryCheck;
   #connection: Connection | null = null;
   #connectTimer: Timer | null = null;
@@ -54,10 +56,9 @@ export class Member implements ConnectionHandler, OutputSource {
   #expected: Expectation = { turn: "none", routes: 0, markers: 0 };
   #complete = Promise.withResolvers<void>();
 
-  constructor(
-    readonly spec: MemberSpec,
-    private readonly context: MemberContext,
-  ) {
+  constructor(spec: MemberSpec, context: MemberContext) {
+    this.spec = spec;
+    this.#context = context;
     this.check = new DeliveryCheck(context.routes, spec.announcer);
   }
 
@@ -85,7 +86,7 @@ export class Member implements ConnectionHandler, OutputSource {
 
   /** Resolves when ESTABLISHED. */
   open(): Promise<void> {
-    const { network, clock, settings } = this.context;
+    const { network, clock, settings } = this.#context;
     const limitMs = settings.keepaliveSeconds * TIMEOUT_INTERVALS * 1000;
     this.#connectTimer = clock.after(limitMs, () => this.#fail("cannot connect: no answer"));
     network.connect(settings.server, {
@@ -98,9 +99,9 @@ export class Member implements ConnectionHandler, OutputSource {
   #connected(stream: ByteStream): CheckedInput | null {
     if (this.#isClosing) return null;
     this.#connectTimer?.cancel();
-    const { keepaliveSeconds } = this.context.settings;
+    const { keepaliveSeconds } = this.#context.settings;
     const config = { role: "client", keepaliveSeconds } as const;
-    const connection = new Connection(config, stream, this.context.clock, this, this);
+    const connection = new Connection(config, stream, this.#context.clock, this, this);
     this.#connection = connection;
     return new CheckedInput(connection, this.check, () => this.#look());
   }
@@ -126,7 +127,7 @@ export class Member implements ConnectionHandler, OutputSource {
   startSubscription(): Promise<void> {
     const frame = new Uint8Array(MAX_CONTROL_FRAME_BYTES);
     const view = new DataView(frame.buffer);
-    const end = encodeSubscription(view, 0, MessageType.SUBSCRIBE, this.context.routes.vni);
+    const end = encodeSubscription(view, 0, MessageType.SUBSCRIBE, this.#context.routes.vni);
     this.#hasSubscribed = true;
     this.#first = frame.subarray(0, end);
     return this.#fenceBehind();
@@ -163,7 +164,7 @@ export class Member implements ConnectionHandler, OutputSource {
   #fail(what: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.context.failed(`${formatEndpoint(this.context.settings.server)}: ${what}`);
+    this.#context.failed(`${formatEndpoint(this.#context.settings.server)}: ${what}`);
   }
 
   // --- output --------------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ export class Member implements ConnectionHandler, OutputSource {
 
   /** 0: wait for an answer. */
   #pacedLimit(limitBytes: number): number {
-    if (!this.context.settings.paced) return limitBytes;
+    if (!this.#context.settings.paced) return limitBytes;
     if (this.#pacedWrites < PACED_WRITES) return Math.min(limitBytes, PACED_WRITE_BYTES);
     if (this.#pacedFence === 0) this.#pacedFence = this.#sendKeepalive();
     return 0;

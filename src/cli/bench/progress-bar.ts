@@ -5,11 +5,14 @@ const BAR_CELLS = 24;
 const CLEAR_LINE = "\r\x1b[K";
 
 export class ProgressBar {
+  readonly #write: ((text: string) => void) | null;
   #step = "";
   #isShown = false;
 
   /** `write`: to the terminal; null: there is none, and nothing is shown. */
-  constructor(private readonly write: ((text: string) => void) | null) {}
+  constructor(write: ((text: string) => void) | null) {
+    this.#write = write;
+  }
 
   /** What is being done now. */
   step(text: string): void {
@@ -19,14 +22,14 @@ export class ProgressBar {
 
   /** `share`: how much of all is done, from 0 to 1; null: it cannot be said. */
   show(share: number | null, details: string): void {
-    if (this.write === null) return;
+    if (this.#write === null) return;
     const bar = share === null ? "" : ` ${barOf(Math.min(share, 1))}`;
     this.#isShown = true;
-    this.write(`${CLEAR_LINE}${this.#step}${bar}${details === "" ? "" : `  ${details}`}`);
+    this.#write(`${CLEAR_LINE}${this.#step}${bar}${details === "" ? "" : `  ${details}`}`);
   }
 
   clear(): void {
-    if (this.#isShown) this.write?.(CLEAR_LINE);
+    if (this.#isShown) this.#write?.(CLEAR_LINE);
     this.#isShown = false;
   }
 }

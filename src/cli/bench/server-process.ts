@@ -12,7 +12,10 @@ export interface ProcessSample {
 }
 
 export class ServerProcess {
-  constructor(readonly pid: number) {}
+  readonly pid: number;
+  constructor(pid: number) {
+    this.pid = pid;
+  }
 
   /** @throws Error when there is no such process (any more) */
   sample(): ProcessSample {

@@ -21,6 +21,7 @@ import type { SyncWorkload } from "./workload.ts";
 const REST_MS = 2000;
 
 export class Sync implements Scenario {
+  readonly #load: SyncWorkload;
   readonly announcers: number;
   readonly routesPerAnnouncer: number;
   readonly encode = [Action.ADD];
@@ -33,19 +34,20 @@ export class Sync implements Scenario {
   readonly #firstSeconds: number[] = [];
   readonly #lastSeconds: number[] = [];
 
-  constructor(private readonly load: SyncWorkload) {
+  constructor(load: SyncWorkload) {
+    this.#load = load;
     this.announcers = load.announcers;
     this.routesPerAnnouncer = load.routes / load.announcers;
   }
 
   shareDone({ deliveries, sentUpdates }: Totals): number {
-    const { routes, rounds, subscribers } = this.load;
+    const { routes, rounds, subscribers } = this.#load;
     return (sentUpdates + deliveries.received) / (routes * (1 + rounds * subscribers));
   }
 
   async run(context: RunContext): Promise<void> {
     const { crew, bar, server, idle } = context;
-    const { announcers, routes } = this.load;
+    const { announcers, routes } = this.#load;
     bar.step(`loading ${routes} routes`);
     await crew.open(announcerSpecs(0, announcers));
     const loadCpuSeconds = meterCpu(server);
@@ -70,7 +72,7 @@ export class Sync implements Scenario {
 
   async #rounds(context: RunContext): Promise<void> {
     const { crew, bar } = context;
-    const { announcers, subscribers, routes, rounds } = this.load;
+    const { announcers, subscribers, routes, rounds } = this.#load;
     for (let round = 1; round <= rounds; round++) {
       bar.step(`sync ${round} of ${rounds}`);
       const specs = subscriberSpecs(announcers + round * subscribers, subscribers);
@@ -87,7 +89,7 @@ export class Sync implements Scenario {
   }
 
   figures(): Figure[] {
-    const { routes, subscribers } = this.load;
+    const { routes, subscribers } = this.#load;
     const best = Math.min(...this.#lastSeconds);
     const figures: Figure[] = [
       { name: "loadSeconds", label: "time to load", value: this.#loadSeconds, unit: "s", decimals: 3 },
@@ -127,7 +129,7 @@ export class Sync implements Scenario {
   }
 
   #serverFigures(): Figure[] {
-    const { routes, subscribers } = this.load;
+    const { routes, subscribers } = this.#load;
     const synced = routes * subscribers * this.#lastSeconds.length;
     const figures: Figure[] = [];
     const add = (name: string, label: string, value: number | null, unit: string, decimals: number) => {

@@ -39,6 +39,7 @@ interface Churner {
 }
 
 class BenchWorker {
+  readonly #settings: WorkerSettings;
   readonly #routes: RouteSet;
   readonly #network = new BunNetwork();
   readonly #clock = new SystemClock();
@@ -50,7 +51,8 @@ class BenchWorker {
   /** Frames of all an announcer's routes, by announcer and action. */
   readonly #encoded = new Map<string, Uint8Array>();
 
-  constructor(private readonly settings: WorkerSettings) {
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
     this.#routes = new RouteSet(settings.routes);
     setInterval(() => report({ type: "progress", totals: this.#totals() }), PROGRESS_MS);
   }
@@ -89,7 +91,7 @@ class BenchWorker {
 
   async #open(specs: readonly MemberSpec[]): Promise<void> {
     const context = {
-      settings: this.settings,
+      settings: this.#settings,
       routes: this.#routes,
       network: this.#network,
       clock: this.#clock,
@@ -97,7 +99,7 @@ class BenchWorker {
     };
     for (const { announcer } of specs) {
       if (announcer !== NO_ANNOUNCER)
-        for (const action of this.settings.encode) this.#frames(announcer, action);
+        for (const action of this.#settings.encode) this.#frames(announcer, action);
     }
     for (let i = 0; i < specs.length; i += CONNECTS_AT_ONCE) {
       const members = specs.slice(i, i + CONNECTS_AT_ONCE).map((spec) => new Member(spec, context));
@@ -116,7 +118,7 @@ class BenchWorker {
       await isRead;
     };
     await Promise.all(this.#subscribers.filter((member) => !member.hasSubscribed).map(subscribe));
-    if (this.settings.paced) await Bun.sleep(GO_SUBSCRIBE_MS);
+    if (this.#settings.paced) await Bun.sleep(GO_SUBSCRIBE_MS);
   }
 
   async #send(what: "routes" | "markers", action: Action): Promise<void> {

@@ -14,7 +14,10 @@ export interface ControlClientOptions {
 const ANSWER_WITHIN_MS = 30_000;
 
 export class ControlClient {
-  constructor(private readonly options: ControlClientOptions) {}
+  readonly #options: ControlClientOptions;
+  constructor(options: ControlClientOptions) {
+    this.#options = options;
+  }
 
   /** @throws CommandError */
   async call<P extends ControlPath>(path: P, body: ControlApi[P]["body"]): Promise<ControlApi[P]["answer"]> {
@@ -26,7 +29,7 @@ export class ControlClient {
   }
 
   async #fetch(path: ControlPath, body: unknown): Promise<Response> {
-    const { socketPath } = this.options;
+    const { socketPath } = this.#options;
     try {
       return await fetch(`http://localhost${path}`, {
         unix: socketPath,
@@ -54,7 +57,7 @@ export class ControlClient {
   }
 
   #unreachable(error: unknown): CommandError {
-    const { socketPath, program } = this.options;
+    const { socketPath, program } = this.#options;
     const code = error instanceof Error && "code" in error ? error.code : null;
     if (code === "EACCES" || code === "EPERM") {
       return this.#error(
@@ -71,7 +74,7 @@ export class ControlClient {
   }
 
   #refused({ error, message, program }: ControlErrorBody): CommandError {
-    const { socketPath, program: expected } = this.options;
+    const { socketPath, program: expected } = this.#options;
     if (error === "PEER_NOT_FOUND") return this.#error(error, 3, message);
     if (error === "STARTING") return this.#error(error, 4, message);
     if (error === "NOT_FOUND" && expected !== null && program !== expected) {
@@ -82,6 +85,6 @@ export class ControlClient {
   }
 
   #error(code: string, exitCode: 1 | 3 | 4, message: string): CommandError {
-    return new CommandError(message, { code, exitCode, asJson: this.options.asJson });
+    return new CommandError(message, { code, exitCode, asJson: this.#options.asJson });
   }
 }

@@ -40,11 +40,14 @@ interface Child {
 }
 
 class Demo {
+  readonly #context: CommandContext;
   readonly #children: Child[] = [];
   readonly #startMs = performance.now();
   #wakeUp: () => void = () => {};
 
-  constructor(private readonly context: CommandContext) {}
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
 
   async run(): Promise<number> {
     try {
@@ -182,7 +185,7 @@ class Demo {
   }
 
   #print(line: string): void {
-    this.context.io.stdout.write(`${line}\n`);
+    this.#context.io.stdout.write(`${line}\n`);
   }
 }
 

@@ -54,6 +54,8 @@ interface TextLines {
 }
 
 export class ConfigValues {
+  readonly #file: ConfigFile;
+  readonly #definition: CommandDefinition;
   /** By the flags' names in the definition, as far as they can be read at all. */
   readonly values: GivenValues;
   /** What is wrong with them before anyone judges the values, in the order of the file. */
@@ -63,10 +65,9 @@ export class ConfigValues {
   readonly #names: ReadonlyMap<string, string>;
 
   /** @throws UsageError when the file says that it is for another command */
-  constructor(
-    private readonly file: ConfigFile,
-    private readonly definition: CommandDefinition,
-  ) {
+  constructor(file: ConfigFile, definition: CommandDefinition) {
+    this.#file = file;
+    this.#definition = definition;
     this.#names = settingNames(definition.args);
     const values = new Map<string, boolean | string | readonly string[]>();
     const errors: UsageError[] = [];
@@ -99,14 +100,14 @@ export class ConfigValues {
   /** That a flag is given nowhere, as an error about the file. */
   missing(flagName: string, { example }: ValueFlagDef): UsageError {
     const hint = `give at least ${flagName}: ${yamlOf(example)}`;
-    const place = { path: this.file.path, line: null };
+    const place = { path: this.#file.path, line: null };
     return new UsageError("MISSING_FLAG", `${flagName} is missing`, { hint, place });
   }
 
   #take(setting: ConfigSetting, values: Map<string, boolean | string | readonly string[]>): void {
     if (setting.name === ROLE_SETTING) return;
     const flagName = this.#names.get(setting.name);
-    const def = flagName === undefined ? undefined : this.definition.args[flagName];
+    const def = flagName === undefined ? undefined : this.#definition.args[flagName];
     if (flagName === undefined || def === undefined) throw this.#unknown(setting);
     const other = this.#sources.get(flagName)?.setting;
     if (other !== undefined) {
@@ -128,7 +129,7 @@ export class ConfigValues {
   }
 
   #judgeRole(setting: ConfigSetting): void {
-    const { name } = this.definition.meta;
+    const { name } = this.#definition.meta;
     if (setting.value === name) return;
     throw this.#error(
       setting,
@@ -141,7 +142,7 @@ export class ConfigValues {
   #unknown(setting: ConfigSetting): UsageError {
     const names = [...this.#names.keys(), ROLE_SETTING];
     const bare = setting.name.replace(/^-+/, "").toLowerCase();
-    const newName = newNameOf(bare, this.definition.args);
+    const newName = newNameOf(bare, this.#definition.args);
     const hint =
       bare === CONFIG_FLAG
         ? "a file cannot name another one"
@@ -216,7 +217,7 @@ export class ConfigValues {
     message: string,
     { line = setting.line, ...detail }: UsageErrorDetail & { line?: number | null } = {},
   ): UsageError {
-    return new UsageError(code, message, { ...detail, place: { path: this.file.path, line } });
+    return new UsageError(code, message, { ...detail, place: { path: this.#file.path, line } });
   }
 }
 

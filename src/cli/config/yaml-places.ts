@@ -217,10 +217,12 @@ function endOf(sticky: RegExp, text: string, at: number): number {
 }
 
 class Lines {
+  readonly #text: string;
   /** Offsets of the lines' beginnings. */
   readonly #startsAt: number[] = [0];
 
-  constructor(private readonly text: string) {
+  constructor(text: string) {
+    this.#text = text;
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#startsAt.push(at + 1);
   }
 
@@ -238,7 +240,7 @@ class Lines {
 
   /** Where the line behind that of the offset begins; the text's end if there is none. */
   nextAt(offset: number): number {
-    const end = this.text.indexOf("\n", offset);
-    return end < 0 ? this.text.length : end + 1;
+    const end = this.#text.indexOf("\n", offset);
+    return end < 0 ? this.#text.length : end + 1;
   }
 }

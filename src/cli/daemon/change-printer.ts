@@ -11,18 +11,20 @@ import type { Route } from "../../route/route.ts";
 import type { LineWriter } from "../program/output.ts";
 
 export class ChangePrinter {
+  readonly #out: Pick<LineWriter, "write" | "drained">;
+  readonly #format: "text" | "json";
   /** What is not printed yet, in order: changes by route, and by server the line of its state. */
   readonly #behind = new OrderedChanges<string>();
   #isCatchingUp = false;
 
-  constructor(
-    private readonly out: Pick<LineWriter, "write" | "drained">,
-    private readonly format: "text" | "json",
-  ) {}
+  constructor(out: Pick<LineWriter, "write" | "drained">, format: "text" | "json") {
+    this.#out = out;
+    this.#format = format;
+  }
 
   changed(route: Route, isAdded: boolean): void {
     const change = { route, isAdded };
-    if (this.#behind.size === 0 && this.out.write(this.#line(change))) return;
+    if (this.#behind.size === 0 && this.#out.write(this.#line(change))) return;
     const key = formatRoute(route);
     // A route comes and goes in turn, so a second change takes the first one back.
     if (!this.#behind.delete(key)) this.#behind.append(key, route, isAdded);
@@ -31,10 +33,10 @@ export class ChangePrinter {
 
   /** A server's state. In text it is in the log. */
   server(server: string, state: string, reason: string | null): void {
-    if (this.format !== "json") return;
+    if (this.#format !== "json") return;
     const fields = { event: "server", time: now(), server, state, ...(reason && { reason }) };
     const line = `${JSON.stringify(fields)}\n`;
-    if (this.#behind.size === 0 && this.out.write(line)) return;
+    if (this.#behind.size === 0 && this.#out.write(line)) return;
     const key = `server ${server}`;
     this.#behind.delete(key);
     this.#behind.appendOther(key, line);
@@ -45,9 +47,9 @@ export class ChangePrinter {
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
     while (this.#behind.size > 0) {
-      await this.out.drained();
+      await this.#out.drained();
       for (const [key, change] of this.#behind.entries()) {
-        if (!this.out.write(typeof change === "string" ? change : this.#line(change))) break;
+        if (!this.#out.write(typeof change === "string" ? change : this.#line(change))) break;
         this.#behind.delete(key);
       }
     }
@@ -55,7 +57,7 @@ export class ChangePrinter {
   }
 
   #line({ route, isAdded }: OrderedChange): string {
-    if (this.format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
+    if (this.#format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
     return `${JSON.stringify({ event: isAdded ? "add" : "remove", time: now(), ...routeJson(route) })}\n`;
   }
 }

@@ -13,14 +13,16 @@ export interface KernelContext {
 
 /** Of `bunbond client --install-routes`. */
 export class ClientKernel {
+  readonly routes: KernelRoutes;
+  readonly #options: KernelFlagOptions;
+  readonly #logger: Logger;
   /** At the end, the routes are removed. */
   cleanup: boolean;
 
-  private constructor(
-    readonly routes: KernelRoutes,
-    private readonly options: KernelFlagOptions,
-    private readonly logger: Logger,
-  ) {
+  private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
+    this.routes = routes;
+    this.#options = options;
+    this.#logger = logger;
     this.cleanup = options.cleanup;
   }
 
@@ -51,7 +53,7 @@ export class ClientKernel {
   }
 
   report(): KernelReport {
-    const { routeProtocol, dryRun, ecmp } = this.options;
+    const { routeProtocol, dryRun, ecmp } = this.#options;
     return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
   }
 
@@ -61,13 +63,13 @@ export class ClientKernel {
       const { tables } = this.routes.status();
       await this.routes.close({ cleanup });
       const routes = tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
-      if (!cleanup && !this.options.dryRun && routes > 0) {
-        this.logger.info("routes stay in the kernel; 'bunbond cleanup' removes them", { routes });
+      if (!cleanup && !this.#options.dryRun && routes > 0) {
+        this.#logger.info("routes stay in the kernel; 'bunbond cleanup' removes them", { routes });
       }
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.logger.error("the kernel's routes could not be removed; 'bunbond cleanup' does it", { reason });
+      this.#logger.error("the kernel's routes could not be removed; 'bunbond cleanup' does it", { reason });
       return false;
     }
   }

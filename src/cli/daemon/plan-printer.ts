@@ -2,20 +2,22 @@
 import type { LineWriter } from "../program/output.ts";
 
 export class PlanPrinter {
+  readonly #out: Pick<LineWriter, "write" | "drained">;
+  readonly #format: "text" | "json";
   #behind: string[] = [];
   #isCatchingUp = false;
 
-  constructor(
-    private readonly out: Pick<LineWriter, "write" | "drained">,
-    private readonly format: "text" | "json",
-  ) {}
+  constructor(out: Pick<LineWriter, "write" | "drained">, format: "text" | "json") {
+    this.#out = out;
+    this.#format = format;
+  }
 
   /** As iproute2 would be told it. */
   print(command: string): void {
     const time = new Date().toISOString();
-    const text = this.format === "text" ? command : JSON.stringify({ event: "kernel", time, command });
+    const text = this.#format === "text" ? command : JSON.stringify({ event: "kernel", time, command });
     const line = `${text}\n`;
-    if (this.#behind.length === 0 && this.out.write(line)) return;
+    if (this.#behind.length === 0 && this.#out.write(line)) return;
     this.#behind.push(line);
     void this.#catchUp();
   }
@@ -24,10 +26,10 @@ export class PlanPrinter {
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
     while (this.#behind.length > 0) {
-      await this.out.drained();
+      await this.#out.drained();
       const lines = this.#behind;
       // Whatever its length, it is taken unless somebody else has written in the meantime.
-      if (this.out.write(lines.join(""))) this.#behind = [];
+      if (this.#out.write(lines.join(""))) this.#behind = [];
     }
     this.#isCatchingUp = false;
   }

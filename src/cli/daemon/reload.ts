@@ -62,18 +62,20 @@ export function stopOnHangup(
 }
 
 export class Reloader<Options, Change extends LoggedChange> {
+  #inEffect: Options;
+  readonly #setup: ReloaderOptions<Options, Change>;
   #isAsked = false;
   #work: Promise<void> | null = null;
   #isStopped = false;
 
-  constructor(
-    private inEffect: Options,
-    private readonly setup: ReloaderOptions<Options, Change>,
-  ) {}
+  constructor(inEffect: Options, setup: ReloaderOptions<Options, Change>) {
+    this.#inEffect = inEffect;
+    this.#setup = setup;
+  }
 
   /** The options as of the last reload. */
   get inForce(): Options {
-    return this.inEffect;
+    return this.#inEffect;
   }
 
   /** Nothing is reloaded from here on. */
@@ -98,7 +100,7 @@ export class Reloader<Options, Change extends LoggedChange> {
   }
 
   async #reloadOnce(): Promise<void> {
-    const { read, difference, apply, logger } = this.setup;
+    const { read, difference, apply, logger } = this.#setup;
     let after: Options;
     try {
       after = await read();
@@ -107,8 +109,8 @@ export class Reloader<Options, Change extends LoggedChange> {
       return;
     }
     if (this.#isStopped) return;
-    const { changes, needRestart, warnings, inForce } = difference(this.inEffect, after);
-    this.inEffect = inForce;
+    const { changes, needRestart, warnings, inForce } = difference(this.#inEffect, after);
+    this.#inEffect = inForce;
     for (const warning of warnings) logger.warn(warning);
     for (const change of changes) apply(change);
     if (needRestart.length > 0) {

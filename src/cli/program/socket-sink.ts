@@ -13,19 +13,22 @@ const MOST_REFUSALS = 10;
 const MOST_BYTES = 65_536;
 
 export class SocketSink implements TextSink {
-  constructor(private readonly fd: number) {}
+  readonly #fd: number;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
 
   async write(text: string): Promise<number> {
     const bytes = new TextEncoder().encode(text);
     let refusals = 0;
     for (let sent = 0; sent < bytes.length; ) {
-      const taken = sendAtOnce(this.fd, bytes.subarray(sent, sent + MOST_BYTES));
+      const taken = sendAtOnce(this.#fd, bytes.subarray(sent, sent + MOST_BYTES));
       sent += taken;
       if (taken > 0) {
         refusals = 0;
         continue;
       }
-      const state = sendState(this.fd);
+      const state = sendState(this.#fd);
       if (state === "ready") refusals++;
       if (state === "gone" || refusals >= MOST_REFUSALS) {
         throw Object.assign(new Error("the reader has gone"), { code: "EPIPE" });

@@ -45,6 +45,7 @@ export interface UsageErrorDetail {
 
 /** The command line is wrong, or a configuration file, and the program has done nothing: exit code 2. */
 export class UsageError extends Error {
+  readonly code: UsageErrorCode;
   readonly hint: string | null;
   /** Two lines with a caret under the wrong part of a value. */
   readonly caret: string | null;
@@ -54,11 +55,12 @@ export class UsageError extends Error {
   readonly others: readonly UsageError[];
 
   constructor(
-    readonly code: UsageErrorCode,
+    code: UsageErrorCode,
     message: string,
     { hint, value, flag, place, others }: UsageErrorDetail = {},
   ) {
     super(printable(message));
+    this.code = code;
     this.name = "UsageError";
     this.hint = hint === undefined ? null : printable(hint);
     this.caret = value === undefined ? null : caretText(value.text, value.range);

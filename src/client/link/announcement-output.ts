@@ -23,6 +23,7 @@ import { receivedKey } from "./wanted.ts";
 const fields = new UpdateFields();
 
 export class AnnouncementOutput {
+  #wanted: ReadonlyMap<string, Route>;
   /**
    * By key: routes that are wanted and whose last frame, if any, was a REMOVE; and those that are not, and whose last
    * frame was an ADD.
@@ -38,7 +39,8 @@ export class AnnouncementOutput {
   /** The KEEPALIVEs sent since, with the keys that their answers settle, in order. */
   readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
 
-  constructor(private wanted: ReadonlyMap<string, Route>) {
+  constructor(wanted: ReadonlyMap<string, Route>) {
+    this.#wanted = wanted;
     for (const [key, route] of wanted) this.#pending.append(key, route, true);
   }
 
@@ -52,7 +54,7 @@ export class AnnouncementOutput {
   }
 
   changed(key: string, route: Route): void {
-    const isWanted = this.wanted.has(key);
+    const isWanted = this.#wanted.has(key);
     this.#pending.delete(key);
     if (isWanted === this.#sent.has(key)) return;
     this.#pending.append(key, route, isWanted);
@@ -61,8 +63,8 @@ export class AnnouncementOutput {
 
   /** Whatever else is wanted, this server is to have none of it any more. */
   withdrawAll(): void {
-    const before = this.wanted;
-    this.wanted = new Map();
+    const before = this.#wanted;
+    this.#wanted = new Map();
     for (const [key, route] of before) this.changed(key, route);
   }
 
@@ -90,7 +92,7 @@ export class AnnouncementOutput {
 
   /** The server has forgotten our announcements of these VNIs: they are sent again. */
   sendAgain(vnis: ReadonlySet<number>): void {
-    for (const [key, route] of this.wanted) {
+    for (const [key, route] of this.#wanted) {
       if (vnis.has(route.vni) && this.#sent.delete(key)) this.#pending.append(key, route, true);
     }
   }

@@ -33,6 +33,9 @@ const run = new Uint8Array(RUN_BYTES);
 const runView = new DataView(run.buffer);
 
 export class LinkOutput implements OutputSource {
+  readonly #connection: () => Connection;
+  readonly #clock: Clock;
+  readonly #pacing: Pacing;
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
   readonly #timers = new Set<Timer>();
@@ -49,12 +52,10 @@ export class LinkOutput implements OutputSource {
   /** A timer is set for what waits until then; Infinity: none. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(
-    wanted: Wanted,
-    private readonly connection: () => Connection,
-    private readonly clock: Clock,
-    private readonly pacing: Pacing,
-  ) {
+  constructor(wanted: Wanted, connection: () => Connection, clock: Clock, pacing: Pacing) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#pacing = pacing;
     this.#isPaced = pacing !== "never";
     this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
     this.#announcements = new AnnouncementOutput(wanted.announcements);
@@ -78,25 +79,25 @@ export class LinkOutput implements OutputSource {
   /** Calls `read` once the server has read everything that is wanted now; never, if the connection ends before. */
   confirm(read: () => void): void {
     this.#unfencedReaders.push(read);
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   /** The VNI is wanted now, or no longer and its routes have been dropped. */
   vniChanged(vni: number): void {
     this.#subscriptions.changed(vni);
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   /** The route is announced now, or no longer. */
   announcementChanged(key: string, route: Route): void {
     this.#announcements.changed(key, route);
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   /** The server is to have none of our announcements any more. */
   withdrawAll(): void {
     this.#announcements.withdrawAll();
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   /** The received ADD may be one that we have withdrawn, coming back. */
@@ -106,14 +107,14 @@ export class LinkOutput implements OutputSource {
 
   /** The server has told its id or sent an End-of-RIB: it is a BunBond, and needs no care. */
   endOfRibSeen(): void {
-    if (!this.#isPaced || this.pacing === "always") return;
+    if (!this.#isPaced || this.#pacing === "always") return;
     this.#isPaced = false;
     this.#announcements.expectNoEchoes();
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   keepaliveAnswered(): void {
-    const answered = this.connection().keepalivesAnswered;
+    const answered = this.#connection().keepalivesAnswered;
     if (this.#pacedKeepalive > 0 && answered >= this.#pacedKeepalive) {
       this.#writesRead = this.#writesBeforeKeepalive;
       this.#pacedKeepalive = 0;
@@ -126,7 +127,7 @@ export class LinkOutput implements OutputSource {
     while (this.#fencedReaders[0] !== undefined && this.#fencedReaders[0].fence <= answered) {
       this.#fencedReaders.shift()?.read();
     }
-    this.connection().wake();
+    this.#connection().wake();
   }
 
   stop(): void {
@@ -153,7 +154,7 @@ export class LinkOutput implements OutputSource {
 
   /** The connection writes it before it asks for the next run. */
   #sendKeepalive(): Uint8Array {
-    const number = this.connection().sendKeepalive();
+    const number = this.#connection().sendKeepalive();
     if (this.#pacedKeepalive === 0) {
       this.#pacedKeepalive = number;
       this.#writesBeforeKeepalive = this.#writes;
@@ -173,7 +174,7 @@ export class LinkOutput implements OutputSource {
     const { nextDueMs } = this.#subscriptions;
     if (nextDueMs < this.#wakesAtMs) {
       this.#wakesAtMs = nextDueMs;
-      this.#after(nextDueMs - this.clock.nowMs(), () => {
+      this.#after(nextDueMs - this.#clock.nowMs(), () => {
         this.#wakesAtMs = Number.POSITIVE_INFINITY;
       });
     }
@@ -182,10 +183,10 @@ export class LinkOutput implements OutputSource {
 
   /** Does something later, and sees to it that what comes of it is sent. */
   #after(delayMs: number, act: () => void): void {
-    const timer = this.clock.after(delayMs, () => {
+    const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(timer);
       act();
-      this.connection().wake();
+      this.#connection().wake();
     });
     this.#timers.add(timer);
   }

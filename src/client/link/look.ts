@@ -34,6 +34,9 @@ export interface LookEvents {
 }
 
 export class Look implements ConnectionHandler {
+  readonly #vnis: ReadonlySet<number>;
+  readonly #context: LookContext;
+  readonly #events: LookEvents;
   readonly #untold: Set<number>;
   readonly #output: LinkOutput;
   #connection: Connection | null = null;
@@ -43,12 +46,10 @@ export class Look implements ConnectionHandler {
   #heardMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
-  constructor(
-    endpoint: Endpoint,
-    private readonly vnis: ReadonlySet<number>,
-    private readonly context: LookContext,
-    private readonly events: LookEvents,
-  ) {
+  constructor(endpoint: Endpoint, vnis: ReadonlySet<number>, context: LookContext, events: LookEvents) {
+    this.#vnis = vnis;
+    this.#context = context;
+    this.#events = events;
     const { clock, pacing, network, keepaliveSeconds } = context;
     this.#untold = new Set(vnis);
     this.#output = new LinkOutput({ vnis, announcements: new Map() }, () => this.#open, clock, pacing);
@@ -72,7 +73,7 @@ export class Look implements ConnectionHandler {
   }
 
   #begin(stream: ByteStream): StreamEvents {
-    const { clock, keepaliveSeconds } = this.context;
+    const { clock, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
     const config = { role: "client", keepaliveSeconds } as const;
     this.#connection = new Connection(
@@ -89,15 +90,15 @@ export class Look implements ConnectionHandler {
   #fail(): void {
     if (this.#isOver) return;
     this.stop();
-    this.events.failed();
+    this.#events.failed();
   }
 
   // --- what the connection tells -------------------------------------------------------------------
 
   update(fields: UpdateFields): void {
-    if (this.#isOver || fields.action !== Action.ADD || !this.vnis.has(fields.vni)) return;
-    this.#lastAddMs = this.context.clock.nowMs();
-    this.events.added(fields);
+    if (this.#isOver || fields.action !== Action.ADD || !this.#vnis.has(fields.vni)) return;
+    this.#lastAddMs = this.#context.clock.nowMs();
+    this.#events.added(fields);
   }
 
   keepalive(): void {
@@ -123,7 +124,7 @@ export class Look implements ConnectionHandler {
 
   readonly #check = (): void => {
     if (this.#isOver) return;
-    const { clock } = this.context;
+    const { clock } = this.#context;
     const nowMs = clock.nowMs();
     let quietFromMs = nowMs;
     for (const vni of this.#untold) {
@@ -137,14 +138,14 @@ export class Look implements ConnectionHandler {
       if (Number.isFinite(quietFromMs)) this.#timer = clock.after(quietFromMs - nowMs, this.#check);
     } else if (this.#untold.size === 0 || this.#heardMs > this.#lastAddMs) {
       this.stop();
-      this.events.told();
+      this.#events.told();
     } else this.#ask();
   };
 
   /** Has the server answer a KEEPALIVE that is sent now, in the quiet. */
   #ask(): void {
     if (this.#askedMs > this.#lastAddMs) return;
-    const askedMs = this.context.clock.nowMs();
+    const askedMs = this.#context.clock.nowMs();
     this.#askedMs = askedMs;
     this.#output.confirm(() => {
       this.#heardMs = askedMs;

@@ -37,6 +37,11 @@ interface Question {
 }
 
 export class SecondLook {
+  readonly #server: ServerNumber;
+  readonly #endpoint: Endpoint;
+  readonly #context: SecondLookContext;
+  /** Calls back once the server has read all that is wanted now. */
+  readonly #confirm: (read: () => void) => void;
   /** By key (wanted.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
@@ -47,19 +52,23 @@ export class SecondLook {
   #retryTimer: Timer | null = null;
 
   constructor(
-    private readonly server: ServerNumber,
-    private readonly endpoint: Endpoint,
-    private readonly context: SecondLookContext,
-    /** Calls back once the server has read all that is wanted now. */
-    private readonly confirm: (read: () => void) => void,
-  ) {}
+    server: ServerNumber,
+    endpoint: Endpoint,
+    context: SecondLookContext,
+    confirm: (read: () => void) => void,
+  ) {
+    this.#server = server;
+    this.#endpoint = endpoint;
+    this.#context = context;
+    this.#confirm = confirm;
+  }
 
   ask(key: string, route: Route): void {
     this.#questions.set(key, { route, isDue: false });
     if (this.#isFencing) return;
     this.#isFencing = true;
     // With others that are asked in this turn.
-    this.context.clock.soon(() => this.#fence());
+    this.#context.clock.soon(() => this.#fence());
   }
 
   /** The answer is of no interest any more. */
@@ -91,8 +100,8 @@ export class SecondLook {
   #fence(): void {
     if (this.#isStopped) return;
     const asked = [...this.#questions].filter(([, { isDue }]) => !isDue);
-    this.confirm(() => {
-      this.#timer = this.context.clock.after(SUBSCRIPTION_PAUSE_MS, () => {
+    this.#confirm(() => {
+      this.#timer = this.#context.clock.after(SUBSCRIPTION_PAUSE_MS, () => {
         for (const [, question] of asked) question.isDue = true;
         this.#isFencing = this.#questions.values().some(({ isDue }) => !isDue);
         if (this.#isFencing) this.#fence();
@@ -106,10 +115,11 @@ export class SecondLook {
     const asked = new Map([...this.#questions].filter(([, { isDue }]) => isDue));
     if (asked.size === 0) return;
     this.#retryTimer?.cancel();
-    const { context, server } = this;
+    const context = this.#context;
+    const server = this.#server;
     const isOpen = (key: string, question: Question) => this.#questions.get(key) === question;
     const vnis = new Set(Array.from(asked.values(), ({ route }) => route.vni));
-    this.#look = new Look(this.endpoint, vnis, context, {
+    this.#look = new Look(this.#endpoint, vnis, context, {
       added: (fields) => {
         const key = receivedKey(fields);
         const question = asked.get(key);

@@ -83,6 +83,9 @@ export interface LinkContext {
 }
 
 export class ServerLink implements ConnectionHandler, TellingServer {
+  readonly number: ServerNumber;
+  readonly endpoint: Endpoint;
+  readonly #context: LinkContext;
   readonly name: string;
   #state: ServerState = "connecting";
   #stateSinceMs: number;
@@ -111,11 +114,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   readonly #skipCodesLogged = new Set<UpdateSkipCode>();
   readonly #unreachableLog: UnreachableLog;
 
-  constructor(
-    readonly number: ServerNumber,
-    readonly endpoint: Endpoint,
-    private readonly context: LinkContext,
-  ) {
+  constructor(number: ServerNumber, endpoint: Endpoint, context: LinkContext) {
+    this.number = number;
+    this.endpoint = endpoint;
+    this.#context = context;
     this.name = formatEndpoint(endpoint);
     this.#stateSinceMs = context.clock.nowMs();
     this.#unreachableLog = new UnreachableLog(context.logger, context.clock, this.name);
@@ -191,11 +193,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#stopSecondLook();
     if (this.#state === "established") this.#timer?.cancel();
     this.#output?.withdrawAll();
-    this.#stopWhenIdle(this.context.clock.nowMs() + withinMs);
+    this.#stopWhenIdle(this.#context.clock.nowMs() + withinMs);
   }
 
   #stopWhenIdle(deadlineMs: number): void {
-    const { clock } = this.context;
+    const { clock } = this.#context;
     if (this.idle || clock.nowMs() >= deadlineMs) this.stop();
     else this.#timer = clock.after(IDLE_POLL_MS, () => this.#stopWhenIdle(deadlineMs));
   }
@@ -223,11 +225,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** We announce the route no longer, and it has left the view as ours: does the server have it of somebody else? */
   ownWithdrawn(key: string, route: Route): void {
     if (this.#isRetired || this.#isExact || this.#state !== "established") return;
-    if (this.context.view.hasCopy(this.number, route)) this.#askAnew(key, route);
+    if (this.#context.view.hasCopy(this.number, route)) this.#askAnew(key, route);
   }
 
   #askAnew(key: string, route: Route): void {
-    this.#secondLook ??= new SecondLook(this.number, this.endpoint, this.context, (read) =>
+    this.#secondLook ??= new SecondLook(this.number, this.endpoint, this.#context, (read) =>
       this.#output?.confirm(read),
     );
     this.#secondLook.ask(key, route);
@@ -238,17 +240,17 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (this.#waitsForId !== serverId || this.#state !== "retry") return;
     this.#waitsForId = "";
     this.#timer?.cancel();
-    this.#timer = this.context.clock.after(0, () => this.#connect());
+    this.#timer = this.#context.clock.after(0, () => this.#connect());
   }
 
   /** Another link leads to the server that this one waits for: what was told here before is swept by what was told there. */
   vniToldThere(serverId: string, vni: number): void {
-    if (this.#waitsForId === serverId) this.context.view.sweepVni(this.number, vni);
+    if (this.#waitsForId === serverId) this.#context.view.sweepVni(this.number, vni);
   }
 
   ask(fromMs: number): void {
     if (this.#askedMs >= fromMs || this.#state !== "established") return;
-    const askedMs = this.context.clock.nowMs();
+    const askedMs = this.#context.clock.nowMs();
     this.#askedMs = askedMs;
     this.#output?.confirm(() => {
       this.#heardMs = askedMs;
@@ -264,9 +266,9 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#enter("connecting", null);
     // Whoever was told may have stopped us.
     if (attempt !== this.#attempt) return;
-    const timeoutMs = this.context.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
-    this.#timer = this.context.clock.after(timeoutMs, () => this.#retry({ reason: "connect-timeout" }));
-    this.context.network.connect(this.endpoint, {
+    const timeoutMs = this.#context.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
+    this.#timer = this.#context.clock.after(timeoutMs, () => this.#retry({ reason: "connect-timeout" }));
+    this.#context.network.connect(this.endpoint, {
       connected: (stream) => (attempt === this.#attempt ? this.#open(stream) : null),
       failed: (detail) => {
         if (attempt === this.#attempt) this.#retry({ reason: "connect-failed", detail });
@@ -275,11 +277,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   #open(stream: ByteStream): StreamEvents {
-    const { clock, wanted, keepaliveSeconds } = this.context;
+    const { clock, wanted, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
     this.#isExact = false;
     this.#toldVnis.clear();
-    const output = new LinkOutput(wanted, () => connection, clock, this.context.pacing);
+    const output = new LinkOutput(wanted, () => connection, clock, this.#context.pacing);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
       stream,
@@ -295,7 +297,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   #retry(reason: CloseReason): void {
-    const { clock, random, retry } = this.context;
+    const { clock, random, retry } = this.#context;
     this.#attempt++;
     this.#timer?.cancel();
     const isSame = reason.reason === "same-server";
@@ -315,24 +317,24 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   #enter(state: ServerState, reason: CloseReason | null): void {
-    if (state !== this.#state) this.#stateSinceMs = this.context.clock.nowMs();
+    if (state !== this.#state) this.#stateSinceMs = this.#context.clock.nowMs();
     this.#state = state;
     if (reason !== null) this.#lastReason = reason;
-    this.context.stateChanged(this, state, reason);
+    this.#context.stateChanged(this, state, reason);
   }
 
   // --- what the connection tells -----------------------------------------------------------------
 
   hello(): void {
     const id = this.#connection?.peerServerId ?? "";
-    const same = id === "" ? undefined : this.context.sameServer(this, id);
+    const same = id === "" ? undefined : this.#context.sameServer(this, id);
     if (same === undefined) {
       this.#serverId = id;
       return;
     }
     if (!this.#hasWarnedOfSame) {
       this.#hasWarnedOfSame = true;
-      this.context.logger.warn(
+      this.#context.logger.warn(
         "two of the servers are one under two names: the second connection is given up",
         {
           server: this.name,
@@ -346,7 +348,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   established(): void {
-    const { clock, logger } = this.context;
+    const { clock, logger } = this.#context;
     this.#waitsForId = "";
     this.#hasWarnedOfSame = false;
     logger.info("server established", {
@@ -366,7 +368,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#isExact = true;
     this.#output?.endOfRibSeen();
     this.#stopSecondLook();
-    this.context.view.provenExact(this.number);
+    this.#context.view.provenExact(this.number);
   }
 
   #stopSecondLook(): void {
@@ -377,14 +379,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #release(): void {
     const id = this.#serverId;
     this.#serverId = "";
-    if (id !== "") this.context.serverReleased(id);
+    if (id !== "") this.#context.serverReleased(id);
   }
 
   update(fields: UpdateFields): void {
-    this.context.view.heardFrom(this.number);
+    this.#context.view.heardFrom(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
-    const { view, clock, completeness } = this.context;
+    const { view, clock, completeness } = this.#context;
     this.#secondLook?.heard(fields);
     if (fields.action === Action.REMOVE) {
       view.withdrawn(this.number, fields);
@@ -404,32 +406,32 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** What we announce again is asked about when that has been withdrawn. */
   #askAboutEcho(fields: UpdateFields): void {
     const key = receivedKey(fields);
-    if (this.context.wanted.announcements.has(key)) return;
+    if (this.#context.wanted.announcements.has(key)) return;
     const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
     this.#askAnew(key, route);
   }
 
   skipped(code: UpdateSkipCode): void {
-    const { view, skippedUpdates } = this.context;
+    const { view, skippedUpdates } = this.#context;
     view.heardFrom(this.number);
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
-    this.context.logger.warn("update skipped; more of this kind from this server are not logged", {
+    this.#context.logger.warn("update skipped; more of this kind from this server are not logged", {
       server: this.name,
       code,
     });
   }
 
   keepalive(): void {
-    this.context.view.heardFrom(this.number);
+    this.#context.view.heardFrom(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
-    if (!this.#isExact) this.context.completeness.check();
+    if (!this.#isExact) this.#context.completeness.check();
   }
 
   endOfRib(vni: number): void {
-    const { view, completeness } = this.context;
+    const { view, completeness } = this.#context;
     view.heardFrom(this.number);
     if (!this.#isExact) this.#provenExact();
     // What it had may be held.
@@ -441,7 +443,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     });
     if (this.#serverId === "" || output !== this.#output || output?.isSubscribed(vni) !== true) return;
     this.#toldVnis.add(vni);
-    this.context.vniTold(this.#serverId, vni);
+    this.#context.vniTold(this.#serverId, vni);
   }
 
   closed(reason: CloseReason): void {
@@ -450,7 +452,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#output?.stop();
     this.#output = this.#connection = null;
     this.#timer?.cancel();
-    if (wasEstablished) this.context.lost(this, reason);
+    if (wasEstablished) this.#context.lost(this, reason);
     this.#release();
     if (reason.reason === "stopped" || this.#isRetired) this.#enter("stopped", reason);
     else if (reason.reason === "reset") this.#reconnect(reason);
@@ -462,7 +464,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   unsubscribe(): void {}
 
   readonly #sweepIfQuiet = (): void => {
-    const { clock, view } = this.context;
+    const { clock, view } = this.#context;
     if (this.#isRetired || this.#isExact || view.staleCopies(this.number) === 0) return;
     const dueMs = this.#stateSinceMs + TABLE_SETTLES_MS;
     const quietFromMs = Math.max(dueMs, this.#lastConfirmedMs + TABLE_QUIET_MS);

@@ -4,11 +4,14 @@ import type { ServerNumber } from "../view/merged-view.ts";
 import { type LinkContext, ServerLink } from "./server-link.ts";
 
 export class ServerLinks implements Iterable<ServerLink> {
+  readonly #context: LinkContext;
   readonly #links: ServerLink[] = [];
   readonly #retiring = new Set<ServerLink>();
   #nextNumber = 0;
 
-  constructor(private readonly context: LinkContext) {}
+  constructor(context: LinkContext) {
+    this.#context = context;
+  }
 
   /** Those that were not removed. */
   [Symbol.iterator](): Iterator<ServerLink> {
@@ -41,7 +44,7 @@ export class ServerLinks implements Iterable<ServerLink> {
   add(server: Endpoint): ServerLink {
     // The connection of one that was removed and the new one would tell the server different things of the same routes.
     for (const old of this.#retiring) if (sameEndpoint(old.endpoint, server)) old.stop();
-    const link = new ServerLink(this.#nextNumber++, server, this.context);
+    const link = new ServerLink(this.#nextNumber++, server, this.#context);
     this.#links.push(link);
     return link;
   }

@@ -32,6 +32,8 @@ interface Written {
 }
 
 export class SubscriptionOutput {
+  readonly #wanted: ReadonlySet<number>;
+  readonly #clock: Clock;
   readonly #subscribed = new Map<number, Written>();
   readonly #dropped = new Map<number, Written>();
   readonly #ending = new Map<number, Written>();
@@ -43,10 +45,9 @@ export class SubscriptionOutput {
   /** When something that waits for its second to pass can be sent; Infinity: nothing does. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
-  constructor(
-    private readonly wanted: ReadonlySet<number>,
-    private readonly clock: Clock,
-  ) {
+  constructor(wanted: ReadonlySet<number>, clock: Clock) {
+    this.#wanted = wanted;
+    this.#clock = clock;
     this.#pending = new Set(wanted);
   }
 
@@ -72,7 +73,7 @@ export class SubscriptionOutput {
 
   changed(vni: number): void {
     const subscribe = this.#subscribed.get(vni);
-    if (!this.wanted.has(vni) && subscribe !== undefined) {
+    if (!this.#wanted.has(vni) && subscribe !== undefined) {
       this.#subscribed.delete(vni);
       this.#dropped.set(vni, subscribe);
     }
@@ -85,7 +86,7 @@ export class SubscriptionOutput {
     let end = 0;
     for (const vni of this.#pending) {
       if (end + MAX_CONTROL_FRAME_BYTES > limit) break;
-      const isWanted = this.wanted.has(vni);
+      const isWanted = this.#wanted.has(vni);
       const dropped = this.#dropped.get(vni);
       if (dropped !== undefined) {
         if (care && this.#mustWait(dropped, care)) continue;
@@ -116,7 +117,7 @@ export class SubscriptionOutput {
 
   /** Returns the VNIs whose UNSUBSCRIBE has been read now. */
   keepaliveAnswered(keepalivesAnswered: number): Set<number> {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const answered = this.#unanswered.filter(({ fence }) => fence <= keepalivesAnswered);
     this.#unanswered.splice(0, answered.length);
     for (const written of answered) written.answeredMs = nowMs;
@@ -135,7 +136,7 @@ export class SubscriptionOutput {
 
   #mustWait({ answeredMs }: Written, care: boolean): boolean {
     const dueMs = answeredMs + (care ? SUBSCRIPTION_PAUSE_MS : 0);
-    if (this.clock.nowMs() >= dueMs) return false;
+    if (this.#clock.nowMs() >= dueMs) return false;
     this.nextDueMs = Math.min(this.nextDueMs, dueMs);
     return true;
   }

@@ -10,28 +10,31 @@ import type { Logger } from "../../base/logger.ts";
 const REPEAT_MS = 300_000;
 
 export class UnreachableLog {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #server: string;
   /** Told already, since `#toldSinceMs`. */
   readonly #reasons = new Set<string>();
   #toldSinceMs = 0;
   /** Null: it is not. */
   #awaySinceMs: number | null = null;
 
-  constructor(
-    private readonly logger: Logger,
-    private readonly clock: Clock,
-    private readonly server: string,
-  ) {}
+  constructor(logger: Logger, clock: Clock, server: string) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#server = server;
+  }
 
   /** A connection ended, or could not be made; the next one is tried then. */
   away(reason: string, retryAfterMs: number): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     this.#awaySinceMs ??= nowMs;
     if (nowMs - this.#toldSinceMs >= REPEAT_MS) this.#reasons.clear();
     if (this.#reasons.size === 0) this.#toldSinceMs = nowMs;
     const level = this.#reasons.has(reason) ? "debug" : "warn";
     this.#reasons.add(reason);
-    this.logger[level]("server away, trying again", {
-      server: this.server,
+    this.#logger[level]("server away, trying again", {
+      server: this.#server,
       reason,
       afterSeconds: seconds(retryAfterMs),
       awayForSeconds: seconds(nowMs - this.#awaySinceMs),
@@ -40,7 +43,7 @@ export class UnreachableLog {
 
   /** Since its connection ended, or the first attempt failed; null: it is not away, or it is not known yet. */
   get awayForMs(): number | null {
-    return this.#awaySinceMs === null ? null : this.clock.nowMs() - this.#awaySinceMs;
+    return this.#awaySinceMs === null ? null : this.#clock.nowMs() - this.#awaySinceMs;
   }
 
   back(): void {

@@ -33,12 +33,15 @@ interface Told {
 }
 
 export class Tellings {
+  readonly #firstNumber: PeerNumber;
   readonly #byNumber: (Telling | undefined)[] = [];
   readonly #freeNumbers: PeerNumber[] = [];
   readonly #told = new Map<ServerNumber, Map<number, Told>>();
 
   /** @param firstNumber those below are the caller's */
-  constructor(private readonly firstNumber: PeerNumber) {}
+  constructor(firstNumber: PeerNumber) {
+    this.#firstNumber = firstNumber;
+  }
 
   of(number: PeerNumber): Telling {
     const telling = this.#byNumber[number];
@@ -143,7 +146,7 @@ export class Tellings {
   }
 
   #make(server: ServerNumber, vni: number, isDoubtful: boolean): Telling {
-    const number = this.#freeNumbers.pop() ?? Math.max(this.firstNumber, this.#byNumber.length);
+    const number = this.#freeNumbers.pop() ?? Math.max(this.#firstNumber, this.#byNumber.length);
     const telling = { number, server, vni, isDoubtful, lostMs: null, isLeaving: false, copies: 0 };
     this.#byNumber[number] = telling;
     return telling;

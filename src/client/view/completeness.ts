@@ -58,6 +58,10 @@ interface Incomplete {
 }
 
 export class Completeness {
+  readonly #clock: Clock;
+  readonly #staleTimers: Pick<StaleTimers, "isAlone" | "deadlineMs" | "times">;
+  /** Is called last: it may change anything here. */
+  readonly #complete: (vni: number) => void;
   /** All servers, and since when they are away; of no meaning for one that is established. */
   readonly #servers = new Map<ServerNumber, { readonly server: TellingServer; awaySinceMs: number }>();
   /** By VNI; null: its view is whole. */
@@ -67,11 +71,14 @@ export class Completeness {
   #isStopped = false;
 
   constructor(
-    private readonly clock: Clock,
-    private readonly staleTimers: Pick<StaleTimers, "isAlone" | "deadlineMs" | "times">,
-    /** Is called last: it may change anything here. */
-    private readonly complete: (vni: number) => void,
-  ) {}
+    clock: Clock,
+    staleTimers: Pick<StaleTimers, "isAlone" | "deadlineMs" | "times">,
+    complete: (vni: number) => void,
+  ) {
+    this.#clock = clock;
+    this.#staleTimers = staleTimers;
+    this.#complete = complete;
+  }
 
   /** The view of the VNI has been whole since it was subscribed. */
   isComplete(vni: number): boolean {
@@ -79,7 +86,7 @@ export class Completeness {
   }
 
   subscribed(vni: number): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const awaited = new Map<ServerNumber, Awaited>();
     for (const [number, { server, awaySinceMs }] of this.#servers) {
       const isAway = server.establishedMs === null;
@@ -99,7 +106,7 @@ export class Completeness {
   }
 
   serverAdded(server: TellingServer): void {
-    const awaySinceMs = this.clock.nowMs();
+    const awaySinceMs = this.#clock.nowMs();
     this.#servers.set(server.number, { server, awaySinceMs });
     for (const incomplete of this.#vnis.values()) {
       incomplete?.awaited.set(server.number, { server, awaySinceMs, lastAddMs: Number.NEGATIVE_INFINITY });
@@ -120,13 +127,13 @@ export class Completeness {
   /** An established server is away from now on. A call of {@link check} follows. */
   serverLost(number: ServerNumber): void {
     const known = this.#servers.get(number);
-    if (known !== undefined) known.awaySinceMs = this.clock.nowMs();
+    if (known !== undefined) known.awaySinceMs = this.#clock.nowMs();
   }
 
   /** The server sent an ADD of the VNI. */
   added(number: ServerNumber, vni: number): void {
     const awaited = this.#vnis.get(vni)?.awaited.get(number);
-    if (awaited !== undefined) awaited.lastAddMs = this.clock.nowMs();
+    if (awaited !== undefined) awaited.lastAddMs = this.#clock.nowMs();
   }
 
   /** The server has told all that it has of the VNI. */
@@ -149,7 +156,7 @@ export class Completeness {
 
   #checkVni(vni: number, incomplete: Incomplete): void {
     if (this.#isStopped) return;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     for (const [number, awaited] of incomplete.awaited) {
       const toldMs = this.#toldByTimeMs(vni, awaited);
       if (toldMs > nowMs) continue;
@@ -164,14 +171,14 @@ export class Completeness {
     if (dueMs > nowMs) this.#wakeAt(dueMs);
     else {
       this.#vnis.set(vni, null);
-      this.complete(vni);
+      this.#complete(vni);
     }
   }
 
   /** When to look at the VNI again, as things stand: now or before if it is whole; Infinity: not without an event. */
   #dueMs(vni: number, { awaited, told }: Incomplete): number {
-    const { staleTimers } = this;
-    const nowMs = this.clock.nowMs();
+    const staleTimers = this.#staleTimers;
+    const nowMs = this.#clock.nowMs();
     let nextToldMs = Number.POSITIVE_INFINITY;
     let wholeMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
@@ -195,7 +202,7 @@ export class Completeness {
     const quietMs = Math.max(readMs, lastAddMs) + TABLE_QUIET_MS;
     const patienceMs = Math.max(
       readMs + TABLE_QUIET_MS,
-      server.establishedMs + this.staleTimers.times.staleTimeMs,
+      server.establishedMs + this.#staleTimers.times.staleTimeMs,
     );
     return Math.max(server.establishedMs + TABLE_SETTLES_MS, Math.min(quietMs, patienceMs));
   }
@@ -204,7 +211,7 @@ export class Completeness {
     if (this.#isStopped || atMs >= this.#wakesAtMs) return;
     this.#timer?.cancel();
     this.#wakesAtMs = atMs;
-    this.#timer = this.clock.after(atMs - this.clock.nowMs(), () => {
+    this.#timer = this.#clock.after(atMs - this.#clock.nowMs(), () => {
       this.#wakesAtMs = Number.POSITIVE_INFINITY;
       this.check();
     });

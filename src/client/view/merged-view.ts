@@ -93,6 +93,10 @@ interface Leaving {
 }
 
 export class MergedView {
+  readonly #listener: ViewListener;
+  readonly #soon: (run: () => void) => void;
+  readonly #maxHops: number;
+  readonly #copiesPerSlice: number;
   readonly #table = new RouteTable({ hasFewPeers: true });
   readonly #tellings = new Tellings(OWN + 1);
   readonly #leaving: Leaving[] = [];
@@ -106,11 +110,16 @@ export class MergedView {
 
   /** @param soon calls back when others have had their turn */
   constructor(
-    private readonly listener: ViewListener,
-    private readonly soon: (run: () => void) => void,
-    private readonly maxHops = DEFAULT_MAX_HOPS,
-    private readonly copiesPerSlice = COPIES_PER_SLICE,
-  ) {}
+    listener: ViewListener,
+    soon: (run: () => void) => void,
+    maxHops = DEFAULT_MAX_HOPS,
+    copiesPerSlice = COPIES_PER_SLICE,
+  ) {
+    this.#listener = listener;
+    this.#soon = soon;
+    this.#maxHops = maxHops;
+    this.#copiesPerSlice = copiesPerSlice;
+  }
 
   /** Routes in view: echoes do not count. */
   get routeCount(): number {
@@ -125,7 +134,7 @@ export class MergedView {
       : this.#tellings.live(server, fields.vni);
     const change = this.#table.add(telling.number, fields);
     if (change === Change.TABLE_FULL) {
-      this.listener.leftOut(server, "TABLE_FULL");
+      this.#listener.leftOut(server, "TABLE_FULL");
       return Received.OTHER;
     }
     if (change === Change.NOTHING) return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
@@ -135,15 +144,15 @@ export class MergedView {
     if (routesToDestination === null) {
       this.#removeCopy(row, telling);
       this.#freeRow(row);
-      this.listener.leftOut(server, "TABLE_FULL");
+      this.#listener.leftOut(server, "TABLE_FULL");
       return Received.OTHER;
     }
-    if (routesToDestination > this.maxHops) {
+    if (routesToDestination > this.#maxHops) {
       const stale = this.#staleSiblingOf(row);
       this.#removeCopy(row, telling);
       this.#freeUnused(row);
       if (stale === NIL) {
-        this.listener.leftOut(server, "TOO_MANY_HOPS");
+        this.#listener.leftOut(server, "TOO_MANY_HOPS");
         return Received.OTHER;
       }
       const wasShown = this.#isShown(stale);
@@ -381,7 +390,7 @@ export class MergedView {
   readonly #dropSlice = (): void => {
     this.#isDropping = true;
     const { origins } = this.#table;
-    let left = this.copiesPerSlice;
+    let left = this.#copiesPerSlice;
     for (let first = this.#leaving[0]; first !== undefined; first = this.#leaving[0]) {
       const telling = first.tellings.at(-1);
       const origin = telling === undefined ? NIL : origins.firstOfPeer(telling.number);
@@ -392,7 +401,7 @@ export class MergedView {
         first.tellings.pop();
         this.#tellings.release(telling);
       } else if (left === 0) {
-        this.soon(this.#dropSlice);
+        this.#soon(this.#dropSlice);
         return;
       } else {
         left--;
@@ -468,8 +477,8 @@ export class MergedView {
     const route = this.#routeOf(row);
     this.#freeUnused(row);
     this.#routeCount += isShown ? 1 : -1;
-    if (isShown) this.listener.added(route);
-    else this.listener.removed(route);
+    if (isShown) this.#listener.added(route);
+    else this.#listener.removed(route);
   }
 
   /** A row was made. How many its destination has now; null: there is no memory to count it. */

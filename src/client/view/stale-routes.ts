@@ -5,34 +5,35 @@ import type { MergedView, ServerNumber } from "./merged-view.ts";
 import { StaleTimers, type StaleTimes } from "./stale-timers.ts";
 
 export class StaleRoutes {
+  readonly #view: MergedView;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly staleTimers: StaleTimers;
   #timer: Timer | null = null;
   #isStopped = false;
 
-  constructor(
-    times: StaleTimes,
-    private readonly view: MergedView,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-  ) {
+  constructor(times: StaleTimes, view: MergedView, clock: Clock, logger: Logger) {
+    this.#view = view;
+    this.#clock = clock;
+    this.#logger = logger;
     this.staleTimers = new StaleTimers(times, clock.nowMs());
   }
 
   /** What the server had becomes stale; `wasSilent`: it may have been lost ever since it was heard last. */
   serverLost(server: ServerNumber, wasSilent: boolean): void {
-    const nowMs = this.clock.nowMs();
-    if (this.view.serverLost(server, nowMs, wasSilent) > 0) this.staleTimers.lost(server, nowMs);
+    const nowMs = this.#clock.nowMs();
+    if (this.#view.serverLost(server, nowMs, wasSilent) > 0) this.staleTimers.lost(server, nowMs);
   }
 
   /** Drops all that the server had. */
   dropServer(server: ServerNumber): void {
     this.staleTimers.forget(server);
-    this.view.dropServer(server);
+    this.#view.dropServer(server);
   }
 
   /** There is an established server, or none. */
   setAnyEstablished(isAny: boolean): void {
-    const isAlone = this.staleTimers.setAnyEstablished(isAny, this.clock.nowMs());
+    const isAlone = this.staleTimers.setAnyEstablished(isAny, this.#clock.nowMs());
     if (this.#isStopped) return;
     if (isAlone) this.#warnAlone();
     this.#wakeInTime();
@@ -51,10 +52,10 @@ export class StaleRoutes {
 
   #warnAlone(): void {
     const seconds = this.staleTimers.times.staleTimeAloneMs / 1000;
-    const routes = this.view.routeCount;
-    if (seconds === 0) this.logger.error("no server is left; the routes are dropped", { routes });
+    const routes = this.#view.routeCount;
+    if (seconds === 0) this.#logger.error("no server is left; the routes are dropped", { routes });
     else {
-      this.logger.error("no server is left; the routes stay as they were last known", {
+      this.#logger.error("no server is left; the routes stay as they were last known", {
         routes,
         forSeconds: Number.isFinite(seconds) ? seconds : "forever",
       });
@@ -64,13 +65,13 @@ export class StaleRoutes {
   /** Drops stale routes whose time is over. */
   readonly #dropOverdue = (): void => {
     if (this.#isStopped) return;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     let copies = 0;
     for (const { server, lostUntilMs } of this.staleTimers.takeOverdue(nowMs)) {
-      copies += this.view.sweep(server, lostUntilMs);
+      copies += this.#view.sweep(server, lostUntilMs);
     }
     if (copies > 0) {
-      this.logger.warn("held long enough: what a lost server had is dropped, unless another one has it", {
+      this.#logger.warn("held long enough: what a lost server had is dropped, unless another one has it", {
         routes: copies,
       });
     }
@@ -86,7 +87,7 @@ export class StaleRoutes {
     const { nextDeadlineMs } = this.staleTimers;
     // Whoever was told of the routes may have stopped the client.
     if (this.#isStopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.max(0, nextDeadlineMs - this.clock.nowMs());
-    this.#timer = this.clock.after(waitMs, () => this.clock.soon(this.#dropOverdue));
+    const waitMs = Math.max(0, nextDeadlineMs - this.#clock.nowMs());
+    this.#timer = this.#clock.after(waitMs, () => this.#clock.soon(this.#dropOverdue));
   }
 }

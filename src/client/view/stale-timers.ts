@@ -30,6 +30,8 @@ export interface Overdue {
 
 /** Times are the caller's clock's, in milliseconds. */
 export class StaleTimers {
+  /** May be changed: also what is lost already goes by the new ones. */
+  times: StaleTimes;
   /** When each server was lost, ascending. */
   readonly #losses = new Map<ServerNumber, number[]>();
   /** Since when there has been an established server without a break. */
@@ -37,11 +39,8 @@ export class StaleTimers {
   /** Since when there has been none; of no meaning while there is one. */
   #noneSinceMs: number;
 
-  constructor(
-    /** May be changed: also what is lost already goes by the new ones. */
-    public times: StaleTimes,
-    nowMs: number,
-  ) {
+  constructor(times: StaleTimes, nowMs: number) {
+    this.times = times;
     this.#noneSinceMs = nowMs;
   }
 

@@ -11,22 +11,24 @@ export interface ProgramVersion {
 
 /** A running daemon as it describes itself. */
 export class Daemon {
+  readonly #version: ProgramVersion;
+  readonly clock: Clock;
+  /** Of its control socket and of public HTTP. */
+  readonly http: HttpCounters;
   isStopping = false;
   readonly #startedMs: number;
   /** By the wall clock as it was then: said anew from an age, it would differ by a millisecond from one time to the next. */
   readonly #startedAt = timeBefore(0);
 
-  constructor(
-    private readonly version: ProgramVersion,
-    readonly clock: Clock = new SystemClock(),
-    /** Of its control socket and of public HTTP. */
-    readonly http = new HttpCounters(),
-  ) {
+  constructor(version: ProgramVersion, clock: Clock = new SystemClock(), http = new HttpCounters()) {
+    this.#version = version;
+    this.clock = clock;
+    this.http = http;
     this.#startedMs = clock.nowMs();
   }
 
   facts(isDrained = false): Omit<DaemonFacts, "program"> {
-    const { version, commit, bun } = this.version;
+    const { version, commit, bun } = this.#version;
     const uptimeMs = this.clock.nowMs() - this.#startedMs;
     return {
       version,

@@ -15,13 +15,12 @@ const STATUS: Record<ControlErrorCode, number> = {
 
 /** A control request is refused. */
 export class ControlError extends Error {
+  readonly code: ControlErrorCode;
   override readonly name = "ControlError";
 
-  constructor(
-    readonly code: ControlErrorCode,
-    message: string,
-  ) {
+  constructor(code: ControlErrorCode, message: string) {
     super(message);
+    this.code = code;
   }
 
   get status(): number {

@@ -24,14 +24,14 @@ import type { ProgramName } from "./api.ts";
 export type ControlSocketErrorCode = "IN_USE" | "NOT_PERMITTED" | "NOT_A_SOCKET" | "BAD_PATH";
 
 export class ControlSocketError extends Error {
+  readonly code: ControlSocketErrorCode;
+  readonly path: string;
   override readonly name = "ControlSocketError";
 
-  constructor(
-    readonly code: ControlSocketErrorCode,
-    readonly path: string,
-    message: string,
-  ) {
+  constructor(code: ControlSocketErrorCode, path: string, message: string) {
     super(message);
+    this.code = code;
+    this.path = path;
   }
 }
 

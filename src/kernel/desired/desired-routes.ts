@@ -85,16 +85,18 @@ interface RankedDestination {
 }
 
 export class WantedRoutes {
+  readonly #settings: WantedSettings;
+  readonly #hops: HopSets;
   readonly #routes = new RouteTable({ hasFewPeers: true });
   readonly #fields = new UpdateFields();
   /** By the PREFIX word of their rows, which names a destination of one VNI. */
   readonly #ranked = new Map<number, RankedDestination>();
   #looksAtHops = 0;
 
-  constructor(
-    private readonly settings: WantedSettings,
-    private readonly hops: HopSets,
-  ) {}
+  constructor(settings: WantedSettings, hops: HopSets) {
+    this.#settings = settings;
+    this.#hops = hops;
+  }
 
   /** How many hops were looked at so far, to work out what is wanted: for whoever bounds what a step does. */
   get looksAtHops(): number {
@@ -178,13 +180,13 @@ export class WantedRoutes {
       if (!this.#hasOrigin(row, VIEW)) continue;
       received++;
       const nextHop = this.#routes.nextHopOf(row);
-      const reason = reasonToSkip(this.settings, family, nextHop);
+      const reason = reasonToSkip(this.#settings, family, nextHop);
       if (reason !== null) {
         skipped = count(skipped, reason, 1);
         if (isHopsFault(reason)) refusedHops.push({ address: nextHop.address, reason });
         continue;
       }
-      const hop = this.hops.hopOf(nextHop.address);
+      const hop = this.#hops.hopOf(nextHop.address);
       if (hop.isLocal) {
         skipped = count(skipped, "localHop", 1);
         refusedHops.push({ address: nextHop.address, reason: "localHop" });
@@ -192,13 +194,13 @@ export class WantedRoutes {
     }
     this.#looksAtHops += routes;
     if (isOwn) return ownWish(received);
-    const set = usable.size === 0 ? null : this.hops.setOf([...usable]);
+    const set = usable.size === 0 ? null : this.#hops.setOf([...usable]);
     return { isOwn, set, skipped, refusedHops };
   }
 
   #choose({ hops, received, own, skipped: always, refusedHops }: RankedDestination): VniWish {
     if (own > 0) return ownWish(received);
-    const { set, localRoutes, leftOut } = hops.choose(this.hops, (looks) => {
+    const { set, localRoutes, leftOut } = hops.choose(this.#hops, (looks) => {
       this.#looksAtHops += looks;
     });
     const skipped = new Map(always);
@@ -211,7 +213,7 @@ export class WantedRoutes {
   #rank(first: number, family: 4 | 6): RankedDestination {
     const { words } = this.#routes.rows;
     const ranked: RankedDestination = {
-      hops: new RankedHops((address) => weightOf(this.settings.preferredNetworks, address)),
+      hops: new RankedHops((address) => weightOf(this.#settings.preferredNetworks, address)),
       received: 0,
       own: 0,
       skipped: new Map(),
@@ -236,7 +238,7 @@ export class WantedRoutes {
     }
     ranked.received += by;
     const { address } = nextHop;
-    const reason = reasonToSkip(this.settings, family, nextHop);
+    const reason = reasonToSkip(this.#settings, family, nextHop);
     if (reason === null) {
       if (by > 0) ranked.hops.add(address);
       else ranked.hops.remove(address);

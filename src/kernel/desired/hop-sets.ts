@@ -14,6 +14,9 @@ import type { IpAddress } from "../../net/ip.ts";
 import type { FibNexthop, Hop, HopSet } from "./hop-set.ts";
 
 export class HopSets {
+  readonly #weightOf: (address: IpAddress) => number;
+  /** Its `isUsed` has changed. */
+  readonly #noteUse: (hop: Hop) => void;
   readonly #hops = new Map<string, Hop>();
   readonly #sets = new Map<string, HopSet>();
   /** By number; 0 is none. */
@@ -25,11 +28,10 @@ export class HopSets {
   #localKeys: ReadonlySet<string> = new Set();
   #localVersion = 0;
 
-  constructor(
-    private readonly weightOf: (address: IpAddress) => number,
-    /** Its `isUsed` has changed. */
-    private readonly noteUse: (hop: Hop) => void,
-  ) {}
+  constructor(weightOf: (address: IpAddress) => number, noteUse: (hop: Hop) => void) {
+    this.#weightOf = weightOf;
+    this.#noteUse = noteUse;
+  }
 
   /** Sets that are kept. */
   get size(): number {
@@ -49,7 +51,7 @@ export class HopSets {
     const hops: Hop[] = [];
     const alone = this.#make(`${number}`, hops);
     const isLocal = this.#localKeys.has(key);
-    const weight = this.weightOf(address);
+    const weight = this.#weightOf(address);
     const hop: Hop = { number, address, weight, isLocal, alone, sets: 1, isUsed: false };
     hops.push(hop);
     this.#hops.set(key, hop);
@@ -167,7 +169,7 @@ export class HopSets {
     const isUsed = hop.alone.namedBy > 0 || hop.alone.nexthop !== null;
     if (hop.isUsed === isUsed) return;
     hop.isUsed = isUsed;
-    this.noteUse(hop);
+    this.#noteUse(hop);
   }
 
   #make(key: string, hops: readonly Hop[]): HopSet {

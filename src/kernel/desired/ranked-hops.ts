@@ -35,6 +35,7 @@ interface RankedHop {
 }
 
 export class RankedHops {
+  readonly #weightOf: (address: IpAddress) => number;
   readonly #ranked: RankedHop[] = [];
   #choice: HopChoice | null = null;
   /** How many of the first hops were looked at for the choice. */
@@ -42,11 +43,13 @@ export class RankedHops {
   /** {@link HopSets.localVersion} at that time. */
   #localVersion = -1;
 
-  constructor(private readonly weightOf: (address: IpAddress) => number) {}
+  constructor(weightOf: (address: IpAddress) => number) {
+    this.#weightOf = weightOf;
+  }
 
   /** One more route has the hop. */
   add(address: IpAddress): void {
-    const weight = this.weightOf(address);
+    const weight = this.#weightOf(address);
     const at = this.#find(weight, address);
     const found = this.#ranked[at];
     if (found !== undefined && compare(found, weight, address) === 0) {
@@ -59,7 +62,7 @@ export class RankedHops {
 
   /** One route that has the hop is gone. */
   remove(address: IpAddress): void {
-    const weight = this.weightOf(address);
+    const weight = this.#weightOf(address);
     const at = this.#find(weight, address);
     const found = this.#ranked[at];
     if (found === undefined || compare(found, weight, address) !== 0 || --found.routes > 0) return;

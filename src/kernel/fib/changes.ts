@@ -8,16 +8,19 @@ import { CHANGED, type FibRows, familyOf } from "./rows.ts";
 const TAKEN_KEPT = 100_000;
 
 export class FibChanges {
+  readonly #rows: FibRows;
   /** Rows with the flag CHANGED, from `#from` on. */
-  readonly #rows: number[] = [];
+  readonly #changed: number[] = [];
   #from = 0;
   /** Each call of `next` marks one row at most. */
   readonly #walks: Iterator<void>[] = [];
 
-  constructor(private readonly rows: FibRows) {}
+  constructor(rows: FibRows) {
+    this.#rows = rows;
+  }
 
   get hasRows(): boolean {
-    return this.#from < this.#rows.length;
+    return this.#from < this.#changed.length;
   }
 
   get hasWalks(): boolean {
@@ -25,9 +28,9 @@ export class FibChanges {
   }
 
   mark(row: number): void {
-    if (this.rows.has(row, CHANGED)) return;
-    this.rows.raise(row, CHANGED);
-    this.#rows.push(row);
+    if (this.#rows.has(row, CHANGED)) return;
+    this.#rows.raise(row, CHANGED);
+    this.#changed.push(row);
     this.#countPending(row, 1);
   }
 
@@ -46,15 +49,15 @@ export class FibChanges {
 
   /** Takes the row that was marked first: it is not marked any more. Undefined: none is. */
   takeNext(): number | undefined {
-    const row = this.#rows[this.#from];
+    const row = this.#changed[this.#from];
     if (row === undefined) return undefined;
     this.#from++;
     // Where new ones come all the time, there is always one left.
-    if (this.#from === this.#rows.length || this.#from >= TAKEN_KEPT) {
-      this.#rows.splice(0, this.#from);
+    if (this.#from === this.#changed.length || this.#from >= TAKEN_KEPT) {
+      this.#changed.splice(0, this.#from);
       this.#from = 0;
     }
-    this.rows.lower(row, CHANGED);
+    this.#rows.lower(row, CHANGED);
     this.#countPending(row, -1);
     return row;
   }
@@ -69,6 +72,6 @@ export class FibChanges {
   }
 
   #countPending(row: number, by: 1 | -1): void {
-    this.rows.tableOf(row).counts[familyOf(row)].pending += by;
+    this.#rows.tableOf(row).counts[familyOf(row)].pending += by;
   }
 }

@@ -66,6 +66,12 @@ const FOUGHT_OVER = {
 };
 
 export class Fib {
+  readonly protocol: number;
+  readonly settings: WantedSettings;
+  /** Another program disturbs the destination again and again, as of now. */
+  readonly #noteFight: (table: FibTable, destination: Prefix) => void;
+  /** There is no memory to know the destination, or a route to it. */
+  readonly #noteRefusal: (destination: Prefix) => void;
   readonly hops: HopSets;
   readonly nexthops: FibNexthops;
   readonly rows = new FibRows();
@@ -100,14 +106,16 @@ export class Fib {
   readonly #passedOver: FibPassedOver;
 
   constructor(
-    readonly protocol: number,
-    readonly settings: WantedSettings,
+    protocol: number,
+    settings: WantedSettings,
     notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
-    /** Another program disturbs the destination again and again, as of now. */
-    private readonly noteFight: (table: FibTable, destination: Prefix) => void = () => {},
-    /** There is no memory to know the destination, or a route to it. */
-    private readonly noteRefusal: (destination: Prefix) => void = () => {},
+    noteFight: (table: FibTable, destination: Prefix) => void = () => {},
+    noteRefusal: (destination: Prefix) => void = () => {},
   ) {
+    this.protocol = protocol;
+    this.settings = settings;
+    this.#noteFight = noteFight;
+    this.#noteRefusal = noteRefusal;
     this.hops = new HopSets(
       (address) => weightOf(settings.preferredNetworks, address),
       ({ address, isUsed }) => this.#setUnderlay(address, isUsed),
@@ -258,7 +266,7 @@ export class Fib {
       return;
     }
     this.failed(row, FOUGHT_OVER, nowMs, attempts);
-    if (attempts === 1) this.noteFight(this.rows.tableOf(row), this.rows.prefixOf(row));
+    if (attempts === 1) this.#noteFight(this.rows.tableOf(row), this.rows.prefixOf(row));
   }
 
   /** Somebody has deleted what has this id, and the kernel has taken along the routes that named it. */
@@ -349,7 +357,7 @@ export class Fib {
 
   #refuse(destination: Prefix): void {
     this.refusedMemory++;
-    this.noteRefusal(destination);
+    this.#noteRefusal(destination);
   }
 
   *#marksOfTable(table: FibTable): Generator<void> {

@@ -16,6 +16,9 @@ interface Loss {
 }
 
 export class FibLosses {
+  readonly #rows: FibRows;
+  readonly #nexthops: FibNexthops;
+  readonly #visit: (row: number, isGone: boolean, atMs: number) => void;
   /** By id. */
   #losses = new Map<number, Loss>();
   /** Those that the walk under way looks for. */
@@ -23,10 +26,14 @@ export class FibLosses {
   #isWalking = false;
 
   constructor(
-    private readonly rows: FibRows,
-    private readonly nexthops: FibNexthops,
-    private readonly visit: (row: number, isGone: boolean, atMs: number) => void,
-  ) {}
+    rows: FibRows,
+    nexthops: FibNexthops,
+    visit: (row: number, isGone: boolean, atMs: number) => void,
+  ) {
+    this.#rows = rows;
+    this.#nexthops = nexthops;
+    this.#visit = visit;
+  }
 
   /** True: a walk is to begin. */
   add(id: number, loss: Loss): boolean {
@@ -43,7 +50,8 @@ export class FibLosses {
 
   /** Each step visits one row at most. */
   *walk(): Generator<void> {
-    const { rows, nexthops } = this;
+    const rows = this.#rows;
+    const nexthops = this.#nexthops;
     while (this.#losses.size > 0) {
       const losses = this.#losses;
       this.#losses = new Map();
@@ -56,7 +64,7 @@ export class FibLosses {
         const loss = losses.get(id);
         // A reading may have met it again meanwhile.
         if (loss === undefined || (loss.isGone && nexthops.get(id) !== undefined)) continue;
-        this.visit(row, loss.isGone, loss.atMs);
+        this.#visit(row, loss.isGone, loss.atMs);
         yield;
       }
     }
@@ -69,9 +77,9 @@ export class FibLosses {
     const changed = [...losses].find(([, { isGone }]) => !isGone);
     if (changed === undefined) return;
     const [, loss] = changed;
-    for (const group of this.nexthops.all()) {
+    for (const group of this.#nexthops.all()) {
       if (group.set === null || !group.members?.some(({ id }) => losses.has(id))) continue;
-      this.nexthops.setMeaning(group, null);
+      this.#nexthops.setMeaning(group, null);
       losses.set(group.id, loss);
     }
   }

@@ -26,6 +26,9 @@ export const MAX_RESILIENT_GROUPS = 1_024;
 const READINGS_ALONE = 2;
 
 export class FibNexthops {
+  readonly #hops: HopSets;
+  /** Which groups destinations are to have. */
+  readonly #ecmp: EcmpMode;
   readonly block: IdBlock;
   readonly #byId = new Map<number, FibNexthop>();
   /** Ids in our block that others use. */
@@ -42,12 +45,9 @@ export class FibNexthops {
   #resilientCount = 0;
   #readings = 0;
 
-  constructor(
-    protocol: number,
-    private readonly hops: HopSets,
-    /** Which groups destinations are to have. */
-    private readonly ecmp: EcmpMode = "plain",
-  ) {
+  constructor(protocol: number, hops: HopSets, ecmp: EcmpMode = "plain") {
+    this.#hops = hops;
+    this.#ecmp = ecmp;
     this.block = new IdBlock(protocol);
     this.#lastId = this.block.last;
   }
@@ -72,7 +72,7 @@ export class FibNexthops {
 
   /** Whether a destination with that set is to have a resilient group of its own, if there is room. */
   wantsResilient(set: HopSet): boolean {
-    return this.ecmp === "resilient" && set.hops.length > 1;
+    return this.#ecmp === "resilient" && set.hops.length > 1;
   }
 
   /**
@@ -80,7 +80,7 @@ export class FibNexthops {
    * there is none.
    */
   ownResilient(set: HopSet, id: number): FibNexthop | null {
-    if (this.ecmp === "plain") return null;
+    if (this.#ecmp === "plain") return null;
     const group = this.#byId.get(id);
     if (!group?.isResilient || group.routes !== 1 || group.isPinned) return null;
     const { aloneSince } = group;
@@ -179,18 +179,18 @@ export class FibNexthops {
     if (before === set) return;
     if (nexthop.isResilient) {
       nexthop.set = set;
-      if (set !== null) this.hops.countResilientGroup(set, 1);
-      if (before !== null) this.hops.countResilientGroup(before, -1);
+      if (set !== null) this.#hops.countResilientGroup(set, 1);
+      if (before !== null) this.#hops.countResilientGroup(before, -1);
       return;
     }
     nexthop.set = null;
     if (before !== null) {
-      this.hops.setNexthop(before, null);
-      this.hops.disposeUnused(before);
+      this.#hops.setNexthop(before, null);
+      this.#hops.disposeUnused(before);
     }
     if (set === null || set.nexthop !== null) return;
     nexthop.set = set;
-    this.hops.setNexthop(set, nexthop);
+    this.#hops.setNexthop(set, nexthop);
   }
 
   /** The kernel has it no longer, or it is not ours any more. Routes may name its id still. */

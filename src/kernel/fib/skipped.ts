@@ -6,17 +6,19 @@ import { type FibRows, familyOf, PASSED_OVER } from "./rows.ts";
 import type { FibCounts, FibTable } from "./tables.ts";
 
 export class FibPassedOver {
+  readonly #rows: FibRows;
+  readonly #note: (table: FibTable, destination: Prefix, wanted: Wanted) => void;
   /** Rows with the flag PASSED_OVER, and what was passed over. */
   readonly #byRow = new Map<number, Wanted>();
 
-  constructor(
-    private readonly rows: FibRows,
-    private readonly note: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
-  ) {}
+  constructor(rows: FibRows, note: (table: FibTable, destination: Prefix, wanted: Wanted) => void) {
+    this.#rows = rows;
+    this.#note = note;
+  }
 
   /** This is wanted of the row now. */
   set(row: number, wanted: Wanted): void {
-    const { rows } = this;
+    const rows = this.#rows;
     const before = this.#byRow.get(row);
     const isPassedOver = wanted.shadowed > 0 || wanted.skipped !== null;
     if (before === undefined && !isPassedOver) return;
@@ -27,7 +29,7 @@ export class FibPassedOver {
       count(counts, wanted, 1);
       this.#byRow.set(row, wanted);
       rows.raise(row, PASSED_OVER);
-      this.note(table, rows.prefixOf(row), wanted);
+      this.#note(table, rows.prefixOf(row), wanted);
     } else {
       this.#byRow.delete(row);
       rows.lower(row, PASSED_OVER);

@@ -139,13 +139,12 @@ function libcPath(): string {
 }
 
 export class Libnl {
+  /** Where it comes from. */
+  readonly origin: string;
   readonly #functions: Functions;
 
-  constructor(
-    /** Where it comes from. */
-    readonly origin: string,
-    functions: Functions,
-  ) {
+  constructor(origin: string, functions: Functions) {
+    this.origin = origin;
     this.#functions = functions;
   }
 

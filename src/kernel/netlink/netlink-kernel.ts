@@ -69,15 +69,16 @@ export interface NetlinkKernelOptions extends KernelIdentity {
 }
 
 export class NetlinkKernel implements Kernel {
+  readonly #libnl: Libnl;
+  readonly #protocol: number;
   readonly #socket: NetlinkSocket;
   readonly #operations: NetlinkOperations;
   readonly #system: NetlinkSystem;
   readonly #watches = new Set<NetlinkWatch>();
 
-  private constructor(
-    private readonly libnl: Libnl,
-    private readonly protocol: number,
-  ) {
+  private constructor(libnl: Libnl, protocol: number) {
+    this.#libnl = libnl;
+    this.#protocol = protocol;
     const errorText = (errno: number) => libnl.errorText(errno);
     this.#system = { openSocket: () => libnl.openSocket(), errorText };
     this.#socket = libnl.openSocket();
@@ -108,7 +109,7 @@ export class NetlinkKernel implements Kernel {
 
   /** Where libnl comes from: its path, or "the copy in the executable". */
   get libraryOrigin(): string {
-    return this.libnl.origin;
+    return this.#libnl.origin;
   }
 
   links(): Promise<Link[]> {
@@ -162,7 +163,7 @@ export class NetlinkKernel implements Kernel {
       await this.#visitOurs(family, ours, visit);
       for (const table of ours.tables) await this.#visitForeign(family, table, visit);
       await visitRoutes(all, (route) => {
-        if (route.protocol !== this.protocol && !ours.tables.includes(route.table)) visit(route);
+        if (route.protocol !== this.#protocol && !ours.tables.includes(route.table)) visit(route);
       });
     }
     return areWhole;
@@ -183,8 +184,8 @@ export class NetlinkKernel implements Kernel {
     if (all.endsWithLocal) return true;
     const local = await this.#routes(family, ANYBODY, RT_TABLE_LOCAL);
     if (local.endsWithLocal) return false;
-    const ours = await this.#routes(family, this.protocol, ALL_TABLES);
-    return countOf(ours, this.protocol) === countOf(all, this.protocol);
+    const ours = await this.#routes(family, this.#protocol, ALL_TABLES);
+    return countOf(ours, this.#protocol) === countOf(all, this.#protocol);
   }
 
   /** Routes of our protocol: a dump for each table, so that what is in another cannot hide them, and one for all others. */
@@ -194,27 +195,27 @@ export class NetlinkKernel implements Kernel {
     visit: (route: FoundRoute) => void,
   ): Promise<void> {
     for (const table of tables) {
-      await visitRoutes(await this.#routes(family, this.protocol, table), (route) => {
-        if (route.protocol === this.protocol && route.table === table) visit(route);
+      await visitRoutes(await this.#routes(family, this.#protocol, table), (route) => {
+        if (route.protocol === this.#protocol && route.table === table) visit(route);
       });
     }
-    await visitRoutes(await this.#routes(family, this.protocol, ALL_TABLES), (route) => {
-      if (route.protocol === this.protocol && !tables.includes(route.table)) visit(route);
+    await visitRoutes(await this.#routes(family, this.#protocol, ALL_TABLES), (route) => {
+      if (route.protocol === this.#protocol && !tables.includes(route.table)) visit(route);
     });
   }
 
   /** Routes of other protocols in a table of ours; where one hides ours, each protocol by itself. */
   async #visitForeign(family: 4 | 6, table: number, visit: (route: FoundRoute) => void): Promise<void> {
-    const ours = await this.#routes(family, this.protocol, table);
+    const ours = await this.#routes(family, this.#protocol, table);
     const all = await this.#routes(family, ANYBODY, table);
-    if (countOf(all, this.protocol) === countOf(ours, this.protocol)) {
+    if (countOf(all, this.#protocol) === countOf(ours, this.#protocol)) {
       await visitRoutes(all, (route) => {
-        if (route.protocol !== this.protocol && route.table === table) visit(route);
+        if (route.protocol !== this.#protocol && route.table === table) visit(route);
       });
       return;
     }
     for (let protocol = 1; protocol <= MAX_PROTOCOL; protocol++) {
-      if (protocol === this.protocol) continue;
+      if (protocol === this.#protocol) continue;
       await visitRoutes(await this.#routes(family, protocol, table), (route) => {
         if (route.protocol === protocol && route.table === table) visit(route);
       });
@@ -254,12 +255,12 @@ export class NetlinkKernel implements Kernel {
   }
 
   apply(operations: readonly Operation[], linkIndex: number): OperationFailure[] {
-    return this.#operations.apply(operations, { protocol: this.protocol, linkIndex });
+    return this.#operations.apply(operations, { protocol: this.#protocol, linkIndex });
   }
 
   watch(listener: (event: KernelEvent) => void): void {
     this.#watches.add(
-      new NetlinkWatch(this.libnl.openListener(WATCHED_GROUPS, this.#socket.portId), listener),
+      new NetlinkWatch(this.#libnl.openListener(WATCHED_GROUPS, this.#socket.portId), listener),
     );
   }
 

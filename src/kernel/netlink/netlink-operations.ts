@@ -22,15 +22,17 @@ const BATCH_BYTES = 64 * 1024;
 const ANSWER_BYTES = 4096;
 
 export class NetlinkOperations {
+  readonly #socket: NetlinkSocket;
+  readonly #errorText: (errno: number) => string;
   readonly #writer = new NetlinkWriter();
   readonly #answer = new Uint8Array(ANSWER_BYTES);
   /** Of the next message; those of one batch follow each other, modulo 2^32. */
   #sequence = 1;
 
-  constructor(
-    private readonly socket: NetlinkSocket,
-    private readonly errorText: (errno: number) => string,
-  ) {}
+  constructor(socket: NetlinkSocket, errorText: (errno: number) => string) {
+    this.#socket = socket;
+    this.#errorText = errorText;
+  }
 
   /** @throws KernelError SOCKET_FAILED */
   apply(operations: readonly Operation[], context: OperationContext): OperationFailure[] {
@@ -99,16 +101,16 @@ export class NetlinkOperations {
   #exchange(count: number, onAnswer: (offset: number, error: NetlinkError) => void): number {
     const first = this.#sequence >>> 0;
     this.#sequence = (first + count) >>> 0;
-    const sent = -this.socket.send(this.#writer.bytes());
+    const sent = -this.#socket.send(this.#writer.bytes());
     if (sent === ENOBUFS || sent === ENOMEM || sent === EAGAIN) return sent;
-    if (sent !== 0) throw socketFailed(this.errorText(sent));
+    if (sent !== 0) throw socketFailed(this.#errorText(sent));
     let isAcknowledged = false;
     let isWhole = true;
     for (;;) {
-      const length = this.socket.receive(this.#answer);
+      const length = this.#socket.receive(this.#answer);
       if (length === -EAGAIN) return isAcknowledged && isWhole ? 0 : ENOBUFS;
       if (length === -ENOBUFS) isWhole = false;
-      else if (length < 0) throw socketFailed(this.errorText(-length));
+      else if (length < 0) throw socketFailed(this.#errorText(-length));
       const message = new NetlinkReader(this.#answer.subarray(0, Math.max(0, length)));
       while (message.next()) {
         const offset = (message.sequence - first) >>> 0;
@@ -120,7 +122,7 @@ export class NetlinkOperations {
   }
 
   #failure(index: number, errno: number, words: string | null): OperationFailure {
-    return { index, code: ERROR_NAMES.get(errno) ?? `E${errno}`, message: words ?? this.errorText(errno) };
+    return { index, code: ERROR_NAMES.get(errno) ?? `E${errno}`, message: words ?? this.#errorText(errno) };
   }
 }
 

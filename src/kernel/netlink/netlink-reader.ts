@@ -19,6 +19,7 @@ const LITTLE_ENDIAN = true;
  *     while (reader.next()) … reader.type, reader.start, reader.end …
  */
 export class NetlinkReader {
+  readonly bytes: Uint8Array;
   readonly view: DataView;
   /** Of the present message. */
   type = 0;
@@ -30,7 +31,8 @@ export class NetlinkReader {
   #nextAt = 0;
   readonly #limit: number;
 
-  constructor(readonly bytes: Uint8Array) {
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#limit = bytes.length;
   }
@@ -58,6 +60,7 @@ export class NetlinkReader {
 
 /** Where each type of attribute stands in a message or a nest; used again for the next one. */
 export class Attributes {
+  readonly maxType: number;
   view: DataView = new DataView(new ArrayBuffer(0));
   /** type → offset of the payload; 0: not there. */
   readonly #offsets: Int32Array;
@@ -65,7 +68,8 @@ export class Attributes {
   readonly #lengths: Int32Array;
 
   /** Types above `maxType` are passed over. */
-  constructor(readonly maxType: number) {
+  constructor(maxType: number) {
+    this.maxType = maxType;
     this.#offsets = new Int32Array(maxType + 1);
     this.#lengths = new Int32Array(maxType + 1);
   }

@@ -49,6 +49,9 @@ interface Attached {
 }
 
 export class NetlinkWatch implements Disposable {
+  readonly #listener: NetlinkListener;
+  readonly #report: (event: KernelEvent) => void;
+  readonly #nowMs: () => number;
   #isClosed = false;
   #attached: Attached | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -56,10 +59,13 @@ export class NetlinkWatch implements Disposable {
   #isDraining = false;
 
   constructor(
-    private readonly listener: NetlinkListener,
-    private readonly report: (event: KernelEvent) => void,
-    private readonly nowMs: () => number = () => performance.now(),
+    listener: NetlinkListener,
+    report: (event: KernelEvent) => void,
+    nowMs: () => number = () => performance.now(),
   ) {
+    this.#listener = listener;
+    this.#report = report;
+    this.#nowMs = nowMs;
     void this.#attach();
   }
 
@@ -79,7 +85,7 @@ export class NetlinkWatch implements Disposable {
     };
     try {
       // A cast, since @types/bun has `unix` and `hostname`, but not `fd`.
-      const target = { fd: this.listener.duplicateDescriptor(), ...options } as unknown as typeof options & {
+      const target = { fd: this.#listener.duplicateDescriptor(), ...options } as unknown as typeof options & {
         unix: string;
       };
       await Bun.connect(target);
@@ -90,9 +96,9 @@ export class NetlinkWatch implements Disposable {
 
   /** Reports what has come, without waiting for the event loop. False: there is more. */
   poll(): boolean {
-    const untilMs = this.nowMs() + POLL_MS;
+    const untilMs = this.#nowMs() + POLL_MS;
     for (let polled = 1; !this.#isClosed; polled++) {
-      const length = this.listener.receive(buffer);
+      const length = this.#listener.receive(buffer);
       if (length < 0 && length !== -ENOBUFS) {
         // Nothing is left; or an error, which the event loop sees too.
         if (this.#isDraining) this.#drained();
@@ -100,7 +106,7 @@ export class NetlinkWatch implements Disposable {
       }
       if (length === -ENOBUFS || length > buffer.length) this.#drain();
       else if (!this.#isDraining) this.#read(buffer.subarray(0, length));
-      if (polled % POLLED_PER_LOOK === 0 && this.nowMs() >= untilMs) return false;
+      if (polled % POLLED_PER_LOOK === 0 && this.#nowMs() >= untilMs) return false;
     }
     return true;
   }
@@ -124,7 +130,7 @@ export class NetlinkWatch implements Disposable {
 
   #drained(): void {
     this.#isDraining = false;
-    this.report({ type: "overrun" });
+    this.#report({ type: "overrun" });
   }
 
   #read(bytes: Uint8Array): void {
@@ -132,7 +138,7 @@ export class NetlinkWatch implements Disposable {
     while (message.next()) {
       const event = readEvent(message);
       // The report of one may have closed the kernel.
-      if (event !== null && !this.#isClosed) this.report(event);
+      if (event !== null && !this.#isClosed) this.#report(event);
     }
   }
 
@@ -140,7 +146,7 @@ export class NetlinkWatch implements Disposable {
     this.#isClosed = true;
     clearTimeout(this.#retry);
     this.#attached?.terminate();
-    this.listener[Symbol.dispose]();
+    this.#listener[Symbol.dispose]();
   }
 }
 

@@ -16,6 +16,13 @@ const RETRIES_PER_SLICE = 4_096;
 const LOOKS_PER_ROW = 2;
 
 export class KernelWork {
+  readonly #fib: Fib;
+  readonly #kernel: Kernel;
+  readonly #clock: Clock;
+  readonly #reports: InstallerReports;
+  readonly #obstacles: Obstacles;
+  /** The book may be wrong. */
+  readonly #doubt: (reason: string) => void;
   readonly operations = new OperationCounts();
   readonly #slices = new SliceSize();
   #garbageDueMs = Number.POSITIVE_INFINITY;
@@ -23,18 +30,24 @@ export class KernelWork {
   #looked = 0;
 
   constructor(
-    private readonly fib: Fib,
-    private readonly kernel: Kernel,
-    private readonly clock: Clock,
-    private readonly reports: InstallerReports,
-    private readonly obstacles: Obstacles,
-    /** The book may be wrong. */
-    private readonly doubt: (reason: string) => void,
-  ) {}
+    fib: Fib,
+    kernel: Kernel,
+    clock: Clock,
+    reports: InstallerReports,
+    obstacles: Obstacles,
+    doubt: (reason: string) => void,
+  ) {
+    this.#fib = fib;
+    this.#kernel = kernel;
+    this.#clock = clock;
+    this.#reports = reports;
+    this.#obstacles = obstacles;
+    this.#doubt = doubt;
+  }
 
   /** When there is something to do again, should nothing change; Infinity: never. */
   get dueMs(): number {
-    return Math.min(this.fib.retries.nextDueMs, this.#garbageDueMs);
+    return Math.min(this.#fib.retries.nextDueMs, this.#garbageDueMs);
   }
 
   /**
@@ -44,12 +57,12 @@ export class KernelWork {
   slice(linkIndex: number, nowMs: number): boolean {
     this.#looked = 0;
     if (!this.#doSlice(this.#slices.size, linkIndex, nowMs)) return false;
-    this.#slices.took(this.clock.nowMs() - nowMs, this.#looked);
+    this.#slices.took(this.#clock.nowMs() - nowMs, this.#looked);
     return true;
   }
 
   #doSlice(size: number, linkIndex: number, nowMs: number): boolean {
-    const { fib } = this;
+    const fib = this.#fib;
     const { changes, leftovers, nexthops, retries } = fib;
     for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
     if (changes.hasWalks) {
@@ -68,7 +81,7 @@ export class KernelWork {
     } else if (nowMs < this.#garbageDueMs) return false;
     else
       this.#run(
-        planGarbage(fib, size, ({ id }) => this.reports.pinned(id)),
+        planGarbage(fib, size, ({ id }) => this.#reports.pinned(id)),
         linkIndex,
       );
     return true;
@@ -76,7 +89,7 @@ export class KernelWork {
 
   /** Changed rows, up to `limit`; fewer where they have many hops, of each of which an object may have to be made. */
   *#takeRows(limit: number): Iterable<number> {
-    const { fib } = this;
+    const fib = this.#fib;
     const looksUntil = fib.looksAtHops + LOOKS_PER_ROW * limit;
     for (const row of fib.changes.take(limit)) {
       this.#looked++;
@@ -87,24 +100,24 @@ export class KernelWork {
 
   #run(steps: readonly Step[], linkIndex: number): void {
     if (steps.length === 0) return;
-    const startMs = this.clock.nowMs();
+    const startMs = this.#clock.nowMs();
     this.#looked = Math.max(this.#looked, steps.length);
-    const failures = this.kernel.apply(
+    const failures = this.#kernel.apply(
       steps.map(({ operation }) => operation),
       linkIndex,
     );
     this.operations.count(steps, failures);
-    const outcome = settle(this.fib, steps, failures, startMs);
+    const outcome = settle(this.#fib, steps, failures, startMs);
     for (const failure of outcome.failures) {
-      if (failure.collidedRow === null) this.reports.failure(failure);
-      else this.obstacles.add(failure.collidedRow, failure);
+      if (failure.collidedRow === null) this.#reports.failure(failure);
+      else this.#obstacles.add(failure.collidedRow, failure);
     }
-    if (outcome.isDoubtful) this.doubt("operations failed");
+    if (outcome.isDoubtful) this.#doubt("operations failed");
   }
 
   #noteStuck(row: number, obstacle: Obstacle, nowMs: number): void {
-    const { rows } = this.fib;
-    const { attempts } = this.fib.failed(row, obstacle, nowMs);
-    this.reports.stuck(rows.tableOf(row), rows.prefixOf(row), obstacle.message, attempts);
+    const { rows } = this.#fib;
+    const { attempts } = this.#fib.failed(row, obstacle, nowMs);
+    this.#reports.stuck(rows.tableOf(row), rows.prefixOf(row), obstacle.message, attempts);
   }
 }

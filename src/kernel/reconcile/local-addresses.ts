@@ -7,14 +7,17 @@ import type { Kernel, KernelEvent } from "../kernel.ts";
 const PAUSE_MS = 1_000;
 
 export class LocalAddresses {
+  readonly #fib: Fib;
+  readonly #kernel: Kernel;
+  readonly #clock: Clock;
   #dueMs = Number.POSITIVE_INFINITY;
   #readMs = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    private readonly fib: Fib,
-    private readonly kernel: Kernel,
-    private readonly clock: Clock,
-  ) {}
+  constructor(fib: Fib, kernel: Kernel, clock: Clock) {
+    this.#fib = fib;
+    this.#kernel = kernel;
+    this.#clock = clock;
+  }
 
   /** When they are to be read; Infinity: they are known. */
   get dueMs(): number {
@@ -24,17 +27,17 @@ export class LocalAddresses {
   /** One came or went. Which of them the machine has now is read: another link may have the same. */
   hear({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
     // Those that are told once more, as when a router prolongs them, change nothing.
-    if (this.fib.hops.isLocal(address) === isDeleted) this.ask();
+    if (this.#fib.hops.isLocal(address) === isDeleted) this.ask();
   }
 
   /** They are to be read, and the device is to be looked at, soon. */
   ask(): void {
-    this.#dueMs = Math.max(this.clock.nowMs(), this.#readMs + PAUSE_MS);
+    this.#dueMs = Math.max(this.#clock.nowMs(), this.#readMs + PAUSE_MS);
   }
 
   async read(): Promise<void> {
     this.#dueMs = Number.POSITIVE_INFINITY;
-    this.#readMs = this.clock.nowMs();
-    this.fib.setLocalAddresses(await this.kernel.localAddresses());
+    this.#readMs = this.#clock.nowMs();
+    this.#fib.setLocalAddresses(await this.#kernel.localAddresses());
   }
 }

@@ -23,17 +23,20 @@ const MAX_REPORTED = 1_000;
 const FIGHT_LINE_PAUSE_MS = 60_000;
 
 export class InstallerReports {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #protocol: number;
+  readonly #device: string;
   readonly log: LimitedLog;
   readonly #reported = new Set<string>();
   #isReadWhole = true;
   #foughtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    private readonly logger: Logger,
-    private readonly clock: Clock,
-    private readonly protocol: number,
-    private readonly device: string,
-  ) {
+  constructor(logger: Logger, clock: Clock, protocol: number, device: string) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#protocol = protocol;
+    this.#device = device;
     this.log = new LimitedLog(logger, clock, LOG_LIMITS);
   }
 
@@ -44,12 +47,12 @@ export class InstallerReports {
       code,
       message,
       ...(inTheWay !== null && { inTheWay }),
-      show: DEVICE_CODES.has(code) ? `ip -d link show ${this.device}` : showCommand(operation),
+      show: DEVICE_CODES.has(code) ? `ip -d link show ${this.#device}` : showCommand(operation),
     };
-    if (attempts > 1) this.logger.debug("still fails", { ...fields, attempts });
+    if (attempts > 1) this.#logger.debug("still fails", { ...fields, attempts });
     else if (kind === "collision")
       this.log.warn("something foreign is in the way; it is not touched", fields);
-    else if (kind === "dependent") this.logger.debug("cannot be installed without its nexthop", fields);
+    else if (kind === "dependent") this.#logger.debug("cannot be installed without its nexthop", fields);
     else this.log.warn("the kernel refuses; it is tried again", fields);
   }
 
@@ -57,7 +60,7 @@ export class InstallerReports {
   stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
     const show = showRouteCommand(table.id, destination);
     const fields = { table: table.id, destination: formatPrefix(destination), message, show };
-    if (attempts > 1) this.logger.debug("still cannot be made right", { ...fields, attempts });
+    if (attempts > 1) this.#logger.debug("still cannot be made right", { ...fields, attempts });
     else this.log.warn("a destination cannot be made right", fields);
   }
 
@@ -107,7 +110,7 @@ export class InstallerReports {
   }
 
   started(fib: Fib): void {
-    this.logger.info("kernel routes read", held(fib));
+    this.#logger.info("kernel routes read", held(fib));
   }
 
   /** Which of the two a packet takes the kernel decides. */
@@ -137,9 +140,9 @@ export class InstallerReports {
   readWhole(isWhole: boolean): void {
     if (isWhole === this.#isReadWhole) return;
     this.#isReadWhole = isWhole;
-    if (isWhole) this.logger.info("the kernel's routes can be read whole again");
+    if (isWhole) this.#logger.info("the kernel's routes can be read whole again");
     else {
-      this.logger.warn(
+      this.#logger.warn(
         "the kernel cannot tell all its routes: one of another program is too large for a dump; ours are read apart, and unneeded nexthops stay",
       );
     }
@@ -147,13 +150,16 @@ export class InstallerReports {
 
   /** One line a minute, however many destinations it is: `status` names them. */
   foughtOver(table: FibTable, destination: Prefix): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (nowMs - this.#foughtMs < FIGHT_LINE_PAUSE_MS) return;
     this.#foughtMs = nowMs;
-    this.logger.warn("another program removes routes of ours again and again; they are put back less often", {
-      table: table.id,
-      destination: formatPrefix(destination),
-    });
+    this.#logger.warn(
+      "another program removes routes of ours again and again; they are put back less often",
+      {
+        table: table.id,
+        destination: formatPrefix(destination),
+      },
+    );
   }
 
   /** The kernel was read, and `before` that others had changed so much. */
@@ -161,10 +167,10 @@ export class InstallerReports {
     const drift = Object.entries(fib.drift)
       .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
       .filter(([, count]) => count > 0);
-    if (drift.length === 0) this.logger.debug("kernel routes read", { reason, ...held(fib) });
+    if (drift.length === 0) this.#logger.debug("kernel routes read", { reason, ...held(fib) });
     else {
       const fields = { reason, ...Object.fromEntries(drift) };
-      this.logger.warn("the kernel's routes had drifted; what is ours of them is to be put right", fields);
+      this.#logger.warn("the kernel's routes had drifted; what is ours of them is to be put right", fields);
     }
   }
 
@@ -175,8 +181,8 @@ export class InstallerReports {
   }
 
   cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
-    this.logger.info("kernel routes removed", { routes, nexthops });
-    if (kept > 0) this.logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
+    this.#logger.info("kernel routes removed", { routes, nexthops });
+    if (kept > 0) this.#logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
     for (const { operation, message } of failures) {
       this.log.warn("cannot be removed", {
         operation: this.#text(operation),
@@ -188,7 +194,7 @@ export class InstallerReports {
 
   #once(key: string, message: string, fields: LogFields): void {
     if (this.#reported.has(key)) {
-      this.logger.debug(message, fields);
+      this.#logger.debug(message, fields);
       return;
     }
     if (this.#reported.size === MAX_REPORTED) this.#reported.clear();
@@ -197,7 +203,7 @@ export class InstallerReports {
   }
 
   #text(operation: Operation): string {
-    return formatOperation(operation, this.protocol, this.device);
+    return formatOperation(operation, this.#protocol, this.#device);
   }
 }
 

@@ -14,20 +14,23 @@ const BY_ADDRESSES = 0;
 
 /** Says, while there are groups, what is wrong with the policy. */
 export class MultipathHash {
+  readonly #fib: Fib;
+  readonly #kernel: Pick<Kernel, "multipathHashPolicy">;
+  readonly #logger: Logger;
   /** What it depended on when it was looked at last: the policy itself is read once for each reading of the kernel. */
   #lookedAt = "";
   #said: string | null = null;
 
-  constructor(
-    private readonly fib: Fib,
-    private readonly kernel: Pick<Kernel, "multipathHashPolicy">,
-    private readonly logger: Logger,
-  ) {}
+  constructor(fib: Fib, kernel: Pick<Kernel, "multipathHashPolicy">, logger: Logger) {
+    this.#fib = fib;
+    this.#kernel = kernel;
+    this.#logger = logger;
+  }
 
   /** As of now, with the command that helps; null: nothing that we know of, or there is no group. */
   get problem(): string | null {
     const names = this.#families()
-      .filter((family) => this.kernel.multipathHashPolicy(family) === BY_ADDRESSES)
+      .filter((family) => this.#kernel.multipathHashPolicy(family) === BY_ADDRESSES)
       .map(multipathHashPolicyName);
     if (names.length === 0) return null;
     const settings = names.map((name) => `${name}=1`).join(" ");
@@ -36,17 +39,17 @@ export class MultipathHash {
 
   /** Warns, once for each problem. */
   look(): void {
-    const lookedAt = `${this.fib.readings} ${this.#families()}`;
+    const lookedAt = `${this.#fib.readings} ${this.#families()}`;
     if (lookedAt === this.#lookedAt) return;
     this.#lookedAt = lookedAt;
     const { problem } = this;
-    if (problem !== null && problem !== this.#said) this.logger.warn(problem);
+    if (problem !== null && problem !== this.#said) this.#logger.warn(problem);
     this.#said = problem;
   }
 
   /** Of the routes that we have, if there are groups. */
   #families(): (4 | 6)[] {
-    const { nexthops, tables } = this.fib;
+    const { nexthops, tables } = this.#fib;
     if (nexthops.groupCount === 0) return [];
     const all = [...tables.all()];
     return ([4, 6] as const).filter((family) => all.some(({ counts }) => counts[family].installed > 0));

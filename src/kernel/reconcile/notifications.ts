@@ -24,19 +24,23 @@ import { formatRoute } from "../format-route.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "../kernel.ts";
 
 export class KernelNews {
-  constructor(
-    private readonly fib: Fib,
-    private readonly clock: Clock,
-    private readonly log: LimitedLog,
-    private readonly doubt: (reason: string) => void,
-  ) {}
+  readonly #fib: Fib;
+  readonly #clock: Clock;
+  readonly #log: LimitedLog;
+  readonly #doubt: (reason: string) => void;
+  constructor(fib: Fib, clock: Clock, log: LimitedLog, doubt: (reason: string) => void) {
+    this.#fib = fib;
+    this.#clock = clock;
+    this.#log = log;
+    this.#doubt = doubt;
+  }
 
   /**
    * A route of ours has gone with its nexthop, of which the kernel has told before: its row is being found. There may be as
    * many as the table has, and nothing is to be done for one.
    */
   isKnown({ isDeleted, route }: Extract<KernelEvent, { type: "route" }>): boolean {
-    return isDeleted && route.protocol === this.fib.protocol && this.fib.isLost(route.nexthopId);
+    return isDeleted && route.protocol === this.#fib.protocol && this.#fib.isLost(route.nexthopId);
   }
 
   /** `link`: the tunnel device. While it is not up, routes go by themselves. */
@@ -52,7 +56,7 @@ export class KernelNews {
     { isDeleted, isReplacing }: { readonly isDeleted: boolean; readonly isReplacing: boolean },
     isUp: boolean,
   ): void {
-    const { fib } = this;
+    const fib = this.#fib;
     const { table: tableId, destination, priority, tos, nexthopId } = route;
     const isOurs = fib.verdictOf(route) === "ours";
     const nexthop = fib.nexthops.get(nexthopId);
@@ -70,11 +74,11 @@ export class KernelNews {
         fib.drift.routeChanged++;
         fib.setInstalled(row, isOurs ? named : 0);
         fib.rows.raise(row, UNSURE);
-        fib.disturbed(row, this.clock.nowMs());
-        this.log.warn("a route of ours was replaced by somebody else", replacementOf(route));
+        fib.disturbed(row, this.#clock.nowMs());
+        this.#log.warn("a route of ours was replaced by somebody else", replacementOf(route));
       } else {
         fib.rows.raise(row, UNREAD);
-        this.doubt("a route was put beside one of ours");
+        this.#doubt("a route was put beside one of ours");
       }
     } else if (isOurs && installed !== 0 && named === installed) {
       fib.setInstalled(row, 0);
@@ -84,40 +88,40 @@ export class KernelNews {
         return;
       }
       fib.drift.routeMissing++;
-      fib.disturbed(row, this.clock.nowMs());
-      this.log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
+      fib.disturbed(row, this.#clock.nowMs());
+      this.#log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
     } else if (isOurs) return;
     else if (isContested) {
       fib.rows.raise(row, UNREAD);
-      this.doubt("a route beside one of ours was deleted");
+      this.#doubt("a route beside one of ours was deleted");
     } else if (fib.retries.get(row) !== undefined) fib.changes.mark(row);
   }
 
   #nexthopDeleted({ id }: FoundNexthop, isUp: boolean): void {
-    const { nexthops, drift } = this.fib;
+    const { nexthops, drift } = this.#fib;
     if (!nexthops.block.has(id)) return;
     const isOurs = nexthops.get(id) !== undefined;
     const routes = nexthops.routesOf(id);
     nexthops.setForeign(id, false);
-    this.fib.nexthopGone(id, this.clock.nowMs());
+    this.#fib.nexthopGone(id, this.#clock.nowMs());
     if (!isOurs) return;
     drift.nexthopMissing++;
     if (!isUp) return;
-    this.log.warn("a nexthop of ours was deleted by somebody else; its routes are to be put back", {
+    this.#log.warn("a nexthop of ours was deleted by somebody else; its routes are to be put back", {
       id,
       routes,
     });
   }
 
   #nexthopIsThere(found: FoundNexthop, linkIndex: number): void {
-    const { fib } = this;
+    const fib = this.#fib;
     const { nexthops } = fib;
     const { id, members } = found;
     const verdict = verdictOfNexthop({ protocol: fib.protocol, block: nexthops.block }, found);
     const known = nexthops.get(id);
     if (known !== undefined) this.#ourNexthopIs(known, found, verdict, linkIndex);
     // One of ours, made by nobody that we know: it goes.
-    else if (verdict !== "foreign") this.doubt("a nexthop in our block was made by somebody else");
+    else if (verdict !== "foreign") this.#doubt("a nexthop in our block was made by somebody else");
     else nexthops.setForeign(id, true);
     if (verdict !== "foreign") return;
     for (const member of members ?? []) {
@@ -132,7 +136,7 @@ export class KernelNews {
     verdict: ReturnType<typeof verdictOfNexthop>,
     linkIndex: number,
   ): void {
-    const { fib } = this;
+    const fib = this.#fib;
     const { id, members, encapAddress, isResilient } = found;
     // Neither can become another, nor a group one of the other type, without having been deleted meanwhile.
     const isOurs =
@@ -146,8 +150,8 @@ export class KernelNews {
     }
     const { routes } = known;
     fib.drift.nexthopChanged++;
-    fib.nexthopChanged(known, isOurs, this.clock.nowMs());
-    this.log.warn("a nexthop of ours was changed by somebody else; its routes are to name a new one", {
+    fib.nexthopChanged(known, isOurs, this.#clock.nowMs());
+    this.#log.warn("a nexthop of ours was changed by somebody else; its routes are to name a new one", {
       id,
       routes,
     });

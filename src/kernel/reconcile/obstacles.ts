@@ -37,6 +37,10 @@ export interface ObstacleListener {
 }
 
 export class Obstacles {
+  readonly #fib: Fib;
+  readonly #kernel: Kernel;
+  readonly #clock: Clock;
+  readonly #listener: ObstacleListener;
   /** By row. */
   #waiting = new Map<number, Collision>();
   #search: Timer | null = null;
@@ -44,19 +48,19 @@ export class Obstacles {
   #isSearching = false;
   #isStopped = false;
 
-  constructor(
-    private readonly fib: Fib,
-    private readonly kernel: Kernel,
-    private readonly clock: Clock,
-    private readonly listener: ObstacleListener,
-  ) {}
+  constructor(fib: Fib, kernel: Kernel, clock: Clock, listener: ObstacleListener) {
+    this.#fib = fib;
+    this.#kernel = kernel;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
 
   /** Somebody has a route where the row's was to be added. */
   add(row: number, failure: StepFailure): void {
     const { operation } = failure;
     if (operation.type !== "add-route") return;
     if (this.#waiting.size >= MAX_NAMED && !this.#waiting.has(row)) {
-      this.listener.named(failure, null);
+      this.#listener.named(failure, null);
       return;
     }
     this.#waiting.set(row, { failure, operation });
@@ -70,13 +74,13 @@ export class Obstacles {
 
   #schedule(): void {
     if (this.#isSearching || this.#search !== null || this.#isStopped || this.#waiting.size === 0) return;
-    const delayMs = Math.max(0, this.#notBeforeMs - this.clock.nowMs());
-    this.#search = this.clock.after(delayMs, () => {
+    const delayMs = Math.max(0, this.#notBeforeMs - this.#clock.nowMs());
+    this.#search = this.#clock.after(delayMs, () => {
       this.#search = null;
       this.#isSearching = true;
       void this.#find().finally(() => {
         this.#isSearching = false;
-        this.#notBeforeMs = this.clock.nowMs() + PAUSE_MS;
+        this.#notBeforeMs = this.#clock.nowMs() + PAUSE_MS;
         this.#schedule();
       });
     });
@@ -88,9 +92,9 @@ export class Obstacles {
     const found = new Map<number, FoundRoute>();
     const linkNames = new Map<number, string>();
     try {
-      for (const { index, name } of await this.kernel.links()) linkNames.set(index, name);
+      for (const { index, name } of await this.#kernel.links()) linkNames.set(index, name);
       for (const [table, family] of placesOf(collisions.values())) {
-        await this.kernel.eachRouteIn(table, family, (route) => {
+        await this.#kernel.eachRouteIn(table, family, (route) => {
           const row = this.#rowOf(route);
           const operation = collisions.get(row)?.operation;
           // The row may be another destination's by now.
@@ -112,20 +116,20 @@ export class Obstacles {
     route: FoundRoute | undefined,
     linkNames: ReadonlyMap<number, string>,
   ): void {
-    const { rows, retries } = this.fib;
+    const { rows, retries } = this.#fib;
     const text = route === undefined ? null : formatRoute(route, linkNames);
-    const isOurs = route !== undefined && this.fib.verdictOf(route) === "ours";
+    const isOurs = route !== undefined && this.#fib.verdictOf(route) === "ours";
     if (!isOurs) {
       if (text !== null) retries.nameObstacle(row, text);
-      this.listener.named(failure, text);
-    } else if (rows.get(row, INSTALLED) === 0) this.listener.oursFound();
+      this.#listener.named(failure, text);
+    } else if (rows.get(row, INSTALLED) === 0) this.#listener.oursFound();
   }
 
   /** Where the route has the place of one of ours; -1: it has not. */
   #rowOf({ table: tableId, destination, priority, tos }: FoundRoute): number {
     if (priority !== defaultPriority(destination.family) || tos !== 0) return -1;
-    const table = this.fib.tables.get(tableId);
-    return table === undefined ? -1 : this.fib.rows.find(table, destination);
+    const table = this.#fib.tables.get(tableId);
+    return table === undefined ? -1 : this.#fib.rows.find(table, destination);
   }
 }
 

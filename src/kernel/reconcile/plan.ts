@@ -159,6 +159,7 @@ function routeOperation(
 
 /** The objects and groups that a plan's routes need and the kernel does not have yet. */
 class NewNexthops {
+  readonly #fib: Fib;
   readonly objects: Step[] = [];
   readonly groups: Step[] = [];
   /** Objects and plain groups, which are one for all destinations. */
@@ -168,7 +169,9 @@ class NewNexthops {
   #newResilient = 0;
   #replacedGroups = 0;
 
-  constructor(private readonly fib: Fib) {}
+  constructor(fib: Fib) {
+    this.#fib = fib;
+  }
 
   /** Resilient ones that get other members. */
   get replacedGroups(): number {
@@ -177,7 +180,7 @@ class NewNexthops {
 
   /** The id that the row's route is to name; 0: there is none left. */
   idFor(row: number, set: HopSet): number {
-    const { nexthops, rows } = this.fib;
+    const { nexthops, rows } = this.#fib;
     const own = nexthops.ownResilient(set, rows.get(row, INSTALLED));
     if (own?.set === set) return own.id;
     const mayHaveOwn = nexthops.wantsResilient(set) && nexthops.hasRoomForResilient(this.#newResilient + 1);
@@ -221,7 +224,7 @@ class NewNexthops {
   }
 
   #newId(): number {
-    const id = this.fib.nexthops.freeId(this.#lastId, this.#newIds);
+    const id = this.#fib.nexthops.freeId(this.#lastId, this.#newIds);
     if (id === 0) return 0;
     this.#lastId = id;
     this.#newIds++;
@@ -238,18 +241,20 @@ interface NotMade {
 }
 
 class Settling implements Outcome {
+  readonly #fib: Fib;
+  readonly #nowMs: number;
   readonly failures: StepFailure[] = [];
   isDoubtful = false;
   /** Nexthops of this plan that could not be made. */
   readonly #notMade = new Map<number, NotMade>();
 
-  constructor(
-    private readonly fib: Fib,
-    private readonly nowMs: number,
-  ) {}
+  constructor(fib: Fib, nowMs: number) {
+    this.#fib = fib;
+    this.#nowMs = nowMs;
+  }
 
   done(step: Step): void {
-    const { fib } = this;
+    const fib = this.#fib;
     if (step.about === "set") {
       const { operation, set } = step;
       const members = operation.type === "add-nexthop" ? null : operation.members;
@@ -297,12 +302,12 @@ class Settling implements Outcome {
     const reason = missing.find(({ isRetried }) => !isRetried) ?? { code, message };
     const isRetried = isTaken || (isDependent && missing.every((member) => member.isRetried));
     this.#notMade.set(operation.id, { code: reason.code, message: reason.message, isRetried });
-    if (isTaken) this.fib.nexthops.setForeign(operation.id, true);
+    if (isTaken) this.#fib.nexthops.setForeign(operation.id, true);
     if (!isDependent) this.#note(operation, code, message, isTaken ? "collision" : "other", 1);
   }
 
   #routeFailed(row: number, operation: RouteOperation, code: string, message: string, isGone: boolean): void {
-    const { fib } = this;
+    const fib = this.#fib;
     const notMade = this.#notMade.get(operation.nexthopId);
     if (notMade !== undefined) this.#dependentFailed(row, operation, notMade, code, message);
     else if (operation.type === "replace-route" && isGone) {
@@ -321,7 +326,7 @@ class Settling implements Outcome {
       fib.rows.lower(row, UNSURE);
       // Where the kernel could not tell all its routes, it may be one of ours.
       const isCollision = fib.isReadWhole;
-      const { attempts } = fib.failed(row, { isCollision, code, message }, this.nowMs);
+      const { attempts } = fib.failed(row, { isCollision, code, message }, this.#nowMs);
       this.#note(operation, code, message, isCollision ? "collision" : "other", attempts, row);
     } else this.#rowFailed(row, operation, code, message);
   }
@@ -335,19 +340,19 @@ class Settling implements Outcome {
   }
 
   #dependentFailed(row: number, operation: Operation, notMade: NotMade, code: string, message: string): void {
-    const { fib } = this;
+    const fib = this.#fib;
     if (notMade.isRetried) {
       fib.changes.mark(row);
       return;
     }
     const reason = `its nexthop could not be made: ${notMade.message}`;
     const fault = { isCollision: false, code: notMade.code, message: reason };
-    const { attempts } = fib.failed(row, fault, this.nowMs);
+    const { attempts } = fib.failed(row, fault, this.#nowMs);
     this.#note(operation, code, message, "dependent", attempts);
   }
 
   #rowFailed(row: number, operation: Operation, code: string, message: string): void {
-    const { attempts } = this.fib.failed(row, { isCollision: false, code, message }, this.nowMs);
+    const { attempts } = this.#fib.failed(row, { isCollision: false, code, message }, this.#nowMs);
     // Perhaps an object that we believe in has gone. Once it was looked for, the kernel means the route itself.
     if (attempts === 1) this.isDoubtful = true;
     this.#note(operation, code, message, "other", attempts);

@@ -6,6 +6,8 @@ const READING_PAUSE_MS = 1_000;
 const LATER_MS = 100;
 
 export class ReadingSchedule {
+  /** Between two readings that nobody asked for; 0: there are none. */
+  readonly #intervalMs: number;
   #reason: string | null = null;
   /** When the last one ended. */
   #lastMs: number | null = null;
@@ -17,11 +19,8 @@ export class ReadingSchedule {
   #laterReason = "";
   #isUrgent = false;
 
-  constructor(
-    /** Between two readings that nobody asked for; 0: there are none. */
-    private readonly intervalMs: number,
-    nowMs: number,
-  ) {
+  constructor(intervalMs: number, nowMs: number) {
+    this.#intervalMs = intervalMs;
     this.#sinceMs = nowMs;
   }
 
@@ -38,7 +37,7 @@ export class ReadingSchedule {
   /** When the next one is due, as things stand; Infinity: never. */
   get dueMs(): number {
     if (this.#reason !== null) return this.#notBeforeMs;
-    const intervalMs = this.intervalMs > 0 ? this.intervalMs : Number.POSITIVE_INFINITY;
+    const intervalMs = this.#intervalMs > 0 ? this.#intervalMs : Number.POSITIVE_INFINITY;
     return Math.max(Math.min(this.#sinceMs + intervalMs, this.#laterMs), this.#notBeforeMs);
   }
 

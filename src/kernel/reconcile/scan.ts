@@ -63,6 +63,8 @@ export async function readKernel(
 type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
 
 class FibReading {
+  readonly #fib: Fib;
+  readonly #linkIndex: number;
   readonly #objects = new Map<number, FoundNexthop>();
   readonly #groups = new Map<number, FoundGroup>();
   readonly #pinnedIds: number[] = [];
@@ -77,10 +79,9 @@ class FibReading {
   /** Routes of ours in the book that have not been met. */
   #unmet = 0;
 
-  constructor(
-    private readonly fib: Fib,
-    private readonly linkIndex: number,
-  ) {
+  constructor(fib: Fib, linkIndex: number) {
+    this.#fib = fib;
+    this.#linkIndex = linkIndex;
     this.#number = ++fib.readings;
     fib.nexthops.beginReading();
     for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
@@ -88,7 +89,7 @@ class FibReading {
 
   visitNexthop(found: FoundNexthop): void {
     const { id, members, isResilient } = found;
-    const { protocol, nexthops } = this.fib;
+    const { protocol, nexthops } = this.#fib;
     const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
     if (verdict === "foreign") this.#noteForeign(id, members);
     else if (members !== null) this.#groups.set(id, { members, isResilient });
@@ -97,7 +98,7 @@ class FibReading {
 
   /** All nexthops have been visited; routes come next. */
   nexthopsRead(): void {
-    const { nexthops, hops } = this.fib;
+    const { nexthops, hops } = this.#fib;
     for (const nexthop of [...nexthops.all()]) {
       nexthop.isPinned = false;
       const isThere =
@@ -117,8 +118,8 @@ class FibReading {
 
   visitRoute(route: FoundRoute): void {
     const { table: tableId, destination, priority, nexthopId } = route;
-    const { tables, nexthops } = this.fib;
-    const verdict = this.fib.verdictOf(route);
+    const { tables, nexthops } = this.#fib;
+    const verdict = this.#fib.verdictOf(route);
     const isOurs =
       verdict === "ours" && this.#found(tableId, destination, nexthopId === 0 ? PLAIN : nexthopId);
     if (isOurs) return;
@@ -141,7 +142,7 @@ class FibReading {
   }
 
   revisitRoute(route: FoundRoute): void {
-    const { rows, tables } = this.fib;
+    const { rows, tables } = this.#fib;
     const table = tables.get(route.table);
     const row = table === undefined ? -1 : rows.find(table, route.destination);
     if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.get(row, READ) === this.#number) return;
@@ -150,7 +151,7 @@ class FibReading {
 
   /** What has not been met is gone, where all routes were told. Yields where it may pause. */
   *finish(hasAllRoutes: boolean): Generator<void> {
-    const { fib } = this;
+    const fib = this.#fib;
     const { rows } = fib;
     for (let row = 0; row < rows.end; row++) {
       if (row % ROWS_PER_STEP === 0) yield;
@@ -186,7 +187,7 @@ class FibReading {
 
   /** Our route stands there. False: another of ours does too. */
   #found(tableId: number, destination: Prefix, nexthopId: number): boolean {
-    const { fib } = this;
+    const fib = this.#fib;
     const { rows } = fib;
     const row = fib.rowFor(fib.tables.findOrMake(tableId), destination);
     // It stays as it is, as if it were not ours.
@@ -205,29 +206,30 @@ class FibReading {
 
   /** The kernel has nothing with that id: it keeps no route that names one. */
   #isWithoutNexthop(id: number): boolean {
-    const { nexthops } = this.fib;
+    const { nexthops } = this.#fib;
     return id !== PLAIN && nexthops.get(id) === undefined && !nexthops.isForeign(id);
   }
 
   #adoptObjects(): void {
-    const { nexthops, hops } = this.fib;
+    const { nexthops, hops } = this.#fib;
     for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
       const object = nexthops.get(id);
       const meant = object?.set?.hops[0]?.address;
       if (object === undefined || meant === undefined) continue;
-      if (linkIndex === this.linkIndex && encapAddress !== null && sameAddress(meant, encapAddress)) continue;
+      if (linkIndex === this.#linkIndex && encapAddress !== null && sameAddress(meant, encapAddress))
+        continue;
       this.#drift("nexthopChanged");
       nexthops.setMeaning(object, null);
     }
     for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
       const object = nexthops.get(id) ?? this.#extra(id, null);
-      if (linkIndex !== this.linkIndex || encapAddress === null || object.set !== null) continue;
+      if (linkIndex !== this.#linkIndex || encapAddress === null || object.set !== null) continue;
       nexthops.setMeaning(object, hops.hopOf(encapAddress).alone);
     }
   }
 
   #adoptGroups(): void {
-    const { nexthops } = this.fib;
+    const { nexthops } = this.#fib;
     for (const [id, { members, isResilient }] of this.#groups) {
       const group = nexthops.get(id) ?? this.#extra(id, members, isResilient);
       if (!sameMembers(group.members ?? [], members)) {
@@ -245,32 +247,32 @@ class FibReading {
   /** The set of a group with these members; null: we make no such group. */
   #meaningOf({ isResilient }: FibNexthop, members: readonly GroupMember[]): HopSet | null {
     const hops = members.flatMap(({ id, weight }) => {
-      const hop = this.fib.nexthops.get(id)?.set?.hops[0];
+      const hop = this.#fib.nexthops.get(id)?.set?.hops[0];
       return hop?.weight === weight ? [hop] : [];
     });
     const isLarge = hops.length > (isResilient ? 0 : 1);
     const isOurs = hops.length === members.length && isLarge && new Set(hops).size === hops.length;
-    return isOurs ? this.fib.hops.setOf(hops) : null;
+    return isOurs ? this.#fib.hops.setOf(hops) : null;
   }
 
   #extra(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
     this.#drift("nexthopExtra");
-    const nexthop = this.fib.nexthops.add(id, members, isResilient);
+    const nexthop = this.#fib.nexthops.add(id, members, isResilient);
     nexthop.isAdopted = true;
     return nexthop;
   }
 
   #noteForeign(id: number, members: readonly GroupMember[] | null): void {
-    this.fib.nexthops.setForeign(id, true);
+    this.#fib.nexthops.setForeign(id, true);
     for (const member of members ?? []) this.#pinnedIds.push(member.id);
   }
 
   #pin(id: number): void {
-    const nexthop = this.fib.nexthops.get(id);
+    const nexthop = this.#fib.nexthops.get(id);
     if (nexthop !== undefined) nexthop.isPinned = true;
   }
 
   #drift(kind: DriftKind): void {
-    if (this.#number > 1) this.fib.drift[kind]++;
+    if (this.#number > 1) this.#fib.drift[kind]++;
   }
 }

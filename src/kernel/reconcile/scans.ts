@@ -32,15 +32,17 @@ export interface ReadingParts {
 }
 
 export class KernelReadings {
+  readonly #parts: ReadingParts;
+  /** One has ended. */
+  readonly #ended: () => void;
   #underWay: Promise<void> | null = null;
   /** When what is left without the device is to be read; null: it is there, NEVER: that has been done. */
   #leftDueMs: number | null = null;
 
-  constructor(
-    private readonly parts: ReadingParts,
-    /** One has ended. */
-    private readonly ended: () => void,
-  ) {}
+  constructor(parts: ReadingParts, ended: () => void) {
+    this.#parts = parts;
+    this.#ended = ended;
+  }
 
   get isUnderWay(): boolean {
     return this.#underWay !== null;
@@ -48,7 +50,7 @@ export class KernelReadings {
 
   /** When one is due, as things stand; Infinity: never. */
   get dueMs(): number {
-    const { schedule, addresses } = this.parts;
+    const { schedule, addresses } = this.#parts;
     return Math.min(schedule.dueMs, this.#leftDueMs ?? NEVER, addresses.dueMs);
   }
 
@@ -57,14 +59,14 @@ export class KernelReadings {
    * @throws KernelError DEVICE_MISSING, and what the kernel's own reading throws
    */
   async first(): Promise<void> {
-    const { device, kernel } = this.parts;
+    const { device, kernel } = this.#parts;
     const { index } = device.find(await kernel.links());
     await this.#readAll(index);
   }
 
   /** Begins one that is due. False: none is. */
   begin(nowMs: number): boolean {
-    const { schedule, addresses } = this.parts;
+    const { schedule, addresses } = this.#parts;
     const reason = schedule.takeDue(nowMs);
     if (reason !== null) this.#occupy(this.#reconcile(reason));
     else if (nowMs >= (this.#leftDueMs ?? NEVER)) this.#occupy(this.#readWithoutDevice());
@@ -75,7 +77,7 @@ export class KernelReadings {
 
   /** The socket has failed: how far the last operations came nobody knows. */
   failed(error: unknown): void {
-    const { schedule, reports, clock } = this.parts;
+    const { schedule, reports, clock } = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
     reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
     schedule.failed(clock.nowMs());
@@ -93,12 +95,12 @@ export class KernelReadings {
       .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.#underWay = null;
-        this.ended();
+        this.#ended();
       });
   }
 
   async #reconcile(reason: string): Promise<void> {
-    const { device, fib, kernel, reports, clock } = this.parts;
+    const { device, fib, kernel, reports, clock } = this.#parts;
     device.look(await kernel.links());
     if (device.link === null || !device.isUp) {
       this.#leftDueMs ??= clock.nowMs() + AWAY_FOR_MS;
@@ -112,7 +114,7 @@ export class KernelReadings {
 
   /** An address, or something of the device, has changed: what the kernel refused it may take now. */
   async #lookAgain(): Promise<void> {
-    const { device, addresses, fib, kernel, schedule } = this.parts;
+    const { device, addresses, fib, kernel, schedule } = this.#parts;
     await addresses.read();
     if (!device.lookAgain(await kernel.links()) && device.link !== null)
       schedule.ask("the device has changed");
@@ -120,13 +122,13 @@ export class KernelReadings {
   }
 
   async #readWithoutDevice(): Promise<void> {
-    const { device, fib, kernel, clock } = this.parts;
+    const { device, fib, kernel, clock } = this.#parts;
     this.#leftDueMs = NEVER;
     await readKernel(fib, kernel, device.link?.index ?? NO_LINK, clock);
   }
 
   async #readAll(linkIndex: number): Promise<void> {
-    const { addresses, fib, kernel, clock, schedule, reports } = this.parts;
+    const { addresses, fib, kernel, clock, schedule, reports } = this.#parts;
     await addresses.read();
     const { contested, replacedIds } = await readKernel(fib, kernel, linkIndex, clock);
     for (const route of contested) reports.contested(route);

@@ -18,16 +18,19 @@ const LEAST_MTU_BYTES = 1280;
 const OTHER_DEVICE = "overlay0";
 
 export class TunnelDevice {
+  readonly #name: string;
+  readonly #logger: Logger;
+  readonly #optionNames: KernelOptionNames;
   #link: Link | null = null;
   /** See {@link tunnelProblems}; as of the last look. */
   #problems: readonly string[] = [];
   #refusalCauses: readonly string[] = [];
 
-  constructor(
-    private readonly name: string,
-    private readonly logger: Logger,
-    private readonly optionNames: KernelOptionNames = OPTION_NAMES,
-  ) {}
+  constructor(name: string, logger: Logger, optionNames: KernelOptionNames = OPTION_NAMES) {
+    this.#name = name;
+    this.#logger = logger;
+    this.#optionNames = optionNames;
+  }
 
   /** As it was seen last; null: there is none. */
   get link(): Link | null {
@@ -43,7 +46,7 @@ export class TunnelDevice {
    * @throws KernelError DEVICE_MISSING
    */
   find(links: readonly Link[]): Link {
-    const link = findTunnel(links, this.name, this.optionNames);
+    const link = findTunnel(links, this.#name, this.#optionNames);
     this.#link = link;
     this.#judge(links, true);
     return link;
@@ -51,7 +54,7 @@ export class TunnelDevice {
 
   /** Why packets or routes do not leave by it, each with the command that helps. */
   get problems(): readonly string[] {
-    return this.#link === null ? [missing(this.name, this.optionNames)] : this.#problems;
+    return this.#link === null ? [missing(this.#name, this.#optionNames)] : this.#problems;
   }
 
   /** Those of {@link problems} for which the kernel refuses routes by it. */
@@ -63,7 +66,7 @@ export class TunnelDevice {
   look(links: readonly Link[]): void {
     const before = this.#link;
     const index = before?.index;
-    const named = links.find((link) => link.name === this.name);
+    const named = links.find((link) => link.name === this.#name);
     const followed = links.find((link) => link.index === index);
     this.#become((followed?.isUp && !named?.isUp ? followed : (named ?? followed)) ?? null);
     this.#judge(links, this.#link?.index !== before?.index);
@@ -91,7 +94,7 @@ export class TunnelDevice {
   /** What the kernel tells of a link; null: it has gone. True: it concerns us, and the kernel is to be read. */
   hear(index: number, link: Link | null): boolean {
     const before = this.#link;
-    if (before === null || index !== before.index) return link?.name === this.name;
+    if (before === null || index !== before.index) return link?.name === this.#name;
     if (link !== null && link.name === before.name && link.isUp === before.isUp) return false;
     // From now on nothing is tried.
     if (!link?.isUp) this.#become(link);
@@ -99,12 +102,13 @@ export class TunnelDevice {
   }
 
   #become(link: Link | null): void {
-    const { logger, name: device } = this;
+    const logger = this.#logger;
+    const device = this.#name;
     const before = this.#link;
     this.#link = link;
     if (before?.isUp && !link?.isUp) {
       const state = link === null ? "gone" : "down";
-      const remedy = link === null ? remedyFor(device, this.optionNames) : upCommand(link.name);
+      const remedy = link === null ? remedyFor(device, this.#optionNames) : upCommand(link.name);
       logger.error("the tunnel device is no longer up: its routes are gone until it is", {
         device,
         state,
@@ -127,14 +131,14 @@ export class TunnelDevice {
   #judge(links: readonly Link[], isNewDevice: boolean): void {
     const link = this.#link;
     const before = isNewDevice ? [] : this.#problems;
-    this.#problems = link === null ? [] : tunnelProblems(link, links, this.optionNames);
+    this.#problems = link === null ? [] : tunnelProblems(link, links, this.#optionNames);
     this.#refusalCauses = link === null ? [] : refusalCauses(link, links);
     for (const problem of this.#problems) {
       // That it went down was said by then.
-      if (!before.includes(problem) && (isNewDevice || link?.isUp)) this.logger.warn(problem);
+      if (!before.includes(problem) && (isNewDevice || link?.isUp)) this.#logger.warn(problem);
     }
     if (before.length > 0 && this.#problems.length === 0 && link !== null) {
-      this.logger.info("nothing is wrong with the tunnel device any more", { device: link.name });
+      this.#logger.info("nothing is wrong with the tunnel device any more", { device: link.name });
     }
   }
 }

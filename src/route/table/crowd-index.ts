@@ -34,6 +34,7 @@ const ROW_WORDS = 5;
 const FIRST_BUCKETS = 64;
 
 export class CrowdIndex {
+  readonly #seed: number;
   readonly #rows: WordRows;
   /** First row of each bucket. */
   readonly #buckets: GrowableInt32Array;
@@ -41,10 +42,8 @@ export class CrowdIndex {
   /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
 
-  constructor(
-    private readonly seed: number,
-    maxWords?: number,
-  ) {
+  constructor(seed: number, maxWords?: number) {
+    this.#seed = seed;
     this.#rows = new WordRows(ROW_WORDS, maxWords);
     this.#buckets = new GrowableInt32Array(maxWords);
     this.#buckets.reserve(FIRST_BUCKETS).fill(NIL, 0, FIRST_BUCKETS);
@@ -143,7 +142,7 @@ export class CrowdIndex {
   }
 
   #bucketOf(list: number, key: number): number {
-    let h = Math.imul(list ^ this.seed, 0x85ebca6b);
+    let h = Math.imul(list ^ this.#seed, 0x85ebca6b);
     h = Math.imul(((h << 13) | (h >>> 19)) ^ key, 0xc2b2ae35);
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -27,14 +27,17 @@ export interface JournalEnds {
 }
 
 export class Journal {
-  constructor(private readonly rows: RouteRows) {}
+  readonly #rows: RouteRows;
+  constructor(rows: RouteRows) {
+    this.#rows = rows;
+  }
 
   append(ends: JournalEnds, row: number): void {
     this.#insertBehind(ends, ends.tail, row);
   }
 
   remove(ends: JournalEnds, row: number): void {
-    const words = this.rows.words;
+    const words = this.#rows.words;
     const at = row << ROW_SHIFT;
     const next = words[at + NEXT] as number;
     const previous = words[at + PREVIOUS] as number;
@@ -56,7 +59,7 @@ export class Journal {
     const { head } = ends;
     if (head === NIL || !this.#isPlace(head)) return this.#makePlace(ends, NIL);
     const at = (head << ROW_SHIFT) + SLOT;
-    this.rows.words[at] = (this.rows.words[at] as number) + 1;
+    this.#rows.words[at] = (this.#rows.words[at] as number) + 1;
     return head;
   }
 
@@ -65,7 +68,7 @@ export class Journal {
    * place there. Where another cursor stands at that spot, they share its place.
    */
   movePlace(ends: JournalEnds, place: number, row: number): number {
-    const words = this.rows.words;
+    const words = this.#rows.words;
     const next = words[(row << ROW_SHIFT) + NEXT] as number;
     for (const neighbour of [row, next]) {
       if (neighbour === NIL || !this.#isPlace(neighbour)) continue;
@@ -85,22 +88,22 @@ export class Journal {
 
   /** A cursor stands here no longer. */
   leavePlace(ends: JournalEnds, place: number): void {
-    const words = this.rows.words;
+    const words = this.#rows.words;
     const at = (place << ROW_SHIFT) + SLOT;
     const cursors = (words[at] as number) - 1;
     words[at] = cursors;
     if (cursors > 0) return;
     this.remove(ends, place);
-    this.rows.release(place);
+    this.#rows.release(place);
   }
 
   #isPlace(row: number): boolean {
-    return this.rows.words[(row << ROW_SHIFT) + PREFIX] === NIL;
+    return this.#rows.words[(row << ROW_SHIFT) + PREFIX] === NIL;
   }
 
   #makePlace(ends: JournalEnds, behind: number): number {
-    const place = this.rows.allocate();
-    const words = this.rows.words;
+    const place = this.#rows.allocate();
+    const words = this.#rows.words;
     const at = place << ROW_SHIFT;
     words[at + PREFIX] = NIL;
     words[at + SLOT] = 1;
@@ -110,7 +113,7 @@ export class Journal {
   }
 
   #insertBehind(ends: JournalEnds, row: number, inserted: number): void {
-    const words = this.rows.words;
+    const words = this.#rows.words;
     const at = inserted << ROW_SHIFT;
     const next = row === NIL ? ends.head : (words[(row << ROW_SHIFT) + NEXT] as number);
     words[at + PREVIOUS] = row;

@@ -32,6 +32,7 @@ const NONE = -1;
 const FIRST_BUCKETS = 64;
 
 export class NextHops {
+  readonly #seed: number;
   readonly #store: GrowableInt32Array;
   /** First row of each bucket. */
   readonly #buckets: GrowableInt32Array;
@@ -44,10 +45,8 @@ export class NextHops {
   readonly #fields = new UpdateFields();
 
   /** @param seed of the hash: without it anybody could send next hops that all share one bucket */
-  constructor(
-    private readonly seed = 0,
-    maxWords?: number,
-  ) {
+  constructor(seed = 0, maxWords?: number) {
+    this.#seed = seed;
     this.#store = new GrowableInt32Array(maxWords);
     this.#buckets = new GrowableInt32Array(maxWords);
     this.#buckets.reserve(FIRST_BUCKETS).fill(NONE, 0, FIRST_BUCKETS);
@@ -68,7 +67,7 @@ export class NextHops {
     const kind = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
     const targetVni = f.targetVni | 0;
     const words = this.#store.words;
-    const bucket = this.#bucketOfHash(hash(f.h0 ^ this.seed, f.h1, f.h2, f.h3, targetVni, ports, kind));
+    const bucket = this.#bucketOfHash(hash(f.h0 ^ this.#seed, f.h1, f.h2, f.h3, targetVni, ports, kind));
     let id = this.#buckets.words[bucket] as number;
     while (id !== NONE) {
       const at = id * ROW_WORDS;
@@ -209,7 +208,7 @@ export class NextHops {
     const words = this.#store.words;
     return this.#bucketOfHash(
       hash(
-        (words[at] as number) ^ this.seed,
+        (words[at] as number) ^ this.#seed,
         words[at + 1] as number,
         words[at + 2] as number,
         words[at + 3] as number,

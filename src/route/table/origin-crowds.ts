@@ -21,17 +21,15 @@ const EPOCH = 4;
 const ROW_WORDS = 5;
 
 export class OriginCrowds {
+  readonly #origins: OriginRows;
   readonly #rows: WordRows;
   /** By route and peer. */
   readonly #index: CrowdIndex;
   /** How many members have been set aside. */
   setAside = 0;
 
-  constructor(
-    private readonly origins: OriginRows,
-    seed: number,
-    maxWords: number | undefined,
-  ) {
+  constructor(origins: OriginRows, seed: number, maxWords: number | undefined) {
+    this.#origins = origins;
     this.#rows = new WordRows(ROW_WORDS, maxWords);
     this.#index = new CrowdIndex(seed, maxWords);
   }
@@ -62,7 +60,7 @@ export class OriginCrowds {
     this.#rows.words[at + COUNT] = 0;
     this.#rows.words[at + EPOCH] = NIL;
     for (let origin = first; origin !== NIL; ) {
-      const next = this.origins.nextOfRoute(origin);
+      const next = this.#origins.nextOfRoute(origin);
       this.add(crowd, origin);
       origin = next;
     }
@@ -73,8 +71,8 @@ export class OriginCrowds {
   dissolve(crowd: number): number {
     let first = NIL;
     this.forEach(crowd, (origin) => {
-      this.#index.remove(this.#index.find(this.origins.routeOf(origin), this.origins.peerOf(origin)));
-      this.origins.setNextOfRoute(origin, first);
+      this.#index.remove(this.#index.find(this.#origins.routeOf(origin), this.#origins.peerOf(origin)));
+      this.#origins.setNextOfRoute(origin, first);
       first = origin;
     });
     this.#rows.release(crowd);
@@ -86,7 +84,7 @@ export class OriginCrowds {
     for (let list = 0; list < LISTS; list++) {
       let origin = this.#rows.words[crowd * ROW_WORDS + list] as number;
       while (origin !== NIL) {
-        const next = this.origins.nextOfRoute(origin);
+        const next = this.#origins.nextOfRoute(origin);
         take(origin);
         origin = next;
       }
@@ -94,12 +92,12 @@ export class OriginCrowds {
   }
 
   add(crowd: number, origin: number): void {
-    const peer = this.origins.peerOf(origin);
+    const peer = this.#origins.peerOf(origin);
     const { words } = this.#rows;
     const at = crowd * ROW_WORDS;
     words[at + COUNT] = (words[at + COUNT] as number) + 1;
-    this.#index.add(this.origins.routeOf(origin), peer, origin, NIL);
-    this.#prepend(at + this.origins.standingOf(peer), origin);
+    this.#index.add(this.#origins.routeOf(origin), peer, origin, NIL);
+    this.#prepend(at + this.#origins.standingOf(peer), origin);
   }
 
   /** Takes out the peer's origin and returns it; NIL: there is none. */
@@ -128,7 +126,7 @@ export class OriginCrowds {
 
   /** Somebody else than that peer stands in the list and is not leaving. Who is leaving is set aside. */
   #hasOther(crowd: number, list: number, peer: number): boolean {
-    const { origins } = this;
+    const origins = this.#origins;
     const at = crowd * ROW_WORDS;
     let origin = this.#rows.words[at + list] as number;
     while (origin !== NIL) {
@@ -148,7 +146,7 @@ export class OriginCrowds {
   #prepend(head: number, origin: number): void {
     const { words } = this.#rows;
     const next = words[head] as number;
-    this.origins.setNextOfRoute(origin, next);
+    this.#origins.setNextOfRoute(origin, next);
     if (next !== NIL) this.#setPrevious(next, origin);
     this.#setPrevious(origin, NIL);
     words[head] = origin;
@@ -157,16 +155,16 @@ export class OriginCrowds {
   /** Takes it out of whichever list it is in. */
   #unlink(at: number, origin: number, previous: number): void {
     const { words } = this.#rows;
-    const next = this.origins.nextOfRoute(origin);
+    const next = this.#origins.nextOfRoute(origin);
     if (next !== NIL) this.#setPrevious(next, previous);
     if (previous !== NIL) {
-      this.origins.setNextOfRoute(previous, next);
+      this.#origins.setNextOfRoute(previous, next);
       return;
     }
     for (let list = 0; list < LISTS; list++) if (words[at + list] === origin) words[at + list] = next;
   }
 
   #setPrevious(origin: number, previous: number): void {
-    this.#index.setPrevious(this.origins.routeOf(origin), this.origins.peerOf(origin), previous);
+    this.#index.setPrevious(this.#origins.routeOf(origin), this.#origins.peerOf(origin), previous);
   }
 }

@@ -9,10 +9,13 @@
 const SHARDS = 256;
 
 export class SeededMap<V> {
+  readonly #seed: number;
   readonly #shards: (Map<number, V> | undefined)[] = new Array(SHARDS).fill(undefined);
   #size = 0;
 
-  constructor(private readonly seed: number) {}
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
 
   get size(): number {
     return this.#size;
@@ -44,9 +47,9 @@ export class SeededMap<V> {
 
   /** Each step can be undone, so no two numbers have one key (murmur3's finalizer, with the secret in between). */
   #keyOf(number: number): number {
-    let h = number ^ this.seed;
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ (this.seed >>> 7);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + this.seed;
+    let h = number ^ this.#seed;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ (this.#seed >>> 7);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + this.#seed;
     return h ^ (h >>> 16);
   }
 }

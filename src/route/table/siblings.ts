@@ -36,15 +36,14 @@ export interface SiblingsOptions {
 }
 
 export class Siblings {
+  readonly #rows: RouteRows;
   readonly #crowdFrom: number;
   readonly #crowds: WordRows;
   /** By PREFIX and HOP. */
   readonly #index: CrowdIndex;
 
-  constructor(
-    private readonly rows: RouteRows,
-    { seed, crowdFrom, maxWords }: SiblingsOptions,
-  ) {
+  constructor(rows: RouteRows, { seed, crowdFrom, maxWords }: SiblingsOptions) {
+    this.#rows = rows;
     this.#crowdFrom = crowdFrom;
     this.#crowds = new WordRows(ROW_WORDS, maxWords);
     this.#index = new CrowdIndex(seed, maxWords);
@@ -74,7 +73,7 @@ export class Siblings {
       const entry = this.#index.find(prefix, hop);
       return entry === NIL ? NIL : this.#index.memberOf(entry);
     }
-    const { words } = this.rows;
+    const { words } = this.#rows;
     let row = first;
     while (row !== NIL && words[(row << ROW_SHIFT) + HOP] !== hop) {
       row = words[(row << ROW_SHIFT) + SIBLING] as number;
@@ -89,7 +88,7 @@ export class Siblings {
 
   /** The row that changed next after that one, or NIL. */
   newerThan(first: number, prefix: number, row: number): number {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     if (first <= FIRST_CROWD) {
       return this.#index.previousOf(this.#index.find(prefix, words[(row << ROW_SHIFT) + HOP] as number));
     }
@@ -101,7 +100,7 @@ export class Siblings {
   /** How many of them are announced. */
   liveOf(first: number): number {
     if (first <= FIRST_CROWD) return this.#crowds.words[(FIRST_CROWD - first) * ROW_WORDS + LIVE] as number;
-    const { words } = this.rows;
+    const { words } = this.#rows;
     let live = 0;
     for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
       if ((words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0) live++;
@@ -118,7 +117,7 @@ export class Siblings {
 
   /** A new row, a tombstone still, for which there is room. Returns what stands at `first` then. */
   add(first: number, prefix: number, row: number): number {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     if (first <= FIRST_CROWD) {
       const crowd = FIRST_CROWD - first;
       this.#count(crowd, 1);
@@ -134,7 +133,7 @@ export class Siblings {
 
   /** Takes out a tombstone, and returns what stands at `first` then. */
   remove(first: number, prefix: number, row: number): number {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const older = words[(row << ROW_SHIFT) + SIBLING] as number;
     if (first <= FIRST_CROWD) {
       const crowd = FIRST_CROWD - first;
@@ -152,7 +151,7 @@ export class Siblings {
   /** The row has changed. Returns what stands at `first` then. */
   moveToFront(first: number, prefix: number, row: number): number {
     if (first === row) return first;
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const newer = this.newerThan(first, prefix, row);
     if (first <= FIRST_CROWD) {
       if (newer === NIL) return first;
@@ -177,7 +176,7 @@ export class Siblings {
   }
 
   #makeCrowd(prefix: number, newest: number, count: number): number {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const live = this.liveOf(newest);
     const crowd = this.#crowds.allocate();
     const at = crowd * ROW_WORDS;
@@ -194,7 +193,7 @@ export class Siblings {
 
   /** The list is short again: its newest row. */
   #dissolve(crowd: number, prefix: number): number {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const newest = this.#newestOf(crowd);
     for (let row = newest; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
       this.#index.remove(this.#index.find(prefix, words[(row << ROW_SHIFT) + HOP] as number));
@@ -204,7 +203,7 @@ export class Siblings {
   }
 
   #prepend(crowd: number, prefix: number, row: number): void {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const older = this.#newestOf(crowd);
     words[(row << ROW_SHIFT) + SIBLING] = older;
     this.#setNewer(prefix, older, row);
@@ -213,7 +212,7 @@ export class Siblings {
   }
 
   #unlink(crowd: number, prefix: number, row: number, newer: number): void {
-    const { words } = this.rows;
+    const { words } = this.#rows;
     const older = words[(row << ROW_SHIFT) + SIBLING] as number;
     if (older !== NIL) this.#setNewer(prefix, older, newer);
     if (newer === NIL) this.#crowds.words[crowd * ROW_WORDS + NEWEST] = older;
@@ -221,6 +220,6 @@ export class Siblings {
   }
 
   #setNewer(prefix: number, row: number, newer: number): void {
-    this.#index.setPrevious(prefix, this.rows.words[(row << ROW_SHIFT) + HOP] as number, newer);
+    this.#index.setPrevious(prefix, this.#rows.words[(row << ROW_SHIFT) + HOP] as number, newer);
   }
 }

@@ -367,10 +367,13 @@ function* merged(
 
 /** What comes next of a walk. */
 class Head {
+  readonly #batches: Generator<readonly PrefixWithText[]>;
   #batch: readonly PrefixWithText[] = [];
   #index = 0;
 
-  constructor(private readonly batches: Generator<readonly PrefixWithText[]>) {}
+  constructor(batches: Generator<readonly PrefixWithText[]>) {
+    this.#batches = batches;
+  }
 
   /** Null: the batch is at its end, and after {@link fill} the walk is. */
   get first(): PrefixWithText | null {
@@ -385,7 +388,7 @@ class Head {
   *fill(): Generator<never[]> {
     this.#index = 0;
     for (;;) {
-      const { done, value } = this.batches.next();
+      const { done, value } = this.#batches.next();
       this.#batch = done ? [] : value;
       if (done || value.length > 0) return;
       yield [];

@@ -3,6 +3,7 @@ import { NIL } from "./route-rows.ts";
 
 /** Rows of so many words each; numbers of rows that were given back are used again. */
 export class WordRows {
+  readonly #rowWords: number;
   /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
   words: Int32Array;
   readonly #store: GrowableInt32Array;
@@ -10,10 +11,8 @@ export class WordRows {
   #free = NIL;
   #used = 0;
 
-  constructor(
-    private readonly rowWords: number,
-    maxWords?: number,
-  ) {
+  constructor(rowWords: number, maxWords?: number) {
+    this.#rowWords = rowWords;
     this.#store = new GrowableInt32Array(maxWords);
     this.words = this.#store.words;
   }
@@ -32,7 +31,7 @@ export class WordRows {
    */
   reserve(rows: number): void {
     const free = this.#count - this.#used;
-    if (free < rows) this.words = this.#store.reserve((this.#count + rows - free) * this.rowWords);
+    if (free < rows) this.words = this.#store.reserve((this.#count + rows - free) * this.#rowWords);
   }
 
   /** A row that was reserved, with words of no meaning yet. */
@@ -40,13 +39,13 @@ export class WordRows {
     this.#used++;
     const row = this.#free;
     if (row === NIL) return this.#count++;
-    this.#free = this.words[row * this.rowWords] as number;
+    this.#free = this.words[row * this.#rowWords] as number;
     return row;
   }
 
   release(row: number): void {
     this.#used--;
-    this.words[row * this.rowWords] = this.#free;
+    this.words[row * this.#rowWords] = this.#free;
     this.#free = row;
   }
 }

@@ -29,6 +29,8 @@ const MIN_LISTED_WORDS = 4;
 const MAX_KEPT_SLOTS = 4;
 
 export class NodeArena {
+  readonly headWords: number;
+  readonly maxStrideBits: number;
   readonly #memory: GrowableInt32Array;
   readonly #lists: Int32Array;
   /** First kept block, by slots. */
@@ -40,11 +42,9 @@ export class NodeArena {
   /** Words that are free below the top. */
   idleWords = 0;
 
-  constructor(
-    readonly headWords: number,
-    readonly maxStrideBits: number,
-    maxWords?: number,
-  ) {
+  constructor(headWords: number, maxStrideBits: number, maxWords?: number) {
+    this.headWords = headWords;
+    this.maxStrideBits = maxStrideBits;
     this.#memory = new GrowableInt32Array(maxWords);
     this.words = this.#memory.words;
     this.#lists = new Int32Array(maxStrideBits + 1);

@@ -535,8 +535,10 @@ export class TrieNotEmptyError extends Error {
 
 /** The handle names no prefix. */
 export class NoSuchPrefixError extends Error {
+  readonly handle: number;
   readonly code = "no_such_prefix";
-  constructor(readonly handle: number) {
+  constructor(handle: number) {
     super(`no prefix has the handle ${handle}`);
+    this.handle = handle;
   }
 }

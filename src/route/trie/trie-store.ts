@@ -87,6 +87,7 @@ export interface PoolLimits {
 }
 
 export class TrieStore {
+  readonly family: 4 | 6;
   readonly addressWords: 1 | 4;
   /** Words of a record. */
   readonly recordWords: number;
@@ -108,10 +109,8 @@ export class TrieStore {
   #rowsTop = 1;
   #freeRow = 0;
 
-  constructor(
-    readonly family: 4 | 6,
-    { maxPrefixes = HANDLE_MASK, maxWords }: PoolLimits = {},
-  ) {
+  constructor(family: 4 | 6, { maxPrefixes = HANDLE_MASK, maxWords }: PoolLimits = {}) {
+    this.family = family;
     this.addressWords = family === 4 ? 1 : 4;
     this.recordWords = this.addressWords + 1;
     this.headWords = ADDRESS + this.addressWords;

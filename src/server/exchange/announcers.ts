@@ -7,6 +7,7 @@ import { Change } from "../../route/table/route-table.ts";
  * until the last of its announcements is gone.
  */
 export class Announcers {
+  readonly #origins: Origins;
   #numbers = 0;
   #leaving = 0;
   #servers = 0;
@@ -17,20 +18,22 @@ export class Announcers {
   retentions = 0;
   readonly #free: number[] = [];
 
-  constructor(private readonly origins: Origins) {}
+  constructor(origins: Origins) {
+    this.#origins = origins;
+  }
 
   join(isServer: boolean): number {
     const number = this.#free.pop() ?? this.#numbers++;
-    this.origins.setStanding(number, isServer ? Standing.SERVER : Standing.CLIENT);
+    this.#origins.setStanding(number, isServer ? Standing.SERVER : Standing.CLIENT);
     if (isServer) this.#servers++;
     return number;
   }
 
   /** Its announcements count no more, and are about to be removed. */
   leave(number: number): void {
-    if (this.origins.standingOf(number) === Standing.SERVER) this.#servers--;
+    if (this.#origins.standingOf(number) === Standing.SERVER) this.#servers--;
     this.#leaving++;
-    this.origins.setStanding(number, Standing.LEAVING);
+    this.#origins.setStanding(number, Standing.LEAVING);
   }
 
   /** Nothing names it any more. */

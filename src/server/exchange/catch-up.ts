@@ -33,6 +33,12 @@ const STEPS_PER_SET_ASIDE = 64;
 const SET_ASIDE_PER_PASS = STEPS_PER_PASS / STEPS_PER_SET_ASIDE;
 
 export class CatchUp {
+  readonly #table: RouteTable;
+  readonly #journal: Journal;
+  /** Takes back a tombstone that nobody is owed any more. */
+  readonly #free: (vni: VniTable, row: number) => void;
+  /** Announcements in the VNI that count no more are still being removed: withdrawals are due that are in no journal yet. */
+  readonly #isBeingCleared: (vni: VniTable) => boolean;
   /** The server has only just started: nobody is told that a table is complete. */
   endOfRibDeferred: boolean;
   readonly #windows = new FrameWindows();
@@ -48,14 +54,16 @@ export class CatchUp {
   steps = 0;
 
   constructor(
-    private readonly table: RouteTable,
-    private readonly journal: Journal,
-    /** Takes back a tombstone that nobody is owed any more. */
-    private readonly free: (vni: VniTable, row: number) => void,
-    /** Announcements in the VNI that count no more are still being removed: withdrawals are due that are in no journal yet. */
-    private readonly isBeingCleared: (vni: VniTable) => boolean,
+    table: RouteTable,
+    journal: Journal,
+    free: (vni: VniTable, row: number) => void,
+    isBeingCleared: (vni: VniTable) => boolean,
     deferEndOfRib: boolean,
   ) {
+    this.#table = table;
+    this.#journal = journal;
+    this.#free = free;
+    this.#isBeingCleared = isBeingCleared;
     this.endOfRibDeferred = deferEndOfRib;
     this.#origins = table.origins;
   }
@@ -70,12 +78,12 @@ export class CatchUp {
         return this.#run.subarray(0, this.#mark(subscription, 0));
       // Those that have caught up stand together, behind everything, and sleep.
       if (subscription.place !== table.tail) {
-        subscription.place = this.journal.movePlace(table, subscription.place, table.tail);
+        subscription.place = this.#journal.movePlace(table, subscription.place, table.tail);
       }
       subscription.audience.idle.append(subscription);
       return NO_BYTES;
     }
-    const window = this.#windows.at(this.table, start, limitBytes, table.version);
+    const window = this.#windows.at(this.#table, start, limitBytes, table.version);
     if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
     const run = this.#pass(subscription, window, limitBytes);
     if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
@@ -90,7 +98,7 @@ export class CatchUp {
   #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
     if (subscription.endOfRibSent || this.endOfRibDeferred) return false;
     if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
-    return this.#entryBehind(subscription.place) === NIL && !this.isBeingCleared(subscription.table);
+    return this.#entryBehind(subscription.place) === NIL && !this.#isBeingCleared(subscription.table);
   }
 
   /** Writes the End-of-RIB into the run at `offset`. */
@@ -102,7 +110,7 @@ export class CatchUp {
 
   /** The first entry that a cursor at this place has not passed: other cursors' places are none. */
   #entryBehind(place: number): number {
-    const words = this.table.rows.words;
+    const words = this.#table.rows.words;
     let row = words[(place << ROW_SHIFT) + NEXT] as number;
     while (row !== NIL && words[(row << ROW_SHIFT) + PREFIX] === NIL) {
       row = words[(row << ROW_SHIFT) + NEXT] as number;
@@ -116,7 +124,7 @@ export class CatchUp {
    * piece, its bytes are the answer; otherwise the pieces are gathered.
    */
   #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
-    const words = this.table.rows.words;
+    const words = this.#table.rows.words;
     const origins = this.#origins;
     const { rows, lengths, slots, announcers, count } = window;
     const { peer, table } = subscription;
@@ -201,12 +209,12 @@ export class CatchUp {
         ? window.bytes.subarray(pieceStart, pieceEnd)
         : this.#run.subarray(0, this.#gather(window, runEnd, pieceStart, pieceEnd));
     if (i > 0)
-      subscription.place = this.journal.movePlace(
+      subscription.place = this.#journal.movePlace(
         table,
         subscription.place,
         (rows[i - 1] as number) & ~HAS_NEWER,
       );
-    for (let f = 0; f < freed; f++) this.free(table, this.#freed[f] as number);
+    for (let f = 0; f < freed; f++) this.#free(table, this.#freed[f] as number);
     return run;
   }
 
@@ -222,9 +230,9 @@ export class CatchUp {
    */
   #nextToTell(subscription: Subscription, row: number): number {
     const { number, isServer } = subscription.peer;
-    const words = this.table.rows.words;
-    let other = this.table.newerThan(row);
-    for (; other !== NIL; other = this.table.newerThan(other)) {
+    const words = this.#table.rows.words;
+    let other = this.#table.newerThan(row);
+    for (; other !== NIL; other = this.#table.newerThan(other)) {
       this.steps += STEPS_PER_SIBLING;
       const at = other << ROW_SHIFT;
       if (subscription.wasSent(words[at + SLOT] as number)) return NIL;
@@ -235,8 +243,8 @@ export class CatchUp {
 
   /** Writes what the window does not hold, a change of what was sent, to the run, and returns where the run ends then. */
   #gatherChange(subscription: Subscription, row: number, runEnd: number, action: Action): number {
-    subscription.flip(this.table.rows.words[(row << ROW_SHIFT) + SLOT] as number);
-    this.table.fill(row, this.#fields);
+    subscription.flip(this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number);
+    this.#table.fill(row, this.#fields);
     return encodeUpdate(this.#runView, runEnd, this.#fields, action);
   }
 

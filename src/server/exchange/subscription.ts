@@ -31,6 +31,9 @@ export class Audience {
  * about it was an ADD.
  */
 export class Subscription {
+  readonly peer: SubscribedPeer;
+  readonly table: VniTable;
+  readonly audience: Audience;
   /** The cursor: entries behind this row of the journal are still to be passed. */
   place: number;
   /** The bit of slot s is bit s mod 32 of word s / 32. */
@@ -44,12 +47,10 @@ export class Subscription {
   next: Subscription | null = null;
   indexInAudience = 0;
 
-  constructor(
-    readonly peer: SubscribedPeer,
-    readonly table: VniTable,
-    readonly audience: Audience,
-    place: number,
-  ) {
+  constructor(peer: SubscribedPeer, table: VniTable, audience: Audience, place: number) {
+    this.peer = peer;
+    this.table = table;
+    this.audience = audience;
     this.place = place;
   }
 
@@ -77,6 +78,9 @@ export class Subscription {
 
 /** What the exchange knows of a peer, and the queue of its subscriptions that have something to send. */
 export class SubscribedPeer {
+  readonly number: number;
+  readonly isServer: boolean;
+  #wake: () => void;
   readonly subscriptions = new Map<number, Subscription>();
   readonly announced = new AnnouncedVnis();
   readonly #queue = new SubscriptionList();
@@ -86,16 +90,16 @@ export class SubscribedPeer {
   /** Its subscriptions are being ended, and nothing is sent any more. */
   hasLeft = false;
 
-  constructor(
-    readonly number: number,
-    readonly isServer: boolean,
-    private wake: () => void,
-  ) {}
+  constructor(number: number, isServer: boolean, wake: () => void) {
+    this.number = number;
+    this.isServer = isServer;
+    this.#wake = wake;
+  }
 
   /** What is left of it names the connection no more: announcements may be kept for it for long. */
   leave(): void {
     this.hasLeft = true;
-    this.wake = () => {};
+    this.#wake = () => {};
   }
 
   get hasQueued(): boolean {
@@ -109,7 +113,7 @@ export class SubscribedPeer {
     this.#queue.append(subscription);
     if (this.#isAwake || this.hasLeft) return;
     this.#isAwake = true;
-    this.wake();
+    this.#wake();
   }
 
   /** The next to be served, taken out of the queue. When there is none the peer goes to sleep. */

@@ -36,14 +36,16 @@ const SCARCE_PART = 0.75;
 const ENTRY_BYTES = 1_000;
 
 export class TableMemory {
+  readonly #maxBytes: number;
+  readonly #held: () => Held;
   #untilLook = ADDITIONS_PER_LOOK;
   /** A peer that has that many routes and subscriptions gets no more. */
   #mostOfPeer = Number.POSITIVE_INFINITY;
 
-  constructor(
-    private readonly maxBytes: number,
-    private readonly held: () => Held,
-  ) {}
+  constructor(maxBytes: number, held: () => Held) {
+    this.#maxBytes = maxBytes;
+    this.#held = held;
+  }
 
   /** Whether there is room for one more route, or subscription, of a peer that has so many. */
   hasRoomFor(routesAndSubscriptions: number): boolean {
@@ -53,11 +55,11 @@ export class TableMemory {
 
   #look(): void {
     this.#untilLook = ADDITIONS_PER_LOOK;
-    const held = this.held();
+    const held = this.#held();
     const bytes = bytesOf(held);
-    if (bytes >= this.maxBytes) this.#mostOfPeer = 0;
-    else if (bytes < this.maxBytes * SCARCE_PART) this.#mostOfPeer = Number.POSITIVE_INFINITY;
-    else this.#mostOfPeer = (this.maxBytes * (1 - SCARCE_PART)) / ENTRY_BYTES / Math.max(1, held.peers);
+    if (bytes >= this.#maxBytes) this.#mostOfPeer = 0;
+    else if (bytes < this.#maxBytes * SCARCE_PART) this.#mostOfPeer = Number.POSITIVE_INFINITY;
+    else this.#mostOfPeer = (this.#maxBytes * (1 - SCARCE_PART)) / ENTRY_BYTES / Math.max(1, held.peers);
   }
 }
 

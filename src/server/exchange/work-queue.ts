@@ -14,11 +14,14 @@ export type Soon = (run: () => void) => void;
 
 /** One call in the next turn for all who want one: under load a turn makes few such calls (transport/turn-queue.ts). */
 export class NextTurn {
+  readonly soon: Soon | undefined;
   readonly #runs: (() => void)[] = [];
   #isAsked = false;
 
   /** @param soon undefined: there are no turns, and no limits */
-  constructor(readonly soon: Soon | undefined) {}
+  constructor(soon: Soon | undefined) {
+    this.soon = soon;
+  }
 
   /** `run` is called in each turn that was asked for, by whomever. */
   join(run: () => void): void {
@@ -39,12 +42,11 @@ export class NextTurn {
 
 /** What may be done in one turn of the event loop, however many ask for it. */
 export class TurnBudget {
+  readonly #turn: NextTurn;
   #left: number;
 
-  constructor(
-    private readonly turn: NextTurn,
-    stepsPerTurn: number,
-  ) {
+  constructor(turn: NextTurn, stepsPerTurn: number) {
+    this.#turn = turn;
     this.#left = stepsPerTurn;
     turn.join(() => {
       this.#left = stepsPerTurn;
@@ -57,9 +59,9 @@ export class TurnBudget {
 
   /** May go beyond what is left: a piece of work counts what it has really taken. */
   spend(steps: number): void {
-    if (this.turn.soon === undefined) return;
+    if (this.#turn.soon === undefined) return;
     this.#left -= steps;
-    this.turn.ask();
+    this.#turn.ask();
   }
 }
 
@@ -74,21 +76,24 @@ export type Job = (budget: JobBudget) => boolean;
 
 /** A job's part of a turn. */
 class Slice implements JobBudget {
+  readonly #turn: TurnBudget;
   #left = 0;
 
-  constructor(private readonly turn: TurnBudget) {}
+  constructor(turn: TurnBudget) {
+    this.#turn = turn;
+  }
 
   begin(): void {
     this.#left = STEPS_PER_SLICE;
   }
 
   get isSpent(): boolean {
-    return this.#left <= 0 || this.turn.isSpent;
+    return this.#left <= 0 || this.#turn.isSpent;
   }
 
   spend(steps: number): void {
     this.#left -= steps;
-    this.turn.spend(steps);
+    this.#turn.spend(steps);
   }
 }
 

@@ -58,17 +58,22 @@ export class Ring<T extends Linked<T>> {
 
 /** A source network that has connections. */
 export class FairSource {
+  readonly key: string;
   connections = 0;
   /** Of these, those that may deliver much, or have. */
   reading = 0;
-  constructor(readonly key: string) {}
+  constructor(key: string) {
+    this.key = key;
+  }
 }
 
 /** A connection's place in queues: in one of them at a time. `M` is the class itself. */
 export abstract class FairMember<M> extends Linked<M> {
+  readonly source: FairSource;
   credit = 0;
-  constructor(readonly source: FairSource) {
+  constructor(source: FairSource) {
     super();
+    this.source = source;
   }
 }
 
@@ -82,21 +87,24 @@ class Lane<M extends FairMember<M>> extends Linked<Lane<M>> {
 const MOST_DEBT = 8;
 
 export class FairQueue<M extends FairMember<M>> {
+  readonly #quantum: number;
   length = 0;
   readonly #lanes = new Ring<Lane<M>>();
   /** Those without members, too, for their debts. */
   readonly #laneOf = new WeakMap<FairSource, Lane<M>>();
 
-  constructor(private readonly quantum: number) {}
+  constructor(quantum: number) {
+    this.#quantum = quantum;
+  }
 
   /** It wants a turn. */
   add(member: M): void {
     const lane = this.#lane(member);
     if (lane.members.head === null) {
-      lane.credit += this.quantum;
+      lane.credit += this.#quantum;
       this.#lanes.append(lane);
     }
-    member.credit += this.quantum;
+    member.credit += this.#quantum;
     lane.members.append(member);
     this.length++;
   }
@@ -107,13 +115,13 @@ export class FairQueue<M extends FairMember<M>> {
       const lane = this.#lanes.head;
       if (lane === null) return null;
       if (lane.credit <= 0) {
-        lane.credit += this.quantum;
+        lane.credit += this.#quantum;
         this.#lanes.rotate();
         continue;
       }
       const member = lane.members.head as M;
       if (member.credit > 0) return member;
-      member.credit += this.quantum;
+      member.credit += this.#quantum;
       lane.members.rotate();
     }
   }
@@ -126,7 +134,7 @@ export class FairQueue<M extends FairMember<M>> {
   /** What its turn has cost. */
   charge(member: M, cost: number): void {
     const lane = this.#lane(member);
-    const least = -MOST_DEBT * this.quantum;
+    const least = -MOST_DEBT * this.#quantum;
     member.credit = Math.max(least, member.credit - cost);
     lane.credit = Math.max(least, lane.credit - cost);
   }

@@ -74,6 +74,8 @@ const OPEN_MS = 5;
 type Standing = "open" | "open place" | "waiting small" | "waiting" | "parked small" | "parked";
 
 export class ReadMember extends FairMember<ReadMember> {
+  readonly reader: Reader;
+  readonly role: "client" | "server";
   standing: Standing = "open";
   /** What it sent last was not small, or it has no credit: it may deliver in an open place only. */
   isHeavy = false;
@@ -85,13 +87,10 @@ export class ReadMember extends FairMember<ReadMember> {
   /** Since when it has an open place. */
   openedMs = 0;
 
-  constructor(
-    source: FairSource,
-    readonly reader: Reader,
-    readonly role: "client" | "server",
-    nowMs: number,
-  ) {
+  constructor(source: FairSource, reader: Reader, role: "client" | "server", nowMs: number) {
     super(source);
+    this.reader = reader;
+    this.role = role;
     this.countedMs = nowMs;
   }
 
@@ -102,6 +101,7 @@ export class ReadMember extends FairMember<ReadMember> {
 }
 
 export class ReadSchedule {
+  readonly #clock: Clock;
   readonly #members = new Set<ReadMember>();
   readonly #small = new FairQueue<ReadMember>(QUANTUM_MS);
   readonly #waiting = new FairQueue<ReadMember>(QUANTUM_MS);
@@ -119,7 +119,9 @@ export class ReadSchedule {
   #readMs = 0;
   #turnAsked = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Bytes of chunks that wait. */
   get heldBytes(): number {
@@ -127,7 +129,7 @@ export class ReadSchedule {
   }
 
   join(source: FairSource, reader: Reader, role: "client" | "server"): ReadMember {
-    const member = new ReadMember(source, reader, role, this.clock.nowMs());
+    const member = new ReadMember(source, reader, role, this.#clock.nowMs());
     this.#members.add(member);
     return member;
   }
@@ -156,7 +158,7 @@ export class ReadSchedule {
       this.#hold(member, bytes);
       return;
     }
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     this.#count(member, nowMs);
     this.#take(member, bytes * DELIVERY_MS_PER_BYTE);
     const isParked = member.isWaiting;
@@ -195,7 +197,7 @@ export class ReadSchedule {
   #askTurn(): void {
     if (this.#turnAsked) return;
     this.#turnAsked = true;
-    this.clock.soon(this.#turn, "input");
+    this.#clock.soon(this.#turn, "input");
   }
 
   readonly #turn = (): void => {
@@ -221,7 +223,7 @@ export class ReadSchedule {
   #serve(member: ReadMember, queue: FairQueue<ReadMember>, forMs: number): number {
     const { heldBytes } = member;
     const isSmall = member.standing === "waiting small";
-    const startMs = this.clock.nowMs();
+    const startMs = this.#clock.nowMs();
     const hasMore = member.reader.read(startMs + forMs);
     const costMs = this.#cost(member, startMs, heldBytes, isSmall);
     // Once it has left, it is in no queue.
@@ -241,7 +243,7 @@ export class ReadSchedule {
 
   /** What reading since then has cost, which is taken from the credit. */
   #cost(member: ReadMember, sinceMs: number, bytes: number, isSmall: boolean): number {
-    const tookMs = this.clock.nowMs() - sinceMs;
+    const tookMs = this.#clock.nowMs() - sinceMs;
     this.#take(member, isSmall ? Math.min(tookMs, bytes * MOST_MS_PER_BYTE) : tookMs);
     return tookMs;
   }
@@ -290,7 +292,7 @@ export class ReadSchedule {
         this.#openPlaces.append(member);
         this.#openCount++;
         member.source.reading++;
-        member.openedMs = this.clock.nowMs();
+        member.openedMs = this.#clock.nowMs();
         break;
       case "waiting small":
         this.#small.add(member);
@@ -355,7 +357,7 @@ export class ReadSchedule {
       member.reader.resumeInput();
     }
     if (this.#parked.length === 0) return;
-    this.#reclaimPlaces(this.clock.nowMs());
+    this.#reclaimPlaces(this.#clock.nowMs());
     for (let looks = 0; looks < SOURCES_PER_LOOK; ) {
       const member = this.#parked.next();
       if (member === null) return;
@@ -388,7 +390,7 @@ export class ReadSchedule {
   #openLater(): void {
     if (this.#turnAsked) return;
     this.#turnAsked = true;
-    this.clock.after(OPEN_MS, () => this.clock.soon(this.#turn, "input"));
+    this.#clock.after(OPEN_MS, () => this.#clock.soon(this.#turn, "input"));
   }
 
   /** Whoever could still deliver does so no more, until there is room. */

@@ -36,16 +36,18 @@ class Fifo {
 }
 
 export class TurnQueue {
+  readonly #nowMs: () => number;
+  /** Has the function called in the next turn of the event loop, once the sockets have had theirs. */
+  readonly #nextTurn: (run: () => void) => void;
   readonly #queues = CLASSES.map(() => new Fifo());
   /** How many calls each class had when the turn began. */
   readonly #waiting = CLASSES.map(() => 0);
   #isAsked = false;
 
-  constructor(
-    private readonly nowMs: () => number,
-    /** Has the function called in the next turn of the event loop, once the sockets have had theirs. */
-    private readonly nextTurn: (run: () => void) => void,
-  ) {}
+  constructor(nowMs: () => number, nextTurn: (run: () => void) => void) {
+    this.#nowMs = nowMs;
+    this.#nextTurn = nextTurn;
+  }
 
   soon(run: () => void, turnClass: TurnClass): void {
     (this.#queues[INDEX_OF[turnClass]] as Fifo).push(run);
@@ -55,11 +57,11 @@ export class TurnQueue {
   #ask(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    this.nextTurn(this.#turn);
+    this.#nextTurn(this.#turn);
   }
 
   readonly #turn = (): void => {
-    const startMs = this.nowMs();
+    const startMs = this.#nowMs();
     const queues = this.#queues;
     const waiting = this.#waiting;
     // What is asked for meanwhile waits for the next turn; what one that throws leaves undone, too.
@@ -79,7 +81,7 @@ export class TurnQueue {
     const untilMs = UNTIL_MS[index] as number;
     for (let calls = this.#waiting[index] as number; calls > 0; calls--) {
       queue.shift()?.();
-      if (this.nowMs() - startMs >= untilMs) return;
+      if (this.#nowMs() - startMs >= untilMs) return;
     }
   }
 }

@@ -24,17 +24,17 @@ const MORE_MS = 3;
 const QUANTUM_MS = 0.5;
 
 export class WriteMember extends FairMember<WriteMember> {
+  readonly writer: Writer;
   queue: FairQueue<WriteMember> | null = null;
 
-  constructor(
-    source: FairSource,
-    readonly writer: Writer,
-  ) {
+  constructor(source: FairSource, writer: Writer) {
     super(source);
+    this.writer = writer;
   }
 }
 
 export class WriteSchedule {
+  readonly #clock: Clock;
   readonly #first = new FairQueue<WriteMember>(QUANTUM_MS);
   readonly #more = new FairQueue<WriteMember>(QUANTUM_MS);
   #turnAsked = false;
@@ -42,7 +42,9 @@ export class WriteSchedule {
   #serving: WriteMember | null = null;
   #wokenMeanwhile = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** It has something to write. */
   wake(member: WriteMember): void {
@@ -61,23 +63,23 @@ export class WriteSchedule {
     queue.add(member);
     if (this.#turnAsked) return;
     this.#turnAsked = true;
-    this.clock.soon(this.#turn, "output");
+    this.#clock.soon(this.#turn, "output");
   }
 
   readonly #turn = (): void => {
-    const startMs = this.clock.nowMs();
+    const startMs = this.#clock.nowMs();
     // Those that are woken by what is written now wait for the next turn.
     for (let count = this.#first.length; count > 0; count--) {
       this.#serve(this.#first, FIRST_BYTES);
-      if (this.clock.nowMs() - startMs >= FIRST_MS) break;
+      if (this.#clock.nowMs() - startMs >= FIRST_MS) break;
     }
-    const restMs = this.clock.nowMs();
+    const restMs = this.#clock.nowMs();
     for (let count = this.#more.length; count > 0; count--) {
       this.#serve(this.#more, MORE_BYTES);
-      if (this.clock.nowMs() - restMs >= MORE_MS) break;
+      if (this.#clock.nowMs() - restMs >= MORE_MS) break;
     }
     this.#turnAsked = this.#first.length + this.#more.length > 0;
-    if (this.#turnAsked) this.clock.soon(this.#turn, "output");
+    if (this.#turnAsked) this.#clock.soon(this.#turn, "output");
   };
 
   #serve(queue: FairQueue<WriteMember>, limitBytes: number): void {
@@ -85,10 +87,10 @@ export class WriteSchedule {
     if (member === null) return;
     this.#serving = member;
     this.#wokenMeanwhile = false;
-    const startMs = this.clock.nowMs();
+    const startMs = this.#clock.nowMs();
     const hasMore = member.writer.flush(limitBytes);
     this.#serving = null;
-    queue.charge(member, this.clock.nowMs() - startMs);
+    queue.charge(member, this.#clock.nowMs() - startMs);
     if (member.queue === null) return;
     queue.remove(member);
     member.queue = null;

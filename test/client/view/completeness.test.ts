@@ -13,6 +13,7 @@ const MINUTE_MS = 60_000;
 
 /** A server as the decision sees it. */
 class FakeServer implements TellingServer {
+  readonly number: number;
   establishedMs: number | null = null;
   isExact = false;
   isRedundant = false;
@@ -20,7 +21,9 @@ class FakeServer implements TellingServer {
   /** It answers at once. */
   heardMs = Number.POSITIVE_INFINITY;
   timesAsked = 0;
-  constructor(readonly number: number) {}
+  constructor(number: number) {
+    this.number = number;
+  }
   ask(): void {
     this.timesAsked++;
   }

@@ -7,6 +7,7 @@ const SLICE_BYTES = 32 * 1024;
 
 /** A reader with so much room in its socket. */
 class Reader implements AnswerSink {
+  #room: number;
   taken = 0;
   isEnded = false;
   isAborted = false;
@@ -16,12 +17,14 @@ class Reader implements AnswerSink {
   isWalkEnded = false;
   answer: Answer | null = null;
 
-  constructor(private room: number) {}
+  constructor(room: number) {
+    this.#room = room;
+  }
 
   write(text: string): boolean {
     this.taken += text.length;
-    this.room -= text.length;
-    return this.room > 0;
+    this.#room -= text.length;
+    return this.#room > 0;
   }
 
   end(): void {
@@ -42,7 +45,7 @@ class Reader implements AnswerSink {
 
   /** The reader takes what there is, and then so much more at once. */
   takes(room: number): void {
-    this.room = room;
+    this.#room = room;
     this.answer?.drained();
   }
 

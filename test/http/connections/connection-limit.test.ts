@@ -7,12 +7,14 @@ import {
 import { FakeClock } from "../../support/network/fake-clock.ts";
 
 class Connection implements LimitedConnection {
+  readonly idleSinceMs: number | null;
+  readonly stall: Stall | null;
   isClosed = false;
 
-  constructor(
-    readonly idleSinceMs: number | null,
-    readonly stall: Stall | null = null,
-  ) {}
+  constructor(idleSinceMs: number | null, stall: Stall | null = null) {
+    this.idleSinceMs = idleSinceMs;
+    this.stall = stall;
+  }
 
   close(): void {
     this.isClosed = true;

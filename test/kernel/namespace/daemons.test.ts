@@ -28,12 +28,13 @@ const [A, B, C] = ["2001:db8::a", "2001:db8::b", "2001:db8::c"];
 
 /** A namespace with a server in it. */
 class Stage implements AsyncDisposable {
+  readonly namespace: OverlayNamespace;
+  readonly server: BunbondServer;
   readonly #programs = new AsyncDisposableStack();
 
-  private constructor(
-    readonly namespace: OverlayNamespace,
-    readonly server: BunbondServer,
-  ) {
+  private constructor(namespace: OverlayNamespace, server: BunbondServer) {
+    this.namespace = namespace;
+    this.server = server;
     this.#programs.use(namespace);
     this.#programs.use(server);
   }

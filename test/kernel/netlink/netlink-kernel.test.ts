@@ -19,11 +19,14 @@ const DEVICES = [
 ];
 
 class Stage implements AsyncDisposable {
-  private constructor(
-    readonly namespace: NetworkNamespace,
-    readonly kernel: NamespaceKernel,
-    readonly linkIndex: number,
-  ) {}
+  readonly namespace: NetworkNamespace;
+  readonly kernel: NamespaceKernel;
+  readonly linkIndex: number;
+  private constructor(namespace: NetworkNamespace, kernel: NamespaceKernel, linkIndex: number) {
+    this.namespace = namespace;
+    this.kernel = kernel;
+    this.linkIndex = linkIndex;
+  }
 
   static async set(ipLines: readonly string[] = DEVICES): Promise<Stage> {
     const namespace = await NetworkNamespace.create(ipLines);

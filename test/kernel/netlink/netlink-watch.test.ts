@@ -8,17 +8,19 @@ import type { Answer } from "../../support/kernel/scripted-netlink.ts";
 
 /** What the socket gives, one after the other; its descriptor cannot be had, so that only polling reads. */
 class ScriptedListener implements NetlinkListener {
-  constructor(
-    readonly answers: Answer[],
-    private readonly onReceive: () => void = () => {},
-  ) {}
+  readonly answers: Answer[];
+  readonly #onReceive: () => void;
+  constructor(answers: Answer[], onReceive: () => void = () => {}) {
+    this.answers = answers;
+    this.#onReceive = onReceive;
+  }
 
   duplicateDescriptor(): number {
     throw new Error("no file descriptor is left");
   }
 
   receive(into: Uint8Array): number {
-    this.onReceive();
+    this.#onReceive();
     const next = this.answers.shift() ?? EAGAIN;
     if (typeof next === "number") return -next;
     into.set(next);

@@ -49,6 +49,7 @@ const FOREIGN = { protocol: 3, tos: 0, type: 1, linkIndex: 1 };
 class Killed extends Error {}
 
 class World {
+  #ecmp: EcmpMode;
   readonly bench: InstallerUnderTest;
   mappings = MAPPINGS[0] ?? [];
   readonly view = new Set<string>();
@@ -60,7 +61,8 @@ class World {
   isReplay = false;
   killAfter = Number.POSITIVE_INFINITY;
 
-  constructor(private ecmp: EcmpMode) {
+  constructor(ecmp: EcmpMode) {
+    this.#ecmp = ecmp;
     this.bench = new InstallerUnderTest({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
     this.bench.kernel.onOperation = (operation) => {
       if (--this.killAfter < 0) throw new Killed();
@@ -113,8 +115,8 @@ class World {
     }
   }
 
-  async restart(ecmp = this.ecmp): Promise<void> {
-    this.ecmp = ecmp;
+  async restart(ecmp = this.#ecmp): Promise<void> {
+    this.#ecmp = ecmp;
     this.killAfter = Number.POSITIVE_INFINITY;
     // A start without it fails.
     this.bench.kernel.setLink({ name: "tun" });
@@ -199,8 +201,8 @@ class World {
     for (const { protocol, nexthopId } of routes) {
       const group = kernel.nexthops.get(nexthopId);
       if (protocol !== PROTOCOL || group?.members == null) continue;
-      expect(group.isResilient).toBe(this.ecmp === "resilient");
-      if (this.ecmp === "plain") named.add(`${nexthopId}`);
+      expect(group.isResilient).toBe(this.#ecmp === "resilient");
+      if (this.#ecmp === "plain") named.add(`${nexthopId}`);
       else expect(routes.filter((other) => other.nexthopId === nexthopId)).toHaveLength(1);
     }
     const sets = new Set([...named].map((id) => this.#text(kernel.nexthops.get(Number(id)) as FoundNexthop)));

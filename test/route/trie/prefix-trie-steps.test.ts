@@ -22,12 +22,14 @@ const MAX_STEPS_OF_NAMED = 14_000;
 
 /** A trie beside the golden table, and the most that one update of it has cost. */
 class CountedTrie {
+  readonly family: 4 | 6;
   readonly pool: PrefixPool;
   readonly root: number;
   readonly golden = new GoldenPrefixTable();
   maxSteps = 0;
 
-  constructor(readonly family: 4 | 6) {
+  constructor(family: 4 | 6) {
+    this.family = family;
     this.pool = new PrefixPool(family);
     this.root = this.pool.createRoot();
   }

@@ -54,15 +54,14 @@ const step = (family: 4 | 6) =>
   });
 
 class Tables {
+  readonly family: 4 | 6;
   readonly pool: PrefixPool;
   readonly roots: number[] = [];
   readonly golden: GoldenPrefixTable[] = [];
   readonly live = new Set<number>();
 
-  constructor(
-    readonly family: 4 | 6,
-    tries: number,
-  ) {
+  constructor(family: 4 | 6, tries: number) {
+    this.family = family;
     this.pool = new PrefixPool(family);
     for (let i = 0; i < tries; i++) {
       this.roots.push(this.pool.createRoot());

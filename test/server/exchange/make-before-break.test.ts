@@ -71,13 +71,15 @@ class Announced {
 
 /** What a subscriber was told, and of which destinations it may still be told of a moment without a hop. */
 class Listener {
+  readonly #name: string;
+  readonly #announced: Announced;
   readonly #hops = new Map<string, Set<string>>();
   readonly #mayLack = new Set<string>(DESTINATIONS);
 
-  constructor(
-    private readonly name: string,
-    private readonly announced: Announced,
-  ) {}
+  constructor(name: string, announced: Announced) {
+    this.#name = name;
+    this.#announced = announced;
+  }
 
   subscribed(): void {
     this.#hops.clear();
@@ -85,7 +87,7 @@ class Listener {
 
   /** A destination's announcements have changed. */
   look(destination: string): void {
-    if (!this.announced.isInView(this.name, destination)) this.#mayLack.add(destination);
+    if (!this.#announced.isInView(this.#name, destination)) this.#mayLack.add(destination);
   }
 
   hear(frames: readonly string[]): void {
@@ -96,7 +98,7 @@ class Listener {
       if (what === "ADD") hops.add(hop);
       else hops.delete(hop);
       if (hops.size > 0 || this.#mayLack.has(destination)) continue;
-      throw new Error(`${this.name} has no hop to the destination after ${frame}`);
+      throw new Error(`${this.#name} has no hop to the destination after ${frame}`);
     }
   }
 

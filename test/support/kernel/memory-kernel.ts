@@ -45,6 +45,8 @@ const DEFAULT_LINK: Link = {
 const DUMP_SLICE = 50;
 
 export class MemoryKernel implements Kernel {
+  readonly protocol: number;
+  readonly #clock: Clock;
   #links: Link[] = [DEFAULT_LINK];
   readonly nexthops = new Map<number, FoundNexthop>();
   /** By table, destination, priority and TOS; the first of each list is the one that counts. */
@@ -70,10 +72,10 @@ export class MemoryKernel implements Kernel {
   isDeaf = false;
   #listener: ((event: KernelEvent) => void) | null = null;
 
-  constructor(
-    readonly protocol: number,
-    private readonly clock: Clock,
-  ) {}
+  constructor(protocol: number, clock: Clock) {
+    this.protocol = protocol;
+    this.#clock = clock;
+  }
 
   // What the installer sees.
 
@@ -432,7 +434,7 @@ export class MemoryKernel implements Kernel {
 
   async #dump<T>(keys: readonly T[], visit: (key: T) => void): Promise<void> {
     for (const [index, key] of keys.entries()) {
-      if (index % DUMP_SLICE === 0) await new Promise<void>((resolve) => this.clock.soon(resolve));
+      if (index % DUMP_SLICE === 0) await new Promise<void>((resolve) => this.#clock.soon(resolve));
       visit(key);
     }
   }

@@ -26,11 +26,13 @@ const SET_HASH_POLICIES =
   'for family in ipv4 ipv6; do echo 1 >"/proc/sys/net/$family/fib_multipath_hash_policy"; done';
 
 export class NetworkNamespace {
-  private constructor(
-    private readonly holder: ChildProcess,
-    /** Names the namespace to `ip link … netns PID`. */
-    readonly pid: number,
-  ) {}
+  readonly #holder: ChildProcess;
+  /** Names the namespace to `ip link … netns PID`. */
+  readonly pid: number;
+  private constructor(holder: ChildProcess, pid: number) {
+    this.#holder = holder;
+    this.pid = pid;
+  }
 
   /** A new one, in which `ip` has carried out the lines. */
   static async create(ipLines: readonly string[]): Promise<NetworkNamespace> {
@@ -60,6 +62,6 @@ export class NetworkNamespace {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.holder[Symbol.asyncDispose]();
+    await this.#holder[Symbol.asyncDispose]();
   }
 }

@@ -23,7 +23,10 @@ export interface Asked {
 }
 
 export class OverlayNamespace implements AsyncDisposable {
-  private constructor(readonly namespace: NetworkNamespace) {}
+  readonly namespace: NetworkNamespace;
+  private constructor(namespace: NetworkNamespace) {
+    this.namespace = namespace;
+  }
 
   /** In which `ip` has carried out the lines too. */
   static async create(...ipLines: readonly string[]): Promise<OverlayNamespace> {

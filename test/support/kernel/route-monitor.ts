@@ -8,11 +8,13 @@ const MARK_TABLE = 9;
 
 /** What `ip monitor` says of routes and nexthops: "10.0.1.0/24 table 100 nhid 7 …", "Deleted id 7 …". */
 export class RouteMonitor implements AsyncDisposable {
+  readonly #namespace: NetworkNamespace;
   readonly #program: ChildProcess;
   #read = 0;
   #marks = 0;
 
-  private constructor(private readonly namespace: NetworkNamespace) {
+  private constructor(namespace: NetworkNamespace) {
+    this.#namespace = namespace;
     const command = [...namespace.enter, "ip", "-N", "-o", "monitor", "route", "nexthop"];
     this.#program = new ChildProcess({ command });
   }
@@ -54,7 +56,7 @@ export class RouteMonitor implements AsyncDisposable {
   /** Comes and goes. */
   #mark(): string {
     const address = `192.0.2.${++this.#marks}`;
-    this.namespace.ip(["add", "del"].map((verb) => `route ${verb} ${address} dev lo table ${MARK_TABLE}`));
+    this.#namespace.ip(["add", "del"].map((verb) => `route ${verb} ${address} dev lo table ${MARK_TABLE}`));
     return address;
   }
 

@@ -20,18 +20,20 @@ export type Answer = Uint8Array | number;
 
 /** A socket whose kernel is a function: what it gives is received, in its order. Requests without effect are acknowledged. */
 export class ScriptedSocket implements NetlinkSocket {
+  readonly #kernel: (requests: readonly SeenRequest[]) => readonly Answer[];
+  /** The errno that each send gives. */
+  readonly #sendErrno: number;
   readonly portId = 1;
   isClosed = false;
   readonly #answers: Answer[] = [];
 
-  constructor(
-    private readonly kernel: (requests: readonly SeenRequest[]) => readonly Answer[],
-    /** The errno that each send gives. */
-    private readonly sendErrno = 0,
-  ) {}
+  constructor(kernel: (requests: readonly SeenRequest[]) => readonly Answer[], sendErrno = 0) {
+    this.#kernel = kernel;
+    this.#sendErrno = sendErrno;
+  }
 
   send(bytes: Uint8Array): number {
-    if (this.sendErrno !== 0) return -this.sendErrno;
+    if (this.#sendErrno !== 0) return -this.#sendErrno;
     const requests: SeenRequest[] = [];
     const message = new NetlinkReader(bytes);
     while (message.next()) {
@@ -39,7 +41,7 @@ export class ScriptedSocket implements NetlinkSocket {
       if (type === NLMSG_NOOP) this.#answers.push(answer(NLMSG_ERROR, sequence, 0));
       else requests.push({ type, flags, sequence });
     }
-    if (requests.length > 0) this.#answers.push(...this.kernel(requests));
+    if (requests.length > 0) this.#answers.push(...this.#kernel(requests));
     return 0;
   }
 

@@ -4,11 +4,13 @@ import { ViewLog } from "./view-log.ts";
 
 /** A log of a client's events that tells of each moment at which a destination that had a hop is left without any. */
 export class GapLog extends ViewLog {
+  readonly #gap: (destination: string) => void;
   readonly #hops = new Map<string, Set<string>>();
 
   /** @param gap is told "100 10.0.1.0/24" */
-  constructor(private readonly gap: (destination: string) => void) {
+  constructor(gap: (destination: string) => void) {
     super();
+    this.#gap = gap;
   }
 
   /** What goes now goes by its owner's will. */
@@ -26,7 +28,7 @@ export class GapLog extends ViewLog {
     super.routeRemoved(route);
     const [destination, hop] = partsOf(route);
     const hops = this.#hops.get(destination);
-    if (hops?.delete(hop) && hops.size === 0) this.gap(destination);
+    if (hops?.delete(hop) && hops.size === 0) this.#gap(destination);
   }
 }
 

@@ -11,8 +11,10 @@ export type Bytes = readonly number[];
 export type Outcome = { readonly message: Message } | { readonly code: string };
 
 class Refusal extends Error {
-  constructor(readonly code: string) {
+  readonly code: string;
+  constructor(code: string) {
     super(code);
+    this.code = code;
   }
 }
 

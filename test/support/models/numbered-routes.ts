@@ -40,6 +40,8 @@ export function numberedFrames(
 
 /** What was heard of a VNI's routes. */
 export class NumberedView {
+  readonly vni: number;
+  readonly count: number;
   /** Routes that are there. */
   size = 0;
   adds = 0;
@@ -48,10 +50,9 @@ export class NumberedView {
   endedAfter = -1;
   readonly #isThere: Uint8Array;
 
-  constructor(
-    readonly vni: number,
-    readonly count: number,
-  ) {
+  constructor(vni: number, count: number) {
+    this.vni = vni;
+    this.count = count;
     this.#isThere = new Uint8Array(count);
   }
 

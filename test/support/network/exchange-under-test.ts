@@ -10,13 +10,15 @@ import { MessageReader } from "./message-reader.ts";
 
 /** A peer as the exchange sees it; it counts on being woken, as a connection does. */
 class TestPeer implements ExchangePeer {
+  readonly name: string;
+  readonly isServer: boolean;
   isAwake = false;
   readonly reader = new MessageReader();
 
-  constructor(
-    readonly name: string,
-    readonly isServer: boolean,
-  ) {}
+  constructor(name: string, isServer: boolean) {
+    this.name = name;
+    this.isServer = isServer;
+  }
 
   wake(): void {
     if (this.isAwake) throw new Error(`${this.name} is woken although it is awake`);

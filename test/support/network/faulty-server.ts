@@ -45,11 +45,14 @@ export interface FaultyServerOptions {
 }
 
 export class FaultyServer implements AsyncDisposable {
+  readonly options: FaultyServerOptions;
   readonly peers = new Set<FaultyPeer>();
   #listener: Listener | null = null;
   #deliveries = 0;
 
-  constructor(readonly options: FaultyServerOptions) {}
+  constructor(options: FaultyServerOptions) {
+    this.options = options;
+  }
 
   async start(): Promise<this> {
     this.#listener = await new BunNetwork().listen({ host: "::1", port: 0 }, (stream) => {
@@ -80,14 +83,16 @@ export class FaultyServer implements AsyncDisposable {
 }
 
 class FaultyPeer implements StreamEvents {
+  readonly #server: FaultyServer;
+  readonly stream: ByteStream;
   isSubscribed = false;
   readonly #reader = new MessageReader();
   #unsent = new Uint8Array(0);
 
-  constructor(
-    private readonly server: FaultyServer,
-    readonly stream: ByteStream,
-  ) {}
+  constructor(server: FaultyServer, stream: ByteStream) {
+    this.#server = server;
+    this.stream = stream;
+  }
 
   received(chunk: Uint8Array): void {
     for (const { message } of this.#reader.read(chunk)) if (message !== null) this.#take(message);
@@ -98,7 +103,7 @@ class FaultyPeer implements StreamEvents {
     if (message.type === "HELLO") this.send({ type: "HELLO", keepaliveSeconds: 5, isServer: true });
     else if (message.type === "KEEPALIVE") this.send(message);
     else if (message.type === "SUBSCRIBE") this.isSubscribed = true;
-    else if (message.type === "UPDATE") this.server.distribute(message, this);
+    else if (message.type === "UPDATE") this.#server.distribute(message, this);
   }
 
   send(message: Message): void {
@@ -115,6 +120,6 @@ class FaultyPeer implements StreamEvents {
   }
 
   closed(): void {
-    this.server.peers.delete(this);
+    this.#server.peers.delete(this);
   }
 }

@@ -38,13 +38,15 @@ const GO_READ_BYTES = 65_535;
 type Origin = ForeignPeer | "elsewhere";
 
 export class ForeignServer {
+  readonly options: ForeignServerOptions;
   readonly peers = new Set<ForeignPeer>();
   /** Routes as text → who announced them. */
   readonly routes = new Map<string, Set<Origin>>();
   readonly harm: string[];
   #stopListening: () => void = () => {};
 
-  private constructor(readonly options: ForeignServerOptions) {
+  private constructor(options: ForeignServerOptions) {
+    this.options = options;
     this.harm = options.harm ?? [];
   }
 
@@ -95,6 +97,8 @@ export class ForeignServer {
 
 /** A client, as the foreign server sees it. */
 export class ForeignPeer implements StreamEvents {
+  readonly #server: ForeignServer;
+  readonly stream: ByteStream;
   readonly subscriptions = new Set<number>();
   /** Every frame received, behind the handshake. */
   readonly heard: Message[] = [];
@@ -103,13 +107,13 @@ export class ForeignPeer implements StreamEvents {
   readonly #changedMs = new Map<number, number>();
   readonly #unsent: Uint8Array[] = [];
 
-  constructor(
-    private readonly server: ForeignServer,
-    readonly stream: ByteStream,
-  ) {}
+  constructor(server: ForeignServer, stream: ByteStream) {
+    this.#server = server;
+    this.stream = stream;
+  }
 
   received(chunk: Uint8Array): void {
-    const { clock, framesPerSecond } = this.server.options;
+    const { clock, framesPerSecond } = this.#server.options;
     const heardBefore = this.heard.length;
     let bytesRead = 0;
     for (const { message, bytes } of this.#reader.read(chunk)) {
@@ -130,7 +134,7 @@ export class ForeignPeer implements StreamEvents {
   }
 
   #take(message: Message): void {
-    const { server } = this;
+    const server = this.#server;
     const { isMute = false, keepaliveSeconds = 5 } = server.options;
     if (isMute) return;
     if (message.type !== "HELLO") this.heard.push(message);
@@ -157,7 +161,7 @@ export class ForeignPeer implements StreamEvents {
     if (this.subscriptions.has(vni)) this.#harm(`a second SUBSCRIBE of VNI ${vni}`);
     this.#changed(vni);
     this.subscriptions.add(vni);
-    for (const [route, origins] of this.server.routes) {
+    for (const [route, origins] of this.#server.routes) {
       if (vniOf(route) === vni) for (const _ of origins) this.send(`ADD ${route}`);
     }
   }
@@ -165,23 +169,23 @@ export class ForeignPeer implements StreamEvents {
   #unsubscribe(vni: number): void {
     if (!this.subscriptions.delete(vni)) this.#harm(`an UNSUBSCRIBE of VNI ${vni} without subscription`);
     this.#changed(vni);
-    if (this.server.options.unsubscribeWithdraws) this.#forget((route) => vniOf(route) === vni);
+    if (this.#server.options.unsubscribeWithdraws) this.#forget((route) => vniOf(route) === vni);
   }
 
   /** Go may take SUBSCRIBE and UNSUBSCRIBE in either order when they come close together. */
   #changed(vni: number): void {
-    const nowMs = this.server.options.clock.nowMs();
+    const nowMs = this.#server.options.clock.nowMs();
     const sinceMs = nowMs - (this.#changedMs.get(vni) ?? Number.NEGATIVE_INFINITY);
     if (sinceMs < 1_000) this.#harm(`SUBSCRIBE and UNSUBSCRIBE of VNI ${vni} within ${sinceMs} ms`);
     this.#changedMs.set(vni, nowMs);
   }
 
   #forget(which: (route: string) => boolean): void {
-    for (const route of [...this.server.routes.keys()]) if (which(route)) this.server.remove(route, this);
+    for (const route of [...this.#server.routes.keys()]) if (which(route)) this.#server.remove(route, this);
   }
 
   #harm(what: string): void {
-    this.server.harm.push(what);
+    this.#server.harm.push(what);
   }
 
   send(frame: string): void {
@@ -203,7 +207,7 @@ export class ForeignPeer implements StreamEvents {
   }
 
   closed(): void {
-    this.server.peers.delete(this);
+    this.#server.peers.delete(this);
     this.#forget(() => true);
   }
 }

@@ -57,6 +57,7 @@ interface Channels {
 }
 
 export class GoClient {
+  readonly #options: GoClientOptions;
   state: GoState = "connecting";
   /** Received and not withdrawn, of the present connection. */
   readonly routes = new Set<string>();
@@ -74,7 +75,8 @@ export class GoClient {
   /** HELLOs beyond the first of a connection. */
   repeatedHellos = 0;
 
-  constructor(private readonly options: GoClientOptions) {
+  constructor(options: GoClientOptions) {
+    this.#options = options;
     this.#handle();
   }
 
@@ -100,7 +102,7 @@ export class GoClient {
   }
 
   get #keepaliveSeconds(): number {
-    return this.options.keepaliveSeconds ?? 5;
+    return this.#options.keepaliveSeconds ?? 5;
   }
 
   /** Connects unless there is a connection. */
@@ -114,7 +116,7 @@ export class GoClient {
   }
 
   #dial(): void {
-    const { clock, network, server } = this.options;
+    const { clock, network, server } = this.#options;
     this.#isDialling = true;
     network.connect(server, {
       connected: (stream) => {
@@ -135,7 +137,7 @@ export class GoClient {
   }
 
   #retryMs(): number {
-    const { random } = this.options;
+    const { random } = this.#options;
     return 1000 * (RETRY_LEAST_SECONDS + Math.floor(random() * RETRY_SPREAD_SECONDS));
   }
 
@@ -177,7 +179,7 @@ export class GoClient {
   #takeKeepalive(): void {
     if (this.state === "hello-received") {
       this.state = "established";
-      const { vnis = [], announce = [] } = this.options;
+      const { vnis = [], announce = [] } = this.#options;
       for (const vni of vnis) this.#send(`SUBSCRIBE ${vni}`);
       for (const route of announce) this.#send(`ADD ${route}`);
     } else if (this.state !== "established") {
@@ -189,11 +191,11 @@ export class GoClient {
 
   #rearmTimeout(): void {
     this.#timeoutTimer?.cancel();
-    this.#timeoutTimer = this.options.clock.after(this.#timeoutMs, () => this.#startReset());
+    this.#timeoutTimer = this.#options.clock.after(this.#timeoutMs, () => this.#startReset());
   }
 
   #keepaliveLoop(serverSeconds: number): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     const task = this.#begin("keepalive");
     const intervalMs = 1000 * Math.min(this.#keepaliveSeconds, serverSeconds);
     this.#timeoutMs = intervalMs * TIMEOUT_INTERVALS;
@@ -218,7 +220,7 @@ export class GoClient {
 
   /** `go p.Reset()`: others start one before it has run. */
   #startReset(): void {
-    this.options.clock.after(RESET_STARTS_MS, () => this.#reset());
+    this.#options.clock.after(RESET_STARTS_MS, () => this.#reset());
   }
 
   #reset(): void {
@@ -228,7 +230,7 @@ export class GoClient {
     this.#channels.keepaliveStop.count++;
     this.#waitingResets.push(() => {
       this.#stream = null;
-      this.options.clock.after(this.#retryMs(), () => {
+      this.#options.clock.after(this.#retryMs(), () => {
         this.state = "connecting";
         this.#handle();
       });

@@ -31,6 +31,7 @@ export interface MemoryNetworkOptions {
 const SYN_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 16_000];
 
 export class MemoryNetwork implements Network {
+  readonly #options: MemoryNetworkOptions;
   /** All connections that were ever made, in order. */
   readonly connections: MemoryConnection[] = [];
   /** Addresses that lead to other ones, as two names of a host do. */
@@ -42,7 +43,9 @@ export class MemoryNetwork implements Network {
   readonly #accepting = new Map<string, (stream: ByteStream) => StreamEvents>();
   #nextPort = 40_000;
 
-  constructor(private readonly options: MemoryNetworkOptions) {}
+  constructor(options: MemoryNetworkOptions) {
+    this.#options = options;
+  }
 
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
     const taken = { host: endpoint.host, port: endpoint.port || this.#nextPort++ };
@@ -59,19 +62,19 @@ export class MemoryNetwork implements Network {
     const name = this.aliases.get(given) ?? given;
     if (this.silent.has(given)) {
       const afterMs = SYN_RETRIES_MS[retry];
-      if (this.options.retransmitsSyn !== true) return;
+      if (this.#options.retransmitsSyn !== true) return;
       if (afterMs === undefined) events.failed("connection timed out");
-      else this.options.clock.after(afterMs, () => this.connect(endpoint, events, retry + 1));
+      else this.#options.clock.after(afterMs, () => this.connect(endpoint, events, retry + 1));
       return;
     }
     const local = formatEndpoint({ host: "::1", port: this.#nextPort++ });
-    this.options.clock.after(delayNow(this.options), () => {
+    this.#options.clock.after(delayNow(this.#options), () => {
       const accept = this.#accepting.get(name);
       if (accept === undefined) {
         events.failed("connection refused");
         return;
       }
-      const connection = new MemoryConnection(this.options, local, name);
+      const connection = new MemoryConnection(this.#options, local, name);
       this.connections.push(connection);
       connection.server.events = accept(connection.server);
       const clientEvents = events.connected(connection.client);
@@ -101,6 +104,9 @@ export class MemoryConnection {
 }
 
 export class MemoryStream implements ByteStream {
+  readonly #options: MemoryNetworkOptions;
+  readonly local: string;
+  readonly remote: string;
   events: StreamEvents | null = null;
   /** What comes here is delivered as it was written, for a reader that takes each read as whole frames. */
   isNeverCut = false;
@@ -115,11 +121,11 @@ export class MemoryStream implements ByteStream {
   #isPaused = false;
   #abortTimer: Timer | null = null;
 
-  constructor(
-    private readonly options: MemoryNetworkOptions,
-    readonly local: string,
-    readonly remote: string,
-  ) {}
+  constructor(options: MemoryNetworkOptions, local: string, remote: string) {
+    this.#options = options;
+    this.local = local;
+    this.remote = remote;
+  }
 
   get isClosed(): boolean {
     return this.#closed;
@@ -149,7 +155,7 @@ export class MemoryStream implements ByteStream {
   write(bytes: Uint8Array): number {
     const { peer } = this;
     if (this.#closed || this.#ended || peer === null || peer.#closed) return 0;
-    const capacityBytes = this.options.capacityBytes ?? 65_536;
+    const capacityBytes = this.#options.capacityBytes ?? 65_536;
     const taken = Math.min(bytes.length, capacityBytes - peer.#incomingBytes);
     if (taken < bytes.length) peer.#writerWaits = true;
     if (taken > 0) peer.#take(bytes.slice(0, taken));
@@ -160,14 +166,15 @@ export class MemoryStream implements ByteStream {
     if (this.#closed || this.#ended) return;
     this.#ended = true;
     const { peer } = this;
-    if (peer !== null) peer.#schedule(Math.max(0, peer.#nextArrivalMs() - this.options.clock.nowMs()));
+    if (peer !== null) peer.#schedule(Math.max(0, peer.#nextArrivalMs() - this.#options.clock.nowMs()));
     this.closeNow(null);
   }
 
   endWithin(ms: number): void {
     if (this.#closed || this.#ended) return;
     this.#ended = true;
-    const { peer, options } = this;
+    const options = this.#options;
+    const { peer } = this;
     if (peer !== null) peer.#schedule(Math.max(0, peer.#nextArrivalMs() - options.clock.nowMs()));
     this.#abortTimer = options.clock.after(ms, () => this.abort());
   }
@@ -175,7 +182,8 @@ export class MemoryStream implements ByteStream {
   abort(): void {
     if (this.#closed) return;
     this.closeNow(null);
-    const { peer, options } = this;
+    const options = this.#options;
+    const { peer } = this;
     if (peer !== null) options.clock.after(delayNow(options), () => peer.closeNow("connection reset"));
   }
 
@@ -185,7 +193,7 @@ export class MemoryStream implements ByteStream {
     this.#closed = true;
     this.#abortTimer?.cancel();
     this.#incoming = [];
-    this.options.clock.soon(() => this.events?.closed(detail));
+    this.#options.clock.soon(() => this.events?.closed(detail));
     const { peer } = this;
     // Whoever is told of a FIN closes, too, and that is what a half-closed end waits for.
     if (peer?.hasEnded && !peer.isClosed) peer.closeNow(null);
@@ -195,31 +203,31 @@ export class MemoryStream implements ByteStream {
     const atMs = this.#nextArrivalMs();
     this.#incoming.push({ atMs, bytes });
     this.#incomingBytes += bytes.length;
-    this.#schedule(atMs - this.options.clock.nowMs());
+    this.#schedule(atMs - this.#options.clock.nowMs());
   }
 
   /** When something sent now is here: not before what is on its way already. */
   #nextArrivalMs(): number {
-    const nextMs = this.options.clock.nowMs() + delayNow(this.options);
+    const nextMs = this.#options.clock.nowMs() + delayNow(this.#options);
     return Math.max(nextMs, this.#incoming.at(-1)?.atMs ?? 0);
   }
 
   #schedule(delayMs: number): void {
-    this.options.clock.after(delayMs, () => this.#deliver());
+    this.#options.clock.after(delayMs, () => this.#deliver());
   }
 
   /** One chunk at a time: bytes written in a row may come together, or cut. */
   #deliver(): void {
     if (this.#closed || !this.#isReading || this.#isPaused || this.events === null) return;
     const { peer } = this;
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     const due = this.#incoming.filter(({ atMs }) => atMs <= nowMs).map(({ bytes }) => bytes);
     if (due.length === 0) {
       if (peer?.hasEnded && this.#incoming.length === 0) this.closeNow(null);
       return;
     }
     const all = new Uint8Array(Buffer.concat(due));
-    const cut = this.isNeverCut ? undefined : this.options.cutRandomly;
+    const cut = this.isNeverCut ? undefined : this.#options.cutRandomly;
     const length = cut === undefined ? all.length : 1 + Math.floor(cut() * all.length);
     this.#incoming.splice(0, due.length);
     if (length < all.length) this.#incoming.unshift({ atMs: nowMs, bytes: all.slice(length) });
@@ -227,7 +235,7 @@ export class MemoryStream implements ByteStream {
     this.events.received(all.slice(0, length));
     if (this.#writerWaits) {
       this.#writerWaits = false;
-      this.options.clock.soon(() => peer?.events?.writable());
+      this.#options.clock.soon(() => peer?.events?.writable());
     }
     this.#schedule(0);
   }

@@ -4,16 +4,15 @@ import { fillNumbered, type NumberedView, NumberedViews } from "../models/number
 
 /** A peer of a RouteExchange that deals in numbered routes, and pulls when it is told to. */
 export class NumberedPeer implements ExchangePeer {
+  readonly #exchange: RouteExchange;
   readonly isServer = false;
   readonly #fields = new UpdateFields();
   readonly #views: NumberedViews;
   #isAwake = false;
 
   /** Has joined. `views`: of what it is going to subscribe to. */
-  constructor(
-    private readonly exchange: RouteExchange,
-    ...views: readonly NumberedView[]
-  ) {
+  constructor(exchange: RouteExchange, ...views: readonly NumberedView[]) {
+    this.#exchange = exchange;
     this.#views = new NumberedViews(...views);
     exchange.join(this);
   }
@@ -23,12 +22,12 @@ export class NumberedPeer implements ExchangePeer {
   }
 
   add(vni: number, number: number): void {
-    const outcome = this.exchange.add(this, fillNumbered(this.#fields, vni, number));
+    const outcome = this.#exchange.add(this, fillNumbered(this.#fields, vni, number));
     if (outcome !== true) throw new Error(`route ${number} is not added: ${outcome}`);
   }
 
   remove(vni: number, number: number): void {
-    if (!this.exchange.remove(this, fillNumbered(this.#fields, vni, number))) {
+    if (!this.#exchange.remove(this, fillNumbered(this.#fields, vni, number))) {
       throw new Error(`route ${number} was not there`);
     }
   }
@@ -46,7 +45,7 @@ export class NumberedPeer implements ExchangePeer {
   pull(limitBytes = 65_536): number {
     if (!this.#isAwake) return 0;
     this.#isAwake = false;
-    const run = this.exchange.nextRun(this, limitBytes);
+    const run = this.#exchange.nextRun(this, limitBytes);
     if (run.length > 0) this.#isAwake = true;
     if (this.#views.read(run) > 0 && run.length > limitBytes) throw new Error(`a run of ${run.length} bytes`);
     return run.length;

@@ -19,6 +19,7 @@ export interface HeardChunk {
 }
 
 export class RawPeer implements StreamEvents {
+  readonly #clock: Clock;
   readonly chunks: HeardChunk[] = [];
   /** Null while open. */
   closedBecause: string | null = null;
@@ -30,7 +31,9 @@ export class RawPeer implements StreamEvents {
   #stream: MemoryStream | null = null;
   #keepaliveTimer: Timer | null = null;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Connects; what is sent before that is done waits. */
   connect(network: MemoryNetwork, endpoint: Endpoint): this {
@@ -81,9 +84,9 @@ export class RawPeer implements StreamEvents {
     this.fallSilent();
     const send = () => {
       this.send("KEEPALIVE");
-      this.#keepaliveTimer = this.clock.after(intervalMs, send);
+      this.#keepaliveTimer = this.#clock.after(intervalMs, send);
     };
-    this.#keepaliveTimer = this.clock.after(intervalMs, send);
+    this.#keepaliveTimer = this.#clock.after(intervalMs, send);
   }
 
   fallSilent(): void {
@@ -108,7 +111,7 @@ export class RawPeer implements StreamEvents {
   }
 
   received(chunk: Uint8Array): void {
-    this.chunks.push({ atMs: this.clock.nowMs(), bytes: chunk });
+    this.chunks.push({ atMs: this.#clock.nowMs(), bytes: chunk });
     for (const { message, bytes } of this.#reader.read(chunk)) {
       if (message === null || !Bun.deepEquals(encodeMessage(message), bytes)) {
         throw new Error(`a frame that is not in canonical form was sent: ${bytes.toHex()}`);

@@ -16,12 +16,14 @@ export interface Write {
 }
 
 export class RecordedNetwork implements Network {
+  readonly #inner: Network;
+  readonly #clock: Clock;
   readonly #writes = new Map<string, Write[]>();
 
-  constructor(
-    private readonly inner: Network,
-    private readonly clock: Clock,
-  ) {}
+  constructor(inner: Network, clock: Clock) {
+    this.#inner = inner;
+    this.#clock = clock;
+  }
 
   /** What was written to the peer so far, and what will be. */
   writesTo(peer: string): readonly Write[] {
@@ -29,11 +31,11 @@ export class RecordedNetwork implements Network {
   }
 
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
-    return this.inner.listen(endpoint, (stream) => accept(this.#record(stream)));
+    return this.#inner.listen(endpoint, (stream) => accept(this.#record(stream)));
   }
 
   connect(endpoint: Endpoint, events: ConnectEvents): void {
-    this.inner.connect(endpoint, events);
+    this.#inner.connect(endpoint, events);
   }
 
   #record(stream: ByteStream): ByteStream {
@@ -43,7 +45,7 @@ export class RecordedNetwork implements Network {
       local: stream.local,
       write: (bytes) => {
         const taken = stream.write(bytes);
-        if (taken > 0) writes.push({ atMs: this.clock.nowMs(), bytes: bytes.slice(0, taken) });
+        if (taken > 0) writes.push({ atMs: this.#clock.nowMs(), bytes: bytes.slice(0, taken) });
         return taken;
       },
       pause: () => stream.pause(),

@@ -5,12 +5,15 @@ import { join } from "node:path";
 
 /** A pipe that has a reader who reads nothing: it takes 64 KB, and then whoever writes waits. */
 export class StalledPipe {
-  private constructor(
-    private readonly directory: string,
-    /** Whoever opens this to read gets what was written. */
-    readonly path: string,
-    private readonly fd: number,
-  ) {}
+  readonly #directory: string;
+  /** Whoever opens this to read gets what was written. */
+  readonly path: string;
+  readonly #fd: number;
+  private constructor(directory: string, path: string, fd: number) {
+    this.#directory = directory;
+    this.path = path;
+    this.#fd = fd;
+  }
 
   static async create(): Promise<StalledPipe> {
     const directory = await mkdtemp(join(tmpdir(), "bunbond-pipe-"));
@@ -26,7 +29,7 @@ export class StalledPipe {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.fd);
-    rmSync(this.directory, { recursive: true });
+    closeSync(this.#fd);
+    rmSync(this.#directory, { recursive: true });
   }
 }

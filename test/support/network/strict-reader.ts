@@ -46,6 +46,7 @@ export interface StrictReaderOptions {
 }
 
 export class StrictReader implements StreamEvents, ConnectEvents {
+  readonly #options: StrictReaderOptions;
   /** Null as long as nothing did. */
   brokenBy: string | null = null;
   reads = 0;
@@ -62,7 +63,8 @@ export class StrictReader implements StreamEvents, ConnectEvents {
   #writesSeen = 0;
   #hasSubscribed = false;
 
-  constructor(private readonly options: StrictReaderOptions) {
+  constructor(options: StrictReaderOptions) {
+    this.#options = options;
     this.views = new NumberedViews(...options.views);
   }
 
@@ -75,8 +77,8 @@ export class StrictReader implements StreamEvents, ConnectEvents {
 
   /** What comes are whole writes: on their way, TCP makes segments of each. */
   received(chunk: Uint8Array): void {
-    const { segmentBytes = SEGMENT_BYTES } = this.options;
-    const writes = this.options.writesTo(this.name);
+    const { segmentBytes = SEGMENT_BYTES } = this.#options;
+    const writes = this.#options.writesTo(this.name);
     for (let bytes = 0; bytes < chunk.length; ) {
       const write = writes[this.#writesSeen++]?.bytes;
       if (write === undefined) throw new Error("more has arrived than was written");
@@ -113,7 +115,7 @@ export class StrictReader implements StreamEvents, ConnectEvents {
     const frames = this.views.read(read);
     this.#answer();
     this.#isBusy = true;
-    const { clock, framesPerSecond = INSTALLING_FRAMES_PER_SECOND } = this.options;
+    const { clock, framesPerSecond = INSTALLING_FRAMES_PER_SECOND } = this.#options;
     clock.after((1000 * frames) / framesPerSecond, () => {
       this.#isBusy = false;
       if (this.brokenBy === null && this.#waiting.length > 0) this.#read(this.#waiting.length);
@@ -124,18 +126,18 @@ export class StrictReader implements StreamEvents, ConnectEvents {
     if (this.reads === 1) this.#keepAlive();
     if (this.#hasSubscribed || this.views.keepalives === 0) return;
     this.#hasSubscribed = true;
-    for (const { vni } of this.options.views) this.#say(`SUBSCRIBE ${vni}`);
+    for (const { vni } of this.#options.views) this.#say(`SUBSCRIBE ${vni}`);
   }
 
   /** One at the server's HELLO, and one each interval from then on. */
   #keepAlive(): void {
     if (this.brokenBy !== null) return;
     this.#say("KEEPALIVE");
-    this.options.clock.after(this.#keepaliveSeconds * 1000, () => this.#keepAlive());
+    this.#options.clock.after(this.#keepaliveSeconds * 1000, () => this.#keepAlive());
   }
 
   get #keepaliveSeconds(): number {
-    return this.options.keepaliveSeconds ?? 5;
+    return this.#options.keepaliveSeconds ?? 5;
   }
 
   #say(frame: string): void {

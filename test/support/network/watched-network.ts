@@ -30,25 +30,35 @@ export interface Membership {
 }
 
 export class WatchedNetwork implements Network {
+  readonly #inner: Network;
+  readonly #model: SlowModel;
+  readonly #membership: Membership;
   constructor(
-    private readonly inner: Network,
-    private readonly model: SlowModel,
-    private readonly membership: Membership = { left: (peer) => model.leave(peer) },
-  ) {}
+    inner: Network,
+    model: SlowModel,
+    membership: Membership = { left: (peer) => model.leave(peer) },
+  ) {
+    this.#inner = inner;
+    this.#model = model;
+    this.#membership = membership;
+  }
 
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
-    return this.inner.listen(endpoint, (stream) =>
-      new Watcher(stream, this.model, this.membership).watch(accept),
+    return this.#inner.listen(endpoint, (stream) =>
+      new Watcher(stream, this.#model, this.#membership).watch(accept),
     );
   }
 
   connect(endpoint: Endpoint, events: ConnectEvents): void {
-    this.inner.connect(endpoint, events);
+    this.#inner.connect(endpoint, events);
   }
 }
 
 /** Between the server and one connection of its. In the model the peer has the name of its end of the pipe. */
 class Watcher implements ByteStream, StreamEvents {
+  readonly #stream: ByteStream;
+  readonly #model: SlowModel;
+  readonly #membership: Membership;
   readonly remote: string;
   readonly local: string;
   readonly #reader = new MessageReader();
@@ -56,11 +66,10 @@ class Watcher implements ByteStream, StreamEvents {
   #isServer = false;
   #server: StreamEvents | null = null;
 
-  constructor(
-    private readonly stream: ByteStream,
-    private readonly model: SlowModel,
-    private readonly membership: Membership,
-  ) {
+  constructor(stream: ByteStream, model: SlowModel, membership: Membership) {
+    this.#stream = stream;
+    this.#model = model;
+    this.#membership = membership;
     this.remote = stream.remote;
     this.local = stream.local;
   }
@@ -89,30 +98,30 @@ class Watcher implements ByteStream, StreamEvents {
   // --- from the server -----------------------------------------------------------------------------
 
   write(bytes: Uint8Array): number {
-    return this.stream.write(bytes);
+    return this.#stream.write(bytes);
   }
 
   pause(): void {
-    this.stream.pause();
+    this.#stream.pause();
   }
 
   resume(): void {
-    this.stream.resume();
+    this.#stream.resume();
   }
 
   end(): void {
     this.#leave();
-    this.stream.end();
+    this.#stream.end();
   }
 
   endWithin(ms: number): void {
     this.#leave();
-    this.stream.endWithin(ms);
+    this.#stream.endWithin(ms);
   }
 
   abort(): void {
     this.#leave();
-    this.stream.abort();
+    this.#stream.abort();
   }
 
   // --- to the model --------------------------------------------------------------------------------
@@ -138,13 +147,14 @@ class Watcher implements ByteStream, StreamEvents {
     }
     if (message.type === "KEEPALIVE" && this.#state === "keepalive-awaited") {
       this.#state = "established";
-      this.model.join(this.remote, this.#isServer);
-      this.membership.joined?.(this.remote);
+      this.#model.join(this.remote, this.#isServer);
+      this.#membership.joined?.(this.remote);
     }
     // A further one changes nothing.
     if (message.type === "HELLO") return this.#state !== "over";
     if (this.#state !== "established") return false;
-    const { model, remote } = this;
+    const model = this.#model;
+    const { remote } = this;
     if (message.type === "KEEPALIVE") model.keepaliveSent(remote);
     else if (message.type === "SUBSCRIBE") model.subscribe(remote, message.vni);
     else if (message.type === "UNSUBSCRIBE") model.unsubscribe(remote, message.vni);
@@ -156,7 +166,7 @@ class Watcher implements ByteStream, StreamEvents {
   }
 
   #leave(): void {
-    if (this.#state === "established") this.membership.left(this.remote);
+    if (this.#state === "established") this.#membership.left(this.remote);
     this.#state = "over";
   }
 }

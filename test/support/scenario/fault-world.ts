@@ -67,6 +67,7 @@ const GO_START_MS = 20_000;
 const LONGEST_HOLD_MS = 60_000;
 
 export class FaultWorld {
+  readonly #options: FaultWorldOptions;
   readonly #bench: ClientBench;
   readonly #random: SeededRandom;
   readonly #servers = new Map<number, RunningServer>();
@@ -91,7 +92,8 @@ export class FaultWorld {
   readonly harm: string[] = [];
   #delayMs = 0;
 
-  constructor(private readonly options: FaultWorldOptions) {
+  constructor(options: FaultWorldOptions) {
+    this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#bench = new ClientBench({
       seed: options.seed,
@@ -108,7 +110,7 @@ export class FaultWorld {
   async run(steps: readonly Step[]): Promise<void> {
     await this.#startServer(1, 0, 0);
     await this.#startServer(2, 0, 10);
-    if (this.options.calmPort !== undefined) await this.#becomeCalm();
+    if (this.#options.calmPort !== undefined) await this.#becomeCalm();
     for (const step of steps) if (!this.#disturbsCalm(step)) await this.#act(step);
     for (const { process } of this.#clients) this.#resume(process);
     for (const { process } of this.#goClients) this.#resume(process);
@@ -177,7 +179,7 @@ export class FaultWorld {
   }
 
   #disturbsCalm(step: Step): boolean {
-    const { calmPort } = this.options;
+    const { calmPort } = this.#options;
     if (calmPort === undefined) return false;
     switch (step[0]) {
       case "restart client":
@@ -223,7 +225,7 @@ export class FaultWorld {
         else this.#vnis[step[1]]?.delete(step[2]);
         this.#note(step[0] === "subscribe", `${clientName(step[1])} ${step[2]}`);
         // The other make takes announcements along.
-        if (this.options.isSecondForeign) this.#trouble(clientName(step[1]), 2);
+        if (this.#options.isSecondForeign) this.#trouble(clientName(step[1]), 2);
         this.#client(step[1]).client[step[0]](step[2]);
         break;
       case "drain":
@@ -245,7 +247,7 @@ export class FaultWorld {
         this.#ports[step[1]]?.delete(step[2]);
         this.#trouble(clientName(step[1]), serverOf(step[2]));
         const keepStale =
-          step[0] === "replace server" && this.options.staleTimes.staleTimeMs <= LONGEST_HOLD_MS;
+          step[0] === "replace server" && this.#options.staleTimes.staleTimeMs <= LONGEST_HOLD_MS;
         if (keepStale) this.#holding.add(step[1]);
         this.#client(step[1]).client.removeServer(serverEndpoint(step[2]), { keepStale });
         break;
@@ -460,7 +462,7 @@ export class FaultWorld {
     if (how === "kill") process.kill("end");
     else if (how === "reset") process.kill("reset");
     // The other make's does not look for silence.
-    else if (how === "vanish") this.options.isSecondForeign ? process.kill("reset") : process.vanish();
+    else if (how === "vanish") this.#options.isSecondForeign ? process.kill("reset") : process.vanish();
     else {
       this.#resume(process);
       await this.#bench.until(client.stop(2_000, how));
@@ -477,7 +479,7 @@ export class FaultWorld {
   #startClient(index: number): RunningClient {
     const process = this.#newProcess();
     const ports = [...(this.#ports[index] ?? [])];
-    const { staleTimes } = this.options;
+    const { staleTimes } = this.#options;
     const bench = this.#bench.client(ports, { clock: process, network: process, staleTimes });
     bench.announce(...(this.#announced[index] ?? [])).subscribe(...(this.#vnis[index] ?? []));
     bench.log.onRemoved = (route) => this.#checkLoss(index, route);
@@ -500,7 +502,7 @@ export class FaultWorld {
     const process = this.#newProcess();
     const shared = { clock: process, network: process };
     this.#trouble(null, port);
-    if (port === 2 && this.options.isSecondForeign) {
+    if (port === 2 && this.#options.isSecondForeign) {
       const endpoint = serverEndpoint(port);
       const server = await ForeignServer.start({
         ...shared,
@@ -533,14 +535,14 @@ export class FaultWorld {
       ({ client, server }) =>
         !client.isClosed &&
         !server.isClosed &&
-        (this.options.calmPort === undefined || server.local !== nameOfPort(this.options.calmPort)),
+        (this.#options.calmPort === undefined || server.local !== nameOfPort(this.#options.calmPort)),
     );
     const connection = open[which % Math.max(1, open.length)];
     if (connection === undefined) return;
     const { client, server } = connection;
     this.#trouble(null, PORTS.find((port) => nameOfPort(port) === server.local) ?? null);
     // Only ours look for silence; Go's clients do not before the server's HELLO.
-    const isForeign = client.isNeverCut || (this.options.isSecondForeign && server.local === nameOfPort(2));
+    const isForeign = client.isNeverCut || (this.#options.isSecondForeign && server.local === nameOfPort(2));
     if (how === "cut" || isForeign) connection.break();
     else if (how === "cut at client") client.closeNow("connection reset");
     else if (how === "cut at server") server.closeNow("connection reset");

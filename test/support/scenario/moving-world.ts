@@ -80,6 +80,7 @@ interface Withdrawal {
 }
 
 export class MovingWorld {
+  readonly #options: MovingWorldOptions;
   /** "watcher 0: 100 10.0.1.0/24": what must not be. */
   readonly gaps: string[] = [];
   readonly #bench: ClientBench;
@@ -96,7 +97,8 @@ export class MovingWorld {
   readonly #notStalledBeforeMs = new Map<MemoryConnection, number>();
   #delayMs = 0;
 
-  constructor(private readonly options: MovingWorldOptions) {
+  constructor(options: MovingWorldOptions) {
+    this.#options = options;
     const { seed, capacityBytes } = options;
     const random = new SeededRandom(seed);
     this.#random = random;
@@ -133,7 +135,7 @@ export class MovingWorld {
 
   async #act(step: MoveStep): Promise<void> {
     const { clock } = this.#bench;
-    const retains = this.options.kind === "retaining";
+    const retains = this.#options.kind === "retaining";
     switch (step[0]) {
       case "move":
         for (const place of step[2]) this.#move(step[1], place, step[3]);
@@ -242,7 +244,7 @@ export class MovingWorld {
   }
 
   #routeText(destination: number, { mover, hop }: Place): string {
-    const address = this.options.kind === "retaining" ? `2001:db8:${mover + 1}::${hop}` : `2001:db8::${hop}`;
+    const address = this.#options.kind === "retaining" ? `2001:db8:${mover + 1}::${hop}` : `2001:db8::${hop}`;
     return `${VNI} ${DESTINATIONS[destination]} via ${address}`;
   }
 
@@ -325,7 +327,7 @@ export class MovingWorld {
     const process = this.#process(this.#bench.network);
     const endpoint = serverEndpoint(port);
     const shared = { clock: process, network: process };
-    const { kind } = this.options;
+    const { kind } = this.#options;
     const server =
       kind === "foreign" && port === 2
         ? await ForeignServer.start({ ...shared, endpoint })
@@ -353,16 +355,19 @@ export class MovingWorld {
 
 /** A network that knows whose connections go out through it. */
 class OwnNetwork implements Network {
+  readonly #inner: Network;
   readonly streams = new Set<ByteStream>();
 
-  constructor(private readonly inner: Network) {}
+  constructor(inner: Network) {
+    this.#inner = inner;
+  }
 
   listen(...given: Parameters<Network["listen"]>): Promise<Listener> {
-    return this.inner.listen(...given);
+    return this.#inner.listen(...given);
   }
 
   connect(endpoint: Endpoint, { connected, failed }: ConnectEvents): void {
-    this.inner.connect(endpoint, {
+    this.#inner.connect(endpoint, {
       connected: (stream) => {
         this.streams.add(stream);
         return connected(stream);

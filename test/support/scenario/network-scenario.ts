@@ -102,13 +102,15 @@ export async function playNetworkScenario(
 }
 
 class Player {
+  readonly #routes: NetworkScenarios["routes"];
+  readonly #stage: NetworkStage;
   /** By client and server: how often it had been established when that was last asked for. */
   readonly #sessions = new Map<string, number>();
 
-  constructor(
-    private readonly routes: NetworkScenarios["routes"],
-    private readonly stage: NetworkStage,
-  ) {}
+  constructor(routes: NetworkScenarios["routes"], stage: NetworkStage) {
+    this.#routes = routes;
+    this.#stage = stage;
+  }
 
   async perform(step: string): Promise<void> {
     for (const [pattern, perform] of this.#steps) {
@@ -123,26 +125,26 @@ class Player {
   readonly #steps: readonly (readonly [RegExp, Perform])[] = [
     [
       /^server (\w+) starts(?: with (.+))?$/,
-      ([server = "", options]) => this.stage.startServer(server, serverOptions(options)),
+      ([server = "", options]) => this.#stage.startServer(server, serverOptions(options)),
     ],
     [
       /^server (\w+) (stops|is killed|stands still|goes on)$/,
-      ([server = "", blow]) => this.stage.blowServer(server, blowOf(blow)),
+      ([server = "", blow]) => this.#stage.blowServer(server, blowOf(blow)),
     ],
-    [/^server (\w+) resets everybody$/, ([server = ""]) => this.stage.resetPeers(server)],
+    [/^server (\w+) resets everybody$/, ([server = ""]) => this.#stage.resetPeers(server)],
     [
       /^server (\w+) comes to have (\d+) (routes|peers)$/,
       ([server = "", count, what]) =>
-        this.stage.waitForServer(server, what === "peers" ? "peers" : "routes", Number(count)),
+        this.#stage.waitForServer(server, what === "peers" ? "peers" : "routes", Number(count)),
     ],
     [
       /^(\w+) starts at ([\w, ]+?)(?: with (.+))?$/,
       ([client = "", servers, options]) =>
-        this.stage.startClient(client, listOf(servers), clientOptions(options)),
+        this.#stage.startClient(client, listOf(servers), clientOptions(options)),
     ],
     [
       /^(\w+) (stops|is killed|stands still|goes on)$/,
-      ([client = "", blow]) => this.stage.blowClient(client, blowOf(blow)),
+      ([client = "", blow]) => this.#stage.blowClient(client, blowOf(blow)),
     ],
     [
       /^(\w+) is established at (.+)$/,
@@ -158,48 +160,48 @@ class Player {
         return this.#established(client, server, before + 1);
       },
     ],
-    [/^(\w+) has lost (\w+)$/, ([client = "", server = ""]) => this.stage.waitForLoss(client, server)],
+    [/^(\w+) has lost (\w+)$/, ([client = "", server = ""]) => this.#stage.waitForLoss(client, server)],
     [
       /^(\w+) announces (.+)$/,
-      ([client = "", routes]) => this.stage.changeRoutes(client, "announce", this.#routesOf(routes)),
+      ([client = "", routes]) => this.#stage.changeRoutes(client, "announce", this.#routesOf(routes)),
     ],
     [
       /^(\w+) withdraws (.+)$/,
-      ([client = "", routes]) => this.stage.changeRoutes(client, "withdraw", this.#routesOf(routes)),
+      ([client = "", routes]) => this.#stage.changeRoutes(client, "withdraw", this.#routesOf(routes)),
     ],
     [
       /^(\w+) subscribes to (.+)$/,
-      ([client = "", vnis]) => this.stage.changeVnis(client, "subscribe", listOf(vnis).map(Number)),
+      ([client = "", vnis]) => this.#stage.changeVnis(client, "subscribe", listOf(vnis).map(Number)),
     ],
     [
       /^(\w+) unsubscribes from (.+)$/,
-      ([client = "", vnis]) => this.stage.changeVnis(client, "unsubscribe", listOf(vnis).map(Number)),
+      ([client = "", vnis]) => this.#stage.changeVnis(client, "unsubscribe", listOf(vnis).map(Number)),
     ],
-    [/^(\w+) drains$/, ([client = ""]) => this.stage.drain(client, "start")],
-    [/^(\w+) undrains$/, ([client = ""]) => this.stage.drain(client, "undo")],
-    [/^(\w+) resets (\w+)$/, ([client = "", server = ""]) => this.stage.resetServer(client, server)],
+    [/^(\w+) drains$/, ([client = ""]) => this.#stage.drain(client, "start")],
+    [/^(\w+) undrains$/, ([client = ""]) => this.#stage.drain(client, "undo")],
+    [/^(\w+) resets (\w+)$/, ([client = "", server = ""]) => this.#stage.resetServer(client, server)],
     [
       /^(\w+) sees (.+)$/,
-      ([client = "", routes]) => this.stage.waitForView(client, this.#routesOf(routes).sort()),
+      ([client = "", routes]) => this.#stage.waitForView(client, this.#routesOf(routes).sort()),
     ],
     [
       /^(\w+) was told, in any order, (.+)$/,
       ([client = "", changes]) =>
-        same(this.stage.takeChanges(client).sort(), this.#changesOf(changes).sort()),
+        same(this.#stage.takeChanges(client).sort(), this.#changesOf(changes).sort()),
     ],
     [
       /^(\w+) was told (.+)$/,
-      ([client = "", changes]) => same(this.stage.takeChanges(client), this.#changesOf(changes)),
+      ([client = "", changes]) => same(this.#stage.takeChanges(client), this.#changesOf(changes)),
     ],
   ];
 
   async #established(client: string, server: string, atLeast: number): Promise<void> {
-    this.#sessions.set(`${client} ${server}`, await this.stage.waitForSession(client, server, atLeast));
+    this.#sessions.set(`${client} ${server}`, await this.#stage.waitForSession(client, server, atLeast));
   }
 
   #routesOf(names: string | undefined): string[] {
     return listOf(names).map((name) => {
-      const route = this.routes[name];
+      const route = this.#routes[name];
       if (route === undefined) throw new Error(`no route is named ${name}`);
       return route;
     });

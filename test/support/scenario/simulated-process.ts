@@ -21,6 +21,10 @@ import { MemoryStream } from "../network/memory-network.ts";
 const LEAST_WAIT_MS = 0.001;
 
 export class SimulatedProcess implements Clock, Network {
+  readonly #clock: Clock;
+  readonly #network: Network;
+  /** Its clock is that far ahead of the others. */
+  readonly #aheadMs: number;
   #state: "running" | "paused" | "dead" = "running";
   /** What happened while it was stopped, in order. */
   #pending: (() => void)[] = [];
@@ -32,12 +36,11 @@ export class SimulatedProcess implements Clock, Network {
   #stoodStillMs = 0;
   #wallBehindMs = 0;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly network: Network,
-    /** Its clock is that far ahead of the others. */
-    private readonly aheadMs = 0,
-  ) {}
+  constructor(clock: Clock, network: Network, aheadMs = 0) {
+    this.#clock = clock;
+    this.#network = network;
+    this.#aheadMs = aheadMs;
+  }
 
   get isRunning(): boolean {
     return this.#state === "running";
@@ -65,13 +68,13 @@ export class SimulatedProcess implements Clock, Network {
 
   /** Its machine stands still, and with it its clock. */
   pauseMachine(): void {
-    if (this.#state === "running") this.#machinePausedMs = this.clock.nowMs();
+    if (this.#state === "running") this.#machinePausedMs = this.#clock.nowMs();
     this.pause();
   }
 
   /** `setsTime`: the time of day is right again. */
   resumeMachine({ setsTime }: { readonly setsTime: boolean }): void {
-    const stoodMs = this.clock.nowMs() - (this.#machinePausedMs ?? this.clock.nowMs());
+    const stoodMs = this.#clock.nowMs() - (this.#machinePausedMs ?? this.#clock.nowMs());
     this.#machinePausedMs = null;
     this.#stoodStillMs += stoodMs;
     if (!setsTime) this.#wallBehindMs += stoodMs;
@@ -112,11 +115,11 @@ export class SimulatedProcess implements Clock, Network {
   // --- clock -------------------------------------------------------------------------------------
 
   nowMs(): number {
-    return (this.#machinePausedMs ?? this.clock.nowMs()) + this.aheadMs - this.#stoodStillMs;
+    return (this.#machinePausedMs ?? this.#clock.nowMs()) + this.#aheadMs - this.#stoodStillMs;
   }
 
   wallMs(): number {
-    return (this.clock.wallMs?.() ?? 0) - this.#wallBehindMs;
+    return (this.#clock.wallMs?.() ?? 0) - this.#wallBehindMs;
   }
 
   after(delayMs: number, run: () => void): Timer {
@@ -127,13 +130,13 @@ export class SimulatedProcess implements Clock, Network {
       // By the clock that stood still it is not time yet.
       const leftMs = dueMs - this.nowMs();
       if (leftMs > LEAST_WAIT_MS) {
-        inner = this.clock.after(leftMs, () => this.#run(fire));
+        inner = this.#clock.after(leftMs, () => this.#run(fire));
         return;
       }
       this.#timers.delete(timer);
       run();
     };
-    let inner = this.clock.after(delayMs, () => this.#run(fire));
+    let inner = this.#clock.after(delayMs, () => this.#run(fire));
     const timer = {
       cancel: () => {
         isCancelled = true;
@@ -146,13 +149,13 @@ export class SimulatedProcess implements Clock, Network {
   }
 
   soon(run: () => void): void {
-    this.clock.soon(() => this.#run(run));
+    this.#clock.soon(() => this.#run(run));
   }
 
   // --- network -----------------------------------------------------------------------------------
 
   async listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
-    const listener = await this.network.listen(endpoint, (stream) => {
+    const listener = await this.#network.listen(endpoint, (stream) => {
       const events = this.#take(stream);
       this.#run(() => {
         events.inner = accept(stream);
@@ -164,7 +167,7 @@ export class SimulatedProcess implements Clock, Network {
   }
 
   connect(endpoint: Endpoint, { connected, failed }: ConnectEvents): void {
-    this.network.connect(endpoint, {
+    this.#network.connect(endpoint, {
       connected: (stream) => {
         if (this.#state === "dead") return null;
         const events = this.#take(stream);
@@ -187,19 +190,22 @@ export class SimulatedProcess implements Clock, Network {
 
 /** A connection's events, which wait while their process is stopped. */
 class HeldEvents implements StreamEvents {
+  readonly #run: (run: () => void) => void;
   inner: StreamEvents | null = null;
 
-  constructor(private readonly run: (run: () => void) => void) {}
+  constructor(run: (run: () => void) => void) {
+    this.#run = run;
+  }
 
   received(chunk: Uint8Array): void {
-    this.run(() => this.inner?.received(chunk));
+    this.#run(() => this.inner?.received(chunk));
   }
 
   writable(): void {
-    this.run(() => this.inner?.writable());
+    this.#run(() => this.inner?.writable());
   }
 
   closed(detail: string | null): void {
-    this.run(() => this.inner?.closed(detail));
+    this.#run(() => this.inner?.closed(detail));
   }
 }

@@ -14,6 +14,10 @@ const FIRST_CHUNK_BYTES = 128 << 10;
 const MS_PER_BYTE = 20 / CHUNK_BYTES;
 
 class SimulatedSocket implements Reader {
+  readonly loop: SimulatedLoop;
+  /** It has always more to send. */
+  readonly floods: boolean;
+  readonly chunkBytes: number;
   isPaused = false;
   /** Sent, not delivered yet: in the kernel. */
   pendingBytes = 0;
@@ -25,13 +29,10 @@ class SimulatedSocket implements Reader {
   longestMs = 0;
   readonly member: ReadMember;
 
-  constructor(
-    readonly loop: SimulatedLoop,
-    source: FairSource,
-    /** It has always more to send. */
-    readonly floods: boolean,
-    readonly chunkBytes = CHUNK_BYTES,
-  ) {
+  constructor(loop: SimulatedLoop, source: FairSource, floods: boolean, chunkBytes = CHUNK_BYTES) {
+    this.loop = loop;
+    this.floods = floods;
+    this.chunkBytes = chunkBytes;
     this.member = loop.schedule.join(source, this, "server");
     loop.sockets.push(this);
   }

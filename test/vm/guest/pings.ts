@@ -40,12 +40,11 @@ export class Pings implements AsyncDisposable {
 }
 
 class PingStream implements AsyncDisposable {
+  readonly #address: string;
   readonly #ping: ChildProcess;
 
-  constructor(
-    namespace: string,
-    private readonly address: string,
-  ) {
+  constructor(namespace: string, address: string) {
+    this.#address = address;
     this.#ping = new ChildProcess({ command: inside(namespace, "ping", "-i", "0.05", address) });
   }
 
@@ -60,7 +59,7 @@ class PingStream implements AsyncDisposable {
   /** Waits for answers to pings that are not sent yet. */
   async answeredAgain(): Promise<void> {
     const last = Math.max(-1, ...this.#answered);
-    await this.#ping.until(`answers from ${this.address}`, () =>
+    await this.#ping.until(`answers from ${this.#address}`, () =>
       Math.max(-1, ...this.#answered) >= last + 5 ? true : undefined,
     );
   }
@@ -70,7 +69,7 @@ class PingStream implements AsyncDisposable {
     const answered = new Set(this.#answered);
     const last = Math.max(-1, ...answered);
     const missing = Array.from({ length: last + 1 }, (_, index) => index).filter((one) => !answered.has(one));
-    return missing.length === 0 ? [] : [`${this.address}: ${missing.join(" ")} of ${last + 1}`];
+    return missing.length === 0 ? [] : [`${this.#address}: ${missing.join(" ")} of ${last + 1}`];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
