@@ -186,7 +186,7 @@ test("what takes effect at the next start is named, each time", async () => {
   });
   for (const outcome of [" configure=keepaliveSeconds,retainSeconds verbose=1", ", nothing to change"]) {
     expect(await reload(server)).toEqual([
-      "warn  changed settings that take effect at the next start settings=http,gentle",
+      "warn  changed settings that take effect at the next start settings=http,pacing",
       `info  configuration reloaded${outcome}`,
     ]);
   }
@@ -207,7 +207,7 @@ test("--on-stop is looked at when the client stops", async () => {
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100] });
   await using client = startBunbondClient({ servers: [], flags: config.flags });
   await watcher.viewIs([R]);
-  await config.write({ server: server.address, announce: announceFlag(R), onStop: "keep" });
+  await config.write({ server: server.address, announce: announceFlag(R), "on-stop": "keep" });
   await reload(client);
   expect(await client.stop()).toBe(0);
   await server.logged(/routes are retained/);

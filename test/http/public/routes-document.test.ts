@@ -39,7 +39,7 @@ const capturedRoutes = routesOf(captured);
 const HEAD: DocumentHead = { date: new Date(2026, 0, 2, 3, 4, 5), version: "0.1.0" };
 
 function capture(format: RoutesFormat): Promise<string> {
-  return Bun.file(new URL(`../vectors/go-routes-captured.${format}`, import.meta.url)).text();
+  return Bun.file(new URL(`../../vectors/go-routes-captured.${format}`, import.meta.url)).text();
 }
 
 function routesOf({ vnet }: GoTable): Route[] {
