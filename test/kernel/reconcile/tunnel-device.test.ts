@@ -88,7 +88,7 @@ test.each([
   ],
   [
     "none",
-    "this kernel runs without IPv6, by which all routes onStop: take ipv6.disable=1 off its command line, or load the module ipv6",
+    "this kernel runs without IPv6, by which all routes leave: take ipv6.disable=1 off its command line, or load the module ipv6",
   ],
 ] as const)("IPv6 is %s everywhere", (ipv6, problem) => {
   const links = [LINK, LOOPBACK].map((link) => ({ ...link, ipv6 }));
