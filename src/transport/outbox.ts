@@ -145,7 +145,7 @@ export class Outbox implements Writer {
   writable(): void {
     this.#blocked = false;
     // Not at once: when many peers have room again, they are served a turn's worth at a time.
-    this.wake();
+    if (!this.#closed) this.#schedule.resume(this.#turn);
   }
 
   flush(limitBytes: number): boolean {

@@ -52,6 +52,15 @@ export class WriteSchedule {
     else if (member.queue === null) this.#add(member, this.#first);
   }
 
+  /**
+   * Its socket takes bytes again. It had more to send than the socket took, so it stands with those that have much: thousands of
+   * readers whose sockets are emptied all the time would otherwise stand before the one that waits for a single update.
+   */
+  resume(member: WriteMember): void {
+    if (member === this.#serving) this.#wokenMeanwhile = true;
+    else if (member.queue === null) this.#add(member, this.#more);
+  }
+
   /** It has nothing to write any more. */
   leave(member: WriteMember): void {
     member.queue?.remove(member);
