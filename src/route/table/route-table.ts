@@ -169,6 +169,11 @@ export class RouteTable {
     return this.#routeCount;
   }
 
+  /** How much of the numbers for prefixes is taken, from 0 to 1, of the family that has more. */
+  get prefixNumbersTaken(): number {
+    return Math.max(this.#prefixes4.size, this.#prefixes6.size) / this.#maxPrefixes;
+  }
+
   usage(): TableUsage {
     const [hops, prefixes4, prefixes6] = [this.#hops, this.#prefixes4, this.#prefixes6];
     return {

@@ -136,6 +136,7 @@ export class RouteExchange {
     this.#passing = new TurnBudget(turn, stepsPerTurn);
     this.#memory = new TableMemory(options.maxBytes ?? Number.POSITIVE_INFINITY, () => ({
       ...this.#table.usage(),
+      prefixNumbersTaken: this.#table.prefixNumbersTaken,
       peers: this.#peers.size,
       subscriptions: this.#subscriptionCount,
       sentBytes: this.#catchUp.sentBytes,

@@ -1,5 +1,5 @@
 /**
- * What routes and subscriptions may take of this process's memory, in all. The limits of a peer (limits.ts) do not bound that of
+ * What routes and subscriptions may take, in all, of this process's memory and of the table's numbers for prefixes. The limits of a peer (limits.ts) do not bound that of
  * many: twenty that subscribe to as many VNIs as each may take 2 GB with 14 MB of frames, and where a process has no more memory it is
  * killed, with everybody's sessions.
  *
@@ -16,6 +16,8 @@ export interface Held {
   readonly rows: number;
   readonly origins: number;
   readonly prefixes: number;
+  /** From 0 to 1: the part of the numbers for prefixes that is taken. */
+  readonly prefixNumbersTaken: number;
   readonly vnis: number;
   readonly subscriptions: number;
   /** Bits of what was sent to whom. */
@@ -56,11 +58,19 @@ export class TableMemory {
   #look(): void {
     this.#untilLook = ADDITIONS_PER_LOOK;
     const held = this.#held();
+    const peers = Math.max(1, held.peers);
     const bytes = bytesOf(held);
-    if (bytes >= this.#maxBytes) this.#mostOfPeer = 0;
-    else if (bytes < this.#maxBytes * SCARCE_PART) this.#mostOfPeer = Number.POSITIVE_INFINITY;
-    else this.#mostOfPeer = (this.#maxBytes * (1 - SCARCE_PART)) / ENTRY_BYTES / Math.max(1, held.peers);
+    const ofBytes =
+      bytes >= this.#maxBytes ? 0 : shareOf(bytes / this.#maxBytes, this.#maxBytes / ENTRY_BYTES, peers);
+    // Once all numbers are taken, the table itself refuses what is new, and that alone.
+    const ofNumbers = shareOf(held.prefixNumbersTaken, held.prefixes / held.prefixNumbersTaken, peers);
+    this.#mostOfPeer = Math.min(ofBytes, ofNumbers);
   }
+}
+
+/** How many entries a peer may have, where `taken`, from 0 to 1, of a supply for `entries` is taken. */
+function shareOf(taken: number, entries: number, peers: number): number {
+  return taken < SCARCE_PART ? Number.POSITIVE_INFINITY : ((1 - SCARCE_PART) * entries) / peers;
 }
 
 function bytesOf({ rows, origins, prefixes, vnis, subscriptions, sentBytes }: Held): number {

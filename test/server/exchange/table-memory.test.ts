@@ -77,3 +77,29 @@ test("a peer that has one already loses nothing at the limit", () => {
   expect(exchange.add(first, fields)).toBe(false);
   expect(exchange.remove(first, fields)).toBe(true);
 });
+
+test("whoever has most gets no more numbers for prefixes, and others' new prefixes have room still", () => {
+  const exchange = new RouteExchange({ deferEndOfRib: false, table: { capacity: { prefixes: 20_000 } } });
+  const peer = (): ExchangePeer => {
+    const joined = { isServer: false, wake() {} };
+    exchange.join(joined);
+    return joined;
+  };
+  const take = (owner: ExchangePeer, first: number, count: number) => {
+    const { vni, destination, nextHop } = routeOfText("100 10.0.0.0/32 via 2001:db8::1");
+    let taken = 0;
+    for (let n = first; n < first + count; n++) {
+      fillUpdateFields(fields, vni, destination, nextHop);
+      fields.p0 += n;
+      if (exchange.add(owner, fields) === true) taken++;
+    }
+    return taken;
+  };
+  const innocents = Array.from({ length: 20 }, peer);
+  for (const [i, innocent] of innocents.entries()) take(innocent, 1_000_000 + i * 100, 10);
+  const attacker = peer();
+  expect(take(attacker, 0, 40_000)).toBeWithin(14_000, 17_000);
+  for (const [i, innocent] of innocents.entries()) {
+    expect(take(innocent, 1_000_010 + i * 100, 50)).toBe(50);
+  }
+});
