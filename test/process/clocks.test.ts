@@ -57,7 +57,8 @@ test.concurrent("clocks that are decades apart and jump: nothing ends too early,
   const stoodStillMs = performance.now();
   silent.signal("SIGSTOP");
   await ahead.viewIs([Q, GONE]);
-  expect(performance.now() - stoodStillMs).toBeGreaterThanOrEqual(3_000);
+  // 2.5 intervals from the last KEEPALIVE, which may be an interval old, and 1 s of retention.
+  expect(performance.now() - stoodStillMs).toBeGreaterThanOrEqual(2_500);
   await right.viewIs([R, GONE]);
   for (const client of [ahead, right]) {
     expect(client.events.flatMap((event) => (event.event === "server" ? [event.state] : []))).toEqual([

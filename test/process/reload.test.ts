@@ -92,6 +92,11 @@ test("a bad file changes nothing, and one line says where it is wrong", async ()
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100, 200] });
   await using client = startBunbondClient({ servers: [], flags: config.flags });
   await watcher.viewIs([R]);
+  // Its standard error may be read later than the watcher's output.
+  await client.until(
+    "its own line",
+    () => client.stderrLines.some((line) => line.includes("established")) || undefined,
+  );
   const watched = watcher.events.length;
   const refused = "error configuration not reloaded, nothing has changed";
 
