@@ -21,11 +21,11 @@ export type { ServerState } from "./client/link/server-link.ts";
 export type { ClientSettings, OnStop, ServerInfo } from "./client/options.ts";
 export type { StaleTimes } from "./client/view/stale-timers.ts";
 export type {
+  DesiredSettings,
   EcmpMode,
   PreferredNetwork,
   SkipReason,
   TableMapping,
-  WantedSettings,
 } from "./kernel/desired/settings.ts";
 export type { DriftKind } from "./kernel/fib/fib.ts";
 export type { FibCounts } from "./kernel/fib/tables.ts";

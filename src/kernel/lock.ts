@@ -1,5 +1,5 @@
 /**
- * One client per network namespace and protocol: two would take each other's routes for leftovers. An abstract UNIX
+ * One client per network namespace and protocol: two would take each other's routes for misplaced. An abstract UNIX
  * socket belongs to a network namespace, and goes with its process whatever that dies of.
  *
  * It has no owner: any user of the namespace can take the name first. That keeps a client from starting, and no more: the

@@ -16,7 +16,7 @@ import {
 import { checkVni } from "../route/make-route.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { NextHopType } from "../wire/protocol.ts";
-import type { WantedSettings } from "./desired/settings.ts";
+import type { DesiredSettings } from "./desired/settings.ts";
 import { ECMP_MODES, type PreferredNetwork, type TableMapping } from "./desired/settings.ts";
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL } from "./netlink/netlink-constants.ts";
 import type { KernelOptionNames } from "./option-names.ts";
@@ -34,7 +34,7 @@ export const MAX_TABLE = 0xffffffff;
 export const MAX_WEIGHT = 255;
 
 /** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
-export interface KernelRoutesOptions extends Partial<WantedSettings> {
+export interface KernelRoutesOptions extends Partial<DesiredSettings> {
   /** A VNI's routes go into that table, each VNI's into one. Where several share a table, the first wins a destination. */
   readonly mappings: readonly TableMapping[];
   /** The tunnel device that they leave by: `ip link add NAME type ip6tnl mode any external`. */

@@ -127,7 +127,7 @@ export interface KernelStatus {
    * What the kernel does not take, and is tried again; and what it has, but with a foreign route beside it (0 attempts).
    * The first {@link MAX_KERNEL_FAULTS}.
    */
-  readonly faults: readonly KernelFault[];
+  readonly faults: readonly ReportedFault[];
 }
 
 export const MAX_KERNEL_FAULTS = 20;
@@ -153,7 +153,7 @@ export interface KernelTable {
   readonly skipped: Counters;
 }
 
-export interface KernelFault {
+export interface ReportedFault {
   readonly table: number;
   readonly destination: string;
   /** As "EEXIST". */

@@ -19,7 +19,7 @@ import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
 import { RankedHops } from "./ranked-hops.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
-import { reasonToSkip, type SkipReason, type WantedSettings, weightOf } from "./settings.ts";
+import { type DesiredSettings, reasonToSkip, type SkipReason, weightOf } from "./settings.ts";
 
 /** From so many routes on, those to a destination are ranked (ranked-hops.ts) instead of walked through. */
 const RANKED_FROM = 64;
@@ -33,7 +33,7 @@ const OWN = 1;
 type Origin = typeof VIEW | typeof OWN;
 
 /** What is wanted of one destination in one routing table. */
-export interface Wanted {
+export interface Desired {
   /** Null: it is not to be there. */
   readonly set: HopSet | null;
   /** The VNI that decided it; null: none has anything to say. */
@@ -55,7 +55,7 @@ export interface RefusedHop {
   readonly reason: SkipReason;
 }
 
-const NOTHING: Wanted = {
+const NOTHING: Desired = {
   set: null,
   vni: null,
   shadowed: 0,
@@ -66,7 +66,7 @@ const NOTHING: Wanted = {
 };
 
 /** What one VNI has to say of a destination. */
-interface VniWish {
+interface VniDesire {
   readonly isOwn: boolean;
   readonly set: HopSet | null;
   readonly skipped: ReadonlyMap<SkipReason, number> | null;
@@ -84,8 +84,8 @@ interface RankedDestination {
   readonly refusedHops: RefusedHop[];
 }
 
-export class WantedRoutes {
-  readonly #settings: WantedSettings;
+export class DesiredRoutes {
+  readonly #settings: DesiredSettings;
   readonly #hops: HopSets;
   readonly #routes = new RouteTable({ hasFewPeers: true });
   readonly #fields = new UpdateFields();
@@ -93,7 +93,7 @@ export class WantedRoutes {
   readonly #ranked = new Map<number, RankedDestination>();
   #looksAtHops = 0;
 
-  constructor(settings: WantedSettings, hops: HopSets) {
+  constructor(settings: DesiredSettings, hops: HopSets) {
     this.#settings = settings;
     this.#hops = hops;
   }
@@ -136,9 +136,9 @@ export class WantedRoutes {
    * What the VNIs of a routing table, in their order, want of a destination; `isMain`: the table is the host's own. New
    * hop sets are not in use yet.
    */
-  wantedOf(vnis: readonly number[], destination: Prefix, isMain: boolean): Wanted {
+  desiredOf(vnis: readonly number[], destination: Prefix, isMain: boolean): Desired {
     const refusal = reasonToRefuse(destination, isMain);
-    let result: Wanted = NOTHING;
+    let result: Desired = NOTHING;
     let shadowed = 0;
     for (const vni of vnis) {
       const table = this.#routes.find(vni);
@@ -164,7 +164,7 @@ export class WantedRoutes {
   }
 
   /** What one VNI has to say: its routes to the destination, from that row on. */
-  #look(first: number, family: 4 | 6): VniWish {
+  #look(first: number, family: 4 | 6): VniDesire {
     const ranked = this.#ranked.get(this.#prefixOf(first));
     if (ranked !== undefined) return this.#choose(ranked);
     const { words } = this.#routes.rows;
@@ -193,19 +193,19 @@ export class WantedRoutes {
       } else usable.add(hop);
     }
     this.#looksAtHops += routes;
-    if (isOwn) return ownWish(received);
+    if (isOwn) return ownDesire(received);
     const set = usable.size === 0 ? null : this.#hops.setOf([...usable]);
     return { isOwn, set, skipped, refusedHops };
   }
 
-  #choose({ hops, received, own, skipped: always, refusedHops }: RankedDestination): VniWish {
-    if (own > 0) return ownWish(received);
-    const { set, localRoutes, leftOut } = hops.choose(this.#hops, (looks) => {
+  #choose({ hops, received, own, skipped: always, refusedHops }: RankedDestination): VniDesire {
+    if (own > 0) return ownDesire(received);
+    const { set, localRoutes, skippedHops } = hops.choose(this.#hops, (looks) => {
       this.#looksAtHops += looks;
     });
     const skipped = new Map(always);
     if (localRoutes > 0) count(skipped, "localHop", localRoutes);
-    if (leftOut > 0) count(skipped, "tooManyHops", leftOut);
+    if (skippedHops > 0) count(skipped, "tooManyHops", skippedHops);
     return { isOwn: false, set, skipped: skipped.size === 0 ? null : skipped, refusedHops };
   }
 
@@ -299,22 +299,22 @@ export class WantedRoutes {
 }
 
 /** The same without its hops, since the destination holds that address of the underlay. */
-export function refusedFor(covered: IpAddress, wanted: Wanted): Wanted {
-  return withoutHops(wanted, "coversUnderlay", { covered });
+export function refusedFor(covered: IpAddress, desired: Desired): Desired {
+  return withoutHops(desired, "coversUnderlay", { covered });
 }
 
 function withoutHops(
-  wanted: Wanted,
+  desired: Desired,
   reason: SkipReason,
-  why: Partial<Pick<Wanted, "covered" | "refusal">>,
-): Wanted {
-  const { set, skipped } = wanted;
-  if (set === null) return wanted;
-  return { ...wanted, ...why, set: null, skipped: count(new Map(skipped), reason, set.hops.length) };
+  why: Partial<Pick<Desired, "covered" | "refusal">>,
+): Desired {
+  const { set, skipped } = desired;
+  if (set === null) return desired;
+  return { ...desired, ...why, set: null, skipped: count(new Map(skipped), reason, set.hops.length) };
 }
 
 /** We announce the destination ourselves: what is received is left out. */
-function ownWish(received: number): VniWish {
+function ownDesire(received: number): VniDesire {
   const skipped = received === 0 ? null : count(null, "ownAnnouncement", received);
   return { isOwn: true, set: null, skipped, refusedHops: [] };
 }
@@ -333,7 +333,7 @@ function count(
   return all.set(reason, (all.get(reason) ?? 0) + by);
 }
 
-function merged(a: Wanted["skipped"], b: Wanted["skipped"]): Wanted["skipped"] {
+function merged(a: Desired["skipped"], b: Desired["skipped"]): Desired["skipped"] {
   if (a === null || b === null) return a ?? b;
   let all = new Map(a);
   for (const [reason, by] of b) all = count(all, reason, by);

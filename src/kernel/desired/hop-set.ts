@@ -13,7 +13,7 @@ export interface Hop {
   /** It is an address of this machine. */
   isLocal: boolean;
   /** The set of it alone. */
-  readonly alone: HopSet;
+  readonly singleton: HopSet;
   /** Sets that name it. */
   sets: number;
   /** A destination names it, or the kernel has an object for it. */
@@ -28,7 +28,7 @@ export interface HopSet {
   /** What the kernel has for it; null: nothing yet. */
   nexthop: FibNexthop | null;
   /** Destinations that want it, and of a set of one also the larger wanted sets that name its hop. */
-  wantedBy: number;
+  desiredBy: number;
   /** Destinations that name it, and of a set of one also the larger named sets that have its hop. */
   namedBy: number;
   /** Resilient groups that have exactly these members. */
@@ -46,7 +46,7 @@ export interface FibNexthop {
   members: readonly GroupMember[] | null;
   readonly isResilient: boolean;
   /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
-  aloneSince: number | null;
+  singleMemberSince: number | null;
   /** Routes of ours that name it. */
   routes: number;
   /** Groups of ours that name it. */

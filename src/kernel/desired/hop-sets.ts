@@ -49,10 +49,10 @@ export class HopSets {
     if (known !== undefined) return known;
     const number = this.#nextHopNumber++;
     const hops: Hop[] = [];
-    const alone = this.#make(`${number}`, hops);
+    const singleton = this.#make(`${number}`, hops);
     const isLocal = this.#localKeys.has(key);
     const weight = this.#weightOf(address);
-    const hop: Hop = { number, address, weight, isLocal, alone, sets: 1, isUsed: false };
+    const hop: Hop = { number, address, weight, isLocal, singleton, sets: 1, isUsed: false };
     hops.push(hop);
     this.#hops.set(key, hop);
     return hop;
@@ -62,7 +62,7 @@ export class HopSets {
   setOf(hops: readonly Hop[]): HopSet {
     const [first, second] = hops;
     if (first === undefined) throw new Error("a hop set has a hop");
-    if (second === undefined) return first.alone;
+    if (second === undefined) return first.singleton;
     const key = hops
       .map((hop) => hop.number)
       .sort((a, b) => a - b)
@@ -87,21 +87,21 @@ export class HopSets {
 
   /** They are to be installed. */
   want(set: HopSet): void {
-    if (set.wantedBy++ > 0 || set.hops.length === 1) return;
-    for (const hop of set.hops) hop.alone.wantedBy++;
+    if (set.desiredBy++ > 0 || set.hops.length === 1) return;
+    for (const hop of set.hops) hop.singleton.desiredBy++;
   }
 
   /** They are not, or no longer. */
-  unwant(set: HopSet): void {
-    if (--set.wantedBy > 0 || set.hops.length === 1) return;
-    for (const hop of set.hops) hop.alone.wantedBy--;
+  undesire(set: HopSet): void {
+    if (--set.desiredBy > 0 || set.hops.length === 1) return;
+    for (const hop of set.hops) hop.singleton.desiredBy--;
   }
 
   /** The kernel has this for the set now; null: nothing any more. */
   setNexthop(set: HopSet, nexthop: FibNexthop | null): void {
     set.nexthop = nexthop;
     const [first] = set.hops;
-    if (first?.alone === set) this.#judgeUse(first);
+    if (first?.singleton === set) this.#judgeUse(first);
   }
 
   /** A resilient group has these members now (`by` = 1), or no longer (-1). */
@@ -130,7 +130,7 @@ export class HopSets {
     if (set.hops.length === 1) return;
     for (const hop of set.hops) {
       hop.sets--;
-      this.disposeUnused(hop.alone);
+      this.disposeUnused(hop.singleton);
     }
   }
 
@@ -160,13 +160,13 @@ export class HopSets {
   /** The set has become named, or is no longer. */
   #countMembers(set: HopSet, by: 1 | -1): void {
     for (const hop of set.hops) {
-      if (hop.alone !== set) hop.alone.namedBy += by;
+      if (hop.singleton !== set) hop.singleton.namedBy += by;
       this.#judgeUse(hop);
     }
   }
 
   #judgeUse(hop: Hop): void {
-    const isUsed = hop.alone.namedBy > 0 || hop.alone.nexthop !== null;
+    const isUsed = hop.singleton.namedBy > 0 || hop.singleton.nexthop !== null;
     if (hop.isUsed === isUsed) return;
     hop.isUsed = isUsed;
     this.#noteUse(hop);
@@ -174,7 +174,7 @@ export class HopSets {
 
   #make(key: string, hops: readonly Hop[]): HopSet {
     const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
-    const set: HopSet = { number, hops, key, nexthop: null, wantedBy: 0, namedBy: 0, resilientGroups: 0 };
+    const set: HopSet = { number, hops, key, nexthop: null, desiredBy: 0, namedBy: 0, resilientGroups: 0 };
     this.#byNumber[number] = set;
     this.#sets.set(key, set);
     this.#new.push(set);

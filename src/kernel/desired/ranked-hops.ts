@@ -24,7 +24,7 @@ export interface HopChoice {
   /** Routes to hops that are addresses of this machine, among those that were looked at. */
   readonly localRoutes: number;
   /** Distinct hops that do not fit into the set. */
-  readonly leftOut: number;
+  readonly skippedHops: number;
 }
 
 interface RankedHop {
@@ -89,8 +89,8 @@ export class RankedHops {
     lookedAt(looked);
     this.#looked = looked;
     this.#localVersion = hops.localVersion;
-    const leftOut = this.#ranked.length - looked;
-    this.#choice = { set: chosen.length === 0 ? null : hops.setOf(chosen), localRoutes, leftOut };
+    const skippedHops = this.#ranked.length - looked;
+    this.#choice = { set: chosen.length === 0 ? null : hops.setOf(chosen), localRoutes, skippedHops };
     return this.#choice;
   }
 
@@ -99,7 +99,7 @@ export class RankedHops {
     const choice = this.#choice;
     if (choice === null) return;
     const isBehind = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_HOPS;
-    this.#choice = isBehind ? { ...choice, leftOut: choice.leftOut + by } : null;
+    this.#choice = isBehind ? { ...choice, skippedHops: choice.skippedHops + by } : null;
   }
 
   /** Where the hop stands, or would stand. */

@@ -31,7 +31,7 @@ export type EcmpMode = (typeof ECMP_MODES)[number];
 export const ECMP_MODES = ["plain", "resilient"] as const;
 
 /** What is left out, and how the rest is weighed and balanced. */
-export interface WantedSettings {
+export interface DesiredSettings {
   /** Routes of these types are not installed. */
   readonly excludedTypes: readonly NextHopType[];
   /** NAT next hops become plain routes, for the kernel's cannot express ports, or none. */
@@ -84,7 +84,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
 
 /** What can be said of a route without looking at others; null: nothing against it. */
 export function reasonToSkip(
-  { excludedTypes, nat, ipv4Only }: WantedSettings,
+  { excludedTypes, nat, ipv4Only }: DesiredSettings,
   destinationFamily: 4 | 6,
   { address, type }: NextHop,
 ): SkipReason | null {

@@ -2,9 +2,9 @@
  * The book of the kernel's routes: what is wanted, what the kernel holds of ours, and which destinations have
  * changed since the two were last made equal. It knows no kernel and no time.
  *
- *     view, announcements ──▶ wanted-routes ──▶ WANTED ─┐                      ┌─▶ operations
+ *     view, announcements ──▶ wanted-routes ──▶ DESIRED ─┐                      ┌─▶ operations
  *                                                       ├─ row ── changed? ──▶ plan.ts
- *     readings, results of operations ─────▶ INSTALLED ─┘
+ *     readings, results of operations ─────▶ OBSERVED ─┘
  *
  * A change only marks its rows. What is wanted of a row is worked out when its turn comes, so what changed ten times
  * meanwhile is done once.
@@ -17,34 +17,34 @@
 
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
-import { refusedFor, type Wanted, WantedRoutes } from "../desired/desired-routes.ts";
+import { type Desired, DesiredRoutes, refusedFor } from "../desired/desired-routes.ts";
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import { HopSets } from "../desired/hop-sets.ts";
 import { reasonToRefuse } from "../desired/refused-destinations.ts";
-import { type TableMapping, type WantedSettings, weightOf } from "../desired/settings.ts";
+import { type DesiredSettings, type TableMapping, weightOf } from "../desired/settings.ts";
 import { Underlay } from "../desired/underlay.ts";
 import type { FoundRoute } from "../kernel.ts";
 import { RT_TABLE_MAIN } from "../netlink/netlink-constants.ts";
 import { FibChanges } from "./changes.ts";
 import { FibFights } from "./fights.ts";
 import { FibLosses } from "./losses.ts";
-import { FibLeftovers } from "./misplaced.ts";
+import { MisplacedRoutes } from "./misplaced.ts";
 import { FibNexthops } from "./nexthops.ts";
 import { type Fault, FibRetries } from "./retries.ts";
 import {
   ADOPTED,
   CHANGED,
   COVERS,
+  DESIRED,
   FibRows,
   familyOf,
-  INSTALLED,
-  PASSED_OVER,
+  OBSERVED,
   PLAIN,
   SHRUNK,
-  UNREAD,
-  WANTED,
+  SKIPPED,
+  UNSCANNED,
 } from "./rows.ts";
-import { FibPassedOver } from "./skipped.ts";
+import { SkippedRows } from "./skipped.ts";
 import { type FibCounts, type FibTable, FibTables } from "./tables.ts";
 import { type RouteVerdict, verdictOfRoute } from "./verdict.ts";
 
@@ -67,7 +67,7 @@ const FOUGHT_OVER = {
 
 export class Fib {
   readonly protocol: number;
-  readonly settings: WantedSettings;
+  readonly settings: DesiredSettings;
   /** Another program disturbs the destination again and again, as of now. */
   readonly #noteFight: (table: FibTable, destination: Prefix) => void;
   /** There is no memory to know the destination, or a route to it. */
@@ -78,7 +78,7 @@ export class Fib {
   readonly tables = new FibTables();
   readonly retries = new FibRetries();
   readonly changes = new FibChanges(this.rows);
-  readonly leftovers: FibLeftovers;
+  readonly misplaced: MisplacedRoutes;
   readonly drift: Record<DriftKind, number> = {
     routeMissing: 0,
     routeChanged: 0,
@@ -88,27 +88,27 @@ export class Fib {
     nexthopExtra: 0,
   };
   /** As of the last reading, rows where a foreign route stands beside one by our objects; ours may have gone meanwhile. */
-  contested: readonly number[] = [];
+  ambiguous: readonly number[] = [];
   /** Routes of a predecessor that name no nexthop object. */
   plainRoutes = 0;
   /** How often the kernel was read. */
-  readings = 0;
+  scans = 0;
   /** Changes of the view, and routes found in the kernel, that there was no memory for: the book is incomplete for good. */
   refusedMemory = 0;
   /** The last reading was told all there is: see fib-reading.ts. */
-  isReadWhole = true;
-  readonly #wanted: WantedRoutes;
+  isScanWhole = true;
+  readonly #desired: DesiredRoutes;
   readonly #underlay = new Underlay();
   readonly #fights = new FibFights();
   readonly #losses: FibLosses;
   /** One for all routes of a reading. */
   readonly #routeContext;
-  readonly #passedOver: FibPassedOver;
+  readonly #skipped: SkippedRows;
 
   constructor(
     protocol: number,
-    settings: WantedSettings,
-    notePassedOver: (table: FibTable, destination: Prefix, wanted: Wanted) => void,
+    settings: DesiredSettings,
+    noteSkipped: (table: FibTable, destination: Prefix, desired: Desired) => void,
     noteFight: (table: FibTable, destination: Prefix) => void = () => {},
     noteRefusal: (destination: Prefix) => void = () => {},
   ) {
@@ -121,9 +121,9 @@ export class Fib {
       ({ address, isUsed }) => this.#setUnderlay(address, isUsed),
     );
     this.nexthops = new FibNexthops(protocol, this.hops, settings.ecmp);
-    this.leftovers = new FibLeftovers(this.tables, this.nexthops);
-    this.#wanted = new WantedRoutes(settings, this.hops);
-    this.#passedOver = new FibPassedOver(this.rows, notePassedOver);
+    this.misplaced = new MisplacedRoutes(this.tables, this.nexthops);
+    this.#desired = new DesiredRoutes(settings, this.hops);
+    this.#skipped = new SkippedRows(this.rows, noteSkipped);
     this.#routeContext = { protocol, block: this.nexthops.block, isMapped: false, isNexthopOurs: false };
     this.#losses = new FibLosses(this.rows, this.nexthops, (row, isGone, atMs) => {
       if (isGone) {
@@ -137,37 +137,37 @@ export class Fib {
   // What is wanted.
 
   added(route: Route): void {
-    if (this.#wanted.added(route)) this.#mark(route);
+    if (this.#desired.added(route)) this.#mark(route);
     else this.#refuse(route.destination);
   }
 
   removed(route: Route): void {
-    this.#wanted.removed(route);
+    this.#desired.removed(route);
     this.#mark(route, SHRUNK);
   }
 
   announced(route: Route): void {
-    if (this.#wanted.announced(route)) this.#mark(route);
+    if (this.#desired.announced(route)) this.#mark(route);
     else this.#refuse(route.destination);
   }
 
   withdrawn(route: Route): void {
-    this.#wanted.withdrawn(route);
+    this.#desired.withdrawn(route);
     this.#mark(route);
   }
 
   complete(vni: number): void {
     this.tables.complete(vni);
     const table = this.tables.ofVni(vni);
-    this.#settle();
-    if (table !== undefined && !table.isSettled) this.changes.addWalk(this.#adopted(table));
+    this.#notePrunable();
+    if (table !== undefined && !table.mayPrune) this.changes.addWalk(this.#adopted(table));
   }
 
   setMappings(mappings: readonly TableMapping[]): void {
     const { vnis, tables } = this.tables.setMappings(mappings);
     for (const table of tables) this.changes.addWalk(this.#marksOfTable(table));
     for (const vni of vnis) this.changes.addWalk(this.#marksOfVni(vni));
-    this.#settle();
+    this.#notePrunable();
   }
 
   /** The machine's addresses are these now. */
@@ -176,7 +176,7 @@ export class Fib {
       for (const table of this.tables.all()) this.changes.addWalk(this.#marksOfTable(table));
     }
     // A hop that was local all the time is in no set, and so not known.
-    for (const row of this.#passedOver.rowsWith("localHop")) this.changes.mark(row);
+    for (const row of this.#skipped.rowsWith("localHop")) this.changes.mark(row);
   }
 
   /** From now on nothing in the host's own table covers the address: it is a server's. */
@@ -188,23 +188,23 @@ export class Fib {
   refresh(row: number): HopSet | null {
     const { rows, hops } = this;
     const table = rows.tableOf(row);
-    const wanted = this.#wanted.wantedOf(table.vnis, rows.prefixOf(row), table.id === RT_TABLE_MAIN);
-    const { set } = wanted;
-    const named = hops.get(rows.get(row, WANTED));
-    const before = this.wantedSet(row);
+    const desired = this.#desired.desiredOf(table.vnis, rows.prefixOf(row), table.id === RT_TABLE_MAIN);
+    const { set } = desired;
+    const named = hops.get(rows.get(row, DESIRED));
+    const before = this.desiredSet(row);
     if (set !== named) {
-      rows.set(row, WANTED, set?.number ?? 0);
+      rows.set(row, DESIRED, set?.number ?? 0);
       if (set !== null) hops.name(set);
     }
     // Only now: its own hops are in use by it.
     const covered = this.#coveredBy(row);
     if (covered !== null) rows.raise(row, COVERS);
     else if (rows.has(row, COVERS)) rows.lower(row, COVERS);
-    this.#passedOver.set(row, covered === null ? wanted : refusedFor(covered, wanted));
-    const result = this.wantedSet(row);
+    this.#skipped.set(row, covered === null ? desired : refusedFor(covered, desired));
+    const result = this.desiredSet(row);
     if (result !== before) {
       if (result !== null) hops.want(result);
-      if (before !== null) this.#unwant(before);
+      if (before !== null) this.#undesire(before);
       this.#countsOf(row).wanted += Number(result !== null) - Number(before !== null);
     }
     if (set !== named && named !== null) hops.unname(named);
@@ -212,37 +212,37 @@ export class Fib {
     return result;
   }
 
-  wantedSet(row: number): HopSet | null {
-    return this.rows.has(row, COVERS) ? null : this.hops.get(this.rows.get(row, WANTED));
+  desiredSet(row: number): HopSet | null {
+    return this.rows.has(row, COVERS) ? null : this.hops.get(this.rows.get(row, DESIRED));
   }
 
   /** The kernel has for the row what is wanted, as far as we know. */
   isRight(row: number): boolean {
-    const set = this.wantedSet(row);
-    const installed = this.rows.get(row, INSTALLED);
+    const set = this.desiredSet(row);
+    const installed = this.rows.get(row, OBSERVED);
     return set === null ? installed === 0 : this.nexthops.isRight(set, installed);
   }
 
   /** The row is left alone until its table is settled (see above), or until the kernel has been read. */
   isAwaited(row: number): boolean {
-    if (this.rows.has(row, UNREAD)) return true;
+    if (this.rows.has(row, UNSCANNED)) return true;
     const table = this.rows.tableOf(row);
-    if (!this.rows.has(row, ADOPTED) || table.isSettled || this.#coveredBy(row) !== null) return false;
+    if (!this.rows.has(row, ADOPTED) || table.mayPrune || this.#coveredBy(row) !== null) return false;
     const destination = this.rows.prefixOf(row);
     const isMain = table.id === RT_TABLE_MAIN;
     if (reasonToRefuse(destination, isMain) !== null) return false;
-    const { vni, set } = this.#wanted.wantedOf(table.vnis, destination, isMain);
+    const { vni, set } = this.#desired.desiredOf(table.vnis, destination, isMain);
     if (vni === null || !this.tables.isComplete(table.vnis.slice(0, table.vnis.indexOf(vni)))) return true;
     if (set === null) return false;
     if (this.rows.has(row, SHRUNK)) return false;
-    const there = this.nexthops.get(this.rows.get(row, INSTALLED))?.set?.hops ?? [];
+    const there = this.nexthops.get(this.rows.get(row, OBSERVED))?.set?.hops ?? [];
     return set.hops.every((hop) => there.includes(hop));
   }
 
   /** Forgets a row of which there is nothing to know. */
   release(row: number): void {
-    if (this.rows.has(row, CHANGED | PASSED_OVER)) return;
-    if (this.rows.get(row, WANTED) !== 0 || this.rows.get(row, INSTALLED) !== 0) return;
+    if (this.rows.has(row, CHANGED | SKIPPED)) return;
+    if (this.rows.get(row, DESIRED) !== 0 || this.rows.get(row, OBSERVED) !== 0) return;
     this.succeeded(row);
     this.#fights.forget(row);
     this.rows.free(row);
@@ -285,7 +285,7 @@ export class Fib {
   nexthopChanged(nexthop: FibNexthop, isOurs: boolean, nowMs: number): void {
     const { id } = nexthop;
     this.nexthops.setMeaning(nexthop, null);
-    if (isOurs) this.nexthops.suspect(nexthop);
+    if (isOurs) this.nexthops.addGcCandidate(nexthop);
     else {
       this.nexthops.delete(nexthop);
       this.nexthops.setForeign(id, true);
@@ -295,9 +295,9 @@ export class Fib {
 
   /** Our route there names that nexthop now; 0: there is none, PLAIN: it names none. */
   setInstalled(row: number, nexthopId: number): void {
-    const before = this.rows.get(row, INSTALLED);
+    const before = this.rows.get(row, OBSERVED);
     if (before === nexthopId) return;
-    this.rows.set(row, INSTALLED, nexthopId);
+    this.rows.set(row, OBSERVED, nexthopId);
     if (nexthopId > 0) this.nexthops.countRoute(nexthopId, 1);
     if (before > 0) this.nexthops.countRoute(before, -1);
     this.plainRoutes += Number(nexthopId === PLAIN) - Number(before === PLAIN);
@@ -318,7 +318,7 @@ export class Fib {
   }
 
   get bytes(): number {
-    return this.rows.bytes + this.#wanted.bytes;
+    return this.rows.bytes + this.#desired.bytes;
   }
 
   #lose(id: number, isGone: boolean, atMs: number): void {
@@ -329,14 +329,14 @@ export class Fib {
     yield* this.#losses.walk();
     // It may have gone just before a route by it was to be added, which has failed then.
     for (const [row, { code }] of this.retries.all()) {
-      if (code !== FOUGHT_OVER.code && this.wantedSet(row)?.nexthop === null) this.changes.mark(row);
+      if (code !== FOUGHT_OVER.code && this.desiredSet(row)?.nexthop === null) this.changes.mark(row);
       yield;
     }
   }
 
-  /** See {@link WantedRoutes.looksAtHops}. */
+  /** See {@link DesiredRoutes.looksAtHops}. */
   get looksAtHops(): number {
-    return this.#wanted.looksAtHops;
+    return this.#desired.looksAtHops;
   }
 
   #mark({ vni, destination }: Route, flags = 0): void {
@@ -365,7 +365,7 @@ export class Fib {
   }
 
   *#marksOfVni(vni: number): Generator<void> {
-    for (const destination of this.#wanted.destinationsOf(vni)) {
+    for (const destination of this.#desired.destinationsOf(vni)) {
       const table = this.tables.ofVni(vni);
       if (table === undefined) return;
       const row = this.rowFor(table, destination);
@@ -378,16 +378,16 @@ export class Fib {
   *#adopted(table: FibTable): Generator<void> {
     for (const row of this.rows.rowsOf(table)) {
       if (this.rows.has(row, ADOPTED)) {
-        if (table.isSettled) this.rows.lower(row, ADOPTED);
+        if (table.mayPrune) this.rows.lower(row, ADOPTED);
         this.changes.mark(row);
       }
       yield;
     }
   }
 
-  #settle(): void {
+  #notePrunable(): void {
     this.nexthops.setMayDeleteAdopted(this.tables.areAllComplete);
-    for (const table of this.tables.takeSettled()) this.changes.addWalk(this.#adopted(table));
+    for (const table of this.tables.takePrunable()) this.changes.addWalk(this.#adopted(table));
   }
 
   #setUnderlay(address: IpAddress, isUsed: boolean): void {
@@ -403,10 +403,11 @@ export class Fib {
     return this.#underlay.firstIn(this.rows.prefixOf(row));
   }
 
-  #unwant(set: HopSet): void {
-    this.hops.unwant(set);
-    for (const { alone } of set.hops) if (alone.nexthop !== null) this.nexthops.suspect(alone.nexthop);
-    if (set.nexthop !== null) this.nexthops.suspect(set.nexthop);
+  #undesire(set: HopSet): void {
+    this.hops.undesire(set);
+    for (const { singleton } of set.hops)
+      if (singleton.nexthop !== null) this.nexthops.addGcCandidate(singleton.nexthop);
+    if (set.nexthop !== null) this.nexthops.addGcCandidate(set.nexthop);
   }
 
   #countFault(row: number, by: 1 | -1): void {

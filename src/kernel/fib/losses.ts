@@ -4,7 +4,7 @@
  * all rows, however many nexthops were lost by then: it takes no memory per row, and pauses.
  */
 import type { FibNexthops } from "./nexthops.ts";
-import { type FibRows, INSTALLED } from "./rows.ts";
+import { type FibRows, OBSERVED } from "./rows.ts";
 
 /** Rows that are only looked at, in one step of the walk. */
 const ROWS_PER_STEP = 64;
@@ -60,7 +60,7 @@ export class FibLosses {
       for (let row = 0; row < rows.end; row++) {
         if (row % ROWS_PER_STEP === 0) yield;
         if (!rows.isUsed(row)) continue;
-        const id = rows.get(row, INSTALLED);
+        const id = rows.get(row, OBSERVED);
         const loss = losses.get(id);
         // A reading may have met it again meanwhile.
         if (loss === undefined || (loss.isGone && nexthops.get(id) !== undefined)) continue;

@@ -3,17 +3,17 @@ import type { Prefix } from "../../net/ip.ts";
 import type { FibNexthops } from "./nexthops.ts";
 import type { FibTables } from "./tables.ts";
 
-export interface Leftover {
+export interface MisplacedRoute {
   readonly table: number;
   readonly destination: Prefix;
   readonly priority: number;
   readonly nexthopId: number;
 }
 
-export class FibLeftovers {
+export class MisplacedRoutes {
   readonly #tables: FibTables;
   readonly #nexthops: FibNexthops;
-  #leftovers: readonly Leftover[] = [];
+  #misplaced: readonly MisplacedRoute[] = [];
 
   constructor(tables: FibTables, nexthops: FibNexthops) {
     this.#tables = tables;
@@ -21,24 +21,24 @@ export class FibLeftovers {
   }
 
   /** What a reading has found, instead of what the last one did. */
-  set(leftovers: readonly Leftover[]): void {
-    for (const { nexthopId } of leftovers) this.#nexthops.countRoute(nexthopId, 1);
-    for (const { nexthopId } of this.#leftovers) this.#nexthops.countRoute(nexthopId, -1);
-    this.#leftovers = leftovers;
+  set(misplaced: readonly MisplacedRoute[]): void {
+    for (const { nexthopId } of misplaced) this.#nexthops.countRoute(nexthopId, 1);
+    for (const { nexthopId } of this.#misplaced) this.#nexthops.countRoute(nexthopId, -1);
+    this.#misplaced = misplaced;
   }
 
   /** Some may go: those in settled tables. */
   get hasDue(): boolean {
-    return this.#leftovers.some(({ table }) => this.#tables.get(table)?.isSettled === true);
+    return this.#misplaced.some(({ table }) => this.#tables.get(table)?.mayPrune === true);
   }
 
   /** Takes up to `limit` that may go. They count as gone. */
-  take(limit: number): Leftover[] {
-    const taken: Leftover[] = [];
-    this.#leftovers = this.#leftovers.filter((leftover) => {
-      if (taken.length === limit || !this.#tables.get(leftover.table)?.isSettled) return true;
-      taken.push(leftover);
-      this.#nexthops.countRoute(leftover.nexthopId, -1);
+  take(limit: number): MisplacedRoute[] {
+    const taken: MisplacedRoute[] = [];
+    this.#misplaced = this.#misplaced.filter((misplaced) => {
+      if (taken.length === limit || !this.#tables.get(misplaced.table)?.mayPrune) return true;
+      taken.push(misplaced);
+      this.#nexthops.countRoute(misplaced.nexthopId, -1);
       return false;
     });
     return taken;

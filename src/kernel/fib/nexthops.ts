@@ -23,7 +23,7 @@ import { IDS_PER_PROTOCOL, IdBlock } from "./nexthop-ids.ts";
 
 export const MAX_RESILIENT_GROUPS = 1_024;
 /** A resilient group with a single member is given up by the second reading that finds it so. */
-const READINGS_ALONE = 2;
+const SCANS_WITH_SINGLE_MEMBER = 2;
 
 export class FibNexthops {
   readonly #hops: HopSets;
@@ -36,14 +36,14 @@ export class FibNexthops {
   /** Routes of ours that name an id of our block with no object of ours: it has gone, or somebody has replaced it. */
   readonly #strayRoutes = new Map<number, number>();
   /** Perhaps no longer needed. */
-  readonly #suspects = new Set<FibNexthop>();
+  readonly #gcCandidates = new Set<FibNexthop>();
   /** Likewise, and to be looked at when the servers have told all. */
-  readonly #adoptedSuspects = new Set<FibNexthop>();
+  readonly #adoptedGcCandidates = new Set<FibNexthop>();
   #mayDeleteAdopted = false;
   #lastId: number;
   #groupCount = 0;
   #resilientCount = 0;
-  #readings = 0;
+  #scans = 0;
 
   constructor(protocol: number, hops: HopSets, ecmp: EcmpMode = "plain") {
     this.#hops = hops;
@@ -83,8 +83,8 @@ export class FibNexthops {
     if (this.#ecmp === "plain") return null;
     const group = this.#byId.get(id);
     if (!group?.isResilient || group.routes !== 1 || group.isPinned) return null;
-    const { aloneSince } = group;
-    const isOver = aloneSince !== null && this.#readings - aloneSince >= READINGS_ALONE;
+    const { singleMemberSince } = group;
+    const isOver = singleMemberSince !== null && this.#scans - singleMemberSince >= SCANS_WITH_SINGLE_MEMBER;
     return isOver && set.hops.length === 1 ? null : group;
   }
 
@@ -96,8 +96,8 @@ export class FibNexthops {
     return !this.wantsResilient(set) || !this.hasRoomForResilient();
   }
 
-  get hasSuspects(): boolean {
-    return this.#suspects.size > 0;
+  get hasGcCandidates(): boolean {
+    return this.#gcCandidates.size > 0;
   }
 
   get(id: number): FibNexthop | undefined {
@@ -135,8 +135,8 @@ export class FibNexthops {
     return this.#foreignIds.has(id);
   }
 
-  beginReading(): void {
-    this.#readings++;
+  beginScan(): void {
+    this.#scans++;
     this.#foreignIds.clear();
   }
 
@@ -148,7 +148,7 @@ export class FibNexthops {
       set: null,
       members: null,
       isResilient,
-      aloneSince: null,
+      singleMemberSince: null,
       routes,
       groups: 0,
       isPinned: false,
@@ -169,7 +169,7 @@ export class FibNexthops {
   setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
     this.#countGroup(group, -1);
     group.members = members;
-    group.aloneSince = members.length === 1 ? (group.aloneSince ?? this.#readings) : null;
+    group.singleMemberSince = members.length === 1 ? (group.singleMemberSince ?? this.#scans) : null;
     this.#countGroup(group, 1);
   }
 
@@ -197,8 +197,8 @@ export class FibNexthops {
   delete(nexthop: FibNexthop): void {
     this.#byId.delete(nexthop.id);
     if (nexthop.routes > 0) this.#strayRoutes.set(nexthop.id, nexthop.routes);
-    this.#suspects.delete(nexthop);
-    this.#adoptedSuspects.delete(nexthop);
+    this.#gcCandidates.delete(nexthop);
+    this.#adoptedGcCandidates.delete(nexthop);
     if (nexthop.members !== null) {
       this.#groupCount--;
       if (nexthop.isResilient) this.#resilientCount--;
@@ -215,22 +215,22 @@ export class FibNexthops {
       return;
     }
     nexthop.routes += by;
-    if (by < 0) this.suspect(nexthop);
+    if (by < 0) this.addGcCandidate(nexthop);
   }
 
   /** Looks at it again when it is time to clean up. */
-  suspect(nexthop: FibNexthop): void {
+  addGcCandidate(nexthop: FibNexthop): void {
     if (this.#isNeeded(nexthop)) return;
-    if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedSuspects.add(nexthop);
-    else this.#suspects.add(nexthop);
+    if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedGcCandidates.add(nexthop);
+    else this.#gcCandidates.add(nexthop);
   }
 
   /** Whether the servers have told all that they have, so that what was there before us may go. */
   setMayDeleteAdopted(may: boolean): void {
     this.#mayDeleteAdopted = may;
     if (!may) return;
-    for (const nexthop of this.#adoptedSuspects) this.#suspects.add(nexthop);
-    this.#adoptedSuspects.clear();
+    for (const nexthop of this.#adoptedGcCandidates) this.#gcCandidates.add(nexthop);
+    this.#adoptedGcCandidates.clear();
   }
 
   /**
@@ -240,9 +240,9 @@ export class FibNexthops {
   takeUnneeded(limit: number, visitPinned: (nexthop: FibNexthop) => void): FibNexthop[] {
     const groups: FibNexthop[] = [];
     const objects: FibNexthop[] = [];
-    for (const nexthop of this.#suspects) {
+    for (const nexthop of this.#gcCandidates) {
       if (groups.length + objects.length === limit) break;
-      this.#suspects.delete(nexthop);
+      this.#gcCandidates.delete(nexthop);
       if (this.#isNeeded(nexthop)) continue;
       if (nexthop.isPinned) visitPinned(nexthop);
       else (nexthop.members === null ? objects : groups).push(nexthop);
@@ -255,7 +255,7 @@ export class FibNexthops {
     if (routes > 0 || groups > 0) return true;
     // What wants such a set has another group than this one.
     if (set === null || isResilient || this.wantsResilient(set)) return false;
-    return set.wantedBy > 0;
+    return set.desiredBy > 0;
   }
 
   /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
@@ -275,7 +275,7 @@ export class FibNexthops {
       const member = this.#byId.get(id);
       if (member === undefined) continue;
       member.groups += by;
-      if (by < 0) this.suspect(member);
+      if (by < 0) this.addGcCandidate(member);
     }
   }
 }

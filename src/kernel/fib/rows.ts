@@ -4,8 +4,8 @@
  *     routing table ──▶ a trie per family ──▶ row = handle × 2, + 1 for IPv6 ──▶ five words
  *
  *     TABLE      index of its table + 1; 0: the row is free
- *     WANTED     number of the hop set that its routes name, which is wanted there unless the row COVERS; 0: none
- *     INSTALLED  id of the nexthop that our route names; 0: we have no route there; PLAIN: one that names none
+ *     DESIRED     number of the hop set that its routes name, which is wanted there unless the row COVERS; 0: none
+ *     OBSERVED  id of the nexthop that our route names; 0: we have no route there; PLAIN: one that names none
  *     FLAGS      see below
  *     READ       number of the reading that met our route last
  */
@@ -17,8 +17,8 @@ import { PrefixPool } from "../../route/trie/prefix-trie.ts";
 import { type FibTable, NO_ROOT } from "./tables.ts";
 
 export const TABLE = 0;
-export const WANTED = 1;
-export const INSTALLED = 2;
+export const DESIRED = 1;
+export const OBSERVED = 2;
 export const FLAGS = 3;
 export const READ = 4;
 const ROW_WORDS = 5;
@@ -33,13 +33,13 @@ export const ADOPTED = 2;
 /** Somebody is said to have deleted our route; whether that was before or after our last change is open. */
 export const UNSURE = 4;
 /** Routes to it are left out or shadowed. */
-export const PASSED_OVER = 8;
+export const SKIPPED = 8;
 /** A foreign route stands beside ours, with the same destination and priority: a replace might hit that one. */
-export const CONTESTED = 16;
+export const AMBIGUOUS = 16;
 /** The view has withdrawn a route to it while it was ADOPTED. */
 export const SHRUNK = 32;
 /** Somebody else has put a route there, in place of ours or beside it: nothing is done before that was read. */
-export const UNREAD = 64;
+export const UNSCANNED = 64;
 /** The destination holds an address of the underlay, and the table is the host's own: no route is to be there (underlay.ts). */
 export const COVERS = 128;
 

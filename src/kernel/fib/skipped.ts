@@ -1,38 +1,38 @@
 /** Which destinations have routes that are left out or shadowed, and how many: in the tables' counts. */
 import type { Prefix } from "../../net/ip.ts";
-import type { Wanted } from "../desired/desired-routes.ts";
+import type { Desired } from "../desired/desired-routes.ts";
 import type { SkipReason } from "../desired/settings.ts";
-import { type FibRows, familyOf, PASSED_OVER } from "./rows.ts";
+import { type FibRows, familyOf, SKIPPED } from "./rows.ts";
 import type { FibCounts, FibTable } from "./tables.ts";
 
-export class FibPassedOver {
+export class SkippedRows {
   readonly #rows: FibRows;
-  readonly #note: (table: FibTable, destination: Prefix, wanted: Wanted) => void;
-  /** Rows with the flag PASSED_OVER, and what was passed over. */
-  readonly #byRow = new Map<number, Wanted>();
+  readonly #note: (table: FibTable, destination: Prefix, desired: Desired) => void;
+  /** Rows with the flag SKIPPED, and what was passed over. */
+  readonly #byRow = new Map<number, Desired>();
 
-  constructor(rows: FibRows, note: (table: FibTable, destination: Prefix, wanted: Wanted) => void) {
+  constructor(rows: FibRows, note: (table: FibTable, destination: Prefix, desired: Desired) => void) {
     this.#rows = rows;
     this.#note = note;
   }
 
-  /** This is wanted of the row now. */
-  set(row: number, wanted: Wanted): void {
+  /** This is desired of the row now. */
+  set(row: number, desired: Desired): void {
     const rows = this.#rows;
     const before = this.#byRow.get(row);
-    const isPassedOver = wanted.shadowed > 0 || wanted.skipped !== null;
-    if (before === undefined && !isPassedOver) return;
+    const isSkipped = desired.shadowed > 0 || desired.skipped !== null;
+    if (before === undefined && !isSkipped) return;
     const table = rows.tableOf(row);
     const counts = table.counts[familyOf(row)];
     if (before !== undefined) count(counts, before, -1);
-    if (isPassedOver) {
-      count(counts, wanted, 1);
-      this.#byRow.set(row, wanted);
-      rows.raise(row, PASSED_OVER);
-      this.#note(table, rows.prefixOf(row), wanted);
+    if (isSkipped) {
+      count(counts, desired, 1);
+      this.#byRow.set(row, desired);
+      rows.raise(row, SKIPPED);
+      this.#note(table, rows.prefixOf(row), desired);
     } else {
       this.#byRow.delete(row);
-      rows.lower(row, PASSED_OVER);
+      rows.lower(row, SKIPPED);
     }
   }
 
@@ -42,7 +42,7 @@ export class FibPassedOver {
   }
 }
 
-function count(counts: FibCounts, { shadowed, skipped }: Wanted, by: 1 | -1): void {
+function count(counts: FibCounts, { shadowed, skipped }: Desired, by: 1 | -1): void {
   counts.shadowed += by * shadowed;
   for (const [reason, routes] of skipped ?? []) counts.skipped[reason] += by * routes;
 }

@@ -28,7 +28,7 @@ export interface FibTable {
   /** Mapped to it, in the order in which they win a destination; empty: the table is not mapped. */
   vnis: readonly number[];
   /** What was found in it at the start and is not wanted may go. */
-  isSettled: boolean;
+  mayPrune: boolean;
   root4: number;
   root6: number;
   readonly counts: { readonly 4: FibCounts; readonly 6: FibCounts };
@@ -56,9 +56,9 @@ export class FibTables {
     if (known !== undefined) return known;
     const index = this.#byId.size;
     const counts = { 4: noCounts(), 6: noCounts() };
-    const table = { id, index, vnis: [], isSettled: false, root4: NO_ROOT, root6: NO_ROOT, counts };
+    const table = { id, index, vnis: [], mayPrune: false, root4: NO_ROOT, root6: NO_ROOT, counts };
     this.#byId.set(id, table);
-    table.isSettled = this.#isSettled(table);
+    table.mayPrune = this.#mayPrune(table);
     return table;
   }
 
@@ -95,18 +95,18 @@ export class FibTables {
   }
 
   /** The tables that have become settled since the last call. */
-  takeSettled(): FibTable[] {
-    const settled: FibTable[] = [];
+  takePrunable(): FibTable[] {
+    const prunable: FibTable[] = [];
     for (const table of this.#byId.values()) {
-      const isSettled = this.#isSettled(table);
-      if (isSettled && !table.isSettled) settled.push(table);
-      table.isSettled = isSettled;
+      const mayPrune = this.#mayPrune(table);
+      if (mayPrune && !table.mayPrune) prunable.push(table);
+      table.mayPrune = mayPrune;
     }
-    return settled;
+    return prunable;
   }
 
   /** An unmapped table when all mapped VNIs are complete, a mapped one when its own are. */
-  #isSettled({ vnis }: FibTable): boolean {
+  #mayPrune({ vnis }: FibTable): boolean {
     return vnis.length > 0 ? this.isComplete(vnis) : this.areAllComplete;
   }
 }

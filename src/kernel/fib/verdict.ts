@@ -9,11 +9,8 @@
  */
 
 import type { FoundNexthop, FoundRoute } from "../kernel.ts";
+import { RTN_BLACKHOLE, RTN_UNICAST } from "../netlink/netlink-constants.ts";
 import type { IdBlock } from "./nexthop-ids.ts";
-
-/** Types of routes in linux/rtnetlink.h. */
-const RTN_UNICAST = 1;
-const RTN_BLACKHOLE = 6;
 
 /** RTA_PRIORITY of a route for which none is asked: IP6_RT_PRIO_USER, and 0 for IPv4. */
 export function defaultPriority(family: 4 | 6): number {
@@ -37,8 +34,8 @@ export function verdictOfNexthop({ protocol, block }: Ownership, found: FoundNex
   return members.every((member) => block.has(member.id)) ? "group" : "foreign";
 }
 
-/** ours: it stands where we put routes. leftover: ours with another metric. foreign: it is left alone. */
-export type RouteVerdict = "ours" | "leftover" | "foreign";
+/** ours: it stands where we put routes. misplaced: ours with another metric. foreign: it is left alone. */
+export type RouteVerdict = "ours" | "misplaced" | "foreign";
 
 export interface RouteContext extends Ownership {
   /** The route's table has a VNI. */
@@ -56,5 +53,5 @@ export function verdictOfRoute(context: RouteContext, route: FoundRoute): RouteV
   // The kernel says so of a route whose object is a blackhole now (fib_dump_info).
   if (type !== RTN_UNICAST && type !== RTN_BLACKHOLE) return "foreign";
   if (isInPlace) return "ours";
-  return context.isNexthopOurs ? "leftover" : "foreign";
+  return context.isNexthopOurs ? "misplaced" : "foreign";
 }

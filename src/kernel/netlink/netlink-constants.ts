@@ -19,6 +19,9 @@
  *     +----------------------------+------------+
  */
 
+/** Argument of DataView: the byte order of x64 and arm64, for which this program is built. Addresses are in network order. */
+export const LITTLE_ENDIAN = true;
+
 // netlink.h
 export const NETLINK_ROUTE = 0;
 export const NLMSG_HDRLEN = 16;
@@ -82,6 +85,7 @@ export const RTNLGRP_IPV6_IFINFO = 12;
 export const RTNLGRP_NEXTHOP = 32;
 export const RTMSG_BYTES = 12;
 export const RTN_UNICAST = 1;
+export const RTN_BLACKHOLE = 6;
 export const RT_SCOPE_UNIVERSE = 0;
 /** In a delete: whichever scope the route has. */
 export const RT_SCOPE_NOWHERE = 255;

@@ -17,7 +17,7 @@ import { NetlinkWriter } from "./netlink-writer.ts";
 import { type Dump, putDumpRequest, putNexthopRequest, putNoOperation } from "./rtnetlink-requests.ts";
 
 /** The kernel's largest datagram of a dump is 32 KB, but for a link with hundreds of virtual functions. */
-const BUFFER_BYTES = 256 * 1024;
+const DUMP_BUFFER_BYTES = 256 * 1024;
 /**
  * Where something changed meanwhile (NLM_F_DUMP_INTR), the dump is read again so often; then it is taken as it is: the
  * kernel goes on behind the last id or IPv4 prefix it told, so that what did not change is never missing. (Of IPv6 routes
@@ -81,7 +81,7 @@ export async function readNexthops(
 ): Promise<void> {
   using socket = system.openSocket();
   const slices = new Slices();
-  const buffer = new Uint8Array(BUFFER_BYTES);
+  const buffer = new Uint8Array(DUMP_BUFFER_BYTES);
   const writer = new NetlinkWriter();
   for (const id of ids) {
     writer.clear();
@@ -109,7 +109,7 @@ async function readOnce(
   slices: Slices,
 ): Promise<"whole" | "changed" | "cut" | "short"> {
   using socket = system.openSocket();
-  const buffer = new Uint8Array(BUFFER_BYTES);
+  const buffer = new Uint8Array(DUMP_BUFFER_BYTES);
   const writer = new NetlinkWriter();
   putNoOperation(writer, 0);
   if (socket.send(writer.bytes()) < 0 || socket.receive(buffer) < 0) return "cut";

@@ -4,6 +4,7 @@
  */
 import type { IpAddress } from "../../net/ip.ts";
 import {
+  LITTLE_ENDIAN,
   NLA_HDRLEN,
   NLA_TYPE_MASK,
   NLM_F_ACK_TLVS,
@@ -11,8 +12,6 @@ import {
   NLMSG_HDRLEN,
   NLMSGERR_ATTR_MSG,
 } from "./netlink-constants.ts";
-
-const LITTLE_ENDIAN = true;
 
 /**
  *     const reader = new NetlinkReader(bytes);

@@ -35,14 +35,14 @@ import {
 const RETRY_MS = 1000;
 
 /** Of a datagram: those of dumps are smaller, and notifications smaller still. */
-const BUFFER_BYTES = 64 * 1024;
+const NOTIFICATION_BUFFER_BYTES = 64 * 1024;
 /** So that nothing else is held up: a notification takes 1 to 2 µs, and ten times as long in a process that has just started. */
 const POLL_MS = 2;
 /** Datagrams between two looks at the time. */
 const POLLED_PER_LOOK = 32;
 
 // What is in it is read before anything else can be.
-const buffer = new Uint8Array(BUFFER_BYTES);
+const buffer = new Uint8Array(NOTIFICATION_BUFFER_BYTES);
 
 interface Attached {
   terminate(): void;

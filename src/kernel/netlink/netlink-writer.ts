@@ -7,10 +7,8 @@
  *     writer.end();
  */
 import type { IpAddress } from "../../net/ip.ts";
-import { NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from "./netlink-constants.ts";
+import { LITTLE_ENDIAN, NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from "./netlink-constants.ts";
 
-/** The processor's order, as on all that this program is built for; addresses are in network order. */
-const LITTLE_ENDIAN = true;
 const FIRST_CAPACITY_BYTES = 64 * 1024;
 
 export class NetlinkWriter {

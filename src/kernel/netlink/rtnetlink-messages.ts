@@ -24,6 +24,7 @@ import {
   IFLA_LINKINFO,
   IFLA_MTU,
   IFLA_VXLAN_COLLECT_METADATA,
+  LITTLE_ENDIAN,
   LWTUNNEL_ENCAP_IP6,
   LWTUNNEL_IP6_DST,
   NEXTHOP_GRP_BYTES,
@@ -50,8 +51,6 @@ import {
   RTMSG_BYTES,
 } from "./netlink-constants.ts";
 import { Attributes, type NetlinkReader } from "./netlink-reader.ts";
-
-const LITTLE_ENDIAN = true;
 
 /** The attribute in IFLA_INFO_DATA that says `external`, and whether it is a flag or has a value. */
 const COLLECT_METADATA: ReadonlyMap<string, { readonly type: number; readonly isFlag: boolean }> = new Map([

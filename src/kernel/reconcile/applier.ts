@@ -4,7 +4,7 @@ import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import type { InstallerReports } from "./log.ts";
 import type { Obstacles } from "./obstacles.ts";
-import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
+import { applyResults, type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
 import { SliceSize } from "./slice-size.ts";
 import { OperationCounts } from "./status.ts";
 
@@ -15,14 +15,14 @@ const RETRIES_PER_SLICE = 4_096;
 /** So many hops of a row are looked at within a slice without making the slice smaller. */
 const LOOKS_PER_ROW = 2;
 
-export class KernelWork {
+export class Applier {
   readonly #fib: Fib;
   readonly #kernel: Kernel;
   readonly #clock: Clock;
   readonly #reports: InstallerReports;
   readonly #obstacles: Obstacles;
   /** The book may be wrong. */
-  readonly #doubt: (reason: string) => void;
+  readonly #requestScan: (reason: string) => void;
   readonly operations = new OperationCounts();
   readonly #slices = new SliceSize();
   #garbageDueMs = Number.POSITIVE_INFINITY;
@@ -35,14 +35,14 @@ export class KernelWork {
     clock: Clock,
     reports: InstallerReports,
     obstacles: Obstacles,
-    doubt: (reason: string) => void,
+    requestScan: (reason: string) => void,
   ) {
     this.#fib = fib;
     this.#kernel = kernel;
     this.#clock = clock;
     this.#reports = reports;
     this.#obstacles = obstacles;
-    this.#doubt = doubt;
+    this.#requestScan = requestScan;
   }
 
   /** When there is something to do again, should nothing change; Infinity: never. */
@@ -63,16 +63,16 @@ export class KernelWork {
 
   #doSlice(size: number, linkIndex: number, nowMs: number): boolean {
     const fib = this.#fib;
-    const { changes, leftovers, nexthops, retries } = fib;
+    const { changes, misplaced, nexthops, retries } = fib;
     for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
     if (changes.hasWalks) {
       changes.walk(size);
       this.#looked = size;
-    } else if (leftovers.hasDue) this.#run(planLeftovers(fib, size), linkIndex);
+    } else if (misplaced.hasDue) this.#run(planMisplaced(fib, size), linkIndex);
     else if (changes.hasRows) {
       const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
       this.#run(planRows(fib, this.#takeRows(size), visitStuck), linkIndex);
-    } else if (!nexthops.hasSuspects || !fib.isReadWhole) {
+    } else if (!nexthops.hasGcCandidates || !fib.isScanWhole) {
       this.#garbageDueMs = Number.POSITIVE_INFINITY;
       return false;
     } else if (this.#garbageDueMs === Number.POSITIVE_INFINITY) {
@@ -107,12 +107,12 @@ export class KernelWork {
       linkIndex,
     );
     this.operations.count(steps, failures);
-    const outcome = settle(this.#fib, steps, failures, startMs);
+    const outcome = applyResults(this.#fib, steps, failures, startMs);
     for (const failure of outcome.failures) {
       if (failure.collidedRow === null) this.#reports.failure(failure);
       else this.#obstacles.add(failure.collidedRow, failure);
     }
-    if (outcome.isDoubtful) this.#doubt("operations failed");
+    if (outcome.needsScan) this.#requestScan("operations failed");
   }
 
   #noteStuck(row: number, obstacle: Obstacle, nowMs: number): void {

@@ -3,12 +3,12 @@
  * would take that along.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { WantedSettings } from "../desired/settings.ts";
+import type { DesiredSettings } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { defaultPriority } from "../fib/verdict.ts";
 import type { Kernel, Operation, OperationFailure } from "../kernel.ts";
-import { type Obstacle, planGarbage, planLeftovers, planRows, type Step, settle } from "./plan.ts";
-import { readKernel } from "./scan.ts";
+import { applyResults, type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
+import { NO_LINK, scanKernel } from "./scan.ts";
 import { SliceSize } from "./slice-size.ts";
 
 export interface CleanupOptions {
@@ -28,15 +28,13 @@ export interface CleanupResult {
   readonly failures: readonly (Omit<OperationFailure, "index"> & { readonly operation: Operation })[];
 }
 
-const NOTHING_WANTED: WantedSettings = {
+const NOTHING_DESIRED: DesiredSettings = {
   excludedTypes: [],
   nat: "plain",
   ipv4Only: false,
   preferredNetworks: [],
   ecmp: "plain",
 };
-/** No device has it. */
-const NO_LINK = -1;
 
 /** Removes what is ours of that protocol. No client may run: see lock.ts. */
 export async function cleanUp({
@@ -45,10 +43,10 @@ export async function cleanUp({
   tables = [],
   clock,
 }: CleanupOptions): Promise<CleanupResult> {
-  const fib = new Fib(protocol, NOTHING_WANTED, () => {});
+  const fib = new Fib(protocol, NOTHING_DESIRED, () => {});
   // A table counts as mapped while it has a VNI; which one does not matter, for it has no routes.
   fib.setMappings(tables.map((table, vni) => ({ vni, table })));
-  await readKernel(fib, kernel, NO_LINK, clock);
+  await scanKernel(fib, kernel, NO_LINK, clock);
   for (const vni of tables.keys()) fib.complete(vni);
 
   let [routes, nexthops, kept] = [0, 0, 0];
@@ -61,7 +59,7 @@ export async function cleanUp({
       steps.map(({ operation }) => operation),
       NO_LINK,
     );
-    settle(fib, steps, failed, startMs);
+    applyResults(fib, steps, failed, startMs);
     slices.took(clock.nowMs() - startMs, steps.length);
     const indexes = new Set(failed.map(({ index }) => index));
     for (const failure of failed) {
@@ -81,7 +79,7 @@ export async function cleanUp({
     fib.changes.walk(slices.size);
     await pause(clock);
   }
-  while (fib.leftovers.hasDue) await run(planLeftovers(fib, slices.size));
+  while (fib.misplaced.hasDue) await run(planMisplaced(fib, slices.size));
   const visitStuck = (row: number, { code, message }: Obstacle) => {
     const destination = fib.rows.prefixOf(row);
     const priority = defaultPriority(destination.family);
@@ -90,8 +88,8 @@ export async function cleanUp({
     failures.push({ code, message, operation });
   };
   while (fib.changes.hasRows) await run(planRows(fib, fib.changes.take(slices.size), visitStuck));
-  if (fib.isReadWhole) {
-    while (fib.nexthops.hasSuspects) await run(planGarbage(fib, slices.size, () => kept++));
+  if (fib.isScanWhole) {
+    while (fib.nexthops.hasGcCandidates) await run(planGarbage(fib, slices.size, () => kept++));
   } else kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
   return { routes, nexthops, kept, failures };
 }

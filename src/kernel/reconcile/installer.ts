@@ -21,36 +21,36 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
-import type { TableMapping, WantedSettings } from "../desired/settings.ts";
+import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { type Kernel, KernelError, type KernelEvent } from "../kernel.ts";
 import type { KernelOptionNames } from "../option-names.ts";
-import { KernelWork } from "./applier.ts";
+import { Applier } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { InstallerReports } from "./log.ts";
 import { MultipathHash } from "./multipath-hash.ts";
-import { KernelNews } from "./notifications.ts";
+import { NotificationHandler } from "./notifications.ts";
 import { Obstacles } from "./obstacles.ts";
-import { ReadingSchedule } from "./scan-schedule.ts";
-import { KernelReadings } from "./scans.ts";
+import { ScanSchedule } from "./scan-schedule.ts";
+import { Scans } from "./scans.ts";
 import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./status.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
 
 export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
 /** Events that wait for the end of a reading. More are as good as lost: then the kernel is read once more. */
-const MAX_WAITING_FOR_READING = 10_000;
+const MAX_WAITING_FOR_SCAN = 10_000;
 /** Those that wait for their turn. */
 const MAX_WAITING_EVENTS = 100_000;
 /** Those that are heard as they come; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
-const EVENTS_HEARD_AT_ONCE = 64;
+const EVENTS_HANDLED_AT_ONCE = 64;
 /** Those that have waited are heard in a turn until one of these is reached. */
 const EVENTS_PER_TURN = 1_024;
-const HEARING_MS = 2;
+const HANDLING_MS = 2;
 /** Events between two looks at the time. */
 const EVENTS_PER_LOOK = 16;
 
-export interface InstallerOptions extends Partial<WantedSettings> {
+export interface InstallerOptions extends Partial<DesiredSettings> {
   readonly kernel: Kernel;
   /** 1 to 255. Its lock is held (lock.ts). */
   readonly protocol: number;
@@ -74,10 +74,10 @@ export class Installer {
   readonly #device: TunnelDevice;
   readonly #fib: Fib;
   readonly #addresses: LocalAddresses;
-  readonly #news: KernelNews;
-  readonly #schedule: ReadingSchedule;
-  readonly #work: KernelWork;
-  readonly #readings: KernelReadings;
+  readonly #notifications: NotificationHandler;
+  readonly #schedule: ScanSchedule;
+  readonly #applier: Applier;
+  readonly #scans: Scans;
   readonly #obstacles: Obstacles;
   readonly #multipathHash: MultipathHash;
   #mappings: readonly TableMapping[];
@@ -86,7 +86,7 @@ export class Installer {
    * them than a turn of the event loop has time for. Nothing is changed in the kernel before they were heard.
    */
   #waitingEvents: KernelEvent[] = [];
-  #heardInTurn = 0;
+  #handledInTurn = 0;
   #isStepDue = false;
   #alarm: Timer | null = null;
   #isStarted = false;
@@ -102,32 +102,32 @@ export class Installer {
     this.#clock = clock;
     this.#reports = new InstallerReports(logger, clock, protocol, device);
     this.#device = new TunnelDevice(device, logger, optionNames);
-    this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
+    this.#schedule = new ScanSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks, ecmp };
     this.#fib = new Fib(
       protocol,
       settings,
-      (table, destination, wanted) => this.#reports.passedOver(table, destination, wanted),
+      (table, destination, desired) => this.#reports.skipped(table, destination, desired),
       (table, destination) => this.#reports.foughtOver(table, destination),
       (destination) => this.#reports.memoryRefused(destination),
     );
     this.#fib.setMappings(mappings);
     this.#multipathHash = new MultipathHash(this.#fib, kernel, logger);
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
-    const doubt = (reason: string) => this.#askForReading(reason);
-    this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);
+    const requestScan = (reason: string) => this.#requestScan(reason);
+    this.#notifications = new NotificationHandler(this.#fib, clock, this.#reports.log, requestScan);
     // What has gone wrong is told of in a moment, if others are at work: then it is put right without a reading.
-    const doubtLater = (reason: string) => this.#schedule.askLater(reason, clock.nowMs());
+    const requestScanSoon = (reason: string) => this.#schedule.askLater(reason, clock.nowMs());
     this.#obstacles = new Obstacles(this.#fib, kernel, clock, {
       named: (failure, inTheWay) => this.#reports.failure(failure, inTheWay),
       oursFound: () => {
-        if (this.#readings.isUnderWay) return;
-        doubtLater("a route of ours was not in the book");
+        if (this.#scans.isUnderWay) return;
+        requestScanSoon("a route of ours was not in the book");
         this.#wake();
       },
     });
-    this.#work = new KernelWork(this.#fib, kernel, clock, this.#reports, this.#obstacles, doubtLater);
+    this.#applier = new Applier(this.#fib, kernel, clock, this.#reports, this.#obstacles, requestScanSoon);
     const parts = {
       fib: this.#fib,
       kernel,
@@ -137,7 +137,7 @@ export class Installer {
       clock,
       reports: this.#reports,
     };
-    this.#readings = new KernelReadings(parts, () => this.#wake());
+    this.#scans = new Scans(parts, () => this.#wake());
   }
 
   /**
@@ -145,8 +145,8 @@ export class Installer {
    * @throws KernelError DEVICE_MISSING, and what the kernel's own reading throws
    */
   async start(): Promise<void> {
-    this.#kernel.watch((event) => this.#heard(event));
-    await this.#readings.first();
+    this.#kernel.watch((event) => this.#receive(event));
+    await this.#scans.first();
     this.#isStarted = true;
     this.#reports.started(this.#fib);
     this.#wake();
@@ -193,12 +193,12 @@ export class Installer {
     this.#mappings = mappings;
     this.#fib.setMappings(mappings);
     // What our predecessor, or somebody else, has in a table that is new to us was passed by so far.
-    this.#askForReading("other tables");
+    this.#requestScan("other tables");
   }
 
   /** Reads the kernel, and makes it right. */
   reconcile(): void {
-    this.#askForReading("asked for");
+    this.#requestScan("asked for");
   }
 
   /** Changes nothing more, or only takes all of ours away. */
@@ -207,7 +207,7 @@ export class Installer {
     this.#isStopped = true;
     this.#alarm?.cancel();
     this.#obstacles.stop();
-    await this.#readings.untilIdle();
+    await this.#scans.untilIdle();
     if (!cleanup) return;
     const tables = [...new Set(this.#mappings.map(({ table }) => table))];
     const { protocol } = this.#options;
@@ -216,13 +216,13 @@ export class Installer {
 
   status(): InstallerStatus {
     const { lastMs } = this.#schedule;
-    return statusOf(this.#fib, this.#work.operations, {
+    return statusOf(this.#fib, this.#applier.operations, {
       device: this.#options.device,
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
       problems: [...this.#device.problems, ...memoryProblems(this.#fib.refusedMemory)],
       lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
-      isReading: this.#readings.isUnderWay,
+      isReading: this.#scans.isUnderWay,
       ecmpProblem: this.#multipathHash.problem,
     });
   }
@@ -230,10 +230,8 @@ export class Installer {
   /** All views are complete, and the kernel has what is in them, but for what fails. */
   get isUpToDate(): boolean {
     const { tables, changes } = this.#fib;
-    const isSettled = [...tables.all()].every((table) => table.vnis.length === 0 || table.isSettled);
-    return (
-      this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && !this.#readings.isUnderWay
-    );
+    const isSettled = [...tables.all()].every((table) => table.vnis.length === 0 || table.mayPrune);
+    return this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && !this.#scans.isUnderWay;
   }
 
   /** The destinations that cannot be made right, and why; at most `limit`. */
@@ -253,16 +251,16 @@ export class Installer {
   }
 
   #step(): void {
-    if (this.#isStopped || this.#readings.isUnderWay) return;
+    if (this.#isStopped || this.#scans.isUnderWay) return;
     this.#alarm?.cancel();
-    this.#hearWaiting();
+    this.#handleWaiting();
     if (this.#waitingEvents.length > 0) {
       this.#wake();
       return;
     }
     const nowMs = this.#clock.nowMs();
-    if (this.#readings.begin(nowMs)) return;
-    if (this.#workSlice(nowMs)) this.#wake();
+    if (this.#scans.begin(nowMs)) return;
+    if (this.#applySlice(nowMs)) this.#wake();
     else this.#sleep(nowMs);
   }
 
@@ -270,17 +268,17 @@ export class Installer {
     return this.#device.isUp && !this.#schedule.isUrgent;
   }
 
-  #workSlice(nowMs: number): boolean {
+  #applySlice(nowMs: number): boolean {
     // It may tell that there is nothing to be done just now.
     if (!this.#kernel.poll() || this.#waitingEvents.length > 0) return true;
     const { link } = this.#device;
     if (link === null || !this.#mayWork) return false;
     try {
-      return this.#work.slice(link.index, nowMs);
+      return this.#applier.slice(link.index, nowMs);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       // The rows are looked at again by the reading.
-      this.#readings.failed(error);
+      this.#scans.failed(error);
       this.#wake();
       return false;
     }
@@ -289,67 +287,67 @@ export class Installer {
   /** Sets the alarm to when there is something to do again without being woken. */
   #sleep(nowMs: number): void {
     this.#multipathHash.look();
-    const workDueMs = this.#mayWork ? this.#work.dueMs : Number.POSITIVE_INFINITY;
-    const dueMs = Math.min(this.#readings.dueMs, workDueMs);
+    const workDueMs = this.#mayWork ? this.#applier.dueMs : Number.POSITIVE_INFINITY;
+    const dueMs = Math.min(this.#scans.dueMs, workDueMs);
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#alarm = this.#clock.after(Math.max(0, dueMs - nowMs), () => this.#wake());
   }
 
-  #askForReading(reason: string): void {
+  #requestScan(reason: string): void {
     this.#schedule.ask(reason);
     this.#wake();
   }
 
   // Events.
 
-  #heard(event: KernelEvent): void {
+  #receive(event: KernelEvent): void {
     if (this.#isStopped) return;
-    if (event.type === "route" && this.#news.isKnown(event)) return;
-    const mustWait = this.#readings.isUnderWay || !this.#isStarted;
-    const isInTurn = this.#waitingEvents.length === 0 && this.#heardInTurn < EVENTS_HEARD_AT_ONCE;
-    const limit = mustWait ? MAX_WAITING_FOR_READING : MAX_WAITING_EVENTS;
+    if (event.type === "route" && this.#notifications.isKnown(event)) return;
+    const mustWait = this.#scans.isUnderWay || !this.#isStarted;
+    const isInTurn = this.#waitingEvents.length === 0 && this.#handledInTurn < EVENTS_HANDLED_AT_ONCE;
+    const limit = mustWait ? MAX_WAITING_FOR_SCAN : MAX_WAITING_EVENTS;
     if (!mustWait && isInTurn) {
-      this.#heardInTurn++;
-      this.#hear(event);
+      this.#handledInTurn++;
+      this.#handle(event);
     } else if (this.#waitingEvents.length < limit) this.#waitingEvents.push(event);
     else this.#waitingEvents = [{ type: "overrun" }];
     this.#wake();
   }
 
   /** A turn begins. */
-  #hearWaiting(): void {
-    const untilMs = this.#clock.nowMs() + HEARING_MS;
-    let heard = 0;
+  #handleWaiting(): void {
+    const untilMs = this.#clock.nowMs() + HANDLING_MS;
+    let handled = 0;
     for (const event of this.#waitingEvents) {
-      this.#hear(event);
-      heard++;
-      if (heard === EVENTS_PER_TURN) break;
-      if (heard % EVENTS_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) break;
+      this.#handle(event);
+      handled++;
+      if (handled === EVENTS_PER_TURN) break;
+      if (handled % EVENTS_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) break;
     }
-    this.#waitingEvents.splice(0, heard);
-    this.#heardInTurn = heard;
+    this.#waitingEvents.splice(0, handled);
+    this.#handledInTurn = handled;
   }
 
   /**
    * With a device's last IPv4 address the kernel drops the IPv4 routes by it that name no object, without a word; with any
    * address those that have it as their source (fib_sync_down_dev and _addr in net/ipv4/fib_semantics.c). Hops have no IPv4.
    */
-  #hearAddress(event: Extract<KernelEvent, { type: "address" }>): void {
-    if (event.address.family === 6) this.#addresses.hear(event);
+  #handleAddress(event: Extract<KernelEvent, { type: "address" }>): void {
+    if (event.address.family === 6) this.#addresses.handle(event);
     else if (event.isDeleted && this.#fib.plainRoutes > 0) {
       this.#schedule.askLater("an IPv4 address was deleted", this.#clock.nowMs());
     }
   }
 
-  #hear(event: KernelEvent): void {
+  #handle(event: KernelEvent): void {
     if (event.type === "link") {
-      if (this.#device.hear(event.index, event.link)) this.#schedule.ask("the device has changed");
+      if (this.#device.handle(event.index, event.link)) this.#schedule.ask("the device has changed");
       else if (event.link !== null && this.#device.hasChanged(event.link)) this.#addresses.ask();
     } else if (event.type === "ipv6") {
       if (event.linkIndex === this.#device.link?.index) this.#addresses.ask();
-    } else if (event.type === "address") this.#hearAddress(event);
+    } else if (event.type === "address") this.#handleAddress(event);
     else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
-    else this.#news.hear(event, this.#device.link);
+    else this.#notifications.handle(event, this.#device.link);
     this.#wake();
   }
 }

@@ -4,7 +4,7 @@ import type { Fib } from "../fib/fib.ts";
 import type { Kernel, KernelEvent } from "../kernel.ts";
 
 /** From one reading to the next. */
-const PAUSE_MS = 1_000;
+const READ_PAUSE_MS = 1_000;
 
 export class LocalAddresses {
   readonly #fib: Fib;
@@ -25,14 +25,14 @@ export class LocalAddresses {
   }
 
   /** One came or went. Which of them the machine has now is read: another link may have the same. */
-  hear({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
+  handle({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
     // Those that are told once more, as when a router prolongs them, change nothing.
     if (this.#fib.hops.isLocal(address) === isDeleted) this.ask();
   }
 
   /** They are to be read, and the device is to be looked at, soon. */
   ask(): void {
-    this.#dueMs = Math.max(this.#clock.nowMs(), this.#readMs + PAUSE_MS);
+    this.#dueMs = Math.max(this.#clock.nowMs(), this.#readMs + READ_PAUSE_MS);
   }
 
   async read(): Promise<void> {

@@ -6,7 +6,7 @@ import type { LogFields, Logger } from "../../base/logger.ts";
 import { formatAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/ip.ts";
 import { formatPrefix } from "../../net/prefix.ts";
-import type { Wanted } from "../desired/desired-routes.ts";
+import type { Desired } from "../desired/desired-routes.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
 import type { FibTable } from "../fib/tables.ts";
 import { formatOperation } from "../format-operation.ts";
@@ -29,7 +29,7 @@ export class InstallerReports {
   readonly #device: string;
   readonly log: LimitedLog;
   readonly #reported = new Set<string>();
-  #isReadWhole = true;
+  #isScanWhole = true;
   #foughtMs = Number.NEGATIVE_INFINITY;
 
   constructor(logger: Logger, clock: Clock, protocol: number, device: string) {
@@ -64,8 +64,8 @@ export class InstallerReports {
     else this.log.warn("a destination cannot be made right", fields);
   }
 
-  passedOver(table: FibTable, destination: Prefix, wanted: Wanted): void {
-    const { vni, shadowed, skipped, refusedHops, covered, refusal } = wanted;
+  skipped(table: FibTable, destination: Prefix, desired: Desired): void {
+    const { vni, shadowed, skipped, refusedHops, covered, refusal } = desired;
     const text = formatPrefix(destination);
     if (covered !== null) {
       const fields = { table: table.id, destination: text, address: formatAddress(covered) };
@@ -95,9 +95,9 @@ export class InstallerReports {
         fields,
       );
     }
-    const left = skipped?.get("tooManyHops");
-    if (left !== undefined) {
-      const fields = { table: table.id, destination: text, leftOut: left };
+    const skippedHops = skipped?.get("tooManyHops");
+    if (skippedHops !== undefined) {
+      const fields = { table: table.id, destination: text, leftOut: skippedHops };
       this.log.warn("a destination has more next hops than a group can hold", fields);
     }
   }
@@ -114,7 +114,7 @@ export class InstallerReports {
   }
 
   /** Which of the two a packet takes the kernel decides. */
-  contested(route: FoundRoute): void {
+  ambiguous(route: FoundRoute): void {
     const { table, destination } = route;
     this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
       table,
@@ -137,9 +137,9 @@ export class InstallerReports {
   }
 
   /** Whether the last reading was told all. */
-  readWhole(isWhole: boolean): void {
-    if (isWhole === this.#isReadWhole) return;
-    this.#isReadWhole = isWhole;
+  scanWhole(isWhole: boolean): void {
+    if (isWhole === this.#isScanWhole) return;
+    this.#isScanWhole = isWhole;
     if (isWhole) this.#logger.info("the kernel's routes can be read whole again");
     else {
       this.#logger.warn(
@@ -163,7 +163,7 @@ export class InstallerReports {
   }
 
   /** The kernel was read, and `before` that others had changed so much. */
-  read(fib: Fib, reason: string, before: Readonly<Record<DriftKind, number>>): void {
+  scanned(fib: Fib, reason: string, before: Readonly<Record<DriftKind, number>>): void {
     const drift = Object.entries(fib.drift)
       .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
       .filter(([, count]) => count > 0);

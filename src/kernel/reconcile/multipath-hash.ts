@@ -39,7 +39,7 @@ export class MultipathHash {
 
   /** Warns, once for each problem. */
   look(): void {
-    const lookedAt = `${this.#fib.readings} ${this.#families()}`;
+    const lookedAt = `${this.#fib.scans} ${this.#families()}`;
     if (lookedAt === this.#lookedAt) return;
     this.#lookedAt = lookedAt;
     const { problem } = this;

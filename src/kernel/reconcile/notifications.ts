@@ -18,21 +18,21 @@ import { formatPrefix } from "../../net/prefix.ts";
 import type { FibNexthop } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
 import { sameMembers } from "../fib/nexthops.ts";
-import { CONTESTED, INSTALLED, PLAIN, UNREAD, UNSURE } from "../fib/rows.ts";
+import { AMBIGUOUS, OBSERVED, PLAIN, UNSCANNED, UNSURE } from "../fib/rows.ts";
 import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";
 import { formatRoute } from "../format-route.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "../kernel.ts";
 
-export class KernelNews {
+export class NotificationHandler {
   readonly #fib: Fib;
   readonly #clock: Clock;
   readonly #log: LimitedLog;
-  readonly #doubt: (reason: string) => void;
-  constructor(fib: Fib, clock: Clock, log: LimitedLog, doubt: (reason: string) => void) {
+  readonly #requestScan: (reason: string) => void;
+  constructor(fib: Fib, clock: Clock, log: LimitedLog, requestScan: (reason: string) => void) {
     this.#fib = fib;
     this.#clock = clock;
     this.#log = log;
-    this.#doubt = doubt;
+    this.#requestScan = requestScan;
   }
 
   /**
@@ -44,14 +44,14 @@ export class KernelNews {
   }
 
   /** `link`: the tunnel device. While it is not up, routes go by themselves. */
-  hear(event: Extract<KernelEvent, { type: "route" | "nexthop" }>, link: Link | null): void {
+  handle(event: Extract<KernelEvent, { type: "route" | "nexthop" }>, link: Link | null): void {
     const isUp = link?.isUp ?? false;
-    if (event.type === "route") this.#hearRoute(event.route, event, isUp);
+    if (event.type === "route") this.#handleRoute(event.route, event, isUp);
     else if (event.isDeleted) this.#nexthopDeleted(event.nexthop, isUp);
-    else this.#nexthopIsThere(event.nexthop, link?.index ?? 0);
+    else this.#nexthopChanged(event.nexthop, link?.index ?? 0);
   }
 
-  #hearRoute(
+  #handleRoute(
     route: FoundRoute,
     { isDeleted, isReplacing }: { readonly isDeleted: boolean; readonly isReplacing: boolean },
     isUp: boolean,
@@ -65,20 +65,20 @@ export class KernelNews {
     if (table === undefined || priority !== defaultPriority(destination.family) || tos !== 0) return;
     const row = fib.rows.find(table, destination);
     if (row < 0) return;
-    const installed = fib.rows.get(row, INSTALLED);
+    const installed = fib.rows.get(row, OBSERVED);
     const named = nexthopId === 0 ? PLAIN : nexthopId;
-    const isContested = fib.rows.has(row, CONTESTED);
+    const isAmbiguous = fib.rows.has(row, AMBIGUOUS);
     if (!isDeleted) {
       if (installed === 0 || (isOurs && named === installed)) return;
-      if (isReplacing && !isContested) {
+      if (isReplacing && !isAmbiguous) {
         fib.drift.routeChanged++;
         fib.setInstalled(row, isOurs ? named : 0);
         fib.rows.raise(row, UNSURE);
         fib.disturbed(row, this.#clock.nowMs());
         this.#log.warn("a route of ours was replaced by somebody else", replacementOf(route));
       } else {
-        fib.rows.raise(row, UNREAD);
-        this.#doubt("a route was put beside one of ours");
+        fib.rows.raise(row, UNSCANNED);
+        this.#requestScan("a route was put beside one of ours");
       }
     } else if (isOurs && installed !== 0 && named === installed) {
       fib.setInstalled(row, 0);
@@ -91,9 +91,9 @@ export class KernelNews {
       fib.disturbed(row, this.#clock.nowMs());
       this.#log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
     } else if (isOurs) return;
-    else if (isContested) {
-      fib.rows.raise(row, UNREAD);
-      this.#doubt("a route beside one of ours was deleted");
+    else if (isAmbiguous) {
+      fib.rows.raise(row, UNSCANNED);
+      this.#requestScan("a route beside one of ours was deleted");
     } else if (fib.retries.get(row) !== undefined) fib.changes.mark(row);
   }
 
@@ -113,15 +113,15 @@ export class KernelNews {
     });
   }
 
-  #nexthopIsThere(found: FoundNexthop, linkIndex: number): void {
+  #nexthopChanged(found: FoundNexthop, linkIndex: number): void {
     const fib = this.#fib;
     const { nexthops } = fib;
     const { id, members } = found;
     const verdict = verdictOfNexthop({ protocol: fib.protocol, block: nexthops.block }, found);
     const known = nexthops.get(id);
-    if (known !== undefined) this.#ourNexthopIs(known, found, verdict, linkIndex);
+    if (known !== undefined) this.#ourNexthopChanged(known, found, verdict, linkIndex);
     // One of ours, made by nobody that we know: it goes.
-    else if (verdict !== "foreign") this.#doubt("a nexthop in our block was made by somebody else");
+    else if (verdict !== "foreign") this.#requestScan("a nexthop in our block was made by somebody else");
     else nexthops.setForeign(id, true);
     if (verdict !== "foreign") return;
     for (const member of members ?? []) {
@@ -130,7 +130,7 @@ export class KernelNews {
     }
   }
 
-  #ourNexthopIs(
+  #ourNexthopChanged(
     known: FibNexthop,
     found: FoundNexthop,
     verdict: ReturnType<typeof verdictOfNexthop>,

@@ -11,14 +11,14 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { samePrefix } from "../../net/prefix.ts";
 import type { Fib } from "../fib/fib.ts";
-import { INSTALLED } from "../fib/rows.ts";
+import { OBSERVED } from "../fib/rows.ts";
 import { defaultPriority } from "../fib/verdict.ts";
 import { formatRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
 import type { StepFailure } from "./plan.ts";
 
 /** From the end of a search to the start of the next. */
-const PAUSE_MS = 10_000;
+const SEARCH_PAUSE_MS = 10_000;
 /** Failures of one search; those beyond are told without what is in the way. */
 const MAX_NAMED = 1_000;
 
@@ -80,7 +80,7 @@ export class Obstacles {
       this.#isSearching = true;
       void this.#find().finally(() => {
         this.#isSearching = false;
-        this.#notBeforeMs = this.#clock.nowMs() + PAUSE_MS;
+        this.#notBeforeMs = this.#clock.nowMs() + SEARCH_PAUSE_MS;
         this.#schedule();
       });
     });
@@ -107,10 +107,10 @@ export class Obstacles {
       if (!(error instanceof KernelError)) throw error;
     }
     if (this.#isStopped) return;
-    for (const [row, { failure }] of collisions) this.#tell(row, failure, found.get(row), linkNames);
+    for (const [row, { failure }] of collisions) this.#report(row, failure, found.get(row), linkNames);
   }
 
-  #tell(
+  #report(
     row: number,
     failure: StepFailure,
     route: FoundRoute | undefined,
@@ -122,7 +122,7 @@ export class Obstacles {
     if (!isOurs) {
       if (text !== null) retries.nameObstacle(row, text);
       this.#listener.named(failure, text);
-    } else if (rows.get(row, INSTALLED) === 0) this.#listener.oursFound();
+    } else if (rows.get(row, OBSERVED) === 0) this.#listener.oursFound();
   }
 
   /** Where the route has the place of one of ours; -1: it has not. */

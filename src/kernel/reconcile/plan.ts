@@ -8,9 +8,9 @@
 
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
-import type { Leftover } from "../fib/misplaced.ts";
+import type { MisplacedRoute } from "../fib/misplaced.ts";
 import type { Fault } from "../fib/retries.ts";
-import { CONTESTED, familyOf, INSTALLED, PLAIN, SHRUNK, UNPROVEN, UNSURE } from "../fib/rows.ts";
+import { AMBIGUOUS, familyOf, OBSERVED, PLAIN, SHRUNK, UNPROVEN, UNSURE } from "../fib/rows.ts";
 import { defaultPriority } from "../fib/verdict.ts";
 import type { GroupMember, Operation, OperationFailure } from "../kernel.ts";
 
@@ -46,7 +46,7 @@ export type Step =
       readonly operation: ReplaceGroup;
     }
   | { readonly about: "row"; readonly row: number; readonly operation: RouteOperation }
-  | { readonly about: "leftover"; readonly operation: RouteOperation }
+  | { readonly about: "misplaced"; readonly operation: RouteOperation }
   | { readonly about: "nexthop"; readonly nexthop: FibNexthop; readonly operation: DeleteNexthop };
 
 /** A step that failed in a way that somebody should know of. */
@@ -65,7 +65,7 @@ export interface StepFailure {
 export interface Outcome {
   readonly failures: readonly StepFailure[];
   /** The book may be wrong in more than it was told: the kernel should be read. */
-  readonly isDoubtful: boolean;
+  readonly needsScan: boolean;
 }
 
 /** Why nothing can be done for a row. */
@@ -96,11 +96,11 @@ export function planRows(
 }
 
 /** What deletes up to `limit` routes of ours that have a priority we do not use. */
-export function planLeftovers(fib: Fib, limit: number): Step[] {
-  return fib.leftovers.take(limit).map(
-    (leftover: Leftover): Step => ({
-      about: "leftover",
-      operation: { type: "delete-route", ...leftover },
+export function planMisplaced(fib: Fib, limit: number): Step[] {
+  return fib.misplaced.take(limit).map(
+    (misplaced: MisplacedRoute): Step => ({
+      about: "misplaced",
+      operation: { type: "delete-route", ...misplaced },
     }),
   );
 }
@@ -117,20 +117,20 @@ export function planGarbage(fib: Fib, limit: number, visitPinned: (nexthop: FibN
 }
 
 /** Writes the results of a plan's steps, in their order, into the book. */
-export function settle(
+export function applyResults(
   fib: Fib,
   steps: readonly Step[],
   failures: readonly OperationFailure[],
   nowMs: number,
 ): Outcome {
-  const settling = new Settling(fib, nowMs);
+  const writer = new ResultWriter(fib, nowMs);
   const failed = new Map(failures.map((failure) => [failure.index, failure]));
   steps.forEach((step, index) => {
     const failure = failed.get(index);
-    if (failure === undefined) settling.done(step);
-    else settling.failed(step, failure);
+    if (failure === undefined) writer.done(step);
+    else writer.failed(step, failure);
   });
-  return settling;
+  return writer;
 }
 
 /** Null: it is right as it is. */
@@ -141,7 +141,7 @@ function routeOperation(
   made: NewNexthops,
 ): RouteOperation | Obstacle | null {
   const { rows } = fib;
-  const installed = rows.get(row, INSTALLED);
+  const installed = rows.get(row, OBSERVED);
   const table = rows.tableOf(row).id;
   const priority = defaultPriority(familyOf(row));
   const nexthopId = set === null ? 0 : made.idFor(row, set);
@@ -150,9 +150,9 @@ function routeOperation(
   if (installed === nexthopId && !isUnproven) return null;
   const destination = rows.prefixOf(row);
   if (installed === 0 || installed === nexthopId) return { type: "add-route", table, destination, nexthopId };
-  const isContested = rows.has(row, CONTESTED);
-  if (isContested && installed === PLAIN) return TWO_PLAIN;
-  if (set !== null && !isContested) return { type: "replace-route", table, destination, priority, nexthopId };
+  const isAmbiguous = rows.has(row, AMBIGUOUS);
+  if (isAmbiguous && installed === PLAIN) return TWO_PLAIN;
+  if (set !== null && !isAmbiguous) return { type: "replace-route", table, destination, priority, nexthopId };
   const named = installed === PLAIN ? 0 : installed;
   return { type: "delete-route", table, destination, priority, nexthopId: named };
 }
@@ -181,7 +181,7 @@ class NewNexthops {
   /** The id that the row's route is to name; 0: there is none left. */
   idFor(row: number, set: HopSet): number {
     const { nexthops, rows } = this.#fib;
-    const own = nexthops.ownResilient(set, rows.get(row, INSTALLED));
+    const own = nexthops.ownResilient(set, rows.get(row, OBSERVED));
     if (own?.set === set) return own.id;
     const mayHaveOwn = nexthops.wantsResilient(set) && nexthops.hasRoomForResilient(this.#newResilient + 1);
     if (own === null && !mayHaveOwn) return this.#idOf(set);
@@ -219,7 +219,9 @@ class NewNexthops {
 
   /** Null: there is no id left for one of them. */
   #membersOf(set: HopSet): GroupMember[] | null {
-    const members = set.hops.map(({ alone, weight }): GroupMember => ({ id: this.#idOf(alone), weight }));
+    const members = set.hops.map(
+      ({ singleton, weight }): GroupMember => ({ id: this.#idOf(singleton), weight }),
+    );
     return members.some(({ id }) => id === 0) ? null : members;
   }
 
@@ -240,11 +242,11 @@ interface NotMade {
   readonly message: string;
 }
 
-class Settling implements Outcome {
+class ResultWriter implements Outcome {
   readonly #fib: Fib;
   readonly #nowMs: number;
   readonly failures: StepFailure[] = [];
-  isDoubtful = false;
+  needsScan = false;
   /** Nexthops of this plan that could not be made. */
   readonly #notMade = new Map<number, NotMade>();
 
@@ -262,7 +264,7 @@ class Settling implements Outcome {
       const nexthop = fib.nexthops.add(operation.id, members, isResilient);
       fib.nexthops.setMeaning(nexthop, set);
       // Should no route come to name it.
-      fib.nexthops.suspect(nexthop);
+      fib.nexthops.addGcCandidate(nexthop);
     } else if (step.about === "group") {
       const { group, set, row, operation } = step;
       fib.nexthops.setMembers(group, operation.members);
@@ -321,11 +323,11 @@ class Settling implements Outcome {
       if (fib.isRight(row)) fib.succeeded(row);
     } else if (operation.type === "add-route" && code === "EEXIST") {
       // The reading at the start had nothing to compare with: it may have missed an IPv6 route of ours (fib-reading.ts).
-      const isPerhapsOurs = familyOf(row) === 6 && fib.readings === 1;
-      if (fib.rows.has(row, UNSURE) || isPerhapsOurs) this.isDoubtful = true;
+      const isPerhapsOurs = familyOf(row) === 6 && fib.scans === 1;
+      if (fib.rows.has(row, UNSURE) || isPerhapsOurs) this.needsScan = true;
       fib.rows.lower(row, UNSURE);
       // Where the kernel could not tell all its routes, it may be one of ours.
-      const isCollision = fib.isReadWhole;
+      const isCollision = fib.isScanWhole;
       const { attempts } = fib.failed(row, { isCollision, code, message }, this.#nowMs);
       this.#note(operation, code, message, isCollision ? "collision" : "other", attempts, row);
     } else this.#rowFailed(row, operation, code, message);
@@ -354,7 +356,7 @@ class Settling implements Outcome {
   #rowFailed(row: number, operation: Operation, code: string, message: string): void {
     const { attempts } = this.#fib.failed(row, { isCollision: false, code, message }, this.#nowMs);
     // Perhaps an object that we believe in has gone. Once it was looked for, the kernel means the route itself.
-    if (attempts === 1) this.isDoubtful = true;
+    if (attempts === 1) this.needsScan = true;
     this.#note(operation, code, message, "other", attempts);
   }
 

@@ -1,11 +1,11 @@
 /** When the kernel is to be read, and why. Times are the clock's, in milliseconds. */
 
 /** From the end of a reading to the start of the next, whatever happens. */
-const READING_PAUSE_MS = 1_000;
+const SCAN_PAUSE_MS = 1_000;
 /** From what others do to the reading that shows what came of it. */
 const LATER_MS = 100;
 
-export class ReadingSchedule {
+export class ScanSchedule {
   /** Between two readings that nobody asked for; 0: there are none. */
   readonly #intervalMs: number;
   #reason: string | null = null;
@@ -70,16 +70,16 @@ export class ReadingSchedule {
   }
 
   /** One has ended. */
-  read(nowMs: number): void {
+  ended(nowMs: number): void {
     this.#lastMs = nowMs;
     this.#sinceMs = nowMs;
-    this.#notBeforeMs = nowMs + READING_PAUSE_MS;
+    this.#notBeforeMs = nowMs + SCAN_PAUSE_MS;
     this.#isUrgent = false;
   }
 
   /** The socket has failed. */
   failed(nowMs: number): void {
-    this.#notBeforeMs = nowMs + READING_PAUSE_MS;
+    this.#notBeforeMs = nowMs + SCAN_PAUSE_MS;
     this.insist("socket failed");
   }
 }

@@ -18,61 +18,64 @@ import { sameAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/ip.ts";
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
-import type { Leftover } from "../fib/misplaced.ts";
+import type { MisplacedRoute } from "../fib/misplaced.ts";
 import { sameMembers } from "../fib/nexthops.ts";
-import { ADOPTED, CONTESTED, INSTALLED, PLAIN, READ, UNPROVEN, UNREAD, UNSURE } from "../fib/rows.ts";
+import { ADOPTED, AMBIGUOUS, OBSERVED, PLAIN, READ, UNPROVEN, UNSCANNED, UNSURE } from "../fib/rows.ts";
 import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";
 import type { FoundNexthop, FoundRoute, GroupMember, Kernel, KnownOfOurs } from "../kernel.ts";
 
+/** The index of the tunnel device where there is none: no device has it. */
+export const NO_LINK = -1;
+
 /** Between two pauses. */
-const ROWS_PER_STEP = 2_000;
+const ROWS_BETWEEN_PAUSES = 2_000;
 
 /** What a reading has found that somebody should know of. */
-export interface ReadingFindings {
+export interface ScanFindings {
   /** Foreign routes beside ours, but for those beside rows of which the last reading knew. */
-  readonly contested: readonly FoundRoute[];
+  readonly ambiguous: readonly FoundRoute[];
   /** Ids of our block that routes of ours name, and whose object or group is not ours. */
   readonly replacedIds: readonly number[];
 }
 
 /** Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. */
-export async function readKernel(
+export async function scanKernel(
   fib: Fib,
   kernel: Kernel,
   linkIndex: number,
   clock: Clock,
-): Promise<ReadingFindings> {
-  const reading = new FibReading(fib, linkIndex);
+): Promise<ScanFindings> {
+  const scan = new Scan(fib, linkIndex);
   const ours: KnownOfOurs = {
     linkIndex,
     nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
     tables: Array.from(fib.tables.all(), ({ id }) => id),
   };
-  const hasAllNexthops = await kernel.eachNexthop(ours, (nexthop) => reading.visitNexthop(nexthop));
-  reading.nexthopsRead();
-  const hasAllRoutes = await kernel.eachRoute(ours, (route) => reading.visitRoute(route));
-  if (reading.hasMissed) await kernel.eachRouteOfOurs(ours, (route) => reading.revisitRoute(route));
-  fib.isReadWhole = hasAllNexthops && hasAllRoutes;
-  const known = new Set(fib.contested);
-  for (const _ of reading.finish(hasAllRoutes)) await new Promise<void>((resolve) => clock.soon(resolve));
-  const replacedIds = [...reading.strayIds].filter((id) => fib.nexthops.isForeign(id));
-  const contested = reading.contested.filter(({ row }) => !known.has(row)).map(({ route }) => route);
-  return { contested, replacedIds };
+  const hasAllNexthops = await kernel.eachNexthop(ours, (nexthop) => scan.visitNexthop(nexthop));
+  scan.nexthopsRead();
+  const hasAllRoutes = await kernel.eachRoute(ours, (route) => scan.visitRoute(route));
+  if (scan.hasMissed) await kernel.eachRouteOfOurs(ours, (route) => scan.revisitRoute(route));
+  fib.isScanWhole = hasAllNexthops && hasAllRoutes;
+  const known = new Set(fib.ambiguous);
+  for (const _ of scan.finish(hasAllRoutes)) await new Promise<void>((resolve) => clock.soon(resolve));
+  const replacedIds = [...scan.strayIds].filter((id) => fib.nexthops.isForeign(id));
+  const ambiguous = scan.ambiguous.filter(({ row }) => !known.has(row)).map(({ route }) => route);
+  return { ambiguous, replacedIds };
 }
 
 type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
 
-class FibReading {
+class Scan {
   readonly #fib: Fib;
   readonly #linkIndex: number;
   readonly #objects = new Map<number, FoundNexthop>();
   readonly #groups = new Map<number, FoundGroup>();
   readonly #pinnedIds: number[] = [];
-  readonly #leftovers: Leftover[] = [];
+  readonly #misplaced: MisplacedRoute[] = [];
   /** Foreign routes where ours would stand. */
   readonly #foreign: FoundRoute[] = [];
   /** Of those, the first beside each of ours. */
-  readonly contested: { readonly row: number; readonly route: FoundRoute }[] = [];
+  readonly ambiguous: { readonly row: number; readonly route: FoundRoute }[] = [];
   /** Ids that routes of ours name, and that no object or group of ours has. */
   readonly strayIds = new Set<number>();
   readonly #number: number;
@@ -82,8 +85,8 @@ class FibReading {
   constructor(fib: Fib, linkIndex: number) {
     this.#fib = fib;
     this.#linkIndex = linkIndex;
-    this.#number = ++fib.readings;
-    fib.nexthops.beginReading();
+    this.#number = ++fib.scans;
+    fib.nexthops.beginScan();
     for (const { counts } of fib.tables.all()) this.#unmet += counts[4].installed + counts[6].installed;
   }
 
@@ -112,7 +115,7 @@ class FibReading {
     this.#adoptObjects();
     this.#adoptGroups();
     for (const id of this.#pinnedIds) this.#pin(id);
-    for (const nexthop of nexthops.all()) nexthops.suspect(nexthop);
+    for (const nexthop of nexthops.all()) nexthops.addGcCandidate(nexthop);
     hops.disposeUnusedNew();
   }
 
@@ -124,9 +127,9 @@ class FibReading {
       verdict === "ours" && this.#found(tableId, destination, nexthopId === 0 ? PLAIN : nexthopId);
     if (isOurs) return;
     // The second one of ours at a place is no use there.
-    if (verdict === "leftover" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
+    if (verdict === "misplaced" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
       tables.findOrMake(tableId);
-      this.#leftovers.push({ table: tableId, destination, priority, nexthopId });
+      this.#misplaced.push({ table: tableId, destination, priority, nexthopId });
       return;
     }
     this.#pin(nexthopId);
@@ -145,7 +148,7 @@ class FibReading {
     const { rows, tables } = this.#fib;
     const table = tables.get(route.table);
     const row = table === undefined ? -1 : rows.find(table, route.destination);
-    if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.get(row, READ) === this.#number) return;
+    if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.get(row, READ) === this.#number) return;
     this.visitRoute(route);
   }
 
@@ -154,10 +157,10 @@ class FibReading {
     const fib = this.#fib;
     const { rows } = fib;
     for (let row = 0; row < rows.end; row++) {
-      if (row % ROWS_PER_STEP === 0) yield;
+      if (row % ROWS_BETWEEN_PAUSES === 0) yield;
       if (!rows.isUsed(row)) continue;
-      rows.lower(row, CONTESTED | UNREAD | UNSURE | UNPROVEN);
-      const installed = rows.get(row, INSTALLED);
+      rows.lower(row, AMBIGUOUS | UNSCANNED | UNSURE | UNPROVEN);
+      const installed = rows.get(row, OBSERVED);
       if (installed !== 0 && rows.get(row, READ) !== this.#number) {
         if (hasAllRoutes || this.#isWithoutNexthop(installed)) {
           this.#drift("routeMissing");
@@ -172,17 +175,17 @@ class FibReading {
     }
     for (const [index, route] of this.#foreign.entries()) {
       const { table, destination } = route;
-      if (index % ROWS_PER_STEP === 0) yield;
+      if (index % ROWS_BETWEEN_PAUSES === 0) yield;
       const found = fib.tables.get(table);
       const row = found === undefined ? -1 : rows.find(found, destination);
       // There may be several beside one of ours.
-      if (row < 0 || rows.get(row, INSTALLED) === 0 || rows.has(row, CONTESTED)) continue;
-      rows.raise(row, CONTESTED);
+      if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.has(row, AMBIGUOUS)) continue;
+      rows.raise(row, AMBIGUOUS);
       // A predecessor's has a fault of its own.
-      if (rows.get(row, INSTALLED) !== PLAIN) this.contested.push({ row, route });
+      if (rows.get(row, OBSERVED) !== PLAIN) this.ambiguous.push({ row, route });
     }
-    fib.contested = this.contested.map(({ row }) => row);
-    fib.leftovers.set(this.#leftovers);
+    fib.ambiguous = this.ambiguous.map(({ row }) => row);
+    fib.misplaced.set(this.#misplaced);
   }
 
   /** Our route stands there. False: another of ours does too. */
@@ -194,7 +197,7 @@ class FibReading {
     if (row < 0) return true;
     if (rows.get(row, READ) === this.#number) return false;
     rows.set(row, READ, this.#number);
-    const before = rows.get(row, INSTALLED);
+    const before = rows.get(row, OBSERVED);
     if (before !== 0) this.#unmet--;
     if (nexthopId !== PLAIN && fib.nexthops.get(nexthopId) === undefined) this.strayIds.add(nexthopId);
     if (before === nexthopId) return true;
@@ -224,7 +227,7 @@ class FibReading {
     for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
       const object = nexthops.get(id) ?? this.#extra(id, null);
       if (linkIndex !== this.#linkIndex || encapAddress === null || object.set !== null) continue;
-      nexthops.setMeaning(object, hops.hopOf(encapAddress).alone);
+      nexthops.setMeaning(object, hops.hopOf(encapAddress).singleton);
     }
   }
 

@@ -11,35 +11,33 @@ import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import type { LocalAddresses } from "./local-addresses.ts";
 import type { InstallerReports } from "./log.ts";
-import { readKernel } from "./scan.ts";
-import type { ReadingSchedule } from "./scan-schedule.ts";
+import { NO_LINK, scanKernel } from "./scan.ts";
+import type { ScanSchedule } from "./scan-schedule.ts";
 import type { TunnelDevice } from "./tunnel-device.ts";
 
 /** One that flaps is not read about each time. */
 const AWAY_FOR_MS = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
-/** No device has it. */
-const NO_LINK = -1;
 
-export interface ReadingParts {
+export interface ScanParts {
   readonly fib: Fib;
   readonly kernel: Kernel;
   readonly device: TunnelDevice;
   readonly addresses: LocalAddresses;
-  readonly schedule: ReadingSchedule;
+  readonly schedule: ScanSchedule;
   readonly clock: Clock;
   readonly reports: InstallerReports;
 }
 
-export class KernelReadings {
-  readonly #parts: ReadingParts;
+export class Scans {
+  readonly #parts: ScanParts;
   /** One has ended. */
   readonly #ended: () => void;
   #underWay: Promise<void> | null = null;
   /** When what is left without the device is to be read; null: it is there, NEVER: that has been done. */
   #leftDueMs: number | null = null;
 
-  constructor(parts: ReadingParts, ended: () => void) {
+  constructor(parts: ScanParts, ended: () => void) {
     this.#parts = parts;
     this.#ended = ended;
   }
@@ -90,8 +88,8 @@ export class KernelReadings {
     await this.#underWay;
   }
 
-  #occupy(reading: Promise<void>): void {
-    this.#underWay = reading
+  #occupy(scan: Promise<void>): void {
+    this.#underWay = scan
       .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.#underWay = null;
@@ -109,7 +107,7 @@ export class KernelReadings {
     this.#leftDueMs = null;
     const before = { ...fib.drift };
     await this.#readAll(device.link.index);
-    reports.read(fib, reason, before);
+    reports.scanned(fib, reason, before);
   }
 
   /** An address, or something of the device, has changed: what the kernel refused it may take now. */
@@ -124,16 +122,16 @@ export class KernelReadings {
   async #readWithoutDevice(): Promise<void> {
     const { device, fib, kernel, clock } = this.#parts;
     this.#leftDueMs = NEVER;
-    await readKernel(fib, kernel, device.link?.index ?? NO_LINK, clock);
+    await scanKernel(fib, kernel, device.link?.index ?? NO_LINK, clock);
   }
 
   async #readAll(linkIndex: number): Promise<void> {
     const { addresses, fib, kernel, clock, schedule, reports } = this.#parts;
     await addresses.read();
-    const { contested, replacedIds } = await readKernel(fib, kernel, linkIndex, clock);
-    for (const route of contested) reports.contested(route);
+    const { ambiguous, replacedIds } = await scanKernel(fib, kernel, linkIndex, clock);
+    for (const route of ambiguous) reports.ambiguous(route);
     for (const id of replacedIds) reports.replaced(id);
-    reports.readWhole(fib.isReadWhole);
-    schedule.read(clock.nowMs());
+    reports.scanWhole(fib.isScanWhole);
+    schedule.ended(clock.nowMs());
   }
 }

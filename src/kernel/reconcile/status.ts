@@ -2,7 +2,7 @@
 import type { Prefix } from "../../net/ip.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
 import type { Fault } from "../fib/retries.ts";
-import { CONTESTED, familyOf, INSTALLED } from "../fib/rows.ts";
+import { AMBIGUOUS, familyOf, OBSERVED } from "../fib/rows.ts";
 import type { FibCounts } from "../fib/tables.ts";
 import { showRouteCommand } from "../format-route.ts";
 import type { Operation, OperationFailure } from "../kernel.ts";
@@ -98,16 +98,16 @@ export class OperationCounts {
 }
 
 export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceStatus): InstallerStatus {
-  const tables = [...fib.tables.all()].map(({ id, vnis, isSettled, counts }) => {
+  const tables = [...fib.tables.all()].map(({ id, vnis, mayPrune, counts }) => {
     return {
       table: id,
       vnis: [...vnis],
-      isSettled,
+      isSettled: mayPrune,
       ipv4: structuredClone(counts[4]),
       ipv6: structuredClone(counts[6]),
     };
   });
-  for (const row of contestedRows(fib)) {
+  for (const row of ambiguousRows(fib)) {
     // By index, which is the order in which they are told.
     const table = tables[fib.rows.tableOf(row).index];
     if (table !== undefined) (familyOf(row) === 6 ? table.ipv6 : table.ipv4).collided++;
@@ -119,7 +119,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     groups: fib.nexthops.groupCount,
     resilientGroups: fib.nexthops.resilientCount,
     operations: structuredClone(operations.byType),
-    readings: fib.readings,
+    readings: fib.scans,
     drift: { ...fib.drift },
     bytes: fib.bytes,
   };
@@ -149,13 +149,13 @@ export const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", 
 
 function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
   yield* fib.retries.all();
-  for (const row of contestedRows(fib)) yield [row, BESIDE];
+  for (const row of ambiguousRows(fib)) yield [row, BESIDE];
 }
 
 /** Of those in the book, where ours stands indeed, and which are not told of for another reason. */
-function* contestedRows({ contested, rows, retries }: Fib): Iterable<number> {
-  for (const row of contested) {
-    if (!rows.isUsed(row) || !rows.has(row, CONTESTED) || rows.get(row, INSTALLED) === 0) continue;
+function* ambiguousRows({ ambiguous, rows, retries }: Fib): Iterable<number> {
+  for (const row of ambiguous) {
+    if (!rows.isUsed(row) || !rows.has(row, AMBIGUOUS) || rows.get(row, OBSERVED) === 0) continue;
     if (retries.get(row) === undefined) yield row;
   }
 }

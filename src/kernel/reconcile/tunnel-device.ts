@@ -92,7 +92,7 @@ export class TunnelDevice {
   }
 
   /** What the kernel tells of a link; null: it has gone. True: it concerns us, and the kernel is to be read. */
-  hear(index: number, link: Link | null): boolean {
+  handle(index: number, link: Link | null): boolean {
     const before = this.#link;
     if (before === null || index !== before.index) return link?.name === this.#name;
     if (link !== null && link.name === before.name && link.isUp === before.isUp) return false;

@@ -74,8 +74,8 @@ test.each<[what: string, context: Partial<RouteContext>, route: FoundRoute, verd
   ["whose object was replaced, in a table that is not mapped", { ...UNMAPPED, ...REPLACED }, ROUTE, "ours"],
   ["of another protocol, by an object of ours", MAPPED, { ...ROUTE, protocol: 3 }, "foreign"],
   ["by somebody's object", { ...MAPPED, ...REPLACED }, { ...ROUTE, nexthopId: 7 }, "foreign"],
-  ["with another metric, by an object of ours", MAPPED, { ...ROUTE, priority: 9 }, "leftover"],
-  ["IPv6 with IPv4's metric, by an object of ours", MAPPED, { ...ROUTE6, priority: 0 }, "leftover"],
+  ["with another metric, by an object of ours", MAPPED, { ...ROUTE, priority: 9 }, "misplaced"],
+  ["IPv6 with IPv4's metric, by an object of ours", MAPPED, { ...ROUTE6, priority: 0 }, "misplaced"],
   [
     "with another metric, whose object was replaced",
     { ...MAPPED, ...REPLACED },

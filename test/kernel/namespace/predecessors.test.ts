@@ -28,7 +28,7 @@ const FORMS: Readonly<Record<string, { readonly to: readonly [string, string]; r
   },
   "the default routes": { to: ["default", "10.1.6.0/24"], by: encap(B) },
 };
-const WANTED = Object.values(FORMS).map(({ to: [wanted] }) => wanted);
+const DESIRED = Object.values(FORMS).map(({ to: [wanted] }) => wanted);
 const UNWANTED = Object.values(FORMS).map(({ to: [, unwanted] }) => unwanted);
 
 async function withLeftovers(): Promise<OverlayNamespace> {
@@ -53,14 +53,14 @@ describe.skipIf(reason !== null)(`predecessors' routes${because}`, () => {
     namespace.ip("-4 rule add pref 100 lookup 100", "-6 rule add pref 100 lookup 100");
     const before = namespace.everything();
     const found = namespace.routes();
-    const [plain4, plain6] = [WANTED, UNWANTED].map((destinations) => destinations.length);
+    const [plain4, plain6] = [DESIRED, UNWANTED].map((destinations) => destinations.length);
     // Two of another metric, and the IPv6 default route.
     expect(found).toHaveLength((plain4 ?? 0) + (plain6 ?? 0) + 3);
     await using monitor = await namespace.monitor();
     await using installer = await NamespaceInstaller.start(namespace);
     await installer.quiet();
     expect(await monitor.take()).toEqual([]);
-    const wanted = [...WANTED.map((to) => to.replace("default", "0.0.0.0/0")), "::/0"];
+    const wanted = [...DESIRED.map((to) => to.replace("default", "0.0.0.0/0")), "::/0"];
     const lookups = await namespace.whileAsking(
       "any",
       wanted.map((to) => `route get ${to.replace("0.0.0.0/0", "198.51.100.7").replace(/\/\d+$/, "")}`),

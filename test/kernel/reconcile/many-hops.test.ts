@@ -1,16 +1,16 @@
 /** A destination with more next hops than a group can staleTimes: which are used, and what a change of them costs. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { WantedRoutes } from "../../../src/kernel/desired/desired-routes.ts";
+import { DesiredRoutes } from "../../../src/kernel/desired/desired-routes.ts";
 import { HopSets } from "../../../src/kernel/desired/hop-sets.ts";
 import { MAX_HOPS } from "../../../src/kernel/desired/ranked-hops.ts";
-import { type WantedSettings, weightOf } from "../../../src/kernel/desired/settings.ts";
+import { type DesiredSettings, weightOf } from "../../../src/kernel/desired/settings.ts";
 import { compareAddress, formatAddress } from "../../../src/net/address.ts";
 import type { IpAddress } from "../../../src/net/ip.ts";
 import { InstallerUnderTest, prefix, route } from "../../support/kernel/installer-under-test.ts";
 import { address } from "../../support/kernel/memory-kernel.ts";
 
-const SETTINGS: WantedSettings = {
+const SETTINGS: DesiredSettings = {
   excludedTypes: [],
   nat: "plain",
   ipv4Only: false,
@@ -60,7 +60,7 @@ test("those of the greatest weight, then of the lowest address, whatever came an
         (hop) => weightOf(SETTINGS.preferredNetworks, hop),
         () => {},
       );
-      const wanted = new WantedRoutes(SETTINGS, hops);
+      const wanted = new DesiredRoutes(SETTINGS, hops);
       const present = new Set<string>();
       let named = hops.get(0);
       for (const { isAdded, from, count, hasLocals } of steps) {
@@ -78,7 +78,7 @@ test("those of the greatest weight, then of the lowest address, whatever came an
             }
           }
         }
-        const { set, skipped } = wanted.wantedOf([100], DESTINATION, false);
+        const { set, skipped } = wanted.desiredOf([100], DESTINATION, false);
         const expected = model(present, locals);
         expect((set?.hops ?? []).map((hop) => formatAddress(hop.address)).sort()).toEqual(expected.hops);
         expect(skipped?.get("tooManyHops") ?? 0).toBe(expected.leftOut);
@@ -92,7 +92,7 @@ test("those of the greatest weight, then of the lowest address, whatever came an
         hops.disposeUnusedNew();
       }
       for (const text of present) wanted.removed(route(text));
-      expect(wanted.wantedOf([100], DESTINATION, false).set).toBeNull();
+      expect(wanted.desiredOf([100], DESTINATION, false).set).toBeNull();
       if (named !== null) hops.unname(named);
       hops.disposeUnusedNew();
       expect(hops.size).toBe(0);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Fib } from "../../../src/kernel/fib/fib.ts";
 import type { Operation, OperationFailure } from "../../../src/kernel/kernel.ts";
-import { type Obstacle, planRows, settle } from "../../../src/kernel/reconcile/plan.ts";
+import { applyResults, type Obstacle, planRows } from "../../../src/kernel/reconcile/plan.ts";
 import { FIRST_ID, PROTOCOL, route } from "../../support/kernel/installer-under-test.ts";
 
 const IDS = 2 ** 20;
@@ -19,7 +19,7 @@ function work(fib: Fib): { operations: Operation[]; stuck: string[] } {
   const visitStuck = (_: number, { code }: Obstacle) => void stuck.push(code);
   const steps = planRows(fib, fib.changes.take(100), visitStuck);
   const failures: OperationFailure[] = [];
-  settle(fib, steps, failures, 0);
+  applyResults(fib, steps, failures, 0);
   return { operations: steps.map(({ operation }) => operation), stuck };
 }
 

@@ -131,13 +131,13 @@ describe("it is followed", () => {
     ["there is another of its name", 12, { ...LINK, index: 12 }, true, LINK],
   ])("%s", (_, index, told, concernsUs, known) => {
     const { device } = found();
-    expect(device.hear(index, told)).toBe(concernsUs);
+    expect(device.handle(index, told)).toBe(concernsUs);
     expect(device.link).toEqual(known);
   });
 
   test("down, up, away, and made anew as what does not work", () => {
     const { device, takeLog } = found();
-    device.hear(7, DOWN);
+    device.handle(7, DOWN);
     expect(takeLog()).toEqual(["the tunnel device is no longer up: its routes are gone until it is"]);
     device.look([OTHER, LINK]);
     expect(takeLog()).toEqual(["the tunnel device is up"]);
@@ -156,14 +156,14 @@ describe("it is followed", () => {
     device.look([OTHER, renamed]);
     expect(device.link).toEqual(renamed);
     device.look([OTHER, renamed]);
-    expect(device.hear(7, renamed)).toBe(false);
+    expect(device.handle(7, renamed)).toBe(false);
     expect(takeLog()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
     // One that is not up yet is waited for: the old one works.
     const next = { ...LINK, index: 12 };
     device.look([OTHER, renamed, { ...next, isUp: false }]);
     expect(device.link).toEqual(renamed);
     expect(takeLog()).toEqual([]);
-    expect(device.hear(12, next)).toBe(true);
+    expect(device.handle(12, next)).toBe(true);
     device.look([OTHER, renamed, next]);
     expect(device.link).toEqual(next);
     expect(takeLog()).toEqual(["the tunnel device was made anew"]);
