@@ -29,7 +29,7 @@ export class FibChanges {
 
   mark(row: number): void {
     if (this.#rows.has(row, CHANGED)) return;
-    this.#rows.raise(row, CHANGED);
+    this.#rows.queued(row);
     this.#changed.push(row);
     this.#countPending(row, 1);
   }
@@ -57,7 +57,7 @@ export class FibChanges {
       this.#changed.splice(0, this.#from);
       this.#from = 0;
     }
-    this.#rows.lower(row, CHANGED);
+    this.#rows.dequeued(row);
     this.#countPending(row, -1);
     return row;
   }

@@ -23,7 +23,7 @@ import { HopSets } from "../desired/hop-sets.ts";
 import { reasonToRefuse } from "../desired/refused-destinations.ts";
 import { type DesiredSettings, type TableMapping, weightOf } from "../desired/settings.ts";
 import { Underlay } from "../desired/underlay.ts";
-import type { FoundRoute } from "../kernel.ts";
+import type { FoundNexthop, FoundRoute } from "../kernel.ts";
 import { RT_TABLE_MAIN } from "../netlink/netlink-constants.ts";
 import { FibChanges } from "./changes.ts";
 import { FibFights } from "./fights.ts";
@@ -46,7 +46,14 @@ import {
 } from "./rows.ts";
 import { SkippedRows } from "./skipped.ts";
 import { type FibCounts, type FibTable, FibTables } from "./tables.ts";
-import { type RouteVerdict, verdictOfRoute } from "./verdict.ts";
+import {
+  isInSlot,
+  type NexthopVerdict,
+  type RouteContext,
+  type RouteVerdict,
+  verdictOfNexthop,
+  verdictOfRoute,
+} from "./verdict.ts";
 
 /** How the kernel differed from the book, found by a reading or told by it. */
 export type DriftKind =
@@ -101,8 +108,8 @@ export class Fib {
   readonly #underlay = new Underlay();
   readonly #fights = new FibFights();
   readonly #losses: FibLosses;
-  /** One for all routes of a reading. */
-  readonly #routeContext;
+  /** One object for all verdicts. */
+  readonly #routeContext: { -readonly [K in keyof RouteContext]: RouteContext[K] };
   readonly #skipped: SkippedRows;
 
   constructor(
@@ -128,7 +135,7 @@ export class Fib {
     this.#losses = new FibLosses(this.rows, this.nexthops, (row, isGone, atMs) => {
       if (isGone) {
         this.drift.routeMissing++;
-        this.setInstalled(row, 0);
+        this.observed(row, 0);
       }
       this.disturbed(row, atMs);
     });
@@ -143,7 +150,7 @@ export class Fib {
 
   removed(route: Route): void {
     this.#desired.removed(route);
-    this.#mark(route, SHRUNK);
+    this.#mark(route, true);
   }
 
   announced(route: Route): void {
@@ -193,13 +200,12 @@ export class Fib {
     const named = hops.get(rows.get(row, DESIRED));
     const before = this.desiredSet(row);
     if (set !== named) {
-      rows.set(row, DESIRED, set?.number ?? 0);
+      rows.desired(row, set?.number ?? 0);
       if (set !== null) hops.name(set);
     }
     // Only now: its own hops are in use by it.
     const covered = this.#coveredBy(row);
-    if (covered !== null) rows.raise(row, COVERS);
-    else if (rows.has(row, COVERS)) rows.lower(row, COVERS);
+    rows.covering(row, covered !== null);
     this.#skipped.set(row, covered === null ? desired : refusedFor(covered, desired));
     const result = this.desiredSet(row);
     if (result !== before) {
@@ -250,6 +256,23 @@ export class Fib {
 
   // What the kernel holds.
 
+  /** Whose the nexthop is. */
+  verdictOfNexthop(nexthop: FoundNexthop): NexthopVerdict {
+    return verdictOfNexthop(this.#routeContext, nexthop);
+  }
+
+  /** The row in whose slot the route is, anybody's; -1: there is none. */
+  rowOf(route: FoundRoute): number {
+    const table = this.tables.get(route.table);
+    return table === undefined || !isInSlot(route) ? -1 : this.rows.find(table, route.destination);
+  }
+
+  /** A foreign route or group names that nexthop: if it is ours, it stays. */
+  pin(nexthopId: number): void {
+    const nexthop = this.nexthops.get(nexthopId);
+    if (nexthop !== undefined) nexthop.isPinned = true;
+  }
+
   /** Whose the route is. */
   verdictOf(route: FoundRoute): RouteVerdict {
     const context = this.#routeContext;
@@ -293,11 +316,11 @@ export class Fib {
     this.#lose(id, false, nowMs);
   }
 
-  /** Our route there names that nexthop now; 0: there is none, PLAIN: it names none. */
-  setInstalled(row: number, nexthopId: number): void {
+  /** Our route there names that nexthop now; 0: it is not there, PLAIN: it names none. */
+  observed(row: number, nexthopId: number): void {
     const before = this.rows.get(row, OBSERVED);
     if (before === nexthopId) return;
-    this.rows.set(row, OBSERVED, nexthopId);
+    this.rows.observed(row, nexthopId);
     if (nexthopId > 0) this.nexthops.countRoute(nexthopId, 1);
     if (before > 0) this.nexthops.countRoute(before, -1);
     this.plainRoutes += Number(nexthopId === PLAIN) - Number(before === PLAIN);
@@ -312,6 +335,22 @@ export class Fib {
     return counted;
   }
 
+  /** Others have deleted our route, or replaced it by one that names `nexthopId` (0: by a foreign one). */
+  lost(row: number, nexthopId: number): void {
+    this.observed(row, nexthopId);
+    this.rows.lost(row);
+  }
+
+  /** Our operation has succeeded: the route there names that nexthop now; 0: it was deleted. */
+  applied(row: number, nexthopId: number): void {
+    this.rows.applied(row);
+    this.observed(row, nexthopId);
+    if (this.isRight(row)) this.succeeded(row);
+    else this.changes.mark(row);
+    this.release(row);
+  }
+
+  /** The row is no longer counted as failing, nor tried again. */
   succeeded(row: number): void {
     this.#countFault(row, -1);
     this.retries.delete(row);
@@ -339,12 +378,12 @@ export class Fib {
     return this.#desired.looksAtHops;
   }
 
-  #mark({ vni, destination }: Route, flags = 0): void {
+  #mark({ vni, destination }: Route, isShrunk = false): void {
     const table = this.tables.ofVni(vni);
     if (table === undefined) return;
     const row = this.rowFor(table, destination);
     if (row < 0) return;
-    this.rows.raise(row, flags);
+    if (isShrunk) this.rows.shrunk(row);
     this.changes.mark(row);
   }
 
@@ -378,7 +417,7 @@ export class Fib {
   *#adopted(table: FibTable): Generator<void> {
     for (const row of this.rows.rowsOf(table)) {
       if (this.rows.has(row, ADOPTED)) {
-        if (table.mayPrune) this.rows.lower(row, ADOPTED);
+        if (table.mayPrune) this.rows.settled(row);
         this.changes.mark(row);
       }
       yield;

@@ -88,6 +88,12 @@ export class FibNexthops {
     return isOver && set.hops.length === 1 ? null : group;
   }
 
+  /** Whether the group by which such a route goes on is to get other members. */
+  replacesGroup(set: HopSet, id: number): boolean {
+    const own = this.ownResilient(set, id);
+    return own !== null && own.set !== set;
+  }
+
   /** The route to a destination with that set names `id`, which needs no change. */
   isRight(set: HopSet, id: number): boolean {
     const own = this.ownResilient(set, id);
@@ -220,7 +226,7 @@ export class FibNexthops {
 
   /** Looks at it again when it is time to clean up. */
   addGcCandidate(nexthop: FibNexthop): void {
-    if (this.#isNeeded(nexthop)) return;
+    if (this.isNeeded(nexthop)) return;
     if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedGcCandidates.add(nexthop);
     else this.#gcCandidates.add(nexthop);
   }
@@ -233,27 +239,21 @@ export class FibNexthops {
     this.#adoptedGcCandidates.clear();
   }
 
-  /**
-   * Takes up to `limit` that nothing needs: groups first, for objects are named by them. Of those that only something
-   * foreign names, `visitPinned` is told.
-   */
-  takeUnneeded(limit: number, visitPinned: (nexthop: FibNexthop) => void): FibNexthop[] {
-    const groups: FibNexthop[] = [];
-    const objects: FibNexthop[] = [];
+  /** Takes up to `limit` nexthops that perhaps nothing needs any more: see {@link isNeeded} and `isPinned`. */
+  takeGcCandidates(limit: number): FibNexthop[] {
+    const taken: FibNexthop[] = [];
     for (const nexthop of this.#gcCandidates) {
-      if (groups.length + objects.length === limit) break;
+      if (taken.length === limit) break;
       this.#gcCandidates.delete(nexthop);
-      if (this.#isNeeded(nexthop)) continue;
-      if (nexthop.isPinned) visitPinned(nexthop);
-      else (nexthop.members === null ? objects : groups).push(nexthop);
+      taken.push(nexthop);
     }
-    return [...groups, ...objects];
+    return taken;
   }
 
-  /** By us. */
-  #isNeeded({ routes, groups, set, isResilient }: FibNexthop): boolean {
+  /** Whether a route or a group of ours names it, or a destination may come to. */
+  isNeeded({ routes, groups, set, isResilient }: FibNexthop): boolean {
     if (routes > 0 || groups > 0) return true;
-    // What wants such a set has another group than this one.
+    // Destinations with such a set have other groups than this one.
     if (set === null || isResilient || this.wantsResilient(set)) return false;
     return set.desiredBy > 0;
   }

@@ -2,7 +2,7 @@
 import type { Prefix } from "../../net/ip.ts";
 import type { Desired } from "../desired/desired-routes.ts";
 import type { SkipReason } from "../desired/settings.ts";
-import { type FibRows, familyOf, SKIPPED } from "./rows.ts";
+import { type FibRows, familyOf } from "./rows.ts";
 import type { FibCounts, FibTable } from "./tables.ts";
 
 export class SkippedRows {
@@ -28,11 +28,11 @@ export class SkippedRows {
     if (isSkipped) {
       count(counts, desired, 1);
       this.#byRow.set(row, desired);
-      rows.raise(row, SKIPPED);
+      rows.skipped(row, true);
       this.#note(table, rows.prefixOf(row), desired);
     } else {
       this.#byRow.delete(row);
-      rows.lower(row, SKIPPED);
+      rows.skipped(row, false);
     }
   }
 

@@ -2,9 +2,11 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
+import { leaveAsItIs, takeDueRows } from "./due-rows.ts";
 import type { InstallerReports } from "./log.ts";
 import type { Obstacles } from "./obstacles.ts";
-import { applyResults, type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
+import { type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
+import { applyResults } from "./results.ts";
 import { SliceSize } from "./slice-size.ts";
 import { OperationCounts } from "./status.ts";
 
@@ -12,8 +14,6 @@ import { OperationCounts } from "./status.ts";
 const GARBAGE_AFTER_MS = 1_000;
 /** So many rows that failed are marked for another attempt. */
 const RETRIES_PER_SLICE = 4_096;
-/** So many hops of a row are looked at within a slice without making the slice smaller. */
-const LOOKS_PER_ROW = 2;
 
 export class Applier {
   readonly #fib: Fib;
@@ -68,10 +68,9 @@ export class Applier {
     if (changes.hasWalks) {
       changes.walk(size);
       this.#looked = size;
-    } else if (misplaced.hasDue) this.#run(planMisplaced(fib, size), linkIndex);
+    } else if (misplaced.hasDue) this.#run(planMisplaced(misplaced.take(size)), linkIndex);
     else if (changes.hasRows) {
-      const visitStuck = (row: number, obstacle: Obstacle) => this.#noteStuck(row, obstacle, nowMs);
-      this.#run(planRows(fib, this.#takeRows(size), visitStuck), linkIndex);
+      this.#applyRows(size, linkIndex, nowMs);
     } else if (!nexthops.hasGcCandidates || !fib.isScanWhole) {
       this.#garbageDueMs = Number.POSITIVE_INFINITY;
       return false;
@@ -79,23 +78,25 @@ export class Applier {
       this.#garbageDueMs = nowMs + GARBAGE_AFTER_MS;
       return false;
     } else if (nowMs < this.#garbageDueMs) return false;
-    else
-      this.#run(
-        planGarbage(fib, size, ({ id }) => this.#reports.pinned(id)),
-        linkIndex,
-      );
+    else this.#collectGarbage(size, linkIndex);
     return true;
   }
 
-  /** Changed rows, up to `limit`; fewer where they have many hops, of each of which an object may have to be made. */
-  *#takeRows(limit: number): Iterable<number> {
+  #applyRows(limit: number, linkIndex: number, nowMs: number): void {
     const fib = this.#fib;
-    const looksUntil = fib.looksAtHops + LOOKS_PER_ROW * limit;
-    for (const row of fib.changes.take(limit)) {
-      this.#looked++;
-      yield row;
-      if (fib.looksAtHops >= looksUntil) return;
-    }
+    const { rows, taken } = takeDueRows(fib, limit);
+    this.#looked = taken;
+    const { steps, stuck, unchanged } = planRows(fib, rows);
+    for (const row of unchanged) leaveAsItIs(fib, row);
+    for (const { row, obstacle } of stuck) this.#noteStuck(row, obstacle, nowMs);
+    this.#run(steps, linkIndex);
+  }
+
+  #collectGarbage(limit: number, linkIndex: number): void {
+    const fib = this.#fib;
+    const { steps, pinned } = planGarbage(fib, fib.nexthops.takeGcCandidates(limit));
+    for (const { id } of pinned) this.#reports.pinned(id);
+    this.#run(steps, linkIndex);
   }
 
   #run(steps: readonly Step[], linkIndex: number): void {

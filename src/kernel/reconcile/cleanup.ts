@@ -7,7 +7,9 @@ import type { DesiredSettings } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { defaultPriority } from "../fib/verdict.ts";
 import type { Kernel, Operation, OperationFailure } from "../kernel.ts";
-import { applyResults, type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
+import { leaveAsItIs, takeDueRows } from "./due-rows.ts";
+import { planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
+import { applyResults } from "./results.ts";
 import { NO_LINK, scanKernel } from "./scan.ts";
 import { SliceSize } from "./slice-size.ts";
 
@@ -79,17 +81,26 @@ export async function cleanUp({
     fib.changes.walk(slices.size);
     await pause(clock);
   }
-  while (fib.misplaced.hasDue) await run(planMisplaced(fib, slices.size));
-  const visitStuck = (row: number, { code, message }: Obstacle) => {
-    const destination = fib.rows.prefixOf(row);
-    const priority = defaultPriority(destination.family);
-    const table = fib.rows.tableOf(row).id;
-    const operation = { type: "delete-route", table, destination, priority, nexthopId: 0 } as const;
-    failures.push({ code, message, operation });
-  };
-  while (fib.changes.hasRows) await run(planRows(fib, fib.changes.take(slices.size), visitStuck));
+  while (fib.misplaced.hasDue) await run(planMisplaced(fib.misplaced.take(slices.size)));
+  while (fib.changes.hasRows) {
+    const { steps, stuck, unchanged } = planRows(fib, takeDueRows(fib, slices.size).rows);
+    for (const row of unchanged) leaveAsItIs(fib, row);
+    for (const { row, obstacle } of stuck) {
+      const { code, message } = obstacle;
+      const destination = fib.rows.prefixOf(row);
+      const priority = defaultPriority(destination.family);
+      const table = fib.rows.tableOf(row).id;
+      const operation = { type: "delete-route", table, destination, priority, nexthopId: 0 } as const;
+      failures.push({ code, message, operation });
+    }
+    await run(steps);
+  }
   if (fib.isScanWhole) {
-    while (fib.nexthops.hasGcCandidates) await run(planGarbage(fib, slices.size, () => kept++));
+    while (fib.nexthops.hasGcCandidates) {
+      const { steps, pinned } = planGarbage(fib, fib.nexthops.takeGcCandidates(slices.size));
+      kept += pinned.length;
+      await run(steps);
+    }
   } else kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
   return { routes, nexthops, kept, failures };
 }

@@ -13,7 +13,7 @@ import { formatOperation } from "../format-operation.ts";
 import { formatRoute, showCommand, showRouteCommand } from "../format-route.ts";
 import type { FoundRoute, Operation } from "../kernel.ts";
 import type { CleanupResult } from "./cleanup.ts";
-import type { StepFailure } from "./plan.ts";
+import type { StepFailure } from "./results.ts";
 import { DEVICE_CODES } from "./status.ts";
 
 /** One fault may hit a whole table: some lines a minute show what it is. */

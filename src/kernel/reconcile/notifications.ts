@@ -13,13 +13,12 @@
 import type { Clock } from "../../base/clock.ts";
 import type { LimitedLog } from "../../base/limited-log.ts";
 import type { LogFields } from "../../base/logger.ts";
-import { sameAddress } from "../../net/address.ts";
 import { formatPrefix } from "../../net/prefix.ts";
 import type { FibNexthop } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
 import { sameMembers } from "../fib/nexthops.ts";
-import { AMBIGUOUS, OBSERVED, PLAIN, UNSCANNED, UNSURE } from "../fib/rows.ts";
-import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";
+import { AMBIGUOUS, OBSERVED } from "../fib/rows.ts";
+import { isSameNexthop, leadsTo, type NexthopVerdict, observedOf } from "../fib/verdict.ts";
 import { formatRoute } from "../format-route.ts";
 import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "../kernel.ts";
 
@@ -57,32 +56,27 @@ export class NotificationHandler {
     isUp: boolean,
   ): void {
     const fib = this.#fib;
-    const { table: tableId, destination, priority, tos, nexthopId } = route;
-    const isOurs = fib.verdictOf(route) === "ours";
-    const nexthop = fib.nexthops.get(nexthopId);
-    if (nexthop !== undefined && route.protocol !== fib.protocol && !isDeleted) nexthop.isPinned = true;
-    const table = fib.tables.get(tableId);
-    if (table === undefined || priority !== defaultPriority(destination.family) || tos !== 0) return;
-    const row = fib.rows.find(table, destination);
+    const verdict = fib.verdictOf(route);
+    if (verdict === "foreign" && !isDeleted) fib.pin(route.nexthopId);
+    const row = fib.rowOf(route);
     if (row < 0) return;
     const installed = fib.rows.get(row, OBSERVED);
-    const named = nexthopId === 0 ? PLAIN : nexthopId;
+    const named = observedOf(verdict, route);
+    const isOurs = named !== 0;
     const isAmbiguous = fib.rows.has(row, AMBIGUOUS);
     if (!isDeleted) {
-      if (installed === 0 || (isOurs && named === installed)) return;
+      if (installed === 0 || named === installed) return;
       if (isReplacing && !isAmbiguous) {
         fib.drift.routeChanged++;
-        fib.setInstalled(row, isOurs ? named : 0);
-        fib.rows.raise(row, UNSURE);
+        fib.lost(row, named);
         fib.disturbed(row, this.#clock.nowMs());
         this.#log.warn("a route of ours was replaced by somebody else", replacementOf(route));
       } else {
-        fib.rows.raise(row, UNSCANNED);
+        fib.rows.obscured(row);
         this.#requestScan("a route was put beside one of ours");
       }
-    } else if (isOurs && installed !== 0 && named === installed) {
-      fib.setInstalled(row, 0);
-      fib.rows.raise(row, UNSURE);
+    } else if (isOurs && named === installed) {
+      fib.lost(row, 0);
       if (!isUp) {
         fib.changes.mark(row);
         return;
@@ -92,7 +86,7 @@ export class NotificationHandler {
       this.#log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
     } else if (isOurs) return;
     else if (isAmbiguous) {
-      fib.rows.raise(row, UNSCANNED);
+      fib.rows.obscured(row);
       this.#requestScan("a route beside one of ours was deleted");
     } else if (fib.retries.get(row) !== undefined) fib.changes.mark(row);
   }
@@ -117,36 +111,31 @@ export class NotificationHandler {
     const fib = this.#fib;
     const { nexthops } = fib;
     const { id, members } = found;
-    const verdict = verdictOfNexthop({ protocol: fib.protocol, block: nexthops.block }, found);
+    const verdict = fib.verdictOfNexthop(found);
     const known = nexthops.get(id);
     if (known !== undefined) this.#ourNexthopChanged(known, found, verdict, linkIndex);
     // One of ours, made by nobody that we know: it goes.
     else if (verdict !== "foreign") this.#requestScan("a nexthop in our block was made by somebody else");
     else nexthops.setForeign(id, true);
     if (verdict !== "foreign") return;
-    for (const member of members ?? []) {
-      const pinned = nexthops.get(member.id);
-      if (pinned !== undefined) pinned.isPinned = true;
-    }
+    for (const member of members ?? []) fib.pin(member.id);
   }
 
   #ourNexthopChanged(
     known: FibNexthop,
     found: FoundNexthop,
-    verdict: ReturnType<typeof verdictOfNexthop>,
+    verdict: NexthopVerdict,
     linkIndex: number,
   ): void {
     const fib = this.#fib;
-    const { id, members, encapAddress, isResilient } = found;
-    // Neither can become another, nor a group one of the other type, without having been deleted meanwhile.
-    const isOurs =
-      verdict === (known.members === null ? "object" : "group") && isResilient === known.isResilient;
+    const { id, members } = found;
+    const isOurs = verdict !== "foreign" && isSameNexthop(known, found);
     if (isOurs && members !== null) {
       if (sameMembers(known.members ?? [], members)) return;
       fib.nexthops.setMembers(known, members);
-    } else if (isOurs && known.set !== null && encapAddress !== null && found.linkIndex === linkIndex) {
-      const [hop] = known.set.hops;
-      if (hop !== undefined && sameAddress(hop.address, encapAddress)) return;
+    } else if (isOurs) {
+      const hop = known.set?.hops[0];
+      if (hop !== undefined && leadsTo(found, hop.address, linkIndex)) return;
     }
     const { routes } = known;
     fib.drift.nexthopChanged++;

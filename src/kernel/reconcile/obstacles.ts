@@ -12,10 +12,10 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { samePrefix } from "../../net/prefix.ts";
 import type { Fib } from "../fib/fib.ts";
 import { OBSERVED } from "../fib/rows.ts";
-import { defaultPriority } from "../fib/verdict.ts";
+import { observedOf } from "../fib/verdict.ts";
 import { formatRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
-import type { StepFailure } from "./plan.ts";
+import type { StepFailure } from "./results.ts";
 
 /** From the end of a search to the start of the next. */
 const SEARCH_PAUSE_MS = 10_000;
@@ -95,7 +95,7 @@ export class Obstacles {
       for (const { index, name } of await this.#kernel.links()) linkNames.set(index, name);
       for (const [table, family] of placesOf(collisions.values())) {
         await this.#kernel.eachRouteIn(table, family, (route) => {
-          const row = this.#rowOf(route);
+          const row = this.#fib.rowOf(route);
           const operation = collisions.get(row)?.operation;
           // The row may be another destination's by now.
           if (operation === undefined || !samePrefix(operation.destination, route.destination)) return;
@@ -118,18 +118,11 @@ export class Obstacles {
   ): void {
     const { rows, retries } = this.#fib;
     const text = route === undefined ? null : formatRoute(route, linkNames);
-    const isOurs = route !== undefined && this.#fib.verdictOf(route) === "ours";
+    const isOurs = route !== undefined && observedOf(this.#fib.verdictOf(route), route) !== 0;
     if (!isOurs) {
       if (text !== null) retries.nameObstacle(row, text);
       this.#listener.named(failure, text);
     } else if (rows.get(row, OBSERVED) === 0) this.#listener.oursFound();
-  }
-
-  /** Where the route has the place of one of ours; -1: it has not. */
-  #rowOf({ table: tableId, destination, priority, tos }: FoundRoute): number {
-    if (priority !== defaultPriority(destination.family) || tos !== 0) return -1;
-    const table = this.#fib.tables.get(tableId);
-    return table === undefined ? -1 : this.#fib.rows.find(table, destination);
   }
 }
 

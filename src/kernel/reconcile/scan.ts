@@ -14,14 +14,13 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { sameAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/ip.ts";
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
 import type { MisplacedRoute } from "../fib/misplaced.ts";
 import { sameMembers } from "../fib/nexthops.ts";
-import { ADOPTED, AMBIGUOUS, OBSERVED, PLAIN, READ, UNPROVEN, UNSCANNED, UNSURE } from "../fib/rows.ts";
-import { defaultPriority, verdictOfNexthop } from "../fib/verdict.ts";
+import { AMBIGUOUS, OBSERVED, PLAIN, SCANNED } from "../fib/rows.ts";
+import { isInSlot, isSameNexthop, leadsTo, observedOf } from "../fib/verdict.ts";
 import type { FoundNexthop, FoundRoute, GroupMember, Kernel, KnownOfOurs } from "../kernel.ts";
 
 /** The index of the tunnel device where there is none: no device has it. */
@@ -92,8 +91,7 @@ class Scan {
 
   visitNexthop(found: FoundNexthop): void {
     const { id, members, isResilient } = found;
-    const { protocol, nexthops } = this.#fib;
-    const verdict = verdictOfNexthop({ protocol, block: nexthops.block }, found);
+    const verdict = this.#fib.verdictOfNexthop(found);
     if (verdict === "foreign") this.#noteForeign(id, members);
     else if (members !== null) this.#groups.set(id, { members, isResilient });
     else this.#objects.set(id, found);
@@ -104,17 +102,14 @@ class Scan {
     const { nexthops, hops } = this.#fib;
     for (const nexthop of [...nexthops.all()]) {
       nexthop.isPinned = false;
-      const isThere =
-        nexthop.members === null
-          ? this.#objects.has(nexthop.id)
-          : this.#groups.get(nexthop.id)?.isResilient === nexthop.isResilient;
-      if (isThere) continue;
+      const found = this.#objects.get(nexthop.id) ?? this.#groups.get(nexthop.id);
+      if (found !== undefined && isSameNexthop(nexthop, found)) continue;
       this.#drift("nexthopMissing");
       nexthops.delete(nexthop);
     }
     this.#adoptObjects();
     this.#adoptGroups();
-    for (const id of this.#pinnedIds) this.#pin(id);
+    for (const id of this.#pinnedIds) this.#fib.pin(id);
     for (const nexthop of nexthops.all()) nexthops.addGcCandidate(nexthop);
     hops.disposeUnusedNew();
   }
@@ -123,20 +118,17 @@ class Scan {
     const { table: tableId, destination, priority, nexthopId } = route;
     const { tables, nexthops } = this.#fib;
     const verdict = this.#fib.verdictOf(route);
-    const isOurs =
-      verdict === "ours" && this.#found(tableId, destination, nexthopId === 0 ? PLAIN : nexthopId);
-    if (isOurs) return;
+    const observed = observedOf(verdict, route);
+    if (observed !== 0 && this.#found(tableId, destination, observed)) return;
     // The second one of ours at a place is no use there.
     if (verdict === "misplaced" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
       tables.findOrMake(tableId);
       this.#misplaced.push({ table: tableId, destination, priority, nexthopId });
       return;
     }
-    this.#pin(nexthopId);
+    this.#fib.pin(nexthopId);
     const isMapped = (tables.get(tableId)?.vnis.length ?? 0) > 0;
-    if (isMapped && priority === defaultPriority(destination.family) && route.tos === 0) {
-      this.#foreign.push(route);
-    }
+    if (isMapped && isInSlot(route)) this.#foreign.push(route);
   }
 
   /** All routes have been visited, and some of ours were not among them: they are to be revisited, in another dump. */
@@ -148,7 +140,7 @@ class Scan {
     const { rows, tables } = this.#fib;
     const table = tables.get(route.table);
     const row = table === undefined ? -1 : rows.find(table, route.destination);
-    if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.get(row, READ) === this.#number) return;
+    if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.get(row, SCANNED) === this.#number) return;
     this.visitRoute(route);
   }
 
@@ -159,14 +151,14 @@ class Scan {
     for (let row = 0; row < rows.end; row++) {
       if (row % ROWS_BETWEEN_PAUSES === 0) yield;
       if (!rows.isUsed(row)) continue;
-      rows.lower(row, AMBIGUOUS | UNSCANNED | UNSURE | UNPROVEN);
+      rows.scanned(row);
       const installed = rows.get(row, OBSERVED);
-      if (installed !== 0 && rows.get(row, READ) !== this.#number) {
+      if (installed !== 0 && rows.get(row, SCANNED) !== this.#number) {
         if (hasAllRoutes || this.#isWithoutNexthop(installed)) {
           this.#drift("routeMissing");
-          fib.setInstalled(row, 0);
+          fib.observed(row, 0);
         } else {
-          rows.raise(row, UNPROVEN);
+          rows.unmet(row);
           fib.changes.mark(row);
         }
       }
@@ -174,13 +166,11 @@ class Scan {
       fib.release(row);
     }
     for (const [index, route] of this.#foreign.entries()) {
-      const { table, destination } = route;
       if (index % ROWS_BETWEEN_PAUSES === 0) yield;
-      const found = fib.tables.get(table);
-      const row = found === undefined ? -1 : rows.find(found, destination);
+      const row = fib.rowOf(route);
       // There may be several beside one of ours.
       if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.has(row, AMBIGUOUS)) continue;
-      rows.raise(row, AMBIGUOUS);
+      rows.competed(row);
       // A predecessor's has a fault of its own.
       if (rows.get(row, OBSERVED) !== PLAIN) this.ambiguous.push({ row, route });
     }
@@ -195,15 +185,15 @@ class Scan {
     const row = fib.rowFor(fib.tables.findOrMake(tableId), destination);
     // It stays as it is, as if it were not ours.
     if (row < 0) return true;
-    if (rows.get(row, READ) === this.#number) return false;
-    rows.set(row, READ, this.#number);
+    if (rows.get(row, SCANNED) === this.#number) return false;
+    rows.met(row, this.#number);
     const before = rows.get(row, OBSERVED);
     if (before !== 0) this.#unmet--;
     if (nexthopId !== PLAIN && fib.nexthops.get(nexthopId) === undefined) this.strayIds.add(nexthopId);
     if (before === nexthopId) return true;
     this.#drift(before === 0 ? "routeExtra" : "routeChanged");
-    if (before === 0) rows.raise(row, ADOPTED);
-    fib.setInstalled(row, nexthopId);
+    if (before === 0) rows.adopted(row);
+    fib.observed(row, nexthopId);
     return true;
   }
 
@@ -215,12 +205,11 @@ class Scan {
 
   #adoptObjects(): void {
     const { nexthops, hops } = this.#fib;
-    for (const { id, linkIndex, encapAddress } of this.#objects.values()) {
-      const object = nexthops.get(id);
+    for (const found of this.#objects.values()) {
+      const object = nexthops.get(found.id);
       const meant = object?.set?.hops[0]?.address;
       if (object === undefined || meant === undefined) continue;
-      if (linkIndex === this.#linkIndex && encapAddress !== null && sameAddress(meant, encapAddress))
-        continue;
+      if (leadsTo(found, meant, this.#linkIndex)) continue;
       this.#drift("nexthopChanged");
       nexthops.setMeaning(object, null);
     }
@@ -268,11 +257,6 @@ class Scan {
   #noteForeign(id: number, members: readonly GroupMember[] | null): void {
     this.#fib.nexthops.setForeign(id, true);
     for (const member of members ?? []) this.#pinnedIds.push(member.id);
-  }
-
-  #pin(id: number): void {
-    const nexthop = this.#fib.nexthops.get(id);
-    if (nexthop !== undefined) nexthop.isPinned = true;
   }
 
   #drift(kind: DriftKind): void {

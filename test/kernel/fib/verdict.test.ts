@@ -84,7 +84,7 @@ test.each<[what: string, context: Partial<RouteContext>, route: FoundRoute, verd
   ],
   ["with a TOS", MAPPED, { ...ROUTE, tos: 16 }, "foreign"],
   ["of another type", MAPPED, { ...ROUTE, type: 7 }, "foreign"],
-  ["plain", MAPPED, PLAIN, "ours"],
+  ["plain", MAPPED, PLAIN, "predecessor"],
   ["plain, in a table that is not mapped", UNMAPPED, PLAIN, "foreign"],
   ["plain, with another metric", MAPPED, { ...PLAIN, priority: 9 }, "foreign"],
   ["plain, of another protocol", MAPPED, { ...PLAIN, protocol: 3 }, "foreign"],

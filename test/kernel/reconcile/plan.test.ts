@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { Fib } from "../../../src/kernel/fib/fib.ts";
 import type { Operation, OperationFailure } from "../../../src/kernel/kernel.ts";
-import { applyResults, type Obstacle, planRows } from "../../../src/kernel/reconcile/plan.ts";
+import { takeDueRows } from "../../../src/kernel/reconcile/due-rows.ts";
+import { planRows } from "../../../src/kernel/reconcile/plan.ts";
+import { applyResults } from "../../../src/kernel/reconcile/results.ts";
 import { FIRST_ID, PROTOCOL, route } from "../../support/kernel/installer-under-test.ts";
 
 const IDS = 2 ** 20;
@@ -16,11 +18,11 @@ const SETTINGS = {
 /** Plans and carries out all that has changed. */
 function work(fib: Fib): { operations: Operation[]; stuck: string[] } {
   const stuck: string[] = [];
-  const visitStuck = (_: number, { code }: Obstacle) => void stuck.push(code);
-  const steps = planRows(fib, fib.changes.take(100), visitStuck);
+  const plan = planRows(fib, takeDueRows(fib, 100).rows);
+  for (const { obstacle } of plan.stuck) stuck.push(obstacle.code);
   const failures: OperationFailure[] = [];
-  applyResults(fib, steps, failures, 0);
-  return { operations: steps.map(({ operation }) => operation), stuck };
+  applyResults(fib, plan.steps, failures, 0);
+  return { operations: plan.steps.map(({ operation }) => operation), stuck };
 }
 
 test("the last nexthop id goes to one hop, and who gets none is told", () => {
