@@ -1,39 +1,21 @@
+/**
+ * What is planned, as a table of cases in plan-cases.txt; test/support/kernel/plan-case.ts says how they read.
+ * UPDATE_SCENARIOS=1 writes the plans anew, for a review of the difference.
+ */
 import { expect, test } from "bun:test";
-import { Fib } from "../../../src/kernel/fib/fib.ts";
-import type { Operation, OperationFailure } from "../../../src/kernel/kernel.ts";
-import { takeDueRows } from "../../../src/kernel/reconcile/due-rows.ts";
-import { planRows } from "../../../src/kernel/reconcile/plan.ts";
-import { applyResults } from "../../../src/kernel/reconcile/results.ts";
-import { FIRST_ID, PROTOCOL, route } from "../../support/kernel/installer-under-test.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { formatPlanCases, parsePlanCases, playPlanCase } from "../../support/kernel/plan-case.ts";
 
-const IDS = 2 ** 20;
-const SETTINGS = {
-  excludedTypes: [],
-  nat: "plain",
-  ipv4Only: false,
-  preferredNetworks: [],
-  ecmp: "plain",
-} as const;
+const { UPDATE_SCENARIOS } = process.env;
+const FILE = `${import.meta.dirname}/plan-cases.txt`;
+const CASES = parsePlanCases(readFileSync(FILE, "utf8"));
 
-/** Plans and carries out all that has changed. */
-function work(fib: Fib): { operations: Operation[]; stuck: string[] } {
-  const stuck: string[] = [];
-  const plan = planRows(fib, takeDueRows(fib, 100).rows);
-  for (const { obstacle } of plan.stuck) stuck.push(obstacle.code);
-  const failures: OperationFailure[] = [];
-  applyResults(fib, plan.steps, failures, 0);
-  return { operations: plan.steps.map(({ operation }) => operation), stuck };
+if (UPDATE_SCENARIOS === "1") {
+  const played: typeof CASES = [];
+  for (const { name, given } of CASES) played.push({ name, given, plans: await playPlanCase(given) });
+  writeFileSync(FILE, formatPlanCases(played));
+} else {
+  test.each(CASES)("$name", async ({ given, plans }) => {
+    expect(await playPlanCase(given)).toEqual([...plans]);
+  });
 }
-
-test("the last nexthop id goes to one hop, and who gets none is told", () => {
-  const fib = new Fib(PROTOCOL, SETTINGS, () => {});
-  fib.setMappings([{ vni: 100, table: 100 }]);
-  for (let id = FIRST_ID + 1; id < FIRST_ID + IDS; id++) fib.nexthops.setForeign(id, true);
-  for (const n of [1, 2]) fib.added(route(`100 10.0.${n}.0/24 via 2001:db8::${n}`));
-  const { operations, stuck } = work(fib);
-  expect(operations).toMatchObject([
-    { type: "add-nexthop", id: FIRST_ID },
-    { type: "add-route", nexthopId: FIRST_ID },
-  ]);
-  expect(stuck).toEqual(["ENOSPC"]);
-});
