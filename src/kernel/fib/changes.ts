@@ -1,10 +1,10 @@
 /**
- * Which rows are to be looked at: those that changed, each once, in their order; and walks that find many of them, a
- * step at a time.
+ * Queues the rows to look at: those that changed, each once, in their order; and walks that find many of them, a step at
+ * a time.
  */
 import { CHANGED, type FibRows, familyOf } from "./rows.ts";
 
-/** Rows that were taken are dropped from the front of the array when there are so many: moving the rest costs time. */
+/** Taken rows are removed from the front of the array when there are this many: moving the rest costs time. */
 const TAKEN_KEPT = 100_000;
 
 export class FibChanges {
@@ -12,7 +12,7 @@ export class FibChanges {
   /** Rows with the flag CHANGED, from `#from` on. */
   readonly #changed: number[] = [];
   #from = 0;
-  /** Each call of `next` marks one row at most. */
+  /** Walks that have not ended. Each call of `next` marks one row at most. */
   readonly #walks: Iterator<void>[] = [];
 
   constructor(rows: FibRows) {
@@ -38,7 +38,7 @@ export class FibChanges {
     this.#walks.push(walk);
   }
 
-  /** Goes on with the walks, for some `limit` rows. */
+  /** Continues the walks, for about `limit` rows. */
   walk(limit: number): void {
     for (let steps = 0; steps < limit; steps++) {
       const [walk] = this.#walks;
@@ -47,12 +47,12 @@ export class FibChanges {
     }
   }
 
-  /** Takes the row that was marked first: it is not marked any more. Undefined: none is. */
+  /** Takes the row that was marked first, which is not marked any more; undefined if no row is marked. */
   takeNext(): number | undefined {
     const row = this.#changed[this.#from];
     if (row === undefined) return undefined;
     this.#from++;
-    // Where new ones come all the time, there is always one left.
+    // The second condition is for rows that are marked all the time: then the array never becomes empty.
     if (this.#from === this.#changed.length || this.#from >= TAKEN_KEPT) {
       this.#changed.splice(0, this.#from);
       this.#from = 0;

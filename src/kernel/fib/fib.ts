@@ -1,18 +1,18 @@
 /**
- * The book of the kernel's routes: what is wanted, what the kernel holds of ours, and which destinations have
- * changed since the two were last made equal. It knows no kernel and no time.
+ * The FIB model: which routes are desired, which of ours are observed in the kernel, and which destinations have changed
+ * since the two were last made equal. It calls no kernel and reads no clock.
  *
- *     view, announcements ──▶ wanted-routes ──▶ DESIRED ─┐                      ┌─▶ operations
- *                                                       ├─ row ── changed? ──▶ plan.ts
- *     readings, results of operations ─────▶ OBSERVED ─┘
+ *     view, announcements ─▶ desired-routes.ts ─▶ DESIRED ─┐                     ┌─▶ operations
+ *                                                          ├─ row ── changed? ──▶ plan.ts
+ *     scans, notifications, results ────────────▶ OBSERVED ─┘
  *
- * A change only marks its rows. What is wanted of a row is worked out when its turn comes, so what changed ten times
- * meanwhile is done once.
+ * A change only marks its rows. What is desired of a row is worked out when its turn comes, so a row that changed ten times
+ * meanwhile is handled once.
  *
- * Routes that were there before us (ADOPTED) are left alone until their table is settled, for the view is still
- * filling up: those to destinations that it does not have yet, and those that go to all hops that it has so far.
- * When it has withdrawn a hop (SHRUNK), what it has left is installed; an own announcement counts at once. But no VNI
- * of a table has a say before those that win over it are complete.
+ * Routes that were there before us (ADOPTED) stay as they are until their table may be pruned, for the view is still
+ * filling up: those to destinations that the view does not have yet, and those that go to all hops that it has so far.
+ * When the view has withdrawn a hop (SHRUNK), the remaining hops are installed; an own announcement counts at once. But no
+ * VNI of a table is considered before those that win over it are complete.
  */
 
 import type { IpAddress, Prefix } from "../../net/ip.ts";
@@ -55,7 +55,7 @@ import {
   verdictOfRoute,
 } from "./verdict.ts";
 
-/** How the kernel differed from the book, found by a reading or told by it. */
+/** How the kernel differed from the model, as a scan or a notification has shown. */
 export type DriftKind =
   | "routeMissing"
   | "routeChanged"
@@ -64,7 +64,7 @@ export type DriftKind =
   | "nexthopChanged"
   | "nexthopExtra";
 
-/** What is told of a row that another program disturbs again and again. */
+/** The fault of a row that another program disturbs again and again. */
 const FOUGHT_OVER = {
   isCollision: false,
   code: "REMOVED_BY_OTHERS",
@@ -75,9 +75,9 @@ const FOUGHT_OVER = {
 export class Fib {
   readonly protocol: number;
   readonly settings: DesiredSettings;
-  /** Another program disturbs the destination again and again, as of now. */
+  /** Called when another program begins to disturb the destination again and again. */
   readonly #noteFight: (table: FibTable, destination: Prefix) => void;
-  /** There is no memory to know the destination, or a route to it. */
+  /** Called when there is no memory for the destination, or for a route to it. */
   readonly #noteRefusal: (destination: Prefix) => void;
   readonly hops: HopSets;
   readonly nexthops: FibNexthops;
@@ -94,15 +94,15 @@ export class Fib {
     nexthopChanged: 0,
     nexthopExtra: 0,
   };
-  /** As of the last reading, rows where a foreign route stands beside one by our objects; ours may have gone meanwhile. */
+  /** Rows where the last scan met a foreign route beside one by our objects; ours may have gone since. */
   ambiguous: readonly number[] = [];
-  /** Routes of a predecessor that name no nexthop object. */
+  /** How many routes of a predecessor, which name no nexthop object, are observed. */
   plainRoutes = 0;
-  /** How often the kernel was read. */
+  /** How often the kernel was scanned. */
   scans = 0;
-  /** Changes of the view, and routes found in the kernel, that there was no memory for: the book is incomplete for good. */
+  /** How many changes of the view, or routes found in the kernel, there was no memory for: the model stays incomplete. */
   refusedMemory = 0;
-  /** The last reading was told all there is: see fib-reading.ts. */
+  /** Whether the last scan was complete: see reconcile/scan.ts. */
   isScanWhole = true;
   readonly #desired: DesiredRoutes;
   readonly #underlay = new Underlay();
@@ -141,7 +141,7 @@ export class Fib {
     });
   }
 
-  // What is wanted.
+  // What is desired.
 
   added(route: Route): void {
     if (this.#desired.added(route)) this.#mark(route);
@@ -177,21 +177,21 @@ export class Fib {
     this.#notePrunable();
   }
 
-  /** The machine's addresses are these now. */
+  /** Replaces the machine's addresses. */
   setLocalAddresses(addresses: readonly IpAddress[]): void {
     if (this.hops.setLocalAddresses(addresses)) {
       for (const table of this.tables.all()) this.changes.addWalk(this.#marksOfTable(table));
     }
-    // A hop that was local all the time is in no set, and so not known.
+    // A hop that was local all the time is in no set, so HopSets does not know it.
     for (const row of this.#skipped.rowsWith("localHop")) this.changes.mark(row);
   }
 
-  /** From now on nothing in the host's own table covers the address: it is a server's. */
+  /** Keeps a server's address reachable: from now on no route in the host's own table covers it. */
   keepReachable(address: IpAddress): void {
     this.#setUnderlay(address, true);
   }
 
-  /** Works out what is wanted of the row now, and returns it. */
+  /** Works out what is desired of the row now, and returns it; null if no route is. */
   refresh(row: number): HopSet | null {
     const { rows, hops } = this;
     const table = rows.tableOf(row);
@@ -203,7 +203,7 @@ export class Fib {
       rows.desired(row, set?.number ?? 0);
       if (set !== null) hops.name(set);
     }
-    // Only now: its own hops are in use by it.
+    // Not before: the row's own hops are now in use by it.
     const covered = this.#coveredBy(row);
     rows.covering(row, covered !== null);
     this.#skipped.set(row, covered === null ? desired : refusedFor(covered, desired));
@@ -218,18 +218,19 @@ export class Fib {
     return result;
   }
 
+  /** The hop set to which the row's route is to go, as of the last refresh; null if no route is desired. */
   desiredSet(row: number): HopSet | null {
     return this.rows.has(row, COVERS) ? null : this.hops.get(this.rows.get(row, DESIRED));
   }
 
-  /** The kernel has for the row what is wanted, as far as we know. */
+  /** Whether what is observed of the row is what is desired. */
   isRight(row: number): boolean {
     const set = this.desiredSet(row);
     const installed = this.rows.get(row, OBSERVED);
     return set === null ? installed === 0 : this.nexthops.isRight(set, installed);
   }
 
-  /** The row is left alone until its table is settled (see above), or until the kernel has been read. */
+  /** Whether the row stays as it is until its table may be pruned (see above), or until the kernel has been scanned. */
   isAwaited(row: number): boolean {
     if (this.rows.has(row, UNSCANNED)) return true;
     const table = this.rows.tableOf(row);
@@ -245,7 +246,7 @@ export class Fib {
     return set.hops.every((hop) => there.includes(hop));
   }
 
-  /** Forgets a row of which there is nothing to know. */
+  /** Frees a row for which nothing is desired, observed or pending. */
   release(row: number): void {
     if (this.rows.has(row, CHANGED | SKIPPED)) return;
     if (this.rows.get(row, DESIRED) !== 0 || this.rows.get(row, OBSERVED) !== 0) return;
@@ -254,26 +255,26 @@ export class Fib {
     this.rows.free(row);
   }
 
-  // What the kernel holds.
+  // What is observed.
 
-  /** Whose the nexthop is. */
+  /** Says whose the nexthop is. */
   verdictOfNexthop(nexthop: FoundNexthop): NexthopVerdict {
     return verdictOfNexthop(this.#routeContext, nexthop);
   }
 
-  /** The row in whose slot the route is, anybody's; -1: there is none. */
+  /** The row in whose slot the route is, whosever it is; -1 if there is none. */
   rowOf(route: FoundRoute): number {
     const table = this.tables.get(route.table);
     return table === undefined || !isInSlot(route) ? -1 : this.rows.find(table, route.destination);
   }
 
-  /** A foreign route or group names that nexthop: if it is ours, it stays. */
+  /** Keeps the nexthop, if it is ours: a foreign route or group names it. */
   pin(nexthopId: number): void {
     const nexthop = this.nexthops.get(nexthopId);
     if (nexthop !== undefined) nexthop.isPinned = true;
   }
 
-  /** Whose the route is. */
+  /** Says whose the route is. */
   verdictOf(route: FoundRoute): RouteVerdict {
     const context = this.#routeContext;
     context.isMapped = (this.tables.get(route.table)?.vnis.length ?? 0) > 0;
@@ -281,7 +282,7 @@ export class Fib {
     return verdictOfRoute(context, route);
   }
 
-  /** Another program has taken our route away or changed it: it is put right at once, unless that happens too often. */
+  /** Another program has deleted or changed our route: it is restored at once, unless that happens too often. */
   disturbed(row: number, nowMs: number): void {
     const attempts = this.#fights.disturbed(row, nowMs);
     if (attempts === 0) {
@@ -292,19 +293,19 @@ export class Fib {
     if (attempts === 1) this.#noteFight(this.rows.tableOf(row), this.rows.prefixOf(row));
   }
 
-  /** Somebody has deleted what has this id, and the kernel has taken along the routes that named it. */
+  /** Another program has deleted the nexthop with this id, and the kernel has deleted the routes that named it. */
   nexthopGone(id: number, nowMs: number): void {
     const nexthop = this.nexthops.get(id);
     if (nexthop !== undefined) this.nexthops.delete(nexthop);
     if (this.nexthops.routesOf(id) > 0 || this.retries.size > 0) this.#lose(id, true, nowMs);
   }
 
-  /** Somebody has deleted what had this id, and the rows that named it are being found. */
+  /** Whether another program has deleted the nexthop with this id, and the walk that finds its rows has not ended. */
   isLost(id: number): boolean {
     return this.#losses.isGone(id);
   }
 
-  /** Somebody has changed our object or group: the routes that name it are to name another. */
+  /** Another program has changed our object or group: the routes that name it are to move to another. */
   nexthopChanged(nexthop: FibNexthop, isOurs: boolean, nowMs: number): void {
     const { id } = nexthop;
     this.nexthops.setMeaning(nexthop, null);
@@ -316,7 +317,7 @@ export class Fib {
     this.#lose(id, false, nowMs);
   }
 
-  /** Our route there names that nexthop now; 0: it is not there, PLAIN: it names none. */
+  /** Records that our route names that nexthop now; 0: it is not there, PLAIN: it names none. */
   observed(row: number, nexthopId: number): void {
     const before = this.rows.get(row, OBSERVED);
     if (before === nexthopId) return;
@@ -327,7 +328,7 @@ export class Fib {
     this.#countsOf(row).installed += Number(nexthopId !== 0) - Number(before !== 0);
   }
 
-  /** Once more, or for the time that `attempts` says. */
+  /** Records a fault: the row is tried again after a while. `attempts`: if not one more than before. */
   failed(row: number, fault: Omit<Fault, "attempts">, nowMs: number, attempts?: number): Fault {
     this.#countFault(row, -1);
     const counted = this.retries.add(row, fault, nowMs, attempts);
@@ -366,7 +367,7 @@ export class Fib {
 
   *#lostRows(): Generator<void> {
     yield* this.#losses.walk();
-    // It may have gone just before a route by it was to be added, which has failed then.
+    // A nexthop may have gone just before a route by it was added, which has then failed.
     for (const [row, { code }] of this.retries.all()) {
       if (code !== FOUGHT_OVER.code && this.desiredSet(row)?.nexthop === null) this.changes.mark(row);
       yield;
@@ -387,7 +388,7 @@ export class Fib {
     this.changes.mark(row);
   }
 
-  /** The row of a destination; -1: there is no memory for it, which is counted. */
+  /** The row of a destination; -1 if there is no memory for it, which is counted. */
   rowFor(table: FibTable, destination: Prefix): number {
     const row = this.rows.findOrMake(table, destination);
     if (row < 0) this.#refuse(destination);
@@ -413,7 +414,7 @@ export class Fib {
     }
   }
 
-  /** Looks again at what was found at the start; in a table that is settled it is like any other now. */
+  /** Marks the rows that were adopted; in a table that may be pruned they are rows like any other from then on. */
   *#adopted(table: FibTable): Generator<void> {
     for (const row of this.rows.rowsOf(table)) {
       if (this.rows.has(row, ADOPTED)) {
@@ -436,7 +437,7 @@ export class Fib {
     for (const row of this.rows.rowsCovering(main, address)) this.changes.mark(row);
   }
 
-  /** The address of the underlay that the row's destination would hide from the host; null: none. */
+  /** The address of the underlay that the row's destination would hide from the host; null if there is none. */
   #coveredBy(row: number): IpAddress | null {
     if (this.rows.tableOf(row).id !== RT_TABLE_MAIN) return null;
     return this.#underlay.firstIn(this.rows.prefixOf(row));

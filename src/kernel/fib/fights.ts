@@ -1,13 +1,13 @@
 /**
- * Rows whose routes another program takes away or changes again and again. A row is put right at once each time, but not
- * for ever: more than {@link MAX_REPAIRS} times within a period, it waits, twice as long each time (fib-retries.ts), until it
- * has been left alone for a while.
+ * Counts how often another program deletes or changes a row's route. A row is repaired at once each time, but not for
+ * ever: after more than {@link MAX_REPAIRS} times within a period it waits, twice as long each time (retries.ts), until
+ * no other program has touched it for a while.
  */
 
 const PERIOD_MS = 60_000;
-/** Once a second in a period: what happens now and then, or some times in a row, is repaired at once. */
+/** Once a second in a period, on average. */
 export const MAX_REPAIRS = 60;
-/** More than the longest wait of a retry and a period together. */
+/** After this time without a disturbance a row is repaired at once again: more than the longest wait and a period together. */
 const FORGOTTEN_AFTER_MS = 125_000;
 
 interface Fight {
@@ -16,13 +16,13 @@ interface Fight {
 }
 
 export class FibFights {
-  /** Row → how often it was disturbed in this period. */
+  /** How often each row was disturbed in this period. */
   #repairs = new Map<number, number>();
   #sinceMs = Number.NEGATIVE_INFINITY;
-  /** The rows that wait, or have waited lately. */
+  /** Rows that wait, or have waited lately. */
   readonly #fights = new Map<number, Fight>();
 
-  /** Another program has disturbed the row. Gives how often beyond the limit; 0: it is to be put right at once. */
+  /** Counts a disturbance. Returns how many there were beyond the limit; 0 if the row is to be repaired at once. */
   disturbed(row: number, nowMs: number): number {
     if (nowMs - this.#sinceMs >= PERIOD_MS) this.#beginPeriod(nowMs);
     const fight = this.#fights.get(row);
@@ -38,7 +38,7 @@ export class FibFights {
     return 1;
   }
 
-  /** The row is free for another destination. */
+  /** Forgets the row: it was freed. */
   forget(row: number): void {
     if (this.#repairs.size > 0) this.#repairs.delete(row);
     if (this.#fights.size > 0) this.#fights.delete(row);

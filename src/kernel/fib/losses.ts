@@ -1,16 +1,16 @@
 /**
- * Nexthops of ours that others have deleted or changed, and the rows whose routes named them. The kernel tells of the
- * nexthop, but of the IPv4 routes that went with it nothing; the book knows them. They are found by one walk through
- * all rows, however many nexthops were lost by then: it takes no memory per row, and pauses.
+ * Finds the rows whose routes named a nexthop of ours that others have deleted or changed. The kernel notifies about the
+ * nexthop, but not about the IPv4 routes that went with it; the model has them. One walk through all rows finds them,
+ * however many nexthops were lost by then: it takes no memory per row, and pauses.
  */
 import type { FibNexthops } from "./nexthops.ts";
 import { type FibRows, OBSERVED } from "./rows.ts";
 
-/** Rows that are only looked at, in one step of the walk. */
+/** How many rows one step of the walk looks at. */
 const ROWS_PER_STEP = 64;
 
 interface Loss {
-  /** The kernel has taken its routes along; else they are there, and name it still. */
+  /** Whether the kernel has deleted its routes with it; else they are there, and still name it. */
   readonly isGone: boolean;
   readonly atMs: number;
 }
@@ -19,9 +19,9 @@ export class FibLosses {
   readonly #rows: FibRows;
   readonly #nexthops: FibNexthops;
   readonly #visit: (row: number, isGone: boolean, atMs: number) => void;
-  /** By id. */
+  /** Losses by nexthop id. */
   #losses = new Map<number, Loss>();
-  /** Those that the walk under way looks for. */
+  /** The losses that the walk under way looks for. */
   #walked: ReadonlyMap<number, Loss> = new Map();
   #isWalking = false;
 
@@ -35,7 +35,7 @@ export class FibLosses {
     this.#visit = visit;
   }
 
-  /** True: a walk is to begin. */
+  /** Records a loss. Returns true if a walk is to begin. */
   add(id: number, loss: Loss): boolean {
     this.#losses.set(id, loss);
     if (this.#isWalking) return false;
@@ -43,7 +43,7 @@ export class FibLosses {
     return true;
   }
 
-  /** What had this id has gone, and the walk that finds its rows has not ended. */
+  /** Whether the nexthop with this id is gone, and the walk that finds its rows has not ended. */
   isGone(id: number): boolean {
     return this.#isWalking && (this.#losses.get(id) ?? this.#walked.get(id))?.isGone === true;
   }
@@ -62,7 +62,7 @@ export class FibLosses {
         if (!rows.isUsed(row)) continue;
         const id = rows.get(row, OBSERVED);
         const loss = losses.get(id);
-        // A reading may have met it again meanwhile.
+        // A scan may have met it again meanwhile.
         if (loss === undefined || (loss.isGone && nexthops.get(id) !== undefined)) continue;
         this.#visit(row, loss.isGone, loss.atMs);
         yield;
@@ -72,7 +72,7 @@ export class FibLosses {
     this.#isWalking = false;
   }
 
-  /** A group whose member was changed means nothing any more. */
+  /** A group whose member was changed no longer stands for a hop set. */
   #addGroups(losses: Map<number, Loss>): void {
     const changed = [...losses].find(([, { isGone }]) => !isGone);
     if (changed === undefined) return;

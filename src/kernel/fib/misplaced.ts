@@ -1,4 +1,4 @@
-/** Routes of ours that stand where we would not put them: with another priority, or as the second at their place. */
+/** Keeps the routes of ours that are not in a slot where we put routes: with another priority, or a second one in a slot. */
 import type { Prefix } from "../../net/ip.ts";
 import type { FibNexthops } from "./nexthops.ts";
 import type { FibTables } from "./tables.ts";
@@ -20,19 +20,19 @@ export class MisplacedRoutes {
     this.#nexthops = nexthops;
   }
 
-  /** What a reading has found, instead of what the last one did. */
+  /** Replaces the routes of the last scan by those of this one. */
   set(misplaced: readonly MisplacedRoute[]): void {
     for (const { nexthopId } of misplaced) this.#nexthops.countRoute(nexthopId, 1);
     for (const { nexthopId } of this.#misplaced) this.#nexthops.countRoute(nexthopId, -1);
     this.#misplaced = misplaced;
   }
 
-  /** Some may go: those in settled tables. */
+  /** Whether some may be deleted: those in tables that may be pruned. */
   get hasDue(): boolean {
     return this.#misplaced.some(({ table }) => this.#tables.get(table)?.mayPrune === true);
   }
 
-  /** Takes up to `limit` that may go. They count as gone. */
+  /** Takes up to `limit` that may be deleted. They count as deleted. */
   take(limit: number): MisplacedRoute[] {
     const taken: MisplacedRoute[] = [];
     this.#misplaced = this.#misplaced.filter((misplaced) => {

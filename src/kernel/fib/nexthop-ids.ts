@@ -1,6 +1,6 @@
 /**
- * Numbers of nexthop objects. They are one space for everybody in a network namespace, so each protocol number has
- * a block of its own, far from the small ids that people and other daemons count up from:
+ * The ids of nexthop objects. All programs of a network namespace share one space of ids, so each protocol number has a
+ * block of its own, far from the small ids with which people and other daemons begin:
  *
  *     0x40000000 + protocol × 2^20  …  + 2^20 - 1
  */
@@ -11,7 +11,7 @@ export class IdBlock {
   readonly first: number;
   readonly last: number;
 
-  /** `protocol`: 1 to 255. */
+  /** Makes the block of a `protocol`, 1 to 255. */
   constructor(protocol: number) {
     this.first = FIRST_ID + protocol * IDS_PER_PROTOCOL;
     this.last = this.first + IDS_PER_PROTOCOL - 1;
@@ -21,7 +21,7 @@ export class IdBlock {
     return id >= this.first && id <= this.last;
   }
 
-  /** The first id behind `id`, round the block, that is free; 0: none is. */
+  /** The next free id after `id`, wrapping round at the end of the block; 0 if the block is full. */
   nextFree(id: number, isTaken: (id: number) => boolean): number {
     let next = id;
     do {

@@ -1,17 +1,17 @@
 /**
- * Our nexthop objects and groups, as the kernel has them.
+ * Keeps our nexthop objects and groups, as they are observed in the kernel.
  *
- * Deleting an object takes its routes along, everybody's. So one is deleted only when nothing names it: no route and
- * no group of ours, nothing wanted that waits for its turn, and nothing foreign that was found (`isPinned`). One that was
- * there before us stays besides until the servers have told all that they have.
+ * With an object the kernel deletes all routes that name it, foreign ones, too. So an object is deleted only when nothing
+ * names it: no route and no group of ours, no desired set that waits for its turn, and nothing foreign that was found
+ * (`isPinned`). One that was there before us stays also until the servers have sent all their routes.
  *
  * A plain group is immutable, and shared by all destinations with its set. A resilient one belongs to the one destination
  * whose route names it: when the destination's set changes, the group is replaced in place, and each flow whose hop is in
  * both sets keeps it, which neither another group nor one shared with destinations that have not changed could do. It
- * costs 13 KB of the kernel's memory, and each replace 0.2 to 3 ms, for the kernel waits until nobody looks at the old
- * members (synchronize_net in net/ipv4/nexthop.c): so there are at most {@link MAX_RESILIENT_GROUPS}, and the destinations
- * beyond have plain ones. A group with a single hop left stays for a while, for the flows by that when others come back;
- * a destination that has never had several hops has none. Groups of the other type, left by a predecessor, serve until
+ * costs 13 KB of the kernel's memory, and each replace 0.2 to 3 ms, for the kernel waits until no packet is using the old
+ * members (synchronize_net in net/ipv4/nexthop.c): so there are at most {@link MAX_RESILIENT_GROUPS}, and further
+ * destinations have plain ones. A group with a single hop left stays for a while, so that flows by that hop keep it when
+ * others come back; a destination that has never had several hops has none. Groups of the other type, left by a predecessor, serve until
  * their routes have moved.
  */
 
@@ -22,22 +22,22 @@ import type { GroupMember } from "../kernel.ts";
 import { IDS_PER_PROTOCOL, IdBlock } from "./nexthop-ids.ts";
 
 export const MAX_RESILIENT_GROUPS = 1_024;
-/** A resilient group with a single member is given up by the second reading that finds it so. */
+/** A resilient group with a single member is no longer used after the second scan that finds it so. */
 const SCANS_WITH_SINGLE_MEMBER = 2;
 
 export class FibNexthops {
   readonly #hops: HopSets;
-  /** Which groups destinations are to have. */
+  /** Which type of group destinations are to have. */
   readonly #ecmp: EcmpMode;
   readonly block: IdBlock;
   readonly #byId = new Map<number, FibNexthop>();
-  /** Ids in our block that others use. */
+  /** Ids of our block that other programs use. */
   readonly #foreignIds = new Set<number>();
-  /** Routes of ours that name an id of our block with no object of ours: it has gone, or somebody has replaced it. */
+  /** Per id of our block without an object of ours (deleted, or replaced by another program): how many routes of ours name it. */
   readonly #strayRoutes = new Map<number, number>();
-  /** Perhaps no longer needed. */
+  /** Nexthops that are perhaps no longer needed. */
   readonly #gcCandidates = new Set<FibNexthop>();
-  /** Likewise, and to be looked at when the servers have told all. */
+  /** Those that were there before us, which are candidates when the servers have sent all their routes. */
   readonly #adoptedGcCandidates = new Set<FibNexthop>();
   #mayDeleteAdopted = false;
   #lastId: number;
@@ -60,7 +60,7 @@ export class FibNexthops {
     return this.#groupCount;
   }
 
-  /** Of the groups. */
+  /** How many of the groups are resilient. */
   get resilientCount(): number {
     return this.#resilientCount;
   }
@@ -76,8 +76,8 @@ export class FibNexthops {
   }
 
   /**
-   * The resilient group by which a route that names `id`, and is to have that set, goes on: no other route names it. Null:
-   * there is none.
+   * The resilient group that a route which names `id` keeps when it is to have that set; null if there is none, or another
+   * route names it, too.
    */
   ownResilient(set: HopSet, id: number): FibNexthop | null {
     if (this.#ecmp === "plain") return null;
@@ -88,13 +88,13 @@ export class FibNexthops {
     return isOver && set.hops.length === 1 ? null : group;
   }
 
-  /** Whether the group by which such a route goes on is to get other members. */
+  /** Whether the group that such a route keeps is to get other members. */
   replacesGroup(set: HopSet, id: number): boolean {
     const own = this.ownResilient(set, id);
     return own !== null && own.set !== set;
   }
 
-  /** The route to a destination with that set names `id`, which needs no change. */
+  /** Whether a route to a destination with that set may go on naming `id`. */
   isRight(set: HopSet, id: number): boolean {
     const own = this.ownResilient(set, id);
     if (own !== null) return own.set === set;
@@ -115,8 +115,8 @@ export class FibNexthops {
   }
 
   /**
-   * An id that nobody uses; 0: there is none. Of a row of calls each gets the id of the one before as `after`, and as
-   * `promised` how many went before.
+   * An id that no program uses; 0 if there is none. For several ids, each call gets the id of the call before as `after`, and
+   * the number of calls before as `promised`.
    */
   freeId(after = this.#lastId, promised = 0): number {
     if (this.#byId.size + this.#foreignIds.size + promised >= IDS_PER_PROTOCOL) return 0;
@@ -126,12 +126,12 @@ export class FibNexthops {
     );
   }
 
-  /** Routes of ours that name the id, as far as the book knows. */
+  /** How many routes of ours name the id, as far as is observed. */
   routesOf(id: number): number {
     return this.#byId.get(id)?.routes ?? this.#strayRoutes.get(id) ?? 0;
   }
 
-  /** Somebody else uses the id, or has stopped to. */
+  /** Records whether another program uses the id. */
   setForeign(id: number, isForeign: boolean): void {
     if (isForeign && this.block.has(id)) this.#foreignIds.add(id);
     else this.#foreignIds.delete(id);
@@ -146,7 +146,7 @@ export class FibNexthops {
     this.#foreignIds.clear();
   }
 
-  /** The kernel has it now. */
+  /** Records that the kernel has the nexthop now. */
   add(id: number, members: readonly GroupMember[] | null, isResilient = false): FibNexthop {
     const routes = this.#strayRoutes.get(id) ?? 0;
     const nexthop: FibNexthop = {
@@ -171,7 +171,7 @@ export class FibNexthops {
     return nexthop;
   }
 
-  /** The kernel's group has these members now. */
+  /** Records that the kernel's group has these members now. */
   setMembers(group: FibNexthop, members: readonly GroupMember[]): void {
     this.#countGroup(group, -1);
     group.members = members;
@@ -179,7 +179,7 @@ export class FibNexthops {
     this.#countGroup(group, 1);
   }
 
-  /** What it stands for. The set's own nexthop, if it has one already, stays. */
+  /** Records the hop set that the nexthop stands for. If the set has another nexthop already, it keeps that. */
   setMeaning(nexthop: FibNexthop, set: HopSet | null): void {
     const before = nexthop.set;
     if (before === set) return;
@@ -199,7 +199,7 @@ export class FibNexthops {
     this.#hops.setNexthop(set, nexthop);
   }
 
-  /** The kernel has it no longer, or it is not ours any more. Routes may name its id still. */
+  /** Records that the kernel has it no longer, or that it is not ours any more. Routes may still name its id. */
   delete(nexthop: FibNexthop): void {
     this.#byId.delete(nexthop.id);
     if (nexthop.routes > 0) this.#strayRoutes.set(nexthop.id, nexthop.routes);
@@ -213,7 +213,7 @@ export class FibNexthops {
     this.setMeaning(nexthop, null);
   }
 
-  /** A route of ours names it now (`by` = 1) or no longer (-1). */
+  /** Records that a route of ours names it now (`by` = 1) or no longer (-1). */
   countRoute(id: number, by: 1 | -1): void {
     const nexthop = this.#byId.get(id);
     if (nexthop === undefined) {
@@ -224,14 +224,14 @@ export class FibNexthops {
     if (by < 0) this.addGcCandidate(nexthop);
   }
 
-  /** Looks at it again when it is time to clean up. */
+  /** Makes the nexthop a candidate for deletion, unless it is needed. */
   addGcCandidate(nexthop: FibNexthop): void {
     if (this.isNeeded(nexthop)) return;
     if (nexthop.isAdopted && !this.#mayDeleteAdopted) this.#adoptedGcCandidates.add(nexthop);
     else this.#gcCandidates.add(nexthop);
   }
 
-  /** Whether the servers have told all that they have, so that what was there before us may go. */
+  /** Sets whether nexthops that were there before us may be deleted: the servers have sent all their routes. */
   setMayDeleteAdopted(may: boolean): void {
     this.#mayDeleteAdopted = may;
     if (!may) return;
@@ -258,7 +258,7 @@ export class FibNexthops {
     return set.desiredBy > 0;
   }
 
-  /** Of those made together the last one is not the highest; an id that was deleted is not to be used again at once. */
+  /** An id that was deleted is not to be used again at once; of ids made together the last one is not always the highest. */
   #advanceTo(id: number): void {
     const ahead = (id - this.#lastId + IDS_PER_PROTOCOL) % IDS_PER_PROTOCOL;
     if (ahead < IDS_PER_PROTOCOL / 2) this.#lastId = id;

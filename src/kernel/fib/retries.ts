@@ -1,25 +1,25 @@
-/** Destinations whose last operation failed, each tried again on its own: after 1 s, 2 s, 4 s, … up to 64 s. */
+/** Keeps the rows whose last operation failed; each is tried again on its own: after 1 s, 2 s, 4 s, … up to 64 s. */
 
 const FIRST_DELAY_MS = 1_000;
 const LEVELS = 7;
 
 export interface Fault {
   readonly attempts: number;
-  /** A foreign route is in its place. */
+  /** Whether a foreign route is in its place. */
   readonly isCollision: boolean;
   /** As "EEXIST". */
   readonly code: string;
-  /** The kernel's words. */
+  /** The kernel's text. */
   readonly message: string;
-  /** Of a collision: the route that was found in its place, in words; left out: none was. */
+  /** The route that was found in its place, as text; undefined if none was. */
   readonly inTheWay?: string;
 }
 
 export class FibRetries {
   readonly #faults = new Map<number, Fault>();
-  /** Per number of attempts, when the row is due. All of one wait equally long: the oldest entry is due first. */
+  /** For each number of attempts: row → when it is due. All rows of one map wait equally long, so the oldest is due first. */
   readonly #waiting = Array.from({ length: LEVELS }, () => new Map<number, number>());
-  /** Rows that wait no longer, and were not taken yet. */
+  /** Rows that no longer wait, and were not taken yet. */
   readonly #due = new Set<number>();
 
   get(row: number): Fault | undefined {
@@ -34,7 +34,7 @@ export class FibRetries {
     return this.#faults;
   }
 
-  /** The row has failed, once more, or for the time that is given. */
+  /** Records that the row has failed, and when it is tried again. `attempts`: if not one more than before. */
   add(
     row: number,
     fault: Omit<Fault, "attempts">,
@@ -42,7 +42,7 @@ export class FibRetries {
     attempts = (this.#faults.get(row)?.attempts ?? 0) + 1,
   ): Fault {
     const before = this.#faults.get(row);
-    // Until it is looked for once more, it is taken to be there still.
+    // The obstacle is taken to be still there until the next search.
     const isSame = before?.inTheWay !== undefined && before.code === fault.code;
     const counted = { ...fault, attempts, ...(isSame && { inTheWay: before.inTheWay }) };
     this.#faults.set(row, counted);
@@ -52,7 +52,7 @@ export class FibRetries {
     return counted;
   }
 
-  /** That route was found in the row's place. */
+  /** Records the route that was found in the row's place. */
   nameObstacle(row: number, inTheWay: string): void {
     const fault = this.#faults.get(row);
     if (fault?.code === "EEXIST") this.#faults.set(row, { ...fault, inTheWay });
@@ -62,7 +62,7 @@ export class FibRetries {
     if (this.#faults.delete(row)) this.#stopWaiting(row);
   }
 
-  /** What the rows failed for may be gone: all that wait are due now. */
+  /** Makes all rows that wait due now: the cause of their faults may be gone. */
   makeAllDue(): void {
     for (const level of this.#waiting) {
       for (const row of level.keys()) this.#due.add(row);
@@ -70,7 +70,7 @@ export class FibRetries {
     }
   }
 
-  /** Takes up to `limit` rows that are due. They count as failing still. */
+  /** Takes up to `limit` rows that are due. They still count as failing. */
   takeDue(nowMs: number, limit = Number.POSITIVE_INFINITY): number[] {
     const due: number[] = [];
     for (const row of this.#due) {
@@ -89,7 +89,7 @@ export class FibRetries {
     return due;
   }
 
-  /** When a row is due, by the clock; Infinity: nothing waits. */
+  /** When the next row is due, by the clock; Infinity if no row waits. */
   get nextDueMs(): number {
     if (this.#due.size > 0) return 0;
     let nextMs = Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-/** Which destinations have routes that are left out or shadowed, and how many: in the tables' counts. */
+/** Keeps which rows have routes that are skipped or shadowed, and counts those routes in the tables' counts. */
 import type { Prefix } from "../../net/ip.ts";
 import type { Desired } from "../desired/desired-routes.ts";
 import type { SkipReason } from "../desired/settings.ts";
@@ -8,7 +8,7 @@ import type { FibCounts, FibTable } from "./tables.ts";
 export class SkippedRows {
   readonly #rows: FibRows;
   readonly #note: (table: FibTable, destination: Prefix, desired: Desired) => void;
-  /** Rows with the flag SKIPPED, and what was passed over. */
+  /** The rows with the flag SKIPPED, with what was skipped. */
   readonly #byRow = new Map<number, Desired>();
 
   constructor(rows: FibRows, note: (table: FibTable, destination: Prefix, desired: Desired) => void) {
@@ -16,7 +16,7 @@ export class SkippedRows {
     this.#note = note;
   }
 
-  /** This is desired of the row now. */
+  /** Records what is desired of the row now. */
   set(row: number, desired: Desired): void {
     const rows = this.#rows;
     const before = this.#byRow.get(row);
@@ -36,7 +36,7 @@ export class SkippedRows {
     }
   }
 
-  /** The rows of which something is left out for that reason. */
+  /** Walks the rows of which something is skipped for that reason. */
   *rowsWith(reason: SkipReason): Iterable<number> {
     for (const [row, { skipped }] of this.#byRow) if (skipped?.has(reason)) yield row;
   }

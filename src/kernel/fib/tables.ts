@@ -1,23 +1,23 @@
-/** Routing tables that we have to do with: the mapped ones, and those in which routes of ours were found. */
+/** Keeps the routing tables that concern us: the mapped ones, and those in which routes of ours were found. */
 import { SKIP_REASONS, type SkipReason, type TableMapping } from "../desired/settings.ts";
 
 export const NO_ROOT = -1;
 
-/** Destinations of one family in one table, by what has become of them. */
+/** How many destinations of one family in one table have reached which state. */
 export interface FibCounts {
-  /** To be there. */
+  /** A route is desired. */
   wanted: number;
-  /** There, as ours. */
+  /** A route of ours is observed. */
   installed: number;
-  /** Changed, and not yet looked at. */
+  /** Something has changed that is not planned yet. */
   pending: number;
-  /** Cannot be installed since a foreign route is in its place; in a status, also those with one beside ours. */
+  /** A foreign route keeps ours from being installed; in a status, also those with a foreign route beside ours. */
   collided: number;
-  /** Cannot be installed, changed or deleted for another reason. */
+  /** The route cannot be installed, changed or deleted for another reason. */
   failed: number;
-  /** Pairs of a VNI and a destination that an earlier VNI of the table has too. */
+  /** Pairs of a VNI and a destination that an earlier VNI of the table has, too. */
   shadowed: number;
-  /** Received routes that are left out. */
+  /** Received routes that are skipped, by reason. */
   readonly skipped: Record<SkipReason, number>;
 }
 
@@ -25,9 +25,9 @@ export interface FibTable {
   /** RTA_TABLE. */
   readonly id: number;
   readonly index: number;
-  /** Mapped to it, in the order in which they win a destination; empty: the table is not mapped. */
+  /** VNIs that are mapped to it, in the order in which they win a destination; empty if the table is not mapped. */
   vnis: readonly number[];
-  /** What was found in it at the start and is not wanted may go. */
+  /** Whether routes that were found in it at the start and are not desired may be deleted. */
   mayPrune: boolean;
   root4: number;
   root6: number;
@@ -62,7 +62,7 @@ export class FibTables {
     return table;
   }
 
-  /** Returns what has another mapping now: VNIs that have come to a table, tables that have lost or gained one. */
+  /** Replaces the mappings. Returns what has changed: VNIs that are new in a table, tables that have lost or gained one. */
   setMappings(mappings: readonly TableMapping[]): { vnis: number[]; tables: FibTable[] } {
     const vnisOf = new Map<number, number[]>();
     for (const { vni, table } of mappings) vnisOf.getOrInsertComputed(table, () => []).push(vni);
@@ -85,7 +85,7 @@ export class FibTables {
     this.#complete.add(vni);
   }
 
-  /** Of all mapped VNIs: the servers have told all that they have. */
+  /** Whether the servers have sent all their routes of all mapped VNIs. */
   get areAllComplete(): boolean {
     return this.isComplete([...this.#ofVni.keys()]);
   }
@@ -94,7 +94,7 @@ export class FibTables {
     return vnis.every((vni) => this.#complete.has(vni));
   }
 
-  /** The tables that have become settled since the last call. */
+  /** The tables that may be pruned, and might not at the last call. */
   takePrunable(): FibTable[] {
     const prunable: FibTable[] = [];
     for (const table of this.#byId.values()) {
@@ -105,7 +105,7 @@ export class FibTables {
     return prunable;
   }
 
-  /** An unmapped table when all mapped VNIs are complete, a mapped one when its own are. */
+  /** An unmapped table may be pruned when all mapped VNIs are complete, a mapped one when its own are. */
   #mayPrune({ vnis }: FibTable): boolean {
     return vnis.length > 0 ? this.isComplete(vnis) : this.areAllComplete;
   }

@@ -1,4 +1,10 @@
-/** Makes the kernel equal to the book, a slice at a time. */
+/**
+ * Brings the kernel from the observed to the desired state, a slice at a time:
+ *
+ *     retries that are due ─▶ rows ─▶ the first of: walks that find rows │ misplaced routes │ changed rows │ unneeded nexthops
+ *                                                                           │
+ *     due-rows.ts ─▶ plan.ts ─▶ kernel.apply ─▶ results.ts ◀────────────────┘
+ */
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
@@ -10,9 +16,9 @@ import { applyResults } from "./results.ts";
 import { SliceSize } from "./slice-size.ts";
 import { OperationCounts } from "./status.ts";
 
-/** A nexthop that lost its last use may be wanted again the next moment. */
+/** How long unneeded nexthops stay: one that has lost its last use may be desired again the next moment. */
 const GARBAGE_AFTER_MS = 1_000;
-/** So many rows that failed are marked for another attempt. */
+/** How many failed rows are marked for another attempt in one slice. */
 const RETRIES_PER_SLICE = 4_096;
 
 export class Applier {
@@ -21,12 +27,12 @@ export class Applier {
   readonly #clock: Clock;
   readonly #reports: InstallerReports;
   readonly #obstacles: Obstacles;
-  /** The book may be wrong. */
+  /** Called when the model may be wrong. */
   readonly #requestScan: (reason: string) => void;
   readonly operations = new OperationCounts();
   readonly #slices = new SliceSize();
   #garbageDueMs = Number.POSITIVE_INFINITY;
-  /** Rows or operations of the slice under way. */
+  /** How many rows or operations the slice under way has handled. */
   #looked = 0;
 
   constructor(
@@ -45,13 +51,13 @@ export class Applier {
     this.#requestScan = requestScan;
   }
 
-  /** When there is something to do again, should nothing change; Infinity: never. */
+  /** When there is something to do again if nothing changes; Infinity: never. */
   get dueMs(): number {
     return Math.min(this.#fib.retries.nextDueMs, this.#garbageDueMs);
   }
 
   /**
-   * Does one slice. False: there is nothing to do now.
+   * Does one slice. Returns false if there is nothing to do now.
    * @throws KernelError when the socket itself fails
    */
   slice(linkIndex: number, nowMs: number): boolean {

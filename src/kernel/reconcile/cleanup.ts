@@ -1,6 +1,6 @@
 /**
- * Removing all of ours: routes first, then groups, then objects. What something foreign names stays, for the kernel
- * would take that along.
+ * Removes all that is ours: routes first, then groups, then objects. A nexthop that something foreign names stays, for the
+ * kernel would delete that with it.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { DesiredSettings } from "../desired/settings.ts";
@@ -16,7 +16,7 @@ import { SliceSize } from "./slice-size.ts";
 export interface CleanupOptions {
   readonly kernel: Kernel;
   readonly protocol: number;
-  /** In these tables also routes of the protocol that name no nexthop object: a predecessor's. */
+  /** Tables in which also a predecessor's routes are removed: those of the protocol that name no nexthop object. */
   readonly tables?: readonly number[];
   readonly clock: Clock;
 }
@@ -25,7 +25,7 @@ export interface CleanupResult {
   readonly routes: number;
   /** Objects and groups. */
   readonly nexthops: number;
-  /** Objects and groups that stay, since something foreign names them, or may do so: not all routes could be read. */
+  /** Objects and groups that stay, since something foreign names them, or may do so: the scan was incomplete. */
   readonly kept: number;
   readonly failures: readonly (Omit<OperationFailure, "index"> & { readonly operation: Operation })[];
 }
@@ -38,7 +38,7 @@ const NOTHING_DESIRED: DesiredSettings = {
   ecmp: "plain",
 };
 
-/** Removes what is ours of that protocol. No client may run: see lock.ts. */
+/** Removes what is ours of that protocol. No client may run meanwhile: see lock.ts. */
 export async function cleanUp({
   kernel,
   protocol,

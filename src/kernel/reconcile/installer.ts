@@ -1,20 +1,20 @@
 /**
- * Keeps the kernel's routes equal to what the client has in view.
+ * Keeps the kernel's routes equal to the client's view.
  *
- *     start: links ─▶ reading ─▶ adopted
+ *     start: links ─▶ scan ─▶ adopted
  *                                   │
  *              ┌────────────────────▼──────────────────────┐
  *              │ one step of the event loop, the first of: │
- *              │   a reading, if one is asked for and due   │◀── events that leave doubt, link up, overrun,
- *              │   what is left without the device          │    failures that do, the interval
+ *              │   a scan, if one is requested and due      │◀── events that leave doubt, link up, overrun,
+ *              │   what is left without the device          │    failures that leave doubt, the interval
  *              │   the machine's addresses                  │
  *              │   rows to be marked                        │
  *              │   a slice of changed rows                  │◀── the view, retries, routes deleted by others
  *              │   a slice of unneeded nexthops             │◀── a second after they have lost their last use
  *              └────────────────────────────────────────────┘
  *
- * While the device is down or away nothing can be done: the kernel has dropped the objects, and the IPv4 routes without
- * a word. When it is up again, the kernel is read and everything rebuilt.
+ * While the device is down or missing nothing can be installed: the kernel has dropped the objects, and the IPv4 routes,
+ * without notification. When it is up again, the kernel is scanned and everything rebuilt.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -38,29 +38,29 @@ import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./st
 import { TunnelDevice } from "./tunnel-device.ts";
 
 export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
-/** Events that wait for the end of a reading. More are as good as lost: then the kernel is read once more. */
+/** How many events wait for the end of a scan. More are treated as lost: then the kernel is scanned once more. */
 const MAX_WAITING_FOR_SCAN = 10_000;
-/** Those that wait for their turn. */
+/** How many events wait for their turn. */
 const MAX_WAITING_EVENTS = 100_000;
-/** Those that are heard as they come; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
+/** How many events are handled as they arrive; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
 const EVENTS_HANDLED_AT_ONCE = 64;
-/** Those that have waited are heard in a turn until one of these is reached. */
+/** Limits on handling events that have waited, in one turn of the event loop. */
 const EVENTS_PER_TURN = 1_024;
 const HANDLING_MS = 2;
-/** Events between two looks at the time. */
+/** How many events are handled between two checks of the clock. */
 const EVENTS_PER_LOOK = 16;
 
 export interface InstallerOptions extends Partial<DesiredSettings> {
   readonly kernel: Kernel;
-  /** 1 to 255. Its lock is held (lock.ts). */
+  /** The route protocol, 1 to 255. The caller holds its lock (lock.ts). */
   readonly protocol: number;
   /** The tunnel's name, as "ip6tnl0". */
   readonly device: string;
-  /** No VNI in two tables. */
+  /** No VNI is mapped to two tables. */
   readonly mappings: readonly TableMapping[];
-  /** 0: never. Default 300. */
+  /** How often the kernel is scanned without other reason; 0: never. Default 300. */
   readonly reconcileIntervalSeconds?: number;
-  /** Default: as a program sets them. */
+  /** The names of options in messages. Default: those of the library. */
   readonly optionNames?: KernelOptionNames;
   readonly clock: Clock;
   readonly logger?: Logger;
@@ -82,8 +82,8 @@ export class Installer {
   readonly #multipathHash: MultipathHash;
   #mappings: readonly TableMapping[];
   /**
-   * Events that came while the kernel was being read, when what they tell may be older than the book or newer; or more of
-   * them than a turn of the event loop has time for. Nothing is changed in the kernel before they were heard.
+   * Events that arrived during a scan, when it is not known whether they are older or newer than what the scan has met; or
+   * more events than a turn of the event loop has time for. Nothing is changed in the kernel before they are handled.
    */
   #waitingEvents: KernelEvent[] = [];
   #handledInTurn = 0;
@@ -117,7 +117,7 @@ export class Installer {
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const requestScan = (reason: string) => this.#requestScan(reason);
     this.#notifications = new NotificationHandler(this.#fib, clock, this.#reports.log, requestScan);
-    // What has gone wrong is told of in a moment, if others are at work: then it is put right without a reading.
+    // If another program has caused a failure, a notification arrives within a moment: then no scan is needed.
     const requestScanSoon = (reason: string) => this.#schedule.askLater(reason, clock.nowMs());
     this.#obstacles = new Obstacles(this.#fib, kernel, clock, {
       named: (failure, inTheWay) => this.#reports.failure(failure, inTheWay),
@@ -141,8 +141,8 @@ export class Installer {
   }
 
   /**
-   * Finds the device, reads what the kernel holds and adopts it; from then on the kernel follows the view.
-   * @throws KernelError DEVICE_MISSING, and what the kernel's own reading throws
+   * Finds the device, scans the kernel and adopts what is there; from then on the kernel follows the view.
+   * @throws KernelError DEVICE_MISSING, and what scanning the kernel throws
    */
   async start(): Promise<void> {
     this.#kernel.watch((event) => this.#receive(event));
@@ -152,56 +152,56 @@ export class Installer {
     this.#wake();
   }
 
-  /** A route came into view. */
+  /** Adds a route that came into view. */
   added(route: Route): void {
     this.#fib.added(route);
     this.#wake();
   }
 
-  /** A route left the view. */
+  /** Removes a route that left the view. */
   removed(route: Route): void {
     this.#fib.removed(route);
     this.#wake();
   }
 
-  /** The client announces a route itself now: received ones to that destination and VNI are not installed. */
+  /** Records that the client announces a route itself: received ones to that destination and VNI are not installed. */
   announced(route: Route): void {
     this.#fib.announced(route);
     this.#wake();
   }
 
-  /** The client does not announce it any more. */
+  /** Records that the client no longer announces a route. */
   withdrawn(route: Route): void {
     this.#fib.withdrawn(route);
     this.#wake();
   }
 
-  /** A server has that address: no route in the host's own table shall cover it. */
+  /** Keeps a server's address reachable: no route in the host's own table may cover it. */
   keepReachable(address: IpAddress): void {
     this.#fib.keepReachable(address);
     this.#wake();
   }
 
-  /** The view of a VNI is complete: what was found in the kernel and is not in it may go. */
+  /** Records that the view of a VNI is complete: routes that were found in the kernel and are not in the view may be deleted. */
   complete(vni: number): void {
     this.#fib.complete(vni);
     this.#wake();
   }
 
-  /** Other tables from now on. Routes of VNIs that were not mapped before are known already. */
+  /** Replaces the mappings. Routes of VNIs that were not mapped before are known already. */
   setMappings(mappings: readonly TableMapping[]): void {
     this.#mappings = mappings;
     this.#fib.setMappings(mappings);
-    // What our predecessor, or somebody else, has in a table that is new to us was passed by so far.
+    // What our predecessor, or another program, has in a table that is new to us was ignored by earlier scans.
     this.#requestScan("other tables");
   }
 
-  /** Reads the kernel, and makes it right. */
+  /** Scans the kernel, and corrects what differs. */
   reconcile(): void {
     this.#requestScan("asked for");
   }
 
-  /** Changes nothing more, or only takes all of ours away. */
+  /** Stops. With `cleanup`, all that is ours is removed first; nothing else is changed in the kernel from now on. */
   async stop({ cleanup }: { readonly cleanup: boolean }): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -227,14 +227,14 @@ export class Installer {
     });
   }
 
-  /** All views are complete, and the kernel has what is in them, but for what fails. */
+  /** Whether all views are complete, and the kernel has what is in them, except for what fails. */
   get isUpToDate(): boolean {
     const { tables, changes } = this.#fib;
     const isSettled = [...tables.all()].every((table) => table.vnis.length === 0 || table.mayPrune);
     return this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && !this.#scans.isUnderWay;
   }
 
-  /** The destinations that cannot be made right, and why; at most `limit`. */
+  /** The destinations that cannot be installed, changed or deleted, and why; at most `limit`. */
   faults(limit: number): KernelFault[] {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
   }
@@ -269,7 +269,7 @@ export class Installer {
   }
 
   #applySlice(nowMs: number): boolean {
-    // It may tell that there is nothing to be done just now.
+    // A notification that is not read yet may change the plan.
     if (!this.#kernel.poll() || this.#waitingEvents.length > 0) return true;
     const { link } = this.#device;
     if (link === null || !this.#mayWork) return false;
@@ -277,14 +277,14 @@ export class Installer {
       return this.#applier.slice(link.index, nowMs);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
-      // The rows are looked at again by the reading.
+      // The scan looks at the rows again.
       this.#scans.failed(error);
       this.#wake();
       return false;
     }
   }
 
-  /** Sets the alarm to when there is something to do again without being woken. */
+  /** Sets the alarm for the time when there is something to do again, if no event comes before. */
   #sleep(nowMs: number): void {
     this.#multipathHash.look();
     const workDueMs = this.#mayWork ? this.#applier.dueMs : Number.POSITIVE_INFINITY;
@@ -314,7 +314,7 @@ export class Installer {
     this.#wake();
   }
 
-  /** A turn begins. */
+  /** Handles events that have waited, within the limits of one turn. */
   #handleWaiting(): void {
     const untilMs = this.#clock.nowMs() + HANDLING_MS;
     let handled = 0;
@@ -329,8 +329,8 @@ export class Installer {
   }
 
   /**
-   * With a device's last IPv4 address the kernel drops the IPv4 routes by it that name no object, without a word; with any
-   * address those that have it as their source (fib_sync_down_dev and _addr in net/ipv4/fib_semantics.c). Hops have no IPv4.
+   * With a device's last IPv4 address the kernel drops, without notification, the IPv4 routes by it that name no object; with
+   * any address, those that have it as their source (fib_sync_down_dev and _addr in net/ipv4/fib_semantics.c). Hops have none.
    */
   #handleAddress(event: Extract<KernelEvent, { type: "address" }>): void {
     if (event.address.family === 6) this.#addresses.handle(event);

@@ -1,9 +1,9 @@
-/** The machine's own addresses, to which no route goes: when they are to be read, and the reading. */
+/** Reads the machine's own addresses, to which no route goes, and decides when. */
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel, KernelEvent } from "../kernel.ts";
 
-/** From one reading to the next. */
+/** The least time from one reading to the next. */
 const READ_PAUSE_MS = 1_000;
 
 export class LocalAddresses {
@@ -19,22 +19,23 @@ export class LocalAddresses {
     this.#clock = clock;
   }
 
-  /** When they are to be read; Infinity: they are known. */
+  /** When they are to be read; Infinity if they are known. */
   get dueMs(): number {
     return this.#dueMs;
   }
 
-  /** One came or went. Which of them the machine has now is read: another link may have the same. */
+  /** Handles an address that came or went. All are read then: another link may have the same one. */
   handle({ address, isDeleted }: Extract<KernelEvent, { type: "address" }>): void {
-    // Those that are told once more, as when a router prolongs them, change nothing.
+    // A notification about an address that is known, as when a router prolongs its lifetime, changes nothing.
     if (this.#fib.hops.isLocal(address) === isDeleted) this.ask();
   }
 
-  /** They are to be read, and the device is to be looked at, soon. */
+  /** Requests that they are read, and the device is checked, soon. */
   ask(): void {
     this.#dueMs = Math.max(this.#clock.nowMs(), this.#readMs + READ_PAUSE_MS);
   }
 
+  /** Reads them into the model. */
   async read(): Promise<void> {
     this.#dueMs = Number.POSITIVE_INFINITY;
     this.#readMs = this.#clock.nowMs();

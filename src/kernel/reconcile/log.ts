@@ -1,4 +1,4 @@
-/** What the installer logs of routes, hops and operations: each fault by some lines, however many it hits. */
+/** Logs what happens to routes, hops and operations: some lines for each fault, however many routes it affects. */
 
 import type { Clock } from "../../base/clock.ts";
 import { LimitedLog, type LogLimits } from "../../base/limited-log.ts";
@@ -16,9 +16,9 @@ import type { CleanupResult } from "./cleanup.ts";
 import type { StepFailure } from "./results.ts";
 import { DEVICE_CODES } from "./status.ts";
 
-/** One fault may hit a whole table: some lines a minute show what it is. */
+/** One fault may affect a whole table: some lines a minute show what it is. */
 const LOG_LIMITS: LogLimits = { burst: 10, intervalMs: 6_000 };
-/** Hops and tables that were reported; then all are forgotten, for hops come and go. */
+/** How many hops and tables are remembered as reported; then all are forgotten, for hops come and go. */
 const MAX_REPORTED = 1_000;
 const FIGHT_LINE_PAUSE_MS = 60_000;
 
@@ -40,7 +40,7 @@ export class InstallerReports {
     this.log = new LimitedLog(logger, clock, LOG_LIMITS);
   }
 
-  /** `inTheWay`: the route that was found in the place of the one that was to be added. */
+  /** Logs a failed operation. `inTheWay`: the route that was found in the place of the one that was to be added. */
   failure({ operation, code, message, kind, attempts }: StepFailure, inTheWay: string | null = null): void {
     const fields = {
       operation: this.#text(operation),
@@ -56,7 +56,7 @@ export class InstallerReports {
     else this.log.warn("the kernel refuses; it is tried again", fields);
   }
 
-  /** Nothing can be done for the destination. */
+  /** Logs that nothing can be done for the destination. */
   stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
     const show = showRouteCommand(table.id, destination);
     const fields = { table: table.id, destination: formatPrefix(destination), message, show };
@@ -113,7 +113,7 @@ export class InstallerReports {
     this.#logger.info("kernel routes read", held(fib));
   }
 
-  /** Which of the two a packet takes the kernel decides. */
+  /** Logs a foreign route beside one of ours; the kernel decides which of them a packet takes. */
   ambiguous(route: FoundRoute): void {
     const { table, destination } = route;
     this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
@@ -124,7 +124,7 @@ export class InstallerReports {
     });
   }
 
-  /** Routes of ours name the id, and the object or group that has it is not ours. */
+  /** Logs that routes of ours name the id, and that the object or group with it is not ours. */
   replaced(id: number): void {
     this.#once(
       `replaced ${id}`,
@@ -136,7 +136,7 @@ export class InstallerReports {
     );
   }
 
-  /** Whether the last reading was told all. */
+  /** Logs a change of whether scans are complete. */
   scanWhole(isWhole: boolean): void {
     if (isWhole === this.#isScanWhole) return;
     this.#isScanWhole = isWhole;
@@ -148,7 +148,7 @@ export class InstallerReports {
     }
   }
 
-  /** One line a minute, however many destinations it is: `status` names them. */
+  /** Logs one line a minute, however many destinations are disturbed: `status` names them. */
   foughtOver(table: FibTable, destination: Prefix): void {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#foughtMs < FIGHT_LINE_PAUSE_MS) return;
@@ -162,7 +162,7 @@ export class InstallerReports {
     );
   }
 
-  /** The kernel was read, and `before` that others had changed so much. */
+  /** Logs the end of a scan. `before`: the drift counters when it began. */
   scanned(fib: Fib, reason: string, before: Readonly<Record<DriftKind, number>>): void {
     const drift = Object.entries(fib.drift)
       .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
@@ -174,7 +174,7 @@ export class InstallerReports {
     }
   }
 
-  /** The nexthop is needed no longer. */
+  /** Logs a nexthop that stays although we no longer need it. */
   pinned(id: number): void {
     const show = `(ip route show table all; ip -6 route show table all; ip nexthop) | grep ${id}`;
     this.log.warn("a nexthop of ours stays, for foreign routes or groups name it", { id, show });
@@ -207,7 +207,7 @@ export class InstallerReports {
   }
 }
 
-/** What the kernel holds of ours. */
+/** Counts what the kernel has of ours. */
 function held({ nexthops, tables }: Fib): LogFields {
   let routes = 0;
   for (const { counts } of tables.all()) routes += counts[4].installed + counts[6].installed;

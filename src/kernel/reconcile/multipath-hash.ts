@@ -1,5 +1,5 @@
 /**
- * By what the kernel chooses among the hops of a group: the sysctl fib_multipath_hash_policy, one for each family. Its
+ * Checks by what the kernel chooses among the hops of a group: the sysctl fib_multipath_hash_policy, one for each family. Its
  * default, 0, is a packet's addresses, so that all connections between two addresses take one hop; and of IPv6 the flow
  * label, which may change in the midst of a connection. Tenants' packets are looked up before the tunnel wraps them, so it
  * is the family of the inner packet that counts.
@@ -9,15 +9,15 @@ import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import { multipathHashPolicyName } from "../netlink/sysctl.ts";
 
-/** Without ports (Documentation/networking/ip-sysctl.rst). */
+/** The policy that uses no ports (Documentation/networking/ip-sysctl.rst). */
 const BY_ADDRESSES = 0;
 
-/** Says, while there are groups, what is wrong with the policy. */
+/** Warns about the policy while there are groups. */
 export class MultipathHash {
   readonly #fib: Fib;
   readonly #kernel: Pick<Kernel, "multipathHashPolicy">;
   readonly #logger: Logger;
-  /** What it depended on when it was looked at last: the policy itself is read once for each reading of the kernel. */
+  /** What the last check depended on: the policy itself is read once for each scan. */
   #lookedAt = "";
   #said: string | null = null;
 
@@ -27,7 +27,7 @@ export class MultipathHash {
     this.#logger = logger;
   }
 
-  /** As of now, with the command that helps; null: nothing that we know of, or there is no group. */
+  /** What is wrong now, with the command that helps; null if nothing is, or there is no group. */
   get problem(): string | null {
     const names = this.#families()
       .filter((family) => this.#kernel.multipathHashPolicy(family) === BY_ADDRESSES)
@@ -37,7 +37,7 @@ export class MultipathHash {
     return `of several next hops, one is chosen by a packet's addresses (IPv6: and its flow label), not by its ports, so connections may share one: sysctl -w ${settings}`;
   }
 
-  /** Warns, once for each problem. */
+  /** Logs a warning, once for each problem. */
   look(): void {
     const lookedAt = `${this.#fib.scans} ${this.#families()}`;
     if (lookedAt === this.#lookedAt) return;
@@ -47,7 +47,7 @@ export class MultipathHash {
     this.#said = problem;
   }
 
-  /** Of the routes that we have, if there are groups. */
+  /** The families of the routes that we have, if there are groups. */
   #families(): (4 | 6)[] {
     const { nexthops, tables } = this.#fib;
     if (nexthops.groupCount === 0) return [];

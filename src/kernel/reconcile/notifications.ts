@@ -1,13 +1,13 @@
 /**
- * What others do to routes and nexthops, as the kernel tells it. The book knows which routes named what was deleted or
- * changed, so they are put right at once, without a reading:
+ * Handles the kernel's notifications of changes that other programs make to routes and nexthops. The FIB model knows which
+ * routes named what was deleted or changed, so they are restored at once, without a scan:
  *
  *     a route of ours is deleted        →  it is missing
  *     another takes its place           →  it is missing, or ours with another nexthop (verdict.ts)
  *     a nexthop of ours is deleted      →  the routes that named it are missing
  *     it is changed, or made foreign    →  the routes that name it move to a new one
  *
- * Only what leaves open how things are now is answered by a reading: a route that was put beside one of ours.
+ * Only a notification that leaves the present state open leads to a scan: a route was put beside one of ours.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -35,14 +35,14 @@ export class NotificationHandler {
   }
 
   /**
-   * A route of ours has gone with its nexthop, of which the kernel has told before: its row is being found. There may be as
-   * many as the table has, and nothing is to be done for one.
+   * Whether the event says that a route of ours has gone with its nexthop, about which the kernel has notified before: its
+   * row is being found. There may be as many such events as the table has routes, and nothing is to be done for one.
    */
   isKnown({ isDeleted, route }: Extract<KernelEvent, { type: "route" }>): boolean {
     return isDeleted && route.protocol === this.#fib.protocol && this.#fib.isLost(route.nexthopId);
   }
 
-  /** `link`: the tunnel device. While it is not up, routes go by themselves. */
+  /** Handles an event. `link`: the tunnel device; while it is not up, the kernel itself deletes routes. */
   handle(event: Extract<KernelEvent, { type: "route" | "nexthop" }>, link: Link | null): void {
     const isUp = link?.isUp ?? false;
     if (event.type === "route") this.#handleRoute(event.route, event, isUp);
@@ -114,7 +114,7 @@ export class NotificationHandler {
     const verdict = fib.verdictOfNexthop(found);
     const known = nexthops.get(id);
     if (known !== undefined) this.#ourNexthopChanged(known, found, verdict, linkIndex);
-    // One of ours, made by nobody that we know: it goes.
+    // It has our protocol and an id of our block, but we have not made it: the scan will find it, and it is deleted.
     else if (verdict !== "foreign") this.#requestScan("a nexthop in our block was made by somebody else");
     else nexthops.setForeign(id, true);
     if (verdict !== "foreign") return;
@@ -147,7 +147,7 @@ export class NotificationHandler {
   }
 }
 
-/** In words only where the line is written: thousands may not be. */
+/** Log fields that are formatted only if the line is written: thousands may not be. */
 function fieldsOf(route: FoundRoute): LogFields {
   return {
     table: route.table,
@@ -157,7 +157,7 @@ function fieldsOf(route: FoundRoute): LogFields {
   };
 }
 
-/** Likewise, of a route that has the place of ours. */
+/** Log fields of a route that has replaced one of ours. */
 function replacementOf(route: FoundRoute): LogFields {
   return {
     table: route.table,

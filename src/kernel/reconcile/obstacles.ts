@@ -1,11 +1,11 @@
 /**
- * Names the routes that keep ours out of the kernel. EEXIST does not say what exists, and the kernel can be asked for the
- * route that a packet would take, but not for the one to exactly a prefix: so the table is read.
+ * Finds the routes that keep ours out of the kernel. EEXIST does not say what exists, and the kernel can be asked for the
+ * route that a packet would take, but not for the one to exactly a prefix: so the table is dumped.
  *
- *     EEXIST ──▶ waits for the search ──▶ the table is read, in slices ──▶ the log, and the row's fault
+ *     EEXIST ──▶ waits for the search ──▶ the table is dumped, in slices ──▶ the log, and the row's fault
  *
- * One search serves all that have failed by then, and the next one waits a while: the table may have a million routes. What
- * is named is what was there then. The command that shows what is there now needs no search.
+ * One search serves all routes that have failed by then, and the next one waits a while: the table may have a million
+ * routes. The log names what was there then; it also has the command that shows what is there now.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -17,9 +17,9 @@ import { formatRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
 import type { StepFailure } from "./results.ts";
 
-/** From the end of a search to the start of the next. */
+/** The time from the end of a search to the start of the next. */
 const SEARCH_PAUSE_MS = 10_000;
-/** Failures of one search; those beyond are told without what is in the way. */
+/** How many failures one search serves; further ones are logged without what is in the way. */
 const MAX_NAMED = 1_000;
 
 type AddRoute = Extract<Operation, { type: "add-route" }>;
@@ -30,9 +30,9 @@ interface Collision {
 }
 
 export interface ObstacleListener {
-  /** `route`: what was found in the way, in words; null: nothing was looked for, or it has gone meanwhile. */
+  /** Called for each failure. `route`: what is in the way, as text; null if there was no search, or it has gone meanwhile. */
   named(failure: StepFailure, route: string | null): void;
-  /** A route of ours is in the way, which the book does not know. */
+  /** Called when a route of ours is in the way, which the model does not have. */
   oursFound(): void;
 }
 
@@ -41,7 +41,7 @@ export class Obstacles {
   readonly #kernel: Kernel;
   readonly #clock: Clock;
   readonly #listener: ObstacleListener;
-  /** By row. */
+  /** Collisions that wait for the search, by row. */
   #waiting = new Map<number, Collision>();
   #search: Timer | null = null;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -55,7 +55,7 @@ export class Obstacles {
     this.#listener = listener;
   }
 
-  /** Somebody has a route where the row's was to be added. */
+  /** Adds a failure: there is a route where the row's was to be added. */
   add(row: number, failure: StepFailure): void {
     const { operation } = failure;
     if (operation.type !== "add-route") return;
@@ -103,7 +103,7 @@ export class Obstacles {
         });
       }
     } catch (error) {
-      // What the kernel does not tell is not named.
+      // A route that the kernel does not send is not named.
       if (!(error instanceof KernelError)) throw error;
     }
     if (this.#isStopped) return;

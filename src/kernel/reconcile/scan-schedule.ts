@@ -1,20 +1,20 @@
-/** When the kernel is to be read, and why. Times are the clock's, in milliseconds. */
+/** Decides when the kernel is to be scanned, and why. Times are the clock's, in milliseconds. */
 
-/** From the end of a reading to the start of the next, whatever happens. */
+/** The least time from the end of a scan to the start of the next. */
 const SCAN_PAUSE_MS = 1_000;
-/** From what others do to the reading that shows what came of it. */
+/** The time from a change by another program to the scan that shows its result. */
 const LATER_MS = 100;
 
 export class ScanSchedule {
-  /** Between two readings that nobody asked for; 0: there are none. */
+  /** The time between two scans that nothing else has requested; 0: there are none. */
   readonly #intervalMs: number;
   #reason: string | null = null;
-  /** When the last one ended. */
+  /** When the last scan ended. */
   #lastMs: number | null = null;
-  /** From here the interval counts. */
+  /** When the present interval began. */
   #sinceMs: number;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
-  /** One that may wait a moment, for more of the kind may follow: when it is due; Infinity: none is. */
+  /** When a scan that may wait a moment is due; Infinity: none is requested. */
   #laterMs = Number.POSITIVE_INFINITY;
   #laterReason = "";
   #isUrgent = false;
@@ -24,41 +24,42 @@ export class ScanSchedule {
     this.#sinceMs = nowMs;
   }
 
-  /** Nothing is to be done before the next one. */
+  /** Whether nothing may be changed in the kernel before the next scan. */
   get isUrgent(): boolean {
     return this.#isUrgent;
   }
 
-  /** When the last one ended; null: there was none. */
+  /** When the last scan ended; null if there was none. */
   get lastMs(): number | null {
     return this.#lastMs;
   }
 
-  /** When the next one is due, as things stand; Infinity: never. */
+  /** When the next scan is due, as things stand; Infinity: never. */
   get dueMs(): number {
     if (this.#reason !== null) return this.#notBeforeMs;
     const intervalMs = this.#intervalMs > 0 ? this.#intervalMs : Number.POSITIVE_INFINITY;
     return Math.max(Math.min(this.#sinceMs + intervalMs, this.#laterMs), this.#notBeforeMs);
   }
 
+  /** Requests a scan as soon as the pause after the last one is over. */
   ask(reason: string): void {
     this.#reason ??= reason;
   }
 
-  /** Asks for one that reads what this and those that follow within a moment have changed. */
+  /** Requests a scan in a moment, which serves all requests of this kind until then. */
   askLater(reason: string, nowMs: number): void {
     if (this.#laterMs !== Number.POSITIVE_INFINITY) return;
     this.#laterMs = nowMs + LATER_MS;
     this.#laterReason = reason;
   }
 
-  /** What the kernel holds is not known: foreign routes may have come in place of ours. */
+  /** Requests a scan before anything is changed: foreign routes may have come in place of ours. */
   insist(reason: string): void {
     this.ask(reason);
     this.#isUrgent = true;
   }
 
-  /** The reason for a reading that is due, which is asked for no longer; null: none is. */
+  /** Takes a scan that is due. Returns its reason; null if none is due. */
   takeDue(nowMs: number): string | null {
     if (nowMs < this.dueMs) return null;
     const later = this.#laterMs <= nowMs ? this.#laterReason : "interval";
@@ -69,7 +70,7 @@ export class ScanSchedule {
     return reason;
   }
 
-  /** One has ended. */
+  /** Records that a scan has ended. */
   ended(nowMs: number): void {
     this.#lastMs = nowMs;
     this.#sinceMs = nowMs;
@@ -77,7 +78,7 @@ export class ScanSchedule {
     this.#isUrgent = false;
   }
 
-  /** The socket has failed. */
+  /** Records that the socket has failed. */
   failed(nowMs: number): void {
     this.#notBeforeMs = nowMs + SCAN_PAUSE_MS;
     this.insist("socket failed");

@@ -1,16 +1,16 @@
 /**
- * A reading of the kernel, compared with the book: the first one adopts what is there, later ones find drift.
+ * Scans the kernel and compares it with the FIB model: the first scan adopts what is there, later ones find drift.
  *
- * What is ours is for verdict.ts to say; what is foreign pins the nexthops of ours that it names. An object of ours for
- * another device means nothing, nor does a group whose member was changed: no destination wants it, so its routes move
- * away, and it goes. While a reading is under way, nothing is changed.
+ * verdict.ts decides what is ours; what is foreign pins the nexthops of ours that it names. An object of ours for another
+ * device stands for no hop set, nor does a group whose member was changed: no destination desires it, so its routes move
+ * away, and it is deleted. While a scan is under way, nothing is changed in the kernel by us.
  *
- * A dump of IPv6 routes misses some that are there when others delete and add routes in their table meanwhile: the kernel
- * starts anew at the root and skips as many as it has told (fib6_dump_table in net/ipv6/ip6_fib.c; seen on 6.18, without
- * NLM_F_DUMP_INTR). So where one of ours is missing, another dump, of ours alone, has to miss it too.
+ * A dump of IPv6 routes misses some that are there when other programs delete and add routes in their table meanwhile: the
+ * kernel starts anew at the root and skips as many as it has sent (fib6_dump_table in net/ipv6/ip6_fib.c; seen on 6.18,
+ * without NLM_F_DUMP_INTR). So a route of ours counts as missing only if another dump, of ours alone, misses it, too.
  *
- * Where the kernel's dumps are not whole (netlink-kernel.ts), what was not met may be there all the same: such a route is
- * UNPROVEN, to be added once more, which fails if it is there; and no nexthop is taken away, for foreign routes may name it.
+ * Where the kernel's dumps are incomplete (netlink-kernel.ts), a route that was not met may be there all the same: it is
+ * UNPROVEN, and added once more, which fails if it is there; and no nexthop is deleted, for foreign routes may name it.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -26,18 +26,18 @@ import type { FoundNexthop, FoundRoute, GroupMember, Kernel, KnownOfOurs } from 
 /** The index of the tunnel device where there is none: no device has it. */
 export const NO_LINK = -1;
 
-/** Between two pauses. */
+/** How many rows or routes are handled between two pauses. */
 const ROWS_BETWEEN_PAUSES = 2_000;
 
-/** What a reading has found that somebody should know of. */
+/** What a scan has found that is to be logged. */
 export interface ScanFindings {
-  /** Foreign routes beside ours, but for those beside rows of which the last reading knew. */
+  /** Foreign routes beside ours, except for those beside rows for which the last scan has reported one. */
   readonly ambiguous: readonly FoundRoute[];
   /** Ids of our block that routes of ours name, and whose object or group is not ours. */
   readonly replacedIds: readonly number[];
 }
 
-/** Reads the kernel into the book. Others have their turn meanwhile, but nothing may be changed in the kernel by us. */
+/** Scans the kernel into the model, in slices. Meanwhile we must not change anything in the kernel. */
 export async function scanKernel(
   fib: Fib,
   kernel: Kernel,
@@ -73,12 +73,12 @@ class Scan {
   readonly #misplaced: MisplacedRoute[] = [];
   /** Foreign routes where ours would stand. */
   readonly #foreign: FoundRoute[] = [];
-  /** Of those, the first beside each of ours. */
+  /** The first foreign route beside each of ours. */
   readonly ambiguous: { readonly row: number; readonly route: FoundRoute }[] = [];
   /** Ids that routes of ours name, and that no object or group of ours has. */
   readonly strayIds = new Set<number>();
   readonly #number: number;
-  /** Routes of ours in the book that have not been met. */
+  /** How many routes of ours that the model has were not met yet. */
   #unmet = 0;
 
   constructor(fib: Fib, linkIndex: number) {
@@ -97,7 +97,7 @@ class Scan {
     else this.#objects.set(id, found);
   }
 
-  /** All nexthops have been visited; routes come next. */
+  /** Compares the nexthops, all of which have been visited. Routes come next. */
   nexthopsRead(): void {
     const { nexthops, hops } = this.#fib;
     for (const nexthop of [...nexthops.all()]) {
@@ -120,7 +120,7 @@ class Scan {
     const verdict = this.#fib.verdictOf(route);
     const observed = observedOf(verdict, route);
     if (observed !== 0 && this.#found(tableId, destination, observed)) return;
-    // The second one of ours at a place is no use there.
+    // A second route of ours in the same slot is of no use.
     if (verdict === "misplaced" || (verdict === "ours" && nexthops.get(nexthopId) !== undefined)) {
       tables.findOrMake(tableId);
       this.#misplaced.push({ table: tableId, destination, priority, nexthopId });
@@ -131,7 +131,7 @@ class Scan {
     if (isMapped && isInSlot(route)) this.#foreign.push(route);
   }
 
-  /** All routes have been visited, and some of ours were not among them: they are to be revisited, in another dump. */
+  /** Whether routes of ours were not among those that were visited: they are to be revisited, in another dump. */
   get hasMissed(): boolean {
     return this.#unmet > 0;
   }
@@ -144,7 +144,7 @@ class Scan {
     this.visitRoute(route);
   }
 
-  /** What has not been met is gone, where all routes were told. Yields where it may pause. */
+  /** Records what was not met: it is gone, if all routes were visited. Yields where it may pause. */
   *finish(hasAllRoutes: boolean): Generator<void> {
     const fib = this.#fib;
     const { rows } = fib;
@@ -171,19 +171,19 @@ class Scan {
       // There may be several beside one of ours.
       if (row < 0 || rows.get(row, OBSERVED) === 0 || rows.has(row, AMBIGUOUS)) continue;
       rows.competed(row);
-      // A predecessor's has a fault of its own.
+      // A predecessor's route gets a fault of its own.
       if (rows.get(row, OBSERVED) !== PLAIN) this.ambiguous.push({ row, route });
     }
     fib.ambiguous = this.ambiguous.map(({ row }) => row);
     fib.misplaced.set(this.#misplaced);
   }
 
-  /** Our route stands there. False: another of ours does too. */
+  /** Records that our route is there. Returns false if another of ours was met there before. */
   #found(tableId: number, destination: Prefix, nexthopId: number): boolean {
     const fib = this.#fib;
     const { rows } = fib;
     const row = fib.rowFor(fib.tables.findOrMake(tableId), destination);
-    // It stays as it is, as if it were not ours.
+    // Without memory for it, it stays as it is, as if it were not ours.
     if (row < 0) return true;
     if (rows.get(row, SCANNED) === this.#number) return false;
     rows.met(row, this.#number);
@@ -197,7 +197,7 @@ class Scan {
     return true;
   }
 
-  /** The kernel has nothing with that id: it keeps no route that names one. */
+  /** Whether the kernel has nothing with that id, and so no route that names it. */
   #isWithoutNexthop(id: number): boolean {
     const { nexthops } = this.#fib;
     return id !== PLAIN && nexthops.get(id) === undefined && !nexthops.isForeign(id);
@@ -236,7 +236,7 @@ class Scan {
     }
   }
 
-  /** The set of a group with these members; null: we make no such group. */
+  /** The hop set of a group with these members; null if we make no such group. */
   #meaningOf({ isResilient }: FibNexthop, members: readonly GroupMember[]): HopSet | null {
     const hops = members.flatMap(({ id, weight }) => {
       const hop = this.#fib.nexthops.get(id)?.set?.hops[0];

@@ -1,10 +1,10 @@
 /**
- * Readings of the kernel, one at a time: the device, what the kernel holds, compared with the book, and the machine's
- * addresses. While one is under way, nothing is changed in the kernel.
+ * Runs scans of the kernel, one at a time: the device, the machine's addresses, and what the kernel has, compared with the
+ * FIB model. While a scan is under way, we change nothing in the kernel.
  *
- * Without the device nothing can be made right, but what is there is to be known: objects and IPv4 routes go with it
- * without a word. So a device that has been away for a moment leads to a reading, too. It is none of those that the
- * schedule counts: whatever it has cost, the kernel is read at once when the device is back.
+ * While the device is missing nothing can be installed, but the kernel's state must still be tracked: nexthops and IPv4
+ * routes disappear with the device, without notification. So a device that has been down for a moment leads to a scan, too.
+ * The schedule does not count that one: the kernel is scanned at once when the device is up again.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
@@ -15,7 +15,7 @@ import { NO_LINK, scanKernel } from "./scan.ts";
 import type { ScanSchedule } from "./scan-schedule.ts";
 import type { TunnelDevice } from "./tunnel-device.ts";
 
-/** One that flaps is not read about each time. */
+/** A flapping device does not cause a scan each time. */
 const AWAY_FOR_MS = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -31,10 +31,10 @@ export interface ScanParts {
 
 export class Scans {
   readonly #parts: ScanParts;
-  /** One has ended. */
+  /** Called when a scan has ended. */
   readonly #ended: () => void;
   #underWay: Promise<void> | null = null;
-  /** When what is left without the device is to be read; null: it is there, NEVER: that has been done. */
+  /** When the kernel is to be scanned without the device; null: the device is up, NEVER: that scan has ended. */
   #leftDueMs: number | null = null;
 
   constructor(parts: ScanParts, ended: () => void) {
@@ -46,15 +46,15 @@ export class Scans {
     return this.#underWay !== null;
   }
 
-  /** When one is due, as things stand; Infinity: never. */
+  /** When the next scan is due, as things stand; Infinity: never. */
   get dueMs(): number {
     const { schedule, addresses } = this.#parts;
     return Math.min(schedule.dueMs, this.#leftDueMs ?? NEVER, addresses.dueMs);
   }
 
   /**
-   * The first one of all, which finds the device.
-   * @throws KernelError DEVICE_MISSING, and what the kernel's own reading throws
+   * Runs the first scan, which finds the device.
+   * @throws KernelError DEVICE_MISSING, and what scanning the kernel throws
    */
   async first(): Promise<void> {
     const { device, kernel } = this.#parts;
@@ -62,7 +62,7 @@ export class Scans {
     await this.#readAll(index);
   }
 
-  /** Begins one that is due. False: none is. */
+  /** Begins a scan that is due. Returns false if none is. */
   begin(nowMs: number): boolean {
     const { schedule, addresses } = this.#parts;
     const reason = schedule.takeDue(nowMs);
@@ -73,17 +73,17 @@ export class Scans {
     return true;
   }
 
-  /** The socket has failed: how far the last operations came nobody knows. */
+  /** The socket has failed: it is not known which of the last operations were carried out. */
   failed(error: unknown): void {
     const { schedule, reports, clock } = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
     reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
     schedule.failed(clock.nowMs());
-    // Should it be away, that is found out anew.
+    // The next scan finds out whether the device is down.
     this.#leftDueMs = null;
   }
 
-  /** Waits for the one that is under way. */
+  /** Waits for the scan that is under way. */
   async untilIdle(): Promise<void> {
     await this.#underWay;
   }
@@ -110,7 +110,7 @@ export class Scans {
     reports.scanned(fib, reason, before);
   }
 
-  /** An address, or something of the device, has changed: what the kernel refused it may take now. */
+  /** Reads addresses and device again, since one of them has changed: the kernel may accept now what it has refused. */
   async #lookAgain(): Promise<void> {
     const { device, addresses, fib, kernel, schedule } = this.#parts;
     await addresses.read();

@@ -1,7 +1,7 @@
 /**
- * How many operations fit into one step of the event loop: no step is to take more than a few milliseconds, and how long
- * one takes, from its plan to its result in the book, differs by a factor of a hundred (a route some 10 µs, a deleted object
- * more than a millisecond on older kernels). One operation cannot be divided: the IPv4 route with which the trie of a table
+ * Adapts how many operations one step of the event loop carries out: no step is to take more than a few milliseconds, and
+ * the time of an operation, from its plan to its result in the FIB model, differs by a factor of a hundred (a route some
+ * 10 µs, a deleted object more than a millisecond on older kernels). One operation cannot be divided: the IPv4 route with which the trie of a table
  * doubles its root (net/ipv4/fib_trie.c) takes 5 ms at 16,384 host routes (Linux 6.18).
  */
 const AIM_MS = 2;
@@ -16,7 +16,7 @@ export class SliceSize {
     return this.#size;
   }
 
-  /** The last slice, of `count` operations, took that long. */
+  /** Records how long the last slice, of `count` operations, has taken. */
   took(ms: number, count: number): void {
     if (ms > AIM_MS) this.#size = Math.max(SMALLEST, Math.floor((count * AIM_MS) / ms));
     else if (count >= this.#size) this.#size = Math.min(LARGEST, this.#size * 2);

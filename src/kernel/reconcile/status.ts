@@ -1,4 +1,4 @@
-/** The installer's figures, and what it cannot do: for `status` and for metrics. */
+/** Gathers the installer's figures and faults, for `status` and for metrics. */
 import type { Prefix } from "../../net/ip.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
 import type { Fault } from "../fib/retries.ts";
@@ -17,35 +17,35 @@ export interface OperationResults {
   failed: number;
 }
 
-/** One routing table. */
+/** The state of one routing table. */
 export interface TableStatus {
   readonly table: number;
-  /** Empty: not mapped, but with routes of ours. */
+  /** Empty if the table is not mapped, but has routes of ours. */
   readonly vnis: readonly number[];
-  /** What was found at the start and is not wanted may go. */
+  /** Whether routes that were found at the start and are not desired may be deleted. */
   readonly isSettled: boolean;
   readonly ipv4: FibCounts;
   readonly ipv6: FibCounts;
 }
 
-/** The tunnel device, when the kernel was read, and how it balances. */
+/** The state of the tunnel device, when the kernel was scanned, and how it balances. */
 export interface DeviceStatus {
   readonly device: string;
-  /** Null: there is no such device. */
+  /** Null if there is no such device. */
   readonly linkIndex: number | null;
   readonly isUp: boolean;
   /** Why packets or routes do not leave by it, each with what helps. */
   readonly problems: readonly string[];
-  /** How long ago the kernel was last read, in milliseconds; null: not yet. */
+  /** How long ago the kernel was last scanned, in milliseconds; null if not yet. */
   readonly lastReadForMs: number | null;
   readonly isReading: boolean;
-  /** Why destinations with several next hops are not balanced well, with the command that helps; null: nothing is wrong. */
+  /** Why destinations with several next hops are not balanced well, with the command that helps; null if they are. */
   readonly ecmpProblem: string | null;
 }
 
-/** How the kernel's routes stand. */
+/** The state of the kernel's routes. */
 export interface InstallerStatus extends DeviceStatus {
-  /** By table. */
+  /** One entry for each table, in the order of their numbers. */
   readonly tables: readonly TableStatus[];
   /** Nexthop objects and groups of ours in the kernel; resilient ones are among the groups. */
   readonly objects: number;
@@ -53,23 +53,23 @@ export interface InstallerStatus extends DeviceStatus {
   readonly resilientGroups: number;
   /** Since the start. */
   readonly operations: Readonly<Record<OperationType, OperationResults>>;
-  /** How often the kernel was read, the start's reading included. */
+  /** How often the kernel was scanned, including the scan at the start. */
   readonly readings: number;
-  /** What others had changed, since the start. */
+  /** What other programs had changed, since the start. */
   readonly drift: Readonly<Record<DriftKind, number>>;
-  /** Memory of the book. */
+  /** The memory of the FIB model. */
   readonly bytes: number;
 }
 
-/** A destination that cannot be made right in the kernel. */
+/** A destination whose route cannot be installed, changed or deleted. */
 export interface KernelFault {
   readonly table: number;
   readonly destination: Prefix;
   /** As "EEXIST". */
   readonly code: string;
-  /** The kernel's words, or what is wrong with the device where it is that; what is in the way, and the command that shows it. */
+  /** The kernel's text, or what is wrong with the device if that is the cause; what is in the way, and the command that shows it. */
   readonly message: string;
-  /** How often it was tried; 0: it is there, and a foreign route with the same metric beside it. */
+  /** How often it was tried; 0 if it is installed, with a foreign route of the same metric beside it. */
   readonly attempts: number;
 }
 
@@ -108,7 +108,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     };
   });
   for (const row of ambiguousRows(fib)) {
-    // By index, which is the order in which they are told.
+    // Tables are in the order of their indexes here.
     const table = tables[fib.rows.tableOf(row).index];
     if (table !== undefined) (familyOf(row) === 6 ? table.ipv6 : table.ipv4).collided++;
   }
@@ -125,7 +125,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
   };
 }
 
-/** `deviceCauses`: what is behind the kernel's words where they speak of the device. */
+/** Returns up to `limit` faults. `deviceCauses`: what is wrong with the device if the kernel's text is about that. */
 export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
   const { rows } = fib;
   return Array.from(allFaults(fib).take(limit), ([row, fault]) => {
@@ -144,7 +144,7 @@ function wordsOf({ code, message, inTheWay }: Fault, table: number, destination:
   return `${message}${what} (${showRouteCommand(table, destination)})`;
 }
 
-/** What the kernel says to an object when its device is down, gone, or without IPv6 (fib6_nh_init in net/ipv6/route.c). */
+/** How the kernel refuses an object whose device is down, missing, or without IPv6 (fib6_nh_init in net/ipv6/route.c). */
 export const DEVICE_CODES: ReadonlySet<string> = new Set(["ENODEV", "ENETDOWN", "EACCES", "EAFNOSUPPORT"]);
 
 function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], void> {
@@ -152,7 +152,7 @@ function* allFaults(fib: Fib): Generator<readonly [row: number, fault: Fault], v
   for (const row of ambiguousRows(fib)) yield [row, BESIDE];
 }
 
-/** Of those in the book, where ours stands indeed, and which are not told of for another reason. */
+/** Rows with a competing foreign route where ours is installed, unless they are reported for another reason. */
 function* ambiguousRows({ ambiguous, rows, retries }: Fib): Iterable<number> {
   for (const row of ambiguous) {
     if (!rows.isUsed(row) || !rows.has(row, AMBIGUOUS) || rows.get(row, OBSERVED) === 0) continue;
