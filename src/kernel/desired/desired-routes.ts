@@ -1,10 +1,10 @@
 /**
- * What the view says, and what of it is for a routing table.
+ * Keeps the view and the own announcements, and works out which route is desired for a destination in a routing table.
  *
  *     routes in view, own announcements  →  RouteTable: VNI → destination → next hops, whose, as two "peers"
- *     a destination in a routing table   →  the first of the table's VNIs that has something to say of it:
- *                                             a hop that can be installed    its hops are wanted
- *                                             an own announcement            nothing is: the destination is here
+ *     a destination in a routing table   →  the first of the table's VNIs that decides it by
+ *                                             a hop that can be installed    its hops are desired
+ *                                             an own announcement            no route is: the destination is here
  *
  * The other VNIs of that table are shadowed there.
  */
@@ -21,32 +21,32 @@ import { RankedHops } from "./ranked-hops.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
 import { type DesiredSettings, reasonToSkip, type SkipReason, weightOf } from "./settings.ts";
 
-/** From so many routes on, those to a destination are ranked (ranked-hops.ts) instead of walked through. */
+/** A destination with this many routes has them ranked (ranked-hops.ts) instead of walked through. */
 const RANKED_FROM = 64;
-/** They are walked through again when there are fewer than so many. */
+/** A ranked destination with fewer routes than this is walked through again. */
 const RANKED_UNTIL = 32;
-/** Of the hops of a ranked destination that no route can go to, so many are named; all are counted. */
+/** How many of a ranked destination's hops that no route can go to are named; all are counted. */
 const NAMED_REFUSED_HOPS = 8;
 
 const VIEW = 0;
 const OWN = 1;
 type Origin = typeof VIEW | typeof OWN;
 
-/** What is wanted of one destination in one routing table. */
+/** What is desired of one destination in one routing table. */
 export interface Desired {
-  /** Null: it is not to be there. */
+  /** The hops of the desired route; null if no route is. */
   readonly set: HopSet | null;
-  /** The VNI that decided it; null: none has anything to say. */
+  /** The VNI that decided it; null if none has a usable hop or an own announcement. */
   readonly vni: number | null;
-  /** How many of the table's VNIs are shadowed here by an earlier one. */
+  /** How many of the table's VNIs are shadowed for this destination by an earlier one. */
   readonly shadowed: number;
-  /** How many routes are left out, by reason; null: none. */
+  /** How many routes are skipped, by reason; null if none is. */
   readonly skipped: ReadonlyMap<SkipReason, number> | null;
-  /** Hops that no route can go to. */
+  /** The hops that no route can go to. */
   readonly refusedHops: readonly RefusedHop[];
-  /** The address of the underlay for which nothing is to be there; null: there is none. */
+  /** The address of the underlay that forbids a route; null if there is none. */
   readonly covered: IpAddress | null;
-  /** Why no route to the destination is to be there, whatever its hops; null: one may be. */
+  /** Why no route to the destination may be installed, whatever its hops; null if one may. */
   readonly refusal: DestinationReason | null;
 }
 
@@ -65,7 +65,7 @@ const NOTHING: Desired = {
   refusal: null,
 };
 
-/** What one VNI has to say of a destination. */
+/** What one VNI desires of a destination. */
 interface VniDesire {
   readonly isOwn: boolean;
   readonly set: HopSet | null;
@@ -76,10 +76,10 @@ interface VniDesire {
 /** The routes of one VNI to a destination that has many. */
 interface RankedDestination {
   readonly hops: RankedHops;
-  /** Of the view. */
+  /** How many of the routes are in the view. */
   received: number;
   own: number;
-  /** Routes of the view that are left out whatever the others are, by reason. */
+  /** Routes of the view that are skipped whatever the others are, by reason. */
   readonly skipped: Map<SkipReason, number>;
   readonly refusedHops: RefusedHop[];
 }
@@ -89,7 +89,7 @@ export class DesiredRoutes {
   readonly #hops: HopSets;
   readonly #routes = new RouteTable({ hasFewPeers: true });
   readonly #fields = new UpdateFields();
-  /** By the PREFIX word of their rows, which names a destination of one VNI. */
+  /** Ranked destinations by the PREFIX word of their rows, which names a destination of one VNI. */
   readonly #ranked = new Map<number, RankedDestination>();
   #looksAtHops = 0;
 
@@ -98,7 +98,7 @@ export class DesiredRoutes {
     this.#hops = hops;
   }
 
-  /** How many hops were looked at so far, to work out what is wanted: for whoever bounds what a step does. */
+  /** How many hops were looked at so far to work out what is desired: it bounds the work of a step. */
   get looksAtHops(): number {
     return this.#looksAtHops;
   }
@@ -107,7 +107,7 @@ export class DesiredRoutes {
     return this.#routes.usage().bytes;
   }
 
-  /** False: there is no memory for it, and nothing has changed. */
+  /** Adds a route of the view. Returns false if there is no memory for it; then nothing has changed. */
   added(route: Route): boolean {
     return this.#add(VIEW, route);
   }
@@ -116,7 +116,7 @@ export class DesiredRoutes {
     this.#remove(VIEW, route);
   }
 
-  /** False: there is no memory for it, and nothing has changed. */
+  /** Adds an own announcement. Returns false if there is no memory for it; then nothing has changed. */
   announced(route: Route): boolean {
     return this.#add(OWN, route);
   }
@@ -125,7 +125,7 @@ export class DesiredRoutes {
     this.#remove(OWN, route);
   }
 
-  /** The destinations of a VNI; one with several routes may come as often. The walk may pause. */
+  /** Walks the destinations of a VNI; one with several routes may be visited as often. The walk may pause. */
   *destinationsOf(vni: number): Iterable<Prefix> {
     const table = this.#routes.find(vni);
     if (table === undefined) return;
@@ -133,8 +133,8 @@ export class DesiredRoutes {
   }
 
   /**
-   * What the VNIs of a routing table, in their order, want of a destination; `isMain`: the table is the host's own. New
-   * hop sets are not in use yet.
+   * Works out what the VNIs of a routing table, in their order, desire of a destination. `isMain`: the table is the host's
+   * own. New hop sets are not in use yet.
    */
   desiredOf(vnis: readonly number[], destination: Prefix, isMain: boolean): Desired {
     const refusal = reasonToRefuse(destination, isMain);
@@ -163,7 +163,7 @@ export class DesiredRoutes {
     return refusal === null ? result : withoutHops(result, refusal, { refusal });
   }
 
-  /** What one VNI has to say: its routes to the destination, from that row on. */
+  /** Works out what one VNI desires, by its routes to the destination from that row on. */
   #look(first: number, family: 4 | 6): VniDesire {
     const ranked = this.#ranked.get(this.#prefixOf(first));
     if (ranked !== undefined) return this.#choose(ranked);
@@ -209,7 +209,7 @@ export class DesiredRoutes {
     return { isOwn: false, set, skipped: skipped.size === 0 ? null : skipped, refusedHops };
   }
 
-  /** Ranks the routes to a destination, from its first row on; from now on each change of them is followed. */
+  /** Ranks the routes to a destination, from its first row on; later changes are applied to the ranking. */
   #rank(first: number, family: 4 | 6): RankedDestination {
     const { words } = this.#routes.rows;
     const ranked: RankedDestination = {
@@ -230,7 +230,7 @@ export class DesiredRoutes {
     return ranked;
   }
 
-  /** A route to a ranked destination came or went. */
+  /** Applies a route that came or went to its ranked destination. */
   #follow(ranked: RankedDestination, origin: Origin, family: 4 | 6, nextHop: NextHop, by: 1 | -1): void {
     if (origin === OWN) {
       ranked.own += by;
@@ -298,7 +298,7 @@ export class DesiredRoutes {
   }
 }
 
-/** The same without its hops, since the destination holds that address of the underlay. */
+/** Returns the same without its hops, since the destination holds that address of the underlay. */
 export function refusedFor(covered: IpAddress, desired: Desired): Desired {
   return withoutHops(desired, "coversUnderlay", { covered });
 }
@@ -313,13 +313,13 @@ function withoutHops(
   return { ...desired, ...why, set: null, skipped: count(new Map(skipped), reason, set.hops.length) };
 }
 
-/** We announce the destination ourselves: what is received is left out. */
+/** What a VNI desires whose destination we announce ourselves: received routes are skipped. */
 function ownDesire(received: number): VniDesire {
   const skipped = received === 0 ? null : count(null, "ownAnnouncement", received);
   return { isOwn: true, set: null, skipped, refusedHops: [] };
 }
 
-/** It is the hop's address that is wrong, and not the route's kind. */
+/** Whether the reason is the hop's address, and not the kind of route. */
 function isHopsFault(reason: SkipReason): boolean {
   return reason === "ipv4Hop" || reason === "unusableHop";
 }

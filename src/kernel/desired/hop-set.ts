@@ -1,5 +1,5 @@
 /**
- * The records of next hops that name one another: a hypervisor, a set of hypervisors, and the nexthop object or group that
+ * The records of next hops, which refer to one another: a hypervisor, a set of hypervisors, and the nexthop object or group that
  * the kernel has for a set. hop-sets.ts keeps the first two, fib/nexthops.ts the third.
  */
 import type { IpAddress } from "../../net/ip.ts";
@@ -8,51 +8,51 @@ import type { GroupMember } from "../kernel.ts";
 export interface Hop {
   readonly number: number;
   readonly address: IpAddress;
-  /** Its share in a group, 1 to 255. */
+  /** The hop's share in a group, 1 to 255. */
   readonly weight: number;
-  /** It is an address of this machine. */
+  /** Whether it is an address of this machine. */
   isLocal: boolean;
-  /** The set of it alone. */
+  /** The set that has this hop only. */
   readonly singleton: HopSet;
-  /** Sets that name it. */
+  /** How many sets have it. */
   sets: number;
-  /** A destination names it, or the kernel has an object for it. */
+  /** Whether a destination names it, or the kernel has an object for it. */
   isUsed: boolean;
 }
 
 export interface HopSet {
   readonly number: number;
-  /** By address. */
+  /** The hops, in the order of their addresses. */
   readonly hops: readonly Hop[];
   readonly key: string;
-  /** What the kernel has for it; null: nothing yet. */
+  /** The object or plain group that the kernel has for it; null if there is none. */
   nexthop: FibNexthop | null;
-  /** Destinations that want it, and of a set of one also the larger wanted sets that name its hop. */
+  /** How many destinations desire it; for a singleton, desired larger sets with its hop count, too. */
   desiredBy: number;
-  /** Destinations that name it, and of a set of one also the larger named sets that have its hop. */
+  /** How many destinations name it; for a singleton, named larger sets with its hop count, too. */
   namedBy: number;
-  /** Resilient groups that have exactly these members. */
+  /** How many resilient groups have exactly these members. */
   resilientGroups: number;
 }
 
 export interface FibNexthop {
   readonly id: number;
   /**
-   * What it stands for; null: it is no use, being an object for another device, a group of other members or weights
-   * than any that we make, or the second of its kind.
+   * The hop set that it stands for; null if none: it is an object for another device, a group with other members or weights
+   * than any that we make, or the second one for its set.
    */
   set: HopSet | null;
-  /** Of a group; null: it is an object. */
+  /** The members of a group; null if it is an object. */
   members: readonly GroupMember[] | null;
   readonly isResilient: boolean;
-  /** Of a group that has a single member: how many readings there had been when that began; null: it has more. */
+  /** If a group has a single member: how many scans there had been when that began; null if it has more. */
   singleMemberSince: number | null;
-  /** Routes of ours that name it. */
+  /** How many routes of ours name it. */
   routes: number;
-  /** Groups of ours that name it. */
+  /** How many groups of ours name it. */
   groups: number;
-  /** Something foreign names it. */
+  /** Whether something foreign names it. */
   isPinned: boolean;
-  /** A reading has found it: routes that nobody has told us of yet may want it. */
+  /** Whether a scan has found it: routes that the servers have not sent yet may need it. */
   isAdopted: boolean;
 }

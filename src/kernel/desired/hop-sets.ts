@@ -1,12 +1,12 @@
 /**
- * Sets of hypervisors. A destination's next hops are a set of addresses, and thousands of destinations share one:
+ * Keeps sets of hypervisors. A destination's next hops are a set of addresses, and thousands of destinations share one:
  *
  *     HopSet { a }        in the kernel: the object that encapsulates to a
  *     HopSet { a, b, c }  in the kernel: a group of the objects of { a }, { b } and { c }
  *
- * A set is kept while a destination names it or the kernel has something for it, an address while a set names it. Of
- * resilient groups each belongs to one destination (fib-nexthops.ts): a set is only kept while there are any. A
- * destination wants the set that it names, unless it is not to be installed at all (underlay.ts).
+ * A set is kept while a destination names it or the kernel has something for it, an address while a set has it. A
+ * resilient group belongs to one destination (fib/nexthops.ts): its set is kept while there are any. A destination desires
+ * the set that it names, unless it is not to be installed at all (underlay.ts).
  */
 
 import { compareAddress } from "../../net/address.ts";
@@ -15,15 +15,15 @@ import type { FibNexthop, Hop, HopSet } from "./hop-set.ts";
 
 export class HopSets {
   readonly #weightOf: (address: IpAddress) => number;
-  /** Its `isUsed` has changed. */
+  /** Called when the hop's `isUsed` has changed. */
   readonly #noteUse: (hop: Hop) => void;
   readonly #hops = new Map<string, Hop>();
   readonly #sets = new Map<string, HopSet>();
-  /** By number; 0 is none. */
+  /** Sets by number; 0 stands for none. */
   readonly #byNumber: (HopSet | undefined)[] = [undefined];
   readonly #freeNumbers: number[] = [];
   #nextHopNumber = 0;
-  /** Made to be looked at, perhaps not to be used. */
+  /** Sets made since the last call of `disposeUnusedNew`, which are perhaps not used. */
   readonly #new: HopSet[] = [];
   #localKeys: ReadonlySet<string> = new Set();
   #localVersion = 0;
@@ -33,7 +33,7 @@ export class HopSets {
     this.#noteUse = noteUse;
   }
 
-  /** Sets that are kept. */
+  /** How many sets are kept. */
   get size(): number {
     return this.#sets.size;
   }
@@ -42,7 +42,7 @@ export class HopSets {
     return this.#byNumber[number] ?? null;
   }
 
-  /** The hop with that address, new or known. */
+  /** Returns the hop with that address, new or known. */
   hopOf(address: IpAddress): Hop {
     const key = addressKey(address);
     const known = this.#hops.get(key);
@@ -58,7 +58,7 @@ export class HopSets {
     return hop;
   }
 
-  /** The set of these hops, at least one and none twice, in any order; new or known. */
+  /** Returns the set of these hops, new or known. They are at least one and none twice, in any order. */
   setOf(hops: readonly Hop[]): HopSet {
     const [first, second] = hops;
     if (first === undefined) throw new Error("a hop set has a hop");
@@ -73,44 +73,44 @@ export class HopSets {
     return this.#make(key, hops.toSorted(byAddress));
   }
 
-  /** A destination's next hops are these. */
+  /** Records that a destination's next hops are this set. */
   name(set: HopSet): void {
     if (set.namedBy++ === 0) this.#countMembers(set, 1);
   }
 
-  /** They are no longer. */
+  /** Records that a destination's next hops are no longer this set. */
   unname(set: HopSet): void {
     if (--set.namedBy > 0) return;
     this.#countMembers(set, -1);
     this.disposeUnused(set);
   }
 
-  /** They are to be installed. */
+  /** Records that a destination desires the set. */
   want(set: HopSet): void {
     if (set.desiredBy++ > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.singleton.desiredBy++;
   }
 
-  /** They are not, or no longer. */
+  /** Records that a destination no longer desires the set. */
   undesire(set: HopSet): void {
     if (--set.desiredBy > 0 || set.hops.length === 1) return;
     for (const hop of set.hops) hop.singleton.desiredBy--;
   }
 
-  /** The kernel has this for the set now; null: nothing any more. */
+  /** Records what the kernel has for the set now; null: nothing. */
   setNexthop(set: HopSet, nexthop: FibNexthop | null): void {
     set.nexthop = nexthop;
     const [first] = set.hops;
     if (first?.singleton === set) this.#judgeUse(first);
   }
 
-  /** A resilient group has these members now (`by` = 1), or no longer (-1). */
+  /** Records that a resilient group has these members now (`by` = 1), or no longer (-1). */
   countResilientGroup(set: HopSet, by: 1 | -1): void {
     set.resilientGroups += by;
     this.disposeUnused(set);
   }
 
-  /** Forgets what was made since the last call and is not used. */
+  /** Forgets the sets that were made since the last call and are not used. */
   disposeUnusedNew(): void {
     for (const set of this.#new.splice(0)) this.disposeUnused(set);
   }
@@ -134,17 +134,17 @@ export class HopSets {
     }
   }
 
-  /** It is one of the machine's addresses, as far as was told. */
+  /** Whether it is one of the machine's addresses, as they were last read. */
   isLocal(address: IpAddress): boolean {
     return this.#localKeys.has(addressKey(address));
   }
 
-  /** Changes with the machine's addresses. */
+  /** A number that changes with the machine's addresses. */
   get localVersion(): number {
     return this.#localVersion;
   }
 
-  /** The machine's addresses are these now. True: a known hop has become local, or is no longer. */
+  /** Replaces the machine's addresses. Returns true if a known hop has become local, or is no longer. */
   setLocalAddresses(addresses: readonly IpAddress[]): boolean {
     this.#localKeys = new Set(addresses.map(addressKey));
     this.#localVersion++;
@@ -157,7 +157,7 @@ export class HopSets {
     return isChanged;
   }
 
-  /** The set has become named, or is no longer. */
+  /** Counts in its hops that the set has become named, or is no longer. */
   #countMembers(set: HopSet, by: 1 | -1): void {
     for (const hop of set.hops) {
       if (hop.singleton !== set) hop.singleton.namedBy += by;

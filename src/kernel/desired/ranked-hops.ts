@@ -1,9 +1,9 @@
 /**
- * The next hops of a destination that has many of them, kept in the order of preference, so that a change of one hop
+ * Keeps the next hops of a destination that has many of them in the order of preference, so that a change of one hop
  * costs a search instead of a walk through all:
  *
  *     the heavier first, then by address:   h0 h1 h2 … h255 | h256 … h4095
- *                                           chosen            left out
+ *                                           chosen            skipped
  *
  * Every client of a network sees the same hops and so chooses the same. A change after the last chosen one leaves the
  * choice as it is.
@@ -14,23 +14,23 @@ import type { IpAddress } from "../../net/ip.ts";
 import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
 
-/** The kernel's limit is higher, but a dump's answer has to fit the reader's buffer. */
+/** The most hops of a group. The kernel's limit is higher, but a dump's record has to fit into its buffer. */
 export const MAX_HOPS = 256;
 
 /** Which hops of a destination are used. */
 export interface HopChoice {
-  /** Null: none can be used. */
+  /** Null if no hop can be used. */
   readonly set: HopSet | null;
-  /** Routes to hops that are addresses of this machine, among those that were looked at. */
+  /** How many routes go to hops that are addresses of this machine, among those that were looked at. */
   readonly localRoutes: number;
-  /** Distinct hops that do not fit into the set. */
+  /** How many distinct hops do not fit into the set. */
   readonly skippedHops: number;
 }
 
 interface RankedHop {
   readonly address: IpAddress;
   readonly weight: number;
-  /** Routes with this hop: they differ in type or ports. */
+  /** How many routes have this hop: they differ in type or ports. */
   routes: number;
 }
 
@@ -38,7 +38,7 @@ export class RankedHops {
   readonly #weightOf: (address: IpAddress) => number;
   readonly #ranked: RankedHop[] = [];
   #choice: HopChoice | null = null;
-  /** How many of the first hops were looked at for the choice. */
+  /** How many hops, from the first, were looked at for the choice. */
   #looked = 0;
   /** {@link HopSets.localVersion} at that time. */
   #localVersion = -1;
@@ -47,7 +47,7 @@ export class RankedHops {
     this.#weightOf = weightOf;
   }
 
-  /** One more route has the hop. */
+  /** Adds a route with the hop. */
   add(address: IpAddress): void {
     const weight = this.#weightOf(address);
     const at = this.#find(weight, address);
@@ -60,7 +60,7 @@ export class RankedHops {
     this.#changed(at, 1);
   }
 
-  /** One route that has the hop is gone. */
+  /** Removes a route with the hop. */
   remove(address: IpAddress): void {
     const weight = this.#weightOf(address);
     const at = this.#find(weight, address);
@@ -70,11 +70,11 @@ export class RankedHops {
     this.#changed(at, -1);
   }
 
-  /** The hops to use. `lookedAt` hears how many hops were looked at, when the choice was made anew. */
+  /** Returns the hops to use. `lookedAt` is called with the number of hops looked at, if the choice was made anew. */
   choose(hops: HopSets, lookedAt: (count: number) => void): HopChoice {
     const known = this.#choice;
     if (known !== null && this.#localVersion === hops.localVersion) {
-      // A set that nothing named is gone.
+      // A set that nothing named was disposed of.
       if (known.set === null || hops.get(known.set.number) === known.set) return known;
     }
     const chosen: Hop[] = [];
@@ -94,15 +94,15 @@ export class RankedHops {
     return this.#choice;
   }
 
-  /** A hop came to that place, or went from it. */
+  /** Updates the choice after a hop was inserted (1) or removed (-1) at that index. */
   #changed(at: number, by: 1 | -1): void {
     const choice = this.#choice;
     if (choice === null) return;
-    const isBehind = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_HOPS;
-    this.#choice = isBehind ? { ...choice, skippedHops: choice.skippedHops + by } : null;
+    const isAfterChoice = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_HOPS;
+    this.#choice = isAfterChoice ? { ...choice, skippedHops: choice.skippedHops + by } : null;
   }
 
-  /** Where the hop stands, or would stand. */
+  /** The index at which the hop is, or would be. */
   #find(weight: number, address: IpAddress): number {
     let [from, to] = [0, this.#ranked.length];
     while (from < to) {
@@ -115,7 +115,7 @@ export class RankedHops {
   }
 }
 
-/** Negative: `a` is preferred to the hop with that weight and address. */
+/** Returns a negative number if `a` is preferred to the hop with that weight and address. */
 function compare(a: RankedHop, weight: number, address: IpAddress): number {
   return weight - a.weight || compareAddress(a.address, address);
 }

@@ -1,5 +1,6 @@
 /**
- * Destinations that no tenant can have, whoever announces them: a route to one is not installed, but counted and logged.
+ * Refuses destinations that no tenant can have, whatever peer announces them: a route to one is not installed, but counted
+ * and logged.
  *
  *     in every table   packets to them do not leave a host or a link, or are not routed by unicast tables (IANA's
  *                      special-purpose registries, RFC 6890; tried on Linux 6.18)
@@ -30,7 +31,7 @@ export const DESTINATION_REASONS = [
 
 export type DestinationReason = (typeof DESTINATION_REASONS)[number];
 
-/** Why no route to the destination is installed, in the host's own table or in another; null: it may be. */
+/** Why no route to the destination is installed, in the host's own table or in another; null if one may be. */
 export function reasonToRefuse(destination: Prefix, isMain: boolean): DestinationReason | null {
   return destination.family === 4 ? refuseIpv4(destination, isMain) : refuseIpv6(destination);
 }

@@ -1,25 +1,25 @@
-/** Which received routes are for the kernel at all, and why the others are not. */
+/** Decides which received routes are for the kernel at all, and why the others are skipped. */
 import { contains } from "../../net/cidr.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { NextHopType } from "../../wire/protocol.ts";
 import { DESTINATION_REASONS, type DestinationReason } from "./refused-destinations.ts";
 
-/** A VNI's routes go into that routing table. */
+/** The routing table for a VNI's routes. */
 export interface TableMapping {
   readonly vni: number;
   /** RTA_TABLE, 1 to 4294967295. */
   readonly table: number;
 }
 
-/** Of several next hops of a destination, one in this IPv6 network counts as `weight` others. */
+/** An IPv6 network whose next hops count as `weight` others each, if a destination has several. */
 export interface PreferredNetwork {
   readonly prefix: Prefix;
   /** 1 to 255: see GroupMember in kernel.ts. */
   readonly weight: number;
 }
 
-/** Of a hop in a preferred network whose weight is not given; the others have 1. */
+/** Default weight of a next hop in a preferred network. Other next hops have weight 1. */
 export const DEFAULT_PREFERRED_WEIGHT = 100;
 
 /**
@@ -30,21 +30,21 @@ export type EcmpMode = (typeof ECMP_MODES)[number];
 
 export const ECMP_MODES = ["plain", "resilient"] as const;
 
-/** What is left out, and how the rest is weighed and balanced. */
+/** Which routes are skipped, and how the others are weighted and balanced. */
 export interface DesiredSettings {
   /** Routes of these types are not installed. */
   readonly excludedTypes: readonly NextHopType[];
-  /** NAT next hops become plain routes, for the kernel's cannot express ports, or none. */
+  /** Whether NAT next hops become plain routes, since the kernel's cannot match ports, or are skipped. */
   readonly nat: "plain" | "skip";
-  /** IPv6 destinations are not installed. */
+  /** Whether IPv6 destinations are skipped. */
   readonly ipv4Only: boolean;
-  /** The longest that holds a hop's address gives its weight. */
+  /** The longest network that holds a hop's address gives its weight. */
   readonly preferredNetworks: readonly PreferredNetwork[];
-  /** Which groups destinations with several next hops have. */
+  /** Which type of group destinations with several next hops have. */
   readonly ecmp: EcmpMode;
 }
 
-/** Why a route in view is not in the kernel although its table is ours. */
+/** Why a route in view is not in the kernel although its VNI is mapped. */
 export type SkipReason =
   /** We announce the destination ourselves in that VNI. */
   | "ownAnnouncement"
@@ -53,14 +53,14 @@ export type SkipReason =
   /** The next hop is an IPv4 address, perhaps written as an IPv6 one: the tunnel is IPv6. */
   | "ipv4Hop"
   /**
-   * No tunnel can end there: "::", "::1", multicast, or link-local, which means nothing without a link, and the kernel looks
-   * for it on the first that it has, perhaps the tunnel itself (tried on 6.1: "Local routing loop detected"). The kernel would
+   * No tunnel can end there: "::", "::1", multicast, or link-local, which means nothing without a link: the kernel looks
+   * for it on its first link, perhaps the tunnel itself (tried on 6.1: "Local routing loop detected"). The kernel would
    * take all of them.
    */
   | "unusableHop"
   | "excludedType"
   | "nat"
-  /** An IPv6 destination, and only IPv4 ones are asked for. */
+  /** The destination is IPv6, and only IPv4 is to be installed. */
   | "ipv6Destination"
   /** The destination has more hops than a group can hold. */
   | "tooManyHops"
@@ -82,7 +82,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
   ...DESTINATION_REASONS,
 ];
 
-/** What can be said of a route without looking at others; null: nothing against it. */
+/** Why a route is skipped, whatever others there are; null if it is not. */
 export function reasonToSkip(
   { excludedTypes, nat, ipv4Only }: DesiredSettings,
   destinationFamily: 4 | 6,

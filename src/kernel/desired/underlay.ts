@@ -1,7 +1,7 @@
 /*
- * The addresses that the tunnel's own packets, and the client's, go to: those of hypervisors, and of servers
- * (server-addresses.ts). The host looks them up in its table "main". A route of a tenant there to a destination that holds
- * one would send those packets into the tunnel, out of which they never come: a default route, and the host is cut off.
+ * Keeps the addresses to which the tunnel's own packets, and the client's, go: those of hypervisors, and of servers
+ * (server-addresses.ts). The host looks them up in its table "main". If a tenant's route there went to a destination that
+ * holds such an address, it would send those packets into the tunnel, in a loop: with a default route, the host is cut off.
  *
  *     address ──▶ a trie per family, as a prefix of full length ──▶ handle ──▶ how many have it in use
  *
@@ -15,10 +15,10 @@ class Addresses {
   readonly #pool: PrefixPool;
   readonly #root: number;
   readonly #cursor: PrefixCursor;
-  /** By handle: users of the address. */
+  /** Handle → how many have the address in use. */
   readonly #users = new Map<number, number>();
   readonly #lengthBits: number;
-  /** There was no memory for an address: any prefix may hold it. */
+  /** Whether there was no memory for an address: any prefix may hold it. */
   #isIncomplete = false;
 
   constructor(family: 4 | 6) {
@@ -61,17 +61,17 @@ class Addresses {
 export class Underlay {
   readonly #addresses = { 4: new Addresses(4), 6: new Addresses(6) };
 
-  /** One more has the address in use. True: it was not in use. */
+  /** Counts a use of the address. Returns true if it was not in use. */
   add(address: IpAddress): boolean {
     return this.#addresses[address.family].add(address);
   }
 
-  /** One has it in use no longer. True: nobody has. */
+  /** Ends a use of the address. Returns true if it was the last one. */
   delete(address: IpAddress): boolean {
     return this.#addresses[address.family].delete(address);
   }
 
-  /** An address in use inside the prefix; null: there is none. */
+  /** An address in use inside the prefix; null if there is none. */
   firstIn(prefix: Prefix): IpAddress | null {
     return this.#addresses[prefix.family].firstIn(prefix);
   }

@@ -1,8 +1,9 @@
 /**
- * The device that routes leave by, and whether packets that go into it will arrive.
+ * Follows the device by which routes leave, and checks whether packets that go into it will arrive.
  *
- * It is found by its name. The kernel knows it by its index: one that was made anew has another, and one that was given
- * another name keeps its routes. So that is followed, until there is one of the old name again, and up unless neither is.
+ * The device is found by its name. The kernel knows it by its index: a device that was made anew has another index, and one
+ * that was renamed keeps its routes. So the renamed device is used until there is one of the old name, which has to be up
+ * unless neither is.
  */
 
 import type { Logger } from "../../base/logger.ts";
@@ -10,9 +11,9 @@ import { KernelError, type Link } from "../kernel.ts";
 import type { KernelOptionNames } from "../option-names.ts";
 import { OPTION_NAMES } from "../option-names.ts";
 
-/** The module ip6_tunnel makes it itself when it is loaded. */
+/** The module ip6_tunnel makes this device itself when it is loaded. */
 const FALLBACK_DEVICE = "ip6tnl0";
-/** IPV6_MIN_MTU (RFC 8200, section 5): on a link with less, Linux has no IPv6. */
+/** IPV6_MIN_MTU (RFC 8200, section 5): on a link with a smaller MTU, Linux has no IPv6. */
 const LEAST_MTU_BYTES = 1280;
 /** A name that is free on most systems. */
 const OTHER_DEVICE = "overlay0";
@@ -22,7 +23,7 @@ export class TunnelDevice {
   readonly #logger: Logger;
   readonly #optionNames: KernelOptionNames;
   #link: Link | null = null;
-  /** See {@link tunnelProblems}; as of the last look. */
+  /** What {@link tunnelProblems} found when the links were last looked at. */
   #problems: readonly string[] = [];
   #refusalCauses: readonly string[] = [];
 
@@ -32,7 +33,7 @@ export class TunnelDevice {
     this.#optionNames = optionNames;
   }
 
-  /** As it was seen last; null: there is none. */
+  /** The device as it was last seen; null if there is none. */
   get link(): Link | null {
     return this.#link;
   }
@@ -42,7 +43,7 @@ export class TunnelDevice {
   }
 
   /**
-   * Finds it for the first time.
+   * Finds the device for the first time.
    * @throws KernelError DEVICE_MISSING
    */
   find(links: readonly Link[]): Link {
@@ -57,12 +58,12 @@ export class TunnelDevice {
     return this.#link === null ? [missing(this.#name, this.#optionNames)] : this.#problems;
   }
 
-  /** Those of {@link problems} for which the kernel refuses routes by it. */
+  /** The {@link problems} for which the kernel refuses routes by it. */
   get refusalCauses(): readonly string[] {
     return this.#link === null ? this.problems : this.#refusalCauses;
   }
 
-  /** The links are these now. */
+  /** Takes up what has changed: the links are these now. */
   look(links: readonly Link[]): void {
     const before = this.#link;
     const index = before?.index;
@@ -85,18 +86,18 @@ export class TunnelDevice {
     return true;
   }
 
-  /** It is our device, and has other settings than when it was seen last. */
+  /** Whether the link is our device, and has other settings than when it was last seen. */
   hasChanged(link: Link): boolean {
     const before = this.#link;
     return link.index === before?.index && !Bun.deepEquals(link, before);
   }
 
-  /** What the kernel tells of a link; null: it has gone. True: it concerns us, and the kernel is to be read. */
+  /** Handles a notification about a link; null: it has gone. Returns true if it concerns us, and the kernel is to be scanned. */
   handle(index: number, link: Link | null): boolean {
     const before = this.#link;
     if (before === null || index !== before.index) return link?.name === this.#name;
     if (link !== null && link.name === before.name && link.isUp === before.isUp) return false;
-    // From now on nothing is tried.
+    // From now on no operation is tried.
     if (!link?.isUp) this.#become(link);
     return true;
   }
@@ -127,14 +128,14 @@ export class TunnelDevice {
     }
   }
 
-  /** Names the problems that are new, or all of a device that is new. */
+  /** Logs the problems that are new, or all of a new device. */
   #judge(links: readonly Link[], isNewDevice: boolean): void {
     const link = this.#link;
     const before = isNewDevice ? [] : this.#problems;
     this.#problems = link === null ? [] : tunnelProblems(link, links, this.#optionNames);
     this.#refusalCauses = link === null ? [] : refusalCauses(link, links);
     for (const problem of this.#problems) {
-      // That it went down was said by then.
+      // That it went down was logged before.
       if (!before.includes(problem) && (isNewDevice || link?.isUp)) this.#logger.warn(problem);
     }
     if (before.length > 0 && this.#problems.length === 0 && link !== null) {
@@ -144,7 +145,7 @@ export class TunnelDevice {
 }
 
 /**
- * The link of that name.
+ * Finds the link of that name.
  * @throws KernelError DEVICE_MISSING
  */
 export function findTunnel(links: readonly Link[], name: string, optionNames: KernelOptionNames): Link {
@@ -154,8 +155,8 @@ export function findTunnel(links: readonly Link[], name: string, optionNames: Ke
 }
 
 /**
- * What is wrong with the device, and the commands that help, the gravest first; `links`: all there are, the device among
- * them. Empty: nothing that we know of.
+ * Returns what is wrong with the device, and the commands that help, the gravest first; empty if nothing is known to be.
+ * `links`: all links, including the device.
  */
 export function tunnelProblems(
   link: Link,
@@ -164,11 +165,11 @@ export function tunnelProblems(
 ): readonly string[] {
   const external = externalProblem(link, optionNames);
   if (external === null) return refusalCauses(link, links);
-  // Whatever else is wrong with the fallback device, it is of no use.
+  // The fallback device is of no use, whatever else is wrong with it.
   return link.name === FALLBACK_DEVICE ? [external] : [external, ...refusalCauses(link, links)];
 }
 
-/** Those for which the kernel refuses routes by it. */
+/** The problems for which the kernel refuses routes by it. */
 function refusalCauses(link: Link, links: readonly Link[]): string[] {
   return [ipv6Problem(link, links), upProblem(link)].filter((problem) => problem !== null);
 }
@@ -177,7 +178,7 @@ function missing(name: string, optionNames: KernelOptionNames): string {
   return `there is no device ${name}: ${remedyFor(name, optionNames)}`;
 }
 
-/** Objects are IPv6 ones, for routes of both families. Without IPv6 the kernel refuses new ones; those that it has work on. */
+/** Objects are IPv6 ones, for routes of both families. Without IPv6 the kernel refuses new ones; existing ones still work. */
 function ipv6Problem({ name, mtuBytes, ipv6 }: Link, links: readonly Link[]): string | null {
   if (mtuBytes < LEAST_MTU_BYTES) {
     return `${name} has an MTU of ${mtuBytes}, and IPv6, by which all routes leave, needs ${LEAST_MTU_BYTES}: ip link set ${name} mtu ${LEAST_MTU_BYTES}, or more`;
@@ -196,7 +197,7 @@ function ipv6Problem({ name, mtuBytes, ipv6 }: Link, links: readonly Link[]): st
   return `${name} has no IPv6, by which all routes leave, as after a change of its MTU or with a kind that cannot: ip link set ${name} down && ip link set ${name} up`;
 }
 
-/** A dot in a device's name is no separator: sysctl takes the whole name with slashes then. */
+/** The sysctl's name; with slashes if the device's name has a dot, which is no separator. */
 function disableIpv6(device: string): string {
   const words = ["net", "ipv6", "conf", device, "disable_ipv6"];
   return words.join(device.includes(".") ? "/" : ".");
