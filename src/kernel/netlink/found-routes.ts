@@ -7,16 +7,16 @@ const BLOCK_SHIFT = 10;
 const BLOCK_MASK = (1 << BLOCK_SHIFT) - 1;
 
 /**
- * The routes of a dump, 40 bytes each: objects are made of them one by one, when the dump is known to be whole. They are
- * kept in blocks: nothing is copied while they become many, and the collection that follows a reading frees all of them.
+ * Keeps the routes of a dump, 40 bytes each: objects are made of them one by one, when the dump is known to be complete.
+ * They are kept in blocks: nothing is copied while they become many, and the collection after a scan frees all of them.
  */
 export class FoundRoutes {
   readonly #blocks: Int32Array[] = [];
   #length = 0;
-  /** The last message was of a route of the table "local". */
+  /** Whether the last message was about a route of the table "local". */
   endsWithLocal = false;
 
-  /** Takes the message's route, if it is one that counts (see {@link readRouteInto}). */
+  /** Adds the message's route, unless {@link readRouteInto} skips it. */
   add(message: NetlinkReader): void {
     this.endsWithLocal = isLocalRoute(message);
     const number = this.#length >> BLOCK_SHIFT;
@@ -32,7 +32,7 @@ export class FoundRoutes {
     return this.#length;
   }
 
-  /** `index`: 0 to length - 1. */
+  /** Returns a route. `index`: 0 to length - 1. */
   at(index: number): FoundRoute {
     const block = this.#blocks[index >> BLOCK_SHIFT];
     if (block === undefined) throw new RangeError(`no route ${index} of ${this.#length}`);

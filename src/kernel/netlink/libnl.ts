@@ -1,10 +1,10 @@
 /**
- * libnl-3 (libnl-3.so.200, LGPL-2.1), by bun:ffi: it opens and names the sockets, and sends. Receiving is recv(2), since
+ * Calls libnl-3 (libnl-3.so.200, LGPL-2.1) by bun:ffi: it opens and names the sockets, and sends. Receiving is recv(2), since
  * nl_recv() allocates a buffer for each datagram. The messages are ours: libnl 3.7 has no calls for nexthop objects.
  *
  * The library is the system's if there is one, else the copy in the executable. It is opened by absolute path only, as
- * a bare name is also looked for in the working directory. The copy goes into a memfd, which has no name that anybody
- * else could put something in place of, needs no writable and executable directory, and leaves nothing behind.
+ * a bare name is also looked for in the working directory. The copy goes into a memfd: it has no name under which
+ * another program could replace it, needs no writable and executable directory, and leaves no file.
  *
  * libc's own functions are found through libnl, which links to it.
  */
@@ -53,11 +53,11 @@ const SYMBOLS = {
 
 type Functions = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
 
-/** So much room the kernel's answers to one batch need, should every operation in it fail. */
+/** The kernel's answers to one batch need this much room if every operation in it fails. */
 const OPERATION_BUFFER_BYTES = 4 << 20;
-/** Some 80,000 notifications, as when a group with so many routes is deleted: more while this process is busy is an overrun. */
+/** Room for some 80,000 notifications, as when a group with so many routes is deleted; more while we are busy are an overrun. */
 const LISTENER_BUFFER_BYTES = 32 << 20;
-/** fcntl.h: duplicates; the new descriptor is not handed to child processes. */
+/** Of fcntl.h: duplicates a descriptor; child processes do not inherit the new one. */
 const F_DUPFD_CLOEXEC = 1030;
 
 let loaded: Libnl | null = null;
@@ -73,9 +73,9 @@ export function loadLibnl(): Libnl {
 }
 
 export interface LibnlPlaces {
-  /** Looked through in this order. */
+  /** Directories to search, in this order. */
   readonly directories: readonly string[];
-  /** Of the copy, for where there is none in the directories; null: there is no copy. */
+  /** The path of the copy, which is used if the directories have none; null if there is no copy. */
   readonly embeddedPath: string | null;
 }
 
@@ -131,7 +131,7 @@ function openEmbedded(path: string): Functions {
   }
 }
 
-/** Of the libc that this process runs with. */
+/** The path of the libc that this process runs with. */
 function libcPath(): string {
   const path = /^\S+ r\S+ .* (\/\S+\/libc\.so\.6)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1];
   if (path === undefined) throw new Error("this process has no libc.so.6");
@@ -139,7 +139,7 @@ function libcPath(): string {
 }
 
 export class Libnl {
-  /** Where it comes from. */
+  /** The library's path, or "the copy in the executable". */
   readonly origin: string;
   readonly #functions: Functions;
 
@@ -154,8 +154,8 @@ export class Libnl {
   }
 
   /**
-   * One that hears what happens in the groups, but for what the socket `exceptPortId` does: the kernel drops those
-   * notifications, as otherwise a large batch of ours would drown all others.
+   * Opens a socket that receives the notifications of the groups, without those of changes by the socket `exceptPortId`: the
+   * kernel drops them, as otherwise a large batch of ours would fill the buffer.
    * @param groups RTNLGRP_…
    * @throws KernelError SOCKET_FAILED
    */
@@ -187,7 +187,7 @@ class LibnlSocket implements NetlinkSocket, NetlinkListener {
   readonly portId: number;
   readonly #functions: Functions;
   readonly #fd: number;
-  /** Null: it is closed. */
+  /** Null if it is closed. */
   #socket: Pointer | null;
   readonly #errno: Pointer;
 
@@ -207,13 +207,13 @@ class LibnlSocket implements NetlinkSocket, NetlinkListener {
       this[Symbol.dispose]();
       throw error;
     }
-    // Those that an old kernel does not know are only missed: words, short answers, and refusals of odd requests.
+    // An old kernel does not know all of them: without them there are no texts, long answers, and no strict checks.
     for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
       this.#setOption(SOL_NETLINK, option, 1);
     }
   }
 
-  /** Beyond the system's limits where we may; else as far as they allow. */
+  /** Sets the sizes of the buffers: beyond the system's limits if permitted, else as far as they allow. */
   #setBuffers(socket: Pointer, bytes: number): void {
     this.#check("nl_socket_set_buffer_size", this.#functions.nl_socket_set_buffer_size(socket, bytes, bytes));
     this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bytes);
@@ -249,7 +249,7 @@ class LibnlSocket implements NetlinkSocket, NetlinkListener {
   }
 
   /**
-   * A classic BPF program (struct sock_filter: u16 code, u8 jump if true, u8 jump if false, u32 k), as FRR has it:
+   * Attaches a classic BPF program (struct sock_filter: u16 code, u8 jump if true, u8 jump if false, u32 k), as FRR has it:
    *
    *     0  load the word at 12, nlmsg_pid
    *     1  if it is the port id: go on, else skip 1
@@ -263,7 +263,7 @@ class LibnlSocket implements NetlinkSocket, NetlinkListener {
       program.setUint8(8 * at + 3, jumpFalse);
       program.setUint32(8 * at + 4, k, true);
     };
-    // BPF loads in network order what netlink writes in the processor's: the bytes of the port id are turned round.
+    // BPF loads in network order what netlink writes in the processor's order: the bytes of the port id are swapped.
     const swapped = new DataView(new ArrayBuffer(4));
     swapped.setUint32(0, portId, true);
     instruction(0, BPF_LD_W_ABS, 0, 12);

@@ -1,6 +1,6 @@
 /**
- * The numbers of netlink and rtnetlink, under the names of the kernel's headers (include/uapi/linux/…). Only what
- * is used stands here.
+ * The numbers of netlink and rtnetlink, under the names of the kernel's headers (include/uapi/linux/…). This file
+ * has only those that are used.
  *
  * A netlink datagram is a row of messages, each a header, the fixed part of its type and attributes; attributes may
  * hold attributes. Every part starts at a multiple of 4 bytes, and all numbers are in the processor's own order, which

@@ -1,13 +1,13 @@
 /**
- * Reading all of something: links, addresses, nexthop objects, routes.
+ * Reads dumps: all links, addresses, nexthop objects or routes.
  *
- * The kernel fills a datagram whenever one is taken, as large as the largest receive buffer that the socket has shown
+ * The kernel fills a datagram whenever one is received, as large as the largest receive buffer that the socket has shown
  * so far, and at most 32 KB. A record that does not fit into an empty one ends the dump: that of nexthops with EMSGSIZE,
  * that of routes without an error (6.1, 6.18). With net.ipv4.nexthop_compat_mode=1, the default, a route names all hops of
  * its group, 96 bytes each, so it happens
  * - on a fresh socket, from 39 hops on: therefore each socket first shows its buffer, by taking the answer to a no-op;
- * - anywhere, from some 340 hops on; for a group itself from some 4,000 members on. Ours have at most 256, but a foreign one
- *   may hide ours behind it: netlink-kernel.ts notices, and asks for ours apart.
+ * - anywhere, from some 340 hops on; for a group itself from some 4,000 members on. Ours have at most 256, but a dump
+ *   that ends at a foreign one does not reach ours: netlink-kernel.ts notices, and requests ours separately.
  */
 import { KernelError } from "../kernel.ts";
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from "./netlink-constants.ts";
@@ -19,9 +19,9 @@ import { type Dump, putDumpRequest, putNexthopRequest, putNoOperation } from "./
 /** The kernel's largest datagram of a dump is 32 KB, but for a link with hundreds of virtual functions. */
 const DUMP_BUFFER_BYTES = 256 * 1024;
 /**
- * Where something changed meanwhile (NLM_F_DUMP_INTR), the dump is read again so often; then it is taken as it is: the
- * kernel goes on behind the last id or IPv4 prefix it told, so that what did not change is never missing. (Of IPv6 routes
- * some may be, without the flag: see fib-reading.ts.)
+ * How often a dump is read if something changes meanwhile (NLM_F_DUMP_INTR); then it is taken as it is: the kernel continues
+ * after the last id or IPv4 prefix that it has sent, so that what did not change is never missing. (IPv6 routes may be
+ * missing without the flag: see reconcile/scan.ts.)
  */
 const MAX_ATTEMPTS = 5;
 const SLICE_MS = 3;
@@ -29,11 +29,11 @@ const SEQUENCE = 1;
 
 export interface NetlinkSystem {
   openSocket(): NetlinkSocket;
-  /** The usual words for an errno. */
+  /** The usual text for an errno. */
   errorText(errno: number): string;
 }
 
-/** Long work on the one event loop, which gives all others a turn every few milliseconds. */
+/** Divides long work: other work on the event loop gets a turn every few milliseconds. */
 export class Slices {
   #startedMs = performance.now();
 
@@ -50,8 +50,9 @@ export class Slices {
 type Visit = (message: NetlinkReader) => void;
 
 /**
- * `begin` is called at the start of each attempt and gives what to call for each of its messages; what earlier attempts
- * told is void then. The reader is good only during that call. False: a record was too large, and the dump ended there.
+ * Reads a dump. `begin` is called at the start of each attempt, and returns the function to call for each of its messages;
+ * the messages of earlier attempts are void then. The reader is valid only during that call. Returns false if a record was
+ * too large, and the dump ended there.
  * @throws KernelError NO_NEXTHOP_OBJECTS or SOCKET_FAILED
  */
 export async function readDump(system: NetlinkSystem, dump: Dump, begin: () => Visit): Promise<boolean> {
@@ -71,7 +72,7 @@ export async function readDump(system: NetlinkSystem, dump: Dump, begin: () => V
 }
 
 /**
- * Visits the nexthops with these ids that are there, each asked for by itself: their answers have as much room as they need.
+ * Visits the nexthops with these ids that exist. Each is requested separately: an answer has as much room as it needs.
  * @throws KernelError SOCKET_FAILED
  */
 export async function readNexthops(
@@ -95,13 +96,13 @@ export async function readNexthops(
       );
     }
     const message = new NetlinkReader(buffer.subarray(0, length));
-    // An error says that there is none.
+    // An error means that there is none.
     while (message.next()) if (message.type !== NLMSG_ERROR) visit(message);
     if (slices.isOver()) await slices.nextTurn();
   }
 }
 
-/** "cut": a part was lost. "short": a record does not fit into a dump. */
+/** Reads a dump once. "cut": a part was lost. "short": a record does not fit into a dump. */
 async function readOnce(
   system: NetlinkSystem,
   dump: Dump,
@@ -136,7 +137,7 @@ async function readOnce(
       }
       const errno = readDone(message);
       if (errno === EMSGSIZE) return "short";
-      // A routing table that was asked for does not exist: no route is in it.
+      // The requested routing table does not exist: it has no routes.
       if (errno !== 0 && !(errno === ENOENT && dump.what === "routes")) throw refusal(system, dump, errno);
       return hasChanged ? "changed" : "whole";
     }

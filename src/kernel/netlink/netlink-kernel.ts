@@ -1,12 +1,12 @@
 /**
- * The real kernel, of the network namespace that the process is in. Operations, dumps and notifications have sockets of
- * their own: a dump under way would stand between an operation and its answers, and notifications between both.
+ * The kernel of the network namespace that the process is in. Operations, dumps and notifications have sockets of their
+ * own: otherwise messages of a dump under way would mix with the answers to operations, and notifications with both.
  *
- * A dump of all routes proves by itself that it is whole: the kernel goes through its tables by their number modulo 256, and
- * among those with the same by their age, the youngest first (inet_dump_fib, inet6_dump_fib). So the table "local", 255, which
- * is there before any other, comes last, and it has routes wherever the device lo is up. A dump that ends elsewhere was ended by a
- * route that is too large for it (netlink-dump.ts), or there is nothing to go by. Then the kernel is asked for the routes
- * of our protocol in each table of ours, which others' routes cannot hide; and of others' it is not known what is missing.
+ * A dump of all routes proves by itself that it is complete: the kernel walks its tables by their number modulo 256, and
+ * those with the same remainder by their age, the youngest first (inet_dump_fib, inet6_dump_fib). So the table "local", 255, which
+ * is there before any other, comes last, and it has routes wherever the device lo is up. A dump that ends elsewhere was ended by
+ * a route that is too large for it (netlink-dump.ts), or there is no proof. Then the routes of our protocol in each table of
+ * ours are requested, a dump that others' routes cannot end; which of the others' routes are missing is not known.
  */
 
 import type { IpAddress } from "../../net/ip.ts";
@@ -54,15 +54,15 @@ const WATCHED_GROUPS = [
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_NEXTHOP,
 ];
-/** In a dump of routes. */
-const ANYBODY = 0;
+/** The protocol of a dump of routes: all protocols. */
+const ALL_PROTOCOLS = 0;
 const ALL_TABLES = 0;
 const MAX_PROTOCOL = 255;
 
 export interface NetlinkKernelOptions extends KernelIdentity {
-  /** It is only looked at: CAP_NET_ADMIN is not needed. */
+  /** Whether it is only read: CAP_NET_ADMIN is not needed then. */
   readonly isReadOnly?: boolean;
-  /** There are to be resilient groups; false if left out. */
+  /** Whether resilient groups are needed. Default false. */
   readonly needsResilientGroups?: boolean;
   /** See KernelRoutesOptions. */
   readonly optionNames?: KernelOptionNames;
@@ -107,7 +107,7 @@ export class NetlinkKernel implements Kernel {
     }
   }
 
-  /** Where libnl comes from: its path, or "the copy in the executable". */
+  /** The path of libnl, or "the copy in the executable". */
   get libraryOrigin(): string {
     return this.#libnl.origin;
   }
@@ -136,7 +136,7 @@ export class NetlinkKernel implements Kernel {
     return isWhole;
   }
 
-  /** What the dump has not told: objects for the tunnel device, and whatever has one of our ids. */
+  /** Adds what the dump does not have: objects for the tunnel device, and nexthops with one of our ids. */
   async #addNexthopsOfOurs(nexthops: FoundNexthop[], { linkIndex, nexthopIds }: KnownOfOurs): Promise<void> {
     const known = new Set(nexthops.map(({ id }) => id));
     const add = (nexthop: FoundNexthop | null) => {
@@ -154,7 +154,7 @@ export class NetlinkKernel implements Kernel {
   async eachRoute(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean> {
     let areWhole = true;
     for (const family of [4, 6] as const) {
-      const all = await this.#routes(family, ANYBODY, ALL_TABLES);
+      const all = await this.#routes(family, ALL_PROTOCOLS, ALL_TABLES);
       if (await this.#isWhole(family, all)) {
         await visitRoutes(all, visit);
         continue;
@@ -174,21 +174,21 @@ export class NetlinkKernel implements Kernel {
   }
 
   async eachRouteIn(table: number, family: 4 | 6, visit: (route: FoundRoute) => void): Promise<void> {
-    await visitRoutes(await this.#routes(family, ANYBODY, table), (route) => {
+    await visitRoutes(await this.#routes(family, ALL_PROTOCOLS, table), (route) => {
       if (route.table === table) visit(route);
     });
   }
 
-  /** Whether a dump of all routes was, as said above. Without local routes it has to have as many of ours as one of these has. */
+  /** Whether a dump of all routes is complete: see above. Without local routes it must have as many of ours as a dump of ours. */
   async #isWhole(family: 4 | 6, all: FoundRoutes): Promise<boolean> {
     if (all.endsWithLocal) return true;
-    const local = await this.#routes(family, ANYBODY, RT_TABLE_LOCAL);
+    const local = await this.#routes(family, ALL_PROTOCOLS, RT_TABLE_LOCAL);
     if (local.endsWithLocal) return false;
     const ours = await this.#routes(family, this.#protocol, ALL_TABLES);
     return countOf(ours, this.#protocol) === countOf(all, this.#protocol);
   }
 
-  /** Routes of our protocol: a dump for each table, so that what is in another cannot hide them, and one for all others. */
+  /** Visits routes of our protocol: a dump for each table, which routes in another cannot end, and one for all other tables. */
   async #visitOurs(
     family: 4 | 6,
     { tables }: KnownOfOurs,
@@ -204,10 +204,10 @@ export class NetlinkKernel implements Kernel {
     });
   }
 
-  /** Routes of other protocols in a table of ours; where one hides ours, each protocol by itself. */
+  /** Visits routes of other protocols in a table of ours; if one of them ends the dump before ours, each protocol separately. */
   async #visitForeign(family: 4 | 6, table: number, visit: (route: FoundRoute) => void): Promise<void> {
     const ours = await this.#routes(family, this.#protocol, table);
-    const all = await this.#routes(family, ANYBODY, table);
+    const all = await this.#routes(family, ALL_PROTOCOLS, table);
     if (countOf(all, this.#protocol) === countOf(ours, this.#protocol)) {
       await visitRoutes(all, (route) => {
         if (route.protocol !== this.#protocol && route.table === table) visit(route);
@@ -222,7 +222,7 @@ export class NetlinkKernel implements Kernel {
     }
   }
 
-  /** A kernel that does not filter (before Linux 4.20) tells more than was asked for. */
+  /** Reads routes. A kernel that does not filter (before Linux 4.20) sends more than was requested. */
   async #routes(family: 4 | 6, protocol: number, table: number): Promise<FoundRoutes> {
     let routes = new FoundRoutes();
     await readDump(this.#system, { what: "routes", family, protocol, table }, () => {
@@ -239,7 +239,7 @@ export class NetlinkKernel implements Kernel {
     return found;
   }
 
-  /** False: the dump has ended too early. */
+  /** Reads all records of a dump. Returns false if it has ended too early. */
   #collectInto<T>(
     found: T[],
     dump: Dump,

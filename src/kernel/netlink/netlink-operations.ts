@@ -1,10 +1,10 @@
 /**
  * Carries out operations: some hundred messages in one send, and then the answers to it.
  *
- * The kernel works through a send before it returns, so all answers are there then. Errors come without being asked
- * for; only the last message asks for an acknowledgement, which says that no answer follows. Where it is missing,
- * answers were lost, and all that is not known to have failed might have: it is reported as failed too (ENOBUFS), for
- * who tries again learns the truth by EEXIST or ENOENT.
+ * The kernel carries out all messages of a send before it returns, so all answers are there then. Errors come without a
+ * request; only the last message requests an acknowledgement, after which no answer follows. If it is missing, answers were
+ * lost, and all operations that are not known to have failed might have: they are reported as failed, too (ENOBUFS), for
+ * another attempt shows by EEXIST or ENOENT what has happened.
  */
 import { constants } from "node:os";
 import { KernelError, type Operation, type OperationFailure } from "../kernel.ts";
@@ -14,11 +14,11 @@ import { EAGAIN, ENOBUFS, ENOMEM, type NetlinkSocket } from "./netlink-socket.ts
 import { NetlinkWriter } from "./netlink-writer.ts";
 import { type OperationContext, putOperation, putProbe, putResilienceProbe } from "./rtnetlink-requests.ts";
 
-/** A send with so many takes some 2 ms, and the socket's buffer holds the answers should all of them fail. */
+/** The most operations of a send: it takes some 2 ms, and the socket's buffer holds the answers if all of them fail. */
 const BATCH_OPERATIONS = 256;
-/** Groups can be large: a batch also ends behind so many bytes. */
+/** A batch also ends after this many bytes, since groups can be large. */
 const BATCH_BYTES = 64 * 1024;
-/** For one answer: an error, the request's header and the words. */
+/** The buffer for one answer: an error, the request's header and the text. */
 const ANSWER_BYTES = 4096;
 
 export class NetlinkOperations {
@@ -26,7 +26,7 @@ export class NetlinkOperations {
   readonly #errorText: (errno: number) => string;
   readonly #writer = new NetlinkWriter();
   readonly #answer = new Uint8Array(ANSWER_BYTES);
-  /** Of the next message; those of one batch follow each other, modulo 2^32. */
+  /** The sequence number of the next message; those of one batch follow each other, modulo 2^32. */
   #sequence = 1;
 
   constructor(socket: NetlinkSocket, errorText: (errno: number) => string) {
@@ -34,7 +34,10 @@ export class NetlinkOperations {
     this.#errorText = errorText;
   }
 
-  /** @throws KernelError SOCKET_FAILED */
+  /**
+   * Carries out the operations, and returns those that failed.
+   * @throws KernelError SOCKET_FAILED
+   */
   apply(operations: readonly Operation[], context: OperationContext): OperationFailure[] {
     const failures: OperationFailure[] = [];
     for (let from = 0; from < operations.length; ) {
@@ -45,12 +48,12 @@ export class NetlinkOperations {
     return failures;
   }
 
-  /** What the kernel says to a change that cannot succeed (see putProbe), as an errno. */
+  /** The kernel's answer to a change that cannot succeed (see putProbe), as an errno. */
   probe(): number {
     return this.#probe(putProbe);
   }
 
-  /** Likewise to a request about resilient groups (see putResilienceProbe). */
+  /** The kernel's answer to a request about resilient groups (see putResilienceProbe), as an errno. */
   probeResilience(): number {
     return this.#probe(putResilienceProbe);
   }
@@ -65,7 +68,7 @@ export class NetlinkOperations {
     return end === 0 ? answer : end;
   }
 
-  /** Writes a batch of those from `from` on and gives how many there are in it. */
+  /** Writes a batch of the operations from `from` on. Returns how many are in it. */
   #write(operations: readonly Operation[], from: number, context: OperationContext): number {
     const writer = this.#writer;
     writer.clear();
@@ -83,10 +86,10 @@ export class NetlinkOperations {
   /** Sends the batch of `count` operations that is written, and adds those that failed. */
   #carryOut(from: number, count: number, failures: OperationFailure[]): void {
     const known = new Set<number>();
-    const end = this.#exchange(count, (offset, { errno, words }) => {
+    const end = this.#exchange(count, (offset, { errno, text }) => {
       if (errno === 0) return;
       known.add(offset);
-      failures.push(this.#failure(from + offset, errno, words));
+      failures.push(this.#failure(from + offset, errno, text));
     });
     if (end === 0) return;
     for (let offset = 0; offset < count; offset++) {
@@ -95,8 +98,8 @@ export class NetlinkOperations {
   }
 
   /**
-   * Sends the `count` messages that are written and hands out the answers. Gives 0, or the errno for those messages
-   * of which it is not known what came of them.
+   * Sends the `count` messages that are written, and calls `onAnswer` for each answer. Returns 0, or the errno for those
+   * messages whose result is not known.
    */
   #exchange(count: number, onAnswer: (offset: number, error: NetlinkError) => void): number {
     const first = this.#sequence >>> 0;
@@ -121,12 +124,12 @@ export class NetlinkOperations {
     }
   }
 
-  #failure(index: number, errno: number, words: string | null): OperationFailure {
-    return { index, code: ERROR_NAMES.get(errno) ?? `E${errno}`, message: words ?? this.#errorText(errno) };
+  #failure(index: number, errno: number, text: string | null): OperationFailure {
+    return { index, code: ERROR_NAMES.get(errno) ?? `E${errno}`, message: text ?? this.#errorText(errno) };
   }
 }
 
-/** 17 → "EEXIST"; of names for the same number the first. */
+/** 17 → "EEXIST"; if a number has several names, the first one. */
 const ERROR_NAMES = new Map(
   Object.entries(constants.errno)
     .map(([name, errno]) => [errno, name] as const)

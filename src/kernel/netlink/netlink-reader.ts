@@ -1,6 +1,6 @@
 /**
- * Walks through the messages of a datagram, and through the attributes of a message. What the kernel sends is
- * believed as far as it stays inside the datagram: a length that leads out of it ends the walk.
+ * Walks through the messages of a datagram, and through the attributes of a message. Lengths are trusted as far as they
+ * stay inside the datagram: one that leads out of it ends the walk.
  */
 import type { IpAddress } from "../../net/ip.ts";
 import {
@@ -20,11 +20,11 @@ import {
 export class NetlinkReader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** Of the present message. */
+  /** The type of the present message. */
   type = 0;
   flags = 0;
   sequence = 0;
-  /** Of its payload, offsets in `view`. */
+  /** Where its payload starts and ends: offsets in `view`. */
   start = 0;
   end = 0;
   #nextAt = 0;
@@ -36,7 +36,7 @@ export class NetlinkReader {
     this.#limit = bytes.length;
   }
 
-  /** Goes to the next message; false: there is none. */
+  /** Goes to the next message. Returns false if there is none. */
   next(): boolean {
     const at = this.#nextAt;
     if (at + NLMSG_HDRLEN > this.#limit) return false;
@@ -57,16 +57,16 @@ export class NetlinkReader {
   }
 }
 
-/** Where each type of attribute stands in a message or a nest; used again for the next one. */
+/** Finds the attributes of a message or of a nest by their types; it is used again for the next one. */
 export class Attributes {
   readonly maxType: number;
   view: DataView = new DataView(new ArrayBuffer(0));
-  /** type → offset of the payload; 0: not there. */
+  /** type → offset of the payload; 0: the attribute is missing. */
   readonly #offsets: Int32Array;
   /** type → length of the payload in bytes. */
   readonly #lengths: Int32Array;
 
-  /** Types above `maxType` are passed over. */
+  /** Attributes of types above `maxType` are skipped. */
   constructor(maxType: number) {
     this.maxType = maxType;
     this.#offsets = new Int32Array(maxType + 1);
@@ -95,17 +95,17 @@ export class Attributes {
     return this.offset(type) !== 0;
   }
 
-  /** 0: not there. */
+  /** The offset of its payload; 0 if it is missing. */
   offset(type: number): number {
     return this.#offsets[type] ?? 0;
   }
 
-  /** Of one that is there. */
+  /** The length of an attribute that is not missing. */
   byteLength(type: number): number {
     return this.#lengths[type] ?? 0;
   }
 
-  /** 0 where it is missing or too short. */
+  /** Its value; 0 if it is missing or too short. */
   u8(type: number): number {
     return this.#holds(type, 1) ? this.view.getUint8(this.offset(type)) : 0;
   }
@@ -118,7 +118,7 @@ export class Attributes {
     return this.#holds(type, 4) ? this.view.getUint32(this.offset(type), LITTLE_ENDIAN) : 0;
   }
 
-  /** 4 or 16 bytes; null where it is missing or of another length. */
+  /** An address of 4 or 16 bytes; null if it is missing or of another length. */
   address(type: number): IpAddress | null {
     if (!this.has(type)) return null;
     const length = this.byteLength(type);
@@ -130,7 +130,7 @@ export class Attributes {
     return { family: 6, w0, w1, w2: this.view.getInt32(at + 8), w3: this.view.getInt32(at + 12) };
   }
 
-  /** Up to its zero byte; null where it is missing. */
+  /** A text up to its zero byte; null if it is missing. */
   text(type: number): string | null {
     if (!this.has(type)) return null;
     const { buffer, byteOffset } = this.view;
@@ -151,29 +151,29 @@ export class Attributes {
 }
 
 export interface NetlinkError {
-  /** Of errno.h, positive; 0: the request succeeded. */
+  /** A positive number of errno.h; 0: the request succeeded. */
   readonly errno: number;
-  /** The extended ACK's words; null: there are none. */
-  readonly words: string | null;
+  /** The text of the extended ACK; null if there is none. */
+  readonly text: string | null;
 }
 
 const errorAttributes = new Attributes(NLMSGERR_ATTR_MSG);
 
-/** An NLMSG_ERROR, which is also what acknowledges: the error, the request's header, its payload unless capped, words. */
+/** Reads an NLMSG_ERROR, which is also the acknowledgement: error, the request's header, its payload unless capped, text. */
 export function readError(message: NetlinkReader): NetlinkError {
-  if (!message.holds(4)) return { errno: 0, words: null };
+  if (!message.holds(4)) return { errno: 0, text: null };
   const errno = 0 - message.view.getInt32(message.start, LITTLE_ENDIAN);
   if ((message.flags & NLM_F_ACK_TLVS) === 0 || !message.holds(4 + NLMSG_HDRLEN)) {
-    return { errno, words: null };
+    return { errno, text: null };
   }
   const request = message.start + 4;
   const isCapped = (message.flags & NLM_F_CAPPED) !== 0;
   const requestBytes = isCapped ? NLMSG_HDRLEN : align4(message.view.getUint32(request, LITTLE_ENDIAN));
   errorAttributes.read(message.view, request + requestBytes, message.end);
-  return { errno, words: errorAttributes.text(NLMSGERR_ATTR_MSG) };
+  return { errno, text: errorAttributes.text(NLMSGERR_ATTR_MSG) };
 }
 
-/** An NLMSG_DONE: why a dump ended, as a positive errno; 0: because all was told. */
+/** Reads an NLMSG_DONE: why a dump ended, as a positive errno; 0 if it is complete. */
 export function readDone(message: NetlinkReader): number {
   return message.holds(4) ? 0 - message.view.getInt32(message.start, LITTLE_ENDIAN) : 0;
 }

@@ -1,22 +1,22 @@
 /**
  * A netlink socket of the family NETLINK_ROUTE, never blocking. libnl.ts opens real ones.
  *
- * What it receives is the kernel's: on this family only who may administrate the network can send to another program.
+ * What it receives is from the kernel: on this family only a program with CAP_NET_ADMIN can send to another one.
  */
 export interface NetlinkSocket extends Disposable {
-  /** By which the kernel names the socket: notifications bear that of who made the change. */
+  /** The kernel's name for the socket: a notification has that of the socket by which the change was made. */
   readonly portId: number;
-  /** Gives 0, or a negative errno. The kernel has worked through all the messages when this returns. */
+  /** Returns 0, or a negative errno. The kernel has carried out all messages when this returns. */
   send(bytes: Uint8Array): number;
-  /** Gives the datagram's length, greater than the buffer's where it was cut off; or a negative errno. */
+  /** Returns the datagram's length, which is greater than the buffer's if it was cut off; or a negative errno. */
   receive(into: Uint8Array): number;
 }
 
-/** One that hears notifications. */
+/** A socket that receives notifications. */
 export interface NetlinkListener extends Disposable {
-  /** Of the same socket, the caller's own to close. */
+  /** Returns another descriptor of the same socket, which the caller has to close. */
   duplicateDescriptor(): number;
-  /** As {@link NetlinkSocket.receive}. */
+  /** Receives as {@link NetlinkSocket.receive} does. */
   receive(into: Uint8Array): number;
 }
 

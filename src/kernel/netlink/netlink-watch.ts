@@ -1,11 +1,11 @@
 /**
- * Word of what others change. The listening socket is handed to Bun's event loop (Bun.connect({ fd }), which @types/bun
+ * Reports what other programs change. The listening socket is handed to Bun's event loop (Bun.connect({ fd }), which @types/bun
  * does not know; a socket-activation feature that takes any stream of bytes): nothing is polled, and idle costs nothing.
  *
  * Bun reads until its buffer of 512 KB is full or nothing is left, and a notification is never larger. When the kernel
- * had to drop some (ENOBUFS), Bun closes its descriptor; ours is a duplicate, so that the socket with its groups lives
- * on, and is handed over once more. Before, it is emptied: until then the kernel goes on dropping, without a word
- * (NETLINK_S_CONGESTED in net/netlink/af_netlink.c). So the loss is reported only when the socket is empty: a reading that
+ * had to drop some (ENOBUFS), Bun closes its descriptor; ours is a duplicate, so that the socket with its groups stays
+ * open, and is handed over once more. Before that it is emptied: until then the kernel goes on dropping, without an error
+ * (NETLINK_S_CONGESTED in net/netlink/af_netlink.c). So the loss is reported only when the socket is empty: a scan that
  * began before would miss what is dropped after it.
  */
 import type { KernelEvent } from "../kernel.ts";
@@ -31,17 +31,17 @@ import {
   readRoute,
 } from "./rtnetlink-messages.ts";
 
-/** After a failure to hand it over, as when no file descriptor is left. */
+/** The pause after a failure to hand the socket over, as when no file descriptor is left. */
 const RETRY_MS = 1000;
 
-/** Of a datagram: those of dumps are smaller, and notifications smaller still. */
+/** The buffer for a datagram: those of dumps are smaller, and notifications smaller still. */
 const NOTIFICATION_BUFFER_BYTES = 64 * 1024;
-/** So that nothing else is held up: a notification takes 1 to 2 µs, and ten times as long in a process that has just started. */
+/** How long one poll may take: a notification takes 1 to 2 µs, and ten times as long in a process that has just started. */
 const POLL_MS = 2;
-/** Datagrams between two looks at the time. */
+/** How many datagrams are read between two checks of the clock. */
 const POLLED_PER_LOOK = 32;
 
-// What is in it is read before anything else can be.
+// One for all: a datagram is parsed before the next one is received.
 const buffer = new Uint8Array(NOTIFICATION_BUFFER_BYTES);
 
 interface Attached {
@@ -55,7 +55,7 @@ export class NetlinkWatch implements Disposable {
   #isClosed = false;
   #attached: Attached | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** Notifications were lost, and what is left in the socket is dropped: then that is reported. */
+  /** Whether notifications were lost: what is left in the socket is dropped, and then the loss is reported. */
   #isDraining = false;
 
   constructor(
@@ -94,7 +94,7 @@ export class NetlinkWatch implements Disposable {
     }
   }
 
-  /** Reports what has come, without waiting for the event loop. False: there is more. */
+  /** Reports what has arrived, without waiting for the event loop. Returns false if there is more. */
   poll(): boolean {
     const untilMs = this.#nowMs() + POLL_MS;
     for (let polled = 1; !this.#isClosed; polled++) {
@@ -118,7 +118,7 @@ export class NetlinkWatch implements Disposable {
     this.#drain();
   }
 
-  /** Whoever polls goes on with it too. */
+  /** Empties the socket in slices; calls of `poll` do so, too. */
   #drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -154,7 +154,7 @@ function isReplace({ flags }: NetlinkReader): boolean {
   return (flags & NLM_F_REPLACE) !== 0;
 }
 
-/** Null: nothing that anybody waits for. */
+/** The event that a message reports; null if it reports none of KernelEvent. */
 export function readEvent(message: NetlinkReader): KernelEvent | null {
   switch (message.type) {
     case RTM_NEWLINK:

@@ -1,6 +1,6 @@
 /**
- * Netlink messages, one behind the other in one buffer, which goes to the kernel in one send and is then used again:
- * a message allocates nothing, unless the buffer has to grow for it.
+ * Writes netlink messages, one after the other, into one buffer, which is sent to the kernel as a whole and then used
+ * again: a message allocates nothing, unless the buffer has to grow for it.
  *
  *     writer.begin(RTM_NEWROUTE, NLM_F_REQUEST, 7);
  *     … the fixed part by u8 and u32, then attributes …
@@ -14,17 +14,17 @@ const FIRST_CAPACITY_BYTES = 64 * 1024;
 export class NetlinkWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY_BYTES);
   #view = new DataView(this.#bytes.buffer);
-  /** Behind the last byte written. */
+  /** The offset after the last byte written. */
   #end = 0;
-  /** Of the message under way, or the last one. */
+  /** Where the message under way starts, or the last one. */
   #start = 0;
 
-  /** Of all messages so far. */
+  /** The length of all messages so far. */
   get byteLength(): number {
     return this.#end;
   }
 
-  /** All messages so far; good until the next call. */
+  /** All messages so far; valid until the next call. */
   bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#end);
   }
@@ -33,7 +33,7 @@ export class NetlinkWriter {
     this.#end = 0;
   }
 
-  /** The header of a message; `sequence` is taken modulo 2^32. */
+  /** Writes the header of a message; `sequence` is taken modulo 2^32. */
   begin(type: number, flags: number, sequence: number): void {
     this.#start = this.#take(NLMSG_HDRLEN);
     this.#view.setUint32(this.#start, 0, LITTLE_ENDIAN);
@@ -69,7 +69,7 @@ export class NetlinkWriter {
     this.#view.setUint32(at, value, LITTLE_ENDIAN);
   }
 
-  /** Padded to 4 bytes. */
+  /** Writes an attribute of 2 bytes, padded to 4. */
   attributeU16(type: number, value: number): void {
     const at = this.#attribute(type, 2, 4);
     this.#view.setUint32(at, value & 0xffff, LITTLE_ENDIAN);
@@ -80,7 +80,7 @@ export class NetlinkWriter {
     this.#view.setUint32(at, value, LITTLE_ENDIAN);
   }
 
-  /** 4 or 16 bytes. */
+  /** Writes an attribute of 4 or 16 bytes. */
   attributeAddress(type: number, address: IpAddress): void {
     const length = address.family === 4 ? 4 : 16;
     const at = this.#attribute(type, length, length);
@@ -91,12 +91,12 @@ export class NetlinkWriter {
     this.#view.setInt32(at + 12, address.w3);
   }
 
-  /** An attribute of what is written until `endAttribute`, which wants the value that this gives. */
+  /** Begins an attribute of all that is written until `endAttribute`, which takes the value that this returns. */
   beginAttribute(type: number): number {
     return this.#attribute(type, 0, 0) - NLA_HDRLEN;
   }
 
-  /** An attribute of attributes, up to `endAttribute`. */
+  /** Begins an attribute that has attributes in it, up to `endAttribute`. */
   beginNested(type: number): number {
     return this.beginAttribute(type | NLA_F_NESTED);
   }
@@ -105,7 +105,7 @@ export class NetlinkWriter {
     this.#view.setUint16(start, this.#end - start, LITTLE_ENDIAN);
   }
 
-  /** Writes the header, takes the room and gives where the payload stands. */
+  /** Writes an attribute's header and reserves its payload. Returns the payload's offset. */
   #attribute(type: number, length: number, paddedLength: number): number {
     const at = this.#take(NLA_HDRLEN + paddedLength);
     this.#view.setUint16(at, NLA_HDRLEN + length, LITTLE_ENDIAN);

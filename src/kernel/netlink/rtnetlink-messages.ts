@@ -1,4 +1,4 @@
-/** What rtnetlink tells of links, addresses, nexthop objects and routes, in dumps and notifications alike. */
+/** Reads rtnetlink's messages about links, addresses, nexthop objects and routes, in dumps and notifications alike. */
 import type { IpAddress } from "../../net/ip.ts";
 import type { FoundNexthop, FoundRoute, GroupMember, Link } from "../kernel.ts";
 import {
@@ -72,14 +72,14 @@ const linkIpv6 = new Attributes(IFLA_INET6_CONF);
 const linkInfo = new Attributes(IFLA_INFO_DATA);
 const linkData = new Attributes(IFLA_VXLAN_COLLECT_METADATA);
 
-/** RTM_NEWLINK and RTM_DELLINK that speak of a link's IPv6 alone: the link's index; null: they speak of something else. */
+/** Reads an RTM_NEWLINK or RTM_DELLINK that is about a link's IPv6 alone: the link's index; null if it is not. */
 export function readIpv6Link(message: NetlinkReader): number | null {
   if (!message.holds(IFINFOMSG_BYTES)) return null;
   const { view, start } = message;
   return view.getUint8(start) === AF_INET6 ? view.getInt32(start + 4, LITTLE_ENDIAN) : null;
 }
 
-/** RTM_NEWLINK and RTM_DELLINK. Null: it speaks of a bridge's port, or of one address family, not of a link. */
+/** Reads an RTM_NEWLINK or RTM_DELLINK; null if it is about a bridge's port, or one address family, not about a link. */
 export function readLink(message: NetlinkReader): Link | null {
   if (!message.holds(IFINFOMSG_BYTES)) return null;
   const { view, start } = message;
@@ -100,7 +100,7 @@ export function readLink(message: NetlinkReader): Link | null {
   };
 }
 
-/** Of the link in `linkAttributes`. */
+/** The IPv6 state of the link in `linkAttributes`. */
 function linkIpv6State(): Link["ipv6"] {
   linkAttributes.nested(IFLA_AF_SPEC, linkFamilies);
   if (!linkFamilies.has(AF_INET6)) return "none";
@@ -110,7 +110,7 @@ function linkIpv6State(): Link["ipv6"] {
   return linkIpv6.view.getInt32(linkIpv6.offset(IFLA_INET6_CONF) + at, LITTLE_ENDIAN) === 0 ? "on" : "off";
 }
 
-/** Of the link in `linkInfo`. */
+/** Whether the link in `linkInfo` is external; null if its kind has no such setting. */
 function isExternal(kind: string | null): boolean | null {
   const attribute = COLLECT_METADATA.get(kind ?? "");
   if (attribute === undefined) return null;
@@ -120,7 +120,7 @@ function isExternal(kind: string | null): boolean | null {
 
 const addressAttributes = new Attributes(IFA_LOCAL);
 
-/** RTM_NEWADDR: the address on our side; null: it has none that we know. */
+/** Reads the address on our side of an RTM_NEWADDR or RTM_DELADDR; null if it has none of a known family. */
 export function readAddress(message: NetlinkReader): IpAddress | null {
   if (!message.holds(IFADDRMSG_BYTES)) return null;
   addressAttributes.read(message.view, message.start + IFADDRMSG_BYTES, message.end);
@@ -128,7 +128,7 @@ export function readAddress(message: NetlinkReader): IpAddress | null {
   return addressAttributes.address(IFA_LOCAL) ?? addressAttributes.address(IFA_ADDRESS);
 }
 
-/** RTM_NEWADDR and RTM_DELADDR, of which {@link readAddress} gives an address: the link that has it. */
+/** Reads the index of the link of a message from which {@link readAddress} has read an address. */
 export function readAddressLink({ view, start }: NetlinkReader): number {
   return view.getInt32(start + 4, LITTLE_ENDIAN);
 }
@@ -136,7 +136,7 @@ export function readAddressLink({ view, start }: NetlinkReader): number {
 const nexthopAttributes = new Attributes(NHA_FDB);
 const encapAttributes = new Attributes(15);
 
-/** RTM_NEWNEXTHOP and RTM_DELNEXTHOP. */
+/** Reads an RTM_NEWNEXTHOP or RTM_DELNEXTHOP; null if it is too short. */
 export function readNexthop(message: NetlinkReader): FoundNexthop | null {
   if (!message.holds(NHMSG_BYTES)) return null;
   const { view, start } = message;
@@ -163,7 +163,7 @@ export function readNexthop(message: NetlinkReader): FoundNexthop | null {
   };
 }
 
-/** struct nexthop_grp: id, weight - 1 (its high byte behind it since Linux 6.12), two reserved bytes. */
+/** Reads an array of struct nexthop_grp: id, weight - 1 (since Linux 6.12 its high byte follows), reserved bytes. */
 function readMembers(attributes: Attributes): GroupMember[] {
   const members: GroupMember[] = [];
   const at = attributes.offset(NHA_GROUP);
@@ -178,7 +178,7 @@ function readMembers(attributes: Attributes): GroupMember[] {
   return members;
 }
 
-/** Leaves the encapsulation's attributes in `encapAttributes`. */
+/** Reads the encapsulation's attributes into `encapAttributes`, and returns its IPv6 destination; null if it has none. */
 function readEncapAddress(attributes: Attributes): IpAddress | null {
   attributes.nested(NHA_ENCAP, encapAttributes);
   if (attributes.u16(NHA_ENCAP_TYPE) !== LWTUNNEL_ENCAP_IP6) return null;
@@ -199,7 +199,7 @@ function isPlainEncap(): boolean {
 }
 
 /**
- * A route in a typed array, so that a dump of all routes makes no objects before it is known to be whole:
+ * A route is kept in a typed array, so that a dump of all routes makes no objects before it is known to be complete:
  *
  *      0    1    2    3      4                5      6        7           8      9
  *     +----+----+----+----+----------------+-------+----------+------------+-----+------+
@@ -210,7 +210,7 @@ function isPlainEncap(): boolean {
  */
 export const ROUTE_WORDS = 10;
 
-/** A route of the table "local". Tables beyond 255 have another number in rtm_table. */
+/** Whether the message is about a route of the table "local". Tables beyond 255 have another number in rtm_table. */
 export function isLocalRoute(message: NetlinkReader): boolean {
   return message.holds(RTMSG_BYTES) && message.view.getUint8(message.start + 4) === RT_TABLE_LOCAL;
 }
@@ -218,8 +218,8 @@ export function isLocalRoute(message: NetlinkReader): boolean {
 const routeAttributes = new Attributes(RTA_NH_ID);
 
 /**
- * RTM_NEWROUTE and RTM_DELROUTE, as {@link ROUTE_WORDS} words from `row` on. False, and nothing written: not IPv4 or
- * IPv6, a cached route, or one of the table "local".
+ * Reads an RTM_NEWROUTE or RTM_DELROUTE into {@link ROUTE_WORDS} words from `row` on. Returns false, and writes nothing, if
+ * it is not IPv4 or IPv6, a cached route, or one of the table "local".
  */
 export function readRouteInto(message: NetlinkReader, rows: Int32Array, row: number): boolean {
   if (!message.holds(RTMSG_BYTES)) return false;
@@ -248,7 +248,7 @@ export function readRouteInto(message: NetlinkReader, rows: Int32Array, row: num
   return true;
 }
 
-/** Of RTA_MULTIPATH the first hop's, the last word of its struct rtnexthop. */
+/** The first hop's link: with RTA_MULTIPATH, the last word of its first struct rtnexthop. */
 function firstLinkIndex(attributes: Attributes): number {
   if (!attributes.has(RTA_MULTIPATH)) return attributes.u32(RTA_OIF);
   if (attributes.byteLength(RTA_MULTIPATH) < 8) return 0;
@@ -279,7 +279,7 @@ export function routeAt(rows: Int32Array, row: number): FoundRoute {
 
 const singleRow = new Int32Array(ROUTE_WORDS);
 
-/** As {@link readRouteInto}, for a single one; null where that gives false. */
+/** Reads a single route as {@link readRouteInto} does; null where that returns false. */
 export function readRoute(message: NetlinkReader): FoundRoute | null {
   return readRouteInto(message, singleRow, 0) ? routeAt(singleRow, 0) : null;
 }

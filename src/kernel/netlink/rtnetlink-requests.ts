@@ -1,12 +1,12 @@
 /**
- * Our requests to rtnetlink: the changes of kernel.ts, and the dumps that read what is there.
+ * Writes our requests to rtnetlink: the operations of kernel.ts, and dumps.
  *
  * | operation               | message        | flags        |                                                       |
  * | ----------------------- | -------------- | ------------ | ----------------------------------------------------- |
  * | add-nexthop             | RTM_NEWNEXTHOP | CREATE, EXCL | family inet6, protocol; id, device, encap ip6         |
  * | add-group               | RTM_NEWNEXTHOP | CREATE, EXCL | no family, protocol; id, members                      |
- * | add-resilient-group     | RTM_NEWNEXTHOP | CREATE, EXCL | likewise; type, buckets, timers                       |
- * | replace-resilient-group | RTM_NEWNEXTHOP | REPLACE      | likewise, but for the buckets                         |
+ * | add-resilient-group     | RTM_NEWNEXTHOP | CREATE, EXCL | as add-group; type, buckets, timers                   |
+ * | replace-resilient-group | RTM_NEWNEXTHOP | REPLACE      | as add-resilient-group, without the buckets           |
  * | delete-nexthop          | RTM_DELNEXTHOP |              | id only: the kernel refuses more                      |
  * | add-route               | RTM_NEWROUTE   | CREATE, EXCL | no priority: the kernel gives its default (0 or 1024) |
  * | replace-route           | RTM_NEWROUTE   | REPLACE      | the one with this priority                            |
@@ -68,13 +68,13 @@ import type { NetlinkWriter } from "./netlink-writer.ts";
 /** USER_HZ. */
 const CLOCK_T_PER_SECOND = 100;
 
-/** What all changes of one batch have in common. */
+/** What all operations of one batch have in common. */
 export interface OperationContext extends KernelIdentity {
   /** The tunnel device. */
   readonly linkIndex: number;
 }
 
-/** As a request that is answered only when it fails. */
+/** Writes an operation, as a request that is answered only when it fails. */
 export function putOperation(
   writer: NetlinkWriter,
   operation: Operation,
@@ -134,7 +134,7 @@ export function putOperation(
   writer.end();
 }
 
-/** struct nhmsg and NHA_ID. */
+/** Begins a message with struct nhmsg and NHA_ID. */
 function beginNexthop(
   writer: NetlinkWriter,
   type: number,
@@ -146,14 +146,14 @@ function beginNexthop(
 ): void {
   writer.begin(type, flags, sequence);
   writer.u8(family);
-  writer.u8(0); // scope: the kernel's to say
+  writer.u8(0); // scope: the kernel decides it
   writer.u8(protocol);
   writer.u8(0);
   writer.u32(0); // flags
   writer.attributeU32(NHA_ID, id);
 }
 
-/** NHA_GROUP: an array of struct nexthop_grp. */
+/** Writes NHA_GROUP: an array of struct nexthop_grp. */
 function putMembers(writer: NetlinkWriter, members: readonly GroupMember[]): void {
   const group = writer.beginAttribute(NHA_GROUP);
   for (const { id, weight } of members) {
@@ -165,7 +165,7 @@ function putMembers(writer: NetlinkWriter, members: readonly GroupMember[]): voi
   writer.endAttribute(group);
 }
 
-/** NHA_GROUP_TYPE and NHA_RES_GROUP. `buckets` null: as many as there are, for the kernel refuses another number. */
+/** Writes NHA_GROUP_TYPE and NHA_RES_GROUP. `buckets` null: their number stays, for the kernel refuses to change it. */
 function putResilience(writer: NetlinkWriter, buckets: number | null): void {
   writer.attributeU16(NHA_GROUP_TYPE, NEXTHOP_GRP_TYPE_RES);
   const resilience = writer.beginNested(NHA_RES_GROUP);
@@ -175,7 +175,7 @@ function putResilience(writer: NetlinkWriter, buckets: number | null): void {
   writer.endAttribute(resilience);
 }
 
-/** struct rtmsg, RTA_DST and RTA_TABLE. The default route has no RTA_DST. */
+/** Begins a message with struct rtmsg, RTA_DST and RTA_TABLE. The default route has no RTA_DST. */
 function beginRoute(
   writer: NetlinkWriter,
   type: number,
@@ -199,12 +199,12 @@ function beginRoute(
   writer.attributeU32(RTA_TABLE, table);
 }
 
-/** What to read all of. */
+/** What a dump reads. */
 export type Dump =
   | { readonly what: "links" | "addresses" }
   /** `linkIndex`: only objects for that device, and no groups; 0: all. */
   | { readonly what: "nexthops"; readonly linkIndex: number }
-  /** Of one family. `protocol` 0: anybody's. `table` 0: of all tables. */
+  /** Routes of one family. `protocol` 0: of all protocols. `table` 0: of all tables. */
   | {
       readonly what: "routes";
       readonly family: 4 | 6;
@@ -242,7 +242,7 @@ export function putDumpRequest(writer: NetlinkWriter, dump: Dump, sequence: numb
   writer.end();
 }
 
-/** One nexthop object or group. */
+/** Writes a request for one nexthop object or group. */
 export function putNexthopRequest(writer: NetlinkWriter, id: number, sequence: number): void {
   writer.begin(RTM_GETNEXTHOP, NLM_F_REQUEST, sequence);
   putZeros(writer, NHMSG_BYTES);
@@ -250,15 +250,15 @@ export function putNexthopRequest(writer: NetlinkWriter, id: number, sequence: n
   writer.end();
 }
 
-/** Does nothing, and is acknowledged. */
+/** Writes a request that does nothing, and is acknowledged. */
 export function putNoOperation(writer: NetlinkWriter, sequence: number): void {
   writer.begin(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, sequence);
   writer.end();
 }
 
 /**
- * A change that cannot succeed: the deletion of an object without its id. EPERM answers who may not change anything,
- * EOPNOTSUPP where the kernel knows no nexthop objects, EINVAL elsewhere.
+ * Writes a change that cannot succeed: the deletion of an object without its id. The answer is EPERM if this process may not
+ * change anything, EOPNOTSUPP if the kernel has no nexthop objects, else EINVAL.
  */
 export function putProbe(writer: NetlinkWriter, sequence: number): void {
   writer.begin(RTM_DELNEXTHOP, NLM_F_REQUEST | NLM_F_ACK, sequence);
@@ -267,8 +267,8 @@ export function putProbe(writer: NetlinkWriter, sequence: number): void {
 }
 
 /**
- * A request that cannot succeed, and needs no rights: for a bucket of no group. EOPNOTSUPP answers who knows no resilient
- * groups (before Linux 5.13), EINVAL who does.
+ * Writes a request that cannot succeed, and needs no rights: for a bucket of no group. The answer is EOPNOTSUPP if the
+ * kernel has no resilient groups (before Linux 5.13), else EINVAL.
  */
 export function putResilienceProbe(writer: NetlinkWriter, sequence: number): void {
   writer.begin(RTM_GETNEXTHOPBUCKET, NLM_F_REQUEST | NLM_F_ACK, sequence);
@@ -276,7 +276,7 @@ export function putResilienceProbe(writer: NetlinkWriter, sequence: number): voi
   writer.end();
 }
 
-/** `byteLength`: a multiple of 4. */
+/** Writes zeros. `byteLength`: a multiple of 4. */
 function putZeros(writer: NetlinkWriter, byteLength: number): void {
   for (let i = 0; i < byteLength; i += 4) writer.u32(0);
 }

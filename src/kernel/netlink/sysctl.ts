@@ -1,4 +1,4 @@
-/** Settings of the kernel that are files in /proc/sys. */
+/** Reads settings of the kernel that are files in /proc/sys. */
 import { readFileSync } from "node:fs";
 
 /** The policy in this network namespace; null if it cannot be read, as where there is no IPv6. */
