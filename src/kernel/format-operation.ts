@@ -1,11 +1,11 @@
-/** Operations as iproute2 would be told them, for `--dry-run` and the log. */
+/** Formats operations as iproute2 commands, for `--dry-run` and the log. */
 
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { GroupMember, Kernel, Operation } from "./kernel.ts";
 import { RESILIENT_GROUP } from "./kernel.ts";
 
-/** "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
+/** Returns text such as "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
 export function formatOperation(operation: Operation, protocol: number, device: string): string {
   switch (operation.type) {
     case "add-nexthop": {
@@ -24,7 +24,7 @@ export function formatOperation(operation: Operation, protocol: number, device: 
     case "add-route":
       return `${routeCommand("add", operation)} nhid ${operation.nexthopId} proto ${protocol}`;
     case "replace-route": {
-      // iproute2's word for a replace without create.
+      // iproute2's name for a replace without create.
       const { priority, nexthopId } = operation;
       return `${routeCommand("change", operation)}${metric(priority)} nhid ${nexthopId} proto ${protocol}`;
     }
@@ -35,7 +35,7 @@ export function formatOperation(operation: Operation, protocol: number, device: 
   }
 }
 
-/** A kernel that is read as it is, and never changed: `print` gets what would have been done, and it "succeeds". */
+/** Makes a kernel that is never changed: `print` gets each operation, which counts as done; all else is the real kernel's. */
 export function dryRunKernel(
   kernel: Kernel,
   protocol: number,
@@ -75,7 +75,7 @@ function routeCommand(verb: string, { destination, table }: RouteOperation): str
   return `ip ${family}route ${verb} ${formatPrefix(destination)} table ${table}`;
 }
 
-/** 0 is what a route has for which none is asked. */
+/** The metric, unless it is 0, the default of IPv4 routes. */
 function metric(priority: number): string {
   return priority === 0 ? "" : ` metric ${priority}`;
 }

@@ -1,9 +1,9 @@
-/** Routes as iproute2 shows them, and the commands by which it does: for the log and for `status`. */
+/** Formats routes as iproute2 shows them, and the commands that show them: for the log and for `status`. */
 import type { Prefix } from "../net/ip.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { FoundRoute, Operation } from "./kernel.ts";
 
-/** Of linux/rtnetlink.h; without a name here are unicast ones, of which iproute2 gives none either. */
+/** Types of linux/rtnetlink.h; unicast has no name here, as in iproute2. */
 const TYPES: ReadonlyMap<number, string> = new Map([
   [2, "local"],
   [3, "broadcast"],
@@ -15,7 +15,7 @@ const TYPES: ReadonlyMap<number, string> = new Map([
   [9, "throw"],
 ]);
 
-/** Those of iproute2's rt_protos. */
+/** Protocols of iproute2's rt_protos. */
 const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [1, "redirect"],
   [2, "kernel"],
@@ -34,24 +34,24 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [192, "eigrp"],
 ]);
 
-/** "unreachable 10.0.1.0/24 dev lo proto static metric 7". `linkNames`: index → name, as far as they are known. */
+/** Returns text such as "unreachable 10.0.1.0/24 dev lo proto static metric 7". `linkNames`: index → name of the links that are known. */
 export function formatRoute(route: FoundRoute, linkNames: ReadonlyMap<number, string> = new Map()): string {
   const { destination, type, protocol, priority, nexthopId, linkIndex } = route;
   const words = [TYPES.get(type) ?? "", formatPrefix(destination)];
   if (nexthopId !== 0) words.push(`nhid ${nexthopId}`);
-  // iproute2's own name for a link that it does not know.
+  // iproute2's name for a link that is not known.
   else if (linkIndex !== 0) words.push(`dev ${linkNames.get(linkIndex) ?? `if${linkIndex}`}`);
   words.push(`proto ${PROTOCOLS.get(protocol) ?? protocol}`, `metric ${priority}`);
   return words.filter((word) => word !== "").join(" ");
 }
 
-/** Shows all routes of the table to exactly this destination. */
+/** The command that shows all routes of the table to exactly this destination. */
 export function showRouteCommand(table: number, destination: Prefix): string {
   const family = destination.family === 6 ? "-6 " : "";
   return `ip ${family}route show table ${table} exact ${formatPrefix(destination)}`;
 }
 
-/** Shows what the operation was to change, or what is there in its place. */
+/** The command that shows what the operation was to change, or what is there in its place. */
 export function showCommand(operation: Operation): string {
   if ("destination" in operation) return showRouteCommand(operation.table, operation.destination);
   return `ip nexthop show id ${operation.id}`;

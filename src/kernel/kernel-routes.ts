@@ -1,9 +1,9 @@
 /**
- * A client's hand on the kernel, from before it connects until everything else of it has ended:
+ * Installs a client's routes in the kernel. Opened before the client connects, closed after it:
  *
- *     lock ─▶ netlink ─▶ device ─▶ what is there is read ─▶ the client connects … closes ─▶ cleanup, if asked for
+ *     lock ─▶ netlink ─▶ device ─▶ the kernel is scanned ─▶ the client connects … closes ─▶ cleanup, if requested
  *
- * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
+ * What is missing at the start is an error. Later failures are not: the installer reports them and tries again.
  */
 
 import { reserveMemory } from "../base/growable-int32-array.ts";
@@ -30,13 +30,13 @@ import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
 const MAX_FAULTS = 100;
 
 /**
- * Keeps routes of the kernel equal to a client's view: to be given to `Client.connect` as its handler, and closed after
- * the client. The client has to subscribe to the VNIs by itself.
+ * Keeps routes of the kernel equal to a client's view. It is given to `Client.connect` as its handler, and closed after the
+ * client. The client has to subscribe to the VNIs itself.
  */
 export class KernelRoutes implements Required<ClientHandler> {
   readonly #installer: Installer;
   readonly #kernel: Kernel;
-  /** Null: it is a dry run. */
+  /** Null if it is a dry run. */
   readonly #lock: ProtocolLock | null;
   readonly #servers: ServerAddresses;
   #closed: Promise<void> | null = null;
@@ -55,8 +55,8 @@ export class KernelRoutes implements Required<ClientHandler> {
   }
 
   /**
-   * Reads what the kernel holds of an earlier client, and takes that over: it goes when the view is complete and does not
-   * have it.
+   * Scans the kernel and takes over the routes of an earlier client: they are deleted when the view is complete and does not
+   * have them.
    *
    * Rejects with a KernelError when something is missing or another client has the protocol, with a BadOptionError or a
    * BadRouteError for options that make no sense.
@@ -64,9 +64,9 @@ export class KernelRoutes implements Required<ClientHandler> {
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
     checkKernelOptions(options);
     const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
-    // The client's view, what is wanted of it, and what the kernel has.
+    // For the client's view, the desired routes, and the FIB model.
     reserveMemory(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
-    // A dry run may stand beside a client at work.
+    // A dry run may run beside a client.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {
       const kernel = NetlinkKernel.open({
@@ -89,38 +89,38 @@ export class KernelRoutes implements Required<ClientHandler> {
     }
   }
 
-  /** Of the client's handler: it is to be installed. */
+  /** Installs a route. Called by the client, as its handler. */
   routeAdded(route: Route): void {
     this.#installer.added(route);
   }
 
-  /** Of the client's handler: it goes. */
+  /** Removes a route. Called by the client, as its handler. */
   routeRemoved(route: Route): void {
     this.#installer.removed(route);
   }
 
-  /** Of the client's handler: received routes to that destination are not installed. */
+  /** Skips received routes to that destination from now on. Called by the client, as its handler. */
   announced(route: Route): void {
     this.#installer.announced(route);
   }
 
-  /** Of the client's handler: they are. */
+  /** Installs received routes to that destination again. Called by the client, as its handler. */
   withdrawn(route: Route): void {
     this.#installer.withdrawn(route);
   }
 
-  /** Of the client's handler: what was found in the kernel and is not in the view goes. */
+  /** Deletes routes that were found in the kernel and are not in the view. Called by the client, as its handler. */
   complete(vni: number): void {
     this.#installer.complete(vni);
   }
 
-  /** Of the client's handler: nothing in the host's own table covers a server that it connects to. */
+  /** Keeps a server reachable to which the client connects: see server-addresses.ts. Called by the client, as its handler. */
   serverState({ host }: Endpoint, state: ServerState): void {
     if (state === "connecting") this.#servers.connecting(host);
   }
 
   /**
-   * Other tables from now on.
+   * Replaces the mappings.
    * @throws BadOptionError, BadRouteError
    */
   setMappings(mappings: readonly TableMapping[]): void {
@@ -134,19 +134,19 @@ export class KernelRoutes implements Required<ClientHandler> {
     return this.#installer.isUpToDate;
   }
 
-  /** What is wanted, installed and left out, by table; and what has been done. */
+  /** What is desired, installed and skipped, by table; and what has been done. */
   status(): InstallerStatus {
     return this.#installer.status();
   }
 
-  /** The destinations that cannot be made right; at most `limit`, 100 if left out. */
+  /** The destinations that cannot be installed, changed or deleted; at most `limit`. Default 100. */
   faults(limit = MAX_FAULTS): KernelFault[] {
     return this.#installer.faults(limit);
   }
 
   /**
-   * Ends it: after the client was closed. Rejects when the routes were to be removed and could not be; and with a
-   * BadOptionError, and then nothing has ended.
+   * Ends the installation; call it after the client was closed. Rejects if routes were to be removed and could not be; and
+   * with a BadOptionError, and then nothing has ended.
    */
   async close(options: KernelCloseOptions = {}): Promise<void> {
     checkKernelCloseOptions(options);
@@ -161,7 +161,7 @@ export class KernelRoutes implements Required<ClientHandler> {
 
   async #close(cleanup: boolean): Promise<void> {
     try {
-      // A dry run has put nothing there.
+      // A dry run has installed nothing.
       await this.#installer.stop({ cleanup: cleanup && this.#lock !== null });
     } finally {
       this.#kernel.close();
@@ -182,7 +182,7 @@ async function startInstaller(
   const installer = new Installer({
     ...options,
     kernel,
-    // What a dry run takes for done would be missed.
+    // A scan would miss what a dry run only pretends to have done.
     ...(dryRun && { reconcileIntervalSeconds: 0 }),
     clock: new SystemClock(),
   });

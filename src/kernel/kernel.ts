@@ -1,6 +1,6 @@
 /**
- * What the installer needs of a kernel: its links, nexthop objects and routes, batches of changes to them, and word
- * of what others change. The real one speaks rtnetlink (netlink-kernel.ts); tests have one in memory.
+ * What the installer needs of a kernel: its links, nexthop objects and routes, batches of changes to them, and notifications
+ * of other programs' changes. The real one uses rtnetlink (netlink/netlink-kernel.ts); tests have one in memory.
  *
  * How a tenant's route looks in the kernel (Linux ≥ 5.3):
  *
@@ -19,11 +19,11 @@ import type { IpAddress, Prefix } from "../net/ip.ts";
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** IFF_UP, and with a carrier: without either the kernel drops the nexthop objects, and takes none. */
+  /** Whether it has IFF_UP and a carrier: without either the kernel drops its nexthop objects, and accepts none. */
   readonly isUp: boolean;
-  /** IFLA_INFO_KIND, as "ip6tnl"; null: none is given. */
+  /** IFLA_INFO_KIND, as "ip6tnl"; null if it has none. */
   readonly kind: string | null;
-  /** Takes the tunnel's ends from the route (`external`); null: the kernel does not say for this kind. */
+  /** Whether it takes the tunnel's ends from the route (`external`); null if this kind has no such setting. */
   readonly isExternal: boolean | null;
   /** IFLA_MTU. */
   readonly mtuBytes: number;
@@ -33,43 +33,43 @@ export interface Link {
 
 export interface GroupMember {
   readonly id: number;
-  /** Ours 1 to 255: before Linux 6.12 the kernel refuses more (net/ipv4/nexthop.c). Others may have up to 65536. */
+  /** In our groups 1 to 255: before Linux 6.12 the kernel refuses more (net/ipv4/nexthop.c). Others may have up to 65536. */
   readonly weight: number;
 }
 
-/** A nexthop object as the kernel has it, anybody's. */
+/** A nexthop object or group as the kernel has it, whosever it is. */
 export interface FoundNexthop {
   readonly id: number;
   readonly protocol: number;
-  /** Null: it is no group. */
+  /** The members of a group; null if it is none. */
   readonly members: readonly GroupMember[] | null;
-  /** A group whose buckets keep their members while those stay (Linux ≥ 5.13): NEXTHOP_GRP_TYPE_RES. */
+  /** Whether it is a group whose buckets keep their members while those stay (Linux ≥ 5.13): NEXTHOP_GRP_TYPE_RES. */
   readonly isResilient: boolean;
-  /** 0: none. */
+  /** The device of an object; 0: none. */
   readonly linkIndex: number;
-  /** Where it encapsulates to (IPv6 in LWTUNNEL_ENCAP_IP6); null: it does not, or in another way. */
+  /** The destination of its encapsulation (IPv6 in LWTUNNEL_ENCAP_IP6); null if it has none, or one of another type. */
   readonly encapAddress: IpAddress | null;
-  /** It has something that ours never have: a gateway, a blackhole, fdb, another family. */
+  /** Whether it has something that ours never have: a gateway, a blackhole, fdb, another family. */
   readonly isOdd: boolean;
 }
 
-/** A route as the kernel has it, anybody's. */
+/** A route as the kernel has it, whosever it is. */
 export interface FoundRoute {
   readonly table: number;
   readonly destination: Prefix;
   readonly protocol: number;
-  /** RTA_PRIORITY, the metric: the kernel gives IPv6 routes 1024 where none is asked for, IPv4 routes 0. */
+  /** RTA_PRIORITY, the metric. By default the kernel gives 1024 to IPv6 routes, 0 to IPv4 routes. */
   readonly priority: number;
   readonly tos: number;
   /** RTN_UNICAST and so on. */
   readonly type: number;
   /** 0: it names no object. */
   readonly nexthopId: number;
-  /** Of a route that names none: the first hop's device; 0: none. */
+  /** The first hop's device, if the route names no object; 0: none. */
   readonly linkIndex: number;
 }
 
-/** One change. Which netlink flags each takes is part of its meaning. */
+/** One change. The netlink flags of each are part of its meaning. */
 export type Operation =
   /** CREATE|EXCL: an object that encapsulates to the address and leaves by the tunnel device. */
   | { readonly type: "add-nexthop"; readonly id: number; readonly address: IpAddress }
@@ -89,14 +89,14 @@ export type Operation =
     }
   /** An object or a group. The kernel takes the routes that name it along. */
   | { readonly type: "delete-nexthop"; readonly id: number }
-  /** CREATE|EXCL: fails with EEXIST where anybody has a route to the destination with that priority. */
+  /** CREATE|EXCL: fails with EEXIST if there is a route to the destination with that priority, whosever it is. */
   | {
       readonly type: "add-route";
       readonly table: number;
       readonly destination: Prefix;
       readonly nexthopId: number;
     }
-  /** REPLACE without CREATE, of the route with that priority: only for one known to be ours. */
+  /** REPLACE without CREATE, of the route with that priority: only if it is known to be ours. */
   | {
       readonly type: "replace-route";
       readonly table: number;
@@ -104,7 +104,7 @@ export type Operation =
       readonly priority: number;
       readonly nexthopId: number;
     }
-  /** With our protocol, the priority, and the object it names (0: whichever). */
+  /** Deletes the route with our protocol, the priority, and the object that it names (0: any). */
   | {
       readonly type: "delete-route";
       readonly table: number;
@@ -114,34 +114,34 @@ export type Operation =
     };
 
 export interface OperationFailure {
-  /** Of the operation in its batch. */
+  /** The operation's index in its batch. */
   readonly index: number;
-  /** As "EEXIST"; "E123" where we have no name for it. */
+  /** As "EEXIST"; "E123" if the number has no name. */
   readonly code: string;
-  /** The kernel's words (extended ACK), or the error's usual text. */
+  /** The kernel's text (extended ACK), or the error's usual text. */
   readonly message: string;
 }
 
-/** What somebody else changed; our own operations are not reported. */
+/** A change by another program; our own operations are not reported. */
 export type KernelEvent =
   /** A link came, changed or went (`link` is then null). */
   | { readonly type: "link"; readonly index: number; readonly link: Link | null }
   | {
       readonly type: "route";
       readonly isDeleted: boolean;
-      /** It has taken the place of the first one with its destination, metric and TOS. */
+      /** Whether it has taken the place of the first one with its destination, metric and TOS. */
       readonly isReplacing: boolean;
       readonly route: FoundRoute;
     }
   | { readonly type: "nexthop"; readonly isDeleted: boolean; readonly nexthop: FoundNexthop }
-  /** An IPv4 or IPv6 address of a link. It may be told again, and another link may have it too. */
+  /** An IPv4 or IPv6 address of a link. It may be reported again, and another link may have it, too. */
   | {
       readonly type: "address";
       readonly isDeleted: boolean;
       readonly linkIndex: number;
       readonly address: IpAddress;
     }
-  /** IPv6 was switched on or off on a link, or something of its settings there has changed. */
+  /** IPv6 was switched on or off on a link, or its IPv6 settings have changed. */
   | { readonly type: "ipv6"; readonly linkIndex: number }
   /** Notifications were lost: anything may have changed. */
   | { readonly type: "overrun" };
@@ -152,57 +152,59 @@ export interface KernelIdentity {
   readonly protocol: number;
 }
 
-/** What is known of ours: it is asked for apart where the kernel's dumps of everything end too early. */
+/** What is known to be ours: it is requested separately if the kernel's dumps of everything end too early. */
 export interface KnownOfOurs {
-  /** The tunnel device; -1: there is none. */
+  /** The tunnel device; -1 if there is none. */
   readonly linkIndex: number;
-  /** Objects and groups that the book has. */
+  /** Ids of objects and groups that the FIB model has. */
   readonly nexthopIds: readonly number[];
   /** Tables in which there are, or may be, routes of ours. */
   readonly tables: readonly number[];
 }
 
 export interface Kernel {
-  /** All links of this network namespace. */
+  /** Returns all links of this network namespace. */
   links(): Promise<Link[]>;
-  /** All local addresses. */
+  /** Returns all local addresses. */
   localAddresses(): Promise<IpAddress[]>;
   /**
-   * What the hop of a group is chosen by (sysctl fib_multipath_hash_policy; 0: without a packet's ports); null: it cannot be
-   * read.
+   * Returns by what the kernel chooses a hop of a group (sysctl fib_multipath_hash_policy; 0: without a packet's ports); null
+   * if it cannot be read.
    */
   multipathHashPolicy(family: 4 | 6): number | null;
   /**
-   * Calls `visit` for each nexthop object. In slices: other work has its turn meanwhile. False: the kernel could not tell all;
-   * those in `ours` that are there, and all objects for the link, were visited.
+   * Calls `visit` for each nexthop object, in slices: other work has its turn meanwhile. Returns false if the dump was
+   * incomplete; then those in `ours` that are there, and all objects for the link, were visited.
    */
   eachNexthop(ours: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean>;
   /**
-   * Calls `visit` for each route of both families, without those of the table "local" and cached ones. In slices. False: the
-   * kernel could not tell all, or there is no proof that it did; all of our protocol were visited, as far as it can tell.
+   * Calls `visit` for each route of both families, without those of the table "local" and cached ones, in slices. Returns false
+   * if a dump was incomplete, or cannot be proven complete; then all of our protocol were visited, as far as the kernel sends
+   * them.
    */
   eachRoute(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<boolean>;
-  /** Likewise for those of our protocol alone, by dumps of another kind. */
+  /** Calls `visit` for each route of our protocol, by dumps of another kind. In slices. */
   eachRouteOfOurs(ours: KnownOfOurs, visit: (route: FoundRoute) => void): Promise<void>;
-  /** Calls `visit` for each route of one table and family, anybody's, as far as the kernel can tell them. In slices. */
+  /** Calls `visit` for each route of one table and family, as far as the kernel sends them. In slices. */
   eachRouteIn(table: number, family: 4 | 6, visit: (route: FoundRoute) => void): Promise<void>;
   /**
-   * Carries out the operations in their order, one batch (some hundred) in one go, and gives back those that failed;
-   * the others are done. A failed one holds up none of the others.
+   * Carries out the operations in their order, in batches of some hundred, and returns those that failed; the others are
+   * done. A failed one stops none of the others.
    * @throws KernelError when the socket itself fails
    */
   apply(operations: readonly Operation[], linkIndex: number): OperationFailure[];
-  /** Reports what others change, from now on, until `close`. */
+  /** Reports what other programs change, from now on, until `close`. */
   watch(listener: (event: KernelEvent) => void): void;
   /**
-   * Reports at once what others have changed up to now. A route that came in place of ours this very moment would be hit
-   * by a replace that was decided upon before it was heard of. False: there is more than can be reported in one go.
+   * Reports at once what other programs have changed up to now: otherwise a replace that was planned before could hit a route
+   * that has just come in place of ours. Returns false if there is more than can be reported at once.
    */
   poll(): boolean;
+  /** Ends the reports, and closes the sockets. */
   close(): void;
 }
 
-/** Why the kernel cannot be had. */
+/** Why the kernel cannot be used. */
 export type KernelErrorCode =
   | "LIBNL_MISSING"
   | "JIT_OFF"
@@ -213,7 +215,7 @@ export type KernelErrorCode =
   | "PROTOCOL_IN_USE"
   | "SOCKET_FAILED";
 
-/** The kernel cannot be had, or not spoken to: the message says what is missing and what to do. */
+/** Thrown if the kernel cannot be used, or its socket fails: the message says what is missing and what to do. */
 export class KernelError extends BunBondError {
   readonly code: KernelErrorCode;
   constructor(code: KernelErrorCode, message: string, options?: ErrorOptions) {
@@ -224,7 +226,7 @@ export class KernelError extends BunBondError {
 }
 
 /**
- * A resilient group's table of buckets. A member that comes gets only buckets without a packet for the time of the idle
+ * The table of buckets of a resilient group. A new member gets only buckets that had no packet for the time of the idle
  * timer, however long the shares stay uneven by that (no unbalanced timer): a flow in use never moves.
  */
 export const RESILIENT_GROUP = { buckets: 256, idleTimerSeconds: 10 } as const;

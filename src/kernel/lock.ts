@@ -1,10 +1,10 @@
 /**
- * One client per network namespace and protocol: two would take each other's routes for misplaced. An abstract UNIX
- * socket belongs to a network namespace, and goes with its process whatever that dies of.
+ * Locks a protocol in a network namespace for one client: two would delete each other's routes. An abstract UNIX socket
+ * belongs to a network namespace, and is closed with its process however that ends.
  *
- * It has no owner: any user of the namespace can take the name first. That keeps a client from starting, and no more: the
- * routes of the one before stay as they are. A lock that only the administrator can take would have to be a file, and
- * files do not know network namespaces. So the error names the way to who has it.
+ * The socket's name has no owner: any user of the namespace can take it first. That keeps a client from starting, and no
+ * more: the routes of the client before stay as they are. A lock that only the administrator can take would have to be a
+ * file, and files do not belong to network namespaces. So the error names the command that shows which process has it.
  */
 
 import { KernelError } from "./kernel.ts";
@@ -15,13 +15,16 @@ export interface ProtocolLock {
   release(): void;
 }
 
-/** @throws KernelError PROTOCOL_IN_USE */
+/**
+ * Takes the lock.
+ * @throws KernelError PROTOCOL_IN_USE
+ */
 export function lockProtocol(protocol: number, optionNames: KernelOptionNames = OPTION_NAMES): ProtocolLock {
   const name = `bunbond-fib-${protocol}`;
   try {
     const listener = Bun.listen({
       unix: `\0${name}`,
-      // Nobody has anything to say here.
+      // A connection has no purpose here.
       socket: { open: (socket) => void socket.end(), data() {} },
     });
     // The lock is no reason to stay alive.

@@ -1,6 +1,6 @@
 /**
- * What a client may call its own in the kernel, and what else a program may ask of it: see net/option-checks.ts. Numbers
- * are those of rtnetlink.h, include/uapi/linux/rtnetlink.h.
+ * The options of KernelRoutes, and their checks (see base/option-checks.ts). Numbers are those of
+ * include/uapi/linux/rtnetlink.h.
  */
 
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
@@ -21,41 +21,41 @@ import { ECMP_MODES, type PreferredNetwork, type TableMapping } from "./desired/
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL } from "./netlink/netlink-constants.ts";
 import type { KernelOptionNames } from "./option-names.ts";
 
-/** As Go's client has it. */
+/** The route protocol of Go's client. */
 export const DEFAULT_PROTOCOL = 254;
-/** Up to 4 they are the kernel's own and those of routes made by hand, and what is ours goes by it. */
+/** Lower protocols are the kernel's own and those of routes that people add, which must not count as ours. */
 export const LEAST_PROTOCOL = 5;
 /** RTPROT_RA: the kernel's own for routes from router advertisements. */
 export const PROTOCOL_RA = 9;
 
 export const MAX_TABLE = 0xffffffff;
 
-/** More is refused before Linux 6.12. */
+/** The largest weight: more is refused before Linux 6.12. */
 export const MAX_WEIGHT = 255;
 
-/** Which routes go into the kernel, and how. `mappings` and `device` have to be there. */
+/** Which routes go into the kernel, and how. `mappings` and `device` are required. */
 export interface KernelRoutesOptions extends Partial<DesiredSettings> {
-  /** A VNI's routes go into that table, each VNI's into one. Where several share a table, the first wins a destination. */
+  /** The table for each VNI's routes. If several VNIs share a table, the first one wins a destination. */
   readonly mappings: readonly TableMapping[];
-  /** The tunnel device that they leave by: `ip link add NAME type ip6tnl mode any external`. */
+  /** The tunnel device by which packets leave: `ip link add NAME type ip6tnl mode any external`. */
   readonly device: string;
   /**
-   * Marks what is ours in the kernel, 5 to 255 without 9. Default 254. One client per number in a network namespace.
+   * The route protocol, which marks what is ours in the kernel: 5 to 255 without 9. Default 254. One client per number in a network namespace.
    */
   readonly protocol?: number;
-  /** How often the kernel is compared with what is wanted, in seconds; 0: never. Default 300. */
+  /** How often the kernel is compared with what is desired, in seconds; 0: never. Default 300. */
   readonly reconcileIntervalSeconds?: number;
-  /** Changes nothing in the kernel: takes what would be done there, as ip commands. It needs no rights. */
+  /** Called with each change as an ip command, instead of making it in the kernel. A dry run needs no rights. */
   readonly dryRun?: (command: string) => void;
-  /** What errors and warnings call some of these, for whoever sets them by other names. Default: as here. */
+  /** The names of some options in errors and warnings, for programs that set them by other names. Default: as here. */
   readonly optionNames?: KernelOptionNames;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
 
-/** What happens to the routes when a client's hand on the kernel is taken away. */
+/** What happens to the routes when a KernelRoutes is closed. */
 export interface KernelCloseOptions {
-  /** Removes the routes. Default false: they stay, and the next one takes them over. */
+  /** Whether the routes are removed. Default false: they stay, and the next KernelRoutes takes them over. */
   readonly cleanup?: boolean;
 }
 
@@ -125,7 +125,7 @@ const checkNames: OptionCheck = (option, value) => {
 };
 
 const OPEN: OptionChecks<KernelRoutesOptions> = {
-  // These two are read with what is in them.
+  // These two are checked with their contents.
   mappings() {},
   preferredNetworks() {},
   device: checkDevice,

@@ -1,18 +1,18 @@
 /**
- * Which addresses the client's servers have: no route in the host's own table may cover them (underlay.ts).
+ * Finds the addresses of the client's servers: no route in the host's own table may cover them (desired/underlay.ts).
  *
- * A server given by name has those of its name, for a connection may go to any of them. They are looked up, in the way
- * that connections look them up, each time the client begins to connect: no route has come from there by then, another
- * server's routes do not hide it, and a name that has moved is noticed. While no route goes into that table nobody asks.
+ * A server given by name has all addresses of its name, for a connection may go to any of them. They are looked up, in the
+ * way that connections look them up, each time the client begins to connect: before a route has come from that server, and
+ * again when its name may have other addresses. While no VNI is mapped to that table, nothing is looked up.
  *
- * An address is kept for good: a server's routes stay when it is away, too.
+ * An address is kept for good: a server's routes stay while it is unreachable, too.
  */
 import { parseAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { hostNames } from "../transport/host-names.ts";
 
 export class ServerAddresses {
-  /** Addresses of a name, as text. Rejects where there is none, or nobody knows. */
+  /** Looks up the addresses of a name, as text. Rejects if there are none, or the look-up fails. */
   readonly #lookUp: (name: string) => Promise<readonly string[]>;
   readonly #found: (address: IpAddress) => void;
   readonly #names = new Set<string>();
@@ -25,14 +25,14 @@ export class ServerAddresses {
     this.#found = found;
   }
 
-  /** Routes go into the host's own table, or no longer. */
+  /** Sets whether routes go into the host's own table, so that the addresses are needed. */
   need(isNeeded: boolean): void {
     const hasBegun = isNeeded && !this.#isNeeded;
     this.#isNeeded = isNeeded;
     if (hasBegun) for (const name of this.#names) void this.#resolve(name);
   }
 
-  /** The client connects to that host: an address, perhaps with a zone, or a name. */
+  /** Records that the client connects to that host: an address, perhaps with a zone, or a name. */
   connecting(host: string): void {
     if (this.#learn(host)) return;
     this.#names.add(host);
@@ -45,13 +45,13 @@ export class ServerAddresses {
     try {
       for (const address of await this.#lookUp(name)) this.#learn(address);
     } catch {
-      // The connection fails for the same reason, which is told there. The next one asks again.
+      // The connection fails for the same reason, which is logged there. The next one looks up again.
     } finally {
       this.#underWay.delete(name);
     }
   }
 
-  /** False: it is no address. */
+  /** Reports an address that is new. Returns false if the text is no address. */
   #learn(text: string): boolean {
     const [withoutZone = ""] = text.split("%");
     const address = parseAddress(withoutZone);
@@ -64,7 +64,7 @@ export class ServerAddresses {
   }
 }
 
-/** By the system's resolver, which Bun.connect asks too. */
+/** Looks up a name by the system's resolver, which Bun.connect uses, too. */
 export async function lookUpAddresses(name: string): Promise<string[]> {
   await hostNames.ready(name);
   const records = await Bun.dns.lookup(name, { backend: "system" });
