@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ServerAddresses } from "../../src/kernel/server-addresses.ts";
 import { formatAddress } from "../../src/net/address.ts";
 
-/** Names that are known to whom it asks, who answers when told to. */
+/** A resolver that knows these names, and answers when the test lets it. */
 class Bench {
   readonly names = new Map<string, readonly string[]>();
   readonly asked: string[] = [];
@@ -55,7 +55,7 @@ describe("one given by name", () => {
     expect(bench.asked).toEqual(["one.example", "one.example"]);
   });
 
-  test("that nobody knows is asked for again at the next connection", async () => {
+  test("that cannot be looked up is looked up again at the next connection", async () => {
     const bench = new Bench();
     bench.addresses.need(true);
     bench.addresses.connecting("one.example");
@@ -67,7 +67,7 @@ describe("one given by name", () => {
     expect(bench.takeFound()).toEqual(["2001:db8::1"]);
   });
 
-  test("is nobody's concern until routes go into the host's own table", async () => {
+  test("is not looked up until routes go into the host's own table", async () => {
     const bench = new Bench();
     bench.names.set("one.example", ["2001:db8::1"]);
     bench.addresses.connecting("one.example");

@@ -64,7 +64,7 @@ export function leadsTo(
 }
 
 /**
- * ours: it is in a slot where we put routes. predecessor: likewise, with its hops written out. misplaced: ours, with
+ * ours: it is in a slot where we put routes. predecessor: the same, but with its hops written out. misplaced: ours, with
  * another metric. foreign: it is left alone.
  */
 export type RouteVerdict = "ours" | "predecessor" | "misplaced" | "foreign";

@@ -35,9 +35,9 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
-/** In an NLMSG_ERROR: the request is given back without its payload. */
+/** Flag of an NLMSG_ERROR: it has the request's header, without the payload. */
 export const NLM_F_CAPPED = 0x100;
-/** In an NLMSG_ERROR: attributes (NLMSGERR_ATTR_…) follow. */
+/** Flag of an NLMSG_ERROR: attributes (NLMSGERR_ATTR_…) follow. */
 export const NLM_F_ACK_TLVS = 0x200;
 export const NLMSGERR_ATTR_MSG = 1;
 export const NLA_HDRLEN = 4;
@@ -87,15 +87,15 @@ export const RTMSG_BYTES = 12;
 export const RTN_UNICAST = 1;
 export const RTN_BLACKHOLE = 6;
 export const RT_SCOPE_UNIVERSE = 0;
-/** In a delete: whichever scope the route has. */
+/** Scope of a delete: a route of any scope. */
 export const RT_SCOPE_NOWHERE = 255;
-/** In rtm_table: RTA_TABLE says it, which has room for 32 bits. */
+/** Value of rtm_table: RTA_TABLE has the table, with 32 bits. */
 export const RT_TABLE_UNSPEC = 0;
-/** Which look-ups end with if nothing else holds. */
+/** The table with which look-ups end if no other has a route. */
 export const RT_TABLE_DEFAULT = 253;
-/** In which the host looks up its own packets, those of the tunnel included. */
+/** The table in which the host looks up its own packets, including those of the tunnel. */
 export const RT_TABLE_MAIN = 254;
-/** The addresses of this machine. */
+/** The table of this machine's addresses. */
 export const RT_TABLE_LOCAL = 255;
 /** A cached route, such as one with a path's MTU. */
 export const RTM_F_CLONED = 0x200;
@@ -124,7 +124,7 @@ export const NHA_ENCAP = 8;
 export const NHA_FDB = 11;
 export const NHA_RES_GROUP = 12;
 export const NHA_RES_GROUP_BUCKETS = 1;
-/** In clock_t, hundredths of a second, as the next one. */
+/** The idle timer in clock_t, hundredths of a second, like the next one. */
 export const NHA_RES_GROUP_IDLE_TIMER = 2;
 export const NHA_RES_GROUP_UNBALANCED_TIMER = 3;
 
@@ -135,23 +135,23 @@ export const LWTUNNEL_IP6_DST = 2;
 // if_link.h, if.h, if_tunnel.h
 export const IFINFOMSG_BYTES = 16;
 export const IFF_UP = 1;
-/** It has a carrier. */
+/** The link has a carrier. */
 export const IFF_LOWER_UP = 0x10000;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
 /** What each address family has for a link, by its number. */
 export const IFLA_AF_SPEC = 26;
-/** In IFLA_AF_SPEC's AF_INET6: an array of 32-bit settings. */
+/** Attribute in IFLA_AF_SPEC's AF_INET6: an array of 32-bit settings. */
 export const IFLA_INET6_CONF = 2;
 /** Index in IFLA_INET6_CONF (linux/ipv6.h). */
 export const DEVCONF_DISABLE_IPV6 = 26;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
-/** Of ipip, sit and ip6tnl. */
+/** Attribute of ipip, sit and ip6tnl. */
 export const IFLA_IPTUN_COLLECT_METADATA = 19;
-/** Of gre, gretap, ip6gre, ip6gretap, erspan and ip6erspan. */
+/** Attribute of gre, gretap, ip6gre, ip6gretap, erspan and ip6erspan. */
 export const IFLA_GRE_COLLECT_METADATA = 18;
 export const IFLA_VXLAN_COLLECT_METADATA = 25;
 export const IFLA_GENEVE_COLLECT_METADATA = 6;

@@ -123,7 +123,7 @@ export class Installer {
       named: (failure, inTheWay) => this.#reports.failure(failure, inTheWay),
       oursFound: () => {
         if (this.#scans.isUnderWay) return;
-        requestScanSoon("a route of ours was not in the book");
+        requestScanSoon("a route of ours was not known");
         this.#wake();
       },
     });

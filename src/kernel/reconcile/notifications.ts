@@ -115,7 +115,7 @@ export class NotificationHandler {
     const known = nexthops.get(id);
     if (known !== undefined) this.#ourNexthopChanged(known, found, verdict, linkIndex);
     // It has our protocol and an id of our block, but we have not made it: the scan will find it, and it is deleted.
-    else if (verdict !== "foreign") this.#requestScan("a nexthop in our block was made by somebody else");
+    else if (verdict !== "foreign") this.#requestScan("a nexthop in our block was made by another program");
     else nexthops.setForeign(id, true);
     if (verdict !== "foreign") return;
     for (const member of members ?? []) fib.pin(member.id);

@@ -32,7 +32,7 @@ const PREFIXES = [
   ],
 ];
 
-test("an address is in use while anybody has it, and found by every prefix that holds it", () => {
+test("an address is in use while it has a user, and found by every prefix that holds it", () => {
   const step = fc.record({ text: fc.constantFrom(...ADDRESSES), isAdded: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step), (steps) => {

@@ -73,7 +73,7 @@ test.each<[what: string, context: Partial<RouteContext>, route: FoundRoute, verd
   ["whose object was replaced by a blackhole", { ...MAPPED, ...REPLACED }, { ...ROUTE, type: 6 }, "ours"],
   ["whose object was replaced, in a table that is not mapped", { ...UNMAPPED, ...REPLACED }, ROUTE, "ours"],
   ["of another protocol, by an object of ours", MAPPED, { ...ROUTE, protocol: 3 }, "foreign"],
-  ["by somebody's object", { ...MAPPED, ...REPLACED }, { ...ROUTE, nexthopId: 7 }, "foreign"],
+  ["by another program's object", { ...MAPPED, ...REPLACED }, { ...ROUTE, nexthopId: 7 }, "foreign"],
   ["with another metric, by an object of ours", MAPPED, { ...ROUTE, priority: 9 }, "misplaced"],
   ["IPv6 with IPv4's metric, by an object of ours", MAPPED, { ...ROUTE6, priority: 0 }, "misplaced"],
   [

@@ -1,6 +1,6 @@
 /**
- * Clients as real processes that die, come back and share a namespace, with a real server. The witness of what they do to
- * the kernel is iproute2, above all `ip monitor`: what is adopted causes not a word.
+ * Clients as real processes that die, come back and share a namespace, with a real server. What they do to the
+ * kernel is seen by iproute2, above all `ip monitor`: what is adopted causes no message.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";

@@ -82,7 +82,7 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
   test.concurrent.each([
     ["down", DOWN],
     ["deleted", DELETE],
-  ])("is %s: a moment later the status tells what the kernel has", async (_, away) => {
+  ])("is %s: a moment later the status shows what the kernel has", async (_, away) => {
     await using stage = await installed();
     const { namespace, installer } = stage;
     namespace.ip(away);
@@ -98,7 +98,7 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
     ["down and up", [DOWN, UP]],
     ["down and up ten times", Array.from({ length: 10 }, () => [DOWN, UP]).flat()],
     ["deleted and made anew", [DELETE, ...MAKE_TUNNEL]],
-  ])("is %s before anybody looks", async (_, lines) => {
+  ])("is %s before it is looked at", async (_, lines) => {
     await using stage = await installed();
     stage.namespace.ip(...lines);
     await hasAll(stage.namespace, ROUTES);

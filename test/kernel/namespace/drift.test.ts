@@ -1,4 +1,4 @@
-/** What others do to our routes and objects in a real kernel, told or not: everything leads back to what is wanted. */
+/** Other programs change our routes and objects in a real kernel, with notification or without: all becomes as desired again. */
 import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
 import { reasonWithoutNamespaces } from "../../support/kernel/network-namespace.ts";
@@ -30,7 +30,7 @@ interface Drift {
   readonly commands: readonly string[];
   /** How it is counted; each at least once. */
   readonly kinds: readonly string[];
-  /** The kernel tells of it, but it is no change of ours: readings find it, every so many seconds. Default: never. */
+  /** How often the kernel is scanned, in seconds, for changes that no notification shows to be ours. Default: never. */
   readonly reconcileIntervalSeconds?: number;
 }
 
@@ -96,7 +96,7 @@ function commit(namespace: OverlayNamespace, commands: readonly string[]): void 
   namespace.ip(...commands.map(filledIn));
 }
 
-async function installed(options: { isDeaf?: boolean; reconcileIntervalSeconds?: number } = {}) {
+async function installed(options: { isMuted?: boolean; reconcileIntervalSeconds?: number } = {}) {
   const namespace = await OverlayNamespace.create();
   const installer = await NamespaceInstaller.start(namespace, options);
   await installer.add(...VIEW);
@@ -123,9 +123,9 @@ async function isRepaired(namespace: OverlayNamespace): Promise<void> {
   await eventually(found, [...ROUTES, "id N group N/N proto N", 1, 3]);
 }
 
-describe.skipIf(reason !== null)(`somebody else${because}`, () => {
+describe.skipIf(reason !== null)(`another program${because}`, () => {
   test.concurrent.each(DRIFTS.map(({ what, ...drift }) => [what, drift] as const))(
-    "%s: it is repaired, counted and told",
+    "%s: it is repaired, counted and logged",
     async (_, { commands, kinds, ...options }) => {
       await using stage = await installed(options);
       const { namespace, installer } = stage;
@@ -140,8 +140,8 @@ describe.skipIf(reason !== null)(`somebody else${because}`, () => {
     },
   );
 
-  test.concurrent("is not heard: the next reading on its interval finds all kinds of drift", async () => {
-    await using stage = await installed({ isDeaf: true, reconcileIntervalSeconds: 1 });
+  test.concurrent("without notifications: the next scan on its interval finds all kinds of drift", async () => {
+    await using stage = await installed({ isMuted: true, reconcileIntervalSeconds: 1 });
     const { namespace, installer } = stage;
     const together = ["turns routes", "takes a member", "makes routes in our name"];
     for (const words of [together, ["deletes an object"]]) {

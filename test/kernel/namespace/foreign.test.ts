@@ -136,9 +136,9 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     },
   );
 
-  test.concurrent("is retried without a word that it has gone", async () => {
+  test.concurrent("is retried without a notification that it has gone", async () => {
     await using namespace = await OverlayNamespace.create("route add 10.0.1.0/24 dev tun table 100 proto 99");
-    await using installer = await NamespaceInstaller.start(namespace, { isDeaf: true });
+    await using installer = await NamespaceInstaller.start(namespace, { isMuted: true });
     await installer.add(`100 10.0.1.0/24 via ${A}`);
     await installer.quiet();
     expect(namespace.routes()).toEqual([]);
@@ -164,7 +164,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     }, [1, 1, 1, 1]);
     await installer.logged(/warn a foreign route with the same metric stands beside one of ours/);
     await installer.add(...via(B));
-    // Ours makes room, since which of the two a replace would hit nobody can say. It comes back when there is room.
+    // Ours is deleted, since it is not known which of the two a replace would hit. It comes back when there is room.
     await eventually(async () => {
       const { ipv4, ipv6 } = await installer.table();
       return [ipv4.installed, ipv4.collided, ipv6.installed, ipv6.collided];
@@ -203,7 +203,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     );
     await installer.remove(...routes);
     const ids = () => namespace.nexthops().map((line) => Number(line.split(" ")[1]));
-    // That of D, which nobody else goes by, is gone.
+    // That of D, which no other route names, is gone.
     await eventually(ids, [9, a, b, c]);
     await installer.logged(/a nexthop of ours stays, for foreign routes or groups name it/);
     expect(namespace.routes()).toEqual([]);

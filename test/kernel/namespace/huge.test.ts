@@ -1,5 +1,5 @@
 /**
- * Others have routes or groups in a real kernel that are too large for a dump, which ends there without a word. Ours are not
+ * Others have routes or groups in a real kernel that are too large for a dump, which ends there without an error. Ours are not
  * lost over it, whether we start or are at work.
  */
 import { describe, expect, test } from "bun:test";
@@ -157,7 +157,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
       const before = ourNexthops(namespace);
       await addHuge(namespace, { what, ...huge });
       await using installer = await NamespaceInstaller.start(namespace, { reconcileIntervalSeconds: 1 });
-      // Longer than what nothing needs is kept, and a reading more.
+      // Longer than what nothing needs is kept, and a scan more.
       await eventually(async () => (await installer.status()).readings >= 4, true);
       await installer.logged(/warn the kernel cannot tell all its routes/);
       dropHuge(namespace);

@@ -1,7 +1,7 @@
 /**
- * What takes routes away in a real kernel, with a word or without one: in the end the routes that are wanted are back
- * wherever the device can have them, and what the status calls installed is what the kernel has. There is no reading on an
- * interval, so whatever the kernel does not tell of has to be found by something else.
+ * What removes routes in a real kernel, with notification or without: in the end the routes that are desired are back
+ * wherever the device can have them, and what the status calls installed is what the kernel has. There is no scan on an
+ * interval, so what the kernel does not notify about has to be found in another way.
  */
 import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
@@ -14,7 +14,7 @@ const because = reason === null ? "" : ` (skipped: ${reason})`;
 const [A, B] = ["2001:db8::a", "2001:db8::b"];
 const VIEW = [A, B].flatMap((hop) => ["10.0.1.0/24", "2001:db8:1::/48"].map((to) => `100 ${to} via ${hop}`));
 const ROUTES = [`10.0.1.0/24 by ${A} ${B}`, `2001:db8:1::/48 by ${A} ${B}`];
-/** Of a predecessor; no server has told of them yet, so nobody puts them back. */
+/** Routes of a predecessor; no server has sent them yet, so they are not put back. */
 const PLAIN = [
   `route add 10.0.8.0/24 encap ip6 dst ${A} dev tun table 100 proto 254`,
   `route add 10.0.9.0/24 encap ip6 dst ${A} dev tun src 198.51.100.1 table 100 proto 254`,

@@ -64,7 +64,7 @@ const REPLACEMENTS: readonly (readonly [
     ["GROUP"],
   ],
   [
-    "an object, deleted and made anew by somebody else",
+    "an object, deleted and made anew by another program",
     ["nexthop del id ID_C", "-6 nexthop add id ID_C dev tun proto 11"],
     ["ID_C"],
   ],
@@ -93,7 +93,7 @@ async function isRight(namespace: OverlayNamespace, foreignIds: readonly string[
   }, ROUTES);
 }
 
-describe.skipIf(reason !== null)(`somebody replaces${because}`, () => {
+describe.skipIf(reason !== null)(`another program replaces${because}`, () => {
   test.concurrent.each(REPLACEMENTS)(
     "%s: routes move to another, at work and at the next start; cleanup takes them",
     async (_, commands, stays) => {
@@ -112,7 +112,7 @@ describe.skipIf(reason !== null)(`somebody replaces${because}`, () => {
         await installer.logged(/a nexthop of ours was (changed|deleted) by somebody else/);
         await installer.kill();
       }
-      // The same while nobody is there, to the ones that are in use now.
+      // The same while no client runs, to the ones that are in use now.
       const idOf = (to: string) => namespace.nexthopOf(to).split(" ")[1] ?? "";
       const now = { ID_A: idOf("10.0.2.0/24"), ID_C: idOf("10.0.3.0/24"), GROUP: idOf("10.0.1.0/24") };
       const filledNow = (text: string) =>
@@ -121,7 +121,7 @@ describe.skipIf(reason !== null)(`somebody replaces${because}`, () => {
       foreignIds.push(...stays.map(filledNow));
       await using next = await NamespaceInstaller.start(namespace);
       const before = foreign();
-      // Without waiting for the servers to have told all.
+      // Without waiting until the servers have sent all.
       await next.add(...VIEW);
       await isRight(namespace, foreignIds);
       expect(foreign()).toEqual(before);

@@ -74,7 +74,7 @@ describe.each([4, 6] as const)("of an IPv%d destination with four hops", (family
     const moved = movedFlows(four, three, GOING);
     if (ecmp === "resilient") expect(moved).toBe(0);
     else expect(moved).toBeGreaterThan(0);
-    // What the kernel tells of a replace is no news: it was ours.
+    // The kernel's notification of a replace changes nothing: it was ours.
     expect(installer.warnings).toEqual([]);
     expect(Object.values((await installer.status()).drift).every((count) => count === 0)).toBe(true);
   });

@@ -15,7 +15,7 @@ const via = (destination: string, ...hops: readonly string[]) =>
   hops.map((hop) => `100 ${destination} via ${hop}`);
 
 describe.skipIf(reason !== null)(`routes in a real kernel${because}`, () => {
-  test("of both families go by objects and groups of our protocol and block, and leave nothing behind", async () => {
+  test("of both families go by objects and groups of our protocol and block, and leave nothing", async () => {
     await using namespace = await OverlayNamespace.create();
     const before = namespace.everything();
     await using installer = await NamespaceInstaller.start(namespace);

@@ -1,7 +1,7 @@
 /**
  * Other programs change the device, nexthops and routes in a loop while the installer changes hundreds of routes. When they
  * have ended, the kernel has what is wanted within seconds, the status says so, and what is foreign is as it was. There is no
- * reading on an interval.
+ * scan on an interval.
  */
 import { describe, expect, test } from "bun:test";
 import { NamespaceInstaller } from "../../support/kernel/namespace-installer.ts";
@@ -38,7 +38,7 @@ interface Storm {
    * beginnings of lines of `ip` that are to be there at the end.
    */
   readonly round: string;
-  /** After the last round, when something has to be put right that nobody else can. */
+  /** Called after the last round, for what only the test can restore. */
   readonly end?: string;
 }
 
@@ -178,7 +178,7 @@ describe.skipIf(reason !== null)(`a storm in a real kernel${because}`, () => {
       return `route add 172.${16 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}/32 dev tun2 table 90 proto 99`;
     });
     namespace.namespace.ip(lines);
-    // Of these nothing is told any more.
+    // No more is logged of these.
     namespace.sh(`${FLUSH}; ip nexthop flush proto 254`);
     installer.pause(false);
     await eventually(() => tally(namespace.routes()), { [`by ${A} ${B}`]: COUNT });

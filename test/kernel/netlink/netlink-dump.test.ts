@@ -1,4 +1,4 @@
-/** Reading a dump, whatever happens to it on its way. */
+/** Scan a dump, whatever happens to it on its way. */
 import { expect, test } from "bun:test";
 import {
   NLM_F_DUMP_INTR,

@@ -1,4 +1,4 @@
-/** The real kernel, in network namespaces. The witness is iproute2, not our own reading. */
+/** The real kernel, in network namespaces. Its state is read by iproute2, not by our own scan. */
 import { describe, expect, test } from "bun:test";
 import type { GroupMember, KernelEvent, Link, Operation } from "../../../src/kernel/kernel.ts";
 import { formatAddress, parseAddress } from "../../../src/net/address.ts";
@@ -230,7 +230,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect(routes.filter(({ table }) => table === 255)).toEqual([]);
   });
 
-  test("tells its reasons, each for its operation, and the others are done", async () => {
+  test("fail with the kernel's reasons, each for its operation, and the others are done", async () => {
     await using stage = await Stage.set();
     await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
     const failures = await stage.apply(
@@ -284,12 +284,12 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect([count("-4"), count("-6")]).toEqual([0, 0]);
   });
 
-  test.each([38, 39, 256, 400])("tells all routes behind one with %d hops", async (hops) => {
+  test.each([38, 39, 256, 400])("reads all routes after one with %d hops", async (hops) => {
     await using stage = await Stage.set();
     const texts = ["10.0.0.0/24", "10.0.1.0/24", "2001:db8:a::/64", "2001:db8:b::/64"];
     const objects = members(hops).map(({ id }) => addNexthop(id, `2001:db8::${id.toString(16)}`));
     await stage.done(...objects, addGroup(1000, members(hops)));
-    // Another's route of many hops comes first, ours behind it.
+    // Another's route of many hops comes first, ours after it.
     const foreign = new NamespaceKernel(stage.namespace, { protocol: 99 });
     expect(await foreign.open()).toBe("open");
     await using _ = foreign;
@@ -308,7 +308,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect(nexthops.at(-1)?.members).toEqual(members(hops));
   });
 
-  test("tells what others change, and nothing of ours", async () => {
+  test("reports what others change, and nothing of ours", async () => {
     await using stage = await Stage.set();
     const { kernel, namespace } = stage;
     await kernel.watch();
@@ -335,7 +335,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect(seen.at(-1)).toEqual([undefined, undefined]);
   });
 
-  test("tells that the device has lost its carrier, with which the objects go, and of IPv6 addresses", async () => {
+  test("reports that the device has lost its carrier, with which the objects go, and IPv6 addresses", async () => {
     await using stage = await Stage.set();
     const { kernel, namespace } = stage;
     await kernel.watch();
@@ -360,7 +360,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     await kernel.event("its end", isAddress(true));
   });
 
-  test("tells at once what has happened, when it is asked", async () => {
+  test("reports at once what has happened, when it is polled", async () => {
     await using stage = await Stage.set();
     await stage.kernel.watch();
     await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
@@ -370,7 +370,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     await stage.kernel.event("what the event loop brings", ({ type }) => type === "nexthop");
   });
 
-  test("says when it could not tell everything, and goes on telling", async () => {
+  test("reports when it could not report everything, and goes on reporting", async () => {
     await using stage = await Stage.set();
     const { kernel, namespace } = stage;
     await kernel.watch();

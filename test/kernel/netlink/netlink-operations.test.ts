@@ -97,6 +97,6 @@ test.each([
 test("a broken socket is an error", () => {
   const operations = new NetlinkOperations(new ScriptedSocket(() => [], EBADF), errorText);
   expect(() => operations.apply(deletions(1), CONTEXT)).toThrow("the kernel cannot be spoken to: error 9");
-  const deaf = new NetlinkOperations(new ScriptedSocket(() => [EBADF]), errorText);
-  expect(() => deaf.apply(deletions(1), CONTEXT)).toThrow("the kernel cannot be spoken to: error 9");
+  const broken = new NetlinkOperations(new ScriptedSocket(() => [EBADF]), errorText);
+  expect(() => broken.apply(deletions(1), CONTEXT)).toThrow("the kernel cannot be spoken to: error 9");
 });

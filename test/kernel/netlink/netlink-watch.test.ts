@@ -50,7 +50,7 @@ test("a poll ends after some milliseconds, and the next one goes on", () => {
   expect(events).toEqual(Array.from({ length: 200 }, (_, id) => id));
 });
 
-test("that some were lost is told when the socket is empty: until then the kernel goes on dropping, without a word", () => {
+test("a loss is reported when the socket is empty: until then the kernel goes on dropping, without an error", () => {
   let nowMs = 0;
   const listener = new ScriptedListener([...deletions(1), ENOBUFS, ...deletions(100)], () => {
     nowMs += 0.1;
@@ -68,7 +68,7 @@ test("that some were lost is told when the socket is empty: until then the kerne
   expect(events.slice(2)).toEqual(["nexthop, 0 left"]);
 });
 
-test("nobody has to poll for what was lost to be told", async () => {
+test("a loss is reported without a poll", async () => {
   const listener = new ScriptedListener([ENOBUFS, ...deletions(1_000)]);
   const { promise, resolve } = Promise.withResolvers<string>();
   let nowMs = 0;

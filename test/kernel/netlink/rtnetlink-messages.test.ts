@@ -73,7 +73,7 @@ describe("captured dumps", () => {
   });
 });
 
-/** A link as the kernel tells it, with what is asked about it. */
+/** A link in the kernel's message. */
 function linkMessage(
   type: number,
   family: number,

@@ -98,7 +98,7 @@ test.each(REQUESTS)("%j", (operation, hex) => {
   expect(written([operation]).bytes().toHex()).toBe(hex.replaceAll(/\s/g, ""));
 });
 
-test("a batch is one message behind the other, and the last one alone asks for an answer", () => {
+test("a batch is one message after the other, and only the last one requests an answer", () => {
   const operations = REQUESTS.map(([operation]) => operation);
   const writer = written(operations);
   writer.addFlag(NLM_F_ACK);

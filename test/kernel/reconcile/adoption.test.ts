@@ -51,7 +51,7 @@ describe("after a restart", () => {
     expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1, "delete-route": 2, "delete-nexthop": 2 });
   });
 
-  test("what the reading at the start has missed is found by another one", async () => {
+  test("what the scan at the start has missed is found by another one", async () => {
     const bench = await InstallerUnderTest.started();
     await bench.add(...VIEW);
     bench.kernel.missNext = 1;
@@ -251,7 +251,7 @@ describe("foreign", () => {
     const key = [...bench.kernel.routes.keys()][0] ?? "";
     bench.kernel.routes.get(key)?.reverse();
     await bench.advance(1_000);
-    // The kernel may take that one: nobody can see it from what is installed.
+    // The kernel may take that one: it is not seen from what is installed.
     const warned = "a foreign route with the same metric stands beside one of ours; it is not touched";
     expect(bench.takeWarnings()).toEqual([warned]);
     expect(bench.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
@@ -308,7 +308,7 @@ describe("foreign", () => {
 
   test("ids that were taken unseen are reported, and others are used", async () => {
     const bench = await InstallerUnderTest.started();
-    bench.kernel.isDeaf = true;
+    bench.kernel.isMuted = true;
     bench.kernel.foreignNexthop({ ...bench.kernel.ourNexthop(FIRST_ID, address(A), 5), protocol: 3 });
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`);
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A} ${B}`]);

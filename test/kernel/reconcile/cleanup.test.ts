@@ -1,4 +1,4 @@
-/** Leaving nothing behind, with and without a daemon; looking without touching; and one client per protocol. */
+/** Cleanup leaves nothing, with and without a daemon; a dry run changes nothing; one client per protocol. */
 import { describe, expect, test } from "bun:test";
 import { kernelOptionNames } from "../../../src/cli/flags/kernel-flags.ts";
 import { dryRunKernel, formatOperation } from "../../../src/kernel/format-operation.ts";
@@ -61,7 +61,7 @@ describe("stop", () => {
 });
 
 describe("cleaning up without a daemon", () => {
-  test("says where a predecessor's route cannot be told from another's", async () => {
+  test("reports where a predecessor's route cannot be distinguished from another's", async () => {
     const kernel = new MemoryKernel(PROTOCOL, new SystemClock());
     const plain = kernel.ourRoute(100, prefix("10.0.1.0/24"), 0);
     kernel.foreignRoute(plain);
@@ -102,7 +102,7 @@ describe("cleaning up without a daemon", () => {
     expect(kernel.foreign()).toEqual(foreign);
   });
 
-  test("tells what it could not remove", async () => {
+  test("reports what it could not remove", async () => {
     const kernel = copyOf(await installed());
     kernel.refuse = ({ type }) => (type === "delete-route" ? ["EPERM", "Operation not permitted"] : null);
     const { routes, failures } = await cleanUp({ kernel, protocol: PROTOCOL, clock: new SystemClock() });

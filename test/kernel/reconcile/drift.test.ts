@@ -26,8 +26,8 @@ async function installed(reconcileIntervalSeconds = 0): Promise<InstallerUnderTe
   return bench;
 }
 
-describe("somebody else", () => {
-  test("deletes a route of ours: it is put back at once, without a reading", async () => {
+describe("another program", () => {
+  test("deletes a route of ours: it is put back at once, without a scan", async () => {
     const bench = await installed();
     bench.kernel.deleteRoute(({ destination }) => destination.lengthBits === 24);
     await bench.settle();
@@ -51,7 +51,7 @@ describe("somebody else", () => {
     expect(bench.kernel.ours()).toEqual([ROUTES[0], `100 10.0.2.0/24 via ${A} ${B}`, ROUTES[2]].map(String));
   });
 
-  test("replaces a route of ours in the very moment when we would change it: that is heard of before", async () => {
+  test("replaces a route of ours in the very moment when we would change it: its notification is handled before", async () => {
     const bench = await installed();
     bench.kernel.isBusy = true;
     bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
@@ -83,7 +83,7 @@ describe("somebody else", () => {
     expect(bench.kernel.ours()).toEqual(ROUTES);
   });
 
-  test("deletes groups again and again within a moment: routes are back each time, without a reading", async () => {
+  test("deletes groups again and again within a moment: routes are back each time, without a scan", async () => {
     const bench = await installed();
     for (let round = 1; round <= 50; round++) {
       for (const { id, members } of bench.kernel.ourNexthops()) {
@@ -150,7 +150,7 @@ describe("somebody else", () => {
     expect(bench.table(100).ipv6).toMatchObject({ collided: 0 });
   });
 
-  test("deletes a group with thousands of routes: all are put back in slices, without a reading", async () => {
+  test("deletes a group with thousands of routes: all are put back in slices, without a scan", async () => {
     const bench = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
     for (const hop of [A, B]) for (const to of routes) bench.installer.added(route(`100 ${to} via ${hop}`));
@@ -220,10 +220,10 @@ describe("somebody else", () => {
   test("takes the foreign object away to which routes of ours were led: they are missing", async () => {
     const bench = await installed();
     const { nexthopId = 0 } = bench.kernel.find(100, "fd00::/64") ?? {};
-    bench.kernel.isDeaf = true;
+    bench.kernel.isMuted = true;
     bench.kernel.replaceNexthop({ ...bench.kernel.ourNexthop(nexthopId, address(B), 5), protocol: 11 });
-    bench.kernel.isDeaf = false;
-    // While the device is down, the reading cannot be followed by repairs.
+    bench.kernel.isMuted = false;
+    // While the device is down, the scan cannot be followed by repairs.
     bench.kernel.deleteNexthop(nexthopId);
     await bench.settle();
     expect(bench.kernel.ours()).toEqual(ROUTES);
@@ -232,7 +232,7 @@ describe("somebody else", () => {
 
   test("takes an IPv4 address away: only where there are plain routes, the kernel is read, once for many", async () => {
     const bench = await installed();
-    bench.kernel.tellAddress(address("192.0.2.1"), true);
+    bench.kernel.notifyAddress(address("192.0.2.1"), true);
     await bench.advance(3_000);
     expect(bench.status.readings).toBe(1);
     const plain = bench.kernel.ourRoute(100, prefix("10.0.9.0/24"), 0);
@@ -241,10 +241,10 @@ describe("somebody else", () => {
     await other.restart();
     expect(other.table(100).ipv4.installed).toBe(1);
     const { readings } = other.status;
-    other.kernel.isDeaf = true;
+    other.kernel.isMuted = true;
     other.kernel.deleteRoute(({ nexthopId }) => nexthopId === 0);
-    other.kernel.isDeaf = false;
-    for (let n = 1; n <= 20; n++) other.kernel.tellAddress(address(`192.0.2.${n}`), true);
+    other.kernel.isMuted = false;
+    for (let n = 1; n <= 20; n++) other.kernel.notifyAddress(address(`192.0.2.${n}`), true);
     await other.advance(3_000);
     expect(other.table(100).ipv4.installed).toBe(0);
     expect(other.status.readings).toBe(readings + 1);
@@ -259,22 +259,22 @@ describe("somebody else", () => {
     expect(bench.kernel.ourNexthops()).toHaveLength(3);
   });
 
-  test("deletes a route that we have just replaced: the late word does no harm", async () => {
+  test("deletes a route that we have just replaced: the late notification changes nothing", async () => {
     const bench = await installed();
     const before = bench.kernel.find(100, "10.0.2.0/24");
     await bench.add(`100 10.0.2.0/24 via ${B}`);
     if (before !== undefined)
-      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: before });
+      bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: before });
     await bench.advance(3_000);
     expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1 });
     expect(bench.status.readings).toBe(1);
   });
 
-  test("is said to have deleted a route that is there: a reading settles it", async () => {
+  test("is said to have deleted a route that is there: a scan settles it", async () => {
     const bench = await installed();
     const there = bench.kernel.find(100, "10.0.2.0/24");
     if (there !== undefined)
-      bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route: there });
+      bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: there });
     await bench.advance(3_000);
     expect(bench.kernel.ours()).toEqual(ROUTES);
     expect(bench.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
@@ -286,9 +286,9 @@ describe("the device", () => {
   test("goes down and up: nothing is tried while it is down, everything is rebuilt when it is up", async () => {
     const bench = await installed();
     bench.kernel.setLink({ isUp: false });
-    // Of IPv6 routes the kernel tells that they went.
+    // The kernel notifies that IPv6 routes have gone.
     const route = bench.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
-    bench.kernel.tell({ type: "route", isDeleted: true, isReplacing: false, route });
+    bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route });
     await bench.rest();
     await bench.add(`100 10.0.3.0/24 via ${A}`);
     expect(bench.kernel.log).toEqual([]);
@@ -357,7 +357,7 @@ describe("the device", () => {
     expect(bench.status.readings).toBeLessThan(6);
   });
 
-  test("comes up before the pause between readings is over: everything is rebuilt at once", async () => {
+  test("comes up before the pause between scans is over: everything is rebuilt at once", async () => {
     const bench = await installed();
     bench.kernel.setLink({ isUp: false });
     await bench.settle();
@@ -388,10 +388,10 @@ describe("the device", () => {
   });
 });
 
-describe("readings", () => {
+describe("scans", () => {
   test("find silent drift on their interval, repair it, count it and say so", async () => {
     const bench = await installed(60);
-    bench.kernel.isDeaf = true;
+    bench.kernel.isMuted = true;
     bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
     bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.2.0/24"), FIRST_ID + 1), "replace");
     bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.8.0/24"), FIRST_ID + 1));
@@ -428,9 +428,9 @@ describe("readings", () => {
 
   test("that are not whole take nothing away: what was not met is added, which shows whether it is there", async () => {
     const bench = await installed();
-    bench.kernel.isDeaf = true;
+    bench.kernel.isMuted = true;
     bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
-    bench.kernel.isDeaf = false;
+    bench.kernel.isMuted = false;
     bench.kernel.cutAfter = 1;
     bench.installer.reconcile();
     await bench.advance(3_000);
@@ -439,7 +439,7 @@ describe("readings", () => {
     expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, collided: 0, failed: 0 });
     expect(bench.status.drift.routeMissing).toBe(1);
     expect(bench.takeWarnings()).toHaveLength(1);
-    // Moved, and withdrawn, as the book has it; what is not needed any more stays.
+    // Moved, and withdrawn, as the model has it; what is not needed any more stays.
     await bench.remove(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
     await bench.rest();
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${B}`]);
@@ -451,7 +451,7 @@ describe("readings", () => {
     expect(bench.kernel.violations).toEqual([]);
   });
 
-  test("keep no more events than they need: a flood of them is answered by another reading", async () => {
+  test("keep no more events than they need: a flood of them is answered by another scan", async () => {
     const bench = await installed();
     const { eachRoute } = bench.kernel;
     const flood = { ...FOREIGN, table: 9, destination: prefix("192.0.2.0/24") };
@@ -459,7 +459,7 @@ describe("readings", () => {
       bench.kernel.eachRoute = eachRoute;
       bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
       for (let i = 0; i < 20_000; i++)
-        bench.kernel.tell({ type: "route", isDeleted: false, isReplacing: false, route: flood });
+        bench.kernel.notify({ type: "route", isDeleted: false, isReplacing: false, route: flood });
       return eachRoute.call(bench.kernel, ours, visit);
     };
     bench.installer.reconcile();
@@ -471,12 +471,12 @@ describe("readings", () => {
   test("come at most once a second in a storm of events, and nothing is done blindly", async () => {
     const bench = await installed();
     for (let i = 0; i < 50; i++) {
-      bench.kernel.tell({ type: "overrun" });
+      bench.kernel.notify({ type: "overrun" });
       await bench.advance(100);
     }
     expect(bench.status.readings).toBeLessThan(8);
-    bench.kernel.tell({ type: "overrun" });
-    bench.kernel.isDeaf = true;
+    bench.kernel.notify({ type: "overrun" });
+    bench.kernel.isMuted = true;
     bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
     await bench.add(`100 10.0.2.0/24 via ${B}`);
     await bench.rest();
@@ -540,7 +540,7 @@ describe("failures", () => {
       { code: "ENOMEM", message: reason },
       { code: "ENOMEM", message: reason },
     ]);
-    // The object's failure is told; that of what needs it, only to who hunts a fault.
+    // The object's failure is a warning; that of what needs it is logged at debug level.
     expect(bench.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
     bench.kernel.refuse = () => null;
     await bench.advance(2_000);
@@ -560,7 +560,7 @@ describe("failures", () => {
     expect(bench.clock.pendingTimers).toBe(0);
   });
 
-  test("of the socket are answered by a reading", async () => {
+  test("of the socket are answered by a scan", async () => {
     const bench = await installed();
     const apply = bench.kernel.apply;
     bench.kernel.apply = () => {
@@ -572,7 +572,7 @@ describe("failures", () => {
     expect(bench.kernel.ours()).toContain(`100 10.0.3.0/24 via ${A}`);
   });
 
-  test("are told ten times a minute, not a thousand", async () => {
+  test("are logged ten times a minute, not a thousand", async () => {
     const bench = await InstallerUnderTest.started();
     bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
     for (let i = 0; i < 100; i++) bench.installer.added(route(`100 10.0.${i}.0/24 via ${A}`));

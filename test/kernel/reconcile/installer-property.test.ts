@@ -136,7 +136,7 @@ class World {
     const { kernel } = this.bench;
     this.killAfter = Number.POSITIVE_INFINITY;
     kernel.refuse = () => null;
-    kernel.isDeaf = false;
+    kernel.isMuted = false;
     kernel.missNext = 0;
     kernel.cutAfter = Number.POSITIVE_INFINITY;
     kernel.isBusy = false;
@@ -310,7 +310,7 @@ const steps = fc.oneof(
     world.bench.installer.setMappings(mappings);
   }),
   step(2, fc.constantFrom("", ...HOPS.slice(0, 3)), function setLocal(world, local) {
-    // What is local is learned by a reading only: until then the model would be ahead.
+    // What is local is learned by a scan only: until then the model would be ahead.
     world.local = local;
     // It may have been the only hop of a destination that was told of so far: then that goes, whatever is still to be told.
     const isTold = (text: string) => !world.untold.includes(text) && text.split(" ")[3] === local;
@@ -420,7 +420,7 @@ const steps = fc.oneof(
     bench.kernel.setLink({ name: bench.kernel.link?.name === "tun" ? "old" : "tun" });
   }),
   step(1, fc.constant(0), function overrun({ bench }) {
-    bench.kernel.tell({ type: "overrun" });
+    bench.kernel.notify({ type: "overrun" });
   }),
 );
 

@@ -1,4 +1,4 @@
-/** What the installer makes of a view: routes, ECMP sets, what is left out, and several VNIs in a table. */
+/** What the installer makes of a view: routes, ECMP sets, what is skipped, and several VNIs in a table. */
 import { describe, expect, test } from "bun:test";
 import { NextHopType } from "../../../src/wire/protocol.ts";
 import { InstallerUnderTest, prefix, route } from "../../support/kernel/installer-under-test.ts";
@@ -111,9 +111,9 @@ describe("what the kernel refused", () => {
   }
 
   test.each<[string, (bench: InstallerUnderTest) => void]>([
-    ["IPv6 news of the device", ({ kernel }) => kernel.tell({ type: "ipv6", linkIndex: 5 })],
+    ["IPv6 news of the device", ({ kernel }) => kernel.notify({ type: "ipv6", linkIndex: 5 })],
     ["another MTU of the device", ({ kernel }) => kernel.setLink({ mtuBytes: 1500 })],
-    ["a new address", ({ kernel }) => kernel.tellAddress(address("fe80::1"))],
+    ["a new address", ({ kernel }) => kernel.notifyAddress(address("fe80::1"))],
   ])("is tried again within a second of %s", async (_, happens) => {
     const bench = await refused();
     happens(bench);
@@ -124,7 +124,7 @@ describe("what the kernel refused", () => {
 
   test("waits for its time when another link changes", async () => {
     const bench = await refused();
-    bench.kernel.tell({ type: "ipv6", linkIndex: 6 });
+    bench.kernel.notify({ type: "ipv6", linkIndex: 6 });
     await bench.advance(1_000);
     expect(bench.kernel.ours()).toEqual([]);
   });
@@ -183,7 +183,7 @@ describe("hops", () => {
     },
   );
 
-  test("that become local leave the kernel with the next reading", async () => {
+  test("that become local leave the kernel with the next scan", async () => {
     const bench = await started();
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`);
     bench.kernel.locals = [address(A)];
@@ -196,14 +196,14 @@ describe("hops", () => {
     const bench = await started();
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${B}`);
     await bench.advance(1_000);
-    bench.kernel.tellAddress(address(A));
+    bench.kernel.notifyAddress(address(A));
     // Not a hop yet.
-    bench.kernel.tellAddress(address("2001:db8::7"));
+    bench.kernel.notifyAddress(address("2001:db8::7"));
     await bench.settle();
     await bench.add(`100 10.0.3.0/24 via 2001:db8::7`);
     expect(bench.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${B}`]);
     await bench.advance(1_000);
-    bench.kernel.tellAddress(address(A), true);
+    bench.kernel.notifyAddress(address(A), true);
     await bench.settle();
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${B}`]);
     expect(bench.status.readings).toBe(1);
@@ -218,18 +218,18 @@ describe("hops", () => {
       return localAddresses.call(bench.kernel);
     };
     for (let i = 0; i < 50; i++) {
-      bench.kernel.tellAddress(address(`2001:db8::${i}`));
+      bench.kernel.notifyAddress(address(`2001:db8::${i}`));
       await bench.advance(100);
     }
     expect(looks).toBeLessThan(8);
     await bench.advance(5_000);
     looks = 0;
-    for (let i = 0; i < 50; i++) bench.kernel.tellAddress(address(`2001:db8::${i}`));
+    for (let i = 0; i < 50; i++) bench.kernel.notifyAddress(address(`2001:db8::${i}`));
     await bench.advance(5_000);
     expect(looks).toBe(0);
   });
 
-  test("that are no longer local come into the kernel with the next reading", async () => {
+  test("that are no longer local come into the kernel with the next scan", async () => {
     const bench = new InstallerUnderTest();
     bench.kernel.locals = [address(A)];
     await bench.start();

@@ -1,6 +1,6 @@
 /**
  * The system refuses memory while routes come: the installer goes on with those that it knows, says what is missing, and touches
- * nothing of it. Each array of the book grows at another route, so each growth is refused once.
+ * nothing of it. Each array of the model grows at another route, so each growth is refused once.
  */
 import { expect, test } from "bun:test";
 import { CapacityError } from "../../../src/base/growable-int32-array.ts";
@@ -54,7 +54,7 @@ test("routes for which there is no memory are named and counted, and all others 
   expect(refusals).toBeGreaterThan(8);
 });
 
-test("a reading finds more of ours than there is memory for: they stay as they are", async () => {
+test("a scan finds more of ours than there is memory for: they stay as they are", async () => {
   using memory = new RefusedMemory();
   let refusals = 0;
   for (let allowed = 0; allowed < 40; allowed++) {

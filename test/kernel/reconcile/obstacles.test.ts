@@ -54,7 +54,7 @@ describe("a foreign route in the way", () => {
     expect(searches()).toBeLessThanOrEqual(6);
   });
 
-  test("cannot be looked for: it is told without its name", async () => {
+  test("cannot be looked for: it is reported without its name", async () => {
     const bench = await InstallerUnderTest.started({ reconcileIntervalSeconds: 0 });
     bench.kernel.eachRouteIn = async () => {};
     bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.1.0/24") });
@@ -71,7 +71,7 @@ test.each([
   [{ protocol: 99, priority: 1024 }, "10.0.1.0/24 dev eth0 proto 99 metric 1024"],
   [{ nexthopId: 7, linkIndex: 0 }, "10.0.1.0/24 nhid 7 proto static metric 0"],
   [{ type: 7, linkIndex: 0 }, "unreachable 10.0.1.0/24 proto static metric 0"],
-])("a route is told as iproute2 does: %p", (change, text) => {
+])("a route is shown as iproute2 does: %p", (change, text) => {
   const route = { ...FOREIGN, destination: prefix("10.0.1.0/24"), ...change };
   expect(formatRoute(route, new Map([[1, "eth0"]]))).toBe(text);
 });

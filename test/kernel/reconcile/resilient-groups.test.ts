@@ -123,7 +123,7 @@ describe("a destination's group", () => {
     expect(bench.kernel.violations).toEqual([]);
   });
 
-  test("is repaired in place when somebody deletes the object of a hop", async () => {
+  test("is repaired in place when another program deletes the object of a hop", async () => {
     const bench = await started();
     await bench.add(...via(X, A, B));
     const id = groupOf(bench, X)?.id;
@@ -259,7 +259,7 @@ describe("a hash policy of 0", () => {
     expect(bench.status.ecmpProblem).toBeNull();
   });
 
-  test("that comes back is named again by the next reading", async () => {
+  test("that comes back is named again by the next scan", async () => {
     const bench = await started();
     await bench.add(...via(X, A, B));
     expect(bench.takeWarnings()).toEqual([]);

@@ -120,7 +120,7 @@ describe("it is followed", () => {
     return { device, takeLog: () => log.splice(0) };
   }
 
-  // What the kernel tells, whether it concerns us, and the device as it is known then.
+  // The link in a notification, whether it concerns us, and the device as it is known then.
   test.each<[string, number, Link | null, boolean, Link | null]>([
     ["another link", 9, { ...OTHER, isUp: false }, false, LINK],
     ["another link goes", 9, null, false, LINK],
@@ -129,9 +129,9 @@ describe("it is followed", () => {
     ["it goes", 7, null, true, null],
     ["it has another name", 7, { ...LINK, name: "old" }, true, LINK],
     ["there is another of its name", 12, { ...LINK, index: 12 }, true, LINK],
-  ])("%s", (_, index, told, concernsUs, known) => {
+  ])("%s", (_, index, link, concernsUs, known) => {
     const { device } = found();
-    expect(device.handle(index, told)).toBe(concernsUs);
+    expect(device.handle(index, link)).toBe(concernsUs);
     expect(device.link).toEqual(known);
   });
 
@@ -183,7 +183,7 @@ describe("it is followed", () => {
     device.lookAgain([OTHER, LINK]);
     expect(takeLog()).toEqual(["nothing is wrong with the tunnel device any more"]);
     expect(device.problems).toEqual([]);
-    // What concerns the kernel's routes is left to a reading.
+    // What concerns the kernel's routes is left to a scan.
     expect(device.lookAgain([OTHER, DOWN])).toBe(false);
     expect(device.lookAgain([OTHER])).toBe(false);
     expect(device.link).toEqual(LINK);

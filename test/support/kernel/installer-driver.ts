@@ -19,7 +19,7 @@ const log =
     console.error(`${level} ${message} ${JSON.stringify(fields)}`);
 
 const kernel = NetlinkKernel.open({ protocol: options.protocol });
-if (options.isDeaf) kernel.watch = () => {};
+if (options.isMuted) kernel.watch = () => {};
 const installer = new Installer({
   ...options,
   kernel,

@@ -5,9 +5,9 @@
  * - CREATE|EXCL fails with EEXIST for an id, or for a destination with that priority, that anybody has;
  * - a group cannot become one of the other type;
  * - replace without create hits the first route to the destination with that priority, whoever's it is;
- * - deleting an object takes its routes along and drops it from groups; a group without members goes too. It tells of
+ * - deleting an object takes its routes along and drops it from groups; a group without members goes too. It notifies of
  *   objects and groups, and of IPv6 routes;
- * - a link that goes down takes its objects, and the routes and groups of those, and tells of none.
+ * - a link that goes down takes its objects, and the routes and groups of those, and notifies of none.
  *
  * It judges, too: operations of ours that touch what is foreign, or that take routes along, are violations.
  */
@@ -56,12 +56,12 @@ export class MemoryKernel implements Kernel {
   /** All operations that were tried, with their errors. */
   readonly log: { readonly operation: Operation; readonly code: string | null }[] = [];
   readonly violations: string[] = [];
-  readings = 0;
+  scans = 0;
   /** Gives an operation's error, or null. */
   refuse: (operation: Operation) => Refusal | null = () => null;
   /** Called before each operation. */
   onOperation: (operation: Operation) => void = () => {};
-  /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see fib-reading.ts). */
+  /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see reconcile/scan.ts). */
   missNext = 0;
   /** Dumps of routes end after so many destinations, and are said not to be whole. */
   cutAfter = Number.POSITIVE_INFINITY;
@@ -69,7 +69,7 @@ export class MemoryKernel implements Kernel {
   isBusy = false;
   #late: KernelEvent[] = [];
   /** Events are swallowed. */
-  isDeaf = false;
+  isMuted = false;
   #listener: ((event: KernelEvent) => void) | null = null;
 
   constructor(protocol: number, clock: Clock) {
@@ -92,7 +92,7 @@ export class MemoryKernel implements Kernel {
   }
 
   async eachNexthop(_: KnownOfOurs, visit: (nexthop: FoundNexthop) => void): Promise<boolean> {
-    this.readings++;
+    this.scans++;
     await this.#dump([...this.nexthops.keys()], (id) => {
       const found = this.nexthops.get(id);
       if (found !== undefined) visit(found);
@@ -158,7 +158,7 @@ export class MemoryKernel implements Kernel {
     if (how === "replace") routes.shift();
     routes.unshift(route);
     if (how === "append" && routes.length > 1) routes.push(...routes.splice(0, 1));
-    this.tell({ type: "route", isDeleted: false, isReplacing: how === "replace", route });
+    this.notify({ type: "route", isDeleted: false, isReplacing: how === "replace", route });
   }
 
   /** Deletes the first route to the destination that `isIt`. */
@@ -168,28 +168,28 @@ export class MemoryKernel implements Kernel {
       if (at < 0) continue;
       const [route] = routes.splice(at, 1);
       if (routes.length === 0) this.routes.delete(key);
-      if (route !== undefined) this.tell({ type: "route", isDeleted: true, isReplacing: false, route });
+      if (route !== undefined) this.notify({ type: "route", isDeleted: true, isReplacing: false, route });
       return;
     }
   }
 
   /** An address comes or goes, or is told once more. */
-  tellAddress(address: IpAddress, isDeleted = false, linkIndex = 1): void {
+  notifyAddress(address: IpAddress, isDeleted = false, linkIndex = 1): void {
     this.locals = this.locals.filter((local) => !sameAddress(local, address));
     if (!isDeleted) this.locals.push(address);
-    this.tell({ type: "address", isDeleted, linkIndex, address });
+    this.notify({ type: "address", isDeleted, linkIndex, address });
   }
 
   foreignNexthop(nexthop: FoundNexthop): void {
     this.nexthops.set(nexthop.id, nexthop);
-    this.tell({ type: "nexthop", isDeleted: false, nexthop });
+    this.notify({ type: "nexthop", isDeleted: false, nexthop });
   }
 
   deleteNexthop(id: number): void {
     if (!this.nexthops.has(id)) return;
-    for (const route of this.#drop(id, (event) => this.tell(event))) {
+    for (const route of this.#drop(id, (event) => this.notify(event))) {
       if (route.destination.family === 6) {
-        this.tell({ type: "route", isDeleted: true, isReplacing: false, route });
+        this.notify({ type: "route", isDeleted: true, isReplacing: false, route });
       }
     }
   }
@@ -197,11 +197,11 @@ export class MemoryKernel implements Kernel {
   /** As `ip nexthop replace` does: the routes and groups that name it stay. */
   replaceNexthop(nexthop: FoundNexthop): void {
     this.nexthops.set(nexthop.id, nexthop);
-    this.tell({ type: "nexthop", isDeleted: false, nexthop });
-    // The kernel tells of its IPv4 and IPv6 routes, too.
+    this.notify({ type: "nexthop", isDeleted: false, nexthop });
+    // The kernel notifies of its IPv4 and IPv6 routes, too.
     for (const route of [...this.routes.values()].flat()) {
       if (route.nexthopId !== nexthop.id) continue;
-      this.tell({ type: "route", isDeleted: false, isReplacing: true, route });
+      this.notify({ type: "route", isDeleted: false, isReplacing: true, route });
     }
   }
 
@@ -220,13 +220,13 @@ export class MemoryKernel implements Kernel {
     }
     this.#links = after === null ? [] : [after];
     if (before !== undefined && after?.index !== before.index) {
-      this.tell({ type: "link", index: before.index, link: null });
+      this.notify({ type: "link", index: before.index, link: null });
     }
-    if (after !== null) this.tell({ type: "link", index: after.index, link: after });
+    if (after !== null) this.notify({ type: "link", index: after.index, link: after });
   }
 
-  tell(event: KernelEvent): void {
-    if (this.isDeaf) return;
+  notify(event: KernelEvent): void {
+    if (this.isMuted) return;
     if (this.isBusy) this.#late.push(event);
     else this.#listener?.(event);
   }
@@ -407,10 +407,10 @@ export class MemoryKernel implements Kernel {
   }
 
   /** Takes an object or a group away, and returns the routes that went with it. */
-  #drop(id: number, tell: (event: KernelEvent) => void = () => {}): FoundRoute[] {
+  #drop(id: number, notify: (event: KernelEvent) => void = () => {}): FoundRoute[] {
     const dropped = this.nexthops.get(id);
     this.nexthops.delete(id);
-    if (dropped !== undefined) tell({ type: "nexthop", isDeleted: true, nexthop: dropped });
+    if (dropped !== undefined) notify({ type: "nexthop", isDeleted: true, nexthop: dropped });
     const gone: FoundRoute[] = [];
     for (const [key, routes] of this.routes) {
       const left = routes.filter((route) => route.nexthopId !== id);
@@ -422,11 +422,11 @@ export class MemoryKernel implements Kernel {
     for (const group of [...this.nexthops.values()]) {
       const members = group.members?.filter((member) => member.id !== id);
       if (members === undefined || members.length === group.members?.length) continue;
-      if (members.length === 0) gone.push(...this.#drop(group.id, tell));
+      if (members.length === 0) gone.push(...this.#drop(group.id, notify));
       else {
         const nexthop = { ...group, members };
         this.nexthops.set(group.id, nexthop);
-        tell({ type: "nexthop", isDeleted: false, nexthop });
+        notify({ type: "nexthop", isDeleted: false, nexthop });
       }
     }
     return gone;

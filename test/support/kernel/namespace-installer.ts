@@ -27,7 +27,7 @@ export interface NamespaceInstallerOptions {
   /** Default "plain". */
   readonly ecmp?: EcmpMode;
   /** It hears nothing of what others do. */
-  readonly isDeaf?: boolean;
+  readonly isMuted?: boolean;
 }
 
 export interface InstallerFault {
@@ -50,7 +50,7 @@ export class NamespaceInstaller implements AsyncDisposable {
       mappings: [{ vni: 100, table: 100 }],
       reconcileIntervalSeconds: 0,
       ecmp: "plain",
-      isDeaf: false,
+      isMuted: false,
       ...options,
     };
     const command = [...namespace.enter, process.execPath, DRIVER, JSON.stringify(settings)];
