@@ -73,15 +73,15 @@ export class ControlClient {
     return this.#error("DAEMON_AWAY", 4, `no ${what} answers at ${socketPath}; --socket names another`);
   }
 
-  #refused({ error, message, program }: ControlErrorBody): CommandError {
+  #refused({ code, message, program }: ControlErrorBody): CommandError {
     const { socketPath, program: expected } = this.#options;
-    if (error === "PEER_NOT_FOUND") return this.#error(error, 3, message);
-    if (error === "STARTING") return this.#error(error, 4, message);
-    if (error === "NOT_FOUND" && expected !== null && program !== expected) {
+    if (code === "PEER_NOT_FOUND") return this.#error(code, 3, message);
+    if (code === "STARTING") return this.#error(code, 4, message);
+    if (code === "NOT_FOUND" && expected !== null && program !== expected) {
       const what = `${socketPath} belongs to a ${program}, and this is for a ${expected}`;
       return this.#error("WRONG_DAEMON", 1, what);
     }
-    return this.#error(error, 1, message);
+    return this.#error(code, 1, message);
   }
 
   #error(code: string, exitCode: 1 | 3 | 4, message: string): CommandError {

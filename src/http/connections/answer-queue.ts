@@ -89,6 +89,56 @@ export class AnswerQueue {
     return answer;
   }
 
+  /**
+   * An answer whose pieces come when they happen, and are sent at once. The next one is asked for when the reader has taken the
+   * last. A stream that is silent stays open; a reader that takes nothing although there is something is cut off as with the
+   * other answers.
+   */
+  sendStream(pieces: AsyncIterable<string>, sink: AnswerSink, events: AnswerEvents): Answer {
+    const answer = this.#add(null, sink, events);
+    answer.startedMs = this.#clock.nowMs();
+    answer.stream = pieces[Symbol.asyncIterator]();
+    void this.#copy(answer.stream, answer);
+    return answer;
+  }
+
+  async #copy(stream: AsyncIterator<string>, answer: Answer): Promise<void> {
+    const { sink } = answer;
+    let turnChars = 0;
+    try {
+      for (;;) {
+        const { done, value } = await stream.next();
+        if (answer.stream === null) return;
+        if (done) break;
+        turnChars += value.length;
+        answer.chars += value.length;
+        this.#charsSinceCollection += value.length;
+        if (!sink.write(value)) {
+          answer.blockedSinceMs = this.#clock.nowMs();
+          answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+          await answer.ready();
+          turnChars = 0;
+        } else if (turnChars >= SLICE_CHARS) {
+          // A stream that always has something next must not keep the others from their turn.
+          await new Promise<void>((resolve) => this.#clock.soon(resolve));
+          turnChars = 0;
+        }
+        if (answer.stream === null) return;
+        this.#collect();
+      }
+    } catch (error) {
+      if (answer.stream === null) return;
+      answer.closed();
+      answer.events.failed(error);
+      sink.abort();
+      return;
+    }
+    answer.stream = null;
+    answer.blockedSinceMs ??= this.#clock.nowMs();
+    answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+    sink.end();
+  }
+
   #add(pieces: Iterator<string> | null, sink: AnswerSink, events: AnswerEvents): Answer {
     const answer = new Answer(pieces, sink, events, {
       drained: () => this.#drained(answer),
@@ -194,6 +244,8 @@ interface AnswerOwner {
 export class Answer {
   /** Null: all pieces are made. */
   pieces: Iterator<string> | null;
+  /** Of an answer whose pieces come when they happen; null: it has ended, or this is another kind of answer. */
+  stream: AsyncIterator<string> | null = null;
   /** Since when the reader has had something to take; null: it has taken all that there is. */
   blockedSinceMs: number | null = null;
   /** How much text was made. */
@@ -202,6 +254,8 @@ export class Answer {
   startedMs: number | null = null;
   /** For how long it was blocked, before the last time. */
   #blockedMs = 0;
+  /** Resolves {@link ready}. */
+  #onReady: (() => void) | null = null;
   /** If the reader takes nothing until then, it is too slow. */
   creditUntilMs = 0;
   readonly sink: AnswerSink;
@@ -230,16 +284,28 @@ export class Answer {
     this.blockedSinceMs = null;
   }
 
+  /** Resolves when the reader has taken everything so far, or is gone. */
+  ready(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+  }
+
   /** The reader has taken everything so far. */
   drained(): void {
     this.#owner.drained();
+    this.#onReady?.();
   }
 
   /** The reader has taken all, or is gone: nothing more is made. */
   closed(): void {
-    const { pieces } = this;
+    const { pieces, stream } = this;
     this.pieces = null;
+    this.stream = null;
     this.#owner.closed();
+    this.#onReady?.();
     pieces?.return?.();
+    // Its end is not waited for, and how a stream fails that nobody reads any more does not matter.
+    stream?.return?.().catch(() => {});
   }
 }

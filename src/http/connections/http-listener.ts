@@ -25,6 +25,7 @@ import {
   type GarbageCollector,
 } from "./answer-queue.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import type { HttpAnswer } from "./http-answer.ts";
 import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
 import type { HttpCounters } from "./http-counters.ts";
 
@@ -32,6 +33,7 @@ export interface HttpRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  readonly query: URLSearchParams;
   /** The host that is asked, as the request has it; null: it names none, as HTTP/1.0 may. */
   readonly host: string | null;
   /**
@@ -39,25 +41,8 @@ export interface HttpRequest {
    * @throws BodyTooLargeError, or an Error when it breaks off
    */
   text(): Promise<string>;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** A text goes out at once; pieces are made while they are sent, and not at all for HEAD. */
-  readonly body: string | Iterable<string>;
-}
-
-export function json(
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): HttpAnswer {
-  return {
-    status,
-    headers: { "Content-Type": "application/json;charset=utf-8", ...headers },
-    body: JSON.stringify(body),
-  };
+  /** Aborted when the reader goes away, or has the whole answer. */
+  readonly signal: AbortSignal;
 }
 
 export class BodyTooLargeError extends Error {
@@ -246,9 +231,14 @@ export class HttpListener {
       connection.close();
       return;
     }
-    response.on("close", () => connection.finish(request));
-    const { status, headers, body } = await this.#options.answer(this.#describe(request));
+    const gone = new AbortController();
+    response.on("close", () => {
+      connection.finish(request);
+      gone.abort();
+    });
+    const answer = await this.#options.answer(this.#describe(request, gone.signal));
     if (response.destroyed) return;
+    const { status, headers, body } = answer;
     const isLast = connection.isStopping || !request.complete;
     response.writeHead(status, {
       ...headers,
@@ -275,7 +265,10 @@ export class HttpListener {
     else if (typeof body === "string") answer = this.#queue.sendText(body, sink, events);
     else {
       response.flushHeaders();
-      answer = this.#queue.send(body, sink, events);
+      answer =
+        Symbol.asyncIterator in body
+          ? this.#queue.sendStream(body, sink, events)
+          : this.#queue.send(body, sink, events);
     }
     connection.answers.add(answer);
     response.on("drain", () => answer.drained());
@@ -297,16 +290,19 @@ export class HttpListener {
     };
   }
 
-  #describe(request: IncomingMessage): HttpRequest {
+  #describe(request: IncomingMessage, signal: AbortSignal): HttpRequest {
     const { method = "", url = "" } = request;
     // In absolute form the target names the host, and the header does not count (RFC 9112, 3.2.2).
-    const [, authority, path = ""] = /^(?:https?:\/\/([^/?#]*))?([^?#]*)/.exec(url) ?? [];
+    const [, authority, path = "", query = ""] =
+      /^(?:https?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
     const { maxBodyBytes } = this.#options;
     return {
       method,
       path,
+      query: new URLSearchParams(query),
       host: authority ?? hostOf(request),
       text: () => readText(request, maxBodyBytes),
+      signal,
     };
   }
 }

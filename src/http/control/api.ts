@@ -11,6 +11,8 @@
  * Names and codes are stable; all times are RFC 3339 in UTC.
  */
 
+import type { HttpErrorBody } from "../http-error.ts";
+
 export interface ControlApi {
   "/v1/status": { readonly body: null; readonly answer: ClientStatus | ServerStatus };
   /** Server. */
@@ -27,21 +29,7 @@ export interface ControlApi {
 
 export type ControlPath = keyof ControlApi;
 
-export type ControlErrorCode =
-  | "NOT_FOUND"
-  | "METHOD_NOT_ALLOWED"
-  | "BAD_JSON"
-  | "BAD_BODY"
-  | "TOO_LARGE"
-  | "STARTING"
-  | "STOPPING"
-  | "PEER_NOT_FOUND"
-  | "TABLE_FULL"
-  | "INTERNAL_ERROR";
-
-export interface ControlErrorBody {
-  readonly error: ControlErrorCode;
-  readonly message: string;
+export interface ControlErrorBody extends HttpErrorBody {
   readonly program: ProgramName;
 }
 

@@ -5,8 +5,8 @@
 import { AnnouncementError, parseAnnouncement } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
+import { HttpError } from "../http-error.ts";
 import { type DrainAction, MAX_ITEMS } from "./api.ts";
-import { ControlError } from "./error.ts";
 
 /** {"routes": ["100#10.0.1.0/24@2001:db8::1", …]} */
 export function readRoutes(body: unknown): Route[] {
@@ -61,6 +61,6 @@ function onlyField(body: unknown, name: string): unknown {
   throw bad(`${name} is missing`);
 }
 
-function bad(message: string): ControlError {
-  return new ControlError("BAD_BODY", message);
+function bad(message: string): HttpError {
+  return new HttpError("BAD_BODY", message);
 }

@@ -10,6 +10,8 @@ import { formatRoute } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
+import { HttpError } from "../http-error.ts";
+import type { HttpRoute } from "../router.ts";
 import type {
   ChangeFacts,
   ChangeResult,
@@ -23,9 +25,8 @@ import type {
 } from "./api.ts";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
-import { ControlError } from "./error.ts";
 import type { KernelReport } from "./kernel-status.ts";
-import { change, type Operation, query } from "./server.ts";
+import { change, query } from "./server.ts";
 
 /** What has happened since the client's start. */
 export class ClientCounters implements ClientHandler {
@@ -68,7 +69,7 @@ export interface ClientControlOptions {
   readonly drainLeftMs: () => number;
 }
 
-export function clientOperations(options: ClientControlOptions): Operation[] {
+export function clientOperations(options: ClientControlOptions): HttpRoute[] {
   const { client, daemon, logger } = options;
   const results = (results: ChangeResult[]): ChangeResults => {
     const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
@@ -92,7 +93,7 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
         logger.info("reset by command", { server });
         return { peer: server };
       }
-      throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
+      throw new HttpError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
     }),
     change("/v1/announce", readRoutes, (routes) => {
       refuseIfStopping(daemon);
@@ -144,7 +145,7 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
 /** What was asked for now would be said to be done, and nobody would ever be told. */
 function refuseIfStopping({ isStopping }: Daemon): void {
   if (!isStopping) return;
-  throw new ControlError("STOPPING", "the client is stopping already, and takes up nothing any more");
+  throw new HttpError("STOPPING", "the client is stopping already, and takes up nothing any more");
 }
 
 /** A request is carried out whole or not at all: `undo` takes back what was done of it. */
@@ -154,7 +155,7 @@ function unlessFull<T>(act: () => T, undo: () => void = () => {}): T {
   } catch (error) {
     if (!(error instanceof TableFullError)) throw error;
     undo();
-    throw new ControlError("TABLE_FULL", error.message);
+    throw new HttpError("TABLE_FULL", error.message);
   }
 }
 

@@ -9,8 +9,11 @@ import type { RouteSource } from "../../route/table/route-source.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
 import { ListenError } from "../../transport/network.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
+import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
-import { type HttpAnswer, HttpListener, type HttpRequest, json } from "../connections/http-listener.ts";
+import { HttpListener, type HttpRequest } from "../connections/http-listener.ts";
+import { HttpError } from "../http-error.ts";
+import { Router, route } from "../router.ts";
 import { comparableName, isAllowedHost } from "./host-check.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 
@@ -44,9 +47,9 @@ const MAX_BODY_BYTES = 0;
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
   const { maxConnections = () => httpConnectionLimit() } = options;
-  const service = new HttpService(options, counters);
+  const router = routerOf(options, counters);
   const listener = new HttpListener({
-    answer: (request) => service.answer(request),
+    answer: (request) => router.answer(request),
     maxConnections,
     maxBodyBytes: MAX_BODY_BYTES,
     ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
@@ -62,62 +65,39 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   return { endpoint: { host: endpoint.host, port: listener.port }, stop: () => listener.stop(0) };
 }
 
-class HttpService {
-  readonly #options: HttpServerOptions;
-  readonly #counters: HttpCounters;
-  readonly #hostNames: ReadonlySet<string>;
-  readonly #resources: ReadonlyMap<string, () => HttpAnswer>;
-
-  constructor(options: HttpServerOptions, counters: HttpCounters) {
-    this.#options = options;
-    this.#counters = counters;
-    this.#hostNames = new Set([options.endpoint.host, ...(options.hostNames ?? [])].map(comparableName));
-    this.#resources = new Map([
-      ["/", () => this.#index()],
-      ["/healthz", () => json(200, { status: "ok" })],
-      ["/routes.json", () => this.#document("json", "application/json")],
-      ["/routes.yaml", () => this.#document("yaml", "text/yaml")],
-    ]);
-  }
-
-  answer({ method, path, host }: HttpRequest): HttpAnswer {
-    if (host !== null && !isAllowedHost(host, this.#hostNames)) {
-      this.#counters.refused("foreign-host");
-      const message =
-        "ask by an address, by localhost, or by a name given as --http NAME or --http-host NAME; this is for another host";
-      return refusal(421, "MISDIRECTED_REQUEST", message);
-    }
-    const resource = this.#resources.get(path);
-    if (resource === undefined) {
-      const paths = [...this.#resources.keys()].join(", ");
-      return refusal(404, "NOT_FOUND", `nothing at ${path}; there are ${paths}`);
-    }
-    if (method === "GET" || method === "HEAD") return resource();
-    return refusal(405, "METHOD_NOT_ALLOWED", `${path} takes GET and HEAD only`, { Allow: "GET, HEAD" });
-  }
-
-  #index(): HttpAnswer {
-    const endpoints = [...this.#resources.keys()].filter((path) => path !== "/");
-    return json(200, { program: "bunbond", version: this.#options.version, endpoints });
-  }
-
-  #document(format: RoutesFormat, contentType: string): HttpAnswer {
-    const { routes, version } = this.#options;
-    return {
-      status: 200,
-      headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
-      body: routesDocument(routes, format, { date: new Date(), version }),
-    };
-  }
+/** Refuses requests for other hosts' names (host-check.ts). */
+function hostGuard({ endpoint, hostNames = [] }: HttpServerOptions, counters: HttpCounters) {
+  const names = new Set([endpoint.host, ...hostNames].map(comparableName));
+  return ({ host }: HttpRequest): void => {
+    if (host === null || isAllowedHost(host, names)) return;
+    counters.refused("foreign-host");
+    const message =
+      "the request names another host: use an address, localhost, or a name given as --http NAME or --http-host NAME";
+    throw new HttpError("MISDIRECTED_REQUEST", message);
+  };
 }
 
-function refusal(
-  status: number,
-  error: string,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): HttpAnswer {
-  return json(status, { error, message }, headers);
+function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
+  const { version, logger } = options;
+  const document = (format: RoutesFormat, contentType: string): HttpAnswer => ({
+    status: 200,
+    headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
+    body: routesDocument(options.routes, format, { date: new Date(), version }),
+  });
+  const router = new Router({
+    guard: hostGuard(options, counters),
+    routes: [
+      route("GET", "/", () => {
+        const endpoints = router.paths.filter((path) => path !== "/");
+        return json(200, { program: "bunbond", version, endpoints });
+      }),
+      route("GET", "/healthz", () => json(200, { status: "ok" })),
+      route("GET", "/routes.json", () => document("json", "application/json")),
+      route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
+    ],
+    onFailure: (error) => logger.error("an HTTP answer could not be made", { error: String(error) }),
+  });
+  return router;
 }
 
 /** Says that it is HTTP: a server listens on two addresses, and either can fail. */

@@ -9,8 +9,9 @@ import { styleFor } from "../../../src/cli/program/style.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
 import { ClientCounters, clientOperations } from "../../../src/http/control/client-operations.ts";
 import { Daemon } from "../../../src/http/control/daemon.ts";
-import { type ControlServer, type Operation, openControlSocket } from "../../../src/http/control/server.ts";
+import { type ControlServer, openControlSocket } from "../../../src/http/control/server.ts";
 import { serverOperations } from "../../../src/http/control/server-operations.ts";
+import type { HttpRoute } from "../../../src/http/router.ts";
 import type { Server } from "../../../src/server/server.ts";
 import { type BenchClient, ClientBench } from "../../support/network/client-bench.ts";
 import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
@@ -47,7 +48,7 @@ function pathOf(program: ProgramName): string {
   return join(directory.path, `${program}.sock`);
 }
 
-async function open(program: ProgramName, operations: readonly Operation[]): Promise<void> {
+async function open(program: ProgramName, operations: readonly HttpRoute[]): Promise<void> {
   const socket = await openControlSocket({ path: pathOf(program), program, logger: silentLogger });
   socket.serve(operations);
   sockets.push(socket);
