@@ -1,4 +1,5 @@
 /** Questions to a running daemon over its control socket, and what goes wrong with them as errors with exit codes. */
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
 import { CommandError } from "../program/command-error.ts";
 
@@ -58,7 +59,7 @@ export class ControlClient {
 
   #unreachable(error: unknown): CommandError {
     const { socketPath, program } = this.#options;
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = systemErrorCode(error);
     if (code === "EACCES" || code === "EPERM") {
       return this.#error(
         "NO_PERMISSION",

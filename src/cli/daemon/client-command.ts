@@ -4,9 +4,9 @@ import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
-import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
+import { type DaemonFlagOptions, readDaemonFlags } from "../flags/daemon-flags.ts";
 import {
   type KernelFlagOptions,
   kernelFlags,
@@ -19,16 +19,12 @@ import {
   httpHostFlag,
   keepaliveFlag,
   pacingFlag,
-  readHttp,
-  readKeepalive,
-  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
-import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
+import { socketFlag } from "../flags/socket-flag.ts";
 import {
   readAnnouncements,
   readEndpoints,
-  readHostNames,
   readOneOf,
   readRetryBounds,
   readSeconds,
@@ -138,31 +134,20 @@ export const clientDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ClientConfig extends KernelFlagOptions {
+export interface ClientConfig extends KernelFlagOptions, DaemonFlagOptions {
   /** At least one, each once. */
   readonly servers: readonly Endpoint[];
   /** Of --vni, each once; {@link subscriptionsOf} has all. */
   readonly vnis: readonly number[];
   readonly announcements: readonly Route[];
-  /** Null: no HTTP. */
-  readonly http: Endpoint | null;
-  /** Further names by which HTTP is asked. */
-  readonly httpHosts: readonly string[];
-  readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
-  readonly pacing: Pacing;
   readonly staleTimeSeconds: number;
   /** Infinity for "forever". */
   readonly staleTimeAloneSeconds: number;
   readonly maxHops: number;
   readonly onStop: OnStop;
   readonly drainSeconds: number;
-  /** Null: no control socket. */
-  readonly socket: SocketChoice | null;
   readonly json: boolean;
-  /** The file that some of it is from; null: none. */
-  readonly config: string | null;
-  readonly verbose: boolean;
   /** What works but is hardly meant, one line each, for the log. */
   readonly warnings: readonly string[];
 }
@@ -199,21 +184,15 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
     vnis,
     announcements: routes,
-    http: readHttp(flags.http),
-    httpHosts: readHostNames("--http-host", flags["http-host"]),
-    keepaliveSeconds: readKeepalive(flags.keepalive),
+    ...readDaemonFlags(flags),
     retry,
-    pacing: readPacing(flags.pacing),
     staleTimeSeconds: readSeconds("--stale-time", flags["stale-time"]),
     staleTimeAloneSeconds: readSecondsOrForever("--stale-time-alone", flags["stale-time-alone"]),
     maxHops: readWholeNumber("--max-hops", flags["max-hops"], 1, MOST_HOPS),
     onStop,
     drainSeconds,
     ...kernel,
-    socket: readSocket(flags.socket),
     json: flags.json,
-    config: flags.config ?? null,
-    verbose: flags.verbose,
     warnings,
   };
 }

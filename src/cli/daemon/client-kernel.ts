@@ -1,7 +1,7 @@
 /** The kernel's routes as the command line asks for them, and what it says of them. */
 
 import type { Logger } from "../../base/logger.ts";
-import { type KernelReport, kernelReport } from "../../http/control/kernel-status.ts";
+import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
 
@@ -12,7 +12,7 @@ export interface KernelContext {
 }
 
 /** Of `bunbond client --install-routes`. */
-export class ClientKernel {
+export class ClientKernel implements KernelReporter {
   readonly routes: KernelRoutes;
   readonly #options: KernelFlagOptions;
   readonly #logger: Logger;

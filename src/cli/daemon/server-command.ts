@@ -7,22 +7,19 @@ import {
   valuesByLimit,
 } from "../../server/exchange/limits.ts";
 import { LEAST_SEND_HOLD_SECONDS } from "../../server/options.ts";
-import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
+import { type DaemonFlagOptions, readDaemonFlags } from "../flags/daemon-flags.ts";
 import {
   configFlag,
   httpFlag,
   httpHostFlag,
   keepaliveFlag,
   pacingFlag,
-  readHttp,
-  readKeepalive,
-  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
-import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
-import { readEndpoint, readHostNames, readSeconds, readWholeNumber } from "../flags/values.ts";
+import { socketFlag } from "../flags/socket-flag.ts";
+import { readEndpoint, readSeconds, readWholeNumber } from "../flags/values.ts";
 import type { Command, DaemonContext } from "../program/command.ts";
 import type { CommandDefinition, ValueFlagDef } from "../program/command-definition.ts";
 import { type GivenValues, parseFlags } from "../program/flags.ts";
@@ -102,26 +99,13 @@ export const serverDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ServerConfig extends ServerLimits {
+export interface ServerConfig extends ServerLimits, DaemonFlagOptions {
   readonly listen: Endpoint;
-  /** Null: no HTTP. */
-  readonly http: Endpoint | null;
-  /** Further names by which HTTP is asked. */
-  readonly httpHosts: readonly string[];
-  readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
-  readonly pacing: Pacing;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
   readonly maxHalfOpen: number;
-  /** Null: no control socket. */
-  readonly socket: SocketChoice | null;
-  /** The file that some of it is from; null: none. */
-  readonly config: string | null;
-  readonly verbose: boolean;
 }
-
-/** No process has more connections. */
 
 /**
  * `fromFile` are the settings of a configuration file.
@@ -131,11 +115,8 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
   const flags = parseFlags(serverDefinition.args, rawArgs, fromFile);
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
-    http: readHttp(flags.http),
-    httpHosts: readHostNames("--http-host", flags["http-host"]),
-    keepaliveSeconds: readKeepalive(flags.keepalive),
+    ...readDaemonFlags(flags),
     settleSeconds: readSeconds("--settle", flags.settle),
-    pacing: readPacing(flags.pacing),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
     ...valuesByLimit((name) => {
@@ -143,9 +124,6 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
       return readWholeNumber(`--${flag}`, flags[flag], 1, GREATEST_LIMIT);
     }),
     maxHalfOpen: readWholeNumber("--max-half-open", flags["max-half-open"], 1, GREATEST_LIMIT),
-    socket: readSocket(flags.socket),
-    config: flags.config ?? null,
-    verbose: flags.verbose,
   };
 }
 

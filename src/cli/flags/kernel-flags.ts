@@ -23,7 +23,8 @@ import {
   PROTOCOL_RA,
 } from "../../kernel/options.ts";
 import { formatPrefix, parsePrefix, samePrefix } from "../../net/prefix.ts";
-import { MAX_VNI, NextHopType } from "../../wire/protocol.ts";
+import { NEXT_HOP_TYPE_NAMES, NEXT_HOP_TYPES } from "../../route/next-hop-type.ts";
+import { MAX_VNI, type NextHopType } from "../../wire/protocol.ts";
 import type { FlagDefs, ValueFlagDef } from "../program/command-definition.ts";
 import type { FlagValues } from "../program/flags.ts";
 import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
@@ -32,12 +33,6 @@ import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } fr
 const MAX_DEVICE_NAME_BYTES = 15;
 
 const NAT_ACTIONS = ["plain", "skip"] as const;
-const TYPE_WORDS = ["std", "nat", "lb"] as const;
-const TYPES: Record<(typeof TYPE_WORDS)[number], NextHopType> = {
-  std: NextHopType.STANDARD,
-  nat: NextHopType.NAT,
-  lb: NextHopType.LOADBALANCER_TARGET,
-};
 
 export const routeProtocolFlag = {
   type: "string",
@@ -89,7 +84,7 @@ export const kernelFlags = {
   "exclude-type": {
     type: "string",
     repeatable: true,
-    valueHint: TYPE_WORDS.join("|"),
+    valueHint: NEXT_HOP_TYPE_NAMES.join("|"),
     example: "lb",
     description: "Keep next hops of this type out of the kernel.",
   },
@@ -160,7 +155,10 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
     preferNetworks: readPreferredNetworks(flags["prefer-network"]),
     excludeTypes: [
       ...new Set(
-        readEach(flags["exclude-type"], (text) => TYPES[readOneOf("--exclude-type", text, TYPE_WORDS)]),
+        readEach(
+          flags["exclude-type"],
+          (text) => NEXT_HOP_TYPES[readOneOf("--exclude-type", text, NEXT_HOP_TYPE_NAMES)],
+        ),
       ),
     ],
     ecmp: readOneOf("--ecmp", flags.ecmp, ECMP_MODES),

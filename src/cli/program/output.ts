@@ -1,3 +1,5 @@
+import { systemErrorCode } from "../../base/system-error.ts";
+
 /**
  * Text to a stream that may be a slow pipe, a full disk or `head`, without ever blocking the event loop:
  *
@@ -126,7 +128,7 @@ export class LineWriter {
 
   #fail(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
-    const isReaderGone = "code" in failure && failure.code === "EPIPE";
+    const isReaderGone = systemErrorCode(failure) === "EPIPE";
     if (this.#mayLose && !isReaderGone) {
       this.#lossNotice = `... lines are missing here: ${failure.message}\n`;
       return;

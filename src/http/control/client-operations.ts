@@ -25,7 +25,7 @@ import type {
 } from "./api.ts";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
-import type { KernelReport } from "./kernel-status.ts";
+import type { KernelReporter } from "./kernel-status.ts";
 import { change, query } from "./server.ts";
 
 /** What has happened since the client's start. */
@@ -60,8 +60,8 @@ export interface ClientControlOptions {
   readonly client: Client;
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
-  /** How its routes in the kernel are; null: it puts none there. */
-  readonly kernel: (() => KernelReport) | null;
+  /** Null if the client puts no routes into the kernel. */
+  readonly kernel: KernelReporter | null;
   readonly logger: Logger;
   /** Ends the daemon as SIGTERM does: from now on it is stopping. */
   readonly stop: () => void;
@@ -196,7 +196,7 @@ async function clientStatus({
   counters,
   kernel,
 }: ClientControlOptions): Promise<ClientStatus> {
-  const report = kernel?.() ?? null;
+  const report = kernel?.report() ?? null;
   const vnis = await vniEntries(client, daemon.clock);
   return {
     program: "client",

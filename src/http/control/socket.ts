@@ -2,6 +2,7 @@
  * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
  * replaced; one that somebody answers at is another daemon's, and stays.
  */
+
 import {
   type BigIntStats,
   linkSync,
@@ -13,6 +14,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { ProgramName } from "./api.ts";
 
 /**
@@ -130,7 +132,7 @@ function unlinkSame(path: string, stale: BigIntStats): boolean {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return true;
+    if (systemErrorCode(error) === "ENOENT") return true;
     throw error;
   }
   const moved = lstatSync(aside, { bigint: true });
@@ -216,7 +218,7 @@ async function isAnswered(path: string): Promise<boolean> {
     socket.terminate();
     return true;
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemErrorCode(error);
     if (code === "ECONNREFUSED" || code === "ENOENT") return false;
     // Somebody listens who has no time to accept.
     if (code === "EAGAIN") return true;
@@ -233,7 +235,7 @@ function inUse(path: string): ControlSocketError {
 }
 
 function socketError(path: string, error: unknown): ControlSocketError {
-  const code = codeOf(error);
+  const code = systemErrorCode(error);
   const fail = (socketCode: ControlSocketErrorCode, reason: string) =>
     new ControlSocketError(socketCode, path, `cannot make the control socket ${path}: ${reason}`);
   switch (code) {
@@ -252,8 +254,4 @@ function socketError(path: string, error: unknown): ControlSocketError {
     default:
       return fail("BAD_PATH", error instanceof Error ? error.message : String(error));
   }
-}
-
-function codeOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }

@@ -4,10 +4,10 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import { type Endpoint, formatEndpoint, hasHostName } from "../../net/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
-import { ListenError } from "../../transport/network.ts";
+import { listenError } from "../../transport/listen-error.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
 import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
@@ -60,7 +60,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   try {
     listener.listen({ hostname: endpoint.host, port: endpoint.port });
   } catch (error) {
-    throw httpListenError(endpoint, error);
+    throw listenError(endpoint, error, "serve HTTP");
   }
   return { endpoint: { host: endpoint.host, port: listener.port }, stop: () => listener.stop(0) };
 }
@@ -98,26 +98,4 @@ function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
     onFailure: (error) => logger.error("an HTTP answer could not be made", { error: String(error) }),
   });
   return router;
-}
-
-/** Says that it is HTTP: a server listens on two addresses, and either can fail. */
-function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
-  const reasons: Record<string, string> = {
-    EADDRINUSE: "the port is in use: stop the other program (ss -ltnp shows it) or choose another port",
-    EADDRNOTAVAIL: "not an address of this machine (ip address shows those it has)",
-    EACCES: "no permission: ports below 1024 need CAP_NET_BIND_SERVICE",
-    EINVAL: "a link-local address needs the name of its interface, as in [fe80::1%eth0]:4712",
-    ENOTFOUND: "the name leads to no address of this machine",
-  };
-  const code = listenErrorCode(endpoint, error);
-  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
-  return new ListenError(code, endpoint, `cannot serve HTTP on ${formatEndpoint(endpoint)}: ${reason}`);
-}
-
-function listenErrorCode(endpoint: Endpoint, error: unknown): string {
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) {
-    // Bun.listen gives no code when a name cannot be resolved.
-    return hasHostName(endpoint) ? "ENOTFOUND" : "EUNKNOWN";
-  }
-  return error.code;
 }
