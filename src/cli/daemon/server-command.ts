@@ -40,7 +40,7 @@ export const serverDefinition = {
   meta: {
     name: "server",
     description:
-      "Run a MetalBond server: it takes routes from its clients and gives them to those that subscribed.",
+      "Run a MetalBond server: it takes routes from its clients and sends them to the clients that have subscribed.",
   },
   args: {
     listen: {
@@ -50,7 +50,7 @@ export const serverDefinition = {
       valueHint: "ADDR[:PORT]",
       example: "[::]:4711",
       default: `[::]:${DEFAULT_PORT}`,
-      description: `Take clients on this address, IPv4, IPv6 ([::] is both) or with a zone. Port ${DEFAULT_PORT} if left out.`,
+      description: `Accept clients on this address: IPv4, IPv6 ([::] is both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
     },
     http: httpFlag,
     "http-host": httpHostFlag,
@@ -61,10 +61,10 @@ export const serverDefinition = {
       example: "15",
       default: "15",
       description:
-        "After the start, wait this long for clients to return before telling anyone that a table is complete.",
+        "Wait this long after the start for clients to return, before End-of-RIBs say that tables are complete.",
     },
     pacing: pacingFlag(
-      "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
+      "Write to subscribers in small steps, which Go's clients need. auto: until a subscriber has proven not to be a Go program.",
     ),
     retain: {
       type: "string",
@@ -72,14 +72,15 @@ export const serverDefinition = {
       example: "30",
       default: "0",
       description:
-        "Keep a lost client's routes this long, as far as it did not withdraw them, so that it can restart unnoticed.",
+        "Keep the routes of a lost client this long, unless it withdrew them, so that it can restart unnoticed.",
     },
     "send-hold": {
       type: "string",
       valueHint: "SEC",
       example: "90",
       default: "90",
-      description: "Close a peer that takes no byte for this long although some are due.",
+      description:
+        "Close the connection to a peer that takes no byte for this long although some are waiting.",
     },
     [LIMITS.maxHops.flag]: limitFlag("maxHops"),
     [LIMITS.maxRoutes.flag]: limitFlag("maxRoutes"),
@@ -91,7 +92,7 @@ export const serverDefinition = {
       example: "512",
       default: "512",
       description:
-        "Of more connections that have not completed their handshake, reset the oldest: so those that say nothing keep nobody out.",
+        "Limit of connections that have not completed their handshake. Beyond it, the oldest is reset, so that silent connections keep no client out.",
     },
     socket: socketFlag("server"),
     config: configFlag,
@@ -138,10 +139,11 @@ export function serverCommand(
 ): Command {
   return {
     definition: serverDefinition,
+    topics: ["operations", "config", "restarts", "upgrade", "migration", "limits", "log", "http"],
     examples: [
-      { comment: "All addresses of both families", line: "bunbond server" },
+      { comment: "Listen on all addresses of both families", line: "bunbond server" },
       {
-        comment: "One address, and the routes over HTTP",
+        comment: "Listen on one address, and serve the routes over HTTP",
         line: "bunbond server -l 192.0.2.1:4711 --http '[::1]:4712'",
       },
     ],

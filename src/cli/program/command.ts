@@ -30,6 +30,8 @@ export interface Command {
   readonly definition: CommandDefinition;
   readonly examples: readonly Example[];
   readonly exitCodes?: readonly ExitCode[];
+  /** Topics of `bunbond help` that say more about what the command does. */
+  readonly topics?: readonly string[];
   /**
    * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, a CommandError has
    * its own, anything else is one line and exit code 1.

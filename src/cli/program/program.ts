@@ -59,7 +59,7 @@ async function runCommand(
       topics,
     ));
     if (asksForHelp(rawArgs)) {
-      io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
+      io.stdout.write(commandHelp(command, topics, layoutFor(io, io.stdoutIsTty)));
       return 0;
     }
     refuseCommandBehind(command, rawArgs, commands);
@@ -128,7 +128,7 @@ function printHelp(
   }
   const { command, rawArgs } = findPage(words, commands, topics);
   refuseMoreWords(rawArgs);
-  io.stdout.write(commandHelp(command, layout));
+  io.stdout.write(commandHelp(command, topics, layout));
 }
 
 function refuseMoreWords([word]: readonly string[]): void {

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { controlCommands } from "../../../src/cli/commands/control-commands.ts";
 import { statusText } from "../../../src/cli/commands/status-text.ts";
+import { controlCommands } from "../../../src/cli/commands.ts";
 import { styleFor } from "../../../src/cli/program/style.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
 import { ClientCounters, clientOperations } from "../../../src/http/control/client-operations.ts";
@@ -165,14 +165,15 @@ describe("announce and withdraw", () => {
     expect(await run("client", "drain", "--stay")).toEqual({
       exitCode: 0,
       stdout: "drained: 0 announcements withdrawn\n",
-      stderr: "bunbond client drain: no server is connected now; each is told when it comes\n",
+      stderr:
+        "bunbond client drain: no server is connected now; the change is sent to each server that connects\n",
     });
     expect(await run("announce", R_TEXT)).toEqual({
       exitCode: 0,
       stdout: `held back, since the client is drained: ${R}\n`,
       stderr:
         "bunbond announce: the client is drained, and announces nothing until 'bunbond client drain --undo'\n" +
-        "bunbond announce: no server is connected now; each is told when it comes\n",
+        "bunbond announce: no server is connected now; the change is sent to each server that connects\n",
     });
   });
 });
@@ -482,7 +483,10 @@ describe("which daemon", () => {
     const socket = await openControlSocket({ path: second, program: "client", logger: silentLogger });
     sockets.push(socket);
     expect(await run("subscribe", "7")).toEqual(
-      failed(1, "bunbond subscribe: 2 clients run here; say which: --socket client or --socket client-12\n"),
+      failed(
+        1,
+        "bunbond subscribe: 2 clients run here; select one by --socket client or --socket client-12\n",
+      ),
     );
     expect(await run("subscribe", "7", "--socket", "client")).toEqual(done("subscribed: 7\n"));
     expect(await run("subscribe", "7", "--socket", "client-12")).toMatchObject({ exitCode: 4 });
@@ -506,7 +510,7 @@ describe("which daemon", () => {
     await openServer();
     const path = pathOf("server");
     expect(await run("subscribe", "7", "--socket", path)).toEqual(
-      failed(1, `bunbond subscribe: ${path} belongs to a server, and this is for a client\n`),
+      failed(1, `bunbond subscribe: ${path} belongs to a server, and this command is for a client\n`),
     );
   });
 
@@ -522,7 +526,7 @@ describe("which daemon", () => {
     const path = pathOf("client");
     const other = Bun.serve({ unix: path, fetch: () => new Response("hello", { status: 418 }) });
     expect(await run("subscribe", "7")).toEqual(
-      failed(1, "bunbond subscribe: no daemon of BunBond's: it answers 418 without JSON\n"),
+      failed(1, "bunbond subscribe: not a daemon of BunBond: the answer has status 418 and no JSON\n"),
     );
     await other.stop(true);
   });
@@ -533,7 +537,7 @@ describe("which daemon", () => {
     expect(await asNobody(() => run("subscribe", "7"))).toEqual(
       failed(
         1,
-        `bunbond subscribe: no permission to talk to ${pathOf("client")}: it is for its owner and group\n`,
+        `bunbond subscribe: no permission to talk to ${pathOf("client")}: only its owner and group may use it\n`,
       ),
     );
   });
