@@ -68,7 +68,7 @@ export interface CleanupReport {
   /** Objects and groups that stay, since routes or groups of others name them. */
   readonly kept: number;
   readonly failures: readonly { readonly command: string; readonly code: string; readonly message: string }[];
-  /** Of a dry run. */
+  /** The commands of a dry run. */
   readonly commands: readonly string[];
 }
 

@@ -17,17 +17,17 @@ import { applyToClient, reloadOnHangup } from "./reload.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 
-/** For servers to take what is withdrawn. */
+/** How long stopping waits for servers to read the withdrawals. */
 const STOP_WITHIN_MS = 2_000;
 
 /**
- * Whoever hears of an announcement sends traffic, and the ways back should be in the kernel by then. Longer than this
- * nobody waits: that our own networks cannot be reached would be the greater outage.
+ * How long announcements wait for the kernel: hypervisors that receive an announcement send traffic, and the routes back should be
+ * in the kernel by then. Waiting longer would be the greater outage, since our own networks could not be reached.
  */
 const ANNOUNCE_WITHIN_MS = 2_000;
 const READY_POLL_MS = 10;
 
-/** To take routes out of the kernel at the end: some millions of them. */
+/** How long the removal of routes from the kernel may take at the end: there may be millions. */
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
@@ -103,7 +103,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
       },
       announced: (route) => kernel?.routes.announced(route),
       withdrawn: (route) => {
-        // Without a drain nobody has the time to use the others' routes to our own networks.
+        // Without a drain there is no time to use the others' routes to our own networks.
         if (!isLeaving) kernel?.routes.withdrawn(route);
       },
       complete: (vni) => kernel?.routes.complete(vni),

@@ -34,7 +34,7 @@ export interface DaemonSetup {
 export interface DaemonWork {
   readonly program: ProgramName;
   readonly warnings?: readonly string[];
-  /** How long the daemon may take to stop beyond the usual time, asked when it is told to. */
+  /** How long the daemon may take to stop beyond the usual time, asked when it has to. */
   readonly graceMs?: () => number;
   /** Resolves to the exit code, after `stopped`. */
   readonly serve: (setup: DaemonSetup) => Promise<number>;

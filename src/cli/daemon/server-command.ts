@@ -133,7 +133,7 @@ export function readServerOptions(rawArgs: readonly string[]): Promise<ServerCon
   return readOptions(serverDefinition, rawArgs, parseServerOptions);
 }
 
-/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+/** Returns the command; `run` does its work until the process has to stop, and resolves to the exit code. */
 export function serverCommand(
   run: (options: ServerConfig, context: DaemonContext) => Promise<number>,
 ): Command {

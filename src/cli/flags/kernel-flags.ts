@@ -167,12 +167,12 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
   };
 }
 
-/** What is given in vain, for the log: Go's units have --tun without --install-routes. */
+/** Returns warnings about flags without effect: units of Go's client have --tun without --install-routes. */
 export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
   if (flags["install-routes"].length > 0) {
     const isVain = flags["dry-run"] && flags.cleanup;
     return isVain
-      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go"]
+      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed"]
       : [];
   }
   const given = Object.entries(kernelFlags).flatMap(([name, def]) => {
@@ -184,10 +184,10 @@ export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
     return isDefault ? [] : `--${name}`;
   });
   if (given.length === 0) return [];
-  return [`without --install-routes nothing comes of ${given.join(", ")}`];
+  return [`without --install-routes these flags have no effect: ${given.join(", ")}`];
 }
 
-/** The kernel's own rule, dev_valid_name() in net/core/dev.c. */
+/** Reads a device name by the kernel's rule, dev_valid_name() in net/core/dev.c. */
 function readDevice(name: string): string {
   const isOne = Buffer.byteLength(name) <= MAX_DEVICE_NAME_BYTES && /^(?!\.\.?$)[^/:\s]+$/.test(name);
   if (isOne) return name;
@@ -201,12 +201,12 @@ export function readRouteProtocol(text: string): number {
   throw badValue("--route-protocol", text, whole(text), `${PROTOCOL_RA} is the kernel's own: take another`);
 }
 
-/** In the order given, each once. */
+/** Reads tables, in the order given, each once. */
 export function readTables(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readTable(flag, text, 0, null)))];
 }
 
-/** The table that stands in the text from `start` on; `mainHint` says what to do about main, null that it may be. */
+/** Reads the table in the text from `start` on. `mainHint` says what to do about main; null if main is allowed. */
 function readTable(flag: string, text: string, start: number, mainHint: string | null): number {
   const digits = text.slice(start);
   const range = { start, end: text.length };
@@ -280,7 +280,7 @@ function readPreferredNetwork(text: string): PreferredNetwork {
     );
   }
   if (parsed.hostBitsMasked) {
-    const reason = `there are bits set behind the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
+    const reason = `there are bits set after the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
     throw badValue(flag, text, { start: 0, end }, reason);
   }
   if (equals < 0) return { prefix: parsed.prefix, weight: DEFAULT_PREFERRED_WEIGHT };

@@ -3,12 +3,12 @@ import type { HangupSignal } from "./hangup-signal.ts";
 import type { ProgramIo } from "./program-io.ts";
 
 export interface CommandContext {
-  /** What stands behind the command's name. */
+  /** The words after the command's name. */
   readonly rawArgs: readonly string[];
   readonly io: ProgramIo;
 }
 
-/** Of a command that runs until it is told to stop. */
+/** The context of a command that runs until it has to stop. */
 export interface DaemonContext extends CommandContext {
   readonly hangup: HangupSignal;
 }

@@ -1,6 +1,6 @@
 /**
- * Sends answers over HTTP, so that no reader harms anybody else. A table of a million routes is 250 MB of text, readers may be
- * slow, stand still or go, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
+ * Sends answers over HTTP, so that no reader harms others. A table of a million routes is 250 MB of text, readers may be slow,
+ * stall or close, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
  *
  * - All answers together get one slice of work in a turn of the event loop, {@link SLICE_MS} at most.
  * - The slice goes to that answer of which most was taken, if its reader has taken everything so far; of those that have not begun,
@@ -12,9 +12,9 @@
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 
-/** Where the text of an answer goes. */
+/** The destination of an answer's text. */
 export interface AnswerSink {
-  /** False: the reader has not taken everything yet; {@link Answer.drained} is to be called when it has. */
+  /** Returns false if the reader has not taken everything yet; {@link Answer.drained} must be called when it has. */
   write(text: string): boolean;
   /** The text is complete. {@link Answer.closed} is to be called when the reader has taken it. */
   end(): void;
@@ -29,7 +29,7 @@ export interface AnswerEvents {
   failed(error: unknown): void;
 }
 
-/** Below the 10 ms that no step may take, for others have their work in the same turn. */
+/** Less than the 10 ms that no step may exceed, since others work in the same turn. */
 const SLICE_MS = 2;
 /** A slice with this much text ends early. */
 const SLICE_CHARS = 32 * 1024;
@@ -244,7 +244,7 @@ interface AnswerOwner {
 export class Answer {
   /** Null: all pieces are made. */
   pieces: Iterator<string> | null;
-  /** Of an answer whose pieces come when they happen; null: it has ended, or this is another kind of answer. */
+  /** The source of an answer whose pieces come when they happen; null if it has ended, or for other answers. */
   stream: AsyncIterator<string> | null = null;
   /** Since when the reader has had something to take; null: it has taken all that there is. */
   blockedSinceMs: number | null = null;
@@ -284,7 +284,7 @@ export class Answer {
     this.blockedSinceMs = null;
   }
 
-  /** Resolves when the reader has taken everything so far, or is gone. */
+  /** Resolves when the reader has taken everything so far, or has closed. */
   ready(): Promise<void> {
     return new Promise((resolve) => {
       this.#onReady = resolve;
@@ -297,7 +297,7 @@ export class Answer {
     this.#onReady?.();
   }
 
-  /** The reader has taken all, or is gone: nothing more is made. */
+  /** The reader has taken all, or has closed: nothing more is made. */
   closed(): void {
     const { pieces, stream } = this;
     this.pieces = null;

@@ -1,4 +1,4 @@
-/** How a client's routes in the kernel are, for its status. */
+/** The state of a client's routes in the kernel, for its status. */
 
 import type { EcmpMode } from "../../kernel/desired/settings.ts";
 import type { FibCounts } from "../../kernel/fib/tables.ts";

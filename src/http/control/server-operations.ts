@@ -1,4 +1,4 @@
-/** What a server does and tells over its control socket. */
+/** The requests that a server answers on its control socket. */
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
@@ -21,7 +21,7 @@ export function serverOperations(server: Server, daemon: Daemon): HttpRoute[] {
   ];
 }
 
-/** So many VNIs are shown: more would keep the event loop for too long. */
+/** How many VNIs are shown: more would keep the event loop busy for too long. */
 const SHOWN_VNIS = 1000;
 
 function serverStatus(server: Server, daemon: Daemon): ServerStatus {
@@ -42,7 +42,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
   };
 }
 
-/** One name each: "closes.keepalive-timeout". */
+/** Returns counters with one name each, as "closes.keepalive-timeout". */
 export function flatCounters(counters: ServerCounters): Counters {
   const { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos } = counters;
   const byReason = Object.entries({

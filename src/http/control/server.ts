@@ -1,7 +1,6 @@
 /**
- * The control socket of a running daemon: HTTP with JSON, as control-api.ts says. The socket is bound before the
- * daemon does anything, so that a second one is refused in time; until it is told what to serve it asks for
- * patience.
+ * The control socket of a running daemon: HTTP with JSON, as described in api.ts. The socket is bound before the daemon does
+ * anything, so that a second daemon is refused in time. Until {@link ControlServer.serve} is called, requests get STARTING.
  */
 import type { Clock } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
@@ -44,18 +43,18 @@ export interface ControlServerOptions {
 export interface ControlServer {
   readonly path: string;
   readonly counters: HttpCounters;
-  /** From now on these are answered. */
+  /** Answers these requests from now on. */
   serve(routes: readonly HttpRoute[]): void;
-  /** Removes the socket, and lets answers under way go out, for a second. */
+  /** Removes the socket. Answers under way have a second to be sent. */
   stop(): Promise<void>;
 }
 
-/** Some 20,000 routes: beyond what one request may name. */
+/** Room for some 20,000 routes, more than one request may name. */
 const MAX_BODY_BYTES = 1 << 20;
-/** For answers under way when the daemon stops. */
+/** How long answers under way may take when the daemon stops. */
 const ANSWER_WITHIN_MS = 1_000;
 
-/** @throws ControlSocketError when the socket cannot be had */
+/** @throws ControlSocketError when the socket cannot be bound */
 export async function openControlSocket({
   path,
   program,
@@ -66,7 +65,7 @@ export async function openControlSocket({
   const limitedLog = new LimitedLog(logger, clock);
   const common: Omit<RouterOptions, "routes"> = {
     errorData: { program },
-    onFailure: (error) => limitedLog.error("a control request failed", { error: String(error) }),
+    onFailure: (error) => logFailure(limitedLog, error),
   };
   let router = new Router({
     ...common,
@@ -96,4 +95,8 @@ export async function openControlSocket({
     },
     stop: () => socket.release(() => socket.bound.stop(ANSWER_WITHIN_MS)),
   };
+}
+
+function logFailure(logger: Logger, error: unknown): void {
+  logger.error("a control request failed", { error: String(error) });
 }

@@ -1,5 +1,5 @@
 /**
- * The HTTP side of a server or client, to be read only: what the Go program offers and /healthz.
+ * Public HTTP of a server or client, which is read only: the documents of the Go program, and /healthz.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -20,30 +20,30 @@ import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 export interface HttpServerOptions {
   /** Port 0 is any free one. */
   readonly endpoint: Endpoint;
-  /** Names by which it may be asked, beside that of the endpoint. */
+  /** Host names that requests may use, in addition to that of the endpoint. */
   readonly hostNames?: readonly string[];
   readonly routes: RouteSource;
   readonly version: string;
   readonly logger: Logger;
   readonly counters?: HttpCounters;
   readonly clock?: Clock;
-  /** Default: as many as there are descriptors for. */
+  /** Default: as many as the limit of descriptors allows. */
   readonly maxConnections?: () => number;
   /** Default 10 s. */
   readonly idleMs?: number;
 }
 
 export interface HttpServer {
-  /** With the port that was really taken. */
+  /** The endpoint with the port that was taken. */
   readonly endpoint: Endpoint;
-  /** Closes the listener and all connections, also in the middle of an answer. */
+  /** Closes the listener and all connections, also during an answer. */
   stop(): Promise<void>;
 }
 
-/** Nothing here reads a request's body. */
+/** No request has a body that is read. */
 const MAX_BODY_BYTES = 0;
 
-/** @throws ListenError when the endpoint cannot be had */
+/** @throws ListenError when the endpoint cannot be bound */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
   const { maxConnections = () => httpConnectionLimit() } = options;
