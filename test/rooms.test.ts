@@ -36,6 +36,7 @@ const ROOMS = [
   "kernel",
   "library",
   "http/connections",
+  "http",
   "http/control",
   "http/public",
   "cli/program",

@@ -1,3 +1,5 @@
+import { systemErrorCode } from "./system-error.ts";
+
 /** As many lines of a stack as a log line has room for. */
 const MAX_STACK_LINES = 4;
 
@@ -7,7 +9,8 @@ const MAX_STACK_LINES = 4;
  */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;
-  const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
+  const systemCode = systemErrorCode(error);
+  const code = systemCode === null ? "" : ` ${systemCode}`;
   const places = (error.stack ?? "").split("\n").filter((line) => /^\s*at /.test(line));
   const where = places.slice(0, MAX_STACK_LINES).map((line) => line.trim());
   const [message = ""] = error.message.split("\n");

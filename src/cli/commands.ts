@@ -1,14 +1,28 @@
 import { runBench } from "./bench/run-bench.ts";
 import { benchCommand } from "./commands/bench-command.ts";
+import { changeCommands } from "./commands/change-commands.ts";
 import { checkConfigCommand } from "./commands/check-config-command.ts";
 import { cleanupCommand } from "./commands/cleanup-command.ts";
-import { controlCommands } from "./commands/control-commands.ts";
 import { demoCommand } from "./commands/demo-command.ts";
+import { drainCommand } from "./commands/drain-command.ts";
+import { peerCommands } from "./commands/peer-commands.ts";
+import { statusCommand } from "./commands/status-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
 import { runClient } from "./daemon/run-client.ts";
 import { runServer } from "./daemon/run-server.ts";
 import { serverCommand } from "./daemon/server-command.ts";
+import { runDirectories } from "./flags/socket-flag.ts";
 import type { Command } from "./program/command.ts";
+
+/** Returns the commands that talk to a running daemon. Without --socket they take the only daemon in `directories`. */
+export function controlCommands(directories: readonly string[] = runDirectories()): Command[] {
+  return [
+    statusCommand(directories),
+    ...peerCommands(directories),
+    ...changeCommands(directories),
+    drainCommand(directories),
+  ];
+}
 
 /** The program's commands, in the order in which help shows them. */
 export const commands: readonly Command[] = [

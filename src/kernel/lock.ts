@@ -7,6 +7,7 @@
  * file, and files do not belong to network namespaces. So the error names the command that shows which process has it.
  */
 
+import { systemErrorCode } from "../base/system-error.ts";
 import { KernelError } from "./kernel.ts";
 import type { KernelOptionNames } from "./option-names.ts";
 import { OPTION_NAMES } from "./option-names.ts";
@@ -31,7 +32,7 @@ export function lockProtocol(protocol: number, optionNames: KernelOptionNames = 
     listener.unref();
     return { release: () => listener.stop(true) };
   } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE")) throw cause;
+    if (systemErrorCode(cause) !== "EADDRINUSE") throw cause;
     throw new KernelError(
       "PROTOCOL_IN_USE",
       `another client installs routes of protocol ${protocol} in this network namespace: ` +

@@ -19,6 +19,7 @@ import type { IpAddress } from "../net/ip.ts";
 import { formatPrefix, type ParsedPrefix, parsePrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
 import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
+import { NEXT_HOP_TYPE_NAMES, NEXT_HOP_TYPES, SHORT_TYPE_NAMES } from "./next-hop-type.ts";
 import type { Route } from "./route.ts";
 
 /** What can be wrong with an announcement's text. */
@@ -137,7 +138,7 @@ export function formatAnnouncement({ vni, destination, nextHop }: Route): string
   }
   const route = `${vni}#${formatPrefix(destination)}@${formatAddress(address)}`;
   if (type === NextHopType.STANDARD) return route;
-  return `${route}#${TYPE_NAMES[type]}${hasPorts ? `#${natPortFrom}#${natPortTo}` : ""}`;
+  return `${route}#${SHORT_TYPE_NAMES[type]}${hasPorts ? `#${natPortFrom}#${natPortTo}` : ""}`;
 }
 
 /**
@@ -152,23 +153,11 @@ export function formatRoute({ vni, destination, nextHop }: Route): string {
 /** The part of that line which stands for the next hop. */
 export function formatNextHop({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): string {
   let line = formatAddress(address);
-  if (type !== NextHopType.STANDARD) line += ` type ${TYPE_NAMES[type]}`;
+  if (type !== NextHopType.STANDARD) line += ` type ${SHORT_TYPE_NAMES[type]}`;
   if (natPortFrom !== 0 || natPortTo !== 0) line += ` ports ${natPortFrom}-${natPortTo}`;
   if (targetVni !== 0) line += ` target-vni ${targetVni}`;
   return line;
 }
-
-const TYPE_NAMES: Record<NextHopType, string> = {
-  [NextHopType.STANDARD]: "std",
-  [NextHopType.NAT]: "nat",
-  [NextHopType.LOADBALANCER_TARGET]: "lb",
-};
-
-const TYPES = new Map<string, NextHopType>([
-  ["std", NextHopType.STANDARD],
-  ["nat", NextHopType.NAT],
-  ["lb", NextHopType.LOADBALANCER_TARGET],
-]);
 
 /** A part of the announcement and its place. */
 interface Part extends TextRange {
@@ -230,8 +219,9 @@ function readHop(part: Part): IpAddress {
 }
 
 function readType(part: Part): NextHopType {
-  const type = TYPES.get(part.text.toLowerCase());
-  return type ?? refuse("BAD_TYPE", part, "the type must be std, lb or nat");
+  const name = NEXT_HOP_TYPE_NAMES.find((known) => known === part.text.toLowerCase());
+  if (name !== undefined) return NEXT_HOP_TYPES[name];
+  return refuse("BAD_TYPE", part, "the type must be std, lb or nat");
 }
 
 function readPorts(

@@ -7,8 +7,9 @@ import { formatAddress } from "../net/address.ts";
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
-import { NextHopType } from "../wire/protocol.ts";
+import type { NextHopType } from "../wire/protocol.ts";
 import { formatNextHop, formatRoute } from "./announcement.ts";
+import { PROTOCOL_TYPE_NAMES } from "./next-hop-type.ts";
 import type { Route } from "./route.ts";
 
 /** A route in JSON. */
@@ -26,18 +27,18 @@ interface NextHopJson {
   readonly natPortTo: number;
 }
 
-const TYPE_NAMES: Record<NextHopType, string> = {
-  [NextHopType.STANDARD]: "STANDARD",
-  [NextHopType.NAT]: "NAT",
-  [NextHopType.LOADBALANCER_TARGET]: "LOADBALANCER_TARGET",
-};
-
 export function routeJson({ vni, destination, nextHop }: Route): RouteJson {
   return { vni, destination: formatPrefix(destination), nextHop: nextHopJson(nextHop) };
 }
 
 function nextHopJson({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): NextHopJson {
-  return { address: formatAddress(address), targetVni, type: TYPE_NAMES[type], natPortFrom, natPortTo };
+  return {
+    address: formatAddress(address),
+    targetVni,
+    type: PROTOCOL_TYPE_NAMES[type],
+    natPortFrom,
+    natPortTo,
+  };
 }
 
 /** A copy that prints; what the caller changes in its own later changes nothing in it, nor is anything kept beside it. */

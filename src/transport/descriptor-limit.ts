@@ -8,7 +8,9 @@
  *       256             192            16               16         32
  *     1,024             896            48               48         32
  */
+
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { systemErrorCode } from "../base/system-error.ts";
 
 /** Bun itself, the listeners and the log have some 15; files are opened for a moment. */
 const REST = 32;
@@ -50,6 +52,7 @@ export function isOutOfDescriptors(): boolean {
     closeSync(openSync("/dev/null", "r"));
     return false;
   } catch (error) {
-    return error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE");
+    const code = systemErrorCode(error);
+    return code === "EMFILE" || code === "ENFILE";
   }
 }

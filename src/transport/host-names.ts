@@ -16,8 +16,10 @@
  *
  * A look-up goes on after its time is over, and whoever asks for the same name again joins it.
  */
+
 import { lookup } from "node:dns/promises";
 import type { Clock } from "../base/clock.ts";
+import { systemErrorCode } from "../base/system-error.ts";
 import { SystemClock } from "./schedule/system-clock.ts";
 
 /** Each rejects where the name leads nowhere, or nobody knows. */
@@ -111,7 +113,7 @@ function lookUpError(name: string, code: string): Error {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+  return systemErrorCode(error) ?? String(error);
 }
 
 /** Those of this process: the threads are its, too. */

@@ -1,15 +1,10 @@
 /** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
+import { systemErrorCode, systemErrorText } from "../base/system-error.ts";
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
 import { isOutOfDescriptors, readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
-import {
-  type ByteStream,
-  type ConnectEvents,
-  ListenError,
-  type Listener,
-  type Network,
-  type StreamEvents,
-} from "./network.ts";
+import { listenError } from "./listen-error.ts";
+import type { ByteStream, ConnectEvents, Listener, Network, StreamEvents } from "./network.ts";
 import { PausableListener } from "./pausable-listener.ts";
 import { limitReceiveBuffer, limitUnsent } from "./sockopt.ts";
 
@@ -100,10 +95,10 @@ const socketHandler: Bun.SocketHandler<SocketData> = {
     socket.data.events?.writable();
   },
   error(socket, error) {
-    socketClosed(socket, errorText(error));
+    socketClosed(socket, systemErrorText(error));
   },
   close(socket, error) {
-    socketClosed(socket, error === undefined ? null : errorText(error));
+    socketClosed(socket, error === undefined ? null : systemErrorText(error));
   },
 };
 
@@ -163,41 +158,12 @@ class SocketStream implements ByteStream {
   }
 }
 
-/** What stood in the way of listening, in words that help. */
-export function listenError(endpoint: Endpoint, error: unknown): ListenError {
-  const systemCode = errorCode(error);
-  // Bun.listen gives no code when a name cannot be resolved.
-  const code = systemCode === NO_CODE && hasHostName(endpoint) ? "ENOTFOUND" : systemCode;
-  const address = formatEndpoint(endpoint);
-  const advice: Record<string, string> = {
-    EADDRINUSE: `${address} is in use: stop the other program (ss -ltnp shows it) or choose another port`,
-    EADDRNOTAVAIL: `${address} is not an address of this machine (ip address shows those it has)`,
-    EACCES: `no permission to listen on ${address}: ports below 1024 need CAP_NET_BIND_SERVICE`,
-    EINVAL: `cannot listen on ${address}: a link-local address needs its interface, as in [fe80::1%eth0]:4711`,
-    ENOTFOUND: `cannot listen on ${address}: the name leads to no address`,
-  };
-  return new ListenError(code, endpoint, advice[code] ?? `cannot listen on ${address}: ${errorText(error)}`);
-}
-
-const NO_CODE = "EUNKNOWN";
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : NO_CODE;
-}
-
 /** Bun says ECONNREFUSED of whatever the system said: no way to that host, or no descriptor left for a socket. */
 function connectErrorText(error: unknown): string {
-  if (errorCode(error) !== "ECONNREFUSED") return errorText(error);
+  if (systemErrorCode(error) !== "ECONNREFUSED") return systemErrorText(error);
   if (isOutOfDescriptors()) return `EMFILE: ${OUT_OF_DESCRIPTORS}`;
   return "ECONNREFUSED: nobody listens there, or there is no way to that host";
 }
 
 const OUT_OF_DESCRIPTORS =
   "this process has as many open files as it may have; raise LimitNOFILE= of the unit or ulimit -n";
-
-/** With the system's word for it: its text alone may be anything. */
-function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = errorCode(error);
-  return code === NO_CODE || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
-}

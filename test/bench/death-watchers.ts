@@ -11,8 +11,9 @@
  *                                  ["run", "ip", "link", …] or carry out that command
  *     {"event":"gone","afterMs":1.5}                        none has any route left; then from "complete" on again
  */
+
+import { BenchConnection } from "../../src/cli/bench/bench-connection.ts";
 import { type DeliveryCounts, wrongDeliveries } from "../../src/cli/bench/delivery-check.ts";
-import { Member } from "../../src/cli/bench/member.ts";
 import { type Expectation, NO_ANNOUNCER } from "../../src/cli/bench/messages.ts";
 import { RouteSet } from "../../src/cli/bench/route-set.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
@@ -36,38 +37,38 @@ const settings = { server, keepaliveSeconds: KEEPALIVE_SECONDS, paced: false, en
 const failed = (message: string): never => {
   throw new Error(message);
 };
-const members = Array.from(
+const connections = Array.from(
   { length: Number(subscribers) },
   (_, id) =>
-    new Member(
+    new BenchConnection(
       { id, announcer: NO_ANNOUNCER, subscribes: true },
       { settings, routes, network, clock, failed },
     ),
 );
 
-await Promise.all(members.map((member) => member.open()));
-await Promise.all(members.map((member) => member.startSubscription()));
+await Promise.all(connections.map((connection) => connection.open()));
+await Promise.all(connections.map((connection) => connection.startSubscription()));
 say({ event: "subscribed" });
-let arrived = everybody({ turn: "add", routes: routes.routeCount, markers: 0 });
+let arrived = everybody({ actions: "add", routes: routes.routeCount, markers: 0 });
 arrived.then(() => say({ event: "complete" }));
 for await (const line of console) {
   await arrived;
   // Whoever writes the lines is death.ts.
   const [verb, ...words] = JSON.parse(line) as string[];
-  const withdrawn = everybody({ turn: "remove", routes: 0, markers: 0 });
+  const withdrawn = everybody({ actions: "remove", routes: 0, markers: 0 });
   const startedMs = performance.now();
   if (verb === "kill") process.kill(Number(words[0]), "SIGKILL");
   else Bun.spawnSync(words, { stdio: ["ignore", "ignore", "inherit"] });
   await withdrawn;
   say({ event: "gone", afterMs: performance.now() - startedMs });
-  arrived = everybody({ turn: "add", routes: routes.routeCount, markers: 0 });
+  arrived = everybody({ actions: "add", routes: routes.routeCount, markers: 0 });
   arrived.then(() => say({ event: "complete" }));
 }
 
 async function everybody(expected: Expectation): Promise<void> {
-  for (const member of members) member.expect(expected);
-  await Promise.all(members.map((member) => member.complete));
-  const counts: DeliveryCounts[] = members.map(({ check }) => check.counts);
+  for (const connection of connections) connection.expect(expected);
+  await Promise.all(connections.map((connection) => connection.complete));
+  const counts: DeliveryCounts[] = connections.map(({ check }) => check.counts);
   const wrong = counts.reduce((sum, each) => sum + wrongDeliveries(each), 0);
   if (wrong > 0) throw new Error(`${wrong} deliveries were wrong`);
 }

@@ -2,7 +2,7 @@
  * What memory a connection costs a server that has 1,000 of them, established and idle, none of them subscribed.
  * `bun test/bench/idle.ts` (flags: support.ts)
  */
-import { Member } from "../../src/cli/bench/member.ts";
+import { BenchConnection } from "../../src/cli/bench/bench-connection.ts";
 import { NO_ANNOUNCER } from "../../src/cli/bench/messages.ts";
 import { RouteSet } from "../../src/cli/bench/route-set.ts";
 import { ServerProcess } from "../../src/cli/bench/server-process.ts";
@@ -24,21 +24,21 @@ export async function measureIdle(setup: Setup): Promise<Row[]> {
 async function kilobytesPerConnection(server: RunningServer): Promise<number> {
   const process = new ServerProcess(server.pid);
   const before = process.sample().rssBytes;
-  const members = Array.from({ length: CONNECTIONS }, (_, id) => memberOf(server, id));
+  const connections = Array.from({ length: CONNECTIONS }, (_, id) => connectionOf(server, id));
   for (let i = 0; i < CONNECTIONS; i += AT_ONCE) {
-    await Promise.all(members.slice(i, i + AT_ONCE).map((member) => member.open()));
+    await Promise.all(connections.slice(i, i + AT_ONCE).map((connection) => connection.open()));
   }
   await Bun.sleep(REST_MS);
   const grownBytes = process.sample().rssBytes - before;
-  for (const member of members) member.close();
+  for (const connection of connections) connection.close();
   return grownBytes / CONNECTIONS / 1000;
 }
 
-function memberOf({ address }: RunningServer, id: number): Member {
+function connectionOf({ address }: RunningServer, id: number): BenchConnection {
   const endpoint = parseEndpoint(address);
   if ("code" in endpoint) throw new Error(`${address}: ${endpoint.message}`);
   const routes = { vni: 0, family: 4, announcers: 1, routesPerAnnouncer: 1 } as const;
-  return new Member(
+  return new BenchConnection(
     { id, announcer: NO_ANNOUNCER, subscribes: false },
     {
       settings: { server: endpoint, keepaliveSeconds: 5, paced: false, encode: [], routes },

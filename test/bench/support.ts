@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly keepaliveSeconds?: number;
   /** Of BunBond's; default 0. */
   readonly settleSeconds?: number;
+  /** Further flags of BunBond's server. */
+  readonly flags?: readonly string[];
   /** Words before the command, as those that enter a network namespace. */
   readonly within?: readonly string[];
 }
@@ -103,9 +105,10 @@ export type ByServer<T> = Record<ServerName, T[]>;
 export function inTurnFresh<T>(
   setup: Setup,
   measure: (server: RunningServer) => Promise<T>,
+  options: StartOptions = {},
 ): Promise<ByServer<T>> {
   return inTurn(setup, async (name) => {
-    await using server = await setup.start(name);
+    await using server = await setup.start(name, options);
     return await measure(server);
   });
 }

@@ -6,8 +6,11 @@ import { bench, figureOf, inTurnFresh, printRows, type Row, rowOf, type Setup } 
 
 const LOAD = ["sync", "--routes", "1000000", "--subscribers", "1", "--rounds", "1", "--timeout", "60"];
 
+/** Twice what the run announces: the default limit is exactly that, and a limit is not what is measured here. */
+const MORE_ROUTES = ["--max-routes", "2000000"];
+
 export async function measureTable(setup: Setup): Promise<Row[]> {
-  const runs = await inTurnFresh(setup, (server) => bench(server, ...LOAD));
+  const runs = await inTurnFresh(setup, (server) => bench(server, ...LOAD), { flags: MORE_ROUTES });
   return [
     rowOf(
       { figure: "first sync of 1,000,000 routes", unit: "M/s", goal: { ratioAtLeast: 10 } },

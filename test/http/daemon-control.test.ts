@@ -4,9 +4,9 @@ import type { LogFields } from "../../src/base/logger.ts";
 import type { ControlPath } from "../../src/http/control/api.ts";
 import { ClientCounters, clientOperations } from "../../src/http/control/client-operations.ts";
 import { Daemon } from "../../src/http/control/daemon.ts";
-import { ControlError } from "../../src/http/control/error.ts";
-import type { Operation } from "../../src/http/control/server.ts";
 import { serverOperations } from "../../src/http/control/server-operations.ts";
+import { HttpError } from "../../src/http/http-error.ts";
+import { type HttpRoute, Router } from "../../src/http/router.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { RefusedMemory } from "../support/models/refused-memory.ts";
 import { type BenchClientOptions, ClientBench } from "../support/network/client-bench.ts";
@@ -18,16 +18,23 @@ const Q = "200 10.0.2.0/24 via 2001:db8::2";
 const Q_TEXT = "200#10.0.2.0/24@2001:db8::2";
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
-/** Asks as the control server does. */
-async function ask(
-  operations: readonly Operation[],
-  path: ControlPath,
-  body: unknown = null,
-): Promise<unknown> {
-  const operation = operations.find((one) => one.path === path);
-  if (operation === undefined) throw new Error(`no operation ${path}`);
-  // As JSON: what it cannot hold must not be in an answer.
-  return JSON.parse(JSON.stringify(await operation.answer(body)));
+/** Asks as the control server does, and throws an error's answer as what it was. */
+async function ask(routes: readonly HttpRoute[], path: ControlPath, body: unknown = null): Promise<unknown> {
+  const failures: unknown[] = [];
+  const router = new Router({ routes, onFailure: (error) => failures.push(error) });
+  const answer = await router.answer({
+    method: body === null ? "GET" : "POST",
+    path,
+    query: new URLSearchParams(),
+    host: "localhost",
+    text: async () => JSON.stringify(body),
+    signal: new AbortController().signal,
+  });
+  if (failures.length > 0) throw failures[0];
+  if (typeof answer.body !== "string") throw new Error("a stream");
+  const value = JSON.parse(answer.body);
+  if (answer.status !== 200) throw new HttpError(value.code, value.message);
+  return value;
 }
 
 /** Its code, and whether what was asked about is named. */
@@ -35,7 +42,7 @@ async function refusal(answer: Promise<unknown>): Promise<string> {
   try {
     await answer;
   } catch (error) {
-    if (error instanceof ControlError) return `${error.code}: ${error.message}`;
+    if (error instanceof HttpError) return `${error.code}: ${error.message}`;
     throw error;
   }
   throw new Error("answered");

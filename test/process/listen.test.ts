@@ -65,7 +65,7 @@ describe.skipIf(noNamespaces !== null)(`a link-local address${because}`, () => {
     await using server = new ChildProcess({ command, env: { NODE_ENV: undefined } });
     expect(await server.ended).toBe(1);
     expect(server.stderrLines).toEqual([
-      "bunbond server: cannot listen on [fe80::7]:0: a link-local address needs its interface, as in [fe80::1%eth0]:4711",
+      "bunbond server: cannot listen on [fe80::7]:0: a link-local address needs the name of its interface, as in [fe80::1%eth0]:4711",
     ]);
   });
 });

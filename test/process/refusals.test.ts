@@ -52,7 +52,7 @@ test("a port in use, for MetalBond or HTTP", async () => {
   expect(await run("server", "--listen", address)).toEqual({
     exitCode: 1,
     stdout: [],
-    stderr: [`bunbond server: ${address} is in use: ${why}`],
+    stderr: [`bunbond server: cannot listen on ${address}: the port is in use: ${why}`],
   });
   for (const command of [
     ["server", "--listen", "[::1]:0"],
@@ -71,7 +71,7 @@ test("an address that this machine does not have", async () => {
     exitCode: 1,
     stdout: [],
     stderr: [
-      `bunbond server: ${FOREIGN}:0 is not an address of this machine (ip address shows those it has)`,
+      `bunbond server: cannot listen on ${FOREIGN}:0: not an address of this machine (ip address shows those it has)`,
     ],
   });
 });

@@ -19,9 +19,13 @@ async function listenErrorAt(endpoint: Endpoint): Promise<ListenError> {
 
 // 192.0.2.0/24 and 2001:db8::/32 are for documentation, and .invalid leads nowhere.
 test.each([
-  ["192.0.2.99", "EADDRNOTAVAIL", "192.0.2.99:0 is not an address of this machine"],
-  ["2001:db8::99", "EADDRNOTAVAIL", "[2001:db8::99]:0 is not an address of this machine"],
-  ["fe80::99", "EINVAL", "cannot listen on [fe80::99]:0: a link-local address needs its interface"],
+  ["192.0.2.99", "EADDRNOTAVAIL", "cannot listen on 192.0.2.99:0: not an address of this machine"],
+  ["2001:db8::99", "EADDRNOTAVAIL", "cannot listen on [2001:db8::99]:0: not an address of this machine"],
+  [
+    "fe80::99",
+    "EINVAL",
+    "cannot listen on [fe80::99]:0: a link-local address needs the name of its interface",
+  ],
   ["name.invalid", "ENOTFOUND", "cannot listen on name.invalid:0: the name leads to no address"],
   // Refused before a name server is asked.
   ["a..b", "ENOTFOUND", "cannot listen on a..b:0: the name leads to no address"],
@@ -40,5 +44,7 @@ test("a port in use is refused: EADDRINUSE", async () => {
   const error = await listenErrorAt({ host: "::1", port });
   first.stop();
   expect(error.code).toBe("EADDRINUSE");
-  expect(error.message).toStartWith(`[::1]:${port} is in use: stop the other program`);
+  expect(error.message).toStartWith(
+    `cannot listen on [::1]:${port}: the port is in use: stop the other program`,
+  );
 });

@@ -1,6 +1,6 @@
 /**
- * Stands between a socket and its connection: UPDATEs are checked where they arrived and go no further, all
- * else is the connection's. Of UPDATEs it gets only the first of each chunk, as a sign of life.
+ * Checks UPDATEs between a socket and its connection, where they arrived, and passes on all other frames. Of the UPDATEs, the
+ * connection gets only the first one of each chunk, as a sign of life.
  */
 import type { Connection } from "../../transport/connection.ts";
 import type { StreamEvents } from "../../transport/network.ts";
@@ -12,7 +12,7 @@ import type { DeliveryCheck } from "./delivery-check.ts";
 export class CheckedInput implements StreamEvents {
   readonly #connection: Connection;
   readonly #check: DeliveryCheck;
-  /** Called behind each chunk. */
+  /** Called after each chunk. */
   readonly #chunkChecked: () => void;
   readonly #framer = new Framer();
 

@@ -1,12 +1,12 @@
 /**
- * The stress test of the Rust implementation: every client subscribes, announces a batch of its own routes,
- * withdraws it, goes on to the next ones, and hears of all the others' meanwhile.
+ * The stress test of the Rust implementation: every client subscribes, announces a batch of its own routes, withdraws it,
+ * goes on to the next batch, and receives all routes of the others meanwhile.
  *
- * A client goes on when everybody has heard of its last step, so that every delivery is due. Unpaced it never
- * waits. Then a server may leave out what is no longer true by the time there is room to send it, an ADD whose REMOVE
- * has come already, together with that: such pairs are counted as superseded. What is not right is one without
- * the other, and anything left when all is withdrawn. Go's and rustbond's servers lose readers then, which they leave
- * behind with 65,536 and 50,000 messages in the queue.
+ * A client goes on when all the others have received its last step, so that every delivery is due. Unpaced, it never waits.
+ * Then a server may omit what is no longer true when there is room to send it: an ADD whose REMOVE has arrived already, together
+ * with that REMOVE. Such pairs are counted as superseded. One without the other is wrong, and so is any route left when all
+ * are withdrawn. Go's and rustbond's servers drop slow readers under this load, those with 65,536 and 50,000 messages in their
+ * queues.
  */
 import { cpuFigures } from "./fanout.ts";
 import { type Figure, perSecond } from "./figures.ts";
@@ -14,7 +14,7 @@ import type { Totals } from "./messages.ts";
 import { announceMarkers, assemble, meterCpu, type RunContext, type Scenario } from "./scenario.ts";
 import type { ChurnWorkload } from "./workload.ts";
 
-/** Of each client, before it begins again with the first: as in that test, but no more bits than that in all. */
+/** Routes of each client, before it begins again with the first: as in that test, but no more in all than the second limit. */
 const ROUTES_PER_CLIENT = 2 ** 16;
 const ROUTES_IN_ALL = 2 ** 22;
 
@@ -43,16 +43,16 @@ export class Churn implements Scenario {
 
   async run(context: RunContext): Promise<void> {
     const { clients, batch, seconds, unpaced } = this.#load;
-    const members = Array.from({ length: clients }, (_, id) => ({ id, announcer: id, subscribes: true }));
-    await assemble(context, members);
+    const connections = Array.from({ length: clients }, (_, id) => ({ id, announcer: id, subscribes: true }));
+    await assemble(context, connections);
     context.bar.step(`${clients} clients, batches of ${batch}`);
-    const { crew } = context;
-    await crew.carryOut({ type: "expect", expected: { turn: "any", routes: 0, markers: 0 } });
+    const { pool } = context;
+    await pool.execute({ type: "expect", expected: { actions: "any", routes: 0, markers: 0 } });
     const cpuSeconds = meterCpu(context.server);
     this.#startMs = performance.now();
     try {
-      await crew.carryOut({ type: "churn", batch, seconds, paced: !unpaced });
-      await announceMarkers(context, { turn: "any", routes: 0, markers: clients - 1 });
+      await pool.execute({ type: "churn", batch, seconds, paced: !unpaced });
+      await announceMarkers(context, { actions: "any", routes: 0, markers: clients - 1 });
     } finally {
       this.#seconds = (performance.now() - this.#startMs) / 1000;
       this.#cpuSeconds = cpuSeconds();

@@ -1,10 +1,10 @@
 /**
- * What one subscriber is due, and whether it got just that: each frame is compared in place, and a bit per route
- * says whether the last word on it was an ADD.
+ * Checks whether one subscriber receives exactly what it should: each frame is compared in place, and a bit per route
+ * says whether the last UPDATE for it was an ADD.
  *
- * A delivery is right when it is one of the run's routes, with its next hop, in its turn (no REMOVE while
- * routes are announced), and news: an ADD of a route that was absent or a REMOVE of one that was there. Right ones
- * are counted as received. So once a subscriber has as many routes as it is due, it has exactly these.
+ * A delivery is right if it is one of the run's routes, with its next hop, of an action that is expected now (no REMOVE while
+ * routes are announced), and changes something: an ADD of a route that was absent or a REMOVE of one that was present. Right
+ * deliveries are counted as received. So a subscriber that has as many routes as expected has exactly the expected ones.
  */
 import { decodeUpdate } from "../../wire/decode.ts";
 import { UpdateFields } from "../../wire/message.ts";
@@ -13,43 +13,43 @@ import { ProtocolError } from "../../wire/protocol-error.ts";
 import { FrameTemplate } from "./frame-template.ts";
 import type { RouteSet } from "./route-set.ts";
 
-/** Deliveries by kind; those but `received` and `echoes` are wrong. */
+/** Deliveries by kind. All kinds except `received` and `echoes` are wrong. */
 export interface DeliveryCounts {
   received: number;
-  /** It said what the subscriber knew: an ADD of a route it has, a REMOVE of one it has not. */
+  /** Deliveries that changed nothing: an ADD of a route that is present, a REMOVE of one that is absent. */
   repeated: number;
-  /** An ADD while routes are withdrawn, or a REMOVE while they are announced. */
-  outOfTurn: number;
-  /** One of the run's destinations, but not as it was announced; or it cannot be read. */
+  /** ADDs while routes are withdrawn, and REMOVEs while they are announced. */
+  unexpected: number;
+  /** Deliveries of the run's destinations that differ from what was announced, and unreadable ones. */
   altered: number;
-  /** None of the run's destinations. */
+  /** Deliveries of destinations that are not the run's. */
   foreign: number;
-  /** The subscriber's own routes, sent back to it as Go and rustbond do. */
+  /** The subscriber's own routes, sent back to it; Go's and rustbond's servers do that. */
   echoes: number;
 }
 
 export function noDeliveries(): DeliveryCounts {
-  return { received: 0, repeated: 0, outOfTurn: 0, altered: 0, foreign: 0, echoes: 0 };
+  return { received: 0, repeated: 0, unexpected: 0, altered: 0, foreign: 0, echoes: 0 };
 }
 
 export function addDeliveries(to: DeliveryCounts, more: DeliveryCounts): void {
   to.received += more.received;
   to.repeated += more.repeated;
-  to.outOfTurn += more.outOfTurn;
+  to.unexpected += more.unexpected;
   to.altered += more.altered;
   to.foreign += more.foreign;
   to.echoes += more.echoes;
 }
 
-export function wrongDeliveries({ repeated, outOfTurn, altered, foreign }: DeliveryCounts): number {
-  return repeated + outOfTurn + altered + foreign;
+export function wrongDeliveries({ repeated, unexpected, altered, foreign }: DeliveryCounts): number {
+  return repeated + unexpected + altered + foreign;
 }
 
-/** Which actions may come now. */
-export type Turn = "none" | "add" | "remove" | "any";
-const TURN_BITS = { none: 0, add: 1 << Action.ADD, remove: 1 << Action.REMOVE, any: 3 } as const;
+/** Which actions may be received now. */
+export type ExpectedActions = "none" | "add" | "remove" | "any";
+const ACTION_BITS = { none: 0, add: 1 << Action.ADD, remove: 1 << Action.REMOVE, any: 3 } as const;
 
-// Filled and read within one call: they serve all subscribers.
+// They are filled and read within one call, so all subscribers share them.
 const received = new UpdateFields();
 const expected = new UpdateFields();
 
@@ -57,19 +57,19 @@ export class DeliveryCheck {
   readonly #routes: RouteSet;
   readonly #self: number;
   readonly counts = noDeliveries();
-  /** Routes whose last word was an ADD, markers aside. */
+  /** Number of routes whose last UPDATE was an ADD, without markers. */
   routesPresent = 0;
   markersPresent = 0;
-  /** Told of each right delivery, markers aside. */
+  /** Called for each right delivery, except of markers. */
   onReceived: ((index: number, action: Action) => void) | null = null;
-  /** Told of an announcer's marker, announced or withdrawn. */
+  /** Called when an announcer's marker is announced or withdrawn. */
   onMarker: ((announcer: number) => void) | null = null;
   readonly #present: Int32Array;
   readonly #add: FrameTemplate;
   readonly #remove: FrameTemplate;
-  #turnBits = 0;
+  #expectedBits = 0;
 
-  /** `self`: the announcer that this subscriber is, too; -1: none. */
+  /** `self` is the announcer with the same connection; -1 if the subscriber does not announce. */
   constructor(routes: RouteSet, self = -1) {
     this.#routes = routes;
     this.#self = self;
@@ -78,11 +78,12 @@ export class DeliveryCheck {
     this.#remove = new FrameTemplate(routes, Action.REMOVE);
   }
 
-  setTurn(turn: Turn): void {
-    this.#turnBits = TURN_BITS[turn];
+  /** Says which actions are right from now on. */
+  expect(actions: ExpectedActions): void {
+    this.#expectedBits = ACTION_BITS[actions];
   }
 
-  /** Takes an UPDATE: the frame with its header at `offset`. */
+  /** Checks an UPDATE: the frame whose header is at `offset`. */
   update(view: DataView, offset: number, payloadBytes: number): void {
     const isAdd = payloadBytes === this.#add.payloadBytes;
     const template = isAdd ? this.#add : this.#remove;
@@ -102,7 +103,7 @@ export class DeliveryCheck {
     if (routes.isUnused(index)) counts.foreign++;
     else if (announcer !== routes.announcerOf(index)) counts.altered++;
     else if (announcer === this.#self) counts.echoes++;
-    else if ((this.#turnBits & (1 << action)) === 0) counts.outOfTurn++;
+    else if ((this.#expectedBits & (1 << action)) === 0) counts.unexpected++;
     else this.#take(index, action);
   }
 
@@ -127,7 +128,7 @@ export class DeliveryCheck {
     }
   }
 
-  /** Not the bytes that were announced: perhaps the same written in another way, else wrong. */
+  /** Judges a frame whose bytes are not those announced: it may be the same UPDATE in another encoding, or wrong. */
   #unlike(view: DataView, offset: number, payloadBytes: number): void {
     const routes = this.#routes;
     const { counts } = this;

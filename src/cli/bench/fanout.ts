@@ -1,6 +1,6 @@
 /**
- * Announcers and subscribers, the same routes for all. A round announces all routes and waits until every
- * subscriber has every one, then withdraws them likewise: so each delivery is due exactly once.
+ * Every subscriber gets the routes of every announcer. A round announces all routes and waits until every subscriber has
+ * them, then withdraws them in the same way: so each delivery is due exactly once.
  */
 import { Action } from "../../wire/protocol.ts";
 import { type Figure, median, perSecond } from "./figures.ts";
@@ -17,7 +17,7 @@ import {
 } from "./scenario.ts";
 import type { FanoutWorkload } from "./workload.ts";
 
-/** Before the rounds that count: until a just-in-time compiler, also the generator's own, has done most of its work. */
+/** Rounds before those that count, in which just-in-time compilers, also the generator's own, do most of their work. */
 const WARM_UP_ROUNDS = 2;
 
 export class Fanout implements Scenario {
@@ -53,14 +53,14 @@ export class Fanout implements Scenario {
       this.#roundSeconds.push(await this.#round(context));
       this.#cpuSeconds = cpuSeconds();
     }
-    await announceMarkers(context, { turn: "add", routes: 0, markers: announcers });
+    await announceMarkers(context, { actions: "add", routes: 0, markers: announcers });
   }
 
-  /** Seconds that it took. */
+  /** Returns the seconds that the round took. */
   async #round(context: RunContext): Promise<number> {
     const { routes } = this.#load;
-    const allThere = { turn: "add", routes, markers: 0 } as const;
-    const allGone = { turn: "remove", routes: 0, markers: 0 } as const;
+    const allThere = { actions: "add", routes, markers: 0 } as const;
+    const allGone = { actions: "remove", routes: 0, markers: 0 } as const;
     const addSeconds = await announce(context, "routes", Action.ADD, allThere);
     return addSeconds + (await announce(context, "routes", Action.REMOVE, allGone));
   }
@@ -81,7 +81,7 @@ export class Fanout implements Scenario {
   }
 }
 
-/** What the server took for so many deliveries. */
+/** The CPU time of the server for so many deliveries. */
 export function cpuFigures(cpuSeconds: number, deliveries: number): Figure[] {
   return [
     { name: "serverCpuSeconds", label: "server CPU", value: cpuSeconds, unit: "s", decimals: 2 },

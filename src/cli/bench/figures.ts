@@ -1,14 +1,14 @@
-/** Results: one list serves the table for people and the JSON object. */
+/** Measured figures: the same list makes the table for people and the JSON object. */
 
 export interface Figure {
-  /** In JSON; its last word is the unit, as in syncSeconds. */
+  /** The name in JSON. Its last word is the unit, as in syncSeconds. */
   readonly name: string;
-  /** For people. */
+  /** The name in the table. */
   readonly label: string;
   readonly value: number;
-  /** Shown behind the value: "s", "µs", or nothing. */
+  /** The unit after the value, "s" or "µs"; left out for plain numbers. */
   readonly unit?: string;
-  /** Decimal places; default 0. */
+  /** Number of decimal places; default 0. */
   readonly decimals?: number;
 }
 
@@ -29,12 +29,12 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** As in a table: "3,115,264", "12.50". */
+/** Formats a number as in a table: "3,115,264", "12.50". */
 export function formatNumber(value: number, decimals = 0): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
-/** Rounded as it is shown, for JSON. */
+/** Rounds a value for JSON, to the decimals that the table shows. */
 export function rounded({ value, decimals = 0 }: Figure): number {
   return Number(value.toFixed(decimals));
 }

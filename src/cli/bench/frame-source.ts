@@ -1,20 +1,20 @@
-/** What an announcer sends: whole frames on demand, as many as the socket takes at a time. */
+/** The frames that an announcer sends: whole frames on demand, as many as the socket takes at a time. */
 import { MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { Action } from "../../wire/protocol.ts";
 import type { RouteSet } from "./route-set.ts";
 
 export interface FrameSource {
-  /** Routes' frames handed out: markers do not count. */
+  /** Number of frames of routes handed out, without markers. */
   readonly sentFrames: number;
-  /** Nothing will come any more. */
+  /** True if there will be no further frames. */
   readonly hasEnded: boolean;
-  /** The next frames, at most `limitBytes` (which is room for one); empty: nothing is left, for now at least. */
+  /** Returns the next frames, at most `limitBytes` (which is enough for one); empty if there are none now. */
   next(limitBytes: number): Uint8Array;
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** Frames of equal length that were encoded before: a big buffer, handed out in pieces. */
+/** Hands out frames of equal length that were encoded before, from one large buffer. */
 export class EncodedFrames implements FrameSource {
   readonly #bytes: Uint8Array;
   readonly #frameBytes: number;
@@ -44,7 +44,7 @@ export class EncodedFrames implements FrameSource {
 
 /**
  * Announces a batch of routes and withdraws it, then the next batch, until it is stopped; through all routes of
- * the announcer and round again. Its marker goes along: who has heard of the marker has heard of all before it.
+ * the announcer and round again. Each step ends with the marker: a subscriber that has it has received all before it.
  *
  *     step 1   ADD … ADD        ADD marker
  *     step 2   REMOVE … REMOVE  REMOVE marker
@@ -53,7 +53,7 @@ export class ChurnFrames implements FrameSource {
   readonly #routes: RouteSet;
   readonly #announcer: number;
   readonly #batch: number;
-  /** A step begins only when it is released; the first is. */
+  /** A step begins only when it is released; the first one is released from the start. */
   readonly #paced: boolean;
   sentFrames = 0;
   readonly #step: Uint8Array;
@@ -84,7 +84,7 @@ export class ChurnFrames implements FrameSource {
     this.#mayBegin = true;
   }
 
-  /** What has been announced is still withdrawn. */
+  /** Ends the steps after the next withdrawal. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -120,10 +120,10 @@ export class ChurnFrames implements FrameSource {
   }
 }
 
-/** One frame at a time, each when it is released. */
+/** Hands out one frame at a time, each when it is released. */
 export class TimedFrames implements FrameSource {
   readonly #frames: number;
-  /** Writes frame `n` and returns the offset behind it; it goes to the socket at once. */
+  /** Writes frame `n` and returns the offset after it; the frame goes to the socket at once. */
   readonly #encode: (view: DataView, n: number) => number;
   sentFrames = 0;
   readonly #frame = new Uint8Array(MAX_UPDATE_FRAME_BYTES);

@@ -1,6 +1,6 @@
 /**
- * Whether a received frame is, byte for byte, one that a route set's announcer sends: a comparison of words
- * in place, a fifth of the time that decoding takes.
+ * Checks whether a received frame is, byte for byte, one that an announcer of a route set sends: it compares words in place,
+ * which takes a fifth of the time of decoding.
  *
  *     header, action, VNI, family | prefix … INDEX | prefix length | next hop 2001:db8:: … ANNOUNCER + 1
  *     ─────────── fixed ──────────          word   ───────────── fixed ─────────────           word
@@ -19,7 +19,7 @@ const WORD_BYTES = 4;
 
 export class FrameTemplate {
   readonly payloadBytes: number;
-  /** Where the two words are, seen from the frame's first byte. */
+  /** Offsets of the two words from the first byte of the frame. */
   readonly indexOffset: number;
   readonly hopOffset: number;
   readonly #offsets: Uint8Array;
@@ -39,7 +39,7 @@ export class FrameTemplate {
     this.#words = Int32Array.from(offsets, (offset) => view.getInt32(offset));
   }
 
-  /** The frame at `offset` has this template's length; true if all its fixed bytes are right. */
+  /** Returns true if all fixed bytes are right of the frame at `offset`, which must have this template's length. */
   matches(view: DataView, offset: number): boolean {
     const offsets = this.#offsets;
     const words = this.#words;
@@ -50,7 +50,7 @@ export class FrameTemplate {
   }
 }
 
-/** Offsets of words that together cover the bytes from `start` up to `end`, at least four. */
+/** Returns offsets of words that together cover the bytes from `start` up to `end`, at least four bytes. */
 function wordsOf(start: number, end: number): number[] {
   const offsets: number[] = [];
   for (let at = start; at + WORD_BYTES <= end; at += WORD_BYTES) offsets.push(at);

@@ -1,4 +1,4 @@
-/** How long an update takes: one at a time at a steady pace, from its write to its receipt at each subscriber. */
+/** Measures how long a single update takes, at a steady rate, from its write to its receipt at each subscriber. */
 import { type Figure, quantile } from "./figures.ts";
 import type { Totals } from "./messages.ts";
 import {
@@ -11,7 +11,7 @@ import {
 } from "./scenario.ts";
 import type { LatencyWorkload } from "./workload.ts";
 
-/** Sent before those that are timed, for just-in-time compilers on both sides. */
+/** How many updates are sent before those that are timed, for just-in-time compilers on both sides. */
 const MAX_WARM_UP_UPDATES = 1000;
 
 export class Latency implements Scenario {
@@ -34,11 +34,11 @@ export class Latency implements Scenario {
     const { subscribers, updates, rate } = this.#load;
     await assemble(context, [...subscriberSpecs(0, subscribers), ...announcerSpecs(subscribers, 1)]);
     context.bar.step(`${rate} updates per second`);
-    const order = { type: "latency", updatesPerSecond: rate } as const;
-    await context.crew.carryOut({ ...order, updates: this.#warmUpUpdates });
-    const { latenciesNs } = await context.crew.carryOut({ ...order, updates });
+    const command = { type: "latency", updatesPerSecond: rate } as const;
+    await context.pool.execute({ ...command, updates: this.#warmUpUpdates });
+    const { latenciesNs } = await context.pool.execute({ ...command, updates });
     this.#sortedNs = (latenciesNs[0] ?? this.#sortedNs).sort();
-    await announceMarkers(context, { turn: "add", routes: 0, markers: 1 });
+    await announceMarkers(context, { actions: "add", routes: 0, markers: 1 });
   }
 
   get #warmUpUpdates(): number {

@@ -1,10 +1,13 @@
 /**
- * What the command and its worker threads say to each other. The command gives one order at a time, the same
- * kind to all workers, and each answers it with one `done`; meanwhile they tell how far they are.
+ * Messages between the main thread and the worker threads. The main thread sends one command at a time, the same type to all
+ * workers, and each worker answers with one `done` event; meanwhile it reports its progress.
+ *
+ *     main thread: Scenario → WorkerPool ── WorkerCommand ──→ worker: BenchWorker → BenchConnection, one or more
+ *                                        ←── WorkerEvent ───
  */
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Action } from "../../wire/protocol.ts";
-import type { DeliveryCounts, Turn } from "./delivery-check.ts";
+import type { DeliveryCounts, ExpectedActions } from "./delivery-check.ts";
 import type { RouteSetOptions } from "./route-set.ts";
 
 export interface WorkerSettings {
@@ -12,76 +15,79 @@ export interface WorkerSettings {
   readonly keepaliveSeconds: number;
   /** Announce in small steps, for Go's servers. */
   readonly paced: boolean;
-  /** Frames to encode before the run. */
+  /** Actions whose frames are encoded before the run. */
   readonly encode: readonly Action[];
   readonly routes: RouteSetOptions;
 }
 
-/** One connection of a run. */
-export interface MemberSpec {
+/** What one connection of a run does. */
+export interface ConnectionSpec {
   readonly id: number;
-  /** Its number as an announcer, or {@link NO_ANNOUNCER}. */
+  /** The number of the announcer, or {@link NO_ANNOUNCER}. */
   readonly announcer: number;
   readonly subscribes: boolean;
 }
 
 export const NO_ANNOUNCER = -1;
 
-/** What every subscriber has to have in the end, and what may come until then. */
+/** What every subscriber must have in the end, and which actions may be received until then. */
 export interface Expectation {
-  readonly turn: Turn;
-  /** Of others: own ones do not count. */
+  readonly actions: ExpectedActions;
+  /** Number of routes of other announcers: its own do not count. */
   readonly routes: number;
   readonly markers: number;
 }
 
-export type Order =
-  /** Connect these, to ESTABLISHED. */
-  | { readonly type: "open"; readonly members: readonly MemberSpec[] }
-  /** From now on all subscribers are due this: told to all workers before any of them sends. */
+/** All routes of an announcer, its marker, or the last one of its routes. */
+export type SentRoutes = "routes" | "markers" | "last-routes";
+
+export type WorkerCommand =
+  /** Open these connections, up to ESTABLISHED. */
+  | { readonly type: "open"; readonly connections: readonly ConnectionSpec[] }
+  /** All subscribers expect this from now on; all workers get it before any of them sends. */
   | { readonly type: "expect"; readonly expected: Expectation }
-  /** Those that have not yet done so subscribe; done when the server has read it and they have what is expected. */
+  /** Subscribers that have not subscribed do so; done when the server has read it and they have what is expected. */
   | { readonly type: "subscribe"; readonly expected: Expectation }
-  /** Every announcer sends its routes or its marker; done when the server has read it and all is delivered. */
-  | { readonly type: "send"; readonly what: "routes" | "markers"; readonly action: Action }
-  /** Announcers announce and withdraw batches for so long; `paced`: each waits until its last one was heard of. */
+  /** Every announcer sends its routes, its marker or its last route; done when the server has read it and all is delivered. */
+  | { readonly type: "send"; readonly what: SentRoutes; readonly action: Action }
+  /** Announcers announce and withdraw batches for `seconds`; `paced`: each waits until its last batch was received. */
   | { readonly type: "churn"; readonly batch: number; readonly seconds: number; readonly paced: boolean }
-  /** Announcer 0 sends that many updates, one at a time, so many a second; first ADDs, then REMOVEs. */
+  /** Announcer 0 sends single updates at this rate; first ADDs, then REMOVEs. */
   | { readonly type: "latency"; readonly updates: number; readonly updatesPerSecond: number }
   | { readonly type: "close"; readonly ids: readonly number[] }
-  /** The order under way will not be completed: say what is missing. */
-  | { readonly type: "give-up" };
+  /** The present command will not be completed: the worker answers with what is missing. */
+  | { readonly type: "abort" };
 
 /** The first message to a worker. */
-export interface StartOrder {
+export interface StartCommand {
   readonly type: "start";
   readonly settings: WorkerSettings;
 }
 
-/** Totals since the start, over all connections that the worker ever had. */
+/** Totals since the start, over all connections that the worker has had. */
 export interface Totals {
   readonly deliveries: DeliveryCounts;
   readonly sentUpdates: number;
   readonly establishedConnections: number;
 }
 
-/** What some orders find out. */
-export interface OrderResults {
+/** Measurements; most commands leave them empty. */
+export interface CommandResults {
   /** `subscribe`: seconds from SUBSCRIBE to a subscriber's last route. */
   syncSeconds: number[];
   /** `latency`: nanoseconds from write to receipt, of every update at every subscriber. */
   latenciesNs: Float64Array;
 }
 
-export interface Done extends Readonly<OrderResults> {
+export interface Done extends Readonly<CommandResults> {
   readonly type: "done";
   readonly totals: Totals;
-  /** Deliveries that were due in this order and have not come. */
+  /** Number of deliveries that this command expected and that were not received. */
   readonly missing: number;
 }
 
-export type Report =
+export type WorkerEvent =
   | Done
   | { readonly type: "progress"; readonly totals: Totals }
-  /** A connection could not be had or was lost. */
+  /** A connection could not be made or was lost, or the server refused routes. */
   | { readonly type: "failed"; readonly message: string };

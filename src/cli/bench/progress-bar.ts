@@ -1,4 +1,4 @@
-/** One line on a terminal that tells how far a run is, drawn over itself. */
+/** Shows on one line of a terminal how far a run is, and redraws that line. */
 import { formatNumber } from "./figures.ts";
 
 const BAR_CELLS = 24;
@@ -9,18 +9,18 @@ export class ProgressBar {
   #step = "";
   #isShown = false;
 
-  /** `write`: to the terminal; null: there is none, and nothing is shown. */
+  /** `write` writes to the terminal; null if there is none, and nothing is shown. */
   constructor(write: ((text: string) => void) | null) {
     this.#write = write;
   }
 
-  /** What is being done now. */
+  /** Says what is being done now. */
   step(text: string): void {
     this.#step = text;
     this.show(null, "");
   }
 
-  /** `share`: how much of all is done, from 0 to 1; null: it cannot be said. */
+  /** `share` is how much of the run is done, from 0 to 1; null if that is unknown. */
   show(share: number | null, details: string): void {
     if (this.#write === null) return;
     const bar = share === null ? "" : ` ${barOf(Math.min(share, 1))}`;

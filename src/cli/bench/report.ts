@@ -1,4 +1,4 @@
-/** The results as a table for people, and as one JSON object for programs. */
+/** Prints the results as a table for people, and as one JSON object for programs. */
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { formatVersion, versionInfo } from "../program/version.ts";
 import type { DeliveryCounts } from "./delivery-check.ts";
@@ -8,7 +8,7 @@ import type { BenchOptions } from "./workload.ts";
 export interface Result {
   /** When the run began. */
   readonly time: Date;
-  /** Why it ended early; null: it did not. */
+  /** Why the run ended early; null if it did not. */
   readonly failure: string | null;
   readonly lost: number;
   readonly wrong: number;
@@ -16,11 +16,11 @@ export interface Result {
   readonly figures: readonly Figure[];
 }
 
-/** One line. */
+/** Returns one line. */
 export function jsonReport(options: BenchOptions, result: Result): string {
   const { server, workload, vni, family, workers, paced, keepaliveSeconds } = options;
   const { lost, wrong, deliveries } = result;
-  const { repeated, outOfTurn, altered, foreign, echoes } = deliveries;
+  const { repeated, unexpected, altered, foreign, echoes } = deliveries;
   const { mode, ...sizes } = workload;
   return `${JSON.stringify({
     time: result.time.toISOString(),
@@ -34,7 +34,8 @@ export function jsonReport(options: BenchOptions, result: Result): string {
       lost,
       wrong,
       repeated,
-      outOfTurn,
+      // Programs know it by this name.
+      outOfTurn: unexpected,
       altered,
       foreign,
       echoes,
@@ -61,12 +62,12 @@ export function textReport(options: BenchOptions, result: Result): string {
   return `${[title, ...lines, ...failure].join("\n")}\n`;
 }
 
-/** Kinds of wrong deliveries stand there only when there are some. */
+/** Lists the kinds of wrong deliveries only where there are some. */
 function countFigures({ lost, wrong, deliveries }: Result): Figure[] {
-  const { repeated, outOfTurn, altered, foreign, echoes } = deliveries;
+  const { repeated, unexpected, altered, foreign, echoes } = deliveries;
   const kinds: Figure[] = [
     { name: "repeated", label: "  what the subscriber knew already", value: repeated },
-    { name: "outOfTurn", label: "  at the wrong time", value: outOfTurn },
+    { name: "outOfTurn", label: "  at the wrong time", value: unexpected },
     { name: "altered", label: "  with another next hop, or unreadable", value: altered },
     { name: "foreign", label: "  routes that nobody announced here", value: foreign },
   ];

@@ -1,6 +1,6 @@
 /**
- * The routes of a run: numbers that are seen in the bytes, so that a received frame says by itself which route it
- * is and whether it is right.
+ * The routes of a run. Each has an index that is part of its bytes, so that a received frame shows which route it is and
+ * whether it is right.
  *
  *     index    0 … 2^s - 1          2^s … 2 × 2^s - 1     …     announcers × 2^s …
  *     what     routes of announcer 0,  of announcer 1,    …     one marker of each announcer
@@ -9,7 +9,7 @@
  *     prefix   IPv4: 10.0.0.0 + index, /32      IPv6: 2001:2:: + index, /128 (RFC 5180: for benchmarks)
  *     hop      2001:db8:: + announcer + 1
  *
- * Markers are announced when all else is done: who has got one has got all that was sent before.
+ * Markers are announced at the end: a subscriber that has one has received everything that was sent before it.
  */
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
@@ -34,13 +34,13 @@ export class RouteSet {
   readonly routesPerAnnouncer: number;
   /** An announcer's number is its routes' index, shifted right by this. */
   readonly announcerShift: number;
-  /** Leaves of an index the number among its announcer's routes. */
+  /** Masks an index to the number among its announcer's routes. */
   readonly numberMask: number;
-  /** First marker's index; that of announcer n is n behind it. */
+  /** The index of the first marker; the marker of announcer n has the index n higher. */
   readonly firstMarker: number;
   /** One more than the highest index. */
   readonly indexCount: number;
-  /** The last word of index 0's prefix; words grow with the index. */
+  /** The last word of the prefix of index 0; that word grows with the index. */
   readonly baseWord: number;
   readonly #fields = new UpdateFields();
 
@@ -56,7 +56,7 @@ export class RouteSet {
     this.baseWord = family === 4 ? IPV4_BASE : 0;
   }
 
-  /** All indexes have an address. */
+  /** True if all indexes have an address. */
   get fits(): boolean {
     return this.indexCount <= (this.family === 4 ? MAX_IPV4_INDEX : 2 ** 31);
   }
@@ -65,13 +65,13 @@ export class RouteSet {
     return this.announcers * this.routesPerAnnouncer;
   }
 
-  /** Neither a route nor a marker has this index. */
+  /** Returns true if neither a route nor a marker has this index. */
   isUnused(index: number): boolean {
     if (index >= this.firstMarker) return index >= this.indexCount;
     return (index & this.numberMask) >= this.routesPerAnnouncer;
   }
 
-  /** Index of an announcer's route `n`, 0 to routesPerAnnouncer - 1. */
+  /** Returns the index of an announcer's route `n`, 0 to routesPerAnnouncer - 1. */
   indexOf(announcer: number, n: number): number {
     return announcer * 2 ** this.announcerShift + n;
   }
@@ -84,13 +84,13 @@ export class RouteSet {
     return index < this.firstMarker ? index >>> this.announcerShift : index - this.firstMarker;
   }
 
-  /** Writes a frame, up to {@link MAX_UPDATE_FRAME_BYTES}, and returns the offset behind it. */
+  /** Writes a frame, up to {@link MAX_UPDATE_FRAME_BYTES}, and returns the offset after it. */
   encode(view: DataView, offset: number, index: number, action: Action): number {
     this.fill(this.#fields, index);
     return encodeUpdate(view, offset, this.#fields, action);
   }
 
-  /** The frames of `count` indexes, frame behind frame. */
+  /** Returns the frames of `count` indexes, one after the other. */
   encodeRange(firstIndex: number, count: number, action: Action): Uint8Array {
     const bytes = new Uint8Array(count * this.frame(action).length);
     const view = new DataView(bytes.buffer);
@@ -99,7 +99,7 @@ export class RouteSet {
     return bytes;
   }
 
-  /** The frame of index 0: all have its length, and differ only in two words. */
+  /** Returns the frame of index 0: all frames have its length, and differ only in two words. */
   frame(action: Action): Uint8Array {
     const room = new Uint8Array(MAX_UPDATE_FRAME_BYTES);
     return room.slice(0, this.encode(new DataView(room.buffer), 0, 0, action));

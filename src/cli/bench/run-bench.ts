@@ -1,6 +1,5 @@
 import type { CommandContext } from "../program/command.ts";
 import { Churn } from "./churn.ts";
-import { Crew, RunStopped } from "./crew.ts";
 import { wrongDeliveries } from "./delivery-check.ts";
 import { Fanout } from "./fanout.ts";
 import { formatNumber, perSecond } from "./figures.ts";
@@ -11,9 +10,10 @@ import { jsonReport, type Result, textReport } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { ServerProcess } from "./server-process.ts";
 import { Sync } from "./sync.ts";
+import { RunAborted, WorkerPool } from "./worker-pool.ts";
 import type { BenchOptions, Workload } from "./workload.ts";
 
-/** Resolves to the exit code: 1 when anything was lost or wrong, or the run could not be completed. */
+/** Runs the benchmark. Resolves to the exit code: 1 if anything was lost or wrong, or the run could not be completed. */
 export async function runBench(options: BenchOptions, { io }: CommandContext): Promise<number> {
   const bar = new ProgressBar(io.stderrIsTty ? (text) => io.stderr.write(text) : null);
   const result = await measure(options, bar);
@@ -32,7 +32,7 @@ async function measure(options: BenchOptions, bar: ProgressBar): Promise<Result>
   const routes = { vni, family, announcers, routesPerAnnouncer };
   const process = options.serverPid === null ? null : new ServerProcess(options.serverPid);
   const idle = process?.sample() ?? null;
-  const crew = new Crew({
+  const pool = new WorkerPool({
     settings: { server, keepaliveSeconds, paced, encode, routes },
     workers,
     timeoutSeconds,
@@ -41,15 +41,15 @@ async function measure(options: BenchOptions, bar: ProgressBar): Promise<Result>
   let failure: string | null = null;
   let lost = 0;
   try {
-    await scenario.run({ crew, bar, vni, server: process, idle });
+    await scenario.run({ pool, bar, vni, server: process, idle });
   } catch (error) {
-    if (!(error instanceof RunStopped)) throw error;
+    if (!(error instanceof RunAborted)) throw error;
     failure = error.message;
     lost = error.missing;
   } finally {
-    crew.end();
+    pool.end();
   }
-  const totals = crew.totals();
+  const totals = pool.totals();
   const { deliveries } = totals;
   return {
     time,
@@ -74,7 +74,7 @@ export function scenarioOf(workload: Workload): Scenario {
   }
 }
 
-/** Draws the bar with the rate since it was last drawn. */
+/** Draws the bar, with the rate since it was last drawn. */
 function progressOn(bar: ProgressBar, scenario: Scenario): (totals: Totals) => void {
   let last = { ms: performance.now(), count: 0 };
   return (totals) => {

@@ -1,4 +1,4 @@
-/** What the server under load costs, out of Linux's /proc. */
+/** Reads CPU time and memory of the server under load from /proc. */
 import { readFileSync } from "node:fs";
 
 /** USER_HZ: Linux counts CPU time for user space in hundredths of a second, whatever its own tick. */
@@ -6,7 +6,7 @@ const TICKS_PER_SECOND = 100;
 const PEAK_INTERVAL_MS = 10;
 
 export interface ProcessSample {
-  /** User and system time of all threads, since the start; in steps of 10 ms. */
+  /** User and system time of all threads since the start, in steps of 10 ms. */
   readonly cpuSeconds: number;
   readonly rssBytes: number;
 }
@@ -19,7 +19,7 @@ export class ServerProcess {
 
   /** @throws Error when there is no such process (any more) */
   sample(): ProcessSample {
-    // The name in field 2 may hold anything, but ends with the last parenthesis: fields count from behind it.
+    // The name in field 2 may contain anything, but ends with the last parenthesis: fields are counted after it.
     const stat = this.#read("stat");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const userTicks = Number(fields[11]);
@@ -31,7 +31,7 @@ export class ServerProcess {
     };
   }
 
-  /** Looks at the memory many times a second, until the returned function is called: it gives the highest RSS. */
+  /** Reads the memory many times a second, until the returned function is called, which returns the highest RSS. */
   watchPeak(): () => number {
     let peakBytes = 0;
     const look = () => {

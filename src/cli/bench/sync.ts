@@ -1,23 +1,23 @@
 /**
- * How fast a table goes in, and how fast out: the routes of one VNI are loaded, then, round after round, new
- * subscribers come all at once and get all of it.
+ * How fast a server takes a table, and how fast it gives it out: the routes of one VNI are loaded; then, in each round, new
+ * subscribers connect at the same time and get all of it.
  */
 import { Action } from "../../wire/protocol.ts";
 import { type Figure, median, perSecond } from "./figures.ts";
 import type { Totals } from "./messages.ts";
 import {
   announce,
-  announceMarkers,
   announcerSpecs,
   meterCpu,
   NOTHING_EXPECTED,
   type RunContext,
   type Scenario,
   subscriberSpecs,
+  withdrawLast,
 } from "./scenario.ts";
 import type { SyncWorkload } from "./workload.ts";
 
-/** Before the memory of a full table is read: a garbage collector may have some to give back. */
+/** Time before the memory of a full table is read: a garbage collector may still free some. */
 const REST_MS = 2000;
 
 export class Sync implements Scenario {
@@ -30,7 +30,7 @@ export class Sync implements Scenario {
   #bytesPerRoute: number | null = null;
   #syncCpuSeconds: number | null = null;
   #peakBytes: number | null = null;
-  /** Of each round: until the first and the last subscriber had all. */
+  /** Seconds of each round until the first and the last subscriber had all routes. */
   readonly #firstSeconds: number[] = [];
   readonly #lastSeconds: number[] = [];
 
@@ -46,10 +46,10 @@ export class Sync implements Scenario {
   }
 
   async run(context: RunContext): Promise<void> {
-    const { crew, bar, server, idle } = context;
+    const { pool, bar, server, idle } = context;
     const { announcers, routes } = this.#load;
     bar.step(`loading ${routes} routes`);
-    await crew.open(announcerSpecs(0, announcers));
+    await pool.open(announcerSpecs(0, announcers));
     const loadCpuSeconds = meterCpu(server);
     this.#loadSeconds = await announce(context, "routes", Action.ADD, NOTHING_EXPECTED);
     this.#loadCpuSeconds = loadCpuSeconds();
@@ -71,20 +71,20 @@ export class Sync implements Scenario {
   }
 
   async #rounds(context: RunContext): Promise<void> {
-    const { crew, bar } = context;
+    const { pool, bar } = context;
     const { announcers, subscribers, routes, rounds } = this.#load;
     for (let round = 1; round <= rounds; round++) {
       bar.step(`sync ${round} of ${rounds}`);
       const specs = subscriberSpecs(announcers + round * subscribers, subscribers);
-      await crew.open(specs);
-      const { syncSeconds } = await crew.carryOut({
+      await pool.open(specs);
+      const { syncSeconds } = await pool.execute({
         type: "subscribe",
-        expected: { turn: "add", routes, markers: 0 },
+        expected: { actions: "add", routes, markers: 0 },
       });
       this.#firstSeconds.push(Math.min(...syncSeconds));
       this.#lastSeconds.push(Math.max(...syncSeconds));
-      if (round < rounds) await crew.carryOut({ type: "close", ids: specs.map(({ id }) => id) });
-      else await announceMarkers(context, { turn: "add", routes, markers: announcers });
+      if (round < rounds) await pool.execute({ type: "close", ids: specs.map(({ id }) => id) });
+      else await withdrawLast(context, { actions: "any", routes: routes - announcers, markers: 0 });
     }
   }
 

@@ -1,17 +1,17 @@
-/** What a run is to do: the modes and their sizes. */
+/** The modes of a run and their sizes. */
 import type { Endpoint } from "../../net/endpoint.ts";
 
-/** Every round: all routes are announced, then withdrawn, each time until everybody has heard of it. */
+/** In every round all routes are announced, then withdrawn, each time until all subscribers have received it. */
 export interface FanoutWorkload {
   readonly mode: "fanout";
   readonly subscribers: number;
   readonly announcers: number;
-  /** Of all announcers together; a multiple of their number. */
+  /** Routes of all announcers together; a multiple of the number of announcers. */
   readonly routes: number;
   readonly rounds: number;
 }
 
-/** The routes are loaded once; every round new subscribers come and get them all. */
+/** The routes are loaded once; in every round new subscribers connect and get all of them. */
 export interface SyncWorkload {
   readonly mode: "sync";
   readonly subscribers: number;
@@ -20,22 +20,22 @@ export interface SyncWorkload {
   readonly rounds: number;
 }
 
-/** One update at a time, at a steady pace. */
+/** Single updates are sent at a steady rate. */
 export interface LatencyWorkload {
   readonly mode: "latency";
   readonly subscribers: number;
-  /** Even: half of them ADDs. */
+  /** An even number: half of them are ADDs. */
   readonly updates: number;
   readonly rate: number;
 }
 
-/** Every client subscribes, announces batches and withdraws them. */
+/** Every client subscribes, and announces and withdraws batches. */
 export interface ChurnWorkload {
   readonly mode: "churn";
   readonly clients: number;
   readonly batch: number;
   readonly seconds: number;
-  /** As fast as the server takes it; else a client's next batch waits until everybody has heard of the last. */
+  /** True: as fast as the server takes them. False: the next batch of a client waits until all have received its last one. */
   readonly unpaced: boolean;
 }
 
@@ -46,15 +46,15 @@ export interface BenchOptions {
   readonly server: Endpoint;
   readonly workload: Workload;
   readonly vni: number;
-  /** Of the prefixes; hops are IPv6. */
+  /** The family of the prefixes; hops are IPv6. */
   readonly family: 4 | 6;
   readonly workers: number;
   /** Announce in small steps, for Go's servers. */
   readonly paced: boolean;
   readonly keepaliveSeconds: number;
-  /** The run ends when nothing has moved for so long. */
+  /** The run ends when nothing was sent or received for this long. */
   readonly timeoutSeconds: number;
-  /** The server's process on this machine, to be measured; null: none. */
+  /** The process of the server on this machine, which is measured; null if there is none. */
   readonly serverPid: number | null;
   readonly json: boolean;
 }

@@ -11,10 +11,10 @@ import { parseFlags } from "../program/flags.ts";
 import { UsageError } from "../program/usage-error.ts";
 
 const MODES = ["fanout", "sync", "latency", "churn"] as const satisfies readonly Mode[];
-/** A VNI that is hardly in use. */
+/** A VNI that is unlikely to be in use. */
 const DEFAULT_BENCH_VNI = 9999;
 const MAX_CLIENTS = 10_000;
-/** Each has a bit for every route of every other. */
+/** Each client has a bit for every route of every other. */
 const MAX_CHURN_CLIENTS = 1000;
 const MAX_ROUTES = 10_000_000;
 const MAX_WORKERS = 64;
@@ -25,7 +25,7 @@ const MAX_BATCH = 10_000;
 const MAX_RATE = 1000;
 const MAX_PID = 2 ** 22;
 
-/** Of a mode's sizes: left out, the mode's own. */
+/** Defines a flag for a size of a mode; if left out, the mode's own default holds. */
 function sizeFlag(example: string, description: string) {
   return { type: "string", valueHint: "N", example, description } satisfies ValueFlagDef;
 }
@@ -34,7 +34,7 @@ const definition = {
   meta: {
     name: "bench",
     description:
-      "Put load on a MetalBond server of any make, check every single delivery and measure. Announced routes are 10.0.0.0/8 hosts (with --ipv6 2001:2::/48), in a VNI of their own; they are gone when the run ends.",
+      "Put load on any MetalBond server, check every single delivery and measure. The announced routes are hosts of 10.0.0.0/8 (with --ipv6 of 2001:2::/48), in a VNI of their own; they are withdrawn when the run ends.",
   },
   args: {
     server: {
@@ -43,7 +43,7 @@ const definition = {
       required: true,
       valueHint: "HOST[:PORT]",
       example: "[2001:db8::10]:4711",
-      description: `The server to be measured. Port ${DEFAULT_PORT} if left out.`,
+      description: `The server to measure. Port ${DEFAULT_PORT} if left out.`,
     },
     mode: {
       type: "string",
@@ -51,44 +51,44 @@ const definition = {
       example: "sync",
       default: "fanout",
       description:
-        "May also stand as the first word. fanout: announce and withdraw routes, everybody hears of all. sync: load a table, then new subscribers get it. latency: single updates. churn: every client announces and withdraws batches, and hears the others.",
+        "What to measure; the first word may say it, too. fanout: announce and withdraw routes, which all subscribers receive. sync: load a table, which new subscribers then receive. latency: single updates. churn: every client announces and withdraws batches, and receives those of the others.",
     },
     subscribers: sizeFlag("50", "Clients that subscribe (fanout and latency: 50, sync: 1)."),
     announcers: sizeFlag("50", "Clients that announce (fanout and sync: 1)."),
     routes: sizeFlag(
       "20000",
-      "Routes of all announcers together, rounded up to a multiple of them (fanout: 20000, sync: 100000).",
+      "Routes of all announcers together, rounded up to a multiple of their number (fanout: 20000, sync: 100000).",
     ),
-    rounds: sizeFlag("5", "How often it is done (fanout: 5, after two to warm up; sync: 3)."),
-    updates: sizeFlag("2000", "Updates to be timed (latency: 2000, after up to 1000 to warm up)."),
+    rounds: sizeFlag("5", "Number of repetitions (fanout: 5, after two to warm up; sync: 3)."),
+    updates: sizeFlag("2000", "Updates to measure (latency: 2000, after up to 1000 to warm up)."),
     rate: sizeFlag("500", `Updates per second, up to ${MAX_RATE} (latency: 500).`),
     clients: sizeFlag("50", "Clients that announce and subscribe (churn: 50)."),
     batch: sizeFlag("100", "Routes announced before they are withdrawn (churn: 100)."),
-    seconds: { ...sizeFlag("5", "For how long (churn: 5)."), valueHint: "SEC" },
+    seconds: { ...sizeFlag("5", "Duration (churn: 5)."), valueHint: "SEC" },
     unpaced: {
       type: "boolean",
       description:
-        "In churn, do not wait until everybody has heard of a batch. Go's and rustbond's servers leave readers behind that they have drowned.",
+        "In churn, do not wait until all clients have received a batch. Go's and rustbond's servers drop slow readers under this load.",
     },
     vni: {
       type: "string",
       valueHint: "VNI",
       example: `${DEFAULT_BENCH_VNI}`,
       default: `${DEFAULT_BENCH_VNI}`,
-      description: "The virtual network of the run. Nobody else should use it.",
+      description: "The virtual network of the run. No other client should use it.",
     },
     ipv6: { type: "boolean", description: "Announce IPv6 prefixes." },
     paced: {
       type: "boolean",
       formerName: "gentle",
-      description: "Announce in small steps, and wait for answers: Go's servers need it.",
+      description: "Announce in small steps, and wait for answers; Go's servers need this.",
     },
     workers: {
       type: "string",
       valueHint: "N",
       example: "2",
       description:
-        "Threads of the load generator; latency has one. Default: one less than the machine has processors.",
+        "Threads of the load generator; latency uses one. Default: one less than the number of processors.",
     },
     keepalive: keepaliveFlag,
     timeout: {
@@ -96,14 +96,14 @@ const definition = {
       valueHint: "SEC",
       example: "10",
       default: "10",
-      description: "Give up when nothing has come for so long; what is missing then is lost.",
+      description:
+        "End the run when nothing has been received for this long; missing deliveries count as lost.",
     },
     "server-pid": {
       type: "string",
       valueHint: "PID",
       example: "4321",
-      description:
-        "The server's process, when it runs on this machine: its CPU time and memory are measured.",
+      description: "The server's process on this machine: measure its CPU time and memory, too.",
     },
     json: { type: "boolean", description: "Print the results as one JSON object." },
   },
@@ -112,7 +112,7 @@ const definition = {
 type Flags = ReturnType<typeof parseFlags<typeof definition.args>>;
 type SizeFlag = keyof typeof definition.args;
 
-/** The flags that mean something to one mode and nothing to others. */
+/** The flags that only some of the modes have. */
 const SIZE_FLAGS: Record<Mode, readonly SizeFlag[]> = {
   fanout: ["subscribers", "announcers", "routes", "rounds"],
   sync: ["subscribers", "announcers", "routes", "rounds"],
@@ -130,7 +130,7 @@ export function parseBenchOptions(rawArgs: readonly string[]): BenchOptions {
   const workload = readWorkload(flags);
   const { announcers, routesPerAnnouncer } = scenarioOf(workload);
   if (!new RouteSet({ vni, family, announcers, routesPerAnnouncer }).fits) {
-    throw new UsageError("BAD_VALUE", "so many routes do not fit into 10.0.0.0/8", { hint: "add --ipv6" });
+    throw new UsageError("BAD_VALUE", "10.0.0.0/8 has no room for so many routes", { hint: "add --ipv6" });
   }
   return {
     server: readEndpoint("--server", flags.server, DEFAULT_PORT, "connect"),
@@ -156,8 +156,8 @@ function readWorkload(flags: Flags): Workload {
     .flat()
     .find((name) => flags[name] && !known.includes(name));
   if (unknown !== undefined) {
-    const hint = `it has ${known.map((name) => `--${name}`).join(", ")}`;
-    throw new UsageError("UNKNOWN_FLAG", `--${unknown} means nothing to ${mode}`, { hint });
+    const hint = `its flags are ${known.map((name) => `--${name}`).join(", ")}`;
+    throw new UsageError("UNKNOWN_FLAG", `--${unknown} is not a flag of ${mode}`, { hint });
   }
   const { subscribers, announcers, routes, rounds, updates, rate, clients, batch, seconds, unpaced } = flags;
   switch (mode) {
@@ -206,30 +206,31 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** With latency one clock has to time both ends. */
+/** Latency needs one thread, since one clock has to time both ends. */
 function readWorkers({ workers }: Flags, mode: Mode): number {
   if (mode === "latency") {
     if (workers === undefined || workers === "1") return 1;
-    throw new UsageError("BAD_VALUE", "--workers: latency is measured by one thread");
+    throw new UsageError("BAD_VALUE", "--workers: latency uses exactly one thread");
   }
   const spare = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
   return readSize("--workers", workers, spare, MAX_WORKERS);
 }
 
-/** The command; `run` does its work and resolves to the exit code. */
+/** Returns the command; `run` does its work and resolves to the exit code. */
 export function benchCommand(
   run: (options: BenchOptions, context: CommandContext) => Promise<number>,
 ): Command {
   return {
     definition,
+    topics: ["limits"],
     examples: [
       { comment: "50 subscribers, 20,000 routes", line: "bunbond bench --server '[::1]:4711'" },
       {
-        comment: "A million routes for a new subscriber, and what the server takes for it",
+        comment: "A million routes for a new subscriber, and what they cost the server",
         line: "bunbond bench sync -s '[::1]:4711' --routes 1000000 --server-pid 4321",
       },
       {
-        comment: "Latency, for a program to read",
+        comment: "Latency, as JSON",
         line: "bunbond bench latency -s '[::1]:4711' --subscribers 100 --json",
       },
       {

@@ -1,4 +1,4 @@
-/** `bunbond announce`, `withdraw`, `subscribe` and `unsubscribe`: what a running client wants, changed. */
+/** `bunbond announce`, `withdraw`, `subscribe` and `unsubscribe` change what a running client announces and subscribes to. */
 import {
   type ChangeFacts,
   type ChangeResult,
@@ -11,13 +11,14 @@ import type { Command, Example } from "../program/command.ts";
 import type { CommandDefinition, WordsDef } from "../program/command-definition.ts";
 import { parseArguments } from "../program/flags.ts";
 import type { ControlClient } from "./control-client.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, NOT_FOUND, print } from "./control-command.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, NOT_FOUND, print } from "./control-flags.ts";
 
 const ROUTE_EXAMPLE = "100#10.0.1.0/24@2001:db8::1";
 
 const routeWords: WordsDef = {
   valueHint: "ROUTE",
-  description: "As for --announce of the client: VNI#PREFIX@HOP, and behind it #lb, #nat or #nat#FROM#TO.",
+  description:
+    "A route as in --announce of the client: VNI#PREFIX@HOP, followed by #lb, #nat or #nat#FROM#TO where needed.",
   example: ROUTE_EXAMPLE,
   repeatable: true,
 };
@@ -36,9 +37,9 @@ export function changeCommands(directories: readonly string[]): Command[] {
       name: "announce",
       mustExist: false,
       description:
-        "Make a running client announce routes, until it ends. One that it announces already stays as it is.",
+        "Make a running client announce routes, until it ends. Routes that it announces already stay as they are.",
       example: {
-        comment: "A network behind this hypervisor, and a load balancer target",
+        comment: "A network on this hypervisor, and a load balancer target",
         line: `bunbond announce ${ROUTE_EXAMPLE} 100#192.0.2.7/32@2001:db8::1#lb`,
       },
     }),
@@ -46,22 +47,22 @@ export function changeCommands(directories: readonly string[]): Command[] {
       path: "/v1/withdraw",
       name: "withdraw",
       mustExist: true,
-      description: "Make a running client announce routes no longer.",
-      example: { comment: "One of them", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
+      description: "Make a running client withdraw routes.",
+      example: { comment: "Withdraw one route", line: `bunbond withdraw ${ROUTE_EXAMPLE}` },
     }),
     vniCommand(directories, {
       path: "/v1/subscribe",
       name: "subscribe",
       mustExist: false,
       description: "Make a running client subscribe to virtual networks, until it ends.",
-      example: { comment: "Two of them", line: "bunbond subscribe 100 200" },
+      example: { comment: "Subscribe to two virtual networks", line: "bunbond subscribe 100 200" },
     }),
     vniCommand(directories, {
       path: "/v1/unsubscribe",
       name: "unsubscribe",
       mustExist: true,
-      description: "Make a running client drop virtual networks and their routes.",
-      example: { comment: "One of them", line: "bunbond unsubscribe 200" },
+      description: "Make a running client unsubscribe from virtual networks and drop their routes.",
+      example: { comment: "Unsubscribe from one", line: "bunbond unsubscribe 200" },
     }),
   ];
 }
@@ -71,7 +72,7 @@ interface ChangeCommand<Path> {
   readonly name: string;
   readonly description: string;
   readonly example: Example;
-  /** What it names has to be there. */
+  /** True if what the command names has to exist. */
   readonly mustExist: boolean;
 }
 
@@ -115,6 +116,7 @@ function changeCommand(
   } satisfies CommandDefinition;
   return {
     definition,
+    topics: ["operations"],
     examples: [example],
     exitCodes: mustExist ? [NOT_FOUND, DAEMON_AWAY] : [DAEMON_AWAY],
     async run(context) {
@@ -131,12 +133,12 @@ function changeCommand(
   };
 }
 
-/** It was to go, and was not there. */
+/** Returns true if it was to be removed and did not exist. */
 function isMissing({ outcome }: ChangeResult): boolean {
   return outcome === "not-announced" || outcome === "not-subscribed";
 }
 
-/** What was done, and what needed nothing done; the rest are errors. */
+/** The results that are not errors, also those that needed no change. */
 function changeText({ results, state }: ChangeResults): string {
   const done = results.filter((result) => !isMissing(result));
   return done.map((result) => `${resultLine(result, state === "drained")}\n`).join("");
@@ -149,7 +151,7 @@ function resultLine(result: ChangeResult, isDrained = false): string {
   return `${result.outcome.replace("-", " ")}: ${"route" in result ? result.route : result.vni}`;
 }
 
-/** What of it is not to be seen at once. */
+/** Notes on why the change has no visible effect yet. */
 function notes({ state, establishedServers }: ChangeFacts): string[] {
   const isDrained =
     state === "drained"
@@ -159,7 +161,7 @@ function notes({ state, establishedServers }: ChangeFacts): string[] {
   return [...isDrained, ...isAlone];
 }
 
-/** Asks at least once, and gives one answer: the results of all, and the facts as they were last. */
+/** Asks at least once. Returns one answer: the results of all batches, and the facts of the last one. */
 async function inBatches<T>(
   items: readonly T[],
   ask: (batch: readonly T[]) => Promise<ChangeResults>,

@@ -1,4 +1,4 @@
-/** `bunbond check-config`: what `--config` and SIGHUP would say to a file, all of it, without doing anything. */
+/** `bunbond check-config` reports all errors that `--config` and SIGHUP would report about a file, and changes nothing. */
 
 import { printable } from "../../base/caret.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
@@ -24,7 +24,7 @@ const checkConfigDefinition = {
   meta: {
     name: "check-config",
     description:
-      "Check a configuration file as the daemon would read it, and print what it holds, or all that is wrong with it.",
+      "Check a configuration file as the daemon would read it. Print a summary, or all errors in it.",
   },
   words: {
     valueHint: "FILE",
@@ -33,7 +33,7 @@ const checkConfigDefinition = {
     second: {
       valueHint: ROLES.join("|"),
       description:
-        "Which of them it is for. If left out: what its setting `role` says, or else the one that knows more of its settings.",
+        "The program that the file is for. If left out: what the setting `role` in the file says, or else the program that has more of its settings.",
     },
   },
   args: {
@@ -41,7 +41,7 @@ const checkConfigDefinition = {
   },
 } satisfies CommandDefinition;
 
-/** What is right about a file. */
+/** What a file without errors contains. */
 interface Summary {
   readonly role: Role;
   /** For people. */
@@ -53,9 +53,10 @@ interface Summary {
 
 export const checkConfigCommand: Command = {
   definition: checkConfigDefinition,
+  topics: ["config"],
   examples: [
     { comment: "Before a reload", line: "bunbond check-config /etc/bunbond/client.yaml" },
-    { comment: "For a program to read", line: "bunbond check-config server.yaml server --json" },
+    { comment: "As JSON", line: "bunbond check-config server.yaml server --json" },
   ],
   run: checkConfig,
 };
@@ -87,7 +88,7 @@ function readRole(word: string): Role {
   const role = ROLES.find((one) => one === word);
   if (role !== undefined) return role;
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
-    hint: `behind the file comes ${ROLES.join(" or ")}`,
+    hint: `after the file comes ${ROLES.join(" or ")}`,
   });
 }
 
@@ -153,7 +154,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Whom the file is for, by what it says or else by what it sets. */
+/** The program that the file is for, by its setting `role` or else by its other settings. */
 function roleOf({ path, settings }: ConfigFile): Role {
   const said = settings.find(({ name }) => name === ROLE_SETTING);
   if (said !== undefined) {
@@ -168,8 +169,8 @@ function roleOf({ path, settings }: ConfigFile): Role {
   };
   const [byServer, byClient] = [known(serverDefinition), known(clientDefinition)];
   if (byServer !== byClient) return byServer > byClient ? "server" : "client";
-  throw new UsageError("BAD_FILE", "it does not show whom it is for", {
-    hint: `write ${ROLE_SETTING}: client (or server) in it, or put the word behind its name`,
+  throw new UsageError("BAD_FILE", "the file does not show which program it is for", {
+    hint: `write ${ROLE_SETTING}: client (or server) in it, or put the word after its name`,
     place: { path, line: null },
   });
 }

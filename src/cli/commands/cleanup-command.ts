@@ -1,4 +1,4 @@
-/** `bunbond cleanup`: takes the client's routes out of the kernel when no client is there to do it. */
+/** `bunbond cleanup` removes a client's routes from the kernel when that client does not run. */
 
 import { dryRunKernel, formatOperation } from "../../kernel/format-operation.ts";
 import { KernelError } from "../../kernel/kernel.ts";
@@ -21,7 +21,7 @@ const definition = {
   meta: {
     name: "cleanup",
     description:
-      "Take everything out of the kernel that a client of this protocol number has put there: its routes in all tables, and its nexthop objects. Refused while the client runs: that has --cleanup. What is not ours is never touched.",
+      "Remove everything from the kernel that a client with this protocol number has installed: its routes in all tables, and its nexthop objects. Refused while that client runs: use its --cleanup. Routes of others are never touched.",
   },
   args: {
     "route-protocol": {
@@ -34,11 +34,11 @@ const definition = {
       valueHint: "TABLE",
       example: "100",
       description:
-        "In this table also the routes of the protocol number that are not BunBond's, as metalbond's and rustbond's clients leave them behind.",
+        "In this table, also remove routes with the protocol number that BunBond did not install: metalbond's and rustbond's clients leave such routes.",
     },
     "dry-run": {
       type: "boolean",
-      description: "Change nothing: print what would be done, as ip commands.",
+      description: "Change nothing: print the changes as ip commands.",
     },
     json: {
       type: "boolean",
@@ -50,9 +50,10 @@ const definition = {
 
 export const cleanupCommand: Command = {
   definition,
+  topics: ["kernel"],
   examples: [
     { comment: "Before another program takes over this hypervisor", line: "bunbond cleanup" },
-    { comment: "What it would do", line: "bunbond cleanup --dry-run" },
+    { comment: "Print what it would do", line: "bunbond cleanup --dry-run" },
   ],
   run: cleanup,
 };
@@ -67,7 +68,7 @@ export interface CleanupReport {
   /** Objects and groups that stay, since routes or groups of others name them. */
   readonly kept: number;
   readonly failures: readonly { readonly command: string; readonly code: string; readonly message: string }[];
-  /** Of a dry run. */
+  /** The commands of a dry run. */
   readonly commands: readonly string[];
 }
 

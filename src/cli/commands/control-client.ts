@@ -1,16 +1,17 @@
-/** Questions to a running daemon over its control socket, and what goes wrong with them as errors with exit codes. */
+/** Sends requests to a running daemon over its control socket. Failures become errors with exit codes. */
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
 import { CommandError } from "../program/command-error.ts";
 
 export interface ControlClientOptions {
   readonly socketPath: string;
-  /** What is expected to answer there; null: either. */
+  /** The daemon that is expected to answer; null if it may be either. */
   readonly program: ProgramName | null;
-  /** Errors are printed as JSON. */
+  /** True if errors are printed as JSON. */
   readonly asJson: boolean;
 }
 
-/** A daemon that has not answered by then is stopped, or hangs. */
+/** A daemon that does not answer within this time is suspended or hangs. */
 const ANSWER_WITHIN_MS = 30_000;
 
 export class ControlClient {
@@ -23,7 +24,7 @@ export class ControlClient {
   async call<P extends ControlPath>(path: P, body: ControlApi[P]["body"]): Promise<ControlApi[P]["answer"]> {
     const response = await this.#fetch(path, body);
     const answer = await this.#json(response);
-    // Both have their shape by the same program's word: whoever may make the socket's file is root or BunBond.
+    // The shape of both is not checked: only root and BunBond can make the file of the socket.
     if (response.ok) return answer as ControlApi[P]["answer"];
     throw this.#refused(answer as ControlErrorBody);
   }
@@ -49,7 +50,7 @@ export class ControlClient {
         throw this.#error(
           "BAD_ANSWER",
           1,
-          `no daemon of BunBond's: it answers ${response.status} without JSON`,
+          `not a daemon of BunBond: the answer has status ${response.status} and no JSON`,
         );
       }
       throw this.#unreachable(error);
@@ -58,12 +59,12 @@ export class ControlClient {
 
   #unreachable(error: unknown): CommandError {
     const { socketPath, program } = this.#options;
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = systemErrorCode(error);
     if (code === "EACCES" || code === "EPERM") {
       return this.#error(
         "NO_PERMISSION",
         1,
-        `no permission to talk to ${socketPath}: it is for its owner and group`,
+        `no permission to talk to ${socketPath}: only its owner and group may use it`,
       );
     }
     if (error instanceof Error && error.name === "TimeoutError") {
@@ -73,15 +74,15 @@ export class ControlClient {
     return this.#error("DAEMON_AWAY", 4, `no ${what} answers at ${socketPath}; --socket names another`);
   }
 
-  #refused({ error, message, program }: ControlErrorBody): CommandError {
+  #refused({ code, message, program }: ControlErrorBody): CommandError {
     const { socketPath, program: expected } = this.#options;
-    if (error === "PEER_NOT_FOUND") return this.#error(error, 3, message);
-    if (error === "STARTING") return this.#error(error, 4, message);
-    if (error === "NOT_FOUND" && expected !== null && program !== expected) {
-      const what = `${socketPath} belongs to a ${program}, and this is for a ${expected}`;
+    if (code === "PEER_NOT_FOUND") return this.#error(code, 3, message);
+    if (code === "STARTING") return this.#error(code, 4, message);
+    if (code === "NOT_FOUND" && expected !== null && program !== expected) {
+      const what = `${socketPath} belongs to a ${program}, and this command is for a ${expected}`;
       return this.#error("WRONG_DAEMON", 1, what);
     }
-    return this.#error(error, 1, message);
+    return this.#error(code, 1, message);
   }
 
   #error(code: string, exitCode: 1 | 3 | 4, message: string): CommandError {

@@ -1,6 +1,6 @@
 /**
- * `bunbond demo`: the whole thing in some seconds, with real processes on loopback. It shows what a newcomer
- * wants to see once, and fails when it does not see it.
+ * `bunbond demo` shows a server and clients at work within seconds, with real processes on loopback, and fails if anything that
+ * it shows does not happen.
  */
 import type { Command, CommandContext } from "../program/command.ts";
 import { parseFlags } from "../program/flags.ts";
@@ -8,13 +8,12 @@ import { parseFlags } from "../program/flags.ts";
 const definition = {
   meta: {
     name: "demo",
-    description:
-      "Show a server and three clients at work, on free loopback ports, and check that all goes well.",
+    description: "Show a server and three clients at work, on free loopback ports, and check what they do.",
   },
   args: {},
 };
 
-/** What the third client, which announces nothing, has to see. */
+/** The routes that the third client, which announces nothing, has to receive. */
 const ROUTES_OF_FIRST = ["100 10.0.1.0/24 via 2001:db8::1", "100 2001:db8:1::/48 via 2001:db8::1"];
 const ROUTES_OF_SECOND = [
   "100 10.0.1.0/24 via 2001:db8::2",
@@ -25,6 +24,7 @@ const TIMEOUT_MS = 30_000;
 
 export const demoCommand: Command = {
   definition,
+  topics: ["operations", "output"],
   examples: [{ comment: "Takes a second or two", line: "bunbond demo" }],
   run: (context) => {
     parseFlags(definition.args, context.rawArgs);

@@ -3,20 +3,20 @@ import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { parseFlags } from "../program/flags.ts";
 import { UsageError } from "../program/usage-error.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, print } from "./control-command.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, print } from "./control-flags.ts";
 
 const definition = {
   meta: {
     name: "client drain",
     description:
-      "Take a hypervisor out of service: its client withdraws everything it announces, gives the network the time of its --drain to turn away, and stops. With --stay it goes on without its announcements, until --undo.",
+      "Take a hypervisor out of service: its client withdraws everything that it announces, waits for the time of its --drain so that others can use other next hops, and stops. With --stay the client goes on without its announcements, until --undo.",
   },
   args: {
     stay: {
       type: "boolean",
       description: "Do not stop: stay connected and keep the routes, and remember what was announced.",
     },
-    undo: { type: "boolean", description: "Of --stay: announce everything again." },
+    undo: { type: "boolean", description: "Take --stay back: announce everything again." },
     ...controlFlags("client"),
   },
 } satisfies CommandDefinition;
@@ -25,10 +25,11 @@ const definition = {
 export function drainCommand(directories: readonly string[]): Command {
   return {
     definition,
+    topics: ["operations", "upgrade"],
     examples: [
       { comment: "Before a hypervisor is switched off", line: "bunbond client drain" },
-      { comment: "Before work on one that stays up", line: "bunbond client drain --stay" },
-      { comment: "And after it", line: "bunbond client drain --undo" },
+      { comment: "Before work on a hypervisor that stays up", line: "bunbond client drain --stay" },
+      { comment: "After that work", line: "bunbond client drain --undo" },
     ],
     exitCodes: [DAEMON_AWAY],
     async run(context) {

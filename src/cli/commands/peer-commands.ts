@@ -2,13 +2,13 @@
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { parseArguments, parseFlags } from "../program/flags.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-command.ts";
+import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-flags.ts";
 import { peersText } from "./status-text.ts";
 
 const peersDefinition = {
   meta: {
     name: "peers",
-    description: "List the peers of a running server, with what they announce and subscribe to.",
+    description: "List the peers of a running server, and what they announce and subscribe to.",
   },
   args: controlFlags("server"),
 } satisfies CommandDefinition;
@@ -17,12 +17,12 @@ const resetDefinition = {
   meta: {
     name: "peer reset",
     description:
-      "End the connection to one peer: a server's peer by its id, or a client's server by its address. Clients connect again, from a client's side at once.",
+      "End the connection to one peer: a server's peer by its id, or a client's server by its address. The client connects again, at once if it ended the connection itself.",
   },
   words: {
     valueHint: "ID",
     description:
-      "Of a server's peer the number that 'bunbond peers' shows, of a client's server its HOST[:PORT].",
+      "For a server's peer, the number that 'bunbond peers' shows; for a client's server, its HOST[:PORT].",
     example: "7",
   },
   args: controlFlags(null),
@@ -33,7 +33,8 @@ export function peerCommands(directories: readonly string[]): Command[] {
   return [
     {
       definition: peersDefinition,
-      examples: [{ comment: "Of the server on this host", line: "bunbond peers" }],
+      topics: ["operations", "close-reasons"],
+      examples: [{ comment: "The peers of the server on this host", line: "bunbond peers" }],
       exitCodes: [DAEMON_AWAY],
       async run(context) {
         const flags = parseFlags(peersDefinition.args, context.rawArgs);
@@ -48,6 +49,7 @@ export function peerCommands(directories: readonly string[]): Command[] {
     },
     {
       definition: resetDefinition,
+      topics: ["operations"],
       examples: [
         { comment: "A server's peer", line: "bunbond peer reset 7" },
         { comment: "A client's server", line: "bunbond peer reset '[2001:db8::10]:4711'" },

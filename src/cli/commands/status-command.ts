@@ -13,14 +13,14 @@ import {
   DAEMON_AWAY,
   print,
   socketsIn,
-} from "./control-command.ts";
+} from "./control-flags.ts";
 import { statusText } from "./status-text.ts";
 
 const definition = {
   meta: {
     name: "status",
     description:
-      "Show how the running servers and clients are: their connections, virtual networks and routes, and what they have counted. With --json one object a line for each.",
+      "Show the state of the running servers and clients: their connections, virtual networks, routes and counters. With --json, print one object per line for each.",
   },
   args: controlFlags(null),
 } satisfies CommandDefinition;
@@ -30,8 +30,9 @@ type Status = ClientStatus | ServerStatus;
 export function statusCommand(directories: readonly string[]): Command {
   return {
     definition,
+    topics: ["troubleshooting", "close-reasons", "metrics", "operations"],
     examples: [
-      { comment: "Of all daemons on this host", line: "bunbond status" },
+      { comment: "The state of all daemons on this host", line: "bunbond status" },
       { comment: "For scripts", line: "bunbond status --json" },
     ],
     exitCodes: [DAEMON_AWAY],
@@ -54,7 +55,7 @@ function statusAt({ json }: ControlFlagValues, socketPath: string): Promise<Stat
   return new ControlClient({ socketPath, program: null, asJson: json }).call("/v1/status", null);
 }
 
-/** Each under its socket's path. One that gives no answer does not hide the others, and decides the exit code. */
+/** Prints each status under the path of its socket. A daemon that does not answer does not hide the others, and decides the exit code. */
 async function showAll(
   context: CommandContext,
   flags: ControlFlagValues,

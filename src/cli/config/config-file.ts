@@ -6,7 +6,9 @@
  * may be a file cut short (an empty one, a list that lost its items) is refused, never taken for "nothing": a reload
  * would withdraw all that was announced.
  */
+
 import { open } from "node:fs/promises";
+import { systemErrorCode } from "../../base/system-error.ts";
 import { throwAll, UsageError, type UsageErrorDetail } from "../program/usage-error.ts";
 import { faultLine, lineText, locateSettings, type YamlSetting } from "./yaml-places.ts";
 
@@ -80,9 +82,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? String(error.code) : "";
-  return REASONS[code] ?? error.message;
+  return REASONS[systemErrorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** @throws UsageError, with all others of its kind */

@@ -20,9 +20,9 @@ import {
 } from "../program/usage-error.ts";
 import { type ConfigFile, type ConfigSetting, isMapping } from "./config-file.ts";
 
-/** The setting that is no flag: it says which command the file is for. */
+/** The setting that is not a flag: it says which command the file is for. */
 export const ROLE_SETTING = "role";
-/** The flag that is no setting. */
+/** The flag that is not a setting. */
 const CONFIG_FLAG = "config";
 
 /** The names that a flag has in a file: its long ones, without dashes. */

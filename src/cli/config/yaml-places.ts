@@ -146,7 +146,7 @@ function scanValue(text: string, from: number): Value {
   return { childrenAt: [], end, isEmpty };
 }
 
-/** A flow list or mapping: where its items begin, and where it ends: behind its bracket, or at the end of the text. */
+/** A flow list or mapping: where its items begin, and where it ends: after its bracket, or at the end of the text. */
 function scanFlow(text: string, openAt: number): { readonly childrenAt: number[]; readonly end: number } {
   const childrenAt: number[] = [];
   let depth = 0;
@@ -202,7 +202,7 @@ function keyAt(text: string, at: number): { readonly name: string; readonly end:
   return { name: double ?? single ?? plain ?? "", end: at + all.length };
 }
 
-/** The offset behind the closing quote, or the end of the text. */
+/** Returns the offset after the closing quote, or the end of the text. */
 function endOfQuoted(text: string, at: number): number {
   const quoted = text[at] === '"' ? /"(?:[^"\\]|\\[\s\S])*"/y : /'(?:[^']|'')*'/y;
   const end = endOf(quoted, text, at);
@@ -238,7 +238,7 @@ class Lines {
     return high;
   }
 
-  /** Where the line behind that of the offset begins; the text's end if there is none. */
+  /** Returns where the line after that of the offset begins; the end of the text if there is none. */
   nextAt(offset: number): number {
     const end = this.#text.indexOf("\n", offset);
     return end < 0 ? this.#text.length : end + 1;

@@ -4,9 +4,9 @@ import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
-import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
+import { type DaemonFlagOptions, readDaemonFlags } from "../flags/daemon-flags.ts";
 import {
   type KernelFlagOptions,
   kernelFlags,
@@ -19,16 +19,12 @@ import {
   httpHostFlag,
   keepaliveFlag,
   pacingFlag,
-  readHttp,
-  readKeepalive,
-  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
-import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
+import { socketFlag } from "../flags/socket-flag.ts";
 import {
   readAnnouncements,
   readEndpoints,
-  readHostNames,
   readOneOf,
   readRetryBounds,
   readSeconds,
@@ -47,7 +43,7 @@ export const clientDefinition = {
   meta: {
     name: "client",
     description:
-      "Run a MetalBond client: it announces routes to its servers, and prints those that come and go in the VNIs it subscribes to; with --install-routes it puts them into the kernel's routing tables.",
+      "Run a MetalBond client: it announces routes to its servers, and prints the changes of routes in the VNIs that it subscribes to; with --install-routes it installs them in the kernel's routing tables.",
   },
   args: {
     server: {
@@ -75,7 +71,7 @@ export const clientDefinition = {
       valueHint: "ROUTE",
       example: "100#10.0.1.0/24@2001:db8::1",
       description:
-        "Announce this route: VNI#PREFIX@HOP, and behind it #lb, #nat or #nat#FROM#TO with ports. VNI#PREFIX#HOP… is the same.",
+        "Announce this route: VNI#PREFIX@HOP, followed by #lb, #nat or #nat#FROM#TO (ports) where needed. VNI#PREFIX#HOP… is the same.",
     },
     keepalive: keepaliveFlag,
     http: httpFlag,
@@ -85,7 +81,7 @@ export const clientDefinition = {
       valueHint: "MIN-MAX",
       example: "5-10",
       default: `${DEFAULT_RETRY.minMs / 1000}-${DEFAULT_RETRY.maxMs / 1000}`,
-      description: "Connect to a lost server again after a random time of so many seconds.",
+      description: "Connect to a lost server again after a random time between these, in seconds.",
     },
     "stale-time": {
       type: "string",
@@ -101,17 +97,17 @@ export const clientDefinition = {
       valueHint: "SEC|forever",
       example: "forever",
       default: "forever",
-      description: "Keep them this long while none is.",
+      description: "Keep them this long while no server is connected.",
     },
     "max-hops": {
       type: "string",
       valueHint: "N",
       example: "1000",
       default: `${DEFAULT_MAX_HOPS}`,
-      description: `Take at most so many next hops of one destination, 1 to ${MOST_HOPS}: more are skipped and counted.`,
+      description: `Take at most this many next hops of one destination, 1 to ${MOST_HOPS}; further ones are skipped and counted.`,
     },
     pacing: pacingFlag(
-      "Announce in small steps, which Go's servers need; auto: until a server has shown that it is a BunBond.",
+      "Announce in small steps, which Go's servers need. auto: until a server has proven to be BunBond.",
     ),
     "on-stop": {
       type: "string",
@@ -120,7 +116,7 @@ export const clientDefinition = {
       example: "keep",
       default: "withdraw",
       description:
-        "On SIGTERM, withdraw what was announced before closing; keep: only close, so that a server with --retain keeps it for the client that comes next.",
+        "What happens on SIGTERM. withdraw: withdraw the announced routes, then close. keep: only close, so that a server with --retain keeps the routes for the next start of this client.",
     },
     drain: {
       type: "string",
@@ -128,47 +124,36 @@ export const clientDefinition = {
       example: "5",
       default: "0",
       description:
-        "Between withdrawing and closing, stay connected this long: the network turns away in the meantime.",
+        "Stay connected this long between withdrawing and closing, while other hypervisors turn to other next hops.",
     },
     ...kernelFlags,
     socket: socketFlag("client"),
-    json: { type: "boolean", description: "Print changes as JSON, one object a line." },
+    json: { type: "boolean", description: "Print changes as JSON, one object per line." },
     config: configFlag,
     verbose: verboseFlag,
   },
 } satisfies CommandDefinition;
 
-export interface ClientConfig extends KernelFlagOptions {
+export interface ClientConfig extends KernelFlagOptions, DaemonFlagOptions {
   /** At least one, each once. */
   readonly servers: readonly Endpoint[];
-  /** Of --vni, each once; {@link subscriptionsOf} has all. */
+  /** The VNIs of --vni, each once; {@link subscriptionsOf} returns all VNIs. */
   readonly vnis: readonly number[];
   readonly announcements: readonly Route[];
-  /** Null: no HTTP. */
-  readonly http: Endpoint | null;
-  /** Further names by which HTTP is asked. */
-  readonly httpHosts: readonly string[];
-  readonly keepaliveSeconds: number;
   readonly retry: RetryBounds;
-  readonly pacing: Pacing;
   readonly staleTimeSeconds: number;
   /** Infinity for "forever". */
   readonly staleTimeAloneSeconds: number;
   readonly maxHops: number;
   readonly onStop: OnStop;
   readonly drainSeconds: number;
-  /** Null: no control socket. */
-  readonly socket: SocketChoice | null;
   readonly json: boolean;
-  /** The file that some of it is from; null: none. */
-  readonly config: string | null;
-  readonly verbose: boolean;
-  /** What works but is hardly meant, one line each, for the log. */
+  /** Settings that work but are probably not intended, one line each, for the log. */
   readonly warnings: readonly string[];
 }
 
 /**
- * `fromFile` are the settings of a configuration file.
+ * Reads the command line. `fromFile` has the settings of a configuration file.
  * @throws UsageError
  */
 export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientConfig {
@@ -199,26 +184,20 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
     servers: readEndpoints("--server", flags.server, DEFAULT_PORT),
     vnis,
     announcements: routes,
-    http: readHttp(flags.http),
-    httpHosts: readHostNames("--http-host", flags["http-host"]),
-    keepaliveSeconds: readKeepalive(flags.keepalive),
+    ...readDaemonFlags(flags),
     retry,
-    pacing: readPacing(flags.pacing),
     staleTimeSeconds: readSeconds("--stale-time", flags["stale-time"]),
     staleTimeAloneSeconds: readSecondsOrForever("--stale-time-alone", flags["stale-time-alone"]),
     maxHops: readWholeNumber("--max-hops", flags["max-hops"], 1, MOST_HOPS),
     onStop,
     drainSeconds,
     ...kernel,
-    socket: readSocket(flags.socket),
     json: flags.json,
-    config: flags.config ?? null,
-    verbose: flags.verbose,
     warnings,
   };
 }
 
-/** The VNIs to subscribe to, each once: those whose routes go into the kernel among them. */
+/** Returns the VNIs to subscribe to, each once, with those whose routes go into the kernel. */
 export function subscriptionsOf({
   vnis,
   installRoutes,
@@ -226,32 +205,33 @@ export function subscriptionsOf({
   return [...new Set([...vnis, ...installRoutes.map(({ vni }) => vni)])];
 }
 
-/** Reads the configuration file, too, anew each time. */
+/** Reads the command line and the configuration file, anew each time. */
 export function readClientOptions(rawArgs: readonly string[]): Promise<ClientConfig> {
   return readOptions(clientDefinition, rawArgs, parseClientOptions);
 }
 
-/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+/** Returns the command; `run` does its work until the process has to stop, and resolves to the exit code. */
 export function clientCommand(
   run: (options: ClientConfig, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: clientDefinition,
+    topics: ["operations", "config", "kernel", "restarts", "upgrade", "migration", "log", "output", "http"],
     examples: [
       {
-        comment: "Print the routes of two VNIs, and whatever changes in them",
+        comment: "Print the routes of two VNIs and their changes",
         line: "bunbond client --server '[2001:db8::10]:4711' --vni 100 --vni 200",
       },
       {
-        comment: "Announce a network behind this hypervisor, and NAT with a port range",
+        comment: "Announce a network on this hypervisor, and NAT with a port range",
         line: "bunbond client -s 2001:db8::10 -a 100#10.0.1.0/24@2001:db8::1 -a 100#192.0.2.7/32@2001:db8::1#nat#1024#2047",
       },
       {
-        comment: "The routes of VNI 100 in the kernel's table 100, by way of a tunnel",
+        comment: "Install the routes of VNI 100 in the kernel's table 100, through a tunnel",
         line: "bunbond client -s 2001:db8::10 --install-routes 100#100 --tun overlay",
       },
       {
-        comment: "Two servers, changes as JSON",
+        comment: "Connect to two servers, and print changes as JSON",
         line: "bunbond client -s one.example,two.example -v 100 --json",
       },
     ],

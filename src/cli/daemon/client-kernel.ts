@@ -1,22 +1,22 @@
-/** The kernel's routes as the command line asks for them, and what it says of them. */
+/** Installs routes in the kernel as the command line says, and reports on them. */
 
 import type { Logger } from "../../base/logger.ts";
-import { type KernelReport, kernelReport } from "../../http/control/kernel-status.ts";
+import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
 
 export interface KernelContext {
   readonly logger: Logger;
-  /** Takes what a dry run would do, as ip commands. */
+  /** Prints what a dry run would do, one ip command at a time. */
   readonly print: (command: string) => void;
 }
 
-/** Of `bunbond client --install-routes`. */
-export class ClientKernel {
+/** The kernel routes of `bunbond client --install-routes`. */
+export class ClientKernel implements KernelReporter {
   readonly routes: KernelRoutes;
   readonly #options: KernelFlagOptions;
   readonly #logger: Logger;
-  /** At the end, the routes are removed. */
+  /** True if the routes are removed at the end. */
   cleanup: boolean;
 
   private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
@@ -27,7 +27,7 @@ export class ClientKernel {
   }
 
   /**
-   * Null: no routes are to be installed.
+   * Resolves to null if no routes are installed.
    * @throws KernelError when something is missing, or another client has the protocol
    */
   static async open(
@@ -57,7 +57,7 @@ export class ClientKernel {
     return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
   }
 
-  /** The last thing. The routes stay, unless they are to be removed; false: that failed. */
+  /** Must be called last. Removes the routes if `cleanup` says so. Resolves to false if that failed. */
   async close(cleanup = this.cleanup): Promise<boolean> {
     try {
       const { tables } = this.routes.status();

@@ -40,7 +40,7 @@ export interface Difference<Options, Change> {
   readonly inForce: Options;
 }
 
-/** A new option is in one of these or does not compile: whoever adds it decides what a reload does with it. */
+/** Every option is in one of these, or the program does not compile: so a reload treats each option deliberately. */
 type ClientAtRunTime =
   | "servers"
   | "vnis"
@@ -127,7 +127,7 @@ function isMappingSwitched(before: ClientConfig, after: ClientConfig): boolean {
   return (before.installRoutes.length === 0) !== (after.installRoutes.length === 0);
 }
 
-/** One change with all mappings, or none. Their order says who wins a destination in a table that several share. */
+/** One change with all mappings, or none. Their order decides which VNI wins a destination in a table that several share. */
 function mapped(before: readonly TableMapping[], mappings: readonly TableMapping[]) {
   return Bun.deepEquals(before, mappings) ? [] : [{ type: "install-routes", mappings } as const];
 }
@@ -157,7 +157,7 @@ export function serverSettings(options: ServerConfig): ServerSettings {
   return { keepaliveSeconds, retainSeconds, sendHoldSeconds, ...valuesByLimit((name) => options[name]) };
 }
 
-/** Each thing is in its list once, and `keyOf` tells which are the same. */
+/** Compares two lists. Each item is in its list once; items with the same `keyOf` are the same. */
 function listDifference<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string) {
   const keysBefore = new Set(before.map(keyOf));
   const keysAfter = new Set(after.map(keyOf));

@@ -12,7 +12,7 @@ export class PlanPrinter {
     this.#format = format;
   }
 
-  /** As iproute2 would be told it. */
+  /** Prints one operation as an iproute2 command. */
   print(command: string): void {
     const time = new Date().toISOString();
     const text = this.#format === "text" ? command : JSON.stringify({ event: "kernel", time, command });

@@ -1,6 +1,6 @@
 /**
- * SIGHUP: the configuration is read again, and what has changed is carried out. A file that cannot be read or is
- * wrong changes nothing, and the daemon goes on as it was.
+ * On SIGHUP the configuration is read again, and changes take effect. A file that cannot be read or has errors changes nothing,
+ * and the daemon goes on as before.
  */
 
 import type { LogFields, Logger } from "../../base/logger.ts";
@@ -13,21 +13,21 @@ import type { HangupSignal } from "../program/hangup-signal.ts";
 import { UsageError } from "../program/usage-error.ts";
 import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
 
-/** Any change, as the log tells of it. */
+/** A change as it is logged. */
 interface LoggedChange {
   readonly type: string;
   readonly settings?: object;
 }
 
 export interface ReloaderOptions<Options, Change> {
-  /** Reads them anew, or rejects. */
+  /** Reads the options anew, or rejects. */
   readonly read: () => Promise<Options>;
   readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
   readonly apply: (change: Change) => void;
   readonly logger: Logger;
 }
 
-/** Once the daemon is up: from now on SIGHUP reloads, if the options are from a file. */
+/** Makes SIGHUP reload the options from now on, if they are from a file. Called when the daemon runs. */
 export function reloadOnHangup<
   Options extends { readonly config: string | null },
   Change extends LoggedChange,
@@ -41,7 +41,7 @@ export function reloadOnHangup<
   return reloader;
 }
 
-/** Where there is no file, SIGHUP means the end, as for other programs, but in order. */
+/** Without a file, SIGHUP stops the daemon, as it ends other programs, but in an orderly way. */
 export function stopOnHangup(
   { config }: { readonly config: string | null },
   hangup: HangupSignal,
@@ -54,7 +54,7 @@ export function stopOnHangup(
       logger.debug("SIGHUP is ignored, as it was when this process was started (nohup)");
       return;
     }
-    // A terminal that goes may send more than one.
+    // A terminal that is closed may send more than one.
     hangup.handle(() => {});
     logger.info("SIGHUP ends this process: there is no --config to read again");
     stop();

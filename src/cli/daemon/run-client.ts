@@ -1,109 +1,77 @@
 import { Client } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
-import type { ControlServer } from "../../http/control/server.ts";
 import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { describeCloseReason } from "../../session/close-reason.ts";
-import { openDaemonSocket } from "../flags/socket-flag.ts";
 import type { DaemonContext } from "../program/command.ts";
-import { createLogger, type LevelledLogger } from "../program/console-logger.ts";
-import type { HangupSignal } from "../program/hangup-signal.ts";
+import type { LevelledLogger } from "../program/console-logger.ts";
 import type { LineWriter } from "../program/output.ts";
-import { untilStopped } from "../program/stop-signal.ts";
-import { styleFor } from "../program/style.ts";
 import { versionInfo } from "../program/version.ts";
-import { warnOfAddressSpace } from "./address-space.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientConfig, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import { ClientKernel } from "./client-kernel.ts";
 import { clientDifference, clientSettings } from "./config-diff.ts";
 import { PlanPrinter } from "./plan-printer.ts";
-import { applyToClient, reloadOnHangup, stopOnHangup } from "./reload.ts";
+import { applyToClient, reloadOnHangup } from "./reload.ts";
+import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 
-/** For servers to take what is withdrawn. */
+/** How long stopping waits for servers to read the withdrawals. */
 const STOP_WITHIN_MS = 2_000;
 
 /**
- * Whoever hears of an announcement sends traffic, and the ways back should be in the kernel by then. Longer than this
- * nobody waits: that our own networks cannot be reached would be the greater outage.
+ * How long announcements wait for the kernel: hypervisors that receive an announcement send traffic, and the routes back should be
+ * in the kernel by then. Waiting longer would be the greater outage, since our own networks could not be reached.
  */
 const ANNOUNCE_WITHIN_MS = 2_000;
 const READY_POLL_MS = 10;
 
-/** To take routes out of the kernel at the end: some millions of them. */
+/** How long the removal of routes from the kernel may take at the end: there may be millions. */
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
  * `bunbond client`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`, or until nobody reads its output any
  * more.
  */
-export async function runClient(
-  options: ClientConfig,
-  { io, rawArgs, hangup }: DaemonContext,
-): Promise<number> {
-  const logger = createLogger({
-    isVerbose: options.verbose,
-    style: styleFor(io.stderrIsTty, io.environment),
-    write: (line) => io.stderr.write(line),
-  });
-  warnOfAddressSpace(logger);
-  for (const warning of options.warnings) logger.warn(warning);
-
-  const asked = Promise.withResolvers<void>();
-  io.stdout.onGone((failure) => {
-    if (failure === null) asked.resolve();
-    // That a disk is full must not take the tenants' networks along.
-    else logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
-  });
-  stopOnHangup(options, hangup, logger, asked.resolve);
+export async function runClient(options: ClientConfig, context: DaemonContext): Promise<number> {
+  const { stdout } = context.io;
   let kernel: ClientKernel | null = null;
-  const stopped = untilStopped({
+  return await runDaemon(options, context, {
+    program: "client",
+    warnings: options.warnings,
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
-    also: asked.promise,
-  });
-  // Before all else: where another daemon runs, this one is refused before any server has seen it.
-  const control = await openDaemonSocket(options.socket, "client", logger);
-  try {
-    const plan = new PlanPrinter(io.stdout, options.json ? "json" : "text");
-    kernel = await ClientKernel.open(options, { logger, print: (command) => plan.print(command) });
-    try {
-      await serve(options, {
-        rawArgs,
-        hangup,
-        out: io.stdout,
-        logger,
-        control,
-        kernel,
-        stop: asked.resolve,
-        stopped,
+    async serve(setup) {
+      const { logger, stop } = setup;
+      stdout.onGone((failure) => {
+        if (failure === null) stop();
+        // That a disk is full must not take the tenants' networks along.
+        else {
+          logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
+        }
       });
-    } catch (error) {
-      // It has hardly begun: what an earlier client left stays.
-      await kernel?.close(false);
-      throw error;
-    }
-    const isDone = (await kernel?.close()) ?? true;
-    return isDone ? 0 : 1;
-  } finally {
-    await control?.stop();
-  }
+      const plan = new PlanPrinter(stdout, options.json ? "json" : "text");
+      kernel = await ClientKernel.open(options, { logger, print: (command) => plan.print(command) });
+      try {
+        await serve(options, { ...setup, out: stdout, kernel });
+      } catch (error) {
+        // The client has hardly begun: what an earlier client left stays.
+        await kernel?.close(false);
+        throw error;
+      }
+      const isDone = (await kernel?.close()) ?? true;
+      return isDone ? 0 : 1;
+    },
+  });
 }
 
-interface Surroundings {
-  readonly rawArgs: readonly string[];
-  readonly hangup: HangupSignal;
+interface ClientSetup extends DaemonSetup {
   readonly out: LineWriter;
-  readonly logger: LevelledLogger;
-  readonly control: ControlServer | null;
   readonly kernel: ClientKernel | null;
-  readonly stop: () => void;
-  readonly stopped: Promise<void>;
 }
 
-async function serve(options: ClientConfig, surroundings: Surroundings): Promise<void> {
-  const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = surroundings;
+async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
+  const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = setup;
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();
@@ -135,7 +103,7 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
       },
       announced: (route) => kernel?.routes.announced(route),
       withdrawn: (route) => {
-        // Without a drain nobody has the time to use the others' routes to our own networks.
+        // Without a drain there is no time to use the others' routes to our own networks.
         if (!isLeaving) kernel?.routes.withdrawn(route);
       },
       complete: (vni) => kernel?.routes.complete(vni),
@@ -157,12 +125,11 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
   try {
-    const report = kernel === null ? null : () => kernel.report();
     const stopByCommand = () => {
       leave();
       stop();
     };
-    const controlled = { client, daemon, counters, kernel: report, logger, stop: stopByCommand, drainLeftMs };
+    const controlled = { client, daemon, counters, kernel, logger, stop: stopByCommand, drainLeftMs };
     control?.serve(clientOperations(controlled));
     client.start();
     logger.info("started", { program: "client", ...versionInfo });

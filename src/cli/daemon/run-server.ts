@@ -1,55 +1,23 @@
 import { Daemon } from "../../http/control/daemon.ts";
-import type { ControlServer } from "../../http/control/server.ts";
 import { serverOperations } from "../../http/control/server-operations.ts";
 import { ROUTE_SOURCE } from "../../route/table/route-source.ts";
 import { Server } from "../../server/server.ts";
-import { openDaemonSocket } from "../flags/socket-flag.ts";
 import type { DaemonContext } from "../program/command.ts";
-import { createLogger, type LevelledLogger } from "../program/console-logger.ts";
-import type { HangupSignal } from "../program/hangup-signal.ts";
-import { untilStopped } from "../program/stop-signal.ts";
-import { styleFor } from "../program/style.ts";
 import { versionInfo } from "../program/version.ts";
-import { warnOfAddressSpace } from "./address-space.ts";
 import { serverDifference, serverSettings } from "./config-diff.ts";
-import { applyToServer, reloadOnHangup, stopOnHangup } from "./reload.ts";
+import { applyToServer, reloadOnHangup } from "./reload.ts";
+import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 import { readServerOptions, type ServerConfig } from "./server-command.ts";
 
 /** `bunbond server`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`. */
-export async function runServer(
-  options: ServerConfig,
-  { io, rawArgs, hangup }: DaemonContext,
-): Promise<number> {
-  const logger = createLogger({
-    isVerbose: options.verbose,
-    style: styleFor(io.stderrIsTty, io.environment),
-    write: (line) => io.stderr.write(line),
-  });
-  warnOfAddressSpace(logger);
-  const asked = Promise.withResolvers<void>();
-  stopOnHangup(options, hangup, logger, asked.resolve);
-  const stopped = untilStopped({ also: asked.promise });
-  // Before all else: where another daemon runs, this one is refused before any client has seen it.
-  const control = await openDaemonSocket(options.socket, "server", logger);
-  try {
-    return await serve(options, { rawArgs, hangup, logger, control, stopped });
-  } finally {
-    await control?.stop();
-  }
-}
-
-interface Surroundings {
-  readonly rawArgs: readonly string[];
-  readonly hangup: HangupSignal;
-  readonly logger: LevelledLogger;
-  readonly control: ControlServer | null;
-  readonly stopped: Promise<void>;
+export function runServer(options: ServerConfig, context: DaemonContext): Promise<number> {
+  return runDaemon(options, context, { program: "server", serve: (setup) => serve(options, setup) });
 }
 
 async function serve(
   options: ServerConfig,
-  { rawArgs, hangup, logger, control, stopped }: Surroundings,
+  { rawArgs, hangup, logger, control, stopped }: DaemonSetup,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;

@@ -7,22 +7,19 @@ import {
   valuesByLimit,
 } from "../../server/exchange/limits.ts";
 import { LEAST_SEND_HOLD_SECONDS } from "../../server/options.ts";
-import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { readOptions } from "../config/config-options.ts";
+import { type DaemonFlagOptions, readDaemonFlags } from "../flags/daemon-flags.ts";
 import {
   configFlag,
   httpFlag,
   httpHostFlag,
   keepaliveFlag,
   pacingFlag,
-  readHttp,
-  readKeepalive,
-  readPacing,
   verboseFlag,
 } from "../flags/shared-flags.ts";
-import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
-import { readEndpoint, readHostNames, readSeconds, readWholeNumber } from "../flags/values.ts";
+import { socketFlag } from "../flags/socket-flag.ts";
+import { readEndpoint, readSeconds, readWholeNumber } from "../flags/values.ts";
 import type { Command, DaemonContext } from "../program/command.ts";
 import type { CommandDefinition, ValueFlagDef } from "../program/command-definition.ts";
 import { type GivenValues, parseFlags } from "../program/flags.ts";
@@ -43,7 +40,7 @@ export const serverDefinition = {
   meta: {
     name: "server",
     description:
-      "Run a MetalBond server: it takes routes from its clients and gives them to those that subscribed.",
+      "Run a MetalBond server: it takes routes from its clients and sends them to the clients that have subscribed.",
   },
   args: {
     listen: {
@@ -53,7 +50,7 @@ export const serverDefinition = {
       valueHint: "ADDR[:PORT]",
       example: "[::]:4711",
       default: `[::]:${DEFAULT_PORT}`,
-      description: `Take clients on this address, IPv4, IPv6 ([::] is both) or with a zone. Port ${DEFAULT_PORT} if left out.`,
+      description: `Accept clients on this address: IPv4, IPv6 ([::] is both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
     },
     http: httpFlag,
     "http-host": httpHostFlag,
@@ -64,10 +61,10 @@ export const serverDefinition = {
       example: "15",
       default: "15",
       description:
-        "After the start, wait this long for clients to return before telling anyone that a table is complete.",
+        "Wait this long after the start for clients to return, before End-of-RIBs say that tables are complete.",
     },
     pacing: pacingFlag(
-      "Write to subscribers in small steps, which Go's clients need; auto: until one has shown that it is no Go program.",
+      "Write to subscribers in small steps, which Go's clients need. auto: until a subscriber has proven not to be a Go program.",
     ),
     retain: {
       type: "string",
@@ -75,14 +72,15 @@ export const serverDefinition = {
       example: "30",
       default: "0",
       description:
-        "Keep a lost client's routes this long, as far as it did not withdraw them, so that it can restart unnoticed.",
+        "Keep the routes of a lost client this long, unless it withdrew them, so that it can restart unnoticed.",
     },
     "send-hold": {
       type: "string",
       valueHint: "SEC",
       example: "90",
       default: "90",
-      description: "Close a peer that takes no byte for this long although some are due.",
+      description:
+        "Close the connection to a peer that takes no byte for this long although some are waiting.",
     },
     [LIMITS.maxHops.flag]: limitFlag("maxHops"),
     [LIMITS.maxRoutes.flag]: limitFlag("maxRoutes"),
@@ -94,7 +92,7 @@ export const serverDefinition = {
       example: "512",
       default: "512",
       description:
-        "Of more connections that have not completed their handshake, reset the oldest: so those that say nothing keep nobody out.",
+        "Limit of connections that have not completed their handshake. Beyond it, the oldest is reset, so that silent connections keep no client out.",
     },
     socket: socketFlag("server"),
     config: configFlag,
@@ -102,26 +100,13 @@ export const serverDefinition = {
   },
 } satisfies CommandDefinition;
 
-export interface ServerConfig extends ServerLimits {
+export interface ServerConfig extends ServerLimits, DaemonFlagOptions {
   readonly listen: Endpoint;
-  /** Null: no HTTP. */
-  readonly http: Endpoint | null;
-  /** Further names by which HTTP is asked. */
-  readonly httpHosts: readonly string[];
-  readonly keepaliveSeconds: number;
   readonly settleSeconds: number;
-  readonly pacing: Pacing;
   readonly retainSeconds: number;
   readonly sendHoldSeconds: number;
   readonly maxHalfOpen: number;
-  /** Null: no control socket. */
-  readonly socket: SocketChoice | null;
-  /** The file that some of it is from; null: none. */
-  readonly config: string | null;
-  readonly verbose: boolean;
 }
-
-/** No process has more connections. */
 
 /**
  * `fromFile` are the settings of a configuration file.
@@ -131,11 +116,8 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
   const flags = parseFlags(serverDefinition.args, rawArgs, fromFile);
   return {
     listen: readEndpoint("--listen", flags.listen, DEFAULT_PORT, "listen"),
-    http: readHttp(flags.http),
-    httpHosts: readHostNames("--http-host", flags["http-host"]),
-    keepaliveSeconds: readKeepalive(flags.keepalive),
+    ...readDaemonFlags(flags),
     settleSeconds: readSeconds("--settle", flags.settle),
-    pacing: readPacing(flags.pacing),
     retainSeconds: readSeconds("--retain", flags.retain),
     sendHoldSeconds: readSeconds("--send-hold", flags["send-hold"], LEAST_SEND_HOLD_SECONDS),
     ...valuesByLimit((name) => {
@@ -143,9 +125,6 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
       return readWholeNumber(`--${flag}`, flags[flag], 1, GREATEST_LIMIT);
     }),
     maxHalfOpen: readWholeNumber("--max-half-open", flags["max-half-open"], 1, GREATEST_LIMIT),
-    socket: readSocket(flags.socket),
-    config: flags.config ?? null,
-    verbose: flags.verbose,
   };
 }
 
@@ -154,16 +133,17 @@ export function readServerOptions(rawArgs: readonly string[]): Promise<ServerCon
   return readOptions(serverDefinition, rawArgs, parseServerOptions);
 }
 
-/** The command; `run` does its work until the process is told to stop, and resolves to the exit code. */
+/** Returns the command; `run` does its work until the process has to stop, and resolves to the exit code. */
 export function serverCommand(
   run: (options: ServerConfig, context: DaemonContext) => Promise<number>,
 ): Command {
   return {
     definition: serverDefinition,
+    topics: ["operations", "config", "restarts", "upgrade", "migration", "limits", "log", "http"],
     examples: [
-      { comment: "All addresses of both families", line: "bunbond server" },
+      { comment: "Listen on all addresses of both families", line: "bunbond server" },
       {
-        comment: "One address, and the routes over HTTP",
+        comment: "Listen on one address, and serve the routes over HTTP",
         line: "bunbond server -l 192.0.2.1:4711 --http '[::1]:4712'",
       },
     ],

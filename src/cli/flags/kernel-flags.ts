@@ -23,7 +23,8 @@ import {
   PROTOCOL_RA,
 } from "../../kernel/options.ts";
 import { formatPrefix, parsePrefix, samePrefix } from "../../net/prefix.ts";
-import { MAX_VNI, NextHopType } from "../../wire/protocol.ts";
+import { NEXT_HOP_TYPE_NAMES, NEXT_HOP_TYPES } from "../../route/next-hop-type.ts";
+import { MAX_VNI, type NextHopType } from "../../wire/protocol.ts";
 import type { FlagDefs, ValueFlagDef } from "../program/command-definition.ts";
 import type { FlagValues } from "../program/flags.ts";
 import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } from "./values.ts";
@@ -32,19 +33,13 @@ import { badValue, readEach, readOneOf, readSeconds, readWholeNumber, whole } fr
 const MAX_DEVICE_NAME_BYTES = 15;
 
 const NAT_ACTIONS = ["plain", "skip"] as const;
-const TYPE_WORDS = ["std", "nat", "lb"] as const;
-const TYPES: Record<(typeof TYPE_WORDS)[number], NextHopType> = {
-  std: NextHopType.STANDARD,
-  nat: NextHopType.NAT,
-  lb: NextHopType.LOADBALANCER_TARGET,
-};
 
 export const routeProtocolFlag = {
   type: "string",
   valueHint: "N",
   example: "200",
   default: `${DEFAULT_PROTOCOL}`,
-  description: `Mark what is ours in the kernel by this protocol number, ${LEAST_PROTOCOL} to 255 without ${PROTOCOL_RA}: the others are those of the kernel and of routes made by hand. One client per number in a network namespace.`,
+  description: `Mark BunBond's routes in the kernel with this protocol number, ${LEAST_PROTOCOL} to 255 without ${PROTOCOL_RA}; the other numbers are the kernel's and those of routes made by hand. A network namespace takes one client per number.`,
 } satisfies ValueFlagDef;
 
 export const kernelFlags = {
@@ -54,44 +49,44 @@ export const kernelFlags = {
     valueHint: "VNI#TABLE",
     example: "100#100",
     description:
-      "Subscribe to this virtual network, and put its routes into this table of the kernel, 1 to 4294967295 without 253 and 255.",
+      "Subscribe to this virtual network, and install its routes in this routing table of the kernel, 1 to 4294967295 without 253 and 255.",
   },
   tun: {
     type: "string",
     valueHint: "DEVICE",
     example: "ip6tnl0",
     default: "ip6tnl0",
-    description: "The tunnel device they leave by: of type ip6tnl, mode any, external.",
+    description: "The tunnel device of these routes: of type ip6tnl, mode any, external.",
   },
-  "ipv4-only": { type: "boolean", description: "Put only routes to IPv4 destinations into the kernel." },
+  "ipv4-only": { type: "boolean", description: "Install only routes to IPv4 destinations in the kernel." },
   cleanup: {
     type: "boolean",
     description:
-      "Take our routes out of the kernel at the end. Without it they stay, and the next start takes them over.",
+      "Remove BunBond's routes from the kernel at the end. Without this flag they stay, and the next start takes them over.",
   },
   "route-protocol": routeProtocolFlag,
   "dry-run": {
     type: "boolean",
     description:
-      "Change nothing in the kernel: print what would be done there as ip commands, instead of the changes.",
+      "Change nothing in the kernel: print the ip commands for it, instead of the changes of routes.",
   },
   "allow-main-table": {
     type: "boolean",
-    description: `Let --install-routes name the host's own table, main: ${RT_TABLE_MAIN}, or 0 as Go's client has it.`,
+    description: `Allow --install-routes to name the host's own table, main: ${RT_TABLE_MAIN}, or 0 as with Go's client.`,
   },
   "prefer-network": {
     type: "string",
     repeatable: true,
     valueHint: "PREFIX[=WEIGHT]",
     example: "2001:db8:a::/48=10",
-    description: `Where a destination has several next hops, one in this IPv6 network counts as WEIGHT others, 1 to ${MAX_WEIGHT}, ${DEFAULT_PREFERRED_WEIGHT} if left out.`,
+    description: `If a destination has several next hops, give those in this IPv6 network the weight WEIGHT, 1 to ${MAX_WEIGHT}, ${DEFAULT_PREFERRED_WEIGHT} if left out; the others have the weight 1.`,
   },
   "exclude-type": {
     type: "string",
     repeatable: true,
-    valueHint: TYPE_WORDS.join("|"),
+    valueHint: NEXT_HOP_TYPE_NAMES.join("|"),
     example: "lb",
-    description: "Keep next hops of this type out of the kernel.",
+    description: "Do not install next hops of this type in the kernel.",
   },
   ecmp: {
     type: "string",
@@ -99,7 +94,7 @@ export const kernelFlags = {
     example: "resilient",
     default: "plain",
     description:
-      "Where a destination has several next hops, plain: when one comes or goes, connections by the others move, too; resilient (Linux 5.13 or newer): those stay.",
+      "How destinations with several next hops are balanced. plain: a change of the next hops moves connections of the others, too. resilient (Linux 5.13 or newer): connections of the others stay where they are.",
   },
   "reconcile-interval": {
     type: "string",
@@ -107,7 +102,7 @@ export const kernelFlags = {
     example: "300",
     default: "300",
     description:
-      "Compare the kernel's tables with what is wanted this often, and put them right; 0: never. What the kernel reports as changed is put right at once.",
+      "Compare the kernel's tables with the desired routes this often, and repair them; 0: never. Changes that the kernel reports are repaired at once.",
   },
   "install-nat": {
     type: "string",
@@ -115,11 +110,11 @@ export const kernelFlags = {
     example: "skip",
     default: "plain",
     description:
-      "NAT next hops in the kernel: plain, without their ports, which a route cannot express; or skip them.",
+      "How NAT next hops are installed in the kernel. plain: without their ports, which a route cannot express. skip: not at all.",
   },
 } satisfies FlagDefs;
 
-/** What the kernel's room calls the options in its messages to an operator. */
+/** The names of the options in messages of src/kernel to an operator. */
 export const kernelOptionNames: KernelOptionNames = {
   device: "--tun",
   protocol: "--route-protocol",
@@ -129,7 +124,7 @@ export const kernelOptionNames: KernelOptionNames = {
 export type NatAction = (typeof NAT_ACTIONS)[number];
 
 export interface KernelFlagOptions {
-  /** In the order given, each VNI once. None: nothing is put into the kernel. */
+  /** In the order given, each VNI once. Empty if nothing is installed in the kernel. */
   readonly installRoutes: readonly TableMapping[];
   readonly tunnelDevice: string;
   readonly ipv4Only: boolean;
@@ -138,10 +133,10 @@ export interface KernelFlagOptions {
   readonly dryRun: boolean;
   /** Each network once. */
   readonly preferNetworks: readonly PreferredNetwork[];
-  /** Each once. */
+  /** Each type once. */
   readonly excludeTypes: readonly NextHopType[];
   readonly ecmp: EcmpMode;
-  /** 0: never. */
+  /** 0 if the tables are never compared. */
   readonly reconcileSeconds: number;
   readonly installNat: NatAction;
 }
@@ -160,7 +155,10 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
     preferNetworks: readPreferredNetworks(flags["prefer-network"]),
     excludeTypes: [
       ...new Set(
-        readEach(flags["exclude-type"], (text) => TYPES[readOneOf("--exclude-type", text, TYPE_WORDS)]),
+        readEach(
+          flags["exclude-type"],
+          (text) => NEXT_HOP_TYPES[readOneOf("--exclude-type", text, NEXT_HOP_TYPE_NAMES)],
+        ),
       ),
     ],
     ecmp: readOneOf("--ecmp", flags.ecmp, ECMP_MODES),
@@ -169,12 +167,12 @@ export function readKernelFlags(flags: KernelFlagValues): KernelFlagOptions {
   };
 }
 
-/** What is given in vain, for the log: Go's units have --tun without --install-routes. */
+/** Returns warnings about flags without effect: units of Go's client have --tun without --install-routes. */
 export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
   if (flags["install-routes"].length > 0) {
     const isVain = flags["dry-run"] && flags.cleanup;
     return isVain
-      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go"]
+      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed"]
       : [];
   }
   const given = Object.entries(kernelFlags).flatMap(([name, def]) => {
@@ -186,10 +184,10 @@ export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
     return isDefault ? [] : `--${name}`;
   });
   if (given.length === 0) return [];
-  return [`without --install-routes nothing comes of ${given.join(", ")}`];
+  return [`without --install-routes these flags have no effect: ${given.join(", ")}`];
 }
 
-/** The kernel's own rule, dev_valid_name() in net/core/dev.c. */
+/** Reads a device name by the kernel's rule, dev_valid_name() in net/core/dev.c. */
 function readDevice(name: string): string {
   const isOne = Buffer.byteLength(name) <= MAX_DEVICE_NAME_BYTES && /^(?!\.\.?$)[^/:\s]+$/.test(name);
   if (isOne) return name;
@@ -203,12 +201,12 @@ export function readRouteProtocol(text: string): number {
   throw badValue("--route-protocol", text, whole(text), `${PROTOCOL_RA} is the kernel's own: take another`);
 }
 
-/** In the order given, each once. */
+/** Reads tables, in the order given, each once. */
 export function readTables(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readTable(flag, text, 0, null)))];
 }
 
-/** The table that stands in the text from `start` on; `mainHint` says what to do about main, null that it may be. */
+/** Reads the table in the text from `start` on. `mainHint` says what to do about main; null if main is allowed. */
 function readTable(flag: string, text: string, start: number, mainHint: string | null): number {
   const digits = text.slice(start);
   const range = { start, end: text.length };
@@ -282,7 +280,7 @@ function readPreferredNetwork(text: string): PreferredNetwork {
     );
   }
   if (parsed.hostBitsMasked) {
-    const reason = `there are bits set behind the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
+    const reason = `there are bits set after the prefix length: perhaps ${formatPrefix(parsed.prefix)} is meant`;
     throw badValue(flag, text, { start: 0, end }, reason);
   }
   if (equals < 0) return { prefix: parsed.prefix, weight: DEFAULT_PREFERRED_WEIGHT };

@@ -1,4 +1,4 @@
-/** Flags that mean the same in several commands, and how their values are read. */
+/** Flags that have the same meaning in several commands, and how their values are read. */
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_HTTP_PORT, DEFAULT_KEEPALIVE_SECONDS } from "../../wire/protocol.ts";
@@ -13,7 +13,7 @@ export const keepaliveFlag = {
   valueHint: "SEC",
   example: "5",
   default: `${DEFAULT_KEEPALIVE_SECONDS}`,
-  description: `Keepalive interval, 1 to ${MAX_KEEPALIVE_SECONDS} seconds; client and server use the smaller one of theirs. A peer that is silent for 2.5 intervals is gone.`,
+  description: `Keepalive interval, 1 to ${MAX_KEEPALIVE_SECONDS} seconds; client and server use the smaller of their intervals. A peer that is silent for 2.5 intervals is disconnected.`,
 } satisfies ValueFlagDef;
 
 export function readKeepalive(text: string): number {
@@ -27,7 +27,7 @@ export const httpFlag = {
   description: `Serve /routes.json, /routes.yaml and /healthz on this address, port ${DEFAULT_HTTP_PORT} if left out.`,
 } satisfies ValueFlagDef;
 
-/** Null when the flag was not given: no HTTP. */
+/** Returns null if the flag was not given: there is no HTTP. */
 export function readHttp(text: string | undefined): Endpoint | null {
   return text === undefined ? null : readEndpoint("--http", text, DEFAULT_HTTP_PORT, "listen");
 }
@@ -38,13 +38,13 @@ export const httpHostFlag = {
   valueHint: "NAME",
   example: "routes.example",
   description:
-    "Answer HTTP requests for this host name, too, as when a reverse proxy passes its own on. Addresses, localhost and a name in --http are always answered.",
+    "Answer HTTP requests for this host name, too, as behind a reverse proxy that passes its own name on. Addresses, localhost and a name in --http are always answered.",
 } satisfies ValueFlagDef;
 
 export const verboseFlag = {
   type: "boolean",
   alias: "v",
-  description: "Log debug messages, and show where in the program an error arose.",
+  description: "Log debug messages, and show where in the program an error occurred.",
 } satisfies SwitchDef;
 
 export const configFlag = {
@@ -52,7 +52,7 @@ export const configFlag = {
   valueHint: "FILE",
   example: "/etc/bunbond/client.yaml",
   description:
-    "Take settings from this YAML file: flags by their long names, as in keepalive: 5. What is given here comes before it, a whole list too. On SIGHUP it is read again, and what has changed is carried out.",
+    "Read settings from this YAML file: flags by their long names, as in keepalive: 5. A flag on the command line replaces the setting in the file, a whole list too. On SIGHUP the file is read again, and changes take effect.",
 } satisfies ValueFlagDef;
 
 const PACINGS = ["auto", "always", "never"] as const satisfies readonly Pacing[];

@@ -21,7 +21,7 @@ export interface UserContext {
 }
 
 /**
- * Where daemons have their control sockets: this user's directory first, then root's. XDG_RUNTIME_DIR is that of the XDG Base
+ * Returns where daemons have their control sockets: this user's directory first, then root's. XDG_RUNTIME_DIR is that of the XDG Base
  * Directory Specification.
  */
 export function runDirectories({ isRoot, environment }: UserContext = thisUser()): [string, ...string[]] {
@@ -34,7 +34,7 @@ function thisUser(): UserContext {
   return { isRoot: process.getuid?.() === 0, environment: process.env };
 }
 
-/** Root's, for help. */
+/** Returns the default socket of root's daemons, for help. */
 export function defaultSocket(program: ProgramName): string {
   return join(RUN_DIRECTORY, `${program}.sock`);
 }
@@ -44,24 +44,24 @@ export function socketFlag(program: ProgramName) {
     type: "string",
     valueHint: "PATH",
     example: defaultSocket(program),
-    description: `Take commands like 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or beside it ${program}-PID.sock where another daemon has that, or none where it cannot be made; of users other than root in $XDG_RUNTIME_DIR/bunbond.`,
+    description: `Accept commands like 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or ${program}-PID.sock in the same directory if another daemon has that one, or none if it cannot be made. For users other than root the directory is $XDG_RUNTIME_DIR/bunbond.`,
   } satisfies ValueFlagDef;
 }
 
-/** Where a daemon is to have its control socket. */
+/** Where a daemon has its control socket. */
 export type SocketChoice =
   | { readonly path: string }
-  /** Nobody asked for one: where rights are missing, the daemon does without. */
+  /** None was asked for: without the permission to make one, the daemon runs without it. */
   | { readonly directory: string };
 
-/** Null: none. */
+/** Returns null for no control socket. */
 export function readSocket(text: string | undefined): SocketChoice | null {
   if (text === undefined) return { directory: runDirectories()[0] };
   return text.toLowerCase() === "none" ? null : { path: text };
 }
 
 /**
- * Null when the daemon goes on without.
+ * Opens the control socket. Resolves to null if the daemon runs without one.
  * @throws ControlSocketError
  */
 export async function openDaemonSocket(
@@ -103,7 +103,7 @@ async function openFirstFree(
   }
 }
 
-/** What a command's --socket names: a path, or the name of a socket in one of the directories, "server-4711". */
+/** Returns the path that a command's --socket names: a path, or the name of a socket in one of the directories, as "server-4711". */
 export function socketNamed(text: string, directories: readonly string[]): string {
   if (text.includes("/") || existsSync(text)) return text;
   const paths = directories.flatMap((directory) =>

@@ -1,4 +1,4 @@
-/** Values of flags: each reader takes the flag's name for its message and throws UsageError with a caret. */
+/** Reads values of flags. Each reader takes the flag's name for its message, and throws a UsageError with a caret. */
 
 import type { TextRange } from "../../base/caret.ts";
 import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
@@ -8,7 +8,7 @@ import type { RetryBounds } from "../../session/retry.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
 import { collectErrors, throwAll, UsageError } from "../program/usage-error.ts";
 
-/** Timers count milliseconds in 31 bits and fire at once beyond 24.8 days. */
+/** Limit of times: timers count milliseconds in 31 bits, and fire at once beyond 24.8 days. */
 const MAX_SECONDS = 20 * 86400;
 
 export function readEndpoint(flag: string, text: string, defaultPort: number, use: EndpointUse): Endpoint {
@@ -17,13 +17,13 @@ export function readEndpoint(flag: string, text: string, defaultPort: number, us
   return endpoint;
 }
 
-/** In the order given; another spelling of the same endpoint counts once. */
+/** Reads endpoints, in the order given, each once whatever its spelling. */
 export function readEndpoints(flag: string, texts: readonly string[], defaultPort: number): Endpoint[] {
   const endpoints = readEach(texts, (text) => readEndpoint(flag, text, defaultPort, "connect"));
   return [...new Map(endpoints.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()];
 }
 
-/** Names as in DNS, without a port. */
+/** Reads host names as in DNS, without a port. */
 export function readHostNames(flag: string, texts: readonly string[]): string[] {
   return readEach(texts, (text) => {
     if (/^(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i.test(text)) return text;
@@ -31,12 +31,12 @@ export function readHostNames(flag: string, texts: readonly string[]): string[] 
   });
 }
 
-/** In the order given, each once. */
+/** Reads VNIs, in the order given, each once. */
 export function readVnis(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
 }
 
-/** `unit`: what is counted, where people may write a unit behind it. */
+/** Reads a whole number within bounds. `unit` is for values after which people may write a unit. */
 export function readWholeNumber(
   flag: string,
   text: string,
@@ -57,24 +57,24 @@ export function readOneOf<T extends string>(flag: string, text: string, words: r
   throw badValue(flag, text, whole(text), `one of ${words.join(", ")} is needed`);
 }
 
-/** A time of that many seconds or more, fractions allowed: "15", "0.5". */
+/** Reads a time in seconds of at least `least`, fractions allowed: "15", "0.5". */
 export function readSeconds(flag: string, text: string, least = 0): number {
   const seconds = secondsIn(text);
   if (seconds !== null && seconds >= least) return seconds;
   throw badValue(flag, text, whole(text), secondsRule(least));
 }
 
-/** As {@link readSeconds}, and "forever" is Infinity. */
+/** Reads a time as {@link readSeconds} does; "forever" is Infinity. */
 export function readSecondsOrForever(flag: string, text: string): number {
   const seconds = text.toLowerCase() === "forever" ? Number.POSITIVE_INFINITY : secondsIn(text);
   if (seconds !== null) return seconds;
   throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
 }
 
-/** A crowd of clients that tries more often would keep a server from its work. */
+/** Least wait: many clients that retried more often would overload a server. */
 const LEAST_RETRY_SECONDS = 0.1;
 
-/** Two times as in {@link readSeconds}, "5-10": the wait before the next try is drawn from between them. */
+/** Reads two times as in {@link readSeconds}, "5-10": the wait before the next attempt is drawn from between them. */
 export function readRetryBounds(flag: string, text: string): RetryBounds {
   const [min, max, ...more] = text.split("-").map(secondsIn);
   if (min != null && max != null && min >= LEAST_RETRY_SECONDS && min <= max && more.length === 0) {
@@ -102,7 +102,7 @@ export interface Announcements {
   readonly warnings: string[];
 }
 
-/** In the order given, each route once. */
+/** Reads announcements, in the order given, each route once. */
 export function readAnnouncements(flag: string, texts: readonly string[]): Announcements {
   const routes = new Map<string, Route>();
   const warnings: string[] = [];
@@ -123,7 +123,7 @@ function readAnnouncement(flag: string, text: string) {
   }
 }
 
-/** Of several that are wrong, the first is thrown, with the others. */
+/** Reads each text. If several are wrong, the first error is thrown, with the others. */
 export function readEach<T>(texts: readonly string[], read: (text: string) => T): T[] {
   const values: T[] = [];
   const errors: UsageError[] = [];
@@ -132,7 +132,7 @@ export function readEach<T>(texts: readonly string[], read: (text: string) => T)
   return values;
 }
 
-/** `hint`: what to do about it. */
+/** Returns an error about a flag's value. `hint` says what to do. */
 export function badValue(
   flag: string,
   text: string,

@@ -27,7 +27,7 @@ export interface ManPage {
 export interface Manual {
   readonly commands: readonly Command[];
   readonly topics: readonly TopicPage[];
-  /** Of the program. */
+  /** The version of the program. */
   readonly version: string;
 }
 

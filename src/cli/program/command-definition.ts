@@ -4,9 +4,9 @@
  */
 import type { BooleanArgDef, CommandMeta, StringArgDef } from "citty";
 
-/** Names that work but are not shown: what other programs call the same. */
+/** Names that work but are not shown: those of other programs for the same flag. */
 interface HiddenAliases {
-  /** Its long name in earlier versions: it is refused, with the name that it has now. */
+  /** The long name in earlier versions: it is refused, and the message has the present name. */
   readonly formerName?: string;
   hiddenAlias?: string[];
 }
@@ -16,7 +16,7 @@ export type SwitchDef = BooleanArgDef &
   HiddenAliases & {
     type: "boolean";
     description: string;
-    /** It asks for JSON, of errors too: also of those in the command line itself. */
+    /** True if the flag asks for JSON, also for errors, those in the command line included. */
     errorsAsJson?: true;
   };
 
@@ -24,7 +24,7 @@ export type ValueFlagDef = StringArgDef &
   HiddenAliases & {
     type: "string";
     description: string;
-    /** How the value looks, for help: "HOST[:PORT]". */
+    /** The form of the value, for help: "HOST[:PORT]". */
     valueHint: string;
     /** A value for messages: "as in --server [2001:db8::10]:4711". */
     example: string;
@@ -39,7 +39,7 @@ export type FlagDefs = Record<string, FlagDef>;
 
 /** The words of a command that stand without a flag, all of one kind. */
 export interface WordsDef {
-  /** What a word is, for help: "ROUTE". */
+  /** The kind of word, for help: "ROUTE". */
   valueHint: string;
   description: string;
   /** A word for messages: "as in bunbond announce 100#10.0.1.0/24@2001:db8::1". */

@@ -3,12 +3,12 @@ import type { HangupSignal } from "./hangup-signal.ts";
 import type { ProgramIo } from "./program-io.ts";
 
 export interface CommandContext {
-  /** What stands behind the command's name. */
+  /** The words after the command's name. */
   readonly rawArgs: readonly string[];
   readonly io: ProgramIo;
 }
 
-/** Of a command that runs until it is told to stop. */
+/** The context of a command that runs until it has to stop. */
 export interface DaemonContext extends CommandContext {
   readonly hangup: HangupSignal;
 }
@@ -30,6 +30,8 @@ export interface Command {
   readonly definition: CommandDefinition;
   readonly examples: readonly Example[];
   readonly exitCodes?: readonly ExitCode[];
+  /** Topics of `bunbond help` that say more about what the command does. */
+  readonly topics?: readonly string[];
   /**
    * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, a CommandError has
    * its own, anything else is one line and exit code 1.

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 
 export class HangupSignal implements Disposable {
-  /** Whoever started this process wanted that: nohup(1). A handler changes it, so it is asked first. */
+  /** True if SIGHUP was ignored when this process started, as by nohup(1). A handler changes that, so it is read first. */
   readonly wasIgnored = wasHangupIgnored();
   #isPending = false;
   #act: (() => void) | null = null;

@@ -3,7 +3,7 @@ import type { Command, Example, ExitCode } from "./command.ts";
 import { type FlagDef, shownNames, type WordsDef } from "./command-definition.ts";
 import type { Style } from "./style.ts";
 
-/** What the program is, in one sentence. */
+/** The program in one sentence. */
 export const PROGRAM_DESCRIPTION =
   "BunBond distributes routes of virtual networks between hypervisors (MetalBond protocol).";
 
@@ -23,8 +23,12 @@ export interface HelpTopic {
   text(layout: HelpLayout): string;
 }
 
-/** The help of one command. */
-export function commandHelp({ definition, examples, exitCodes = [] }: Command, layout: HelpLayout): string {
+/** Returns the help of one command. `allTopics` are the program's; those that belong to the command are named. */
+export function commandHelp(
+  { definition, examples, exitCodes = [], topics = [] }: Command,
+  allTopics: readonly HelpTopic[],
+  layout: HelpLayout,
+): string {
   const { style } = layout;
   const { meta, args, words } = definition;
   const required = Object.entries(args).flatMap(([name, def]) =>
@@ -33,6 +37,9 @@ export function commandHelp({ definition, examples, exitCodes = [] }: Command, l
       : [],
   );
   const flags = Object.entries(args).map(([name, def]) => flagRow(name, def));
+  const seeAlso = allTopics
+    .filter(({ name }) => topics.includes(name))
+    .map(({ name, title }): Row => ({ left: `bunbond help ${name}`, right: `${title}.` }));
   const second = words?.second === undefined ? "" : ` [${words.second.valueHint}]`;
   const wordsUsage =
     words === undefined ? "" : ` ${words.valueHint}${words.repeatable ? "..." : ""}${second}`;
@@ -44,10 +51,11 @@ export function commandHelp({ definition, examples, exitCodes = [] }: Command, l
     section("Environment", [COLOR_ROW], layout),
     exampleSection(examples, layout),
     section("Exit codes", [...EXIT_CODE_ROWS, ...exitCodes.map(exitCodeRow)], layout),
+    ...(seeAlso.length === 0 ? [] : [section("See also", seeAlso, layout)]),
   ].join("\n");
 }
 
-/** The program's help: its commands and topics. */
+/** Returns the program's help: its commands and topics. */
 export function programHelp(
   commands: readonly Command[],
   topics: readonly HelpTopic[],
@@ -77,19 +85,19 @@ export function programHelp(
   ].join("\n");
 }
 
-/** The exit codes that only some of the commands have. */
+/** Returns the exit codes that only some of the commands have. */
 export function exitCodesOf(commands: readonly Command[]): ExitCode[] {
   const all = commands.flatMap(({ exitCodes = [] }) => exitCodes);
   const byCode = new Map(all.map((exitCode) => [exitCode.code, exitCode]));
   return [...byCode.values()].sort((a, b) => a.code - b.code);
 }
 
-/** The rest is in the command's own help. */
+/** Returns the first sentence; the others are in the command's own help. */
 function firstSentence(description: string): string {
   return /^.*?\.(?= |$)/.exec(description)?.[0] ?? description;
 }
 
-/** A name and what is said of it. */
+/** A name and its description. */
 export interface Row {
   readonly left: string;
   readonly right: string;
@@ -99,18 +107,18 @@ export const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
 export const VERSION_ROW: Row = { left: "    --version", right: "Print the version." };
 export const COLOR_ROW: Row = {
   left: "NO_COLOR",
-  right: "If set, output has no colours on a terminal either.",
+  right: "If set, output has no colours, on a terminal either.",
 };
 export const EXIT_CODE_ROWS: readonly Row[] = [
-  { left: "0", right: "done, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
+  { left: "0", right: "success, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
   { left: "1", right: "failed" },
-  { left: "2", right: "the command line is wrong, or a configuration file" },
+  { left: "2", right: "the command line or a configuration file is wrong" },
 ];
 
-/** Those with an example in the program's help: all of them would be as long again. */
+/** How many commands have an example in the program's help: all examples would double its length. */
 const SHOWN_COMMANDS = 3;
 
-/** Cells of the left column; longer names get a line of their own. */
+/** Width of the left column in cells; longer names get a line of their own. */
 const LEFT_CELLS = 34;
 
 export function exitCodeRow({ code, meaning }: ExitCode): Row {
@@ -133,13 +141,13 @@ function flagRow(name: string, def: FlagDef): Row {
   return { left: `${left} ${def.valueHint}`, right };
 }
 
-/** What there is to say about a flag beside its description. */
+/** Returns what else there is to say about a flag, after its description. */
 export function flagFacts(def: FlagDef): string[] {
   if (def.type === "boolean") return [];
   return [
     def.required && "required",
     def.repeatable && "repeat it, or separate by commas",
-    def.aliasBeforeDigits && `-${def.aliasBeforeDigits} only with a number behind it`,
+    def.aliasBeforeDigits && `-${def.aliasBeforeDigits} only before a number`,
     def.default !== undefined && `default ${def.default}`,
   ].filter((fact) => typeof fact === "string");
 }
@@ -160,13 +168,13 @@ function section(title: string, rows: readonly Row[], layout: HelpLayout): strin
   return `${layout.style.bold(`${title}:`)}\n${lines.join("")}`;
 }
 
-/** Command lines are never wrapped: they are there to be copied. */
+/** Does not wrap command lines, since they are copied. */
 function exampleSection(examples: readonly Example[], { style }: HelpLayout): string {
   const lines = examples.map(({ comment, line }) => `  ${style.dim(`# ${comment}`)}\n  ${line}\n`);
   return `${style.bold("Examples:")}\n${lines.join("")}`;
 }
 
-/** Narrower would make a column of single words, wider is hard to read. */
+/** Returns the width of help: narrower, a column would have single words; wider, it would be hard to read. */
 export function widthCells({ columns }: HelpLayout): number {
   return Math.min(100, Math.max(80, columns ?? 80));
 }

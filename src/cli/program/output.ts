@@ -1,3 +1,5 @@
+import { systemErrorCode } from "../../base/system-error.ts";
+
 /**
  * Text to a stream that may be a slow pipe, a full disk or `head`, without ever blocking the event loop:
  *
@@ -47,7 +49,7 @@ export class LineWriter {
 
   /**
    * Takes text, whole lines as a rule. False: it was not taken, since too much waits already; {@link drained}
-   * tells when there is room. Once the reader has gone, or after {@link end}, all is taken and dropped.
+   * resolves when there is room. Once the reader has closed, or after {@link end}, all is taken and dropped.
    */
   write(text: string): boolean {
     if (this.#isClosed) return true;
@@ -58,27 +60,27 @@ export class LineWriter {
     return true;
   }
 
-  /** Resolves when the stream has taken everything, or its reader has gone. */
+  /** Resolves when the stream has taken everything, or its reader has closed. */
   async drained(): Promise<void> {
     while (this.#pending !== "") await this.#drain();
     await this.#draining;
   }
 
   /**
-   * Nobody sees further text: the reader has gone (null, EPIPE: `head` has seen enough), or the stream has failed, as
-   * on a full disk.
+   * Calls `callback` when further text cannot be written: with null if the reader has closed (EPIPE, as with `head`), or with
+   * the failure of the stream, as on a full disk.
    */
   onGone(callback: (failure: Error | null) => void): void {
     if (this.#isClosed) callback(this.#failure);
     else this.#goneCallbacks.push(callback);
   }
 
-  /** Why the stream failed; null while it works, and when merely its reader has gone. */
+  /** Why the stream failed; null while it works, and if only its reader has closed. */
   get failure(): Error | null {
     return this.#failure;
   }
 
-  /** Writes what waits and closes; text that comes later is dropped. */
+  /** Writes waiting text and closes. Later text is dropped. */
   async end(): Promise<void> {
     await this.drained();
     if (this.#isClosed) return;
@@ -126,7 +128,7 @@ export class LineWriter {
 
   #fail(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
-    const isReaderGone = "code" in failure && failure.code === "EPIPE";
+    const isReaderGone = systemErrorCode(failure) === "EPIPE";
     if (this.#mayLose && !isReaderGone) {
       this.#lossNotice = `... lines are missing here: ${failure.message}\n`;
       return;

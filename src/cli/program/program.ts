@@ -16,7 +16,7 @@ import { describeUsageError, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version-command.ts";
 
 /**
- * Runs the program with the words behind its name and resolves to the exit code, once all output is written.
+ * Runs the program with the words after its name and resolves to the exit code, once all output is written.
  * `commands` are the program's own; "help" and "version" are always there. `topics` are pages of "help".
  */
 export async function runProgram(
@@ -59,7 +59,7 @@ async function runCommand(
       topics,
     ));
     if (asksForHelp(rawArgs)) {
-      io.stdout.write(commandHelp(command, layoutFor(io, io.stdoutIsTty)));
+      io.stdout.write(commandHelp(command, topics, layoutFor(io, io.stdoutIsTty)));
       return 0;
     }
     refuseCommandBehind(command, rawArgs, commands);
@@ -86,7 +86,7 @@ function layoutFor({ columns, environment }: ProgramIo, isTty: boolean): HelpLay
   return { style: styleFor(isTty, environment), columns };
 }
 
-/** Wherever it stands among the flags, even wrong ones: who asks for help gets it. */
+/** Returns true if a help flag is anywhere among the flags, even among wrong ones. */
 function asksForHelp(rawArgs: readonly string[]): boolean {
   return flagsAmong(rawArgs).some((arg) => arg === "--help" || arg === "-h");
 }
@@ -128,7 +128,7 @@ function printHelp(
   }
   const { command, rawArgs } = findPage(words, commands, topics);
   refuseMoreWords(rawArgs);
-  io.stdout.write(commandHelp(command, layout));
+  io.stdout.write(commandHelp(command, topics, layout));
 }
 
 function refuseMoreWords([word]: readonly string[]): void {
@@ -160,7 +160,7 @@ function commandNames(commands: readonly Command[]): string[] {
 
 interface FoundCommand {
   readonly command: Command;
-  /** What stands behind its name. */
+  /** The words after its name. */
   readonly rawArgs: readonly string[];
 }
 
@@ -204,7 +204,7 @@ function hintForWordBehind(
   }
   const guess = names.includes(word)
     ? word
-    : // Of "client piar" what stands behind "client" is wrong; of "peers reset" what stands before "reset".
+    : // In "client piar" the word after "client" is wrong; in "peers reset" the word before "reset".
       (nearestBehind(word, namesBehind(name, names), name) ??
       names.find((candidate) => candidate.endsWith(` ${word}`)) ??
       null);
@@ -254,12 +254,12 @@ function guessFor(first: string, second: string | undefined, names: readonly str
   // "peer" for "peer reset", "drain" for "client drain".
   const part =
     othersBehind.length === 0 ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`))) : undefined;
-  // "start server": the command is the word behind.
+  // In "start server" the command is the second word.
   const behind = names.find((name) => name === second);
   return part ?? nearest(first, ["help", ...names]) ?? behind ?? null;
 }
 
-/** One line, and under it the place in a wrong value. What is wrong in a file, help will not tell. */
+/** Returns one line, and below it the place in a wrong value. Errors in a file have no advice to read the help. */
 function usageReport(name: string, error: UsageError): string {
   const advice = error.place === null ? ` Run '${name} --help'.` : "";
   const [line, ...caret] = describeUsageError(error).split("\n");
@@ -268,7 +268,7 @@ function usageReport(name: string, error: UsageError): string {
 
 function moreInFile(name: string, { place, others }: UsageError): string[] {
   if (place === null || others.length === 0) return [];
-  // Without the word it may judge the file as the other program's.
+  // Without that word, the file may be checked as one of the other program.
   const [, role] = /^bunbond (server|client)$/.exec(name) ?? [];
   const words = ["bunbond check-config", printable(place.path), ...(role === undefined ? [] : [role])];
   return [`${words.join(" ")} shows all ${others.length + 1} errors in it`];

@@ -5,7 +5,7 @@ const STOP_WITHIN_MS = 5_000;
 
 /**
  * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process at once; the first one
- * does not, even after `also`: whoever stops the service while `bunbond client drain` is at it wants no other end. Time
+ * does not, even after `also`: stopping the service during a drain must not cut the drain short. Time
  * ends it, too, `graceMs` as it is then and a little more: a reader of our output that stands still must not hold up a stop.
  */
 export function untilStopped({

@@ -1,6 +1,6 @@
 /**
- * Sends answers over HTTP, so that no reader harms anybody else. A table of a million routes is 250 MB of text, readers may be
- * slow, stand still or go, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
+ * Sends answers over HTTP, so that no reader harms others. A table of a million routes is 250 MB of text, readers may be slow,
+ * stall or close, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
  *
  * - All answers together get one slice of work in a turn of the event loop, {@link SLICE_MS} at most.
  * - The slice goes to that answer of which most was taken, if its reader has taken everything so far; of those that have not begun,
@@ -12,9 +12,9 @@
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 
-/** Where the text of an answer goes. */
+/** The destination of an answer's text. */
 export interface AnswerSink {
-  /** False: the reader has not taken everything yet; {@link Answer.drained} is to be called when it has. */
+  /** Returns false if the reader has not taken everything yet; {@link Answer.drained} must be called when it has. */
   write(text: string): boolean;
   /** The text is complete. {@link Answer.closed} is to be called when the reader has taken it. */
   end(): void;
@@ -29,7 +29,7 @@ export interface AnswerEvents {
   failed(error: unknown): void;
 }
 
-/** Below the 10 ms that no step may take, for others have their work in the same turn. */
+/** Less than the 10 ms that no step may exceed, since others work in the same turn. */
 const SLICE_MS = 2;
 /** A slice with this much text ends early. */
 const SLICE_CHARS = 32 * 1024;
@@ -87,6 +87,56 @@ export class AnswerQueue {
     answer.blockedSinceMs = answer.startedMs;
     answer.creditUntilMs = answer.startedMs + WINDOW_MS;
     return answer;
+  }
+
+  /**
+   * An answer whose pieces come when they happen, and are sent at once. The next one is asked for when the reader has taken the
+   * last. A stream that is silent stays open; a reader that takes nothing although there is something is cut off as with the
+   * other answers.
+   */
+  sendStream(pieces: AsyncIterable<string>, sink: AnswerSink, events: AnswerEvents): Answer {
+    const answer = this.#add(null, sink, events);
+    answer.startedMs = this.#clock.nowMs();
+    answer.stream = pieces[Symbol.asyncIterator]();
+    void this.#copy(answer.stream, answer);
+    return answer;
+  }
+
+  async #copy(stream: AsyncIterator<string>, answer: Answer): Promise<void> {
+    const { sink } = answer;
+    let turnChars = 0;
+    try {
+      for (;;) {
+        const { done, value } = await stream.next();
+        if (answer.stream === null) return;
+        if (done) break;
+        turnChars += value.length;
+        answer.chars += value.length;
+        this.#charsSinceCollection += value.length;
+        if (!sink.write(value)) {
+          answer.blockedSinceMs = this.#clock.nowMs();
+          answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+          await answer.ready();
+          turnChars = 0;
+        } else if (turnChars >= SLICE_CHARS) {
+          // A stream that always has something next must not keep the others from their turn.
+          await new Promise<void>((resolve) => this.#clock.soon(resolve));
+          turnChars = 0;
+        }
+        if (answer.stream === null) return;
+        this.#collect();
+      }
+    } catch (error) {
+      if (answer.stream === null) return;
+      answer.closed();
+      answer.events.failed(error);
+      sink.abort();
+      return;
+    }
+    answer.stream = null;
+    answer.blockedSinceMs ??= this.#clock.nowMs();
+    answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+    sink.end();
   }
 
   #add(pieces: Iterator<string> | null, sink: AnswerSink, events: AnswerEvents): Answer {
@@ -194,6 +244,8 @@ interface AnswerOwner {
 export class Answer {
   /** Null: all pieces are made. */
   pieces: Iterator<string> | null;
+  /** The source of an answer whose pieces come when they happen; null if it has ended, or for other answers. */
+  stream: AsyncIterator<string> | null = null;
   /** Since when the reader has had something to take; null: it has taken all that there is. */
   blockedSinceMs: number | null = null;
   /** How much text was made. */
@@ -202,6 +254,8 @@ export class Answer {
   startedMs: number | null = null;
   /** For how long it was blocked, before the last time. */
   #blockedMs = 0;
+  /** Resolves {@link ready}. */
+  #onReady: (() => void) | null = null;
   /** If the reader takes nothing until then, it is too slow. */
   creditUntilMs = 0;
   readonly sink: AnswerSink;
@@ -230,16 +284,28 @@ export class Answer {
     this.blockedSinceMs = null;
   }
 
+  /** Resolves when the reader has taken everything so far, or has closed. */
+  ready(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+  }
+
   /** The reader has taken everything so far. */
   drained(): void {
     this.#owner.drained();
+    this.#onReady?.();
   }
 
-  /** The reader has taken all, or is gone: nothing more is made. */
+  /** The reader has taken all, or has closed: nothing more is made. */
   closed(): void {
-    const { pieces } = this;
+    const { pieces, stream } = this;
     this.pieces = null;
+    this.stream = null;
     this.#owner.closed();
+    this.#onReady?.();
     pieces?.return?.();
+    // Its end is not waited for, and how a stream fails that nobody reads any more does not matter.
+    stream?.return?.().catch(() => {});
   }
 }

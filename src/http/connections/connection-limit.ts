@@ -1,26 +1,26 @@
 /**
- * How many HTTP connections there may be: whoever opens thousands of them, or leaves them open, must neither take the
- * descriptors that route clients need nor keep other HTTP clients out. So one that is too many takes the place of
+ * Limits the number of HTTP connections: a client that opens thousands of them, or leaves them open, must neither take the
+ * descriptors that route clients need nor keep other HTTP clients out. So a connection beyond the limit takes the place of
  *
- * 1. the one that has gone longest without a request,
- * 2. or the slowest reader of those that stand still, by what it took for each millisecond in which there was something to
- *    take: of those that have stood still for {@link STALLED_MS} and a millisecond for each {@link BYTES_PER_MS} that they took, since
+ * 1. the connection that has been without a request longest,
+ * 2. or the slowest stalled reader, by what it took in each millisecond in which there was something to
+ *    take: of those that have stalled for {@link STALLED_MS} and a millisecond for each {@link BYTES_PER_MS} that they took, since
  *    a patient reader on a busy machine is not to lose what it has nearly all of, or for most of {@link SLOW_MS} and more.
  *
- * Where there is none, and the listener can be paused, those that come wait in the kernel's queue until there is one; else the new one is
- * closed itself. Whoever waits so gets in after the others have had a chance to show that they read.
+ * Where there is no such connection, new ones wait in the kernel's queue until there is one, if the listener can be paused; else the
+ * new connection is closed. A waiting connection is admitted after the others have had a chance to show that they read.
  */
 import type { Clock } from "../../base/clock.ts";
 
-/** A reader who takes as fast as it can is seldom so long with a full socket. */
+/** The socket of a reader that takes as fast as it can is seldom full for this long. */
 const STALLED_MS = 250;
-/** Of 10 MB, which sockets take of readers that never read, it is another second. */
+/** The 10 MB that sockets take for readers that never read thus add a second. */
 const BYTES_PER_MS = 10_000;
-/** A reader that is slow from the network's side has a while to show its rate. */
+/** A reader on a slow network has this long to show its rate. */
 const SLOW_MS = 3_000;
-/** What has come with the connection, or right after it, is read by then. */
+/** Bytes that arrived with the connection, or right after it, have been read after this time. */
 const UNREAD_MS = 20;
-/** A process's limits can change, but to read them takes longer than to accept a connection. */
+/** The limits of a process can change, but reading them takes longer than accepting a connection. */
 const ASK_EVERY_MS = 10_000;
 
 /** A reader that takes nothing although something waits. */

@@ -1,4 +1,4 @@
-/** A connection of an HTTP listener: its socket, and what is under way on it. */
+/** A connection of an HTTP listener: its socket, and its requests and answers under way. */
 import type { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
@@ -8,11 +8,11 @@ import type { LimitedConnection, Stall } from "./connection-limit.ts";
 
 export type BunSocket = Bun.Socket<HttpConnection | null>;
 
-/** Of a request; node:http refuses one that has more. */
+/** Limit of the head of a request; node:http refuses a longer one. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 /**
- * Of what cannot be sent yet. Without a limit the kernel takes 4 MB for a reader that never reads, a tenth of a second's work for
- * nothing, and whether a reader takes anything is seen much later. Of one that reads, megabytes are still on their way.
+ * Limit of unsent bytes in the kernel. Without it the kernel takes 4 MB for a reader that never reads, a tenth of a second of useless
+ * work, and a reader that takes nothing is noticed much later. For a reader that reads, megabytes can still be in flight.
  */
 const UNSENT_BYTES = 256 * 1024;
 const NOTHING = new Uint8Array();
@@ -28,13 +28,13 @@ export class HttpConnection implements LimitedConnection {
   readonly #requests = new Set<IncomingMessage>();
   readonly #handOver: (stream: Duplex, connection: HttpConnection) => void;
   #stream: SocketStream | null = null;
-  /** What has come before the head of the first request was complete. */
+  /** Bytes received before the head of the first request was complete. */
   #head: Uint8Array = NOTHING;
   #waitsSinceMs: number;
   #hasInput = false;
   isStopping = false;
 
-  /** `handOver` is given its bytes once the head of a first request is there. */
+  /** `handOver` is called when the head of the first request is complete. */
   constructor(
     socket: BunSocket,
     clock: Clock,
@@ -73,7 +73,7 @@ export class HttpConnection implements LimitedConnection {
     return null;
   }
 
-  /** Some of a request has come, but not all. */
+  /** True if a request has begun and is not complete. */
   get hasBegunRequest(): boolean {
     return this.#hasInput;
   }
@@ -88,7 +88,7 @@ export class HttpConnection implements LimitedConnection {
     this.#head = this.#head === NOTHING ? bytes : Buffer.concat([this.#head, bytes]);
     if (this.#head.length <= MAX_HEADER_BYTES && !hasEndOfHead(this.#head)) return;
     const stream = new SocketStream(this.#socket);
-    // That it has ended is known from the socket, and why is nobody's concern: a reader may go.
+    // The socket reports the end, and the reason does not matter: a reader may close at any time.
     stream.on("error", () => {});
     stream.on("close", () => this.close());
     this.#stream = stream;
@@ -101,7 +101,7 @@ export class HttpConnection implements LimitedConnection {
     this.#stream?.drained();
   }
 
-  /** The other side sends no more. */
+  /** The peer sends no more. */
   ended(): void {
     if (this.#stream === null) this.close();
     else this.#stream.push(null);
@@ -121,7 +121,7 @@ export class HttpConnection implements LimitedConnection {
     if (this.isStopping && this.#requests.size === 0) this.closeWhenAnswered();
   }
 
-  /** With what the system has not taken yet. */
+  /** Closes after the answers under way have been sent. */
   closeWhenAnswered(): void {
     this.isStopping = true;
     if (this.#requests.size > 0) return;
@@ -136,7 +136,7 @@ export class HttpConnection implements LimitedConnection {
   }
 }
 
-/** An empty line; a head that uses bare line feeds is handed over when it is too long, and refused. */
+/** Returns true if there is an empty line. A head with bare line feeds is handed over when it is too long, and refused. */
 function hasEndOfHead(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("\r\n\r\n");
 }
@@ -144,7 +144,7 @@ function hasEndOfHead(bytes: Uint8Array): boolean {
 /** A socket of Bun.listen as a stream that node:http reads from and writes to. */
 class SocketStream extends Duplex {
   readonly #socket: BunSocket;
-  /** What the system has not taken yet, and whom to tell when it has. */
+  /** Bytes that the system has not taken yet, and the callback for when it has. */
   #rest: Uint8Array | null = null;
   #taken: ((error?: Error | null) => void) | null = null;
 

@@ -1,10 +1,10 @@
-/** What HTTP readers were refused, for `bunbond status`. */
+/** Counts refused HTTP connections and requests, for `bunbond status`. */
 
 /**
- * - `no-room`: closed, since there are as many connections as there may be
- * - `slow-reader`: took too little of an answer
- * - `bad-request`: sent what makes no request, or not all of one in time
- * - `foreign-host`: asked for a name that is not this machine's
+ * - `no-room`: the connection was closed because there are too many
+ * - `slow-reader`: the reader took too little of an answer
+ * - `bad-request`: the request was malformed, or not complete in time
+ * - `foreign-host`: the request named another host
  */
 export type HttpRefusal = "no-room" | "slow-reader" | "bad-request" | "foreign-host";
 

@@ -1,13 +1,16 @@
 /**
- * HTTP with bounds, over TCP or a UNIX socket: so many connections, so long without a request, so much of a body. What is
- * answered is somebody else's decision.
+ * HTTP with limits, over TCP or a UNIX socket: the number of connections, the time without a request, the size of a body. The
+ * answers come from `answer`.
  *
- * Bun.serve was tried first (Bun 1.4.4): it tells of a connection only when a request is complete, so that nobody can count or
- * close those that are silent, and its `idleTimeout` does not end one that sends a header a second. node:http's own listener
- * has what is needed, but each connection costs it 0.1 ms before anybody can refuse it, and Bun accepts up to 512 in one go:
- * 1,500 at once kept the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and those that are let
- * in are handed to node:http, which parses strictly and knows HTTP's corners. Its time-outs do not hold for such connections,
- * so they are kept here.
+ *     Bun.listen → ConnectionLimit → HttpConnection (one per socket) → node:http → answer() → AnswerQueue → socket
+ *                       ↑                                                                         ↑
+ *                       └── timer: closes idle connections              drain of a socket: next piece of its answer
+ *
+ * Bun.serve was tried first (Bun 1.4.4): it reports a connection only when a request is complete, so silent connections can be
+ * neither counted nor closed, and its `idleTimeout` does not end one that sends a header a second. The listener of node:http
+ * has what is needed, but each connection costs it 0.1 ms before it can be refused, and Bun accepts up to 512 in one go:
+ * 1,500 at once blocked the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and admitted ones are
+ * passed to node:http, which parses strictly. Its time-outs do not apply to such connections, so they are kept here.
  */
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -25,6 +28,7 @@ import {
   type GarbageCollector,
 } from "./answer-queue.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import type { HttpAnswer } from "./http-answer.ts";
 import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
 import type { HttpCounters } from "./http-counters.ts";
 
@@ -32,32 +36,16 @@ export interface HttpRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
-  /** The host that is asked, as the request has it; null: it names none, as HTTP/1.0 may. */
+  readonly query: URLSearchParams;
+  /** The host that the request names; null if it names none, as HTTP/1.0 allows. */
   readonly host: string | null;
   /**
    * The body as text.
    * @throws BodyTooLargeError, or an Error when it breaks off
    */
   text(): Promise<string>;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** A text goes out at once; pieces are made while they are sent, and not at all for HEAD. */
-  readonly body: string | Iterable<string>;
-}
-
-export function json(
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): HttpAnswer {
-  return {
-    status,
-    headers: { "Content-Type": "application/json;charset=utf-8", ...headers },
-    body: JSON.stringify(body),
-  };
+  /** Aborted when the reader goes away, or has the whole answer. */
+  readonly signal: AbortSignal;
 }
 
 export class BodyTooLargeError extends Error {
@@ -69,22 +57,22 @@ export interface HttpListenerOptions {
   readonly answer: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
   readonly maxConnections: () => number;
   readonly maxBodyBytes: number;
-  /** For a connection without a request, and for a request that is not complete. */
+  /** How long a connection may be without a request, and a request may be incomplete. */
   readonly idleMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: HttpCounters;
 }
 
-/** Readers matter less than clients: that something is wrong with them is enough to know. */
+/** Readers matter less than clients, so few lines about them are logged. */
 const LOG_LIMITS = { burst: 5, intervalMs: 60_000 };
 const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
 const BACKLOG = 4_096;
-/** Few, for the requests that came with them are read before many others come. */
+/** Few, so that requests on accepted connections are read before many others are accepted. */
 const ACCEPTED_PER_TURN = 16;
-/** While all places are taken, room is made for those that wait so often. */
+/** How often room is made for waiting connections while all places are taken. */
 const MAKE_ROOM_EVERY_MS = 20;
 
 const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bun.gc(false) };
@@ -92,7 +80,7 @@ const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bu
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #idleMs: number;
-  /** Never listens: it is handed the connections. */
+  /** Never listens: it is given the connections. */
   readonly #http: Server;
   readonly #queue: AnswerQueue;
   readonly #limit: ConnectionLimit<HttpConnection>;
@@ -148,12 +136,12 @@ export class HttpListener {
     this.#address = formatEndpoint({ host: at.hostname, port: listener.port });
   }
 
-  /** The port really taken; 0 of a UNIX socket. */
+  /** The port that was taken; 0 for a UNIX socket. */
   get port(): number {
     return this.#port;
   }
 
-  /** Takes no connection any more; those with a request under way have until then. */
+  /** Stops accepting connections. Requests under way may take this long. */
   async stop(withinMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#listener?.stop();
@@ -192,7 +180,7 @@ export class HttpListener {
     this.#waitForRoom = null;
     const wanted = Math.min(listener.waiting, ACCEPTED_PER_TURN);
     for (let made = 0; made < wanted; made++) {
-      // Of slow readers one at a time: each that comes in its place costs some 10 ms, for what it takes before it is known to be slow.
+      // One slow reader at a time: each that takes its place costs some 10 ms for what it takes before it is known to be slow.
       const { count } = this.#limit;
       if (this.#limit.makeRoom(made === 0) === null) break;
       this.#noteClosed(count);
@@ -201,7 +189,7 @@ export class HttpListener {
     this.#pauseWhileFull();
   }
 
-  /** For want of room. */
+  /** Counts and logs a connection that was closed because there are too many. */
   #noteClosed(connections: number): void {
     const { counters, logger } = this.#options;
     counters.refused("no-room");
@@ -246,9 +234,14 @@ export class HttpListener {
       connection.close();
       return;
     }
-    response.on("close", () => connection.finish(request));
-    const { status, headers, body } = await this.#options.answer(this.#describe(request));
+    const gone = new AbortController();
+    response.on("close", () => {
+      connection.finish(request);
+      gone.abort();
+    });
+    const answer = await this.#options.answer(this.#describe(request, gone.signal));
     if (response.destroyed) return;
+    const { status, headers, body } = answer;
     const isLast = connection.isStopping || !request.complete;
     response.writeHead(status, {
       ...headers,
@@ -275,7 +268,10 @@ export class HttpListener {
     else if (typeof body === "string") answer = this.#queue.sendText(body, sink, events);
     else {
       response.flushHeaders();
-      answer = this.#queue.send(body, sink, events);
+      answer =
+        Symbol.asyncIterator in body
+          ? this.#queue.sendStream(body, sink, events)
+          : this.#queue.send(body, sink, events);
     }
     connection.answers.add(answer);
     response.on("drain", () => answer.drained());
@@ -297,21 +293,24 @@ export class HttpListener {
     };
   }
 
-  #describe(request: IncomingMessage): HttpRequest {
+  #describe(request: IncomingMessage, signal: AbortSignal): HttpRequest {
     const { method = "", url = "" } = request;
     // In absolute form the target names the host, and the header does not count (RFC 9112, 3.2.2).
-    const [, authority, path = ""] = /^(?:https?:\/\/([^/?#]*))?([^?#]*)/.exec(url) ?? [];
+    const [, authority, path = "", query = ""] =
+      /^(?:https?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
     const { maxBodyBytes } = this.#options;
     return {
       method,
       path,
+      query: new URLSearchParams(query),
       host: authority ?? hostOf(request),
       text: () => readText(request, maxBodyBytes),
+      signal,
     };
   }
 }
 
-/** Several Host headers are none that would be allowed (RFC 9112, 3.2). */
+/** Several Host headers are joined to a name that is never accepted (RFC 9112, 3.2). */
 function hostOf({ headersDistinct }: IncomingMessage): string | null {
   const { host } = headersDistinct;
   return host?.join(", ") ?? null;

@@ -1,15 +1,17 @@
 /**
- * What a running daemon does and tells over its control socket, as shapes of JSON. The socket's file decides who may
- * ask (mode 660); TCP has nothing of this. GET where nothing is given, POST otherwise:
+ * The requests that a running daemon answers on its control socket, as shapes of JSON. The mode of the socket's file (660) decides
+ * which users may send them; they are not served over TCP. Requests without a body are GET, the others POST:
  *
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/status
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/subscribe -d '{"vnis":[100]}'
  *
- * What a request wants done to many things it tells of each: one that needs nothing done is no failure. An error is
- * `{"error": code, "message": text for people, "program": who answers}`.
+ * A request about several routes or VNIs gets a result for each; one that needs no change is not an error. An error has the shape
+ * of http-error.ts, with the program that answers: `{"code": …, "message": …, "program": "client"}`.
  *
  * Names and codes are stable; all times are RFC 3339 in UTC.
  */
+
+import type { HttpErrorBody } from "../http-error.ts";
 
 export interface ControlApi {
   "/v1/status": { readonly body: null; readonly answer: ClientStatus | ServerStatus };
@@ -17,7 +19,7 @@ export interface ControlApi {
   "/v1/peers": { readonly body: null; readonly answer: PeerList };
   /** A server's peer by its id, a client's server by its address. */
   "/v1/peers/reset": { readonly body: { readonly peer: string }; readonly answer: { readonly peer: string } };
-  /** Client, and all that follow. */
+  /** Client, as all paths after this one. */
   "/v1/announce": { readonly body: RoutesBody; readonly answer: ChangeResults };
   "/v1/withdraw": { readonly body: RoutesBody; readonly answer: ChangeResults };
   "/v1/subscribe": { readonly body: VnisBody; readonly answer: ChangeResults };
@@ -27,27 +29,13 @@ export interface ControlApi {
 
 export type ControlPath = keyof ControlApi;
 
-export type ControlErrorCode =
-  | "NOT_FOUND"
-  | "METHOD_NOT_ALLOWED"
-  | "BAD_JSON"
-  | "BAD_BODY"
-  | "TOO_LARGE"
-  | "STARTING"
-  | "STOPPING"
-  | "PEER_NOT_FOUND"
-  | "TABLE_FULL"
-  | "INTERNAL_ERROR";
-
-export interface ControlErrorBody {
-  readonly error: ControlErrorCode;
-  readonly message: string;
+export interface ControlErrorBody extends HttpErrorBody {
   readonly program: ProgramName;
 }
 
 export type ProgramName = "client" | "server";
 
-/** Drained: connected, but nothing is announced. */
+/** The state of a daemon. A drained client is connected, but announces nothing. */
 export type DaemonState = "running" | "drained" | "stopping";
 
 export interface DaemonFacts {
@@ -63,15 +51,15 @@ export interface DaemonFacts {
 
 export interface ClientStatus extends DaemonFacts {
   readonly program: "client";
-  /** In view. */
+  /** Number of routes in view. */
   readonly routes: number;
-  /** Wanted; while drained, no server is told of them. */
+  /** Number of routes to announce, also while the client is drained and announces none. */
   readonly announcements: number;
   readonly servers: readonly ServerEntry[];
-  /** What servers had that a reload has taken out, and nobody has told since: held as if they had been lost. */
+  /** Number of stale routes of servers that a reload has removed. */
   readonly removedServersRoutes: number;
   readonly vnis: readonly ClientVni[];
-  /** Null: it puts no routes into the kernel. */
+  /** Null if the client puts no routes into the kernel. */
   readonly kernel: KernelStatus | null;
   readonly counters: Counters;
 }
@@ -81,13 +69,13 @@ export interface ServerEntry {
   /** connecting, handshake, established, retry or stopped */
   readonly state: string;
   readonly since: string;
-  /** When its connection ended, or the first attempt failed; null while it is not away. */
+  /** When the connection ended, or the first attempt failed; null while the server is reachable. */
   readonly awaySince: string | null;
   /** Why the last connection ended or could not be made. */
   readonly lastReason: string | null;
-  /** How often it became established. */
+  /** How often the session became established. */
   readonly sessions: number;
-  /** Routes that it had when it was lost, and has not confirmed since. */
+  /** Number of routes that the server had when it was lost, and has not confirmed since. */
   readonly staleRoutes: number;
 }
 
@@ -98,34 +86,34 @@ export interface ClientVni {
   readonly announcements: number;
 }
 
-/** The routes that a client puts into the kernel. What was done and found is in the counters. */
+/** The routes that a client puts into the kernel. Operations and drift are in the counters. */
 export interface KernelStatus {
-  /** The tunnel. */
+  /** The tunnel device. */
   readonly device: string;
   readonly deviceState: "up" | "down" | "missing";
-  /** Why packets or routes do not leave by it, each with the command that helps. */
+  /** Why packets or routes cannot use the device, each with the command that helps. */
   readonly deviceProblems: readonly string[];
   readonly routeProtocol: number;
-  /** Nothing is changed, and what follows is what would be there. */
+  /** True if nothing is changed; the fields below then say what would be there. */
   readonly dryRun: boolean;
-  /** Which groups destinations with several next hops have: plain or resilient. */
+  /** The kind of groups for destinations with several next hops: plain or resilient. */
   readonly ecmp: string;
-  /** Why those are not balanced well, with the command that helps; null: nothing that we know of. */
+  /** Why these destinations are not balanced well, with the command that helps; null if no reason is known. */
   readonly ecmpProblem: string | null;
-  /** Nexthop objects of ours, one for each hypervisor, and groups of them, one for each ECMP set. */
+  /** BunBond's nexthop objects, one per hypervisor, and below their groups, one per ECMP set. */
   readonly nexthops: number;
   readonly groups: number;
-  /** Of the groups. They are one for each destination with several next hops. */
+  /** How many of the groups are resilient: one per destination with several next hops. */
   readonly resilientGroups: number;
-  /** How often something of ours was found changed by others, since the start; it is put right. */
+  /** How often others have changed something of BunBond's since the start; it is repaired. */
   readonly drift: number;
-  /** When the kernel was last read as a whole, and compared. */
+  /** When the kernel was last scanned as a whole, and compared. */
   readonly lastReconcile: string | null;
-  /** By table, IPv4 first. */
+  /** Ordered by table, IPv4 first. */
   readonly tables: readonly KernelTable[];
   /**
-   * What the kernel does not take, and is tried again; and what it has, but with a foreign route beside it (0 attempts).
-   * The first {@link MAX_KERNEL_FAULTS}.
+   * The first {@link MAX_KERNEL_FAULTS} destinations that the kernel refuses, which are tried again, or that have a foreign route
+   * of the same metric beside BunBond's (0 attempts).
    */
   readonly faults: readonly ReportedFault[];
 }
@@ -136,29 +124,29 @@ export const MAX_KERNEL_FAULTS = 20;
 export interface KernelTable {
   readonly table: number;
   readonly family: "ipv4" | "ipv6";
-  /** Whose routes go into it, the first of them first; none: it only has routes of ours from an earlier time. */
+  /** The VNIs whose routes go into the table, the first one first; empty if it only has routes from an earlier start. */
   readonly vnis: readonly number[];
-  /** What an earlier client left and nobody wants is gone, or about to go. */
+  /** True if obsolete routes of an earlier client are removed, or are being removed. */
   readonly settled: boolean;
   readonly wanted: number;
   readonly installed: number;
-  /** Changed, and waiting for its turn. */
+  /** Number of destinations whose change waits for its turn. */
   readonly pending: number;
-  /** Not installed, since somebody else's route is in the place; or installed, with one of the same metric beside it. */
+  /** Not installed because a foreign route is in the place, or installed beside a foreign route of the same metric. */
   readonly collided: number;
   readonly failed: number;
-  /** Not installed, since an earlier VNI of the table has the destination, too. */
+  /** Not installed because an earlier VNI of the table has the destination, too. */
   readonly shadowed: number;
-  /** Received routes that are not for the kernel, by reason; the reasons that there are. */
+  /** Number of received routes that are not installed, by reason; only reasons that occur. */
   readonly skipped: Counters;
 }
 
 export interface ReportedFault {
   readonly table: number;
   readonly destination: string;
-  /** As "EEXIST". */
+  /** The system's code, as "EEXIST". */
   readonly code: string;
-  /** The kernel's words. */
+  /** The kernel's message. */
   readonly message: string;
   readonly attempts: number;
 }
@@ -166,15 +154,15 @@ export interface ReportedFault {
 export interface ServerStatus extends DaemonFacts {
   readonly program: "server";
   readonly listen: string;
-  /** It tells clients when a table is complete: the time to settle is over. */
+  /** True if End-of-RIBs are sent: the deferral after the start is over. */
   readonly settled: boolean;
   readonly peers: number;
   readonly establishedPeers: number;
   readonly routes: number;
-  /** Announcements kept for peers that are gone: stale. */
+  /** Number of stale announcements that are retained for lost peers. */
   readonly retainedAnnouncements: number;
   readonly vniCount: number;
-  /** At most 1,000 of them, in order. */
+  /** The first 1,000 VNIs, in order. */
   readonly vnis: readonly ServerVni[];
   readonly counters: Counters;
 }
@@ -185,7 +173,7 @@ export interface ServerVni {
   readonly subscribers: number;
 }
 
-/** Since the start; a reason stands behind its counter's name: "closes.keepalive-timeout". */
+/** Counters since the start. A reason follows the name of its counter: "closes.keepalive-timeout". */
 export type Counters = Readonly<Record<string, number>>;
 
 export interface PeerList {
@@ -195,22 +183,22 @@ export interface PeerList {
 export interface PeerEntry {
   readonly id: number;
   readonly remote: string;
-  /** As in session/session.ts: "established" when it is. */
+  /** The state in session/session.ts, as "established". */
   readonly state: string;
-  /** When it became established. */
+  /** When the session became established. */
   readonly since: string | null;
   readonly keepaliveSeconds: number;
   readonly isServer: boolean;
   readonly announcedRoutes: number;
   readonly skippedUpdates: number;
-  /** Why messages of it were skipped that were right in themselves: "TOO_MANY_ROUTES". */
+  /** The limits for which valid messages of the peer were skipped, as "TOO_MANY_ROUTES". */
   readonly limitsMet: readonly string[];
   readonly subscriptionCount: number;
-  /** VNIs, at most 100 of them, in order. */
+  /** The first 100 VNIs, in order. */
   readonly subscriptions: readonly number[];
 }
 
-/** In the grammar of --announce, at most {@link MAX_ITEMS}. */
+/** At most {@link MAX_ITEMS} routes, in the grammar of --announce. */
 export interface RoutesBody {
   readonly routes: readonly string[];
 }
@@ -219,18 +207,18 @@ export interface VnisBody {
   readonly vnis: readonly number[];
 }
 
-/** What one request may name: more would keep the event loop for too long. */
+/** How many routes or VNIs one request may name: more would keep the event loop busy for too long. */
 export const MAX_ITEMS = 1000;
 
 export interface ChangeResults extends ChangeFacts {
-  /** In the order asked for. */
+  /** In the order of the request. */
   readonly results: readonly ChangeResult[];
 }
 
 export type ChangeResult = RouteResult | VniResult;
 
 export interface RouteResult {
-  /** As a line: "100 10.0.1.0/24 via 2001:db8::1". */
+  /** The line of the route: "100 10.0.1.0/24 via 2001:db8::1". */
   readonly route: string;
   readonly outcome: "announced" | "already-announced" | "withdrawn" | "not-announced";
 }
@@ -240,19 +228,19 @@ export interface VniResult {
   readonly outcome: "subscribed" | "already-subscribed" | "unsubscribed" | "not-subscribed";
 }
 
-/** What a change meets: with no server there it is remembered, and told to each when it comes. */
+/** The state in which a change was made. Without a server it is kept, and sent to each server that connects. */
 export interface ChangeFacts {
   readonly state: DaemonState;
   readonly establishedServers: number;
 }
 
-/** Withdraw everything; take that back; withdraw everything and stop after the drain time. */
+/** start: withdraw everything. undo: announce it again. stop: withdraw everything and stop after the drain time. */
 export type DrainAction = "start" | "undo" | "stop";
 
 export interface DrainResult extends ChangeFacts {
   readonly outcome: "drained" | "already-drained" | "undone" | "not-drained" | "stopping";
-  /** How many announcements it is about. */
+  /** Number of announcements that were withdrawn or announced again. */
   readonly announcements: number;
-  /** Until it stops; null unless it does. */
+  /** Seconds until the client stops; null if it does not. */
   readonly stopsInSeconds: number | null;
 }

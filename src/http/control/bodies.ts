@@ -1,14 +1,14 @@
 /**
- * Bodies of control requests, read strictly: exactly the fields there are, each of its type. All of a body is read
- * before anything is done.
+ * Reads bodies of control requests strictly: exactly the known fields, each of its type. The whole body is read before anything
+ * is changed.
  */
 import { AnnouncementError, parseAnnouncement } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
+import { HttpError } from "../http-error.ts";
 import { type DrainAction, MAX_ITEMS } from "./api.ts";
-import { ControlError } from "./error.ts";
 
-/** {"routes": ["100#10.0.1.0/24@2001:db8::1", …]} */
+/** Reads {"routes": ["100#10.0.1.0/24@2001:db8::1", …]} */
 export function readRoutes(body: unknown): Route[] {
   return listField(body, "routes").map((text, i) => {
     if (typeof text !== "string") throw bad(`routes[${i}] must be a text like 100#10.0.1.0/24@2001:db8::1`);
@@ -21,7 +21,7 @@ export function readRoutes(body: unknown): Route[] {
   });
 }
 
-/** {"vnis": [100, …]} */
+/** Reads {"vnis": [100, …]} */
 export function readVnis(body: unknown): number[] {
   return listField(body, "vnis").map((vni, i) => {
     if (typeof vni === "number" && Number.isInteger(vni) && vni >= 0 && vni <= MAX_VNI) return vni;
@@ -29,14 +29,14 @@ export function readVnis(body: unknown): number[] {
   });
 }
 
-/** {"peer": "7"} or {"peer": "[2001:db8::10]:4711"} */
+/** Reads {"peer": "7"} or {"peer": "[2001:db8::10]:4711"} */
 export function readPeer(body: unknown): string {
   const peer = onlyField(body, "peer");
   if (typeof peer === "string" && peer !== "") return peer;
   throw bad("peer must be a text: a server's peer by its id, a client's server by its address");
 }
 
-/** {"action": "start"} */
+/** Reads {"action": "start"} */
 export function readDrainAction(body: unknown): DrainAction {
   const given = onlyField(body, "action");
   const action = (["start", "undo", "stop"] as const).find((known) => known === given);
@@ -61,6 +61,6 @@ function onlyField(body: unknown, name: string): unknown {
   throw bad(`${name} is missing`);
 }
 
-function bad(message: string): ControlError {
-  return new ControlError("BAD_BODY", message);
+function bad(message: string): HttpError {
+  return new HttpError("BAD_BODY", message);
 }

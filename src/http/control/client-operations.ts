@@ -1,4 +1,4 @@
-/** What a client does and tells over its control socket. */
+/** The requests that a client answers on its control socket. */
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -10,6 +10,8 @@ import { formatRoute } from "../../route/announcement.ts";
 import type { Route } from "../../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
+import { HttpError } from "../http-error.ts";
+import type { HttpRoute } from "../router.ts";
 import type {
   ChangeFacts,
   ChangeResult,
@@ -23,11 +25,10 @@ import type {
 } from "./api.ts";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
-import { ControlError } from "./error.ts";
-import type { KernelReport } from "./kernel-status.ts";
-import { change, type Operation, query } from "./server.ts";
+import type { KernelReporter } from "./kernel-status.ts";
+import { change, query } from "./server.ts";
 
-/** What has happened since the client's start. */
+/** Counts what has happened since the start of the client. */
 export class ClientCounters implements ClientHandler {
   #routesAdded = 0;
   #routesRemoved = 0;
@@ -59,21 +60,21 @@ export interface ClientControlOptions {
   readonly client: Client;
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
-  /** How its routes in the kernel are; null: it puts none there. */
-  readonly kernel: (() => KernelReport) | null;
+  /** Null if the client puts no routes into the kernel. */
+  readonly kernel: KernelReporter | null;
   readonly logger: Logger;
   /** Ends the daemon as SIGTERM does: from now on it is stopping. */
   readonly stop: () => void;
-  /** How long it will still wait for the network to turn away, once it is drained and told to stop. */
+  /** How long the client would still wait for others to use other next hops, if it were stopped now. */
   readonly drainLeftMs: () => number;
 }
 
-export function clientOperations(options: ClientControlOptions): Operation[] {
+export function clientOperations(options: ClientControlOptions): HttpRoute[] {
   const { client, daemon, logger } = options;
   const results = (results: ChangeResult[]): ChangeResults => {
     const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
     const [first] = changed;
-    // Whoever reads the log sees what did not come from flags.
+    // The log shows what does not come from flags.
     if (first !== undefined) {
       logger.info("changed by command", {
         change: first.outcome,
@@ -92,7 +93,7 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
         logger.info("reset by command", { server });
         return { peer: server };
       }
-      throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
+      throw new HttpError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
     }),
     change("/v1/announce", readRoutes, (routes) => {
       refuseIfStopping(daemon);
@@ -141,24 +142,24 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
   ];
 }
 
-/** What was asked for now would be said to be done, and nobody would ever be told. */
+/** Refuses changes while the client stops: they would be reported as done and never be sent. */
 function refuseIfStopping({ isStopping }: Daemon): void {
   if (!isStopping) return;
-  throw new ControlError("STOPPING", "the client is stopping already, and takes up nothing any more");
+  throw new HttpError("STOPPING", "the client is stopping and accepts no changes any more");
 }
 
-/** A request is carried out whole or not at all: `undo` takes back what was done of it. */
+/** Executes a request as a whole or not at all: `undo` reverts the part that was done. */
 function unlessFull<T>(act: () => T, undo: () => void = () => {}): T {
   try {
     return act();
   } catch (error) {
     if (!(error instanceof TableFullError)) throw error;
     undo();
-    throw new ControlError("TABLE_FULL", error.message);
+    throw new HttpError("TABLE_FULL", error.message);
   }
 }
 
-/** The outcomes of those that something was done to. */
+/** The outcomes that mean that something was changed. */
 const CHANGES: ReadonlySet<ChangeResult["outcome"]> = new Set([
   "announced",
   "withdrawn",
@@ -174,7 +175,7 @@ function changeFacts({ client, daemon }: ClientControlOptions): ChangeFacts {
 
 function drain(options: ClientControlOptions, action: DrainAction): DrainResult {
   const { client, daemon, logger, stop, drainLeftMs } = options;
-  // Before anything is withdrawn: the client's own end treats that in another way (run-client.ts).
+  // Before anything is withdrawn: withdrawals after the client's own stop are treated differently (run-client.ts).
   if (action === "stop") stop();
   else refuseIfStopping(daemon);
   let outcome: DrainResult["outcome"];
@@ -195,7 +196,7 @@ async function clientStatus({
   counters,
   kernel,
 }: ClientControlOptions): Promise<ClientStatus> {
-  const report = kernel?.() ?? null;
+  const report = kernel?.report() ?? null;
   const vnis = await vniEntries(client, daemon.clock);
   return {
     program: "client",
@@ -226,10 +227,10 @@ function skipCounters({ skippedUpdates }: Client): Counters {
   );
 }
 
-/** Below a millisecond's work. */
+/** Number of routes counted in one go: less than a millisecond of work. */
 const SLICE_ROUTES = 4096;
 
-/** The VNIs that anything is known of, in order. The table is counted in slices, and may change meanwhile. */
+/** Returns the VNIs of routes, announcements and subscriptions, in order. The table is counted in slices and may change meanwhile. */
 async function vniEntries(client: Client, clock: Clock): Promise<ClientVni[]> {
   const routes = new Map<number, number>();
   let counted = 0;

@@ -9,15 +9,15 @@ export interface ProgramVersion {
   readonly bun: string;
 }
 
-/** A running daemon as it describes itself. */
+/** Describes a running daemon. */
 export class Daemon {
   readonly #version: ProgramVersion;
   readonly clock: Clock;
-  /** Of its control socket and of public HTTP. */
+  /** Counters of the control socket and of public HTTP. */
   readonly http: HttpCounters;
   isStopping = false;
   readonly #startedMs: number;
-  /** By the wall clock as it was then: said anew from an age, it would differ by a millisecond from one time to the next. */
+  /** Read from the wall clock once: computed from the uptime each time, it would vary by a millisecond. */
   readonly #startedAt = timeBefore(0);
 
   constructor(version: ProgramVersion, clock: Clock = new SystemClock(), http = new HttpCounters()) {
@@ -42,7 +42,7 @@ export class Daemon {
   }
 }
 
-/** When something began that has lasted for so long: by the wall clock as it is now, for people. */
+/** Returns when something began that has lasted for `forMs`, by the present wall clock. */
 export function timeBefore(forMs: number): string {
   return new Date(Date.now() - forMs).toISOString();
 }

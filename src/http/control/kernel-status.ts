@@ -1,4 +1,4 @@
-/** How a client's routes in the kernel are, for its status. */
+/** The state of a client's routes in the kernel, for its status. */
 
 import type { EcmpMode } from "../../kernel/desired/settings.ts";
 import type { FibCounts } from "../../kernel/fib/tables.ts";
@@ -19,7 +19,12 @@ export interface KernelReport {
   readonly counters: Counters;
 }
 
-/** Of an installer that has started. */
+/** Reports on a client's routes in the kernel. */
+export interface KernelReporter {
+  report(): KernelReport;
+}
+
+/** Describes an installer that has started. */
 export function kernelReport(
   installer: Pick<Installer, "status" | "faults">,
   facts: KernelFacts,

@@ -1,26 +1,27 @@
-/** What a server does and tells over its control socket. */
+/** The requests that a server answers on its control socket. */
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
 import type { ServerCounters } from "../../server/stats.ts";
+import { HttpError } from "../http-error.ts";
+import type { HttpRoute } from "../router.ts";
 import type { Counters, PeerEntry, ServerStatus } from "./api.ts";
 import { readPeer } from "./bodies.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
-import { ControlError } from "./error.ts";
-import { change, type Operation, query } from "./server.ts";
+import { change, query } from "./server.ts";
 
-export function serverOperations(server: Server, daemon: Daemon): Operation[] {
+export function serverOperations(server: Server, daemon: Daemon): HttpRoute[] {
   return [
     query("/v1/status", () => serverStatus(server, daemon)),
     query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
     change("/v1/peers/reset", readPeer, (peer) => {
       if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };
-      throw new ControlError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
+      throw new HttpError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
     }),
   ];
 }
 
-/** So many VNIs are shown: more would keep the event loop for too long. */
+/** How many VNIs are shown: more would keep the event loop busy for too long. */
 const SHOWN_VNIS = 1000;
 
 function serverStatus(server: Server, daemon: Daemon): ServerStatus {
@@ -41,7 +42,7 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
   };
 }
 
-/** One name each: "closes.keepalive-timeout". */
+/** Returns counters with one name each, as "closes.keepalive-timeout". */
 export function flatCounters(counters: ServerCounters): Counters {
   const { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos } = counters;
   const byReason = Object.entries({

@@ -1,7 +1,8 @@
 /**
- * The file of a control socket. A daemon that was killed leaves it behind, so one that nobody answers at is
- * replaced; one that somebody answers at is another daemon's, and stays.
+ * The file of a control socket. A daemon that was killed leaves its file, so a file at which nothing answers is replaced; one at
+ * which a daemon answers stays.
  */
+
 import {
   type BigIntStats,
   linkSync,
@@ -13,13 +14,14 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { ProgramName } from "./api.ts";
 
 /**
  * - `IN_USE`: another daemon answers there
- * - `NOT_PERMITTED`: no right to make the file or its directory, or to see whether somebody answers
- * - `NOT_A_SOCKET`: something else is there, and stays
- * - `BAD_PATH`: no socket can be there, ever
+ * - `NOT_PERMITTED`: no permission to make the file or its directory, or to connect to it
+ * - `NOT_A_SOCKET`: another kind of file is there, and stays
+ * - `BAD_PATH`: a socket can never have this path
  */
 export type ControlSocketErrorCode = "IN_USE" | "NOT_PERMITTED" | "NOT_A_SOCKET" | "BAD_PATH";
 
@@ -35,33 +37,33 @@ export class ControlSocketError extends Error {
   }
 }
 
-/** For an lstat that tells one file from the next of the same name, and takes it that there may be none. */
+/** Options of an lstat that distinguishes files of the same name, and returns undefined if there is no file. */
 const EXACT_IF_THERE = { throwIfNoEntry: false, bigint: true } as const;
 const DIRECTORY_MODE = 0o755;
-/** A socket that is bound listens within microseconds; until then it refuses like a stale one. */
+/** A bound socket listens within microseconds; until then it refuses connections like a stale one. */
 const YOUNG_MS = 1_000;
 const LOOK_AGAIN_MS = 50;
-/** Of what the socket's file is made with, this is taken away: read and write stay for owner and group. */
+/** The umask for the socket's file: it leaves read and write for owner and group. */
 const SOCKET_UMASK = 0o117;
 
 export interface ClaimedSocket<T> {
   readonly bound: T;
   /**
-   * Calls `unbind`, which at once removes whatever file is at the path, as Bun's servers do. One that another daemon has
-   * made there since is moved aside for that moment.
+   * Calls `unbind`, which removes at once any file at the path, as Bun's servers do. A file that another daemon has made there
+   * since is moved aside during the call.
    */
   release<R>(unbind: () => R): R;
 }
 
 /**
- * Makes the way free, the directory included, and binds: `bind` has to make the socket's file at once. Nobody but
- * owner and group can open it at any moment.
+ * Makes the directory, removes a stale file and binds: `bind` has to make the socket's file at once. Only owner and group can
+ * open the file, from the first moment.
  *
  * @throws ControlSocketError
  */
 export async function claimSocket<T>(path: string, bind: () => T): Promise<ClaimedSocket<T>> {
   try {
-    // Others may enter it: the socket's own mode says who may open that.
+    // All users may enter the directory: the mode of the socket decides which may open it.
     withUmask(0, () => mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE }));
     await removeStale(path);
     const bound = withUmask(SOCKET_UMASK, bind);
@@ -72,7 +74,7 @@ export async function claimSocket<T>(path: string, bind: () => T): Promise<Claim
   }
 }
 
-/** Runs it with that umask, whatever this process's is. */
+/** Runs a function with that umask in place of the process's own. */
 function withUmask<T>(mask: number, run: () => T): T {
   const umask = process.umask(mask);
   try {
@@ -89,7 +91,7 @@ function unbindBeside<R>(path: string, ours: Stats, unbind: () => R): R {
   try {
     renameSync(path, aside);
   } catch {
-    // Who may not rename it may not remove it either.
+    // A process that may not rename the file may not remove it either.
     return unbind();
   }
   try {
@@ -104,7 +106,11 @@ async function removeStale(path: string): Promise<void> {
     const file = lstatSync(path, EXACT_IF_THERE);
     if (file === undefined) return;
     if (!file.isSocket()) {
-      throw new ControlSocketError("NOT_A_SOCKET", path, `${path} is there and no socket: it is left alone`);
+      throw new ControlSocketError(
+        "NOT_A_SOCKET",
+        path,
+        `${path} exists and is not a socket; it is left alone`,
+      );
     }
     if (await isAnswered(path)) throw inUse(path);
     if (isYoung(file)) {
@@ -115,26 +121,26 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
-/** By the wall clock; one that was put back makes nothing young. */
+/** Compares with the wall clock; after it was set back, no file is young. */
 function isYoung({ ctimeMs }: BigIntStats): boolean {
   const ageMs = Date.now() - Number(ctimeMs);
   return ageMs >= 0 && ageMs < YOUNG_MS;
 }
 
 /**
- * Removes the file at the path if it is still that one; another daemon that starts just now may have put its own there.
- * What is there is moved first and then looked at, for between a look and its removal it could change.
+ * Removes the file at the path if it is still the stale one: another daemon that starts just now may have replaced it. The file is
+ * moved before it is examined, since it could change between an examination and its removal.
  */
 function unlinkSame(path: string, stale: BigIntStats): boolean {
   const aside = `${path}.${process.pid}`;
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return true;
+    if (systemErrorCode(error) === "ENOENT") return true;
     throw error;
   }
   const moved = lstatSync(aside, { bigint: true });
-  // A freed inode's number is given again, its time is not. Nothing is ever written to a socket's file.
+  // The number of a freed inode is used again, its time is not. Nothing is ever written to the file of a socket.
   const isSame = moved.ino === stale.ino && moved.mtimeNs === stale.mtimeNs;
   try {
     if (!isSame) linkSync(aside, path);
@@ -145,25 +151,25 @@ function unlinkSame(path: string, stale: BigIntStats): boolean {
   return isSame;
 }
 
-/** The daemons' default names: server.sock, and beside it server-4711.sock. */
+/** The default names of sockets: server.sock, and server-4711.sock in the same directory. */
 const DEFAULT_NAME = /^(client|server)(-\d+)*\.sock$/;
 
-/** The default socket's path, and those to take one after the other where others are in use. */
+/** Yields the path of the default socket, then the paths to try where others are in use. */
 export function* defaultPaths(program: ProgramName, directory: string): Generator<string, never> {
   const ownName = `${program}-${process.pid}`;
   yield join(directory, `${program}.sock`);
   yield join(directory, `${ownName}.sock`);
-  // In containers that share the directory several have the same number.
+  // In containers that share the directory, several daemons have the same PID.
   for (let n = 2; ; n++) yield join(directory, `${ownName}-${n}.sock`);
 }
 
 export interface FoundSocket {
   readonly path: string;
-  /** False: this user may not ask. */
+  /** False if this user may not connect. */
   readonly isAnswered: boolean;
 }
 
-/** The sockets with default names in a directory, in their order, without stale ones. */
+/** Returns the sockets with default names in a directory, in order, without stale ones. */
 export async function findSockets(directory: string, program: ProgramName | null): Promise<FoundSocket[]> {
   const found: FoundSocket[] = [];
   for (const path of defaultSocketsIn(directory, program)) {
@@ -173,7 +179,7 @@ export async function findSockets(directory: string, program: ProgramName | null
   return found;
 }
 
-/** Removes sockets with default names that daemons have left which were killed. */
+/** Removes sockets with default names that killed daemons have left. */
 export async function removeStaleSockets(directory: string): Promise<void> {
   for (const path of defaultSocketsIn(directory, null)) {
     try {
@@ -181,7 +187,7 @@ export async function removeStaleSockets(directory: string): Promise<void> {
       if (file === undefined || !file.isSocket() || isYoung(file)) continue;
       if ((await asked(path)) === "stale") unlinkSame(path, file);
     } catch {
-      // Nobody needs it gone.
+      // The file does no harm.
     }
   }
 }
@@ -197,7 +203,7 @@ function defaultSocketsIn(directory: string, program: ProgramName | null): strin
       .sort()
       .map((name) => join(directory, `${name}.sock`));
   } catch {
-    // There is no such directory, or none that this user may read.
+    // The directory does not exist, or this user may not read it.
     return [];
   }
 }
@@ -216,9 +222,9 @@ async function isAnswered(path: string): Promise<boolean> {
     socket.terminate();
     return true;
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemErrorCode(error);
     if (code === "ECONNREFUSED" || code === "ENOENT") return false;
-    // Somebody listens who has no time to accept.
+    // A daemon listens and has no time to accept.
     if (code === "EAGAIN") return true;
     throw error;
   }
@@ -233,7 +239,7 @@ function inUse(path: string): ControlSocketError {
 }
 
 function socketError(path: string, error: unknown): ControlSocketError {
-  const code = codeOf(error);
+  const code = systemErrorCode(error);
   const fail = (socketCode: ControlSocketErrorCode, reason: string) =>
     new ControlSocketError(socketCode, path, `cannot make the control socket ${path}: ${reason}`);
   switch (code) {
@@ -248,12 +254,8 @@ function socketError(path: string, error: unknown): ControlSocketError {
       return fail("BAD_PATH", "a socket's path has at most 107 bytes");
     case "ENOTDIR":
     case "EEXIST":
-      return fail("BAD_PATH", `${dirname(path)} is no directory`);
+      return fail("BAD_PATH", `${dirname(path)} is not a directory`);
     default:
       return fail("BAD_PATH", error instanceof Error ? error.message : String(error));
   }
-}
-
-function codeOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }

@@ -1,29 +1,29 @@
 /**
- * Which Host headers are answered. A page on a foreign name that its owner then points at this machine (DNS rebinding) makes a
- * browser ask here and hands the answer to the page; the Host header still has the foreign name. An address is no name that
- * anybody could point elsewhere, and localhost is always here (RFC 6761, 6.3).
+ * Which Host headers are accepted. With DNS rebinding, a web page under a foreign name, which its owner then points at this machine,
+ * makes a browser send requests here and reads the answers; their Host header still has the foreign name. An address cannot be
+ * pointed elsewhere, and localhost is always this machine (RFC 6761, 6.3).
  */
 import { parseAddress } from "../../net/address.ts";
 
-/** `names` are those of this machine, in any case. */
+/** Returns true if a request for this host is answered. `names` are the names of this machine, as comparableName() makes them. */
 export function isAllowedHost(host: string, names: ReadonlySet<string>): boolean {
   const name = hostName(host);
   if (name === null) return false;
   return isAddressLiteral(name) || name === "localhost" || names.has(name);
 }
 
-/** As names are compared: without a dot at the end, in lower case. */
+/** Returns a name as names are compared: without a dot at the end, in lower case. */
 export function comparableName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
-/** Without the port; null when the header is none. */
+/** Returns the name without the port; null if the header is malformed. */
 function hostName(host: string): string | null {
   const [, name = ""] = /^(\[[^\]]*\]|[^:[\]]*)(?::\d{0,5})?$/.exec(host) ?? [];
   return name === "" ? null : comparableName(name);
 }
 
-/** 192.0.2.1, or [2001:db8::1], also with a zone. */
+/** Returns true for 192.0.2.1 or [2001:db8::1], also with a zone. */
 function isAddressLiteral(name: string): boolean {
   const [, bracketed] = /^\[([^%\]]*)(?:%[^\]]*)?\]$/.exec(name) ?? [];
   if (bracketed !== undefined) return bracketed.includes(":") && parseAddress(bracketed) !== null;

@@ -1,52 +1,55 @@
 /**
- * The HTTP side of a server or client, to be read only: what the Go program offers and /healthz.
+ * Public HTTP of a server or client, which is read only: the documents of the Go program, and /healthz.
  */
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import { type Endpoint, formatEndpoint, hasHostName } from "../../net/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
-import { ListenError } from "../../transport/network.ts";
+import { listenError } from "../../transport/listen-error.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
+import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
-import { type HttpAnswer, HttpListener, type HttpRequest, json } from "../connections/http-listener.ts";
+import { HttpListener, type HttpRequest } from "../connections/http-listener.ts";
+import { HttpError } from "../http-error.ts";
+import { Router, route } from "../router.ts";
 import { comparableName, isAllowedHost } from "./host-check.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 
 export interface HttpServerOptions {
   /** Port 0 is any free one. */
   readonly endpoint: Endpoint;
-  /** Names by which it may be asked, beside that of the endpoint. */
+  /** Host names that requests may use, in addition to that of the endpoint. */
   readonly hostNames?: readonly string[];
   readonly routes: RouteSource;
   readonly version: string;
   readonly logger: Logger;
   readonly counters?: HttpCounters;
   readonly clock?: Clock;
-  /** Default: as many as there are descriptors for. */
+  /** Default: as many as the limit of descriptors allows. */
   readonly maxConnections?: () => number;
   /** Default 10 s. */
   readonly idleMs?: number;
 }
 
 export interface HttpServer {
-  /** With the port that was really taken. */
+  /** The endpoint with the port that was taken. */
   readonly endpoint: Endpoint;
-  /** Closes the listener and all connections, also in the middle of an answer. */
+  /** Closes the listener and all connections, also during an answer. */
   stop(): Promise<void>;
 }
 
-/** Nothing here reads a request's body. */
+/** No request has a body that is read. */
 const MAX_BODY_BYTES = 0;
 
-/** @throws ListenError when the endpoint cannot be had */
+/** @throws ListenError when the endpoint cannot be bound */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { endpoint, counters = new HttpCounters(), clock = new SystemClock() } = options;
   const { maxConnections = () => httpConnectionLimit() } = options;
-  const service = new HttpService(options, counters);
+  const router = routerOf(options, counters);
   const listener = new HttpListener({
-    answer: (request) => service.answer(request),
+    answer: (request) => router.answer(request),
     maxConnections,
     maxBodyBytes: MAX_BODY_BYTES,
     ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
@@ -57,87 +60,42 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   try {
     listener.listen({ hostname: endpoint.host, port: endpoint.port });
   } catch (error) {
-    throw httpListenError(endpoint, error);
+    throw listenError(endpoint, error, "serve HTTP");
   }
   return { endpoint: { host: endpoint.host, port: listener.port }, stop: () => listener.stop(0) };
 }
 
-class HttpService {
-  readonly #options: HttpServerOptions;
-  readonly #counters: HttpCounters;
-  readonly #hostNames: ReadonlySet<string>;
-  readonly #resources: ReadonlyMap<string, () => HttpAnswer>;
-
-  constructor(options: HttpServerOptions, counters: HttpCounters) {
-    this.#options = options;
-    this.#counters = counters;
-    this.#hostNames = new Set([options.endpoint.host, ...(options.hostNames ?? [])].map(comparableName));
-    this.#resources = new Map([
-      ["/", () => this.#index()],
-      ["/healthz", () => json(200, { status: "ok" })],
-      ["/routes.json", () => this.#document("json", "application/json")],
-      ["/routes.yaml", () => this.#document("yaml", "text/yaml")],
-    ]);
-  }
-
-  answer({ method, path, host }: HttpRequest): HttpAnswer {
-    if (host !== null && !isAllowedHost(host, this.#hostNames)) {
-      this.#counters.refused("foreign-host");
-      const message =
-        "ask by an address, by localhost, or by a name given as --http NAME or --http-host NAME; this is for another host";
-      return refusal(421, "MISDIRECTED_REQUEST", message);
-    }
-    const resource = this.#resources.get(path);
-    if (resource === undefined) {
-      const paths = [...this.#resources.keys()].join(", ");
-      return refusal(404, "NOT_FOUND", `nothing at ${path}; there are ${paths}`);
-    }
-    if (method === "GET" || method === "HEAD") return resource();
-    return refusal(405, "METHOD_NOT_ALLOWED", `${path} takes GET and HEAD only`, { Allow: "GET, HEAD" });
-  }
-
-  #index(): HttpAnswer {
-    const endpoints = [...this.#resources.keys()].filter((path) => path !== "/");
-    return json(200, { program: "bunbond", version: this.#options.version, endpoints });
-  }
-
-  #document(format: RoutesFormat, contentType: string): HttpAnswer {
-    const { routes, version } = this.#options;
-    return {
-      status: 200,
-      headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
-      body: routesDocument(routes, format, { date: new Date(), version }),
-    };
-  }
-}
-
-function refusal(
-  status: number,
-  error: string,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): HttpAnswer {
-  return json(status, { error, message }, headers);
-}
-
-/** Says that it is HTTP: a server listens on two addresses, and either can fail. */
-function httpListenError(endpoint: Endpoint, error: unknown): ListenError {
-  const reasons: Record<string, string> = {
-    EADDRINUSE: "the port is in use: stop the other program (ss -ltnp shows it) or choose another port",
-    EADDRNOTAVAIL: "not an address of this machine (ip address shows those it has)",
-    EACCES: "no permission: ports below 1024 need CAP_NET_BIND_SERVICE",
-    EINVAL: "a link-local address needs the name of its interface, as in [fe80::1%eth0]:4712",
-    ENOTFOUND: "the name leads to no address of this machine",
+/** Refuses requests for other hosts' names (host-check.ts). */
+function hostGuard({ endpoint, hostNames = [] }: HttpServerOptions, counters: HttpCounters) {
+  const names = new Set([endpoint.host, ...hostNames].map(comparableName));
+  return ({ host }: HttpRequest): void => {
+    if (host === null || isAllowedHost(host, names)) return;
+    counters.refused("foreign-host");
+    const message =
+      "the request names another host: use an address, localhost, or a name given as --http NAME or --http-host NAME";
+    throw new HttpError("MISDIRECTED_REQUEST", message);
   };
-  const code = listenErrorCode(endpoint, error);
-  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
-  return new ListenError(code, endpoint, `cannot serve HTTP on ${formatEndpoint(endpoint)}: ${reason}`);
 }
 
-function listenErrorCode(endpoint: Endpoint, error: unknown): string {
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) {
-    // Bun.listen gives no code when a name cannot be resolved.
-    return hasHostName(endpoint) ? "ENOTFOUND" : "EUNKNOWN";
-  }
-  return error.code;
+function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
+  const { version, logger } = options;
+  const document = (format: RoutesFormat, contentType: string): HttpAnswer => ({
+    status: 200,
+    headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
+    body: routesDocument(options.routes, format, { date: new Date(), version }),
+  });
+  const router = new Router({
+    guard: hostGuard(options, counters),
+    routes: [
+      route("GET", "/", () => {
+        const endpoints = router.paths.filter((path) => path !== "/");
+        return json(200, { program: "bunbond", version, endpoints });
+      }),
+      route("GET", "/healthz", () => json(200, { status: "ok" })),
+      route("GET", "/routes.json", () => document("json", "application/json")),
+      route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
+    ],
+    onFailure: (error) => logger.error("an HTTP answer could not be made", { error: String(error) }),
+  });
+  return router;
 }

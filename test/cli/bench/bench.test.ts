@@ -82,6 +82,24 @@ describe("on a server of ours", () => {
     expect(result).toMatchObject({ exitCode: 0, failure: null, figures: { ...NOTHING_WRONG, ...figures } });
   });
 
+  const LIMITED = ["sync", "--rounds", "2"];
+
+  test("sync: as many routes as the server's limit fit", async () => {
+    await using server = await startBunbondServer({ flags: ["--max-routes", "1000"] });
+    const result = await benchJson(...LIMITED, "--routes", "1000", "-s", server.address);
+    expect(result).toMatchObject({ exitCode: 0, failure: null, figures: NOTHING_WRONG });
+  });
+
+  test("sync: more routes than the limit are said at once, long before the time-out", async () => {
+    await using server = await startBunbondServer({ flags: ["--max-routes", "1000"] });
+    const result = await benchJson(...LIMITED, "--routes", "1500", "--timeout", "600", "-s", server.address);
+    expect(result).toMatchObject({
+      exitCode: 1,
+      failure: `${server.address}: the server has only 1000 of 1500 routes: it refused the others; see its log, and raise its --max-routes or the number of --announcers`,
+      figures: { lost: 500, wrong: 0 },
+    });
+  });
+
   test("the table is for people, and measures the server's process", async () => {
     await using server = await startBunbondServer();
     const args = ["sync", "-s", server.address, "--routes", "1000", "--rounds", "1"];

@@ -3,14 +3,15 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { controlCommands } from "../../../src/cli/commands/control-commands.ts";
 import { statusText } from "../../../src/cli/commands/status-text.ts";
+import { controlCommands } from "../../../src/cli/commands.ts";
 import { styleFor } from "../../../src/cli/program/style.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
 import { ClientCounters, clientOperations } from "../../../src/http/control/client-operations.ts";
 import { Daemon } from "../../../src/http/control/daemon.ts";
-import { type ControlServer, type Operation, openControlSocket } from "../../../src/http/control/server.ts";
+import { type ControlServer, openControlSocket } from "../../../src/http/control/server.ts";
 import { serverOperations } from "../../../src/http/control/server-operations.ts";
+import type { HttpRoute } from "../../../src/http/router.ts";
 import type { Server } from "../../../src/server/server.ts";
 import { type BenchClient, ClientBench } from "../../support/network/client-bench.ts";
 import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
@@ -47,7 +48,7 @@ function pathOf(program: ProgramName): string {
   return join(directory.path, `${program}.sock`);
 }
 
-async function open(program: ProgramName, operations: readonly Operation[]): Promise<void> {
+async function open(program: ProgramName, operations: readonly HttpRoute[]): Promise<void> {
   const socket = await openControlSocket({ path: pathOf(program), program, logger: silentLogger });
   socket.serve(operations);
   sockets.push(socket);
@@ -164,14 +165,15 @@ describe("announce and withdraw", () => {
     expect(await run("client", "drain", "--stay")).toEqual({
       exitCode: 0,
       stdout: "drained: 0 announcements withdrawn\n",
-      stderr: "bunbond client drain: no server is connected now; each is told when it comes\n",
+      stderr:
+        "bunbond client drain: no server is connected now; the change is sent to each server that connects\n",
     });
     expect(await run("announce", R_TEXT)).toEqual({
       exitCode: 0,
       stdout: `held back, since the client is drained: ${R}\n`,
       stderr:
         "bunbond announce: the client is drained, and announces nothing until 'bunbond client drain --undo'\n" +
-        "bunbond announce: no server is connected now; each is told when it comes\n",
+        "bunbond announce: no server is connected now; the change is sent to each server that connects\n",
     });
   });
 });
@@ -481,7 +483,10 @@ describe("which daemon", () => {
     const socket = await openControlSocket({ path: second, program: "client", logger: silentLogger });
     sockets.push(socket);
     expect(await run("subscribe", "7")).toEqual(
-      failed(1, "bunbond subscribe: 2 clients run here; say which: --socket client or --socket client-12\n"),
+      failed(
+        1,
+        "bunbond subscribe: 2 clients run here; select one by --socket client or --socket client-12\n",
+      ),
     );
     expect(await run("subscribe", "7", "--socket", "client")).toEqual(done("subscribed: 7\n"));
     expect(await run("subscribe", "7", "--socket", "client-12")).toMatchObject({ exitCode: 4 });
@@ -505,7 +510,7 @@ describe("which daemon", () => {
     await openServer();
     const path = pathOf("server");
     expect(await run("subscribe", "7", "--socket", path)).toEqual(
-      failed(1, `bunbond subscribe: ${path} belongs to a server, and this is for a client\n`),
+      failed(1, `bunbond subscribe: ${path} belongs to a server, and this command is for a client\n`),
     );
   });
 
@@ -521,7 +526,7 @@ describe("which daemon", () => {
     const path = pathOf("client");
     const other = Bun.serve({ unix: path, fetch: () => new Response("hello", { status: 418 }) });
     expect(await run("subscribe", "7")).toEqual(
-      failed(1, "bunbond subscribe: no daemon of BunBond's: it answers 418 without JSON\n"),
+      failed(1, "bunbond subscribe: not a daemon of BunBond: the answer has status 418 and no JSON\n"),
     );
     await other.stop(true);
   });
@@ -532,7 +537,7 @@ describe("which daemon", () => {
     expect(await asNobody(() => run("subscribe", "7"))).toEqual(
       failed(
         1,
-        `bunbond subscribe: no permission to talk to ${pathOf("client")}: it is for its owner and group\n`,
+        `bunbond subscribe: no permission to talk to ${pathOf("client")}: only its owner and group may use it\n`,
       ),
     );
   });

@@ -675,7 +675,7 @@ describe("files on disk", () => {
         "keepalive: 5",
         [],
         [
-          ": it does not show whom it is for; write role: client (or server) in it, or put the word behind its name.",
+          ": the file does not show which program it is for; write role: client (or server) in it, or put the word after its name.",
         ],
       ],
       ["keepalive: [", [], [expect.stringMatching(/^:1: not YAML/)]],
@@ -747,7 +747,7 @@ describe("files on disk", () => {
 
     test.each([
       [[], "FILE is missing"],
-      [["a", "router"], 'unexpected argument "router"; behind the file comes server or client'],
+      [["a", "router"], 'unexpected argument "router"; after the file comes server or client'],
       [["a", "client", "b"], 'unexpected argument "b"; one FILE is taken, and server|client behind it'],
     ])("%j is a wrong command line", async (words, message) => {
       const { exitCode, stderr } = await runInProcess(["check-config", ...words], commands);

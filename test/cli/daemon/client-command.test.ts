@@ -177,14 +177,14 @@ describe("parseClientOptions takes", () => {
     const dry = ["-s", "a", "--install-routes", "1#1", "--dry-run"];
     expect(parseClientOptions(dry).warnings).toEqual([]);
     expect(parseClientOptions([...dry, "--cleanup"]).warnings).toEqual([
-      "--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' says what would go",
+      "--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed",
     ]);
   });
 
   test("flags that nothing comes of without --install-routes, with a warning that names them", () => {
     const flags = ["--tun", "overlay-tun", "--cleanup", "--exclude-type", "lb", "--allow-main-table"];
     expect(parseClientOptions(["-s", "a", "-v", "1", ...flags]).warnings).toEqual([
-      "without --install-routes nothing comes of --tun, --cleanup, --allow-main-table, --exclude-type",
+      "without --install-routes these flags have no effect: --tun, --cleanup, --allow-main-table, --exclude-type",
     ]);
     expect(parseClientOptions(["-s", "a", "--install-routes", "1#1", ...flags]).warnings).toEqual([]);
   });
@@ -287,12 +287,7 @@ describe("parseClientOptions refuses", () => {
           "an IPv6 prefix with its length is needed",
           "2001:db8::\n^~~~~~~~~~",
         ],
-        [
-          "prefer-network",
-          "fe00::1/8",
-          "there are bits set behind the prefix length",
-          "fe00::1/8\n^~~~~~~~~",
-        ],
+        ["prefer-network", "fe00::1/8", "there are bits set after the prefix length", "fe00::1/8\n^~~~~~~~~"],
         [
           "prefer-network",
           "fe00::/8=0",

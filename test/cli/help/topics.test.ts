@@ -63,6 +63,24 @@ describe.each(NAMES)("help %s", (name) => {
   });
 });
 
+describe("the topics that belong to a command", () => {
+  test.each(ALL.map((command) => [command.definition.meta.name, command.topics ?? []] as const))(
+    "%s: %j",
+    async (name, topics) => {
+      expect(topics.filter((topic) => !NAMES.includes(topic))).toEqual([]);
+      const { stdout } = await run(["help", ...name.split(" ")]);
+      const [, seeAlso = ""] = stdout.split("\nSee also:\n");
+      const named = Array.from(seeAlso.matchAll(/^ {2}bunbond help (\S+) /gm), ([, topic = ""]) => topic);
+      expect(named.toSorted()).toEqual(topics.toSorted());
+    },
+  );
+
+  test("every topic but the lists of codes belongs to one", () => {
+    const named = new Set(ALL.flatMap(({ topics = [] }) => topics));
+    expect(NAMES.filter((name) => !named.has(name))).toEqual(["protocol-errors", "exit-codes"]);
+  });
+});
+
 describe("a wrong name", () => {
   test.each([
     ["help cofig", "unknown command or topic cofig; did you mean config?"],

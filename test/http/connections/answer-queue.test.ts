@@ -245,3 +245,106 @@ test("an answer that waits for its turn is not too slow", () => {
   clock.advance(5_000);
   expect([second.taken, second.isAborted]).toEqual([SLICE_BYTES, false]);
 });
+
+describe("a stream", () => {
+  /** Pieces that come when the test gives them. */
+  function source() {
+    const given: string[] = [];
+    let wake = () => {};
+    const state = { asked: 0, isEnded: false, end: false };
+    async function* pieces() {
+      try {
+        for (;;) {
+          state.asked++;
+          while (given.length === 0 && !state.end) await new Promise<void>((resolve) => (wake = resolve));
+          const piece = given.shift();
+          if (piece === undefined) return;
+          if (piece === "fails") throw new Error("no more");
+          yield piece;
+        }
+      } finally {
+        state.isEnded = true;
+      }
+    }
+    return {
+      state,
+      pieces: pieces(),
+      give: async (...more: string[]) => {
+        given.push(...more);
+        wake();
+        await turns();
+      },
+      end: async () => {
+        state.end = true;
+        wake();
+        await turns();
+      },
+    };
+  }
+  /** Lets all that waits for promises go on. */
+  const turns = () => new Promise((resolve) => setImmediate(resolve));
+
+  function setUpStream(room = Number.POSITIVE_INFINITY) {
+    const { clock, queue, send } = setUp();
+    const reader = new Reader(room);
+    const from = source();
+    reader.answer = queue.sendStream(from.pieces, reader, reader);
+    return { clock, queue, send, reader, ...from };
+  }
+
+  test("goes out as it comes, stays open while it is silent, and ends", async () => {
+    const { clock, reader, give, end } = setUpStream();
+    await give("a");
+    expect(reader.taken).toBe(1);
+    clock.advance(3_600_000);
+    await give("bc");
+    expect(reader).toMatchObject({ taken: 3, isEnded: false, isTooSlow: false });
+    await end();
+    expect(reader).toMatchObject({ taken: 3, isEnded: true, isAborted: false });
+  });
+
+  test("is asked for no more than its reader takes, who is cut off in the end", async () => {
+    const { clock, reader, state, give } = setUpStream(1);
+    await give("a", "b", "c");
+    expect(reader.taken).toBe(1);
+    reader.takes(1);
+    await turns();
+    expect(reader.taken).toBe(2);
+    expect(state.asked).toBe(2);
+    clock.advance(9_000);
+    expect(reader.isAborted).toBe(false);
+    clock.advance(2_000);
+    expect(reader).toMatchObject({ isAborted: true, isTooSlow: true });
+    await turns();
+    expect(reader.taken).toBe(2);
+    expect(state.isEnded).toBe(true);
+  });
+
+  test("ends when the reader goes, and nothing is written any more", async () => {
+    const { reader, state, give } = setUpStream();
+    await give("a");
+    reader.answer?.closed();
+    await give("b");
+    expect(state.isEnded).toBe(true);
+    expect(reader).toMatchObject({ taken: 1, isEnded: false, isAborted: false, errors: [] });
+  });
+
+  test("that fails breaks off", async () => {
+    const { reader, give } = setUpStream();
+    await give("a", "fails");
+    expect(reader).toMatchObject({ taken: 1, isEnded: false, isAborted: true });
+    expect(reader.errors).toEqual([new Error("no more")]);
+  });
+
+  test("that always has something leaves other answers their turn", async () => {
+    const { clock, reader, give, send } = setUpStream();
+    await give(...Array(64).fill(PIECE));
+    expect(reader.taken).toBe(SLICE_BYTES);
+    const other = send(Number.POSITIVE_INFINITY, 1);
+    clock.advance(0);
+    await turns();
+    expect(reader.taken).toBe(2 * SLICE_BYTES);
+    clock.advance(0);
+    expect(other.isEnded).toBe(true);
+  });
+});

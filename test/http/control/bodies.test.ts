@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "../../../src/http/control/bodies.ts";
-import { ControlError } from "../../../src/http/control/error.ts";
+import { HttpError } from "../../../src/http/http-error.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
 
 const ROUTE = "100#10.0.1.0/24@2001:db8::1";
@@ -56,7 +56,7 @@ describe("refused", () => {
       try {
         read(body);
       } catch (error) {
-        if (!(error instanceof ControlError)) throw error;
+        if (!(error instanceof HttpError)) throw error;
         expect({ code: error.code, message: error.message }).toEqual({
           code: "BAD_BODY",
           message: expect.stringContaining(message),

@@ -12,10 +12,12 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
+import { jsonLines } from "../../../src/http/connections/http-answer.ts";
 import { readVnis } from "../../../src/http/control/bodies.ts";
-import { ControlError } from "../../../src/http/control/error.ts";
-import { change, type Operation, openControlSocket, query } from "../../../src/http/control/server.ts";
+import { change, openControlSocket, query } from "../../../src/http/control/server.ts";
 import { ControlSocketError } from "../../../src/http/control/socket.ts";
+import { HttpError } from "../../../src/http/http-error.ts";
+import { type HttpRoute, route } from "../../../src/http/router.ts";
 import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
 
 /** An open socket in a directory of its own. */
@@ -25,7 +27,7 @@ async function open({
   logger = silentLogger,
 }: {
   path?: string;
-  operations?: readonly Operation[];
+  operations?: readonly HttpRoute[];
   logger?: Logger;
 } = {}) {
   using stack = new DisposableStack();
@@ -51,8 +53,8 @@ async function ask(unix: string, path: string, init: RequestInit = {}) {
 
 const post = (body: string): RequestInit => ({ method: "POST", body });
 
-function refused(error: string, message: unknown = expect.any(String)) {
-  return { error, message, program: "client" };
+function refused(code: string, message: unknown = expect.any(String)) {
+  return expect.objectContaining({ code, message, program: "client" });
 }
 
 /** What the error has to be, since the promise must not be kept. */
@@ -85,7 +87,7 @@ const OPERATIONS = [
     "/v1/peers/reset",
     (body) => body,
     () => {
-      throw new ControlError("PEER_NOT_FOUND", "no such peer");
+      throw new HttpError("PEER_NOT_FOUND", "no such peer");
     },
   ),
   query("/v1/status", () => {
@@ -234,16 +236,22 @@ describe("answers", () => {
   });
 
   const REFUSED: [string, RequestInit, number, string, string][] = [
-    ["/v1/fib", {}, 404, "NOT_FOUND", "a client has nothing at /v1/fib; there are /v1/peers, /v1/subscribe"],
+    ["/v1/fib", {}, 404, "NOT_FOUND", "there is nothing at /v1/fib; the paths are /v1/peers, /v1/subscribe"],
     ["/", {}, 404, "NOT_FOUND", ""],
-    ["/v1/peers", post("{}"), 405, "METHOD_NOT_ALLOWED", "/v1/peers takes GET, not POST"],
+    ["/v1/peers", post("{}"), 405, "METHOD_NOT_ALLOWED", "/v1/peers takes GET and HEAD, not POST"],
     ["/v1/subscribe", {}, 405, "METHOD_NOT_ALLOWED", "/v1/subscribe takes POST, not GET"],
-    ["/v1/subscribe", post(""), 400, "BAD_JSON", "the body is no JSON"],
-    ["/v1/subscribe", post("{vnis:[7]}"), 400, "BAD_JSON", "the body is no JSON"],
+    ["/v1/subscribe", post(""), 400, "BAD_JSON", "the body is not JSON"],
+    ["/v1/subscribe", post("{vnis:[7]}"), 400, "BAD_JSON", "the body is not JSON"],
     ["/v1/subscribe", post("[7]"), 400, "BAD_BODY", "the body must be an object with vnis"],
     ["/v1/subscribe", post(" ".repeat(1_048_577)), 413, "TOO_LARGE", "the body has more than 1048576"],
     ["/v1/peers/reset", post("{}"), 404, "PEER_NOT_FOUND", "no such peer"],
-    ["/v1/status", {}, 500, "INTERNAL_ERROR", "the request failed inside; the log says more"],
+    [
+      "/v1/status",
+      {},
+      500,
+      "INTERNAL_ERROR",
+      "the request failed inside the program; its log has the reason",
+    ],
   ];
 
   test.each(
@@ -288,5 +296,60 @@ describe("answers", () => {
     expect(await ask(opened.path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
     await ended;
     expect(existsSync(opened.path)).toBe(false);
+  });
+});
+
+describe("a stream of JSON lines", () => {
+  /** Values that come one at a time, when the test says so. */
+  function ticks() {
+    const waiting: (() => void)[] = [];
+    const ended = Promise.withResolvers<void>();
+    const tick = route("GET", "/v1/ticks/:from", ({ parameters, signal }) =>
+      jsonLines(
+        (async function* () {
+          try {
+            for (let n = Number(parameters.from); !signal.aborted; n++) {
+              yield { n };
+              await new Promise<void>((resolve) => {
+                waiting.push(resolve);
+                signal.addEventListener("abort", () => resolve());
+              });
+            }
+          } finally {
+            ended.resolve();
+          }
+        })(),
+      ),
+    );
+    return { tick, next: () => waiting.splice(0).map((resolve) => resolve()), ended: ended.promise };
+  }
+
+  test("sends each value when it comes, and ends when its reader goes", async () => {
+    const { tick, next, ended } = ticks();
+    await using opened = await open();
+    opened.server.serve([tick]);
+    const reader = new AbortController();
+    const response = await fetch("http://localhost/v1/ticks/7", {
+      unix: opened.path,
+      signal: reader.signal,
+    });
+    expect(response.headers.get("content-type")).toBe("application/x-ndjson;charset=utf-8");
+    const lines = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect(await lines?.read()).toEqual({ done: false, value: '{"n":7}\n' });
+    next();
+    expect(await lines?.read()).toEqual({ done: false, value: '{"n":8}\n' });
+    reader.abort();
+    await ended;
+  });
+
+  test("ends with the daemon", async () => {
+    const { tick, ended } = ticks();
+    await using opened = await open();
+    opened.server.serve([tick]);
+    const response = await fetch("http://localhost/v1/ticks/1", { unix: opened.path });
+    const outcome = response.text().catch(() => "broken off");
+    await opened.server.stop();
+    await ended;
+    expect(await outcome).not.toContain('{"n":2}');
   });
 });

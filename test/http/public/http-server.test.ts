@@ -162,8 +162,9 @@ describe("what there is not", () => {
       const response = await fetch(server.url + path);
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({
-        error: "NOT_FOUND",
-        message: `nothing at ${path}; there are /, /healthz, /routes.json, /routes.yaml`,
+        code: "NOT_FOUND",
+        message: `there is nothing at ${path}; the paths are /, /healthz, /routes.json, /routes.yaml`,
+        paths: ["/", "/healthz", "/routes.json", "/routes.yaml"],
       });
     },
   );
@@ -174,8 +175,9 @@ describe("what there is not", () => {
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("GET, HEAD");
     expect(await response.json()).toEqual({
-      error: "METHOD_NOT_ALLOWED",
-      message: "/routes.json takes GET and HEAD only",
+      code: "METHOD_NOT_ALLOWED",
+      message: `/routes.json takes GET and HEAD, not ${method}`,
+      allow: ["GET", "HEAD"],
     });
   });
 
@@ -195,7 +197,7 @@ describe("what there is not", () => {
       `GET /routes.json HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
     );
     expect(answer).toStartWith("HTTP/1.1 421");
-    expect(answer).toContain('"error":"MISDIRECTED_REQUEST"');
+    expect(answer).toContain('"code":"MISDIRECTED_REQUEST"');
     expect(answer).not.toContain("vnet");
   });
 

@@ -1,4 +1,4 @@
-/** What all commands that talk to a running daemon have in common. */
+/** Flags of the commands that talk to a running daemon, and the daemon that they select. */
 import { basename, join } from "node:path";
 import type { ProgramName } from "../../http/control/api.ts";
 import { findSockets } from "../../http/control/socket.ts";
@@ -11,7 +11,7 @@ import { ControlClient } from "./control-client.ts";
 
 const PROGRAMS = ["client", "server"] as const satisfies readonly ProgramName[];
 
-/** `program` is whose command it is; null: either's. */
+/** `program` is the daemon that the command is for; null if it is for both. */
 export function controlFlags(program: ProgramName | null) {
   const defaults = (program === null ? PROGRAMS : [program]).map((one) => defaultSocket(one));
   return {
@@ -19,7 +19,7 @@ export function controlFlags(program: ProgramName | null) {
       type: "string",
       valueHint: "PATH",
       example: defaultSocket(program ?? "client"),
-      description: `The daemon's control socket, or its name, as server-4711. If left out: that of the only one there is at ${defaults.join(" or ")}, or beside.`,
+      description: `The daemon's control socket, or its name, as in server-4711. If left out: the only one there is, at ${defaults.join(" or ")} or in that directory.`,
     } satisfies ValueFlagDef,
     json: {
       type: "boolean",
@@ -32,8 +32,8 @@ export function controlFlags(program: ProgramName | null) {
 export const DAEMON_AWAY: ExitCode = { code: 4, meaning: "no daemon answers" };
 export const NOT_FOUND: ExitCode = { code: 3, meaning: "not found: no such route, VNI, peer or server" };
 
-/** A note for people: what was asked for is not to be seen at once. */
-export const NO_SERVER = "no server is connected now; each is told when it comes";
+/** A note for people: the change has no visible effect yet. */
+export const NO_SERVER = "no server is connected now; the change is sent to each server that connects";
 
 export interface ControlFlagValues {
   readonly socket: string | undefined;
@@ -54,11 +54,11 @@ export async function clientOf(
   const [path, ...others] = await socketsIn(directories, program);
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
-  const message = `${names.length} ${program}s run here; say which: --socket ${names.join(" or --socket ")}`;
+  const message = `${names.length} ${program}s run here; select one by --socket ${names.join(" or --socket ")}`;
   throw new CommandError(message, { code: "AMBIGUOUS", exitCode: 1, asJson: json });
 }
 
-/** Where daemons answer in the directories; where none does, the sockets that this user may not ask. */
+/** Returns the sockets in the directories at which daemons answer; if there are none, those that this user may not use. */
 export async function socketsIn(
   directories: readonly string[],
   program: ProgramName | null,
@@ -69,13 +69,13 @@ export async function socketsIn(
   return (answered.length > 0 ? answered : sockets).map(({ path }) => path);
 }
 
-/** Where the first daemon would be. */
+/** Returns where the first daemon would have its socket. */
 export function awayPaths(directories: readonly string[], program: ProgramName | null): string[] {
   const programs = program === null ? PROGRAMS : [program];
   return directories.flatMap((directory) => programs.map((one) => join(directory, `${one}.sock`)));
 }
 
-/** Prints the object, as JSON or as the text that is made of it. */
+/** Prints the answer, as JSON or as text. */
 export function print<T>(
   { io }: CommandContext,
   { json }: ControlFlagValues,

@@ -1,14 +1,22 @@
 /**
- * The worker threads of a run, seen from the command: an order goes to all of them, and is done when all are.
- * Where nothing moves any more, or a connection is lost, the order is given up and the run is over.
+ * The worker threads of a run, seen from the main thread: a command goes to all of them, and is done when all are done.
+ * When nothing is received or sent any more, or a connection is lost, the command is aborted and the run ends.
  */
 import { addDeliveries, noDeliveries, wrongDeliveries } from "./delivery-check.ts";
-import type { Done, MemberSpec, Order, Report, StartOrder, Totals, WorkerSettings } from "./messages.ts";
+import type {
+  ConnectionSpec,
+  Done,
+  StartCommand,
+  Totals,
+  WorkerCommand,
+  WorkerEvent,
+  WorkerSettings,
+} from "./messages.ts";
 
 const STALL_CHECK_MS = 100;
 
-/** The run ended early; `message` says why, `missing` how many deliveries did not come. */
-export class RunStopped extends Error {
+/** The run ended early: `message` says why, `missing` is how many expected deliveries were not received. */
+export class RunAborted extends Error {
   readonly missing: number;
   constructor(message: string, missing: number) {
     super(message);
@@ -16,34 +24,34 @@ export class RunStopped extends Error {
   }
 }
 
-export interface CrewOptions {
+export interface WorkerPoolOptions {
   readonly settings: WorkerSettings;
   readonly workers: number;
   readonly timeoutSeconds: number;
-  /** Some ten times a second. */
+  /** Called about ten times a second. */
   readonly onProgress: (totals: Totals) => void;
 }
 
-/** What an order came to, over all workers. */
-export interface OrderOutcome {
+/** The results of a command, over all workers. */
+export interface CommandOutcome {
   readonly seconds: number;
   readonly syncSeconds: readonly number[];
   readonly latenciesNs: readonly Float64Array[];
 }
 
-export class Crew {
+export class WorkerPool {
   readonly #threads: Thread[] = [];
   readonly #timeoutMs: number;
   #failure: string | null = null;
   #movedMs = 0;
   #lastSum = -1;
 
-  constructor({ settings, workers, timeoutSeconds, onProgress }: CrewOptions) {
+  constructor({ settings, workers, timeoutSeconds, onProgress }: WorkerPoolOptions) {
     this.#timeoutMs = timeoutSeconds * 1000;
     for (let i = 0; i < workers; i++) {
       const thread = new Thread(
         () => onProgress(this.totals()),
-        (message) => this.#giveUp(message),
+        (message) => this.#abort(message),
       );
       thread.post({ type: "start", settings });
       this.#threads.push(thread);
@@ -63,36 +71,36 @@ export class Crew {
   }
 
   /**
-   * Connects these, evenly spread over the threads.
-   * @throws Error when one cannot be connected: then there is nothing to be measured
+   * Opens these connections, spread evenly over the threads.
+   * @throws Error when one cannot be opened: then there is nothing to measure
    */
-  async open(members: readonly MemberSpec[]): Promise<void> {
+  async open(connections: readonly ConnectionSpec[]): Promise<void> {
     const { length } = this.#threads;
-    const orderFor = (thread: number): Order => ({
+    const commandFor = (thread: number): WorkerCommand => ({
       type: "open",
-      members: members.filter(({ id }) => id % length === thread),
+      connections: connections.filter(({ id }) => id % length === thread),
     });
     try {
-      await this.#carryOut(orderFor);
+      await this.#execute(commandFor);
     } catch (error) {
-      if (error instanceof RunStopped) throw new Error(error.message);
+      if (error instanceof RunAborted) throw new Error(error.message);
       throw error;
     }
   }
 
-  /** @throws RunStopped */
-  carryOut(order: Exclude<Order, { type: "open" | "give-up" }>): Promise<OrderOutcome> {
-    return this.#carryOut(() => order);
+  /** @throws RunAborted */
+  execute(command: Exclude<WorkerCommand, { type: "open" | "abort" }>): Promise<CommandOutcome> {
+    return this.#execute(() => command);
   }
 
-  async #carryOut(orderFor: (thread: number) => Order): Promise<OrderOutcome> {
+  async #execute(commandFor: (thread: number) => WorkerCommand): Promise<CommandOutcome> {
     const startMs = performance.now();
     this.#movedMs = startMs;
     const stallTimer = setInterval(() => this.#checkStall(), STALL_CHECK_MS);
-    const done = await Promise.all(this.#threads.map((thread, i) => thread.carryOut(orderFor(i))));
+    const done = await Promise.all(this.#threads.map((thread, i) => thread.execute(commandFor(i))));
     clearInterval(stallTimer);
     if (this.#failure !== null) {
-      throw new RunStopped(
+      throw new RunAborted(
         this.#failure,
         done.reduce((sum, { missing }) => sum + missing, 0),
       );
@@ -112,14 +120,14 @@ export class Crew {
       this.#lastSum = sum;
       this.#movedMs = nowMs;
     } else if (nowMs - this.#movedMs > this.#timeoutMs) {
-      this.#giveUp(`nothing more came for ${this.#timeoutMs / 1000} s`);
+      this.#abort(`nothing more came for ${this.#timeoutMs / 1000} s`);
     }
   }
 
-  #giveUp(failure: string): void {
+  #abort(failure: string): void {
     if (this.#failure !== null) return;
     this.#failure = failure;
-    for (const thread of this.#threads) thread.post({ type: "give-up" });
+    for (const thread of this.#threads) thread.post({ type: "abort" });
   }
 
   end(): void {
@@ -134,7 +142,7 @@ class Thread {
 
   constructor(onProgress: () => void, onFailure: (message: string) => void) {
     this.#worker = new Worker(workerUrl());
-    this.#worker.onmessage = ({ data }: MessageEvent<Report>) => {
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerEvent>) => {
       if (data.type === "failed") {
         onFailure(data.message);
         return;
@@ -145,7 +153,7 @@ class Thread {
     };
     this.#worker.onerror = ({ message }) => {
       onFailure(`a worker thread failed: ${message}`);
-      // It will not answer any more.
+      // The worker will not answer any more.
       this.#done?.({
         type: "done",
         totals: this.totals,
@@ -156,14 +164,14 @@ class Thread {
     };
   }
 
-  post(order: StartOrder | Order): void {
-    this.#worker.postMessage(order);
+  post(command: StartCommand | WorkerCommand): void {
+    this.#worker.postMessage(command);
   }
 
-  carryOut(order: Order): Promise<Done> {
+  execute(command: WorkerCommand): Promise<Done> {
     return new Promise((resolve) => {
       this.#done = resolve;
-      this.post(order);
+      this.post(command);
     });
   }
 
@@ -172,7 +180,7 @@ class Thread {
   }
 }
 
-/** In the built executable modules lie where they did below src/; the address of this one is the executable's. */
+/** In the built executable, modules have their paths below src/, and the URL of this module is the executable's. */
 function workerUrl(): URL {
   const isBuilt = import.meta.url.startsWith("file:///$bunfs/");
   return new URL(isBuilt ? "./cli/bench/worker.ts" : "./worker.ts", import.meta.url);

@@ -1,10 +1,9 @@
 /**
- * One connection of a run, as announcer, subscriber or both. It keeps the protocol's manners by way of the same
- * connection as BunBond's own client: KEEPALIVEs on time, time limits, frames never cut by others, and it
- * always reads.
+ * One connection of a run, as announcer, subscriber or both. It follows the protocol through the same Connection as BunBond's
+ * own client: KEEPALIVEs in time, time limits, frames that are never interleaved, and it always reads.
  *
- * To announce to a Go server (`paced`) it does as that client does: at most ten writes of up to 1,400 bytes
- * between two KEEPALIVE answers (see client/link-output.ts).
+ * Announcements to a Go server (`paced`) are written as that client does: at most ten writes of up to 1,400 bytes
+ * between two KEEPALIVE answers (see client/link/link-output.ts).
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -19,50 +18,52 @@ import { MessageType, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { CheckedInput } from "./checked-input.ts";
 import { DeliveryCheck } from "./delivery-check.ts";
 import type { FrameSource } from "./frame-source.ts";
-import type { Expectation, MemberSpec, WorkerSettings } from "./messages.ts";
+import type { ConnectionSpec, Expectation, WorkerSettings } from "./messages.ts";
 import type { RouteSet } from "./route-set.ts";
 
 const NOTHING = new Uint8Array(0);
 const PACED_WRITES = 10;
 
-export interface MemberContext {
+export interface ConnectionContext {
   readonly settings: WorkerSettings;
   readonly routes: RouteSet;
   readonly network: Network;
   readonly clock: Clock;
-  /** The connection could not be had or was lost. */
+  /** The connection could not be made or was lost, or the server refused routes. */
   failed(message: string): void;
 }
 
-export class Member implements ConnectionHandler, OutputSource {
-  readonly spec: MemberSpec;
-  readonly #context: MemberContext;
+export class BenchConnection implements ConnectionHandler, OutputSource {
+  readonly spec: ConnectionSpec;
+  readonly #context: ConnectionContext;
   readonly check: DeliveryCheck;
   #connection: Connection | null = null;
   #connectTimer: Timer | null = null;
   readonly #established = Promise.withResolvers<void>();
   #isClosing = false;
   #hasSubscribed = false;
-  /** A frame that goes before all others. */
+  /** The server's table is complete and does not change: End-of-RIB ends what is expected. */
+  #isSyncing = false;
+  /** A frame that is sent before all others. */
   #first = NOTHING;
   #source: FrameSource | null = null;
   #sentBefore = 0;
-  /** A KEEPALIVE is to be sent behind all that has been given out. */
+  /** A KEEPALIVE is to be sent after everything handed out so far. */
   #wantsFence = false;
   #fence = Number.POSITIVE_INFINITY;
   #fenced: (() => void) | null = null;
   #pacedWrites = 0;
   #pacedFence = 0;
-  #expected: Expectation = { turn: "none", routes: 0, markers: 0 };
+  #expected: Expectation = { actions: "none", routes: 0, markers: 0 };
   #complete = Promise.withResolvers<void>();
 
-  constructor(spec: MemberSpec, context: MemberContext) {
+  constructor(spec: ConnectionSpec, context: ConnectionContext) {
     this.spec = spec;
     this.#context = context;
     this.check = new DeliveryCheck(context.routes, spec.announcer);
   }
 
-  /** Updates handed to the socket. */
+  /** Number of updates handed to the socket. */
   get sentUpdates(): number {
     return this.#sentBefore + (this.#source?.sentFrames ?? 0);
   }
@@ -75,7 +76,7 @@ export class Member implements ConnectionHandler, OutputSource {
     return this.#hasSubscribed;
   }
 
-  /** How many deliveries still lack of what is expected. */
+  /** How many of the expected deliveries have not been received yet. */
   get missing(): number {
     if (!this.spec.subscribes) return 0;
     const { routesPresent, markersPresent } = this.check;
@@ -84,7 +85,7 @@ export class Member implements ConnectionHandler, OutputSource {
     );
   }
 
-  /** Resolves when ESTABLISHED. */
+  /** Connects. Resolves when the session is ESTABLISHED. */
   open(): Promise<void> {
     const { network, clock, settings } = this.#context;
     const limitMs = settings.keepaliveSeconds * TIMEOUT_INTERVALS * 1000;
@@ -103,50 +104,52 @@ export class Member implements ConnectionHandler, OutputSource {
     const config = { role: "client", keepaliveSeconds } as const;
     const connection = new Connection(config, stream, this.#context.clock, this, this);
     this.#connection = connection;
-    return new CheckedInput(connection, this.check, () => this.#look());
+    return new CheckedInput(connection, this.check, () => this.#resolveIfComplete());
   }
 
-  /** From now on these deliveries are right, and {@link complete} waits for them. */
+  /** Makes these deliveries the right ones from now on; {@link complete} waits for them. */
   expect(expected: Expectation): void {
+    this.#isSyncing = false;
     this.#expected = expected;
-    this.check.setTurn(expected.turn);
+    this.check.expect(expected.actions);
     this.#complete = Promise.withResolvers();
-    this.#look();
+    this.#resolveIfComplete();
   }
 
-  /** Resolves when there is all that is expected. */
+  /** Resolves when everything expected has been received. */
   get complete(): Promise<void> {
     return this.#complete.promise;
   }
 
-  #look(): void {
+  #resolveIfComplete(): void {
     if (this.missing === 0) this.#complete.resolve();
   }
 
-  /** Sends SUBSCRIBE. Resolves when the server has read it. */
+  /** Sends SUBSCRIBE, for a table that does not change meanwhile. Resolves when the server has read it. */
   startSubscription(): Promise<void> {
     const frame = new Uint8Array(MAX_CONTROL_FRAME_BYTES);
     const view = new DataView(frame.buffer);
     const end = encodeSubscription(view, 0, MessageType.SUBSCRIBE, this.#context.routes.vni);
     this.#hasSubscribed = true;
+    this.#isSyncing = true;
     this.#first = frame.subarray(0, end);
-    return this.#fenceBehind();
+    return this.#sendFence();
   }
 
-  /** Sends what the source has, until it ends. Resolves when the server has read it. */
+  /** Sends what the source has, until the source ends. Resolves when the server has read it. */
   send(source: FrameSource): Promise<void> {
     this.#sentBefore += this.#source?.sentFrames ?? 0;
     this.#source = source;
-    return this.#fenceBehind();
+    return this.#sendFence();
   }
 
-  /** The source has something, or has ended. */
+  /** Must be called when the source has something again, or has ended. */
   wake(): void {
     this.#connection?.wake();
   }
 
-  /** A KEEPALIVE behind everything; resolves with its answer. */
-  #fenceBehind(): Promise<void> {
+  /** Sends a KEEPALIVE after everything else. Resolves with its answer. */
+  #sendFence(): Promise<void> {
     this.#wantsFence = true;
     this.#fence = Number.POSITIVE_INFINITY;
     this.wake();
@@ -169,7 +172,7 @@ export class Member implements ConnectionHandler, OutputSource {
 
   // --- output --------------------------------------------------------------------------------------
 
-  /** Called when all that was given out before has been taken by the socket. */
+  /** Called when the socket has taken everything handed out before. */
   nextRun(limitBytes: number): Uint8Array {
     if (this.#first.length > 0) {
       const first = this.#first;
@@ -187,7 +190,7 @@ export class Member implements ConnectionHandler, OutputSource {
     return run;
   }
 
-  /** 0: wait for an answer. */
+  /** Returns 0 if an answer has to come first. */
   #pacedLimit(limitBytes: number): number {
     if (!this.#context.settings.paced) return limitBytes;
     if (this.#pacedWrites < PACED_WRITES) return Math.min(limitBytes, PACED_WRITE_BYTES);
@@ -222,11 +225,23 @@ export class Member implements ConnectionHandler, OutputSource {
     this.#fail(`a connection ended: ${describeCloseReason(reason)}`);
   }
 
-  /** UPDATEs were checked before, and a server sends nothing else that matters to a run. */
+  /**
+   * The table is complete as the server has it. Other servers than BunBond's send no End-of-RIB, and a run on them ends by its
+   * time-out.
+   */
+  endOfRib(): void {
+    if (!this.#isSyncing || this.missing === 0) return;
+    const { routes } = this.#expected;
+    const present = this.check.routesPresent;
+    this.#fail(
+      `the server has only ${present} of ${routes} routes: it refused the others; see its log, and raise its --max-routes or the number of --announcers`,
+    );
+  }
+
+  /** UPDATEs are checked before they get here, and nothing else that a server sends matters to a run. */
   update(): void {}
   skipped(): void {}
   subscribe(): void {}
   unsubscribe(): void {}
   hello(): void {}
-  endOfRib(): void {}
 }

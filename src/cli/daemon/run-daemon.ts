@@ -1,0 +1,66 @@
+/**
+ * What both daemons do around their work.
+ *
+ *     log, warnings → signals → control socket (says STARTING) → serve() → control socket closed
+ *                        │                                          ↑
+ *                        └── SIGTERM, SIGINT, SIGHUP, stop() ── stopped
+ */
+
+import type { ProgramName } from "../../http/control/api.ts";
+import type { ControlServer } from "../../http/control/server.ts";
+import type { DaemonFlagOptions } from "../flags/daemon-flags.ts";
+import { openDaemonSocket } from "../flags/socket-flag.ts";
+import type { DaemonContext } from "../program/command.ts";
+import { createLogger, type LevelledLogger } from "../program/console-logger.ts";
+import type { HangupSignal } from "../program/hangup-signal.ts";
+import { untilStopped } from "../program/stop-signal.ts";
+import { styleFor } from "../program/style.ts";
+import { warnOfAddressSpace } from "./address-space.ts";
+import { stopOnHangup } from "./reload.ts";
+
+/** What a daemon's work is given. */
+export interface DaemonSetup {
+  readonly rawArgs: readonly string[];
+  readonly hangup: HangupSignal;
+  readonly logger: LevelledLogger;
+  /** Null: no control socket. */
+  readonly control: ControlServer | null;
+  /** Asks the daemon to stop, as SIGTERM does. */
+  readonly stop: () => void;
+  /** Resolves when the daemon is to stop. */
+  readonly stopped: Promise<void>;
+}
+
+export interface DaemonWork {
+  readonly program: ProgramName;
+  readonly warnings?: readonly string[];
+  /** How long the daemon may take to stop beyond the usual time, asked when it has to. */
+  readonly graceMs?: () => number;
+  /** Resolves to the exit code, after `stopped`. */
+  readonly serve: (setup: DaemonSetup) => Promise<number>;
+}
+
+/** Runs a daemon until SIGTERM or SIGINT, or SIGHUP without `--config`. Resolves to its exit code. */
+export async function runDaemon(
+  options: DaemonFlagOptions,
+  { io, rawArgs, hangup }: DaemonContext,
+  { program, warnings = [], graceMs, serve }: DaemonWork,
+): Promise<number> {
+  const logger = createLogger({
+    isVerbose: options.verbose,
+    style: styleFor(io.stderrIsTty, io.environment),
+    write: (line) => io.stderr.write(line),
+  });
+  warnOfAddressSpace(logger);
+  for (const warning of warnings) logger.warn(warning);
+  const asked = Promise.withResolvers<void>();
+  stopOnHangup(options, hangup, logger, asked.resolve);
+  const stopped = untilStopped({ ...(graceMs && { graceMs }), also: asked.promise });
+  // Before all else: where another daemon runs, this one is refused before any peer has seen it.
+  const control = await openDaemonSocket(options.socket, program, logger);
+  try {
+    return await serve({ rawArgs, hangup, logger, control, stop: asked.resolve, stopped });
+  } finally {
+    await control?.stop();
+  }
+}

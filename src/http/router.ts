@@ -1,0 +1,212 @@
+/**
+ * Which handler answers an HTTP request, for the control socket and public HTTP alike.
+ *
+ *     HttpListener ─ request → Router ─ guard → path → method → query → handler ─ answer → HttpListener
+ *                                └──── whatever one of them throws ──── HttpError as JSON ────┘
+ *
+ * A path may have parameters: `/v1/peers/:id` is `/v1/peers/7` with `id` "7". A path without parameters goes before one with
+ * them. HEAD is answered where GET is. A route that lists query parameters reads them strictly; for the others the query does
+ * not count, as a page that adds one to get round a cache expects.
+ */
+
+import type { HttpAnswer } from "./connections/http-answer.ts";
+import { BodyTooLargeError, type HttpRequest } from "./connections/http-listener.ts";
+import { HttpError, type HttpErrorData } from "./http-error.ts";
+import { type QueryReaders, type QueryValues, readQuery } from "./query.ts";
+
+export type HttpMethod = "GET" | "POST" | "PUT" | "DELETE";
+
+/** The names of a path's parameters: "id" for "/v1/peers/:id". */
+type ParameterOf<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}`
+  ? Name | ParameterOf<`/${Rest}`>
+  : Path extends `${string}/:${infer Name}`
+    ? Name
+    : never;
+
+/** What a handler is given of a request. */
+export interface RoutedRequest<Parameter extends string = string, Query = unknown> {
+  /** Decoded, and never empty. */
+  readonly parameters: Readonly<Record<Parameter, string>>;
+  readonly query: Query;
+  /** Aborted when the reader goes away, or has the whole answer: a stream that waits for something must end then. */
+  readonly signal: AbortSignal;
+  /**
+   * The body, of any shape.
+   * @throws HttpError when it is too large or not JSON
+   */
+  json(): Promise<unknown>;
+}
+
+export interface HttpRoute {
+  readonly method: HttpMethod;
+  readonly path: string;
+  /** May throw an HttpError. */
+  handle(request: RoutedRequest, query: URLSearchParams): HttpAnswer | Promise<HttpAnswer>;
+}
+
+type Handler<Path extends string, Query> = (
+  request: RoutedRequest<ParameterOf<Path>, Query>,
+) => HttpAnswer | Promise<HttpAnswer>;
+
+/** A route that ignores the query. */
+export function route<Path extends string>(
+  method: HttpMethod,
+  path: Path,
+  handle: Handler<Path, unknown>,
+): HttpRoute {
+  return { method, path, handle };
+}
+
+/** A route that takes exactly these query parameters. */
+export function queryRoute<Path extends string, Q extends QueryReaders>(
+  method: HttpMethod,
+  path: Path,
+  readers: Q,
+  handle: Handler<Path, QueryValues<Q>>,
+): HttpRoute {
+  return {
+    method,
+    path,
+    handle: (request, query) => handle({ ...request, query: readQuery(query, readers) }),
+  };
+}
+
+export interface RouterOptions {
+  readonly routes: readonly HttpRoute[];
+  /** Throws an HttpError for a request that is not answered, whatever its path is. */
+  readonly guard?: (request: HttpRequest) => void;
+  /** Fields of every error's body. */
+  readonly errorData?: HttpErrorData;
+  /** Called with what a handler threw that was not an HttpError; the reader learns nothing of it. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface Resource {
+  readonly path: string;
+  readonly segments: readonly string[];
+  readonly routes: Map<string, HttpRoute>;
+}
+
+interface Match {
+  readonly resource: Resource;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  /** Paths without parameters first. */
+  readonly #resources: readonly Resource[];
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    const resources = new Map<string, Resource>();
+    for (const route of options.routes) {
+      const { path, method } = route;
+      const resource = resources.getOrInsertComputed(path, () => {
+        return { path, segments: path.split("/"), routes: new Map() };
+      });
+      if (resource.routes.has(method)) throw new Error(`two routes for ${method} ${path}`);
+      resource.routes.set(method, route);
+    }
+    const hasParameters = ({ path }: Resource) => Number(path.includes("/:"));
+    this.#resources = [...resources.values()].sort((a, b) => hasParameters(a) - hasParameters(b));
+  }
+
+  /** The paths as they were given, in that order, those with parameters last. */
+  get paths(): string[] {
+    return this.#resources.map(({ path }) => path);
+  }
+
+  /** Never rejects. */
+  async answer(request: HttpRequest): Promise<HttpAnswer> {
+    const { guard, errorData, onFailure } = this.#options;
+    try {
+      guard?.(request);
+      return await this.#dispatch(request);
+    } catch (error) {
+      if (error instanceof HttpError) return error.answer(errorData, headersOf(error));
+      onFailure(error);
+      return new HttpError(
+        "INTERNAL_ERROR",
+        "the request failed inside the program; its log has the reason",
+      ).answer(errorData);
+    }
+  }
+
+  #dispatch(request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
+    const { method, path, signal } = request;
+    const match = this.#match(path);
+    if (match === null) {
+      const { paths } = this;
+      throw new HttpError("NOT_FOUND", `there is nothing at ${path}; the paths are ${paths.join(", ")}`, {
+        paths,
+      });
+    }
+    const { resource, parameters } = match;
+    const route = resource.routes.get(method === "HEAD" ? "GET" : method);
+    if (route === undefined) {
+      const allow = [...resource.routes.keys()].flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : [one]));
+      const message = `${path} takes ${allow.join(" and ")}, not ${method}`;
+      throw new HttpError("METHOD_NOT_ALLOWED", message, { allow });
+    }
+    return route.handle(
+      { parameters, query: undefined, signal, json: () => readJson(request) },
+      request.query,
+    );
+  }
+
+  #match(path: string): Match | null {
+    const segments = path.split("/");
+    for (const resource of this.#resources) {
+      const parameters = parametersOf(resource.segments, segments);
+      if (parameters !== null) return { resource, parameters };
+    }
+    return null;
+  }
+}
+
+/** RFC 9110, 15.5.6: an answer with status 405 has a header Allow. */
+function headersOf({ code, data: { allow } }: HttpError): Readonly<Record<string, string>> {
+  return code === "METHOD_NOT_ALLOWED" && Array.isArray(allow) ? { Allow: allow.join(", ") } : {};
+}
+
+/** Null if the path is not one of the pattern's. */
+function parametersOf(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Readonly<Record<string, string>> | null {
+  if (pattern.length !== segments.length) return null;
+  const parameters: Record<string, string> = {};
+  for (const [i, expected] of pattern.entries()) {
+    const segment = segments[i] ?? "";
+    if (!expected.startsWith(":")) {
+      if (segment !== expected) return null;
+      continue;
+    }
+    const value = decoded(segment);
+    if (value === null || value === "") return null;
+    parameters[expected.slice(1)] = value;
+  }
+  return parameters;
+}
+
+/** Null if a percent sign is not followed by the code of a character. */
+function decoded(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+async function readJson(request: HttpRequest): Promise<unknown> {
+  const body = await request.text().catch((error: unknown) => {
+    if (error instanceof BodyTooLargeError) throw new HttpError("TOO_LARGE", error.message);
+    throw new HttpError("BAD_JSON", `the body ends early: ${String(error)}`);
+  });
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw new HttpError("BAD_JSON", `the body is not JSON: ${String(error)}`);
+  }
+}
