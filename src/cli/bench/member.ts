@@ -10,6 +10,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network } from "../../transport/network.ts";
 import type { OutputSource } from "../../transport/outbox.ts";
@@ -47,12 +48,11 @@ export class Member implements ConnectionHandler, OutputSource {
   #first = NOTHING;
   #source: FrameSource | null = null;
   #sentBefore = 0;
-  /** A KEEPALIVE is to be sent behind all that has been given out. */
-  #wantsFence = false;
-  #fence = Number.POSITIVE_INFINITY;
-  #fenced: (() => void) | null = null;
+  /** Callbacks for when the server has read all that has been given out. */
+  readonly #unread = new Barrier<() => void>();
+  /** Writes that are not known to have been read; and those of them that will be, once the next answer has come. */
   #pacedWrites = 0;
-  #pacedFence = 0;
+  readonly #unreadWrites = new Barrier<number>();
   #expected: Expectation = { turn: "none", routes: 0, markers: 0 };
   #complete = Promise.withResolvers<void>();
 
@@ -147,12 +147,10 @@ export class Member implements ConnectionHandler, OutputSource {
 
   /** A KEEPALIVE behind everything; resolves with its answer. */
   #fenceBehind(): Promise<void> {
-    this.#wantsFence = true;
-    this.#fence = Number.POSITIVE_INFINITY;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#unread.add(resolve);
     this.wake();
-    return new Promise((resolve) => {
-      this.#fenced = resolve;
-    });
+    return promise;
   }
 
   close(): void {
@@ -180,9 +178,8 @@ export class Member implements ConnectionHandler, OutputSource {
     if (limit === 0) return NOTHING;
     const run = this.#source?.next(limit) ?? NOTHING;
     if (run.length > 0) this.#pacedWrites++;
-    else if (this.#wantsFence && (this.#source?.hasEnded ?? true)) {
-      this.#wantsFence = false;
-      this.#fence = this.#sendKeepalive();
+    else if (this.#unread.needsKeepalive && (this.#source?.hasEnded ?? true)) {
+      this.#unread.sent(this.#sendKeepalive());
     }
     return run;
   }
@@ -191,7 +188,10 @@ export class Member implements ConnectionHandler, OutputSource {
   #pacedLimit(limitBytes: number): number {
     if (!this.#context.settings.paced) return limitBytes;
     if (this.#pacedWrites < PACED_WRITES) return Math.min(limitBytes, PACED_WRITE_BYTES);
-    if (this.#pacedFence === 0) this.#pacedFence = this.#sendKeepalive();
+    if (this.#unreadWrites.isEmpty) {
+      this.#unreadWrites.add(this.#pacedWrites);
+      this.#unreadWrites.sent(this.#sendKeepalive());
+    }
     return 0;
   }
 
@@ -207,15 +207,11 @@ export class Member implements ConnectionHandler, OutputSource {
 
   keepalive(): void {
     const answered = this.#connection?.keepalivesAnswered ?? 0;
-    if (this.#pacedFence > 0 && answered >= this.#pacedFence) {
-      this.#pacedFence = 0;
-      this.#pacedWrites = 0;
+    for (const writes of this.#unreadWrites.answered(answered)) {
+      this.#pacedWrites -= writes;
       this.wake();
     }
-    if (answered >= this.#fence) {
-      this.#fence = Number.POSITIVE_INFINITY;
-      this.#fenced?.();
-    }
+    for (const read of this.#unread.answered(answered)) read();
   }
 
   closed(reason: CloseReason): void {

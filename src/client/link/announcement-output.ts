@@ -13,6 +13,7 @@
 
 import { OrderedChanges } from "../../route/ordered-changes.ts";
 import type { Route } from "../../route/route.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
@@ -21,6 +22,11 @@ import { receivedKey } from "./wanted.ts";
 
 // Filled and read within one call: one serves all links.
 const fields = new UpdateFields();
+
+/** A REMOVE that was written; a later one of the same route is another object. */
+interface Removal {
+  readonly key: string;
+}
 
 export class AnnouncementOutput {
   #wanted: ReadonlyMap<string, Route>;
@@ -31,13 +37,10 @@ export class AnnouncementOutput {
   readonly #pending = new OrderedChanges();
   /** Keys of routes whose last frame was an ADD. */
   readonly #sent = new Set<string>();
-  /** Withdrawn routes → the KEEPALIVE whose answer ends the time of echoes; Infinity until that is sent. */
-  readonly #echoing = new Map<string, number>();
+  /** By key: withdrawn routes whose echoes may be under way, with the REMOVE that ends this; null until that is written. */
+  readonly #echoing = new Map<string, Removal | null>();
   #mayEcho = true;
-  /** Of these, those whose REMOVE was written behind the last KEEPALIVE. */
-  #removed: string[] = [];
-  /** The KEEPALIVEs sent since, with the keys that their answers settle, in order. */
-  readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
+  readonly #unreadRemovals = new Barrier<Removal>();
 
   constructor(wanted: ReadonlyMap<string, Route>) {
     this.#wanted = wanted;
@@ -48,9 +51,9 @@ export class AnnouncementOutput {
     return this.#pending.size === 0;
   }
 
-  /** There are REMOVEs without a KEEPALIVE behind them. */
+  /** Returns true if REMOVEs were written after the last KEEPALIVE. */
   get needsKeepalive(): boolean {
-    return this.#removed.length > 0;
+    return this.#unreadRemovals.needsKeepalive;
   }
 
   changed(key: string, route: Route): void {
@@ -58,7 +61,7 @@ export class AnnouncementOutput {
     this.#pending.delete(key);
     if (isWanted === this.#sent.has(key)) return;
     this.#pending.append(key, route, isWanted);
-    if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
+    if (!isWanted && this.#mayEcho) this.#echoing.set(key, null);
   }
 
   /** Whatever else is wanted, this server is to have none of it any more. */
@@ -82,7 +85,7 @@ export class AnnouncementOutput {
       if (isAdded) this.#sent.add(key);
       else {
         this.#sent.delete(key);
-        if (this.#echoing.has(key)) this.#removed.push(key);
+        if (this.#echoing.has(key)) this.#expectEchoUntilRead({ key });
       }
       fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
       end = encodeUpdate(view, end, fields, isAdded ? Action.ADD : Action.REMOVE);
@@ -97,23 +100,20 @@ export class AnnouncementOutput {
     }
   }
 
-  /** KEEPALIVE number `keepalive` goes out now, behind all that was written before. */
+  #expectEchoUntilRead(removal: Removal): void {
+    this.#echoing.set(removal.key, removal);
+    this.#unreadRemovals.add(removal);
+  }
+
+  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was written before. */
   keepaliveSent(keepalive: number): void {
-    if (this.#removed.length === 0) return;
-    for (const key of this.#removed) {
-      // Where the last frame is an ADD again, another REMOVE will come.
-      if (!this.#sent.has(key)) this.#echoing.set(key, keepalive);
-    }
-    this.#fences.push({ fence: keepalive, keys: this.#removed });
-    this.#removed = [];
+    this.#unreadRemovals.sent(keepalive);
   }
 
   keepaliveAnswered(keepalivesAnswered: number): void {
-    for (;;) {
-      const [first] = this.#fences;
-      if (first === undefined || first.fence > keepalivesAnswered) return;
-      this.#fences.shift();
-      for (const key of first.keys) if (this.#echoing.get(key) === first.fence) this.#echoing.delete(key);
+    for (const removal of this.#unreadRemovals.answered(keepalivesAnswered)) {
+      // If the route was withdrawn once more meanwhile, the last REMOVE counts.
+      if (this.#echoing.get(removal.key) === removal) this.#echoing.delete(removal.key);
     }
   }
 
@@ -121,7 +121,6 @@ export class AnnouncementOutput {
   expectNoEchoes(): void {
     this.#mayEcho = false;
     this.#echoing.clear();
-    this.#removed = [];
-    this.#fences.length = 0;
+    this.#unreadRemovals.clear();
   }
 }

@@ -17,6 +17,7 @@
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Route } from "../../route/route.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
 import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
@@ -39,16 +40,13 @@ export class LinkOutput implements OutputSource {
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
   readonly #timers = new Set<Timer>();
-  /** Who waits for the server to have read everything: without a KEEPALIVE for it yet, and with one. */
-  #unfencedReaders: (() => void)[] = [];
-  readonly #fencedReaders: { readonly fence: number; readonly read: () => void }[] = [];
+  /** Callbacks of {@link confirm}. */
+  readonly #confirmations = new Barrier<() => void>();
   #isPaced: boolean;
   #writes = 0;
-  /** Writes known to have been read, and those that will be once KEEPALIVE `#pacedKeepalive` is answered. */
+  /** How many writes are known to have been read; and how many will be, once the next answer has come. */
   #writesRead = 0;
-  #writesBeforeKeepalive = 0;
-  /** The KEEPALIVE that is waited for; 0: none. */
-  #pacedKeepalive = 0;
+  readonly #unreadWrites = new Barrier<number>();
   /** A timer is set for what waits until then; Infinity: none. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
@@ -78,7 +76,7 @@ export class LinkOutput implements OutputSource {
 
   /** Calls `read` once the server has read everything that is wanted now; never, if the connection ends before. */
   confirm(read: () => void): void {
-    this.#unfencedReaders.push(read);
+    this.#confirmations.add(read);
     this.#connection().wake();
   }
 
@@ -115,18 +113,13 @@ export class LinkOutput implements OutputSource {
 
   keepaliveAnswered(): void {
     const answered = this.#connection().keepalivesAnswered;
-    if (this.#pacedKeepalive > 0 && answered >= this.#pacedKeepalive) {
-      this.#writesRead = this.#writesBeforeKeepalive;
-      this.#pacedKeepalive = 0;
-    }
+    for (const writes of this.#unreadWrites.answered(answered)) this.#writesRead = writes;
     const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
     if (this.#isPaced && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
     this.#announcements.keepaliveAnswered(answered);
-    while (this.#fencedReaders[0] !== undefined && this.#fencedReaders[0].fence <= answered) {
-      this.#fencedReaders.shift()?.read();
-    }
+    for (const read of this.#confirmations.answered(answered)) read();
     this.#connection().wake();
   }
 
@@ -139,7 +132,7 @@ export class LinkOutput implements OutputSource {
     let limit = Math.min(limitBytes, RUN_BYTES);
     if (this.#isPaced) {
       if (this.#writes - this.#writesRead >= PACED_WRITES) {
-        return this.#pacedKeepalive === 0 ? this.#sendKeepalive() : NOTHING;
+        return this.#unreadWrites.isEmpty ? this.#sendKeepalive() : NOTHING;
       }
       limit = Math.min(limit, PACED_WRITE_BYTES);
     }
@@ -148,23 +141,18 @@ export class LinkOutput implements OutputSource {
       this.#writes++;
       return run.subarray(0, end);
     }
-    const isAsked = this.#unfencedReaders.length > 0 && this.idle;
+    const isAsked = this.#confirmations.needsKeepalive && this.idle;
     return this.#announcements.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;
   }
 
   /** The connection writes it before it asks for the next run. */
   #sendKeepalive(): Uint8Array {
     const number = this.#connection().sendKeepalive();
-    if (this.#pacedKeepalive === 0) {
-      this.#pacedKeepalive = number;
-      this.#writesBeforeKeepalive = this.#writes;
-    }
+    if (this.#unreadWrites.isEmpty) this.#unreadWrites.add(this.#writes);
+    this.#unreadWrites.sent(number);
     this.#subscriptions.keepaliveSent(number);
     this.#announcements.keepaliveSent(number);
-    if (this.idle) {
-      for (const read of this.#unfencedReaders) this.#fencedReaders.push({ fence: number, read });
-      this.#unfencedReaders = [];
-    }
+    if (this.idle) this.#confirmations.sent(number);
     return NOTHING;
   }
 

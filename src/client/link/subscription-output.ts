@@ -15,6 +15,7 @@
  * until the KEEPALIVE behind the first one is answered, which says that it was read, and a second more.
  */
 import type { Clock } from "../../base/clock.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../../wire/encode.ts";
 import { MessageType } from "../../wire/protocol.ts";
 
@@ -25,9 +26,7 @@ export const SUBSCRIPTION_PAUSE_MS = 1_000;
 interface Written {
   readonly vni: number;
   readonly isUnsubscribe: boolean;
-  /** The number of the KEEPALIVE behind it; Infinity until that is sent. */
-  fence: number;
-  /** When that was answered; Infinity until then. */
+  /** When it was known to have been read; Infinity until then. */
   answeredMs: number;
 }
 
@@ -39,9 +38,7 @@ export class SubscriptionOutput {
   readonly #ending = new Map<number, Written>();
   /** VNIs of which the server may have to be told something. */
   readonly #pending: Set<number>;
-  /** What has no KEEPALIVE behind it yet, and what waits for the answer to its one, in order. */
-  #unfenced: Written[] = [];
-  readonly #unanswered: Written[] = [];
+  readonly #unread = new Barrier<Written>();
   /** When something that waits for its second to pass can be sent; Infinity: nothing does. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
@@ -63,7 +60,7 @@ export class SubscriptionOutput {
 
   /** What was written last has no KEEPALIVE behind it yet. */
   get needsKeepalive(): boolean {
-    return this.#unfenced.length > 0;
+    return this.#unread.needsKeepalive;
   }
 
   /** The server has been told everything. */
@@ -108,18 +105,13 @@ export class SubscriptionOutput {
 
   /** KEEPALIVE number `keepalive` goes out now, behind all that was written before. */
   keepaliveSent(keepalive: number): void {
-    for (const written of this.#unfenced) {
-      written.fence = keepalive;
-      this.#unanswered.push(written);
-    }
-    this.#unfenced = [];
+    this.#unread.sent(keepalive);
   }
 
   /** Returns the VNIs whose UNSUBSCRIBE has been read now. */
   keepaliveAnswered(keepalivesAnswered: number): Set<number> {
     const nowMs = this.#clock.nowMs();
-    const answered = this.#unanswered.filter(({ fence }) => fence <= keepalivesAnswered);
-    this.#unanswered.splice(0, answered.length);
+    const answered = this.#unread.answered(keepalivesAnswered);
     for (const written of answered) written.answeredMs = nowMs;
     for (const [vni, { answeredMs }] of this.#ending) {
       if (nowMs >= answeredMs + SUBSCRIPTION_PAUSE_MS) this.#ending.delete(vni);
@@ -128,9 +120,8 @@ export class SubscriptionOutput {
   }
 
   #written(vni: number, isUnsubscribe: boolean): Written {
-    const never = Number.POSITIVE_INFINITY;
-    const written = { vni, isUnsubscribe, fence: never, answeredMs: never };
-    this.#unfenced.push(written);
+    const written = { vni, isUnsubscribe, answeredMs: Number.POSITIVE_INFINITY };
+    this.#unread.add(written);
     return written;
   }
 
