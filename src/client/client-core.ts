@@ -20,8 +20,8 @@ import { LARGE_ARRAYS_OF_VIEW, MergedView } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
 import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 
-/** For a server to be told of withdrawals before its connection is closed. */
-const STOP_WITHIN_MS = 2_000;
+/** How long closing waits for servers to read the withdrawals, unless another time is given. */
+const DEFAULT_STOP_WITHIN_MS = 2_000;
 
 export interface RemovalOptions {
   readonly withinMs?: number;
@@ -32,7 +32,7 @@ export interface RemovalOptions {
  * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
  * subscribes to. Everything wanted is remembered and sent to each server whenever it is there.
  */
-export class Client {
+export class ClientCore {
   readonly #vnis = new Set<number>();
   readonly #own: OwnAnnouncements;
   readonly #view: MergedView;
@@ -60,7 +60,7 @@ export class Client {
       {
         offered: (key, route) => this.#offered(key, route),
         retracted: (key, route) => this.#retracted(key, route),
-        released: (key, route) => this.#tellLinks(key, route),
+        released: (key, route) => this.#updateLinks(key, route),
       },
       options.defersAnnouncements ?? false,
     );
@@ -94,7 +94,7 @@ export class Client {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      wanted: { vnis: this.#vnis, announcements: this.#own.told },
+      intent: { vnis: this.#vnis, announcements: this.#own.advertised },
       view: this.#view,
       completeness: this.#completeness,
       skippedUpdates: this.#skippedUpdates,
@@ -104,8 +104,8 @@ export class Client {
       serverReleased: (serverId: string) => {
         for (const link of this.#links) link.connectInstead(serverId);
       },
-      vniTold: (serverId: string, vni: number) => {
-        for (const link of this.#links) link.vniToldThere(serverId, vni);
+      tableReceived: (serverId: string, vni: number) => {
+        for (const link of this.#links) link.tableReceivedElsewhere(serverId, vni);
       },
       lost: (link: ServerLink, { reason }: CloseReason) => {
         this.#completeness.serverLost(link.number);
@@ -141,7 +141,7 @@ export class Client {
    */
   removeServer(
     server: Endpoint,
-    { withinMs = STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
+    { withinMs = DEFAULT_STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
   ): boolean {
     const link = this.#links.find(server);
     if (link === undefined) return false;
@@ -329,7 +329,7 @@ export class Client {
    * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
    * the next client on this host.
    */
-  stop(withinMs = STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
+  stop(withinMs = DEFAULT_STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
     this.#stopDone ??= this.#stop(withinMs, onStop);
     return this.#stopDone;
   }
@@ -352,21 +352,21 @@ export class Client {
     }
   }
 
-  #tellLinks(key: string, route: Route): void {
+  #updateLinks(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
   }
 
   #offered(key: string, route: Route): boolean {
     // First, for nobody is to be told of what cannot be known: as another's, it would come into view.
     if (!this.#view.announced(route)) return false;
-    this.#tellLinks(key, route);
+    this.#updateLinks(key, route);
     // Whoever was told of a route may have changed this one.
     if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
     return true;
   }
 
   #retracted(key: string, route: Route): void {
-    this.#tellLinks(key, route);
+    this.#updateLinks(key, route);
     this.#view.ownWithdrawn(route);
     // What is stopped, or announced again by whoever was told of the route, need not be known.
     if (!this.#stopped && !this.#own.offered.has(key)) {

@@ -64,25 +64,25 @@ export class GuardedHandler implements Required<ClientHandler> {
   }
 
   routeAdded(route: Route): void {
-    this.#tell("routeAdded", () => this.#handler.routeAdded?.(route));
+    this.#call("routeAdded", () => this.#handler.routeAdded?.(route));
   }
   routeRemoved(route: Route): void {
-    this.#tell("routeRemoved", () => this.#handler.routeRemoved?.(route));
+    this.#call("routeRemoved", () => this.#handler.routeRemoved?.(route));
   }
   announced(route: Route): void {
-    this.#tell("announced", () => this.#handler.announced?.(route));
+    this.#call("announced", () => this.#handler.announced?.(route));
   }
   withdrawn(route: Route): void {
-    this.#tell("withdrawn", () => this.#handler.withdrawn?.(route));
+    this.#call("withdrawn", () => this.#handler.withdrawn?.(route));
   }
   complete(vni: number): void {
-    this.#tell("complete", () => this.#handler.complete?.(vni));
+    this.#call("complete", () => this.#handler.complete?.(vni));
   }
   serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
-    this.#tell("serverState", () => this.#handler.serverState?.(server, state, reason));
+    this.#call("serverState", () => this.#handler.serverState?.(server, state, reason));
   }
 
-  #tell(event: keyof ClientHandler, call: () => unknown): void {
+  #call(event: keyof ClientHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
       this.#logger.error("the handler failed; the client goes on", { event, error });
     });

@@ -10,7 +10,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Route } from "../route/route.ts";
 import { TableFullError } from "./errors.ts";
-import { announcementKey } from "./link/wanted.ts";
+import { announcementKey } from "./link/client-intent.ts";
 
 /** All are called last: they may change anything here. */
 export interface OfferListener {
@@ -28,7 +28,7 @@ export class OwnAnnouncements {
   #isHeldBack: boolean;
   readonly #announced = new Map<string, Route>();
   readonly #offered = new Map<string, Route>();
-  readonly #told = new Map<string, Route>();
+  readonly #advertised = new Map<string, Route>();
   /** When it was drained; null: it is not. */
   #drainedMs: number | null = null;
 
@@ -44,8 +44,8 @@ export class OwnAnnouncements {
   }
 
   /** What the servers are to be told, by {@link announcementKey}. */
-  get told(): ReadonlyMap<string, Route> {
-    return this.#told;
+  get advertised(): ReadonlyMap<string, Route> {
+    return this.#advertised;
   }
 
   get routes(): Iterable<Route> {
@@ -112,7 +112,7 @@ export class OwnAnnouncements {
     if (!this.#isHeldBack) return false;
     this.#isHeldBack = false;
     for (const [key, route] of this.#offered) {
-      this.#told.set(key, route);
+      this.#advertised.set(key, route);
       this.#listener.released(key, route);
     }
     return true;
@@ -121,16 +121,16 @@ export class OwnAnnouncements {
   /** False: there is no memory for it. */
   #offer(key: string, route: Route): boolean {
     this.#offered.set(key, route);
-    if (!this.#isHeldBack) this.#told.set(key, route);
+    if (!this.#isHeldBack) this.#advertised.set(key, route);
     if (this.#listener.offered(key, route)) return true;
     this.#offered.delete(key);
-    this.#told.delete(key);
+    this.#advertised.delete(key);
     return false;
   }
 
   #retract(key: string, route: Route): void {
     if (!this.#offered.delete(key)) return;
-    this.#told.delete(key);
+    this.#advertised.delete(key);
     this.#listener.retracted(key, route);
   }
 }

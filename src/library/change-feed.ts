@@ -14,7 +14,7 @@
  * That the view of a VNI is complete is told after all of its routes that are there; so during the walk it waits for the end.
  */
 
-import { announcementKey } from "../client/link/wanted.ts";
+import { announcementKey } from "../client/link/client-intent.ts";
 import { OrderedChanges } from "../route/ordered-changes.ts";
 import type { Route } from "../route/route.ts";
 

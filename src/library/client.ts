@@ -8,7 +8,7 @@
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
-import { Client as CoreClient } from "../client/client-core.ts";
+import { ClientCore } from "../client/client-core.ts";
 import {
   AlreadySubscribedError,
   NotSubscribedError,
@@ -48,7 +48,7 @@ const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(
  * server that is away is never an error: it is tried again for ever, and told everything when it is there.
  */
 export class Client {
-  readonly #core: CoreClient;
+  readonly #core: ClientCore;
   readonly #waits: ServerWaits;
   readonly #feeds = new ChangeFeeds(
     (vnis) => this.#view(vnis),
@@ -58,7 +58,7 @@ export class Client {
 
   private constructor({ servers, clock, ...options }: ConnectOptions & { readonly clock: Clock }) {
     const logger = options.logger ?? errorsOnly;
-    this.#core = new CoreClient({
+    this.#core = new ClientCore({
       ...options,
       clock,
       logger,

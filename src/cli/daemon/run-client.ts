@@ -1,4 +1,4 @@
-import { Client } from "../../client/client-core.ts";
+import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { ControlServer } from "../../http/control/server.ts";
@@ -21,9 +21,6 @@ import { clientDifference, clientSettings } from "./config-diff.ts";
 import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup, stopOnHangup } from "./reload.ts";
 import { serveRoutes } from "./serve-http.ts";
-
-/** For servers to take what is withdrawn. */
-const STOP_WITHIN_MS = 2_000;
 
 /**
  * Whoever hears of an announcement sends traffic, and the ways back should be in the kernel by then. Longer than this
@@ -115,7 +112,7 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
     daemon.isStopping = true;
     isLeaving = drainMs === 0;
   };
-  const client = new Client({
+  const client = new ClientCore({
     servers: options.servers,
     ...clientSettings(options),
     pacing: options.pacing,
@@ -183,12 +180,12 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
     }
     await http?.stop();
   } finally {
-    await client.stop(STOP_WITHIN_MS, reloader.inForce.onStop);
+    await client.stop(undefined, reloader.inForce.onStop);
   }
 }
 
 async function announceWhenReady(
-  client: Client,
+  client: ClientCore,
   kernel: Pick<KernelRoutes, "isUpToDate">,
   logger: LevelledLogger,
 ): Promise<void> {

@@ -18,7 +18,7 @@ import { fillUpdateFields } from "../../wire/codec.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
-import { receivedKey } from "./wanted.ts";
+import { receivedKey } from "./client-intent.ts";
 
 // Filled and read within one call: one serves all links.
 const fields = new UpdateFields();

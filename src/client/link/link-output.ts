@@ -23,8 +23,8 @@ import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
 import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
+import type { ClientIntent } from "./client-intent.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
-import type { Wanted } from "./wanted.ts";
 
 const PACED_WRITES = 10;
 
@@ -50,13 +50,13 @@ export class LinkOutput implements OutputSource {
   /** A timer is set for what waits until then; Infinity: none. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(wanted: Wanted, connection: () => Connection, clock: Clock, pacing: Pacing) {
+  constructor(intent: ClientIntent, connection: () => Connection, clock: Clock, pacing: Pacing) {
     this.#connection = connection;
     this.#clock = clock;
     this.#pacing = pacing;
     this.#isPaced = pacing !== "never";
-    this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
-    this.#announcements = new AnnouncementOutput(wanted.announcements);
+    this.#subscriptions = new SubscriptionOutput(intent.vnis, clock);
+    this.#announcements = new AnnouncementOutput(intent.announcements);
   }
 
   /** UPDATEs of the VNI count. */

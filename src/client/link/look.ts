@@ -42,8 +42,8 @@ export class Look implements ConnectionHandler {
   #connection: Connection | null = null;
   #timer: Timer | null = null;
   #lastAddMs = Number.NEGATIVE_INFINITY;
-  #askedMs = Number.NEGATIVE_INFINITY;
-  #heardMs = Number.NEGATIVE_INFINITY;
+  #probedMs = Number.NEGATIVE_INFINITY;
+  #probeAnsweredMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
   constructor(endpoint: Endpoint, vnis: ReadonlySet<number>, context: LookContext, events: LookEvents) {
@@ -136,7 +136,7 @@ export class Look implements ConnectionHandler {
       this.#timer?.cancel();
       // What is not known to have been read yet is waited for by the answer that says so.
       if (Number.isFinite(quietFromMs)) this.#timer = clock.after(quietFromMs - nowMs, this.#check);
-    } else if (this.#untold.size === 0 || this.#heardMs > this.#lastAddMs) {
+    } else if (this.#untold.size === 0 || this.#probeAnsweredMs > this.#lastAddMs) {
       this.stop();
       this.#events.told();
     } else this.#ask();
@@ -144,11 +144,11 @@ export class Look implements ConnectionHandler {
 
   /** Has the server answer a KEEPALIVE that is sent now, in the quiet. */
   #ask(): void {
-    if (this.#askedMs > this.#lastAddMs) return;
-    const askedMs = this.#context.clock.nowMs();
-    this.#askedMs = askedMs;
+    if (this.#probedMs > this.#lastAddMs) return;
+    const probedMs = this.#context.clock.nowMs();
+    this.#probedMs = probedMs;
     this.#output.confirm(() => {
-      this.#heardMs = askedMs;
+      this.#probeAnsweredMs = probedMs;
       this.#check();
     });
   }

@@ -20,9 +20,9 @@ import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 import { Echo, type MergedView, type ServerNumber } from "../view/merged-view.ts";
+import { receivedKey } from "./client-intent.ts";
 import { Look, type LookContext } from "./look.ts";
 import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
-import { receivedKey } from "./wanted.ts";
 
 export interface SecondLookContext extends LookContext {
   readonly retry: RetryBounds;
@@ -42,7 +42,7 @@ export class SecondLook {
   readonly #context: SecondLookContext;
   /** Calls back once the server has read all that is wanted now. */
   readonly #confirm: (read: () => void) => void;
-  /** By key (wanted.ts). */
+  /** By key (client-intent.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
   #isStopped = false;

@@ -31,16 +31,16 @@ import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import type { SkipCode } from "../../wire/protocol-error.ts";
 import {
+  type AwaitedServer,
   type Completeness,
   TABLE_QUIET_MS,
   TABLE_SETTLES_MS,
-  type TellingServer,
 } from "../view/completeness.ts";
 import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
+import { type ClientIntent, receivedKey } from "./client-intent.ts";
 import { LinkOutput } from "./link-output.ts";
 import { SecondLook } from "./second-look.ts";
 import { UnreachableLog } from "./unreachable-log.ts";
-import { receivedKey, type Wanted } from "./wanted.ts";
 
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
@@ -65,7 +65,7 @@ export interface LinkContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly wanted: Wanted;
+  readonly intent: ClientIntent;
   readonly view: MergedView;
   readonly completeness: Completeness;
   /** Which other link leads to that server already. */
@@ -73,7 +73,7 @@ export interface LinkContext {
   /** The link leads to that server no longer: another one may. */
   serverReleased(serverId: string): void;
   /** That server has told all that it has of the VNI. */
-  vniTold(serverId: string, vni: number): void;
+  tableReceived(serverId: string, vni: number): void;
   /** Counted here, by code. */
   readonly skippedUpdates: Map<UpdateSkipCode, number>;
   /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
@@ -82,7 +82,7 @@ export interface LinkContext {
   stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
 }
 
-export class ServerLink implements ConnectionHandler, TellingServer {
+export class ServerLink implements ConnectionHandler, AwaitedServer {
   readonly number: ServerNumber;
   readonly endpoint: Endpoint;
   readonly #context: LinkContext;
@@ -96,8 +96,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #isExact = false;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
-  #askedMs = Number.NEGATIVE_INFINITY;
-  #heardMs = Number.NEGATIVE_INFINITY;
+  #probedMs = Number.NEGATIVE_INFINITY;
+  #probeAnsweredMs = Number.NEGATIVE_INFINITY;
   /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
   #attempt = 0;
   /** It is none of the client's servers any more: nothing that it tells counts. */
@@ -107,7 +107,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   /** The server that another link leads to already, which this one waits for. */
   #waitsForId = "";
   /** VNIs of which the server has told all on the connection we have now. */
-  readonly #toldVnis = new Set<number>();
+  readonly #completeVnis = new Set<number>();
   /** Since it was established last. */
   #hasWarnedOfSame = false;
   #secondLook: SecondLook | null = null;
@@ -147,8 +147,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   get serverId(): string {
     return this.#serverId;
   }
-  get heardMs(): number {
-    return this.#heardMs;
+  get probeAnsweredMs(): number {
+    return this.#probeAnsweredMs;
   }
   /** How often it became established. */
   get sessions(): number {
@@ -212,7 +212,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
 
   vniChanged(vni: number): void {
-    this.#toldVnis.delete(vni);
+    this.#completeVnis.delete(vni);
     this.#secondLook?.dropVni(vni);
     this.#output?.vniChanged(vni);
   }
@@ -244,16 +244,16 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   /** Another link leads to the server that this one waits for: what was told here before is swept by what was told there. */
-  vniToldThere(serverId: string, vni: number): void {
+  tableReceivedElsewhere(serverId: string, vni: number): void {
     if (this.#waitsForId === serverId) this.#context.view.sweepVni(this.number, vni);
   }
 
-  ask(fromMs: number): void {
-    if (this.#askedMs >= fromMs || this.#state !== "established") return;
-    const askedMs = this.#context.clock.nowMs();
-    this.#askedMs = askedMs;
+  probe(fromMs: number): void {
+    if (this.#probedMs >= fromMs || this.#state !== "established") return;
+    const probedMs = this.#context.clock.nowMs();
+    this.#probedMs = probedMs;
     this.#output?.confirm(() => {
-      this.#heardMs = askedMs;
+      this.#probeAnsweredMs = probedMs;
       this.#sweepIfQuiet();
     });
   }
@@ -277,11 +277,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   #open(stream: ByteStream): StreamEvents {
-    const { clock, wanted, keepaliveSeconds } = this.#context;
+    const { clock, intent, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
     this.#isExact = false;
-    this.#toldVnis.clear();
-    const output = new LinkOutput(wanted, () => connection, clock, this.#context.pacing);
+    this.#completeVnis.clear();
+    const output = new LinkOutput(intent, () => connection, clock, this.#context.pacing);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
       stream,
@@ -304,7 +304,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const afterMs = isSame ? SAME_SERVER_RETRY_MS : retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
     // Somebody has been told, and it is not away.
-    if (!isSame) this.#unreachableLog.away(describeCloseReason(reason), afterMs);
+    if (!isSame) this.#unreachableLog.unreachable(describeCloseReason(reason), afterMs);
     // Last, for whoever is told may stop us.
     this.#enter("retry", reason);
   }
@@ -343,7 +343,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       );
     }
     this.#waitsForId = id;
-    for (const vni of same.#toldVnis) this.vniToldThere(id, vni);
+    for (const vni of same.#completeVnis) this.tableReceivedElsewhere(id, vni);
     this.#connection?.close({ reason: "same-server", detail: same.name });
   }
 
@@ -355,20 +355,20 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
-    this.#unreachableLog.back();
+    this.#unreachableLog.reachable();
     this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
-    if (this.#serverId !== "") this.#provenExact();
+    if (this.#serverId !== "") this.#identifyAsBunBond();
   }
 
   /** It is a BunBond server: it sends End-of-RIBs, and no echoes. */
-  #provenExact(): void {
+  #identifyAsBunBond(): void {
     this.#isExact = true;
     this.#output?.endOfRibSeen();
     this.#stopSecondLook();
-    this.#context.view.provenExact(this.number);
+    this.#context.view.acceptUnverified(this.number);
   }
 
   #stopSecondLook(): void {
@@ -383,7 +383,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   update(fields: UpdateFields): void {
-    this.#context.view.heardFrom(this.number);
+    this.#context.view.confirmAlive(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.#context;
@@ -400,20 +400,20 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const isLate = output.mayBeEcho(fields);
     const received = view.received(this.number, fields, isLate ? Echo.PERHAPS : Echo.OF_OWN);
     if (received === Received.CONFIRMED) this.#lastConfirmedMs = clock.nowMs();
-    if (received === Received.DOUBTFUL && isLate) this.#askAboutEcho(fields);
+    if (received === Received.UNVERIFIED && isLate) this.#askAboutEcho(fields);
   }
 
   /** What we announce again is asked about when that has been withdrawn. */
   #askAboutEcho(fields: UpdateFields): void {
     const key = receivedKey(fields);
-    if (this.#context.wanted.announcements.has(key)) return;
+    if (this.#context.intent.announcements.has(key)) return;
     const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
     this.#askAnew(key, route);
   }
 
   skipped(code: UpdateSkipCode): void {
     const { view, skippedUpdates } = this.#context;
-    view.heardFrom(this.number);
+    view.confirmAlive(this.number);
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
@@ -424,7 +424,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   keepalive(): void {
-    this.#context.view.heardFrom(this.number);
+    this.#context.view.confirmAlive(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
     if (!this.#isExact) this.#context.completeness.check();
@@ -432,18 +432,18 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   endOfRib(vni: number): void {
     const { view, completeness } = this.#context;
-    view.heardFrom(this.number);
-    if (!this.#isExact) this.#provenExact();
+    view.confirmAlive(this.number);
+    if (!this.#isExact) this.#identifyAsBunBond();
     // What it had may be held.
     if (this.#isRetired) return;
     const output = this.#output;
     view.sweepVni(this.number, vni, () => {
       // It may be of a subscription that has ended, or of a connection.
-      if (output === this.#output && output?.isSubscribed(vni)) completeness.told(this.number, vni);
+      if (output === this.#output && output?.isSubscribed(vni)) completeness.tableReceived(this.number, vni);
     });
     if (this.#serverId === "" || output !== this.#output || output?.isSubscribed(vni) !== true) return;
-    this.#toldVnis.add(vni);
-    this.#context.vniTold(this.#serverId, vni);
+    this.#completeVnis.add(vni);
+    this.#context.tableReceived(this.#serverId, vni);
   }
 
   closed(reason: CloseReason): void {
@@ -472,7 +472,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (nowMs < quietFromMs) {
       this.#timer?.cancel();
       this.#timer = clock.after(quietFromMs - nowMs, this.#sweepIfQuiet);
-    } else if (this.#heardMs >= quietFromMs) view.sweep(this.number);
-    else this.ask(quietFromMs);
+    } else if (this.#probeAnsweredMs >= quietFromMs) view.sweep(this.number);
+    else this.probe(quietFromMs);
   };
 }

@@ -13,11 +13,11 @@ export class UnreachableLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #server: string;
-  /** Told already, since `#toldSinceMs`. */
+  /** Told already, since `#loggedSinceMs`. */
   readonly #reasons = new Set<string>();
-  #toldSinceMs = 0;
+  #loggedSinceMs = 0;
   /** Null: it is not. */
-  #awaySinceMs: number | null = null;
+  #unreachableSinceMs: number | null = null;
 
   constructor(logger: Logger, clock: Clock, server: string) {
     this.#logger = logger;
@@ -26,28 +26,28 @@ export class UnreachableLog {
   }
 
   /** A connection ended, or could not be made; the next one is tried then. */
-  away(reason: string, retryAfterMs: number): void {
+  unreachable(reason: string, retryAfterMs: number): void {
     const nowMs = this.#clock.nowMs();
-    this.#awaySinceMs ??= nowMs;
-    if (nowMs - this.#toldSinceMs >= REPEAT_MS) this.#reasons.clear();
-    if (this.#reasons.size === 0) this.#toldSinceMs = nowMs;
+    this.#unreachableSinceMs ??= nowMs;
+    if (nowMs - this.#loggedSinceMs >= REPEAT_MS) this.#reasons.clear();
+    if (this.#reasons.size === 0) this.#loggedSinceMs = nowMs;
     const level = this.#reasons.has(reason) ? "debug" : "warn";
     this.#reasons.add(reason);
     this.#logger[level]("server away, trying again", {
       server: this.#server,
       reason,
       afterSeconds: seconds(retryAfterMs),
-      awayForSeconds: seconds(nowMs - this.#awaySinceMs),
+      awayForSeconds: seconds(nowMs - this.#unreachableSinceMs),
     });
   }
 
   /** Since its connection ended, or the first attempt failed; null: it is not away, or it is not known yet. */
   get awayForMs(): number | null {
-    return this.#awaySinceMs === null ? null : this.#clock.nowMs() - this.#awaySinceMs;
+    return this.#unreachableSinceMs === null ? null : this.#clock.nowMs() - this.#unreachableSinceMs;
   }
 
-  back(): void {
-    this.#awaySinceMs = null;
+  reachable(): void {
+    this.#unreachableSinceMs = null;
     this.#reasons.clear();
   }
 }

@@ -26,7 +26,7 @@ export const TABLE_SETTLES_MS = 15_000;
 export const TABLE_QUIET_MS = 1_000;
 
 /** What is asked of a server. Times are the clock's, in milliseconds. */
-export interface TellingServer {
+export interface AwaitedServer {
   readonly number: ServerNumber;
   /** When its connection became established; null: it is away. */
   readonly establishedMs: number | null;
@@ -37,14 +37,14 @@ export interface TellingServer {
   /** When it is known to have read our SUBSCRIBE; Infinity: not yet. */
   subscribeReadMs(vni: number): number;
   /** All that it had sent by then has come: it has answered a KEEPALIVE that was sent then, or later. */
-  readonly heardMs: number;
+  readonly probeAnsweredMs: number;
   /** Has it answer one, unless it was asked then or later. A call of {@link Completeness.check} follows the answer. */
-  ask(fromMs: number): void;
+  probe(fromMs: number): void;
 }
 
 /** A server that has not told all of a VNI since we subscribed to it. */
 interface Awaited {
-  readonly server: TellingServer;
+  readonly server: AwaitedServer;
   /** From when its absence counts: a later loss does not start the time anew. */
   readonly awaySinceMs: number;
   lastAddMs: number;
@@ -54,7 +54,7 @@ interface Awaited {
 interface Incomplete {
   readonly awaited: Map<ServerNumber, Awaited>;
   /** Of the present servers. */
-  readonly told: Set<ServerNumber>;
+  readonly received: Set<ServerNumber>;
 }
 
 export class Completeness {
@@ -63,7 +63,7 @@ export class Completeness {
   /** Is called last: it may change anything here. */
   readonly #complete: (vni: number) => void;
   /** All servers, and since when they are away; of no meaning for one that is established. */
-  readonly #servers = new Map<ServerNumber, { readonly server: TellingServer; awaySinceMs: number }>();
+  readonly #servers = new Map<ServerNumber, { readonly server: AwaitedServer; awaySinceMs: number }>();
   /** By VNI; null: its view is whole. */
   readonly #vnis = new Map<number, Incomplete | null>();
   #timer: Timer | null = null;
@@ -96,7 +96,7 @@ export class Completeness {
         lastAddMs: Number.NEGATIVE_INFINITY,
       });
     }
-    const incomplete = { awaited, told: new Set<ServerNumber>() };
+    const incomplete = { awaited, received: new Set<ServerNumber>() };
     this.#vnis.set(vni, incomplete);
     this.#wakeAt(this.#dueMs(vni, incomplete));
   }
@@ -105,7 +105,7 @@ export class Completeness {
     this.#vnis.delete(vni);
   }
 
-  serverAdded(server: TellingServer): void {
+  serverAdded(server: AwaitedServer): void {
     const awaySinceMs = this.#clock.nowMs();
     this.#servers.set(server.number, { server, awaySinceMs });
     for (const incomplete of this.#vnis.values()) {
@@ -119,7 +119,7 @@ export class Completeness {
     this.#servers.delete(number);
     for (const incomplete of this.#vnis.values()) {
       incomplete?.awaited.delete(number);
-      incomplete?.told.delete(number);
+      incomplete?.received.delete(number);
     }
     this.check();
   }
@@ -137,10 +137,10 @@ export class Completeness {
   }
 
   /** The server has told all that it has of the VNI. */
-  told(number: ServerNumber, vni: number): void {
+  tableReceived(number: ServerNumber, vni: number): void {
     const incomplete = this.#vnis.get(vni);
     if (incomplete === undefined || incomplete === null || !incomplete.awaited.delete(number)) return;
-    incomplete.told.add(number);
+    incomplete.received.add(number);
     this.#checkVni(vni, incomplete);
   }
 
@@ -158,14 +158,14 @@ export class Completeness {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
     for (const [number, awaited] of incomplete.awaited) {
-      const toldMs = this.#toldByTimeMs(vni, awaited);
-      if (toldMs > nowMs) continue;
-      if (awaited.server.heardMs < toldMs) {
-        awaited.server.ask(toldMs);
+      const completeMs = this.#completeByTimeMs(vni, awaited);
+      if (completeMs > nowMs) continue;
+      if (awaited.server.probeAnsweredMs < completeMs) {
+        awaited.server.probe(completeMs);
         continue;
       }
       incomplete.awaited.delete(number);
-      incomplete.told.add(number);
+      incomplete.received.add(number);
     }
     const dueMs = this.#dueMs(vni, incomplete);
     if (dueMs > nowMs) this.#wakeAt(dueMs);
@@ -176,27 +176,28 @@ export class Completeness {
   }
 
   /** When to look at the VNI again, as things stand: now or before if it is whole; Infinity: not without an event. */
-  #dueMs(vni: number, { awaited, told }: Incomplete): number {
+  #dueMs(vni: number, { awaited, received }: Incomplete): number {
     const staleTimers = this.#staleTimers;
     const nowMs = this.#clock.nowMs();
-    let nextToldMs = Number.POSITIVE_INFINITY;
+    let nextCompleteMs = Number.POSITIVE_INFINITY;
     let wholeMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
       if (each.server.isRedundant) continue;
       const isAway = each.server.establishedMs === null;
-      let toldMs = isAway ? staleTimers.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
+      let completeMs = isAway ? staleTimers.deadlineMs(each.awaySinceMs) : this.#completeByTimeMs(vni, each);
       // It is asked: its answer, or its loss, is an event.
-      if (!isAway && toldMs <= nowMs && each.server.heardMs < toldMs) toldMs = Number.POSITIVE_INFINITY;
-      wholeMs = Math.max(wholeMs, toldMs);
-      if (!isAway) nextToldMs = Math.min(nextToldMs, toldMs);
+      if (!isAway && completeMs <= nowMs && each.server.probeAnsweredMs < completeMs)
+        completeMs = Number.POSITIVE_INFINITY;
+      wholeMs = Math.max(wholeMs, completeMs);
+      if (!isAway) nextCompleteMs = Math.min(nextCompleteMs, completeMs);
     }
-    if (told.size > 0) return wholeMs;
+    if (received.size > 0) return wholeMs;
     // Somebody has to tell first; with nobody there, until the time alone ends.
-    return staleTimers.isAlone ? staleTimers.deadlineMs(Number.NEGATIVE_INFINITY) : nextToldMs;
+    return staleTimers.isAlone ? staleTimers.deadlineMs(Number.NEGATIVE_INFINITY) : nextCompleteMs;
   }
 
   /** When an established server without End-of-RIBs will have told all of the VNI, if nothing more comes of it. */
-  #toldByTimeMs(vni: number, { server, lastAddMs }: Awaited): number {
+  #completeByTimeMs(vni: number, { server, lastAddMs }: Awaited): number {
     if (server.establishedMs === null || server.isExact) return Number.POSITIVE_INFINITY;
     const readMs = server.subscribeReadMs(vni);
     const quietMs = Math.max(readMs, lastAddMs) + TABLE_QUIET_MS;

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Client } from "../../client/client-core.ts";
+import type { ClientCore } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { ClientHandler } from "../../client/events.ts";
 import { formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
@@ -56,7 +56,7 @@ export class ClientCounters implements ClientHandler {
 }
 
 export interface ClientControlOptions {
-  readonly client: Client;
+  readonly client: ClientCore;
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
   /** How its routes in the kernel are; null: it puts none there. */
@@ -220,7 +220,7 @@ async function clientStatus({
   };
 }
 
-function skipCounters({ skippedUpdates }: Client): Counters {
+function skipCounters({ skippedUpdates }: ClientCore): Counters {
   return Object.fromEntries(
     Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
   );
@@ -230,7 +230,7 @@ function skipCounters({ skippedUpdates }: Client): Counters {
 const SLICE_ROUTES = 4096;
 
 /** The VNIs that anything is known of, in order. The table is counted in slices, and may change meanwhile. */
-async function vniEntries(client: Client, clock: Clock): Promise<ClientVni[]> {
+async function vniEntries(client: ClientCore, clock: Clock): Promise<ClientVni[]> {
   const routes = new Map<number, number>();
   let counted = 0;
   for (const { vni } of client.routes()) {

@@ -7,7 +7,7 @@ import { UpdateFields } from "../../wire/message.ts";
  * What the client wants of every server, whether it is there or not: sent to each whenever it becomes
  * ESTABLISHED, and kept up while it is.
  */
-export interface Wanted {
+export interface ClientIntent {
   readonly vnis: ReadonlySet<number>;
   /** By {@link announcementKey}. */
   readonly announcements: ReadonlyMap<string, Route>;
