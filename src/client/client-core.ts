@@ -339,17 +339,34 @@ export class ClientCore {
     this.#completeness.stop();
     this.#stale.stop();
     if (onStop === "withdraw") this.drain();
-    const deadlineMs = this.#clock.nowMs() + withinMs;
     const links = this.#links.all();
-    while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
-      await new Promise<void>((resolve) => this.#clock.after(5, resolve));
-    }
+    // Within this call if nothing is left to be sent.
+    if (links.some((link) => !link.idle)) await this.#untilIdle(links, withinMs);
     for (const link of links) {
       if (!link.idle) {
         this.#logger.warn("stopped before this server had been told everything", { server: link.name });
       }
       link.stop();
     }
+  }
+
+  /** Resolves when all links are idle, at the latest after `withinMs`. */
+  async #untilIdle(links: readonly ServerLink[], withinMs: number): Promise<void> {
+    const limit = Promise.withResolvers<void>();
+    let isLate = withinMs <= 0;
+    const timer = Number.isFinite(withinMs)
+      ? this.#clock.after(withinMs, () => {
+          isLate = true;
+          limit.resolve();
+        })
+      : null;
+    for (;;) {
+      const busy = links.find((link) => !link.idle);
+      if (busy === undefined || isLate) break;
+      const idle = new Promise<void>((resolve) => busy.onceIdle(resolve));
+      await Promise.race([idle, limit.promise]);
+    }
+    timer?.cancel();
   }
 
   #updateLinks(key: string, route: Route): void {

@@ -1,17 +1,17 @@
 /**
- * What one server still has to be told: the difference between what the client wants and what was sent on
- * this connection, worked out when the socket has room.
+ * What is still to be sent to one server: the difference between what the client wants (ClientIntent) and what was sent on this
+ * connection. It is worked out when the socket has room.
  *
- * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that we are no Go program, and
- * fences UNSUBSCRIBEs), announcements.
+ * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that this client is not Go's, and is the fence
+ * for UNSUBSCRIBEs), announcements.
  *
- * Care for Go servers, until its id or an End-of-RIB has shown that the server is a BunBond:
+ * Until the server is known to be a BunBond (peer-kind.ts), it is treated as a Go server:
  *
- * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
- *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
- *   (RFC 6928), and an answer means that everything before was read.
- * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read,
- *   when it has certainly been carried out. A new SUBSCRIBE waits as long (see subscription-output.ts).
+ * - A read of a Go server must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes are sent
+ *   between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection (RFC 6928), and an answer means
+ *   that everything before was read.
+ * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read, when the server has
+ *   certainly carried it out. A new SUBSCRIBE waits as long (see subscription-output.ts).
  * - Our own routes come back as echoes (see announcement-output.ts).
  */
 
@@ -22,6 +22,7 @@ import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
 import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
+import type { PeerKind } from "../view/peer-kind.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
 import type { ClientIntent } from "./client-intent.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
@@ -29,7 +30,7 @@ import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output
 const PACED_WRITES = 10;
 
 const NOTHING = new Uint8Array(0);
-// Written and sent within one call: one serves all links.
+// Written and sent within one call, so all links share it.
 const run = new Uint8Array(RUN_BYTES);
 const runView = new DataView(run.buffer);
 
@@ -42,72 +43,89 @@ export class LinkOutput implements OutputSource {
   readonly #timers = new Set<Timer>();
   /** Callbacks of {@link confirm}. */
   readonly #confirmations = new Barrier<() => void>();
-  #isPaced: boolean;
+  readonly #onIdle: () => void;
+  #peerKind: PeerKind = "unknown";
   #writes = 0;
   /** How many writes are known to have been read; and how many will be, once the next answer has come. */
   #writesRead = 0;
   readonly #unreadWrites = new Barrier<number>();
-  /** A timer is set for what waits until then; Infinity: none. */
+  /** When the timer for what waits runs out, or Infinity if none is set. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(intent: ClientIntent, connection: () => Connection, clock: Clock, pacing: Pacing) {
+  /** @param onIdle is called, perhaps repeatedly, when nothing is left to be sent and the socket has taken everything */
+  constructor(
+    intent: ClientIntent,
+    connection: () => Connection,
+    clock: Clock,
+    pacing: Pacing,
+    onIdle: () => void = () => {},
+  ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#pacing = pacing;
-    this.#isPaced = pacing !== "never";
+    this.#onIdle = onIdle;
     this.#subscriptions = new SubscriptionOutput(intent.vnis, clock);
-    this.#announcements = new AnnouncementOutput(intent.announcements);
+    this.#announcements = new AnnouncementOutput(intent.announcements, this);
   }
 
-  /** UPDATEs of the VNI count. */
+  /** What the server is known to be. */
+  get peerKind(): PeerKind {
+    return this.#peerKind;
+  }
+
+  get #isPaced(): boolean {
+    return this.#pacing === "always" || (this.#pacing === "auto" && this.#peerKind === "unknown");
+  }
+
+  /** Returns true if UPDATEs of the VNI count. */
   isSubscribed(vni: number): boolean {
     return this.#subscriptions.isSubscribed(vni);
   }
 
-  /** When the server is known to have read the SUBSCRIBE of the VNI; Infinity: not yet. */
+  /** Returns when the SUBSCRIBE of the VNI was known to have been read; Infinity if that is not known yet. */
   subscribeReadMs(vni: number): number {
     return this.#subscriptions.readMs(vni);
   }
 
-  /** Nothing is left to be sent. */
+  /** Returns true if nothing is left to be sent. */
   get idle(): boolean {
     return this.#subscriptions.idle && this.#announcements.idle;
   }
 
-  /** Calls `read` once the server has read everything that is wanted now; never, if the connection ends before. */
+  /** Calls `read` after the server has read everything that is wanted now; never, if the connection ends before. */
   confirm(read: () => void): void {
     this.#confirmations.add(read);
     this.#connection().wake();
   }
 
-  /** The VNI is wanted now, or no longer and its routes have been dropped. */
+  /** Records that the VNI was subscribed to, or no longer is and its routes have been dropped. */
   vniChanged(vni: number): void {
     this.#subscriptions.changed(vni);
     this.#connection().wake();
   }
 
-  /** The route is announced now, or no longer. */
+  /** Records that the route was added to the announcements, or removed from them. */
   announcementChanged(key: string, route: Route): void {
     this.#announcements.changed(key, route);
     this.#connection().wake();
   }
 
-  /** The server is to have none of our announcements any more. */
+  /** Withdraws all our announcements from this server. */
   withdrawAll(): void {
     this.#announcements.withdrawAll();
     this.#connection().wake();
   }
 
-  /** The received ADD may be one that we have withdrawn, coming back. */
+  /** Returns true if the received ADD may be the echo of a route that we have withdrawn. */
   mayBeEcho(received: UpdateFields): boolean {
     return this.#announcements.mayBeEcho(received);
   }
 
-  /** The server has told its id or sent an End-of-RIB: it is a BunBond, and needs no care. */
-  endOfRibSeen(): void {
-    if (!this.#isPaced || this.#pacing === "always") return;
-    this.#isPaced = false;
-    this.#announcements.expectNoEchoes();
+  /** Records that the server has sent its id or an End-of-RIB: from now on it is treated as a BunBond. */
+  identifyAsBunBond(): void {
+    if (this.#peerKind === "bunbond") return;
+    this.#peerKind = "bunbond";
+    this.#announcements.forgetEchoes();
     this.#connection().wake();
   }
 
@@ -128,6 +146,13 @@ export class LinkOutput implements OutputSource {
   }
 
   nextRun(limitBytes: number): Uint8Array {
+    const next = this.#nextRun(limitBytes);
+    // The connection asks only after the socket has taken everything before.
+    if (next.length === 0 && this.idle) this.#onIdle();
+    return next;
+  }
+
+  #nextRun(limitBytes: number): Uint8Array {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
     let limit = Math.min(limitBytes, RUN_BYTES);
     if (this.#isPaced) {
@@ -169,7 +194,7 @@ export class LinkOutput implements OutputSource {
     return end;
   }
 
-  /** Does something later, and sees to it that what comes of it is sent. */
+  /** Calls `act` later, then wakes the connection to send what results from it. */
   #after(delayMs: number, act: () => void): void {
     const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(timer);

@@ -1,6 +1,8 @@
 /** When a VNI's view is whole for the first time: the decision by itself, then with servers of both kinds. */
+
 import { describe, expect, test } from "bun:test";
 import { type AwaitedServer, Completeness, TABLE_SETTLES_MS } from "../../../src/client/view/completeness.ts";
+import type { PeerKind } from "../../../src/client/view/peer-kind.ts";
 import { DEFAULT_STALE_TIMES, StaleTimers, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
 import { ClientBench, serverEndpoint } from "../../support/network/client-bench.ts";
@@ -15,7 +17,7 @@ const MINUTE_MS = 60_000;
 class FakeServer implements AwaitedServer {
   readonly number: number;
   establishedMs: number | null = null;
-  isExact = false;
+  peerKind: PeerKind = "unknown";
   isRedundant = false;
   readMs = Number.POSITIVE_INFINITY;
   /** It answers at once. */
@@ -50,7 +52,7 @@ class Bench {
   establish(server: FakeServer, { endOfRibs = true } = {}): void {
     const nowMs = this.clock.nowMs();
     server.establishedMs = server.readMs = nowMs;
-    server.isExact = endOfRibs;
+    server.peerKind = endOfRibs ? "bunbond" : "unknown";
     this.#changed();
   }
 
