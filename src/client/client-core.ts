@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -10,7 +10,7 @@ import { DEFAULT_RETRY } from "../session/retry.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
-import { GuardedHandler } from "./events.ts";
+import { type ClientHandler, HandlerFanOut } from "./events.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
 import { ServerLinks } from "./link/server-links.ts";
 import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
@@ -22,6 +22,12 @@ import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 
 /** How long closing waits for servers to read the withdrawals, unless another time is given. */
 const DEFAULT_STOP_WITHIN_MS = 2_000;
+
+/**
+ * Announcements attract traffic, and the ways back should be in the kernel by then. The client waits no longer than this, since
+ * networks of our own that cannot be reached would be the greater outage.
+ */
+const DEFAULT_ANNOUNCE_WITHIN_MS = 2_000;
 
 export interface RemovalOptions {
   readonly withinMs?: number;
@@ -40,11 +46,15 @@ export class ClientCore {
   readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
+  readonly #createdMs: number;
   readonly #logger: Logger;
-  readonly #handler: GuardedHandler;
+  readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
   readonly #confirmations = new Set<(server: Endpoint) => void>();
+  readonly #announceWithinMs: number;
+  /** Set from the start until the announcements are released. */
+  #announceTimer: Timer | null = null;
   #started = false;
   #stopped = false;
   /** Resolves when it has stopped. */
@@ -53,8 +63,9 @@ export class ClientCore {
   constructor(options: ClientOptions) {
     reserveMemory(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
+    this.#createdMs = this.#clock.nowMs();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
-    this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
+    this.#handlers = new HandlerFanOut(options.handler ?? [], this.#logger);
     this.#own = new OwnAnnouncements(
       this.#clock,
       {
@@ -62,15 +73,15 @@ export class ClientCore {
         retracted: (key, route) => this.#retracted(key, route),
         released: (key, route) => this.#updateLinks(key, route),
       },
-      options.defersAnnouncements ?? false,
+      options.announceWhen !== undefined,
     );
     this.#view = new MergedView(
       {
         added: (route) => {
-          if (!this.#stopped) this.#handler.routeAdded(route);
+          if (!this.#stopped) this.#handlers.routeAdded(route);
         },
         removed: (route) => {
-          if (!this.#stopped) this.#handler.routeRemoved(route);
+          if (!this.#stopped) this.#handlers.routeRemoved(route);
         },
         leftOut: (server, code) => this.#links.numbered(server)?.skipped(code),
       },
@@ -84,7 +95,7 @@ export class ClientCore {
       this.#logger,
     );
     this.#completeness = new Completeness(this.#clock, this.#stale.staleTimers, (vni) =>
-      this.#handler.complete(vni),
+      this.#handlers.complete(vni),
     );
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
@@ -114,6 +125,8 @@ export class ClientCore {
     };
     this.#links = new ServerLinks(this.#linkContext);
     for (const server of options.servers) this.addServer(server);
+    this.#announceWithinMs = options.announceWithinMs ?? DEFAULT_ANNOUNCE_WITHIN_MS;
+    if (options.announceWhen !== undefined) this.#announceWhen(options.announceWhen);
   }
 
   /** Starts connecting to all servers: once, for a client that was stopped stays so. */
@@ -121,6 +134,27 @@ export class ClientCore {
     if (this.#started || this.#stopped) return;
     this.#started = true;
     for (const link of this.#links) link.start();
+    if (this.#own.isHeldBack && Number.isFinite(this.#announceWithinMs)) {
+      this.#announceTimer = this.#clock.after(this.#announceWithinMs, () => this.#announceNow(false));
+    }
+  }
+
+  #announceWhen(ready: PromiseLike<unknown>): void {
+    const failed = (error: unknown) => {
+      this.#handlers.guard("announceWhen", () => Promise.reject(error));
+      this.#announceNow(false);
+    };
+    ready.then(() => this.#announceNow(true), failed);
+  }
+
+  #announceNow(isReady: boolean): void {
+    if (this.#stopped || !this.releaseAnnouncements()) return;
+    this.#logger.debug("announcing", { afterMs: Math.round(this.#clock.nowMs() - this.#createdMs), isReady });
+  }
+
+  /** Adds a handler of the events from now on. Returns a function that removes it again. */
+  addHandler(handler: ClientHandler): () => void {
+    return this.#handlers.add(handler);
   }
 
   /** Connects to one server more, and tells it all that is wanted. False: it is one of them already. */
@@ -212,9 +246,14 @@ export class ClientCore {
     return this.#own.undrain();
   }
 
-  /** Tells the servers of its announcements, if the client was made to hold them. False: they were told all the time. */
+  /** Announces what waits for `announceWhen`. Returns false if nothing waits. */
   releaseAnnouncements(): boolean {
-    return this.#own.release();
+    this.#announceTimer?.cancel();
+    const { hasHeldBack } = this.#own;
+    const isReleased = this.#own.release();
+    // The confirmations include what was held back.
+    if (hasHeldBack) this.#confirmAt(this.#links, this.#confirmations);
+    return isReleased;
   }
 
   /** For how long it has been drained, or null. */
@@ -251,7 +290,7 @@ export class ClientCore {
       if (this.#confirmations.has(confirmation)) read(server);
     };
     this.#confirmations.add(confirmation);
-    for (const link of this.#links) link.confirm(() => confirmation(link.endpoint));
+    if (!this.#own.hasHeldBack) this.#confirmAt(this.#links, [confirmation]);
     return () => this.#confirmations.delete(confirmation);
   }
 
@@ -338,6 +377,7 @@ export class ClientCore {
     this.#stopped = true;
     this.#completeness.stop();
     this.#stale.stop();
+    this.#announceTimer?.cancel();
     if (onStop === "withdraw") this.drain();
     const links = this.#links.all();
     // Within this call if nothing is left to be sent.
@@ -369,6 +409,12 @@ export class ClientCore {
     timer?.cancel();
   }
 
+  #confirmAt(links: Iterable<ServerLink>, confirmations: Iterable<(server: Endpoint) => void>): void {
+    for (const link of links) {
+      for (const read of confirmations) link.confirm(() => read(link.endpoint));
+    }
+  }
+
   #updateLinks(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
   }
@@ -378,7 +424,7 @@ export class ClientCore {
     if (!this.#view.announced(route)) return false;
     this.#updateLinks(key, route);
     // Whoever was told of a route may have changed this one.
-    if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
+    if (!this.#stopped && this.#own.offered.has(key)) this.#handlers.announced(route);
     return true;
   }
 
@@ -389,7 +435,7 @@ export class ClientCore {
     if (!this.#stopped && !this.#own.offered.has(key)) {
       for (const link of this.#links) link.ownWithdrawn(key, route);
     }
-    if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
+    if (!this.#stopped && !this.#own.offered.has(key)) this.#handlers.withdrawn(route);
   }
 
   #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {
@@ -400,10 +446,8 @@ export class ClientCore {
     });
     if (state === "stopped") this.#links.stopped(link);
     this.#stale.setAnyEstablished(this.#links.isAnyEstablished);
-    if (state === "established") {
-      for (const read of this.#confirmations) link.confirm(() => read(link.endpoint));
-    }
-    this.#handler.serverState(link.endpoint, state, reason);
+    if (state === "established" && !this.#own.hasHeldBack) this.#confirmAt([link], this.#confirmations);
+    this.#handlers.serverState(link.endpoint, state, reason);
     this.#completeness.check();
   }
 }

@@ -1,23 +1,28 @@
-/** The kernel's routes as the command line asks for them, and what it says of them. */
+/** The kernel routes of `bunbond client --install-routes`: how the flags open them, and what the daemon reports about them. */
 
 import type { Logger } from "../../base/logger.ts";
+import type { ClientHandler } from "../../client/events.ts";
 import { type KernelReport, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
 
 export interface KernelContext {
   readonly logger: Logger;
-  /** Takes what a dry run would do, as ip commands. */
+  /** Takes the `ip` commands of a dry run. */
   readonly print: (command: string) => void;
 }
 
-/** Of `bunbond client --install-routes`. */
 export class ClientKernel {
   readonly routes: KernelRoutes;
   readonly #options: KernelFlagOptions;
   readonly #logger: Logger;
-  /** At the end, the routes are removed. */
+  /** Whether the routes are removed at the end. */
   cleanup: boolean;
+  /**
+   * The daemon stops without a drain: its own routes stay in force when they are withdrawn, since there is no time left in which
+   * other announcers' routes to the same destinations would be used.
+   */
+  isStoppingAtOnce = false;
 
   private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
     this.routes = routes;
@@ -27,7 +32,7 @@ export class ClientKernel {
   }
 
   /**
-   * Null: no routes are to be installed.
+   * Opens the kernel routes, or returns null if none are to be installed.
    * @throws KernelError when something is missing, or another client has the protocol
    */
   static async open(
@@ -52,12 +57,27 @@ export class ClientKernel {
     return new ClientKernel(routes, options, logger);
   }
 
+  /** Passes the events of the client on to the kernel routes. */
+  handler(): ClientHandler {
+    const { routes } = this;
+    return {
+      routeAdded: (route) => routes.routeAdded(route),
+      routeRemoved: (route) => routes.routeRemoved(route),
+      announced: (route) => routes.announced(route),
+      withdrawn: (route) => {
+        if (!this.isStoppingAtOnce) routes.withdrawn(route);
+      },
+      complete: (vni) => routes.complete(vni),
+      serverState: (server, state) => routes.serverState(server, state),
+    };
+  }
+
   report(): KernelReport {
     const { routeProtocol, dryRun, ecmp } = this.#options;
     return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
   }
 
-  /** The last thing. The routes stay, unless they are to be removed; false: that failed. */
+  /** Closes the kernel routes after everything else. With `cleanup` it removes them; returns false if that failed. */
   async close(cleanup = this.cleanup): Promise<boolean> {
     try {
       const { tables } = this.routes.status();

@@ -2,9 +2,6 @@ import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { ControlServer } from "../../http/control/server.ts";
-import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
-import { formatEndpoint } from "../../net/endpoint.ts";
-import { describeCloseReason } from "../../session/close-reason.ts";
 import { openDaemonSocket } from "../flags/socket-flag.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { createLogger, type LevelledLogger } from "../program/console-logger.ts";
@@ -22,14 +19,7 @@ import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup, stopOnHangup } from "./reload.ts";
 import { serveRoutes } from "./serve-http.ts";
 
-/**
- * Whoever hears of an announcement sends traffic, and the ways back should be in the kernel by then. Longer than this
- * nobody waits: that our own networks cannot be reached would be the greater outage.
- */
-const ANNOUNCE_WITHIN_MS = 2_000;
-const READY_POLL_MS = 10;
-
-/** To take routes out of the kernel at the end: some millions of them. */
+/** Time to remove routes from the kernel at the end, which may be some millions. */
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
@@ -107,41 +97,22 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan in the place of the changes.
   const isPlanning = kernel !== null && options.dryRun;
-  let isLeaving = false;
   const leave = () => {
     daemon.isStopping = true;
-    isLeaving = drainMs === 0;
+    if (kernel !== null) kernel.isStoppingAtOnce = drainMs === 0;
   };
   const client = new ClientCore({
     servers: options.servers,
     ...clientSettings(options),
     pacing: options.pacing,
     maxHops: options.maxHops,
-    defersAnnouncements: kernel !== null,
+    ...(kernel && { announceWhen: kernel.routes.upToDate() }),
     logger,
-    handler: {
-      routeAdded: (route) => {
-        kernel?.routes.routeAdded(route);
-        counters.routeAdded();
-        if (!isPlanning) printer.changed(route, true);
-      },
-      routeRemoved: (route) => {
-        kernel?.routes.routeRemoved(route);
-        counters.routeRemoved();
-        if (!isPlanning) printer.changed(route, false);
-      },
-      announced: (route) => kernel?.routes.announced(route),
-      withdrawn: (route) => {
-        // Without a drain nobody has the time to use the others' routes to our own networks.
-        if (!isLeaving) kernel?.routes.withdrawn(route);
-      },
-      complete: (vni) => kernel?.routes.complete(vni),
-      serverState: (server, state, reason) => {
-        kernel?.routes.serverState(server, state);
-        counters.serverState(server, state, reason);
-        printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
-      },
-    },
+    handler: [
+      ...(kernel === null ? [] : [kernel.handler()]),
+      counters,
+      printer.handler({ printsRoutes: !isPlanning }),
+    ],
   });
   for (const vni of subscriptionsOf(options)) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
@@ -163,7 +134,6 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
     control?.serve(clientOperations(controlled));
     client.start();
     logger.info("started", { program: "client", ...versionInfo });
-    if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options, client.routeSource(), daemon, logger);
     await stopped;
     leave();
@@ -182,16 +152,4 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
   } finally {
     await client.stop(undefined, reloader.inForce.onStop);
   }
-}
-
-async function announceWhenReady(
-  client: ClientCore,
-  kernel: Pick<KernelRoutes, "isUpToDate">,
-  logger: LevelledLogger,
-): Promise<void> {
-  const startMs = performance.now();
-  const waitedMs = () => performance.now() - startMs;
-  while (!kernel.isUpToDate && waitedMs() < ANNOUNCE_WITHIN_MS) await Bun.sleep(READY_POLL_MS);
-  client.releaseAnnouncements();
-  logger.debug("announcing", { afterMs: Math.round(waitedMs()), isUpToDate: kernel.isUpToDate });
 }
