@@ -1,3 +1,25 @@
+/**
+ * The client of the daemon and, under library/client.ts, of programs. What runs, and who wakes whom (──▶ calls):
+ *
+ *     program, flags, control socket
+ *        │ announce, withdraw, drain      subscribe, unsubscribe, addServer, stop, …
+ *        ▼                                   │
+ *     OwnAnnouncements ── offered, … ──▶ ┌───▼────────┐ ── vniChanged, announcementChanged ──▶ ServerLink, one per server
+ *                                        │            │                                             │   (its timers and its
+ *     announceWhen ─── settles ────────▶ │ ClientCore │ ◀── stateChanged, lost, tableReceived ──────┤    connection are drawn
+ *     #announceTimer ──────────────────▶ │            │                                             │    in server-link.ts)
+ *                                        └─▲──▲──▲──┬─┘     received, withdrawn, sweep              │
+ *                     ┌── added, removed ──┘  │  │  │       ┌───────────────────────────────────────┤
+ *                     │                       │  │  │       ▼                                       │ tableReceived,
+ *                 MergedView ◀── sweep, ──────┼──┼──┼── StaleRoutes (a timer: the next              │ check
+ *                  (drops in slices:          │  │  │    end of a stale time)                       ▼
+ *                   clock.soon)               │  └──┼──── complete ─────────────── Completeness (a timer: when a table
+ *                                             │     ▼                               is complete by time)
+ *                                     confirm ┘  HandlerFanOut ──▶ handlers: kernel routes, counters, printer, the program's
+ *
+ * Everything runs in the event loop of the process, and nothing polls. A handler runs inside the call that caused the event and may
+ * call anything here; so events come last in each method, or the method looks again at what a handler may have changed.
+ */
 import type { Clock, Timer } from "../base/clock.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
@@ -35,8 +57,8 @@ export interface RemovalOptions {
 }
 
 /**
- * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
- * subscribes to. Everything wanted is remembered and sent to each server whenever it is there.
+ * A MetalBond client: announces routes to all its servers, and merges their routes of the VNIs that it subscribes to. It
+ * remembers everything that is requested, and sends it to each server whenever that is established.
  */
 export class ClientCore {
   readonly #vnis = new Set<number>();
@@ -46,7 +68,6 @@ export class ClientCore {
   readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
-  readonly #createdMs: number;
   readonly #logger: Logger;
   readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
@@ -55,15 +76,15 @@ export class ClientCore {
   readonly #announceWithinMs: number;
   /** Set from the start until the announcements are released. */
   #announceTimer: Timer | null = null;
-  #started = false;
+  /** Null before the start. */
+  #startedMs: number | null = null;
   #stopped = false;
-  /** Resolves when it has stopped. */
+  /** Resolves when the client has stopped; null before a stop. */
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
     reserveMemory(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
-    this.#createdMs = this.#clock.nowMs();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handlers = new HandlerFanOut(options.handler ?? [], this.#logger);
     this.#own = new OwnAnnouncements(
@@ -129,14 +150,15 @@ export class ClientCore {
     if (options.announceWhen !== undefined) this.#announceWhen(options.announceWhen);
   }
 
-  /** Starts connecting to all servers: once, for a client that was stopped stays so. */
+  /** Starts connecting to all servers. Only the first call has an effect, and none after a stop. */
   start(): void {
-    if (this.#started || this.#stopped) return;
-    this.#started = true;
-    for (const link of this.#links) link.start();
+    if (this.#startedMs !== null || this.#stopped) return;
+    this.#startedMs = this.#clock.nowMs();
     if (this.#own.isHeldBack && Number.isFinite(this.#announceWithinMs)) {
       this.#announceTimer = this.#clock.after(this.#announceWithinMs, () => this.#announceNow(false));
     }
+    // Last, since a handler may stop the client.
+    for (const link of this.#links) link.start();
   }
 
   #announceWhen(ready: PromiseLike<unknown>): void {
@@ -149,7 +171,8 @@ export class ClientCore {
 
   #announceNow(isReady: boolean): void {
     if (this.#stopped || !this.releaseAnnouncements()) return;
-    this.#logger.debug("announcing", { afterMs: Math.round(this.#clock.nowMs() - this.#createdMs), isReady });
+    const nowMs = this.#clock.nowMs();
+    this.#logger.debug("announcing", { afterMs: Math.round(nowMs - (this.#startedMs ?? nowMs)), isReady });
   }
 
   /** Adds a handler of the events from now on. Returns a function that removes it again. */
@@ -157,19 +180,19 @@ export class ClientCore {
     return this.#handlers.add(handler);
   }
 
-  /** Connects to one server more, and tells it all that is wanted. False: it is one of them already. */
+  /** Adds a server and connects to it. Returns false if it is one of the servers already, or the client was stopped. */
   addServer(server: Endpoint): boolean {
     if (this.#stopped || this.#links.find(server) !== undefined) return false;
     const link = this.#links.add(server);
     this.#completeness.serverAdded(link);
-    if (this.#started) link.start();
+    if (this.#startedMs !== null) link.start();
     return true;
   }
 
   /**
-   * What no other server has leaves the view at once, or with `keepStale` as if the server had been lost: when the hold
-   * time is over. Our announcements are withdrawn there, and the connection closed when the network has taken that, at the
-   * latest after `withinMs`. False: it is none of this client's servers.
+   * Removes a server. Routes that no other server has leave the view at once, or with `keepStale` when their stale time ends, as if
+   * the server had been lost. Our announcements are withdrawn there, and the connection is closed when the network has taken that,
+   * at the latest after `withinMs`. Returns false if it is not one of the servers.
    *
    * To replace a server by another one, add that first and wait until it is established.
    */
@@ -188,8 +211,8 @@ export class ClientCore {
   }
 
   /**
-   * Other times from now on: `hold` also for what is lost already, `retry` for the next wait, `keepaliveSeconds` for the
-   * next connection to each server.
+   * Changes settings. `staleTimes` is effective for routes that are stale already, `retry` at the next pause, and
+   * `keepaliveSeconds` at the next connection to each server.
    */
   configure({ keepaliveSeconds, retry, staleTimes }: Partial<ClientSettings>): void {
     if (keepaliveSeconds !== undefined) this.#linkContext.keepaliveSeconds = keepaliveSeconds;
@@ -199,7 +222,7 @@ export class ClientCore {
     this.#completeness.check();
   }
 
-  /** False: it was subscribed already. */
+  /** Subscribes to a VNI. Returns false if it is subscribed to already. */
   subscribe(vni: number): boolean {
     if (this.#vnis.has(vni)) return false;
     this.#vnis.add(vni);
@@ -208,7 +231,7 @@ export class ClientCore {
     return true;
   }
 
-  /** Its routes leave the view at once. False: it was not subscribed. */
+  /** Ends the subscription to a VNI: its routes leave the view at once. Returns false if it is not subscribed to. */
   unsubscribe(vni: number): boolean {
     if (!this.#vnis.delete(vni)) return false;
     this.#completeness.unsubscribed(vni);
@@ -218,29 +241,29 @@ export class ClientCore {
   }
 
   /**
-   * False: it was announced already.
+   * Announces a route. Returns false if it is announced already.
    * @throws TableFullError, and nothing has changed
    */
   announce(route: Route): boolean {
     return this.#own.announce(route);
   }
 
-  /** False: it was not announced. */
+  /** Withdraws a route. Returns false if it is not announced. */
   withdraw(route: Route): boolean {
     return this.#own.withdraw(route);
   }
 
   /**
-   * Withdraws all announcements, and stays connected: traffic turns away while it can still be served. They are
-   * remembered, and so is what is announced from now on. False: it was drained already.
+   * Withdraws all announcements, and stays connected: traffic turns away while it can still be served. The client remembers
+   * them, and what is announced from now on. Returns false if it is drained already.
    */
   drain(): boolean {
     return this.#own.drain();
   }
 
   /**
-   * Announces everything again. False: it was not drained.
-   * @throws TableFullError, and it is drained still
+   * Announces everything again. Returns false if the client is not drained.
+   * @throws TableFullError, and the client is drained still
    */
   undrain(): boolean {
     return this.#own.undrain();
@@ -256,12 +279,12 @@ export class ClientCore {
     return isReleased;
   }
 
-  /** For how long it has been drained, or null. */
+  /** How long the client has been drained, or null if it is not. */
   get drainedForMs(): number | null {
     return this.#own.drainedForMs;
   }
 
-  /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
+  /** Ends the connection to a server and connects again at once. Returns false if it is not one of the servers. */
   resetServer(server: Endpoint): boolean {
     const link = this.#links.find(server);
     link?.reset();
@@ -269,9 +292,9 @@ export class ClientCore {
   }
 
   /**
-   * Drops what a server told, instead of waiting for the end of its stale time: what no other server has leaves the
-   * view at once. If it is established, it is connected to again, and tells all that it has.
-   * False: it is none of this client's servers.
+   * Drops the routes of a server, instead of waiting for the end of their stale time: those that no other server has leave the view
+   * at once. If the server is established, the client connects to it again, and the server sends its whole table.
+   * Returns false if it is not one of the servers.
    */
   dropServerRoutes(server: Endpoint): boolean {
     const link = this.#links.find(server);
@@ -282,8 +305,8 @@ export class ClientCore {
   }
 
   /**
-   * Calls `read` for every server as soon as it has read all that is wanted now, until the function that it returns is
-   * called. One that is away is asked when it is back, and one that was lost meanwhile again.
+   * Calls `read` for each server after that has read everything that is wanted now, until the returned function is called. A server
+   * that is away is asked when it is back, and one that was lost in the meantime again.
    */
   confirm(read: (server: Endpoint) => void): () => void {
     const confirmation = (server: Endpoint) => {
@@ -294,27 +317,30 @@ export class ClientCore {
     return () => this.#confirmations.delete(confirmation);
   }
 
-  /** The VNIs that it subscribes to. */
+  /** Returns the VNIs that the client subscribes to. */
   subscriptions(): Iterable<number> {
     return this.#vnis;
   }
 
-  /** The view of the VNI has been whole since it was subscribed. */
+  /** Returns true if the view of the VNI has been complete at some time since it was subscribed. */
   isComplete(vni: number): boolean {
     return this.#completeness.isComplete(vni);
   }
 
-  /** The routes in view: received, and not announced by this client itself. */
+  /** Returns the routes in view: received, and not announced by this client itself. */
   routes(): Iterable<Route> {
     return this.#view.routes();
   }
 
-  /** The same, for a reader that takes its time, or wants them in order. */
+  /** Returns the routes in view as a source for readers that are slow, or want them in order. */
   routeSource(): RouteSource {
     return this.#view.source();
   }
 
-  /** The same, of these VNIs or of all, all of one destination at a time: what is there during the whole walk comes, however long it takes. */
+  /**
+   * Returns the routes in view of these VNIs, or of all for null, one destination at a time. A route that is in view during the
+   * whole iteration comes, however long that takes.
+   */
   routesByDestination(vnis: ReadonlySet<number> | null = null): Iterable<readonly Route[]> {
     return this.#view.routesByDestination(vnis);
   }
@@ -323,7 +349,7 @@ export class ClientCore {
     return this.#view.routeCount;
   }
 
-  /** The routes that this client announces, or will again when it is no longer drained. */
+  /** Returns the routes that this client announces, or will announce again when it is no longer drained. */
   announcements(): Iterable<Route> {
     return this.#own.routes;
   }
@@ -332,7 +358,7 @@ export class ClientCore {
     return this.#own.count;
   }
 
-  /** Updates of servers that were skipped since the start, by code. */
+  /** Numbers of UPDATEs from servers that were skipped since the start, by code. */
   get skippedUpdates(): ReadonlyMap<UpdateSkipCode, number> {
     return this.#skippedUpdates;
   }
@@ -350,23 +376,23 @@ export class ClientCore {
     }));
   }
 
-  /** Stale routes of servers that were removed with `keepStale`: {@link servers} has them no more. */
+  /** Number of stale routes of servers that were removed with `keepStale`, and are not among {@link servers} any more. */
   get removedServersRoutes(): number {
     return this.servers().reduce((left, { staleRoutes }) => left - staleRoutes, this.#view.allStaleCopies);
   }
 
-  /** The servers that have the route, lost ones that had it among them. */
+  /** Returns the servers that have the route, including lost ones that had it. */
   serversOf(route: Route): Endpoint[] {
     return this.#view.serversOf(route).flatMap((number) => this.#links.numbered(number)?.endpoint ?? []);
   }
 
   /**
-   * Withdraws all announcements, waits until the network has taken that, at most `withinMs`, and closes.
-   * A server that is away needs no telling: with the connection the announcements went. No route events
-   * come from here on: what the client knew has not changed, it only stops looking.
+   * Withdraws all announcements, waits until the network has taken that, for at most `withinMs`, and closes. At a server that is away
+   * the announcements ended with its connection. There are no route events from now on: the routes have not changed, the client only
+   * stops looking.
    *
-   * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
-   * the next client on this host.
+   * With "keep" the client closes without withdrawing: a server that retains the routes of lost clients keeps them for the next
+   * client on this host.
    */
   stop(withinMs = DEFAULT_STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
     this.#stopDone ??= this.#stop(withinMs, onStop);
@@ -420,10 +446,10 @@ export class ClientCore {
   }
 
   #offered(key: string, route: Route): boolean {
-    // First, for nobody is to be told of what cannot be known: as another's, it would come into view.
+    // First: what the view has no memory for is not advertised, since it would come back and into view as another client's.
     if (!this.#view.announced(route)) return false;
     this.#updateLinks(key, route);
-    // Whoever was told of a route may have changed this one.
+    // A handler may have changed this announcement in the meantime.
     if (!this.#stopped && this.#own.offered.has(key)) this.#handlers.announced(route);
     return true;
   }
@@ -431,7 +457,7 @@ export class ClientCore {
   #retracted(key: string, route: Route): void {
     this.#updateLinks(key, route);
     this.#view.ownWithdrawn(route);
-    // What is stopped, or announced again by whoever was told of the route, need not be known.
+    // Not if the client is stopped, or a handler has announced the route again.
     if (!this.#stopped && !this.#own.offered.has(key)) {
       for (const link of this.#links) link.ownWithdrawn(key, route);
     }

@@ -25,7 +25,7 @@ export interface ClientOptions {
   readonly maxHops?: number;
   /**
    * Announces to the servers only after this promise has settled: an announcement attracts traffic, for which this host may not be
-   * ready yet, as `kernelRoutes.upToDate()` tells. Default: announces at once.
+   * ready yet: see `kernelRoutes.upToDate()`. Default: announces at once.
    */
   readonly announceWhen?: PromiseLike<unknown>;
   /** How long after the start the client announces even if `announceWhen` has not settled. Default 2000; Infinity is for ever. */

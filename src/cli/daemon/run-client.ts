@@ -23,8 +23,12 @@ import { serveRoutes } from "./serve-http.ts";
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
- * `bunbond client`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`, or until nobody reads its output any
- * more.
+ * Runs `bunbond client` until SIGTERM or SIGINT, or SIGHUP without `--config`, or until its output is closed.
+ *
+ *     signals, control socket, stdout closed ──▶ stopped ─┐
+ *     SIGHUP with --config ──▶ reload ──▶ ClientCore      ▼
+ *     ClientCore ── events ──▶ kernel routes, counters, printer      then: withdraw ─▶ drain ─▶ close the client ─▶ the kernel
+ *     control socket, HTTP ──▶ ClientCore, kernel.report
  */
 export async function runClient(
   options: ClientConfig,
@@ -41,7 +45,7 @@ export async function runClient(
   const asked = Promise.withResolvers<void>();
   io.stdout.onGone((failure) => {
     if (failure === null) asked.resolve();
-    // That a disk is full must not take the tenants' networks along.
+    // A full disk must not become an outage of the tenants' networks.
     else logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
   });
   stopOnHangup(options, hangup, logger, asked.resolve);
@@ -50,7 +54,7 @@ export async function runClient(
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
     also: asked.promise,
   });
-  // Before all else: where another daemon runs, this one is refused before any server has seen it.
+  // First: if another daemon runs, this one is refused before it connects to a server.
   const control = await openDaemonSocket(options.socket, "client", logger);
   try {
     const plan = new PlanPrinter(io.stdout, options.json ? "json" : "text");
@@ -67,7 +71,7 @@ export async function runClient(
         stopped,
       });
     } catch (error) {
-      // It has hardly begun: what an earlier client left stays.
+      // After a failure at the start, the routes of an earlier client stay.
       await kernel?.close(false);
       throw error;
     }

@@ -43,7 +43,7 @@ export class AnnouncementOutput {
   readonly #server: { readonly peerKind: PeerKind };
   readonly #unreadRemovals = new Barrier<Removal>();
 
-  /** @param server tells whether echoes are to be expected */
+  /** @param server its kind decides whether echoes are expected */
   constructor(wanted: ReadonlyMap<string, Route>, server: { readonly peerKind: PeerKind }) {
     this.#server = server;
     this.#wanted = wanted;
