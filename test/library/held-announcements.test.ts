@@ -1,9 +1,12 @@
 /** A client that is not ready yet: what it announces is its own, but no server is told before it is released. */
 import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../src/base/logger.ts";
+import { ClientCore } from "../../src/client/client-core.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 import { ClientBench } from "../support/network/client-bench.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";
@@ -152,6 +155,21 @@ describe("announceWhen", () => {
     client.confirm(({ host }) => confirmed.push(host));
     bench.clock.advance(100);
     expect(confirmed).toEqual(["::1"]);
+  });
+
+  test("leaves no timer when a handler stops the client as it starts", () => {
+    const clock = new FakeClock();
+    const network = new MemoryNetwork({ clock });
+    const client = new ClientCore({
+      servers: [{ host: "::1", port: 1 }],
+      clock,
+      network,
+      announceWhen: new Promise(() => {}),
+      handler: { serverState: (_, state) => state === "connecting" && client.stop() },
+    });
+    client.start();
+    clock.advance(10);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test("announces nothing after the client has stopped, and leaves no timer", async () => {
