@@ -163,7 +163,7 @@ export class ClientCore {
 
   #announceWhen(ready: PromiseLike<unknown>): void {
     const failed = (error: unknown) => {
-      this.#handlers.guard("announceWhen", () => Promise.reject(error));
+      this.#handlers.failed("announceWhen", error);
       this.#announceNow(false);
     };
     ready.then(() => this.#announceNow(true), failed);

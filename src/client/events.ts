@@ -1,6 +1,6 @@
 /** The events of a client, ready-made handlers, and the fan-out to all handlers. */
 
-import { guardedCall } from "../base/guarded-call.ts";
+import { failureText } from "../base/guarded-call.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
@@ -75,32 +75,76 @@ export class HandlerFanOut implements Required<ClientHandler> {
     };
   }
 
+  // Routes come by the million: so no closure for each call, which is many times slower.
+
   routeAdded(route: Route): void {
-    for (const handler of this.#handlers) this.guard("routeAdded", () => handler.routeAdded?.(route));
-  }
-  routeRemoved(route: Route): void {
-    for (const handler of this.#handlers) this.guard("routeRemoved", () => handler.routeRemoved?.(route));
-  }
-  announced(route: Route): void {
-    for (const handler of this.#handlers) this.guard("announced", () => handler.announced?.(route));
-  }
-  withdrawn(route: Route): void {
-    for (const handler of this.#handlers) this.guard("withdrawn", () => handler.withdrawn?.(route));
-  }
-  complete(vni: number): void {
-    for (const handler of this.#handlers) this.guard("complete", () => handler.complete?.(vni));
-  }
-  serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
     for (const handler of this.#handlers) {
-      this.guard("serverState", () => handler.serverState?.(server, state, reason));
+      try {
+        this.#watch("routeAdded", handler.routeAdded?.(route));
+      } catch (error) {
+        this.failed("routeAdded", error);
+      }
     }
   }
 
-  /** Calls what a program has given, and logs its failure. */
-  guard(event: keyof ClientHandler | "announceWhen", call: () => unknown): void {
-    guardedCall(call, (error) => {
-      this.#logger.error("the handler failed; the client goes on", { event, error });
-    });
+  routeRemoved(route: Route): void {
+    for (const handler of this.#handlers) {
+      try {
+        this.#watch("routeRemoved", handler.routeRemoved?.(route));
+      } catch (error) {
+        this.failed("routeRemoved", error);
+      }
+    }
+  }
+
+  announced(route: Route): void {
+    for (const handler of this.#handlers) {
+      try {
+        this.#watch("announced", handler.announced?.(route));
+      } catch (error) {
+        this.failed("announced", error);
+      }
+    }
+  }
+
+  withdrawn(route: Route): void {
+    for (const handler of this.#handlers) {
+      try {
+        this.#watch("withdrawn", handler.withdrawn?.(route));
+      } catch (error) {
+        this.failed("withdrawn", error);
+      }
+    }
+  }
+
+  complete(vni: number): void {
+    for (const handler of this.#handlers) {
+      try {
+        this.#watch("complete", handler.complete?.(vni));
+      } catch (error) {
+        this.failed("complete", error);
+      }
+    }
+  }
+
+  serverState(server: Endpoint, state: ServerState, reason: CloseReason | null): void {
+    for (const handler of this.#handlers) {
+      try {
+        this.#watch("serverState", handler.serverState?.(server, state, reason));
+      } catch (error) {
+        this.failed("serverState", error);
+      }
+    }
+  }
+
+  /** Logs the rejection if the result of a handler is a promise, as of an async function. */
+  #watch(event: keyof ClientHandler, result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.failed(event, error));
+  }
+
+  /** Logs the failure of something that a program has given. */
+  failed(event: keyof ClientHandler | "announceWhen", error: unknown): void {
+    this.#logger.error("the handler failed; the client goes on", { event, error: failureText(error) });
   }
 }
 
