@@ -11,7 +11,7 @@ export class ClosedError extends BunBondError {
   override readonly name = "ClosedError";
   readonly code = "CLOSED";
 
-  constructor(what: "server" | "client") {
+  constructor(what: "server" | "client" | "installer") {
     super(`the ${what} was closed`);
   }
 }

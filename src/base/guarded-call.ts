@@ -3,12 +3,16 @@
  * with: an async function is taken for one that returns nothing, and its rejection would end the process.
  */
 export function guardedCall(call: () => unknown, onFailure: (text: string) => void): void {
-  const failed = (error: unknown): void =>
-    onFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const failed = (error: unknown): void => onFailure(failureText(error));
   try {
     const result = call();
     if (result instanceof Promise) result.catch(failed);
   } catch (error) {
     failed(error);
   }
+}
+
+/** Returns the text of anything that was thrown, with the stack of an error. */
+export function failureText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,4 +1,26 @@
-import type { Clock } from "../base/clock.ts";
+/**
+ * The client of the daemon and, under library/client.ts, of programs. What runs, and who wakes whom (──▶ calls):
+ *
+ *     program, flags, control socket
+ *        │ announce, withdraw, drain      subscribe, unsubscribe, addServer, stop, …
+ *        ▼                                   │
+ *     OwnAnnouncements ── offered, … ──▶ ┌───▼────────┐ ── vniChanged, announcementChanged ──▶ ServerLink, one per server
+ *                                        │            │                                             │   (its timers and its
+ *     announceWhen ─── settles ────────▶ │ ClientCore │ ◀── stateChanged, lost, tableReceived ──────┤    connection are drawn
+ *     #announceTimer ──────────────────▶ │            │                                             │    in server-link.ts)
+ *                                        └─▲──▲──▲──┬─┘     received, withdrawn, sweep              │
+ *                     ┌── added, removed ──┘  │  │  │       ┌───────────────────────────────────────┤
+ *                     │                       │  │  │       ▼                                       │ tableReceived,
+ *                 MergedView ◀── sweep, ──────┼──┼──┼── StaleRoutes (a timer: the next              │ check
+ *                  (drops in slices:          │  │  │    end of a stale time)                       ▼
+ *                   clock.soon)               │  └──┼──── complete ─────────────── Completeness (a timer: when a table
+ *                                             │     ▼                               is complete by time)
+ *                                     confirm ┘  HandlerFanOut ──▶ handlers: kernel routes, counters, printer, the program's
+ *
+ * Everything runs in the event loop of the process, and nothing polls. A handler runs inside the call that caused the event and may
+ * call anything here; so events come last in each method, or the method looks again at what a handler may have changed.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -10,7 +32,7 @@ import { DEFAULT_RETRY } from "../session/retry.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
-import { GuardedHandler } from "./events.ts";
+import { type ClientHandler, HandlerFanOut } from "./events.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
 import { ServerLinks } from "./link/server-links.ts";
 import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
@@ -20,8 +42,14 @@ import { LARGE_ARRAYS_OF_VIEW, MergedView } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
 import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 
-/** For a server to be told of withdrawals before its connection is closed. */
-const STOP_WITHIN_MS = 2_000;
+/** How long closing waits for servers to read the withdrawals, unless another time is given. */
+const DEFAULT_STOP_WITHIN_MS = 2_000;
+
+/**
+ * Announcements attract traffic, and the ways back should be in the kernel by then. The client waits no longer than this, since
+ * networks of our own that cannot be reached would be the greater outage.
+ */
+const DEFAULT_ANNOUNCE_WITHIN_MS = 2_000;
 
 export interface RemovalOptions {
   readonly withinMs?: number;
@@ -29,10 +57,10 @@ export interface RemovalOptions {
 }
 
 /**
- * A MetalBond client: announces routes to all its servers and merges what they know of the VNIs it
- * subscribes to. Everything wanted is remembered and sent to each server whenever it is there.
+ * A MetalBond client: announces routes to all its servers, and merges their routes of the VNIs that it subscribes to. It
+ * remembers everything that is requested, and sends it to each server whenever that is established.
  */
-export class Client {
+export class ClientCore {
   readonly #vnis = new Set<number>();
   readonly #own: OwnAnnouncements;
   readonly #view: MergedView;
@@ -41,36 +69,40 @@ export class Client {
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #handler: GuardedHandler;
+  readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
   readonly #confirmations = new Set<(server: Endpoint) => void>();
-  #started = false;
+  readonly #announceWithinMs: number;
+  /** Set from the start until the announcements are released. */
+  #announceTimer: Timer | null = null;
+  /** Null before the start. */
+  #startedMs: number | null = null;
   #stopped = false;
-  /** Resolves when it has stopped. */
+  /** Resolves when the client has stopped; null before a stop. */
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
     reserveMemory(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
-    this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);
+    this.#handlers = new HandlerFanOut(options.handler ?? [], this.#logger);
     this.#own = new OwnAnnouncements(
       this.#clock,
       {
         offered: (key, route) => this.#offered(key, route),
         retracted: (key, route) => this.#retracted(key, route),
-        released: (key, route) => this.#tellLinks(key, route),
+        released: (key, route) => this.#updateLinks(key, route),
       },
-      options.defersAnnouncements ?? false,
+      options.announceWhen !== undefined,
     );
     this.#view = new MergedView(
       {
         added: (route) => {
-          if (!this.#stopped) this.#handler.routeAdded(route);
+          if (!this.#stopped) this.#handlers.routeAdded(route);
         },
         removed: (route) => {
-          if (!this.#stopped) this.#handler.routeRemoved(route);
+          if (!this.#stopped) this.#handlers.routeRemoved(route);
         },
         leftOut: (server, code) => this.#links.numbered(server)?.skipped(code),
       },
@@ -84,7 +116,7 @@ export class Client {
       this.#logger,
     );
     this.#completeness = new Completeness(this.#clock, this.#stale.staleTimers, (vni) =>
-      this.#handler.complete(vni),
+      this.#handlers.complete(vni),
     );
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
@@ -94,7 +126,7 @@ export class Client {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      wanted: { vnis: this.#vnis, announcements: this.#own.told },
+      intent: { vnis: this.#vnis, announcements: this.#own.advertised },
       view: this.#view,
       completeness: this.#completeness,
       skippedUpdates: this.#skippedUpdates,
@@ -104,8 +136,8 @@ export class Client {
       serverReleased: (serverId: string) => {
         for (const link of this.#links) link.connectInstead(serverId);
       },
-      vniTold: (serverId: string, vni: number) => {
-        for (const link of this.#links) link.vniToldThere(serverId, vni);
+      tableReceived: (serverId: string, vni: number) => {
+        for (const link of this.#links) link.tableReceivedElsewhere(serverId, vni);
       },
       lost: (link: ServerLink, { reason }: CloseReason) => {
         this.#completeness.serverLost(link.number);
@@ -114,34 +146,59 @@ export class Client {
     };
     this.#links = new ServerLinks(this.#linkContext);
     for (const server of options.servers) this.addServer(server);
+    this.#announceWithinMs = options.announceWithinMs ?? DEFAULT_ANNOUNCE_WITHIN_MS;
+    if (options.announceWhen !== undefined) this.#announceWhen(options.announceWhen);
   }
 
-  /** Starts connecting to all servers: once, for a client that was stopped stays so. */
+  /** Starts connecting to all servers. Only the first call has an effect, and none after a stop. */
   start(): void {
-    if (this.#started || this.#stopped) return;
-    this.#started = true;
+    if (this.#startedMs !== null || this.#stopped) return;
+    this.#startedMs = this.#clock.nowMs();
+    if (this.#own.isHeldBack && Number.isFinite(this.#announceWithinMs)) {
+      this.#announceTimer = this.#clock.after(this.#announceWithinMs, () => this.#announceNow(false));
+    }
+    // Last, since a handler may stop the client.
     for (const link of this.#links) link.start();
   }
 
-  /** Connects to one server more, and tells it all that is wanted. False: it is one of them already. */
+  #announceWhen(ready: PromiseLike<unknown>): void {
+    const failed = (error: unknown) => {
+      this.#handlers.failed("announceWhen", error);
+      this.#announceNow(false);
+    };
+    ready.then(() => this.#announceNow(true), failed);
+  }
+
+  #announceNow(isReady: boolean): void {
+    if (this.#stopped || !this.releaseAnnouncements()) return;
+    const nowMs = this.#clock.nowMs();
+    this.#logger.debug("announcing", { afterMs: Math.round(nowMs - (this.#startedMs ?? nowMs)), isReady });
+  }
+
+  /** Adds a handler of the events from now on. Returns a function that removes it again. */
+  addHandler(handler: ClientHandler): () => void {
+    return this.#handlers.add(handler);
+  }
+
+  /** Adds a server and connects to it. Returns false if it is one of the servers already, or the client was stopped. */
   addServer(server: Endpoint): boolean {
     if (this.#stopped || this.#links.find(server) !== undefined) return false;
     const link = this.#links.add(server);
     this.#completeness.serverAdded(link);
-    if (this.#started) link.start();
+    if (this.#startedMs !== null) link.start();
     return true;
   }
 
   /**
-   * What no other server has leaves the view at once, or with `keepStale` as if the server had been lost: when the hold
-   * time is over. Our announcements are withdrawn there, and the connection closed when the network has taken that, at the
-   * latest after `withinMs`. False: it is none of this client's servers.
+   * Removes a server. Routes that no other server has leave the view at once, or with `keepStale` when their stale time ends, as if
+   * the server had been lost. Our announcements are withdrawn there, and the connection is closed when the network has taken that,
+   * at the latest after `withinMs`. Returns false if it is not one of the servers.
    *
    * To replace a server by another one, add that first and wait until it is established.
    */
   removeServer(
     server: Endpoint,
-    { withinMs = STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
+    { withinMs = DEFAULT_STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
   ): boolean {
     const link = this.#links.find(server);
     if (link === undefined) return false;
@@ -154,8 +211,8 @@ export class Client {
   }
 
   /**
-   * Other times from now on: `hold` also for what is lost already, `retry` for the next wait, `keepaliveSeconds` for the
-   * next connection to each server.
+   * Changes settings. `staleTimes` is effective for routes that are stale already, `retry` at the next pause, and
+   * `keepaliveSeconds` at the next connection to each server.
    */
   configure({ keepaliveSeconds, retry, staleTimes }: Partial<ClientSettings>): void {
     if (keepaliveSeconds !== undefined) this.#linkContext.keepaliveSeconds = keepaliveSeconds;
@@ -165,7 +222,7 @@ export class Client {
     this.#completeness.check();
   }
 
-  /** False: it was subscribed already. */
+  /** Subscribes to a VNI. Returns false if it is subscribed to already. */
   subscribe(vni: number): boolean {
     if (this.#vnis.has(vni)) return false;
     this.#vnis.add(vni);
@@ -174,7 +231,7 @@ export class Client {
     return true;
   }
 
-  /** Its routes leave the view at once. False: it was not subscribed. */
+  /** Ends the subscription to a VNI: its routes leave the view at once. Returns false if it is not subscribed to. */
   unsubscribe(vni: number): boolean {
     if (!this.#vnis.delete(vni)) return false;
     this.#completeness.unsubscribed(vni);
@@ -184,45 +241,50 @@ export class Client {
   }
 
   /**
-   * False: it was announced already.
+   * Announces a route. Returns false if it is announced already.
    * @throws TableFullError, and nothing has changed
    */
   announce(route: Route): boolean {
     return this.#own.announce(route);
   }
 
-  /** False: it was not announced. */
+  /** Withdraws a route. Returns false if it is not announced. */
   withdraw(route: Route): boolean {
     return this.#own.withdraw(route);
   }
 
   /**
-   * Withdraws all announcements, and stays connected: traffic turns away while it can still be served. They are
-   * remembered, and so is what is announced from now on. False: it was drained already.
+   * Withdraws all announcements, and stays connected: traffic turns away while it can still be served. The client remembers
+   * them, and what is announced from now on. Returns false if it is drained already.
    */
   drain(): boolean {
     return this.#own.drain();
   }
 
   /**
-   * Announces everything again. False: it was not drained.
-   * @throws TableFullError, and it is drained still
+   * Announces everything again. Returns false if the client is not drained.
+   * @throws TableFullError, and the client is drained still
    */
   undrain(): boolean {
     return this.#own.undrain();
   }
 
-  /** Tells the servers of its announcements, if the client was made to hold them. False: they were told all the time. */
+  /** Announces what waits for `announceWhen`. Returns false if nothing waits. */
   releaseAnnouncements(): boolean {
-    return this.#own.release();
+    this.#announceTimer?.cancel();
+    const { hasHeldBack } = this.#own;
+    const isReleased = this.#own.release();
+    // The confirmations include what was held back.
+    if (hasHeldBack) this.#confirmAt(this.#links, this.#confirmations);
+    return isReleased;
   }
 
-  /** For how long it has been drained, or null. */
+  /** How long the client has been drained, or null if it is not. */
   get drainedForMs(): number | null {
     return this.#own.drainedForMs;
   }
 
-  /** Ends the connection to a server and connects again at once. False: it is none of this client's servers. */
+  /** Ends the connection to a server and connects again at once. Returns false if it is not one of the servers. */
   resetServer(server: Endpoint): boolean {
     const link = this.#links.find(server);
     link?.reset();
@@ -230,9 +292,9 @@ export class Client {
   }
 
   /**
-   * Drops what a server told, instead of waiting for the end of its stale time: what no other server has leaves the
-   * view at once. If it is established, it is connected to again, and tells all that it has.
-   * False: it is none of this client's servers.
+   * Drops the routes of a server, instead of waiting for the end of their stale time: those that no other server has leave the view
+   * at once. If the server is established, the client connects to it again, and the server sends its whole table.
+   * Returns false if it is not one of the servers.
    */
   dropServerRoutes(server: Endpoint): boolean {
     const link = this.#links.find(server);
@@ -243,39 +305,42 @@ export class Client {
   }
 
   /**
-   * Calls `read` for every server as soon as it has read all that is wanted now, until the function that it returns is
-   * called. One that is away is asked when it is back, and one that was lost meanwhile again.
+   * Calls `read` for each server after that has read everything that is wanted now, until the returned function is called. A server
+   * that is away is asked when it is back, and one that was lost in the meantime again.
    */
   confirm(read: (server: Endpoint) => void): () => void {
     const confirmation = (server: Endpoint) => {
       if (this.#confirmations.has(confirmation)) read(server);
     };
     this.#confirmations.add(confirmation);
-    for (const link of this.#links) link.confirm(() => confirmation(link.endpoint));
+    if (!this.#own.hasHeldBack) this.#confirmAt(this.#links, [confirmation]);
     return () => this.#confirmations.delete(confirmation);
   }
 
-  /** The VNIs that it subscribes to. */
+  /** Returns the VNIs that the client subscribes to. */
   subscriptions(): Iterable<number> {
     return this.#vnis;
   }
 
-  /** The view of the VNI has been whole since it was subscribed. */
+  /** Returns true if the view of the VNI has been complete at some time since it was subscribed. */
   isComplete(vni: number): boolean {
     return this.#completeness.isComplete(vni);
   }
 
-  /** The routes in view: received, and not announced by this client itself. */
+  /** Returns the routes in view: received, and not announced by this client itself. */
   routes(): Iterable<Route> {
     return this.#view.routes();
   }
 
-  /** The same, for a reader that takes its time, or wants them in order. */
+  /** Returns the routes in view as a source for readers that are slow, or want them in order. */
   routeSource(): RouteSource {
     return this.#view.source();
   }
 
-  /** The same, of these VNIs or of all, all of one destination at a time: what is there during the whole walk comes, however long it takes. */
+  /**
+   * Returns the routes in view of these VNIs, or of all for null, one destination at a time. A route that is in view during the
+   * whole iteration comes, however long that takes.
+   */
   routesByDestination(vnis: ReadonlySet<number> | null = null): Iterable<readonly Route[]> {
     return this.#view.routesByDestination(vnis);
   }
@@ -284,7 +349,7 @@ export class Client {
     return this.#view.routeCount;
   }
 
-  /** The routes that this client announces, or will again when it is no longer drained. */
+  /** Returns the routes that this client announces, or will announce again when it is no longer drained. */
   announcements(): Iterable<Route> {
     return this.#own.routes;
   }
@@ -293,7 +358,7 @@ export class Client {
     return this.#own.count;
   }
 
-  /** Updates of servers that were skipped since the start, by code. */
+  /** Numbers of UPDATEs from servers that were skipped since the start, by code. */
   get skippedUpdates(): ReadonlyMap<UpdateSkipCode, number> {
     return this.#skippedUpdates;
   }
@@ -311,25 +376,25 @@ export class Client {
     }));
   }
 
-  /** Stale routes of servers that were removed with `keepStale`: {@link servers} has them no more. */
+  /** Number of stale routes of servers that were removed with `keepStale`, and are not among {@link servers} any more. */
   get removedServersRoutes(): number {
     return this.servers().reduce((left, { staleRoutes }) => left - staleRoutes, this.#view.allStaleCopies);
   }
 
-  /** The servers that have the route, lost ones that had it among them. */
+  /** Returns the servers that have the route, including lost ones that had it. */
   serversOf(route: Route): Endpoint[] {
     return this.#view.serversOf(route).flatMap((number) => this.#links.numbered(number)?.endpoint ?? []);
   }
 
   /**
-   * Withdraws all announcements, waits until the network has taken that, at most `withinMs`, and closes.
-   * A server that is away needs no telling: with the connection the announcements went. No route events
-   * come from here on: what the client knew has not changed, it only stops looking.
+   * Withdraws all announcements, waits until the network has taken that, for at most `withinMs`, and closes. At a server that is away
+   * the announcements ended with its connection. There are no route events from now on: the routes have not changed, the client only
+   * stops looking.
    *
-   * With "keep" it closes without withdrawing: a server that retains what lost clients had announced keeps it for
-   * the next client on this host.
+   * With "keep" the client closes without withdrawing: a server that retains the routes of lost clients keeps them for the next
+   * client on this host.
    */
-  stop(withinMs = STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
+  stop(withinMs = DEFAULT_STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
     this.#stopDone ??= this.#stop(withinMs, onStop);
     return this.#stopDone;
   }
@@ -338,12 +403,11 @@ export class Client {
     this.#stopped = true;
     this.#completeness.stop();
     this.#stale.stop();
+    this.#announceTimer?.cancel();
     if (onStop === "withdraw") this.drain();
-    const deadlineMs = this.#clock.nowMs() + withinMs;
     const links = this.#links.all();
-    while (links.some((link) => !link.idle) && this.#clock.nowMs() < deadlineMs) {
-      await new Promise<void>((resolve) => this.#clock.after(5, resolve));
-    }
+    // Within this call if nothing is left to be sent.
+    if (links.some((link) => !link.idle)) await this.#untilIdle(links, withinMs);
     for (const link of links) {
       if (!link.idle) {
         this.#logger.warn("stopped before this server had been told everything", { server: link.name });
@@ -352,27 +416,52 @@ export class Client {
     }
   }
 
-  #tellLinks(key: string, route: Route): void {
+  /** Resolves when all links are idle, at the latest after `withinMs`. */
+  async #untilIdle(links: readonly ServerLink[], withinMs: number): Promise<void> {
+    const limit = Promise.withResolvers<void>();
+    let isLate = withinMs <= 0;
+    const timer = Number.isFinite(withinMs)
+      ? this.#clock.after(withinMs, () => {
+          isLate = true;
+          limit.resolve();
+        })
+      : null;
+    for (;;) {
+      const busy = links.find((link) => !link.idle);
+      if (busy === undefined || isLate) break;
+      const idle = new Promise<void>((resolve) => busy.onceIdle(resolve));
+      await Promise.race([idle, limit.promise]);
+    }
+    timer?.cancel();
+  }
+
+  #confirmAt(links: Iterable<ServerLink>, confirmations: Iterable<(server: Endpoint) => void>): void {
+    for (const link of links) {
+      for (const read of confirmations) link.confirm(() => read(link.endpoint));
+    }
+  }
+
+  #updateLinks(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
   }
 
   #offered(key: string, route: Route): boolean {
-    // First, for nobody is to be told of what cannot be known: as another's, it would come into view.
+    // First: what the view has no memory for is not advertised, since it would come back and into view as another client's.
     if (!this.#view.announced(route)) return false;
-    this.#tellLinks(key, route);
-    // Whoever was told of a route may have changed this one.
-    if (!this.#stopped && this.#own.offered.has(key)) this.#handler.announced(route);
+    this.#updateLinks(key, route);
+    // A handler may have changed this announcement in the meantime.
+    if (!this.#stopped && this.#own.offered.has(key)) this.#handlers.announced(route);
     return true;
   }
 
   #retracted(key: string, route: Route): void {
-    this.#tellLinks(key, route);
+    this.#updateLinks(key, route);
     this.#view.ownWithdrawn(route);
-    // What is stopped, or announced again by whoever was told of the route, need not be known.
+    // Not if the client is stopped, or a handler has announced the route again.
     if (!this.#stopped && !this.#own.offered.has(key)) {
       for (const link of this.#links) link.ownWithdrawn(key, route);
     }
-    if (!this.#stopped && !this.#own.offered.has(key)) this.#handler.withdrawn(route);
+    if (!this.#stopped && !this.#own.offered.has(key)) this.#handlers.withdrawn(route);
   }
 
   #serverState(link: ServerLink, state: ServerState, reason: CloseReason | null): void {
@@ -383,10 +472,8 @@ export class Client {
     });
     if (state === "stopped") this.#links.stopped(link);
     this.#stale.setAnyEstablished(this.#links.isAnyEstablished);
-    if (state === "established") {
-      for (const read of this.#confirmations) link.confirm(() => read(link.endpoint));
-    }
-    this.#handler.serverState(link.endpoint, state, reason);
+    if (state === "established" && !this.#own.hasHeldBack) this.#confirmAt([link], this.#confirmations);
+    this.#handlers.serverState(link.endpoint, state, reason);
     this.#completeness.check();
   }
 }

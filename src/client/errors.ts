@@ -1,4 +1,4 @@
-/** What the library's client throws at once, or rejects with later. */
+/** The errors that the library's client throws at once, or rejects with later. */
 import { BunBondError } from "../base/bunbond-error.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
@@ -8,27 +8,27 @@ import { IoError } from "../transport/network.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import type { ServerInfo } from "./options.ts";
 
-/** There is no established server to wait for: the client has none at all, or none became established in time. */
+/** No server is established: the client has none at all, or none became established in time. */
 export class NotEstablishedError extends BunBondError {
   readonly servers: readonly ServerInfo[];
   override readonly name = "NotEstablishedError";
   readonly code = "NOT_ESTABLISHED";
 
-  /** All servers, as they were then; `cause` is why the first of them is away, if that is known. */
+  /** @param servers all servers, as they were then; `cause` is why the first of them is away, if that is known */
   constructor(servers: readonly ServerInfo[]) {
     super(`no server is established: ${describeServers(servers)}`, causeOf(servers));
     this.servers = servers;
   }
 }
 
-/** What was waited for did not come in time. */
+/** The awaited answer did not come in time. */
 export class TimeoutError extends BunBondError {
   readonly timeoutMs: number;
   readonly servers: readonly ServerInfo[];
   override readonly name: string = "TimeoutError";
   readonly code: "TIMEOUT" | "CONNECTION_TIMEOUT" = "TIMEOUT";
 
-  /** The servers that it was waited for, as they were at the end; `cause` is why the first of them is away, if one is. */
+  /** @param servers the servers that did not answer, as they were at the end; `cause` is why the first of them is away, if one is */
   constructor(
     timeoutMs: number,
     servers: readonly ServerInfo[],
@@ -62,7 +62,7 @@ export class RouteAlreadyAnnouncedError extends BunBondError {
   }
 }
 
-/** There is no memory for an announcement: nothing of it was done. */
+/** There is no memory for an announcement. Nothing was done. */
 export class TableFullError extends BunBondError {
   readonly route: Route;
   override readonly name = "TableFullError";
@@ -112,14 +112,14 @@ export class NotSubscribedError extends BunBondError {
   }
 }
 
-/** Why a connection ended, as an error: a ProtocolError when the peer broke the protocol, else an IoError. */
+/** Returns the reason of a close as an error: a ProtocolError if the peer broke the protocol, else an IoError. */
 function closeError(close: CloseReason): BunBondError {
   if (close.reason !== "protocol-error")
     return new IoError(close.reason.replaceAll("-", "_").toUpperCase(), describeCloseReason(close));
   return new ProtocolError(close.code, close.detail === undefined ? {} : { reason: close.detail });
 }
 
-/** Why it is away. Of one that is back the last reason is no reason any more. */
+/** Returns why a server is away; null if it is established, whatever ended its last connection. */
 function reasonAway({ state, lastReason }: ServerInfo): CloseReason | null {
   return state === "established" ? null : lastReason;
 }

@@ -9,55 +9,57 @@ import type { ClientHandler } from "./events.ts";
 import type { ServerState } from "./link/server-link.ts";
 import type { StaleTimes } from "./view/stale-timers.ts";
 
-/** What a client is given. Only `servers` has to be there. */
+/** The options of a client. Only `servers` is required. */
 export interface ClientOptions {
   /** All of them are used at the same time; one given twice counts once. */
   readonly servers: readonly Endpoint[];
-  /** A whole number from 1, default 5. The smaller one of server and client is used. */
+  /** Keepalive interval: a whole number from 1, default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
-  /** Default 5 to 10 s. */
+  /** Bounds of the random pause before the next attempt to connect. Default 5 to 10 s. */
   readonly retry?: RetryBounds;
-  /** Whether servers are written to in small steps, which Go's need to survive. Default `auto`. */
+  /** Whether servers are written to in small steps, which Go servers need. Default `auto`. */
   readonly pacing?: Pacing;
-  /** Default 60 s; for ever while there is no server at all. */
+  /** How long stale routes are kept. Default 60 s; for ever while no server is established. */
   readonly staleTimes?: StaleTimes;
-  /** Next hops that are taken of one destination, 1 to 65536; more are skipped and counted. Default 4096. */
+  /** Maximum number of next hops per destination, 1 to 65536; more are skipped and counted. Default 4096. */
   readonly maxHops?: number;
   /**
-   * No server is told of an announcement before `releaseAnnouncements()`: whoever is told sends traffic, which this host
-   * may not be ready for. Default false.
+   * Announces to the servers only after this promise has settled: an announcement attracts traffic, for which this host may not be
+   * ready yet: see `kernelRoutes.upToDate()`. Default: announces at once.
    */
-  readonly defersAnnouncements?: boolean;
-  /** Is told what happens, as it happens. */
-  readonly handler?: ClientHandler;
-  /** Default: nothing is logged. */
+  readonly announceWhen?: PromiseLike<unknown>;
+  /** How long after the start the client announces even if `announceWhen` has not settled. Default 2000; Infinity is for ever. */
+  readonly announceWithinMs?: number;
+  /** Handles the events of the client as they happen; several handlers are called in their order. */
+  readonly handler?: ClientHandler | readonly ClientHandler[];
+  /** Takes log lines. Default: nothing is logged. */
   readonly logger?: Logger;
-  /** Default: the system's. */
+  /** The time. Default: the system's. */
   readonly clock?: Clock;
-  /** Default: `Math.random`. */
+  /** Random numbers for pauses. Default: `Math.random`. */
   readonly random?: Random;
-  /** Default: sockets. */
+  /** Makes the connections. Default: sockets. */
   readonly network?: Network;
 }
 
-/** A server, as its client sees it. */
+/** The state of one server of a client. */
 export interface ServerInfo {
   readonly server: Endpoint;
   readonly state: ServerState;
-  /** For how long it has been in that state, in milliseconds. */
+  /** How long it has been in that state, in milliseconds. */
   readonly stateForMs: number;
-  /** Since its connection ended, or the first attempt failed, in milliseconds; null while it is not away. */
+  /** How long ago its connection ended or the first attempt failed, in milliseconds; null while it is not away. */
   readonly awayForMs: number | null;
   /** Why the last connection ended or could not be made. */
   readonly lastReason: CloseReason | null;
-  /** How often it became established. */
+  /** Number of times that it became established. */
   readonly sessions: number;
-  /** Routes that it had when it was lost, and has not confirmed since. */
+  /** Number of routes that it had when it was lost, and has not confirmed since. */
   readonly staleRoutes: number;
 }
 
-/** What can be changed while the client runs. */
+/** The settings that can be changed while the client runs. */
 export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "staleTimes">>;
 
-/** What becomes of a client's announcements when it stops. */
+/** What happens to the announcements of a client when it stops. */
 export type OnStop = "withdraw" | "keep";

@@ -1,35 +1,36 @@
 /**
- * What a client announces, and how much of it counts:
+ * What a client announces, and how much of that is effective:
  *
  *     announced ──▶ offered: all, or none while the client is drained
- *                      └──▶ told to the servers: all, or none before the client is released
+ *                      └──▶ advertised to the servers: all, or none before the release
  *
- * A client that is to be released later is not ready to take traffic yet, but what it offers is its own all the same.
+ * A client that is released later is not ready to take traffic yet, but what it offers counts as its own all the same.
  */
 
 import type { Clock } from "../base/clock.ts";
 import type { Route } from "../route/route.ts";
 import { TableFullError } from "./errors.ts";
-import { announcementKey } from "./link/wanted.ts";
+import { announcementKey } from "./link/client-intent.ts";
 
-/** All are called last: they may change anything here. */
+/** All methods are called last, since they may change anything here. */
 export interface OfferListener {
-  /** False: there is no memory to know it by, and nobody was told of it. */
+  /** A route is offered from now on. Returns false if there is no memory for it; then nothing was done. */
   offered(key: string, route: Route): boolean;
+  /** A route is not offered any more. */
   retracted(key: string, route: Route): void;
-  /** Of those that were offered before the release. */
+  /** A route that was offered before the release is advertised from now on. */
   released(key: string, route: Route): void;
 }
 
 export class OwnAnnouncements {
   readonly #clock: Clock;
   readonly #listener: OfferListener;
-  /** They are not told before {@link release}. */
+  /** Nothing is advertised before {@link release}. */
   #isHeldBack: boolean;
   readonly #announced = new Map<string, Route>();
   readonly #offered = new Map<string, Route>();
-  readonly #told = new Map<string, Route>();
-  /** When it was drained; null: it is not. */
+  readonly #advertised = new Map<string, Route>();
+  /** When the client was drained, or null if it is not. */
   #drainedMs: number | null = null;
 
   constructor(clock: Clock, listener: OfferListener, isHeldBack: boolean) {
@@ -38,14 +39,24 @@ export class OwnAnnouncements {
     this.#isHeldBack = isHeldBack;
   }
 
-  /** By {@link announcementKey}. */
+  /** The offered routes, by {@link announcementKey}. */
   get offered(): ReadonlyMap<string, Route> {
     return this.#offered;
   }
 
-  /** What the servers are to be told, by {@link announcementKey}. */
-  get told(): ReadonlyMap<string, Route> {
-    return this.#told;
+  /** The routes that the servers are to have, by {@link announcementKey}. */
+  get advertised(): ReadonlyMap<string, Route> {
+    return this.#advertised;
+  }
+
+  /** Returns true before the release. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack;
+  }
+
+  /** Returns true if a route that is offered waits for the release. */
+  get hasHeldBack(): boolean {
+    return this.#isHeldBack && this.#offered.size > 0;
   }
 
   get routes(): Iterable<Route> {
@@ -56,13 +67,13 @@ export class OwnAnnouncements {
     return this.#announced.size;
   }
 
-  /** For how long they have been drained, or null. */
+  /** How long the client has been drained, or null if it is not. */
   get drainedForMs(): number | null {
     return this.#drainedMs === null ? null : this.#clock.nowMs() - this.#drainedMs;
   }
 
   /**
-   * False: it was announced already.
+   * Announces a route. Returns false if it is announced already.
    * @throws TableFullError, and nothing has changed
    */
   announce(route: Route): boolean {
@@ -74,7 +85,7 @@ export class OwnAnnouncements {
     throw new TableFullError(route);
   }
 
-  /** False: it was not announced. */
+  /** Withdraws a route. Returns false if it is not announced. */
   withdraw(route: Route): boolean {
     const key = announcementKey(route);
     if (!this.#announced.delete(key)) return false;
@@ -82,7 +93,7 @@ export class OwnAnnouncements {
     return true;
   }
 
-  /** False: they were drained already. */
+  /** Offers nothing any more. Returns false if the client is drained already. */
   drain(): boolean {
     if (this.#drainedMs !== null) return false;
     this.#drainedMs = this.#clock.nowMs();
@@ -91,8 +102,8 @@ export class OwnAnnouncements {
   }
 
   /**
-   * False: they were not drained.
-   * @throws TableFullError, and they are drained still: none is offered, or all are
+   * Offers everything again. Returns false if the client is not drained.
+   * @throws TableFullError, and the client is drained still: no route is offered
    */
   undrain(): boolean {
     const drainedMs = this.#drainedMs;
@@ -107,30 +118,30 @@ export class OwnAnnouncements {
     return true;
   }
 
-  /** From now on the servers are told. False: they were before. */
+  /** Advertises what is offered, now and from now on. Returns false if that was so before. */
   release(): boolean {
     if (!this.#isHeldBack) return false;
     this.#isHeldBack = false;
     for (const [key, route] of this.#offered) {
-      this.#told.set(key, route);
+      this.#advertised.set(key, route);
       this.#listener.released(key, route);
     }
     return true;
   }
 
-  /** False: there is no memory for it. */
+  /** Returns false if there is no memory for the route. */
   #offer(key: string, route: Route): boolean {
     this.#offered.set(key, route);
-    if (!this.#isHeldBack) this.#told.set(key, route);
+    if (!this.#isHeldBack) this.#advertised.set(key, route);
     if (this.#listener.offered(key, route)) return true;
     this.#offered.delete(key);
-    this.#told.delete(key);
+    this.#advertised.delete(key);
     return false;
   }
 
   #retract(key: string, route: Route): void {
     if (!this.#offered.delete(key)) return;
-    this.#told.delete(key);
+    this.#advertised.delete(key);
     this.#listener.retracted(key, route);
   }
 }

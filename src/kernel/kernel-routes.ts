@@ -6,6 +6,7 @@
  * What is missing at the start is an error. Later failures are not: the installer reports them and tries again.
  */
 
+import { ClosedError } from "../base/bunbond-error.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import type { ClientHandler } from "../client/events.ts";
 import type { ServerState } from "../client/link/server-link.ts";
@@ -26,6 +27,7 @@ import { checkKernelCloseOptions, checkKernelOptions, checkMappings, DEFAULT_PRO
 import { Installer } from "./reconcile/installer.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
+import { untilUpToDate } from "./up-to-date.ts";
 
 const MAX_FAULTS = 100;
 
@@ -39,6 +41,7 @@ export class KernelRoutes implements Required<ClientHandler> {
   /** Null if it is a dry run. */
   readonly #lock: ProtocolLock | null;
   readonly #servers: ServerAddresses;
+  readonly #closing = new AbortController();
   #closed: Promise<void> | null = null;
 
   private constructor(
@@ -134,6 +137,15 @@ export class KernelRoutes implements Required<ClientHandler> {
     return this.#installer.isUpToDate;
   }
 
+  /**
+   * Resolves when {@link isUpToDate} is true: for `Client.connect`'s `announceWhen`. Rejects with the signal's reason when that
+   * aborts, with a ClosedError when this is closed before.
+   * @throws BadOptionError for a `signal` that is not an AbortSignal
+   */
+  upToDate(signal?: AbortSignal): Promise<void> {
+    return untilUpToDate((run) => this.#installer.onceUpToDate(run), this.#closing.signal, signal);
+  }
+
   /** What is desired, installed and skipped, by table; and what has been done. */
   status(): InstallerStatus {
     return this.#installer.status();
@@ -150,6 +162,7 @@ export class KernelRoutes implements Required<ClientHandler> {
    */
   async close(options: KernelCloseOptions = {}): Promise<void> {
     checkKernelCloseOptions(options);
+    this.#closing.abort(new ClosedError("installer"));
     this.#closed ??= this.#close(options.cleanup ?? false);
     await this.#closed;
   }

@@ -1,41 +1,41 @@
 /**
- * The view and its changes as an async iterator, at the reader's pace: first the routes that are there, as added, then
- * each change, without a gap between the two.
+ * The view and its changes as an async iterator, at the reader's pace: first the routes in view, as added, then each change,
+ * without a gap between the two.
  *
- * A slow reader costs a bounded memory, for what it has not read yet is kept by route: a route comes and goes in turn,
- * so a second change takes the first one back. One that came and went meanwhile is not mentioned, nor one that went and
- * came back; and a destination that moves has a hop all the time (see ordered-changes.ts). So what waits is at most the
- * difference between the view that the reader knows and the present one.
+ * A slow reader costs bounded memory, since unread changes are kept by route: a route comes and goes in turn, so a second change
+ * cancels the first. A route that came and went in the meantime is not mentioned, nor one that went and came back; and a destination
+ * that moves always has a hop (see ordered-changes.ts). So what waits is at most the difference between the view that the reader
+ * knows and the present one.
  *
- * The routes that are there are walked one destination per read, so that a large view holds nobody up, neither at the first
- * read nor when the client closes. What changes meanwhile is told as any change, unless the walk has not come to the route
- * yet; which it has come to is known by key.
+ * The routes in view are walked one destination per read, so that a large view delays nothing, neither at the first read nor when
+ * the client closes. A change during the walk is reported like any other, unless the walk has not reached the route yet; which
+ * routes it has reached is known by their keys.
  *
- * That the view of a VNI is complete is told after all of its routes that are there; so during the walk it waits for the end.
+ * The event that the view of a VNI is complete follows all of its routes; so during the walk it waits for the end.
  */
 
-import { announcementKey } from "../client/link/wanted.ts";
+import { announcementKey } from "../client/link/client-intent.ts";
 import { OrderedChanges } from "../route/ordered-changes.ts";
 import type { Route } from "../route/route.ts";
 
-/** A route came into view, or left it. */
+/** An event: a route came into view, or left it. */
 export interface RouteChange {
   readonly type: "added" | "removed";
   readonly route: Route;
 }
 
-/** All routes of a subscribed VNI have come, for the first time since it was subscribed. */
+/** An event: all routes of a subscribed VNI have come, for the first time since it was subscribed. */
 export interface ViewComplete {
   readonly type: "complete";
   readonly vni: number;
 }
 
-/** What a reader of the changes is told. */
+/** An event of a view. */
 export type ViewEvent = RouteChange | ViewComplete;
 
 /**
- * A view's changes, to be read once, by one reader: `for await (const event of client.changes())`. Who reads by
- * `next` calls `return` at the end, or aborts the signal.
+ * The changes of a view, to be read once, by one reader: `for await (const event of client.changes())`. A reader that calls
+ * `next` itself calls `return` at the end, or aborts the signal.
  */
 export interface RouteChanges extends AsyncIterableIterator<ViewEvent, undefined, void>, AsyncDisposable {
   [Symbol.asyncIterator](): RouteChanges;
@@ -43,14 +43,14 @@ export interface RouteChanges extends AsyncIterableIterator<ViewEvent, undefined
 
 /** What a feed needs of its client. */
 export interface FeedSource {
-  /** It will not change any more. */
+  /** Returns true if the view will not change any more. */
   isClosed(): boolean;
   /**
-   * The first read: from now on changes are told, on top of the routes that it gives back, those of one destination at a
-   * time. It is walked slowly: what is there all the time must come, what comes and goes meanwhile may.
+   * Called at the first read: from now on the feed gets the changes to the returned routes. These come one destination at a time,
+   * and are walked slowly: a route that is in view all the time must come, one that comes and goes in the meantime may.
    */
   started(feed: ChangeFeed): Iterable<readonly Route[]>;
-  /** The VNIs whose view is complete now. */
+  /** Returns the VNIs whose view is complete now. */
   completeVnis(): Iterable<number>;
   ended(feed: ChangeFeed): void;
 }
@@ -64,26 +64,23 @@ export class ChangeFeed implements RouteChanges {
   readonly #wanted: ReadonlySet<number> | null;
   /** Not read yet, in order, by {@link announcementKey}. */
   readonly #unread = new OrderedChanges<CompleteVni>();
-  /** During the walk: VNIs that are complete, to be told at its end. */
+  /** During the walk: VNIs that are complete, to be reported at its end. */
   readonly #complete = new Set<number>();
-  /**
-   * Stands before the first of them, or at the end. One that starts anew for each would pass the places of all that were
-   * read before.
-   */
+  /** Stands before the first unread event, or at the end. A new iterator per event would pass the places of all that were read. */
   #cursor = this.#unread.entries();
-  /** The walk through the routes that were there at the first read; null before and behind it. */
+  /** The walk through the routes that were in view at the first read; null before and after it. */
   #existing: Iterator<readonly Route[]> | null = null;
-  /** During the walk: the keys of the routes that the reader knows of, once it has read all. */
-  readonly #told = new Set<string>();
+  /** During the walk: the keys of the routes that the reader will know after it has read everything. */
+  readonly #known = new Set<string>();
   /** Reads that wait for a change: there is none during the walk. */
   readonly #readers: ((result: Result) => void)[] = [];
   #isStarted = false;
-  /** No more changes come; what is known is still given out. */
+  /** No more changes come; the known ones can still be read. */
   #isClosed = false;
-  /** Nothing more is given out. */
+  /** Nothing more can be read. */
   #isEnded = false;
 
-  /** `wanted`: the VNIs whose changes are told; null: all. */
+  /** @param wanted the VNIs whose changes are read; null means all */
   constructor(source: FeedSource, signal?: AbortSignal, wanted: ReadonlySet<number> | null = null) {
     this.#source = source;
     this.#signal = signal;
@@ -101,7 +98,7 @@ export class ChangeFeed implements RouteChanges {
     return promise;
   }
 
-  /** What `for await` calls when it is left: nothing more comes, and reads that wait end. */
+  /** Ends the feed, as `for await` does when it is left: nothing more comes, and reads that wait end. */
   return(): Promise<Result> {
     this.#abort();
     return Promise.resolve(END);
@@ -111,18 +108,18 @@ export class ChangeFeed implements RouteChanges {
     return this;
   }
 
-  /** `for await` does not need it; `await using` does. */
+  /** Ends the feed at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort();
   }
 
-  /** A route came into view, or left it. */
+  /** Records that a route came into view, or left it. */
   changed(type: RouteChange["type"], route: Route): void {
     if (this.#wanted !== null && !this.#wanted.has(route.vni)) return;
     this.#changed(type, route);
   }
 
-  /** The view of the VNI is complete. */
+  /** Records that the view of the VNI is complete. */
   complete(vni: number): void {
     if (this.#wanted !== null && !this.#wanted.has(vni)) return;
     if (this.#existing !== null) {
@@ -134,7 +131,7 @@ export class ChangeFeed implements RouteChanges {
     else this.#appendComplete(vni);
   }
 
-  /** It is not complete any more, since it is not subscribed any more. */
+  /** Records that the view of the VNI is not complete any more, since the subscription has ended. */
   incomplete(vni: number): void {
     this.#complete.delete(vni);
     this.#unread.delete(completeKey(vni));
@@ -157,14 +154,14 @@ export class ChangeFeed implements RouteChanges {
   }
 
   /**
-   * The client was closed: what is known is still given out, at the reader's pace, then the end. What leaves the view
-   * meanwhile, and was not read, is not mentioned.
+   * Ends the changes, since the client was closed: the known ones can still be read, then the end follows. A route that leaves the
+   * view in the meantime, and was not read, is not mentioned.
    */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#source.ended(this);
-    // Reads wait only when there is nothing left to give out.
+    // Reads wait only when nothing is left to be read.
     for (const reader of this.#readers.splice(0)) reader(END);
   }
 
@@ -175,14 +172,14 @@ export class ChangeFeed implements RouteChanges {
       this.#end();
       return;
     }
-    // Not before: one that nobody reads is not to stay for as long as the signal.
+    // Not before: a feed that is never read must not live as long as the signal.
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
     this.#existing = this.#source.started(this)[Symbol.iterator]();
     for (const vni of this.#source.completeVnis()) this.complete(vni);
     if (this.#source.isClosed()) this.close();
   }
 
-  /** Takes up the next destination. False: that was all. */
+  /** Takes up the next destination. Returns false if there is none. */
   #walkOn(): boolean {
     const next = this.#existing?.next();
     if (next === undefined || next.done) {
@@ -195,16 +192,16 @@ export class ChangeFeed implements RouteChanges {
 
   #walkEnded(): void {
     this.#existing = null;
-    this.#told.clear();
+    this.#known.clear();
     for (const vni of this.#complete) this.#appendComplete(vni);
     this.#complete.clear();
   }
 
-  /** During the walk. False: the reader knows it already, or will never have known of the route. */
+  /** During the walk: returns false if the change makes no difference to the reader, who knows it or will never know the route. */
   #isNews(type: RouteChange["type"], key: string): boolean {
-    if (type === "removed") return this.#told.delete(key);
-    if (this.#told.has(key)) return false;
-    this.#told.add(key);
+    if (type === "removed") return this.#known.delete(key);
+    if (this.#known.has(key)) return false;
+    this.#known.add(key);
     return true;
   }
 
@@ -213,7 +210,7 @@ export class ChangeFeed implements RouteChanges {
     if (this.#unread.size === 0) return undefined;
     let first = this.#cursor.next();
     if (first.done) {
-      // It has been at the end, where an iterator stays.
+      // An iterator that was at the end stays there.
       this.#cursor = this.#unread.entries();
       first = this.#cursor.next();
     }
@@ -239,10 +236,10 @@ export class ChangeFeed implements RouteChanges {
   }
 }
 
-/** In {@link OrderedChanges}: the VNI that is complete. */
+/** An entry of {@link OrderedChanges}: the VNI that is complete. */
 type CompleteVni = `${number}`;
 
-/** No route has such a key. */
+/** Returns a key that no route has. */
 function completeKey(vni: number): string {
   return `complete ${vni}`;
 }

@@ -1,4 +1,4 @@
-/** All who read a client's changes, each at its own pace. */
+/** The readers of a client's changes, each at its own pace. */
 import type { Route } from "../route/route.ts";
 import { ChangeFeed, type RouteChange, type RouteChanges } from "./change-feed.ts";
 
@@ -9,8 +9,8 @@ export class ChangeFeeds {
   #isClosed = false;
 
   /**
-   * `view` walks the routes that are there, those of one destination at a time, of these VNIs or, for null, of all;
-   * `completeVnis` are those whose view is complete.
+   * @param view returns the routes in view of these VNIs, or of all for null, one destination at a time
+   * @param completeVnis returns the VNIs whose view is complete
    */
   constructor(
     view: (vnis: ReadonlySet<number> | null) => Iterable<readonly Route[]>,
@@ -20,7 +20,7 @@ export class ChangeFeeds {
     this.#completeVnis = completeVnis;
   }
 
-  /** A new one, of these VNIs or, for null, of all. It is known here from its first read until it has ended. */
+  /** Returns a new feed of these VNIs, or of all for null. It gets changes from its first read until it has ended. */
   open(vnis: ReadonlySet<number> | null, signal?: AbortSignal): RouteChanges {
     const source = {
       isClosed: () => this.#isClosed,
@@ -46,7 +46,7 @@ export class ChangeFeeds {
     for (const feed of this.#feeds) feed.incomplete(vni);
   }
 
-  /** Nothing changes any more. */
+  /** Closes all feeds, since nothing changes any more. */
   close(): void {
     this.#isClosed = true;
     for (const feed of this.#feeds) feed.close();

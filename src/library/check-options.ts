@@ -1,4 +1,4 @@
-/** What programs give to the library's client, see net/option-checks.ts. */
+/** Checks of the options that programs give to the library's client (see base/option-checks.ts). */
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
 import { checkTimeout } from "../base/check-times.ts";
 import {
@@ -55,6 +55,17 @@ const checkVnis: OptionCheck = (option, value) => {
   throw new BadOptionError(option, value, "must be an array or a set of VNIs, as [100, 200]");
 };
 
+const handlerCheck = objectWith([], Object.keys(silentHandler));
+
+const checkHandlers: OptionCheck = (option, value) => {
+  if (!Array.isArray(value)) {
+    handlerCheck(option, value);
+    return;
+  }
+  // Unlike forEach(), it sees the holes of an array, too.
+  for (const handler of value) checkHandler(handler, option);
+};
+
 const SETTINGS: OptionChecks<ClientSettings> = {
   keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
   retry: checkRetry,
@@ -65,7 +76,9 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   ...SETTINGS,
   ...SHARED_OPTIONS,
   maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
-  handler: objectWith([], Object.keys(silentHandler)),
+  handler: checkHandlers,
+  announceWhen: objectWith(["then"]),
+  announceWithinMs: checkTimeout,
   random: isFunction,
 };
 const WAIT: OptionChecks<WaitOptions> = {
@@ -77,6 +90,11 @@ const CHANGES: OptionChecks<ChangesOptions> = { vnis: checkVnis, signal: checkSi
 const CLOSE: OptionChecks<CloseOptions> = { onStop: oneOf("withdraw", "keep"), withinMs: checkTimeout };
 
 // Each throws a BadOptionError.
+
+export function checkHandler(handler: unknown, option = "handler"): void {
+  if (handler === undefined) throw new BadOptionError(option, handler, "must be an object");
+  handlerCheck(option, handler);
+}
 
 export const checkConnectOptions = (given: ConnectOptions): void => checkOptions(given, CONNECT);
 export const checkSettings = (given: Partial<ClientSettings>): void => checkOptions(given, SETTINGS);

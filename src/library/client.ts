@@ -1,21 +1,28 @@
 /**
- * The client that programs use: the daemon's client (client.ts), with errors instead of booleans, promises of what has
- * to be waited for, and the view's changes as an async iterator.
+ * The client that programs use. It adds to the daemon's client (client-core.ts) errors instead of booleans, promises for what
+ * takes time, and the changes of the view as an async iterator.
  *
- * Everything that is asked for is remembered at once, and told to every server whenever that is there. So `announce` and
- * the like neither wait nor fail for want of a server; whether one has read it, `confirmed` tells.
+ *     program ── announce, subscribe, … ──▶ Client ──▶ ClientCore ──▶ servers
+ *                                             │            │
+ *             established, confirmed ◀── ServerWaits ◀─────┤ serverState, confirm
+ *             changes()              ◀── ChangeFeeds ◀─────┤ routeAdded, routeRemoved, complete
+ *             handlers               ◀── HandlerFanOut ◀───┘ all events
+ *
+ * Every request is remembered at once, and sent to each server whenever that is established. So `announce` and the like neither
+ * wait nor fail when a server is missing; `confirmed` waits until a server has read them.
  */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock } from "../base/clock.ts";
+import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
-import { Client as CoreClient } from "../client/client-core.ts";
+import { ClientCore } from "../client/client-core.ts";
 import {
   AlreadySubscribedError,
   NotSubscribedError,
   RouteAlreadyAnnouncedError,
   RouteNotFoundError,
 } from "../client/errors.ts";
-import { type ClientHandler, silentHandler } from "../client/events.ts";
+import { type ClientHandler, HandlerFanOut } from "../client/events.ts";
 import type { ClientSettings, ServerInfo } from "../client/options.ts";
 import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
@@ -28,6 +35,7 @@ import {
   checkChangesOptions,
   checkCloseOptions,
   checkConnectOptions,
+  checkHandler,
   checkSettings,
 } from "./check-options.ts";
 import {
@@ -40,16 +48,18 @@ import {
 } from "./connect-options.ts";
 import { ServerWaits } from "./server-waits.ts";
 
-/** What went wrong in the program's own handler must not pass in silence. */
+/** Prints errors, since a failure of the program's own handler must not go unnoticed. */
 const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(...line) };
 
 /**
- * A MetalBond client: announces routes to all its servers, and merges what they know of the VNIs it subscribes to. A
- * server that is away is never an error: it is tried again for ever, and told everything when it is there.
+ * A MetalBond client: announces routes to all its servers, and merges their routes of the VNIs that it subscribes to. A server
+ * that is away is never an error: the client tries again for ever, and sends everything when the server is back.
  */
 export class Client {
-  readonly #core: CoreClient;
+  readonly #core: ClientCore;
   readonly #waits: ServerWaits;
+  /** The program's handlers. */
+  readonly #handlers: HandlerFanOut;
   readonly #feeds = new ChangeFeeds(
     (vnis) => this.#view(vnis),
     () => [...this.#core.subscriptions()].filter((vni) => this.#core.isComplete(vni)),
@@ -58,20 +68,21 @@ export class Client {
 
   private constructor({ servers, clock, ...options }: ConnectOptions & { readonly clock: Clock }) {
     const logger = options.logger ?? errorsOnly;
-    this.#core = new CoreClient({
+    this.#handlers = new HandlerFanOut(options.handler ?? [], new LimitedLog(logger, clock));
+    this.#core = new ClientCore({
       ...options,
       clock,
       logger,
       // Unlike map(), it sees the holes of an array, too.
       servers: Array.from(servers, readServer),
-      handler: this.#handlerAround(options.handler ?? silentHandler),
+      handler: this.#ownHandler(),
     });
     this.#waits = new ServerWaits(this.#core, clock, logger);
   }
 
   /**
-   * A client that connects to all its servers from now on, in the background. The handler is told of nothing before the
-   * client is given back. Like any open connection it keeps the process alive, until it is closed.
+   * Returns a client that connects to all its servers in the background. No handler is called before this returns. Like any
+   * open connection the client keeps the process alive, until it is closed.
    * @throws BadEndpointError, BadOptionError
    */
   static connect(options: ConnectOptions): Client {
@@ -85,22 +96,29 @@ export class Client {
   /**
    * Resolves when one server is established, or all are.
    *
-   * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with the
-   * signal's reason when it aborts, with a NotEstablishedError when the client has no servers, with a ClosedError when it is closed, with a BadOptionError for
-   * options that make no sense.
+   * Rejects with a ConnectionTimeoutError (which is a TimeoutError) when that takes longer than `timeoutMs`, with the signal's
+   * reason when it aborts, with a NotEstablishedError when the client has no servers, with a ClosedError when it is closed, and with
+   * a BadOptionError for invalid options.
    */
   async established(options: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
     await this.#waits.established(options);
   }
 
-  /** At least one server is established. */
+  /** Adds a handler of the events from now on. Returns a function that removes it again. */
+  addHandler(handler: ClientHandler): () => void {
+    this.#checkOpen();
+    checkHandler(handler);
+    return this.#handlers.add(handler);
+  }
+
+  /** Returns true if at least one server is established. */
   get isEstablished(): boolean {
     return this.servers().some(({ state }) => state === "established");
   }
 
   /**
-   * Its routes come into view, now and from now on.
+   * Subscribes to a VNI: its routes come into view.
    * @throws AlreadySubscribedError, BadRouteError, ClosedError
    */
   subscribe(vni: number): void {
@@ -110,7 +128,7 @@ export class Client {
   }
 
   /**
-   * Its routes leave the view.
+   * Ends the subscription to a VNI: its routes leave the view.
    * @throws NotSubscribedError, BadRouteError, ClosedError
    */
   unsubscribe(vni: number): void {
@@ -121,7 +139,7 @@ export class Client {
   }
 
   /**
-   * Every server is told of the route, now and whenever it comes back, until it is withdrawn.
+   * Announces a route to every server, now and whenever a server comes back, until it is withdrawn.
    * @throws RouteAlreadyAnnouncedError, TableFullError, BadRouteError, ClosedError
    */
   announce(route: Route): void {
@@ -131,7 +149,7 @@ export class Client {
   }
 
   /**
-   * Every server is told that the route is gone, now or when it comes back.
+   * Withdraws a route at every server, now or when the server comes back.
    * @throws RouteNotFoundError, BadRouteError, ClosedError
    */
   withdraw(route: Route): void {
@@ -141,13 +159,13 @@ export class Client {
   }
 
   /**
-   * Resolves when everything that was asked for so far (subscriptions, announcements, and their ends) has been read by
-   * one server, or by all. With "any", the other established servers are waited for as well, but for a second at most;
-   * those that have not read it then, and those that are away, are named in a warning. They are told all the same.
+   * Resolves when everything that was requested so far (subscriptions, announcements, and their ends) has been read by one
+   * server, or by all. With "any", the other established servers are waited for as well, but for at most a second; a warning names
+   * the servers that have not read it then or are away. They get it all the same.
    *
-   * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when
-   * one is and has not answered yet, with the signal's reason when it aborts, with a ClosedError when the client is closed, with a BadOptionError for options that
-   * make no sense. Nothing is forgotten for that.
+   * Rejects with a NotEstablishedError when no server is established at the end of `timeoutMs`, with a TimeoutError when one is and
+   * has not answered yet, with the signal's reason when it aborts, with a ClosedError when the client is closed, and with a
+   * BadOptionError for invalid options. The requests stay.
    */
   async confirmed(options: WaitOptions = {}): Promise<void> {
     this.#checkOpen();
@@ -155,10 +173,11 @@ export class Client {
   }
 
   /**
-   * The routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
-   * an error) or the loop is left; and between them `{ type: "complete", vni }` as soon as all routes of a VNI have come. A slow reader holds nothing up: of a route that came and went before it was read
-   * nothing is told, so that what waits is at most the difference between what was read and the present view.
-   * @throws BadOptionError, BadRouteError for what is no VNI
+   * Returns the routes in view, as added, then every change, until the client is closed, the signal aborts (both are an end, not
+   * an error) or the loop is left; and between them `{ type: "complete", vni }` as soon as all routes of a VNI have come. A slow
+   * reader delays nothing: a route that came and went before it was read is not mentioned, so what waits is at most the difference
+   * between what was read and the present view.
+   * @throws BadOptionError; BadRouteError for an invalid VNI
    */
   changes(options: ChangesOptions = {}): RouteChanges {
     checkChangesOptions(options);
@@ -168,13 +187,13 @@ export class Client {
     return this.#feeds.open(wanted, signal);
   }
 
-  /** The VNIs that it subscribes to. */
+  /** Returns the VNIs that the client subscribes to. */
   subscriptions(): number[] {
     return [...this.#core.subscriptions()];
   }
 
   /**
-   * All of the VNI's routes have come since it was subscribed; `ClientHandler.complete` tells when.
+   * Returns true if all routes of the VNI have come since it was subscribed; `ClientHandler.complete` reports that moment.
    * @throws BadRouteError
    */
   isComplete(vni: number): boolean {
@@ -183,7 +202,7 @@ export class Client {
   }
 
   /**
-   * The routes in view, of one VNI or of all: received, and not announced by this client itself.
+   * Returns the routes in view, of one VNI or of all: received, and not announced by this client itself.
    * @throws BadRouteError
    */
   receivedRoutes(vni?: number): Route[] {
@@ -195,23 +214,23 @@ export class Client {
     return routes;
   }
 
-  /** How many routes are in view. */
+  /** The number of routes in view. */
   get routeCount(): number {
     return this.#core.routeCount;
   }
 
-  /** The routes that this client announces, or will again at the end of draining. */
+  /** Returns the routes that this client announces, or will announce again at the end of draining. */
   announcedRoutes(): Route[] {
     return Array.from(this.#core.announcements(), printableRoute);
   }
 
-  /** The servers and their states. */
+  /** Returns the servers and their states. */
   servers(): ServerInfo[] {
     return this.#core.servers();
   }
 
   /**
-   * The servers that have the route, lost ones that had it among them.
+   * Returns the servers that have the route, including lost ones that had it.
    * @throws BadRouteError
    */
   serversOf(route: Route): Endpoint[] {
@@ -220,8 +239,9 @@ export class Client {
   }
 
   /**
-   * Drops what a server told, instead of waiting for the end of its stale time. If it is established, it is connected to
-   * again, and tells all that it has. The routes that leave the view for that, in the next moments if they are many.
+   * Drops the routes of a server, instead of waiting for the end of their stale time. If the server is established, the client
+   * connects to it again, and the server sends its whole table. Returns the routes that leave the view for that, which takes some
+   * turns of the event loop if they are many.
    * @throws BadEndpointError, ClosedError
    */
   dropServerRoutes(server: ServerAddress): Route[] {
@@ -236,7 +256,7 @@ export class Client {
   }
 
   /**
-   * Connects to one server more, and tells it all that is wanted. False: it is one of them already.
+   * Adds a server and connects to it. Returns false if it is one of the servers already.
    * @throws BadEndpointError, ClosedError
    */
   addServer(server: ServerAddress): boolean {
@@ -245,8 +265,8 @@ export class Client {
   }
 
   /**
-   * What no other server has leaves the view, our announcements are withdrawn there, and the connection is
-   * closed. False: it is none of this client's servers.
+   * Removes a server: routes that no other server has leave the view, our announcements are withdrawn there, and the connection is
+   * closed. Returns false if it is not one of the servers.
    * @throws BadEndpointError, ClosedError
    */
   removeServer(server: ServerAddress): boolean {
@@ -258,7 +278,7 @@ export class Client {
   }
 
   /**
-   * Ends the connection to a server and connects again at once. False: it is none of this client's servers.
+   * Ends the connection to a server and connects again at once. Returns false if it is not one of the servers.
    * @throws BadEndpointError, ClosedError
    */
   resetServer(server: ServerAddress): boolean {
@@ -267,8 +287,8 @@ export class Client {
   }
 
   /**
-   * Withdraws all announcements and stays connected, so that traffic turns away while it can still be served. They are
-   * remembered, and so is what is announced from now on. False: it was drained already.
+   * Withdraws all announcements and stays connected, so that traffic turns away while it can still be served. The client
+   * remembers them, and what is announced from now on. Returns false if it is drained already.
    */
   drain(): boolean {
     this.#checkOpen();
@@ -276,8 +296,8 @@ export class Client {
   }
 
   /**
-   * Announces everything again. False: it was not drained.
-   * @throws TableFullError, and it is drained still; ClosedError
+   * Announces everything again. Returns false if the client is not drained.
+   * @throws TableFullError, and the client is drained still; ClosedError
    */
   undrain(): boolean {
     this.#checkOpen();
@@ -285,7 +305,7 @@ export class Client {
   }
 
   /**
-   * Other times from now on.
+   * Changes settings.
    * @throws BadOptionError, ClosedError
    */
   configure(settings: Partial<ClientSettings>): void {
@@ -295,19 +315,19 @@ export class Client {
   }
 
   /**
-   * Withdraws all announcements (unless told to leave them), waits until the network has taken that, and closes. What
-   * waits for this client rejects with a ClosedError at once; `changes` end after what is known; no handler is told of
-   * routes any more.
+   * Withdraws all announcements (with `onStop: "keep"` it does not), waits until the network has taken that, and closes. What
+   * waits for this client rejects with a ClosedError at once; `changes` end after the known changes; no handler gets route events
+   * any more.
    *
    * Rejects with a BadOptionError, and then nothing is closed.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
     if (this.#closed === null) {
-      // Before anybody is told of it: who closes it again from inside a handler waits for the same end.
+      // Set first: a second call, from inside a handler, waits for the same end.
       const closed = Promise.withResolvers<void>();
       this.#closed = closed.promise;
-      // What the view does from the stop on is told to nobody.
+      // Changes of the view after the stop are not reported.
       this.#feeds.close();
       this.#core.stop(options.withinMs, options.onStop).then(closed.resolve, closed.reject);
       this.#waits.endAll(new ClosedError("client"));
@@ -320,28 +340,28 @@ export class Client {
     return this.close();
   }
 
-  /** Before the program's handler, whose errors are no concern of ours, the client itself is told. */
-  #handlerAround(handler: ClientHandler): ClientHandler {
+  /** Updates what the library keeps, then calls the program's handlers, with routes that print themselves. */
+  #ownHandler(): Required<ClientHandler> {
     return {
       routeAdded: (entry) => {
         const route = printableRoute(entry);
         this.#feeds.changed("added", route);
-        return handler.routeAdded?.(route);
+        this.#handlers.routeAdded(route);
       },
       routeRemoved: (entry) => {
         const route = printableRoute(entry);
         this.#feeds.changed("removed", route);
-        return handler.routeRemoved?.(route);
+        this.#handlers.routeRemoved(route);
       },
-      announced: (route) => handler.announced?.(printableRoute(route)),
-      withdrawn: (route) => handler.withdrawn?.(printableRoute(route)),
+      announced: (route) => this.#handlers.announced(printableRoute(route)),
+      withdrawn: (route) => this.#handlers.withdrawn(printableRoute(route)),
       complete: (vni) => {
         this.#feeds.complete(vni);
-        return handler.complete?.(vni);
+        this.#handlers.complete(vni);
       },
       serverState: (server, state, reason) => {
         this.#waits.changed();
-        return handler.serverState?.(server, state, reason);
+        this.#handlers.serverState(server, state, reason);
       },
     };
   }

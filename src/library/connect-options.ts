@@ -1,4 +1,4 @@
-/** What programs give to the library's client. */
+/** The options of the library's client. */
 
 import type { Logger } from "../base/logger.ts";
 import type { ClientOptions, OnStop } from "../client/options.ts";
@@ -9,37 +9,37 @@ import { DEFAULT_PORT } from "../wire/protocol.ts";
 /** As text, "[2001:db8::10]:4711" or "server.example", or read from it. Port 4711 if left out. */
 export type ServerAddress = Endpoint | string;
 
-/** A client's servers, what it is told by, and how it behaves. Only `servers` has to be there. */
-export interface ConnectOptions extends Omit<ClientOptions, "servers" | "defersAnnouncements" | "logger"> {
-  /** All of them are used at the same time; one given twice counts once. */
+/** The options of a client: its servers, its handlers, and its settings. Only `servers` is required. */
+export interface ConnectOptions extends Omit<ClientOptions, "servers" | "logger"> {
+  /** The servers. All are used at the same time; one given twice counts once. */
   readonly servers: readonly ServerAddress[];
-  /** Default: errors only, to the console; `silentLogger` says nothing at all. */
+  /** Takes log lines. Default: errors only, to the console; `silentLogger` logs nothing at all. */
   readonly logger?: Logger;
 }
 
-/** Whom to wait for, and for how long. */
+/** Which servers to wait for, and how long. */
 export interface WaitOptions {
-  /** One of the servers, or each of them. Default `any`. */
+  /** One of the servers, or all of them. Default `any`. */
   readonly servers?: "any" | "all";
-  /** At most 2147483647, which is 24.8 days; Infinity, the default, is for ever. */
+  /** Time limit of the wait: at most 2147483647, which is 24.8 days; Infinity, the default, is for ever. */
   readonly timeoutMs?: number;
-  /** Ends the wait: it rejects with the signal's reason. What was asked for stays asked for. */
+  /** Ends the wait, which rejects with the signal's reason. The requests stay. */
   readonly signal?: AbortSignal;
 }
 
-/** How the changes of a client's view are read. */
+/** The options of a reader of the changes of a client's view. */
 export interface ChangesOptions {
-  /** Only the changes of these; default: of all VNIs, also of those that are subscribed later. */
+  /** The VNIs whose changes are read. Default: all, including those that are subscribed later. */
   readonly vnis?: Iterable<number>;
-  /** Ends them, and whoever waits for one. */
+  /** Ends the changes, and a read that waits for one. */
   readonly signal?: AbortSignal;
 }
 
-/** How a client goes. */
+/** What happens to the announced routes when a client closes, and how long that may take. */
 export interface CloseOptions {
-  /** Default `withdraw`; `keep` leaves it to servers that retain a lost client's routes. */
+  /** Default `withdraw`; with `keep`, servers that retain the routes of lost clients keep them. */
   readonly onStop?: OnStop;
-  /** For servers to be told of withdrawals; default 2000. */
+  /** How long closing waits for servers to read the withdrawals; default 2000. */
   readonly withinMs?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Waiting for a client's servers: until they are established, and until they have read what is wanted. */
+/** Waits for the servers of a client: until they are established, or until they have read what is wanted. */
 
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -9,13 +9,13 @@ import { checkWaitOptions } from "./check-options.ts";
 import type { WaitOptions } from "./connect-options.ts";
 import { Waits } from "./waits.ts";
 
-/** Once one server has read it, the others that are there get this long. */
+/** How long the other established servers are waited for after the first one has read everything. */
 const OTHERS_MS = 1_000;
 
-/** What is waited for, as the client's core has it. */
+/** What the waits need of the client's core. */
 export interface WaitedServers {
   servers(): ServerInfo[];
-  /** Calls `read` for each server as soon as it has read all that is wanted now, until the function that it returns is called. */
+  /** Calls `read` for each server after that has read everything that is wanted now, until the returned function is called. */
   confirm(read: (server: Endpoint) => void): () => void;
 }
 
@@ -32,18 +32,18 @@ export class ServerWaits {
     this.#waits = new Waits(clock);
   }
 
-  /** A server is in another state, or there is one less. */
+  /** Evaluates what is waited for, after a change of the state of a server or a removal. */
   changed(): void {
     this.#waits.check();
     if (this.#client.servers().length === 0) this.#waits.endAll(new NotEstablishedError([]));
   }
 
-  /** The client was closed. */
+  /** Rejects everything that waits, since the client was closed. */
   endAll(error: Error): void {
     this.#waits.endAll(error);
   }
 
-  /** As the library's client tells it. */
+  /** Implements `Client.established`. */
   async established(options: WaitOptions): Promise<void> {
     const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY, signal } = this.#read(options);
     const isMet = () => this.#isEstablished() && (servers === "any" || this.#away().length === 0);
@@ -52,34 +52,35 @@ export class ServerWaits {
   }
 
   /**
-   * As the library's client tells it.
+   * Implements `Client.confirmed`.
    *
-   * "Any" means one, but not one only: of a destination that moves, the new hop is announced, confirmed, and then the old
-   * one withdrawn, by another client. Who hears both by a server that is there but slower must not hear the second first.
+   * "Any" means at least one server, but the others are waited for, too, for a moment. When a destination moves, the new hop is
+   * announced and confirmed, and then another client withdraws the old one. A subscriber of a slower server must not receive the
+   * withdrawal first.
    */
   async confirmed(options: WaitOptions): Promise<void> {
     const { servers = "any", timeoutMs = Number.POSITIVE_INFINITY, signal } = this.#read(options);
     const deadlineMs = this.#clock.nowMs() + timeoutMs;
-    const told = new Set<string>();
-    const untold = () => this.#client.servers().filter(({ server }) => !told.has(formatEndpoint(server)));
+    const answered = new Set<string>();
+    const unread = () => this.#client.servers().filter(({ server }) => !answered.has(formatEndpoint(server)));
     const cancel = this.#client.confirm((server) => {
-      told.add(formatEndpoint(server));
+      answered.add(formatEndpoint(server));
       this.#waits.check();
     });
     try {
-      const isMet = () => told.size > 0 && (servers === "any" || untold().length === 0);
+      const isMet = () => answered.size > 0 && (servers === "any" || unread().length === 0);
       const late = () =>
         this.#isEstablished()
-          ? new TimeoutError(timeoutMs, untold())
+          ? new TimeoutError(timeoutMs, unread())
           : new NotEstablishedError(this.#client.servers());
       await this.#waits.until(isMet, timeoutMs, late, signal);
       const othersMs = Math.min(OTHERS_MS, Math.max(0, deadlineMs - this.#clock.nowMs()));
-      const areOthersTold = () => !untold().some(({ state }) => state === "established");
-      await this.#waits.until(areOthersTold, othersMs, () => null, signal);
+      const haveOthersRead = () => !unread().some(({ state }) => state === "established");
+      await this.#waits.until(haveOthersRead, othersMs, () => null, signal);
     } finally {
       cancel();
     }
-    for (const { server, state } of untold()) {
+    for (const { server, state } of unread()) {
       const fields = { server: formatEndpoint(server), state };
       if (state === "established") this.#logger.warn("a server has not read what another one has", fields);
       else this.#logger.warn("a server is away, and is told when it is back", fields);

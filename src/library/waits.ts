@@ -1,9 +1,9 @@
-/** Promises that are kept when something is so, and broken when that takes too long. */
+/** Promises that resolve when a condition is true, and reject when that takes too long. */
 import type { Clock, Timer } from "../base/clock.ts";
 
 interface Wait {
   isMet(): boolean;
-  /** Keeps the promise, or breaks it with what is given, which may be anything: a signal's reason. */
+  /** Resolves for null, or rejects with the error, which may be any value, as the reason of a signal. */
   end(failure: { readonly error: unknown } | null): void;
 }
 
@@ -16,8 +16,9 @@ export class Waits {
   }
 
   /**
-   * Looks at once, and at each {@link check}. After `timeoutMs` (Infinity: never) it rejects with what `late` makes, or
-   * resolves all the same for null. When the signal aborts, it rejects with the signal's reason, as fetch does.
+   * Resolves as soon as the condition is true, which is evaluated at once and at each {@link check}. After `timeoutMs` (Infinity
+   * means never) it rejects with the error that `late` returns, or resolves if that is null. When the signal aborts, it rejects with
+   * the signal's reason, as fetch does.
    */
   until(
     isMet: () => boolean,
@@ -51,12 +52,12 @@ export class Waits {
     });
   }
 
-  /** Something has changed. */
+  /** Evaluates all conditions, after something has changed. */
   check(): void {
     for (const wait of this.#waits) if (wait.isMet()) wait.end(null);
   }
 
-  /** Nothing will change any more. */
+  /** Rejects everything that waits, since nothing will change any more. */
   endAll(error: Error): void {
     for (const wait of this.#waits) wait.end({ error });
   }

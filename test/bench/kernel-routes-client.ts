@@ -3,7 +3,7 @@
  * the kernel has all, with what that has cost (loop-watch.ts).
  */
 import { createInterface } from "node:readline";
-import { Client } from "../../src/client/client-core.ts";
+import { ClientCore } from "../../src/client/client-core.ts";
 import { kernelReport } from "../../src/http/control/kernel-status.ts";
 import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
@@ -21,7 +21,7 @@ const kernel = await KernelRoutes.open({
   protocol: PROTOCOL,
   reconcileIntervalSeconds: 0,
 });
-let client: Client | null = null;
+let client: ClientCore | null = null;
 
 /** Every destination of the view is in the kernel, and nothing else. */
 function isDone(destinations: number): boolean {
@@ -67,10 +67,10 @@ function prepare(instruction: Instruction): () => Promise<void> {
   }
 }
 
-function connect(text: string): Client {
+function connect(text: string): ClientCore {
   const server = parseEndpoint(text);
   if ("code" in server) throw new Error(`no address: ${text}`);
-  const made = new Client({
+  const made = new ClientCore({
     servers: [server],
     keepaliveSeconds: 1,
     retry: { minMs: 100, maxMs: 200 },

@@ -93,3 +93,73 @@ test("the logging handler says everything", () => {
     ],
   ]);
 });
+
+describe("several handlers", () => {
+  const noted = (name: string, notes: string[]): ClientHandler => ({
+    routeAdded: () => notes.push(`${name} added`),
+    routeRemoved: () => notes.push(`${name} removed`),
+    complete: () => notes.push(`${name} complete`),
+  });
+
+  test("each gets every event, in the order in which they were given", () => {
+    const notes: string[] = [];
+    const link = subscribedLink([100], { endOfRibs: true, handler: [noted("a", notes), noted("b", notes)] });
+    link.say(`ADD ${R}`, `REMOVE ${R}`);
+    const perEvent = ["complete", "added", "removed"].flatMap((event) => [`a ${event}`, `b ${event}`]);
+    expect(notes).toEqual(perEvent);
+  });
+
+  test("one that fails keeps no event from the others", () => {
+    const notes: string[] = [];
+    const { logger, lines } = recorded("error");
+    const failing: ClientHandler = {
+      routeAdded: () => {
+        throw new Error("no such thing");
+      },
+    };
+    const link = subscribedLink([100], { endOfRibs: true, logger, handler: [failing, noted("b", notes)] });
+    link.say(`ADD ${R}`);
+    expect(notes).toEqual(["b complete", "b added"]);
+    expect(lines.length).toBe(1);
+  });
+
+  test("one that is added later gets the events from then on, until it is removed", () => {
+    const notes: string[] = [];
+    const link = subscribedLink([100], { endOfRibs: true, handler: noted("a", notes) });
+    notes.length = 0;
+    const remove = link.client.addHandler(noted("b", notes));
+    link.say(`ADD ${R}`);
+    remove();
+    remove();
+    link.say(`REMOVE ${R}`);
+    expect(notes).toEqual(["a added", "b added", "a removed"]);
+  });
+
+  test("one that is added twice is called twice, and removed one by one", () => {
+    const notes: string[] = [];
+    const link = subscribedLink([100], { endOfRibs: true, handler: [] });
+    const handler = noted("b", notes);
+    const removeFirst = link.client.addHandler(handler);
+    link.client.addHandler(handler);
+    link.say(`ADD ${R}`);
+    removeFirst();
+    removeFirst();
+    link.say(`REMOVE ${R}`);
+    expect(notes).toEqual(["b added", "b added", "b removed"]);
+  });
+
+  test("one may remove itself, and add another, during an event", () => {
+    const notes: string[] = [];
+    const link = subscribedLink([100], { endOfRibs: true, handler: noted("a", notes) });
+    notes.length = 0;
+    const remove = link.client.addHandler({
+      routeAdded: () => {
+        remove();
+        link.client.addHandler(noted("c", notes));
+      },
+    });
+    link.client.addHandler(noted("b", notes));
+    link.say(`ADD ${R}`, `REMOVE ${R}`);
+    expect(notes).toEqual(["a added", "b added", "a removed", "b removed", "c removed"]);
+  });
+});

@@ -1,6 +1,6 @@
 /** Servers that come and go while the client runs, by the operator's wish, and settings that change. */
 import { describe, expect, test } from "bun:test";
-import { Client } from "../../src/client/client-core.ts";
+import { ClientCore } from "../../src/client/client-core.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
 import { ForeignServer } from "../support/network/foreign-server.ts";
@@ -43,7 +43,7 @@ describe("a server that is added", () => {
   test("before the start is connected to at the start; after the stop, not at all", async () => {
     const bench = await twoServers();
     const { clock, network } = bench;
-    const client = new Client({ servers: [], clock, network });
+    const client = new ClientCore({ servers: [], clock, network });
     const states = () => client.servers().map(({ state }) => state);
     expect(client.addServer(serverEndpoint(1))).toBe(true);
     clock.advance(1_000);

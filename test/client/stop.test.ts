@@ -142,7 +142,7 @@ describe("stopping", () => {
     link.say(`REMOVE ${Q}`, `ADD ${R}`);
     link.makeRoom();
     expect(link.take().slice(0, 2)).toEqual([`ADD ${OTHER}`, `REMOVE ${R}; REMOVE ${OTHER}`]);
-    link.clock.advance(5);
+    link.clock.settle();
     await stopped;
     expect(link.isEnded).toBe(true);
     expect(link.log.takeChanges()).toEqual([`+ ${Q}`]);
@@ -161,7 +161,7 @@ describe("stopping", () => {
     expect(link.isEnded).toBe(false);
     link.makeRoom();
     expect(link.take()[0]).toBe(`REMOVE ${R}`);
-    link.clock.advance(5);
+    link.clock.settle();
     await stopped;
     expect(link.isEnded).toBe(true);
   });

@@ -2,6 +2,7 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import { BunBondError } from "../../src/base/bunbond-error.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
+import type { ClientHandler } from "../../src/client/events.ts";
 import { Client } from "../../src/library/client.ts";
 import type { ConnectOptions, ServerAddress } from "../../src/library/connect-options.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
@@ -590,6 +591,27 @@ describe("the handler", () => {
       { event: "serverState", error: expect.stringContaining("no such thing") },
     ]);
     console.mockRestore();
+  });
+
+  test("may be several, and more at run time; the routes of each print themselves", async () => {
+    const bench = new LibraryBench();
+    await bench.startServer(1);
+    const notes: string[] = [];
+    const noted = (name: string) => ({ announced: (route: Route) => notes.push(`${name} ${route}`) });
+    const client = bench.connect(["[::1]:1"], { handler: [noted("a"), noted("b")] });
+    const remove = client.addHandler(noted("c"));
+    client.announce(routeOfText(R));
+    remove();
+    client.announce(routeOfText(Q));
+    expect(notes).toEqual(
+      ["a", "b", "c"].map((name) => `${name} ${R}`).concat(["a", "b"].map((name) => `${name} ${Q}`)),
+    );
+    const none: unknown = null;
+    expect(() => client.addHandler(none as ClientHandler)).toThrow(
+      expect.objectContaining({ code: "BAD_OPTION", option: "handler" }),
+    );
+    await bench.until(client.close());
+    expect(() => client.addHandler(noted("d"))).toThrow(expect.objectContaining({ code: "CLOSED" }));
   });
 
   test("may close the client from inside", async () => {

@@ -1,8 +1,12 @@
 /** A client that is not ready yet: what it announces is its own, but no server is told before it is released. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { silentLogger } from "../../src/base/logger.ts";
+import { ClientCore } from "../../src/client/client-core.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 import { ClientBench } from "../support/network/client-bench.ts";
+import { FakeClock } from "../support/network/fake-clock.ts";
+import { MemoryNetwork } from "../support/network/memory-network.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";
@@ -10,7 +14,10 @@ const Q = "100 10.0.2.0/24 via 2001:db8::1";
 async function heldClient() {
   const bench = new ClientBench();
   const server = await bench.startServer(1);
-  const held = bench.client([1], { defersAnnouncements: true });
+  const held = bench.client([1], {
+    announceWhen: new Promise(() => {}),
+    announceWithinMs: Number.POSITIVE_INFINITY,
+  });
   const known = () => Array.from(server.routes(), (route: Route) => route.destination.w0).length;
   bench.clock.advance(100);
   return { bench, server, client: held.client, known };
@@ -51,10 +58,129 @@ test("withdrawn or drained before the release: it is not told", async () => {
 
 test("also to a server that was away at the release", async () => {
   const bench = new ClientBench();
-  const { client } = bench.client([1], { defersAnnouncements: true });
+  const { client } = bench.client([1], {
+    announceWhen: new Promise(() => {}),
+    announceWithinMs: Number.POSITIVE_INFINITY,
+  });
   client.announce(routeOfText(R));
   client.releaseAnnouncements();
   const server = await bench.startServer(1);
   bench.clock.advance(20_000);
   expect([...server.routes()]).toHaveLength(1);
+});
+
+describe("announceWhen", () => {
+  async function waitingClient(options: { readonly announceWithinMs?: number } = {}) {
+    const bench = new ClientBench();
+    const server = await bench.startServer(1);
+    const ready = Promise.withResolvers<void>();
+    const errors: unknown[] = [];
+    const logger = { ...silentLogger, error: (...line: unknown[]) => errors.push(line) };
+    const { client } = bench.client([1], { announceWhen: ready.promise, logger, ...options });
+    client.announce(routeOfText(R));
+    bench.clock.advance(100);
+    return { bench, client, ready, errors, known: () => [...server.routes()].length };
+  }
+
+  test("announces as soon as the promise resolves", async () => {
+    const { bench, ready, known } = await waitingClient();
+    expect(known()).toBe(0);
+    ready.resolve();
+    await ready.promise;
+    bench.clock.advance(10);
+    expect(known()).toBe(1);
+  });
+
+  test("announces after two seconds, or another given time, all the same", async () => {
+    for (const [announceWithinMs, limitMs] of [
+      [undefined, 2_000],
+      [500, 500],
+    ] as const) {
+      const { bench, client, ready, known } = await waitingClient(
+        announceWithinMs === undefined ? {} : { announceWithinMs },
+      );
+      bench.clock.advance(limitMs - 101);
+      expect(known()).toBe(0);
+      bench.clock.advance(10);
+      expect(known()).toBe(1);
+      expect(client.releaseAnnouncements()).toBeFalse();
+      ready.resolve();
+      await ready.promise;
+      bench.clock.advance(100);
+      expect(known()).toBe(1);
+    }
+  });
+
+  test("announces at once when the promise rejects, and logs why", async () => {
+    const { bench, ready, errors, known } = await waitingClient();
+    ready.reject(new Error("no device"));
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    bench.clock.advance(10);
+    expect(known()).toBe(1);
+    expect(errors).toEqual([
+      [
+        "the handler failed; the client goes on",
+        { event: "announceWhen", error: expect.stringContaining("no device") },
+      ],
+    ]);
+  });
+
+  test("a confirmation waits for the announcements, too", async () => {
+    const { bench, client, ready, known } = await waitingClient();
+    const confirmed: number[] = [];
+    client.confirm(() => confirmed.push(known()));
+    bench.clock.advance(500);
+    bench.stopServer(1);
+    bench.clock.advance(100);
+    expect(confirmed).toEqual([]);
+    ready.resolve();
+    await ready.promise;
+    await bench.startServer(1);
+    bench.clock.advance(20_000);
+    expect(confirmed.length).toBe(1);
+    const other = await waitingClient();
+    other.client.confirm(() => confirmed.push(other.known()));
+    other.ready.resolve();
+    await other.ready.promise;
+    other.bench.clock.advance(100);
+    expect(confirmed[1]).toBe(1);
+  });
+
+  test("a confirmation waits for nothing if nothing is announced", async () => {
+    const bench = new ClientBench();
+    await bench.startServer(1);
+    const { client } = bench.client([1], { announceWhen: new Promise(() => {}) });
+    bench.clock.advance(100);
+    const confirmed: string[] = [];
+    client.confirm(({ host }) => confirmed.push(host));
+    bench.clock.advance(100);
+    expect(confirmed).toEqual(["::1"]);
+  });
+
+  test("leaves no timer when a handler stops the client as it starts", () => {
+    const clock = new FakeClock();
+    const network = new MemoryNetwork({ clock });
+    const client = new ClientCore({
+      servers: [{ host: "::1", port: 1 }],
+      clock,
+      network,
+      announceWhen: new Promise(() => {}),
+      handler: { serverState: (_, state) => state === "connecting" && client.stop() },
+    });
+    client.start();
+    clock.advance(10);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("announces nothing after the client has stopped, and leaves no timer", async () => {
+    const { bench, client, ready, known } = await waitingClient();
+    await client.stop();
+    ready.resolve();
+    await ready.promise;
+    bench.clock.advance(100);
+    expect(known()).toBe(0);
+    bench.stopServer(1);
+    bench.clock.advance(100);
+    expect(bench.clock.pendingTimers).toBe(0);
+  });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { BunBondError } from "../../src/base/bunbond-error.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { silentHandler } from "../../src/client/events.ts";
 import { Client } from "../../src/library/client.ts";
 import { parseAddress } from "../../src/net/address.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
@@ -92,7 +93,8 @@ describe("an option that makes no sense", () => {
     ["connect", "network", ANYTHING],
     ["connect", "random", NO_FUNCTION],
     ["connect", "reconnect", [1, undefined]],
-    // Of the daemon's client alone: nothing would ever be announced.
+    ["connect", "announceWhen", [...ANYTHING, 0, {}]],
+    ["connect", "announceWithinMs", ANYTHING],
     ["connect", "defersAnnouncements", [true]],
     ["configure", "servers", [[]]],
     ["established", "servers", [...ANYTHING, "each"]],
@@ -154,6 +156,12 @@ describe("an option that makes no sense", () => {
     const { message } = await errorOf("established", { timeout: 5 });
     expect(message).toBe("timeout 5: unknown option; valid options are servers, timeoutMs and signal");
   });
+});
+
+test.each([5, null, undefined, { routeAdded: 5 }])("a list of handlers with %p in it", async (value) => {
+  const error = await errorOf("connect", { servers: [], handler: [silentHandler, value] });
+  expect(error).toMatchObject({ name: "BadOptionError", code: "BAD_OPTION", option: "handler" });
+  expect(error).toHaveProperty("value", value);
 });
 
 test.each([

@@ -212,7 +212,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     ];
     for (const end of ends) {
       await using client = stage.client(start);
-      await client.logged(/ announcing afterMs=\d+ isUpToDate=true/);
+      await client.logged(/ announcing afterMs=\d+ isReady=true/);
       // The server may have heard of them only now.
       await stage.routesAre(TABLE_100.slice(1));
       await end(client);

@@ -1,6 +1,6 @@
 /** The client's output into something that does not read it to the end, or not now. */
 import { expect, test } from "bun:test";
-import { Client } from "../../src/client/client-core.ts";
+import { ClientCore } from "../../src/client/client-core.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
 import { parseAnnouncement } from "../../src/route/announcement.ts";
@@ -84,10 +84,10 @@ function clientCommand(server: string): readonly string[] {
   return [...FROM_SOURCE, "client", "--server", server, ...flags];
 }
 
-function announcerAt(address: string): Client {
+function announcerAt(address: string): ClientCore {
   const endpoint = parseEndpoint(address);
   if ("code" in endpoint) throw new Error(endpoint.message);
-  const announcer = new Client({ servers: [endpoint] });
+  const announcer = new ClientCore({ servers: [endpoint] });
   announcer.subscribe(1); // the End-of-RIB tells it that it need not be pacing
   return announcer;
 }

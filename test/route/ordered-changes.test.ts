@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { announcementKey } from "../../src/client/link/wanted.ts";
+import { announcementKey } from "../../src/client/link/client-intent.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { OrderedChanges } from "../../src/route/ordered-changes.ts";
 import { routeOfText } from "../support/models/frame-text.ts";

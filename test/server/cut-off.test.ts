@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../src/base/logger.ts";
-import type { Client } from "../../src/client/client-core.ts";
+import type { ClientCore } from "../../src/client/client-core.ts";
 import type { Server } from "../../src/server/server.ts";
 import { SeededRandom } from "../support/models/random.ts";
 import { type BenchClient, ClientBench } from "../support/network/client-bench.ts";
@@ -71,7 +71,7 @@ async function stage(
 const changes = (hypervisors: readonly Hypervisor[]) =>
   hypervisors.flatMap(({ bench }) => bench.log.takeChanges());
 const vanish = (hypervisor: Hypervisor | undefined) => hypervisor?.process.vanish();
-const clientOf = (hypervisor: Hypervisor | undefined): Client => {
+const clientOf = (hypervisor: Hypervisor | undefined): ClientCore => {
   if (hypervisor === undefined) throw new Error("no such hypervisor");
   return hypervisor.bench.client;
 };

@@ -9,6 +9,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network } from "../../transport/network.ts";
 import type { OutputSource } from "../../transport/outbox.ts";
@@ -48,12 +49,11 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   #first = NOTHING;
   #source: FrameSource | null = null;
   #sentBefore = 0;
-  /** A KEEPALIVE is to be sent after everything handed out so far. */
-  #wantsFence = false;
-  #fence = Number.POSITIVE_INFINITY;
-  #fenced: (() => void) | null = null;
+  /** Callbacks for when the server has read everything handed out so far. */
+  readonly #unread = new Barrier<() => void>();
+  /** Writes that are not known to have been read; and those of them that will be, once the next answer has come. */
   #pacedWrites = 0;
-  #pacedFence = 0;
+  readonly #unreadWrites = new Barrier<number>();
   #expected: Expectation = { actions: "none", routes: 0, markers: 0 };
   #complete = Promise.withResolvers<void>();
 
@@ -150,12 +150,10 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
 
   /** Sends a KEEPALIVE after everything else. Resolves with its answer. */
   #sendFence(): Promise<void> {
-    this.#wantsFence = true;
-    this.#fence = Number.POSITIVE_INFINITY;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#unread.add(resolve);
     this.wake();
-    return new Promise((resolve) => {
-      this.#fenced = resolve;
-    });
+    return promise;
   }
 
   close(): void {
@@ -183,9 +181,8 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
     if (limit === 0) return NOTHING;
     const run = this.#source?.next(limit) ?? NOTHING;
     if (run.length > 0) this.#pacedWrites++;
-    else if (this.#wantsFence && (this.#source?.hasEnded ?? true)) {
-      this.#wantsFence = false;
-      this.#fence = this.#sendKeepalive();
+    else if (this.#unread.needsKeepalive && (this.#source?.hasEnded ?? true)) {
+      this.#unread.sent(this.#sendKeepalive());
     }
     return run;
   }
@@ -194,7 +191,10 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   #pacedLimit(limitBytes: number): number {
     if (!this.#context.settings.paced) return limitBytes;
     if (this.#pacedWrites < PACED_WRITES) return Math.min(limitBytes, PACED_WRITE_BYTES);
-    if (this.#pacedFence === 0) this.#pacedFence = this.#sendKeepalive();
+    if (this.#unreadWrites.isEmpty) {
+      this.#unreadWrites.add(this.#pacedWrites);
+      this.#unreadWrites.sent(this.#sendKeepalive());
+    }
     return 0;
   }
 
@@ -210,15 +210,11 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
 
   keepalive(): void {
     const answered = this.#connection?.keepalivesAnswered ?? 0;
-    if (this.#pacedFence > 0 && answered >= this.#pacedFence) {
-      this.#pacedFence = 0;
-      this.#pacedWrites = 0;
+    for (const writes of this.#unreadWrites.answered(answered)) {
+      this.#pacedWrites -= writes;
       this.wake();
     }
-    if (answered >= this.#fence) {
-      this.#fence = Number.POSITIVE_INFINITY;
-      this.#fenced?.();
-    }
+    for (const read of this.#unread.answered(answered)) read();
   }
 
   closed(reason: CloseReason): void {

@@ -4,10 +4,13 @@
  * server's last state. A route that came and went in the meantime is not mentioned.
  */
 
+import type { ClientHandler } from "../../client/events.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
 import { formatRoute } from "../../route/announcement.ts";
 import { type OrderedChange, OrderedChanges } from "../../route/ordered-changes.ts";
 import { routeJson } from "../../route/printable-route.ts";
 import type { Route } from "../../route/route.ts";
+import { describeCloseReason } from "../../session/close-reason.ts";
 import type { LineWriter } from "../program/output.ts";
 
 export class ChangePrinter {
@@ -20,6 +23,20 @@ export class ChangePrinter {
   constructor(out: Pick<LineWriter, "write" | "drained">, format: "text" | "json") {
     this.#out = out;
     this.#format = format;
+  }
+
+  /** Prints the events of a client: those of servers, and with `printsRoutes` those of routes. */
+  handler({ printsRoutes }: { readonly printsRoutes: boolean }): ClientHandler {
+    const servers: ClientHandler = {
+      serverState: (server, state, reason) =>
+        this.server(formatEndpoint(server), state, reason && describeCloseReason(reason)),
+    };
+    if (!printsRoutes) return servers;
+    return {
+      ...servers,
+      routeAdded: (route) => this.changed(route, true),
+      routeRemoved: (route) => this.changed(route, false),
+    };
   }
 
   changed(route: Route, isAdded: boolean): void {

@@ -1,6 +1,7 @@
-/** Installs routes in the kernel as the command line says, and reports on them. */
+/** The kernel routes of `bunbond client --install-routes`: how the flags open them, and what the daemon reports about them. */
 
 import type { Logger } from "../../base/logger.ts";
+import type { ClientHandler } from "../../client/events.ts";
 import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
@@ -18,6 +19,11 @@ export class ClientKernel implements KernelReporter {
   readonly #logger: Logger;
   /** True if the routes are removed at the end. */
   cleanup: boolean;
+  /**
+   * The daemon stops without a drain: its own routes stay in force when they are withdrawn, since there is no time left in which
+   * other announcers' routes to the same destinations would be used.
+   */
+  isStoppingAtOnce = false;
 
   private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
     this.routes = routes;
@@ -50,6 +56,21 @@ export class ClientKernel implements KernelReporter {
       logger,
     });
     return new ClientKernel(routes, options, logger);
+  }
+
+  /** Passes the events of the client on to the kernel routes. */
+  handler(): ClientHandler {
+    const { routes } = this;
+    return {
+      routeAdded: (route) => routes.routeAdded(route),
+      routeRemoved: (route) => routes.routeRemoved(route),
+      announced: (route) => routes.announced(route),
+      withdrawn: (route) => {
+        if (!this.isStoppingAtOnce) routes.withdrawn(route);
+      },
+      complete: (vni) => routes.complete(vni),
+      serverState: (server, state) => routes.serverState(server, state),
+    };
   }
 
   report(): KernelReport {

@@ -4,7 +4,7 @@
  */
 
 import type { LogFields, Logger } from "../../base/logger.ts";
-import type { Client } from "../../client/client-core.ts";
+import type { ClientCore } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import type { Server } from "../../server/server.ts";
@@ -147,7 +147,7 @@ function faultFields(error: unknown): LogFields {
 }
 
 export interface ClientParts {
-  readonly client: Client;
+  readonly client: ClientCore;
   readonly logger: LevelledLogger;
   /** Null: the client has nothing to do with the kernel, and no change says so. */
   readonly kernel: { readonly routes: Pick<KernelRoutes, "setMappings">; cleanup: boolean } | null;

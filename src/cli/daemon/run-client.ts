@@ -1,11 +1,8 @@
-import { Client } from "../../client/client-core.ts";
+import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
-import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
-import { formatEndpoint } from "../../net/endpoint.ts";
-import { describeCloseReason } from "../../session/close-reason.ts";
 import type { DaemonContext } from "../program/command.ts";
-import type { LevelledLogger } from "../program/console-logger.ts";
+
 import type { LineWriter } from "../program/output.ts";
 import { versionInfo } from "../program/version.ts";
 import { ChangePrinter } from "./change-printer.ts";
@@ -17,22 +14,16 @@ import { applyToClient, reloadOnHangup } from "./reload.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 
-/** How long stopping waits for servers to read the withdrawals. */
-const STOP_WITHIN_MS = 2_000;
-
-/**
- * How long announcements wait for the kernel: hypervisors that receive an announcement send traffic, and the routes back should be
- * in the kernel by then. Waiting longer would be the greater outage, since our own networks could not be reached.
- */
-const ANNOUNCE_WITHIN_MS = 2_000;
-const READY_POLL_MS = 10;
-
-/** How long the removal of routes from the kernel may take at the end: there may be millions. */
+/** Time to remove routes from the kernel at the end, which may be some millions. */
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
- * `bunbond client`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`, or until nobody reads its output any
- * more.
+ * Runs `bunbond client` until SIGTERM or SIGINT, or SIGHUP without `--config`, or until its output is closed.
+ *
+ *     signals, control socket, stdout closed ──▶ stopped ─┐
+ *     SIGHUP with --config ──▶ reload ──▶ ClientCore      ▼
+ *     ClientCore ── events ──▶ kernel routes, counters, printer      then: withdraw ─▶ drain ─▶ close the client ─▶ the kernel
+ *     control socket, HTTP ──▶ ClientCore, kernel.report
  */
 export async function runClient(options: ClientConfig, context: DaemonContext): Promise<number> {
   const { stdout } = context.io;
@@ -78,41 +69,22 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan in the place of the changes.
   const isPlanning = kernel !== null && options.dryRun;
-  let isLeaving = false;
   const leave = () => {
     daemon.isStopping = true;
-    isLeaving = drainMs === 0;
+    if (kernel !== null) kernel.isStoppingAtOnce = drainMs === 0;
   };
-  const client = new Client({
+  const client = new ClientCore({
     servers: options.servers,
     ...clientSettings(options),
     pacing: options.pacing,
     maxHops: options.maxHops,
-    defersAnnouncements: kernel !== null,
+    ...(kernel && { announceWhen: kernel.routes.upToDate() }),
     logger,
-    handler: {
-      routeAdded: (route) => {
-        kernel?.routes.routeAdded(route);
-        counters.routeAdded();
-        if (!isPlanning) printer.changed(route, true);
-      },
-      routeRemoved: (route) => {
-        kernel?.routes.routeRemoved(route);
-        counters.routeRemoved();
-        if (!isPlanning) printer.changed(route, false);
-      },
-      announced: (route) => kernel?.routes.announced(route),
-      withdrawn: (route) => {
-        // Without a drain there is no time to use the others' routes to our own networks.
-        if (!isLeaving) kernel?.routes.withdrawn(route);
-      },
-      complete: (vni) => kernel?.routes.complete(vni),
-      serverState: (server, state, reason) => {
-        kernel?.routes.serverState(server, state);
-        counters.serverState(server, state, reason);
-        printer.server(formatEndpoint(server), state, reason && describeCloseReason(reason));
-      },
-    },
+    handler: [
+      ...(kernel === null ? [] : [kernel.handler()]),
+      counters,
+      printer.handler({ printsRoutes: !isPlanning }),
+    ],
   });
   for (const vni of subscriptionsOf(options)) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
@@ -133,7 +105,6 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     control?.serve(clientOperations(controlled));
     client.start();
     logger.info("started", { program: "client", ...versionInfo });
-    if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options, client.routeSource(), daemon, logger);
     await stopped;
     leave();
@@ -150,18 +121,6 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     }
     await http?.stop();
   } finally {
-    await client.stop(STOP_WITHIN_MS, reloader.inForce.onStop);
+    await client.stop(undefined, reloader.inForce.onStop);
   }
-}
-
-async function announceWhenReady(
-  client: Client,
-  kernel: Pick<KernelRoutes, "isUpToDate">,
-  logger: LevelledLogger,
-): Promise<void> {
-  const startMs = performance.now();
-  const waitedMs = () => performance.now() - startMs;
-  while (!kernel.isUpToDate && waitedMs() < ANNOUNCE_WITHIN_MS) await Bun.sleep(READY_POLL_MS);
-  client.releaseAnnouncements();
-  logger.debug("announcing", { afterMs: Math.round(waitedMs()), isUpToDate: kernel.isUpToDate });
 }

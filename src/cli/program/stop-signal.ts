@@ -1,7 +1,7 @@
 import { endAtOnceOn, handleInstead, STOP_SIGNALS } from "./pid-one.ts";
 
 /** Time, beyond what the user grants, to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
-const STOP_WITHIN_MS = 5_000;
+const EXIT_WITHIN_MS = 5_000;
 
 /**
  * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process at once; the first one
@@ -28,6 +28,6 @@ export function untilStopped({
     handleInstead(signal);
   }
   return Promise.race([asked.promise, also]).then(() => {
-    setTimeout(() => process.exit(0), graceMs() + STOP_WITHIN_MS).unref();
+    setTimeout(() => process.exit(0), graceMs() + EXIT_WITHIN_MS).unref();
   });
 }

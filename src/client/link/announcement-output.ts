@@ -1,45 +1,51 @@
 /**
- * What one server has been told of our announcements, and what it still has to be told: routes whose last frame
- * differs from what is wanted now. One that was announced and withdrawn before there was room is not sent at all.
+ * The announcements on one connection: which were sent, and which are still to be sent, since the last frame of the route
+ * differs from what is wanted now. A route that was announced and withdrawn before there was room is not sent at all.
  *
- * A destination that moves from hop to hop, announced at each before it is withdrawn from the one before, is never without
- * a hop (see ordered-changes.ts). Were all ADDs to go before all REMOVEs, those would never come while routes move faster
- * than the server reads.
+ * A destination that moves from hop to hop, announced at each before it is withdrawn from the one before, always has a hop (see
+ * ordered-changes.ts). If all ADDs went before all REMOVEs, the REMOVEs would never be sent while routes move faster than the
+ * server reads.
  *
- * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an
- * echo. One can be under way while we withdraw the route, and would be taken for somebody else's: so a route counts
- * as "perhaps an echo" until a KEEPALIVE behind its REMOVE is answered.
+ * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an echo. An echo can be
+ * under way while we withdraw the route, and would be taken for another client's announcement. So after a withdrawal every ADD of
+ * the route may be an echo, until the KEEPALIVE after its REMOVE is answered.
  */
 
 import { OrderedChanges } from "../../route/ordered-changes.ts";
 import type { Route } from "../../route/route.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
-import { receivedKey } from "./wanted.ts";
+import type { PeerKind } from "../view/peer-kind.ts";
+import { receivedKey } from "./client-intent.ts";
 
-// Filled and read within one call: one serves all links.
+// Filled and read within one call, so all links share it.
 const fields = new UpdateFields();
+
+/** A REMOVE that was written; a later one of the same route is another object. */
+interface Removal {
+  readonly key: string;
+}
 
 export class AnnouncementOutput {
   #wanted: ReadonlyMap<string, Route>;
   /**
-   * By key: routes that are wanted and whose last frame, if any, was a REMOVE; and those that are not, and whose last
-   * frame was an ADD.
+   * By key: ADDs of routes that are wanted and whose last frame, if any, was a REMOVE; and REMOVEs of routes that are not wanted
+   * and whose last frame was an ADD.
    */
   readonly #pending = new OrderedChanges();
   /** Keys of routes whose last frame was an ADD. */
   readonly #sent = new Set<string>();
-  /** Withdrawn routes → the KEEPALIVE whose answer ends the time of echoes; Infinity until that is sent. */
-  readonly #echoing = new Map<string, number>();
-  #mayEcho = true;
-  /** Of these, those whose REMOVE was written behind the last KEEPALIVE. */
-  #removed: string[] = [];
-  /** The KEEPALIVEs sent since, with the keys that their answers settle, in order. */
-  readonly #fences: { readonly fence: number; readonly keys: readonly string[] }[] = [];
+  /** By key: withdrawn routes whose echoes may be under way, with the REMOVE that ends this; null until that is written. */
+  readonly #echoing = new Map<string, Removal | null>();
+  readonly #server: { readonly peerKind: PeerKind };
+  readonly #unreadRemovals = new Barrier<Removal>();
 
-  constructor(wanted: ReadonlyMap<string, Route>) {
+  /** @param server its kind decides whether echoes are expected */
+  constructor(wanted: ReadonlyMap<string, Route>, server: { readonly peerKind: PeerKind }) {
+    this.#server = server;
     this.#wanted = wanted;
     for (const [key, route] of wanted) this.#pending.append(key, route, true);
   }
@@ -48,9 +54,9 @@ export class AnnouncementOutput {
     return this.#pending.size === 0;
   }
 
-  /** There are REMOVEs without a KEEPALIVE behind them. */
+  /** Returns true if REMOVEs were written after the last KEEPALIVE. */
   get needsKeepalive(): boolean {
-    return this.#removed.length > 0;
+    return this.#unreadRemovals.needsKeepalive;
   }
 
   changed(key: string, route: Route): void {
@@ -58,22 +64,22 @@ export class AnnouncementOutput {
     this.#pending.delete(key);
     if (isWanted === this.#sent.has(key)) return;
     this.#pending.append(key, route, isWanted);
-    if (!isWanted && this.#mayEcho) this.#echoing.set(key, Number.POSITIVE_INFINITY);
+    if (!isWanted && this.#server.peerKind === "unknown") this.#echoing.set(key, null);
   }
 
-  /** Whatever else is wanted, this server is to have none of it any more. */
+  /** Withdraws everything from this server, whatever the client announces to others. */
   withdrawAll(): void {
     const before = this.#wanted;
     this.#wanted = new Map();
     for (const [key, route] of before) this.changed(key, route);
   }
 
-  /** The received ADD may be one that we have withdrawn, coming back. */
+  /** Returns true if the received ADD may be the echo of a route that we have withdrawn. */
   mayBeEcho(received: UpdateFields): boolean {
     return this.#echoing.size > 0 && this.#echoing.has(receivedKey(received));
   }
 
-  /** Writes what fits in up to `limit`, and returns the offset behind it. */
+  /** Writes what fits below the offset `limit`, and returns the offset after it. */
   encode(view: DataView, limit: number): number {
     let end = 0;
     for (const [key, { route, isAdded }] of this.#pending.entries()) {
@@ -82,7 +88,7 @@ export class AnnouncementOutput {
       if (isAdded) this.#sent.add(key);
       else {
         this.#sent.delete(key);
-        if (this.#echoing.has(key)) this.#removed.push(key);
+        if (this.#echoing.has(key)) this.#expectEchoUntilRead({ key });
       }
       fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
       end = encodeUpdate(view, end, fields, isAdded ? Action.ADD : Action.REMOVE);
@@ -90,38 +96,33 @@ export class AnnouncementOutput {
     return end;
   }
 
-  /** The server has forgotten our announcements of these VNIs: they are sent again. */
+  /** Sends the announcements of these VNIs again, which the server has dropped. */
   sendAgain(vnis: ReadonlySet<number>): void {
     for (const [key, route] of this.#wanted) {
       if (vnis.has(route.vni) && this.#sent.delete(key)) this.#pending.append(key, route, true);
     }
   }
 
-  /** KEEPALIVE number `keepalive` goes out now, behind all that was written before. */
+  #expectEchoUntilRead(removal: Removal): void {
+    this.#echoing.set(removal.key, removal);
+    this.#unreadRemovals.add(removal);
+  }
+
+  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was written before. */
   keepaliveSent(keepalive: number): void {
-    if (this.#removed.length === 0) return;
-    for (const key of this.#removed) {
-      // Where the last frame is an ADD again, another REMOVE will come.
-      if (!this.#sent.has(key)) this.#echoing.set(key, keepalive);
-    }
-    this.#fences.push({ fence: keepalive, keys: this.#removed });
-    this.#removed = [];
+    this.#unreadRemovals.sent(keepalive);
   }
 
   keepaliveAnswered(keepalivesAnswered: number): void {
-    for (;;) {
-      const [first] = this.#fences;
-      if (first === undefined || first.fence > keepalivesAnswered) return;
-      this.#fences.shift();
-      for (const key of first.keys) if (this.#echoing.get(key) === first.fence) this.#echoing.delete(key);
+    for (const removal of this.#unreadRemovals.answered(keepalivesAnswered)) {
+      // If the route was withdrawn once more meanwhile, the last REMOVE counts.
+      if (this.#echoing.get(removal.key) === removal) this.#echoing.delete(removal.key);
     }
   }
 
-  /** The server does not echo after all. */
-  expectNoEchoes(): void {
-    this.#mayEcho = false;
+  /** Ends the expectation of echoes: the server has turned out to send none. */
+  forgetEchoes(): void {
     this.#echoing.clear();
-    this.#removed = [];
-    this.#fences.length = 0;
+    this.#unreadRemovals.clear();
   }
 }

@@ -1,34 +1,36 @@
 /**
- * What one server still has to be told: the difference between what the client wants and what was sent on
- * this connection, worked out when the socket has room.
+ * What is still to be sent to one server: the difference between what the client wants (ClientIntent) and what was sent on this
+ * connection. It is worked out when the socket has room.
  *
- * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that we are no Go program, and
- * fences UNSUBSCRIBEs), announcements.
+ * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that this client is not Go's, and is the fence
+ * for UNSUBSCRIBEs), announcements.
  *
- * Care for Go servers, until its id or an End-of-RIB has shown that the server is a BunBond:
+ * Until the server is known to be a BunBond (peer-kind.ts), it is treated as a Go server:
  *
- * - A read of theirs must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes go
- *   out between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
- *   (RFC 6928), and an answer means that everything before was read.
- * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read,
- *   when it has certainly been carried out. A new SUBSCRIBE waits as long (see subscription-output.ts).
+ * - A read of a Go server must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes are sent
+ *   between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection (RFC 6928), and an answer means
+ *   that everything before was read.
+ * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read, when the server has
+ *   certainly carried it out. A new SUBSCRIBE waits as long (see subscription-output.ts).
  * - Our own routes come back as echoes (see announcement-output.ts).
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Route } from "../../route/route.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
 import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
+import type { PeerKind } from "../view/peer-kind.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
+import type { ClientIntent } from "./client-intent.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
-import type { Wanted } from "./wanted.ts";
 
 const PACED_WRITES = 10;
 
 const NOTHING = new Uint8Array(0);
-// Written and sent within one call: one serves all links.
+// Written and sent within one call, so all links share it.
 const run = new Uint8Array(RUN_BYTES);
 const runView = new DataView(run.buffer);
 
@@ -39,94 +41,103 @@ export class LinkOutput implements OutputSource {
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
   readonly #timers = new Set<Timer>();
-  /** Who waits for the server to have read everything: without a KEEPALIVE for it yet, and with one. */
-  #unfencedReaders: (() => void)[] = [];
-  readonly #fencedReaders: { readonly fence: number; readonly read: () => void }[] = [];
-  #isPaced: boolean;
+  /** Callbacks of {@link confirm}. */
+  readonly #confirmations = new Barrier<() => void>();
+  readonly #onIdle: () => void;
+  #peerKind: PeerKind = "unknown";
   #writes = 0;
-  /** Writes known to have been read, and those that will be once KEEPALIVE `#pacedKeepalive` is answered. */
+  /** How many writes are known to have been read; and how many will be, once the next answer has come. */
   #writesRead = 0;
-  #writesBeforeKeepalive = 0;
-  /** The KEEPALIVE that is waited for; 0: none. */
-  #pacedKeepalive = 0;
-  /** A timer is set for what waits until then; Infinity: none. */
+  readonly #unreadWrites = new Barrier<number>();
+  /** When the timer for what waits runs out, or Infinity if none is set. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(wanted: Wanted, connection: () => Connection, clock: Clock, pacing: Pacing) {
+  /** @param onIdle is called, perhaps repeatedly, when nothing is left to be sent and the socket has taken everything */
+  constructor(
+    intent: ClientIntent,
+    connection: () => Connection,
+    clock: Clock,
+    pacing: Pacing,
+    onIdle: () => void = () => {},
+  ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#pacing = pacing;
-    this.#isPaced = pacing !== "never";
-    this.#subscriptions = new SubscriptionOutput(wanted.vnis, clock);
-    this.#announcements = new AnnouncementOutput(wanted.announcements);
+    this.#onIdle = onIdle;
+    this.#subscriptions = new SubscriptionOutput(intent.vnis, clock);
+    this.#announcements = new AnnouncementOutput(intent.announcements, this);
   }
 
-  /** UPDATEs of the VNI count. */
+  /** What the server is known to be. */
+  get peerKind(): PeerKind {
+    return this.#peerKind;
+  }
+
+  get #isPaced(): boolean {
+    return this.#pacing === "always" || (this.#pacing === "auto" && this.#peerKind === "unknown");
+  }
+
+  /** Returns true if UPDATEs of the VNI count. */
   isSubscribed(vni: number): boolean {
     return this.#subscriptions.isSubscribed(vni);
   }
 
-  /** When the server is known to have read the SUBSCRIBE of the VNI; Infinity: not yet. */
+  /** Returns when the SUBSCRIBE of the VNI was known to have been read; Infinity if that is not known yet. */
   subscribeReadMs(vni: number): number {
     return this.#subscriptions.readMs(vni);
   }
 
-  /** Nothing is left to be sent. */
+  /** Returns true if nothing is left to be sent. */
   get idle(): boolean {
     return this.#subscriptions.idle && this.#announcements.idle;
   }
 
-  /** Calls `read` once the server has read everything that is wanted now; never, if the connection ends before. */
+  /** Calls `read` after the server has read everything that is wanted now; never, if the connection ends before. */
   confirm(read: () => void): void {
-    this.#unfencedReaders.push(read);
+    this.#confirmations.add(read);
     this.#connection().wake();
   }
 
-  /** The VNI is wanted now, or no longer and its routes have been dropped. */
+  /** Records that the VNI was subscribed to, or no longer is and its routes have been dropped. */
   vniChanged(vni: number): void {
     this.#subscriptions.changed(vni);
     this.#connection().wake();
   }
 
-  /** The route is announced now, or no longer. */
+  /** Records that the route was added to the announcements, or removed from them. */
   announcementChanged(key: string, route: Route): void {
     this.#announcements.changed(key, route);
     this.#connection().wake();
   }
 
-  /** The server is to have none of our announcements any more. */
+  /** Withdraws all our announcements from this server. */
   withdrawAll(): void {
     this.#announcements.withdrawAll();
     this.#connection().wake();
   }
 
-  /** The received ADD may be one that we have withdrawn, coming back. */
+  /** Returns true if the received ADD may be the echo of a route that we have withdrawn. */
   mayBeEcho(received: UpdateFields): boolean {
     return this.#announcements.mayBeEcho(received);
   }
 
-  /** The server has told its id or sent an End-of-RIB: it is a BunBond, and needs no care. */
-  endOfRibSeen(): void {
-    if (!this.#isPaced || this.#pacing === "always") return;
-    this.#isPaced = false;
-    this.#announcements.expectNoEchoes();
+  /** Records that the server has sent its id or an End-of-RIB: from now on it is treated as a BunBond. */
+  identifyAsBunBond(): void {
+    if (this.#peerKind === "bunbond") return;
+    this.#peerKind = "bunbond";
+    this.#announcements.forgetEchoes();
     this.#connection().wake();
   }
 
   keepaliveAnswered(): void {
     const answered = this.#connection().keepalivesAnswered;
-    if (this.#pacedKeepalive > 0 && answered >= this.#pacedKeepalive) {
-      this.#writesRead = this.#writesBeforeKeepalive;
-      this.#pacedKeepalive = 0;
-    }
+    for (const writes of this.#unreadWrites.answered(answered)) this.#writesRead = writes;
     const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
     if (this.#isPaced && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
     this.#announcements.keepaliveAnswered(answered);
-    while (this.#fencedReaders[0] !== undefined && this.#fencedReaders[0].fence <= answered) {
-      this.#fencedReaders.shift()?.read();
-    }
+    for (const read of this.#confirmations.answered(answered)) read();
     this.#connection().wake();
   }
 
@@ -135,11 +146,18 @@ export class LinkOutput implements OutputSource {
   }
 
   nextRun(limitBytes: number): Uint8Array {
+    const next = this.#nextRun(limitBytes);
+    // The connection asks only after the socket has taken everything before.
+    if (next.length === 0 && this.idle) this.#onIdle();
+    return next;
+  }
+
+  #nextRun(limitBytes: number): Uint8Array {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
     let limit = Math.min(limitBytes, RUN_BYTES);
     if (this.#isPaced) {
       if (this.#writes - this.#writesRead >= PACED_WRITES) {
-        return this.#pacedKeepalive === 0 ? this.#sendKeepalive() : NOTHING;
+        return this.#unreadWrites.isEmpty ? this.#sendKeepalive() : NOTHING;
       }
       limit = Math.min(limit, PACED_WRITE_BYTES);
     }
@@ -148,23 +166,18 @@ export class LinkOutput implements OutputSource {
       this.#writes++;
       return run.subarray(0, end);
     }
-    const isAsked = this.#unfencedReaders.length > 0 && this.idle;
+    const isAsked = this.#confirmations.needsKeepalive && this.idle;
     return this.#announcements.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;
   }
 
   /** The connection writes it before it asks for the next run. */
   #sendKeepalive(): Uint8Array {
     const number = this.#connection().sendKeepalive();
-    if (this.#pacedKeepalive === 0) {
-      this.#pacedKeepalive = number;
-      this.#writesBeforeKeepalive = this.#writes;
-    }
+    if (this.#unreadWrites.isEmpty) this.#unreadWrites.add(this.#writes);
+    this.#unreadWrites.sent(number);
     this.#subscriptions.keepaliveSent(number);
     this.#announcements.keepaliveSent(number);
-    if (this.idle) {
-      for (const read of this.#unfencedReaders) this.#fencedReaders.push({ fence: number, read });
-      this.#unfencedReaders = [];
-    }
+    if (this.idle) this.#confirmations.sent(number);
     return NOTHING;
   }
 
@@ -181,7 +194,7 @@ export class LinkOutput implements OutputSource {
     return end;
   }
 
-  /** Does something later, and sees to it that what comes of it is sent. */
+  /** Calls `act` later, then wakes the connection to send what results from it. */
   #after(delayMs: number, act: () => void): void {
     const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(timer);

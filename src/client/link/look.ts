@@ -1,11 +1,11 @@
 /**
- * Reads what a server without End-of-RIBs has of some VNIs now, by a connection that announces nothing: the one that is at
- * work cannot be used for it, since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection takes our
- * announcements away from everybody.
+ * Reads the present table of a server without End-of-RIBs, for some VNIs, by a second connection that announces nothing. The first
+ * connection cannot be used for that, since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection withdraws
+ * our announcements.
  *
- * The server has told all once it has read our SUBSCRIBEs, has sent no ADD for a second, and has answered a KEEPALIVE
- * sent since. A VNI that is never quiet counts as told 15 s after it was read. A server that turns out to be a BunBond says
- * so itself.
+ * The table is complete after the server has read our SUBSCRIBEs, has sent no ADD for a second, and has answered a KEEPALIVE
+ * that was sent since. A VNI that is never quiet counts as complete 15 s after its SUBSCRIBE was read. A server that turns out to be
+ * a BunBond sends its End-of-RIBs.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -26,10 +26,10 @@ export interface LookContext {
   readonly clock: Clock;
 }
 
-/** One of `told` and `failed` is the last call, unless the look is stopped before. */
+/** One of `complete` and `failed` is the last call, unless the look is stopped before. */
 export interface LookEvents {
   added(fields: UpdateFields): void;
-  told(): void;
+  complete(): void;
   failed(): void;
 }
 
@@ -37,13 +37,13 @@ export class Look implements ConnectionHandler {
   readonly #vnis: ReadonlySet<number>;
   readonly #context: LookContext;
   readonly #events: LookEvents;
-  readonly #untold: Set<number>;
+  readonly #incomplete: Set<number>;
   readonly #output: LinkOutput;
   #connection: Connection | null = null;
   #timer: Timer | null = null;
   #lastAddMs = Number.NEGATIVE_INFINITY;
-  #askedMs = Number.NEGATIVE_INFINITY;
-  #heardMs = Number.NEGATIVE_INFINITY;
+  #probedMs = Number.NEGATIVE_INFINITY;
+  #probeAnsweredMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
   constructor(endpoint: Endpoint, vnis: ReadonlySet<number>, context: LookContext, events: LookEvents) {
@@ -51,7 +51,7 @@ export class Look implements ConnectionHandler {
     this.#context = context;
     this.#events = events;
     const { clock, pacing, network, keepaliveSeconds } = context;
-    this.#untold = new Set(vnis);
+    this.#incomplete = new Set(vnis);
     this.#output = new LinkOutput({ vnis, announcements: new Map() }, () => this.#open, clock, pacing);
     this.#timer = clock.after(keepaliveSeconds * 1000 * TIMEOUT_INTERVALS, () => this.#fail());
     network.connect(endpoint, {
@@ -93,7 +93,7 @@ export class Look implements ConnectionHandler {
     this.#events.failed();
   }
 
-  // --- what the connection tells -------------------------------------------------------------------
+  // --- events of the connection --------------------------------------------------------------------
 
   update(fields: UpdateFields): void {
     if (this.#isOver || fields.action !== Action.ADD || !this.#vnis.has(fields.vni)) return;
@@ -107,8 +107,8 @@ export class Look implements ConnectionHandler {
   }
 
   endOfRib(vni: number): void {
-    this.#output.endOfRibSeen();
-    this.#untold.delete(vni);
+    this.#output.identifyAsBunBond();
+    this.#incomplete.delete(vni);
     this.#check();
   }
 
@@ -127,28 +127,28 @@ export class Look implements ConnectionHandler {
     const { clock } = this.#context;
     const nowMs = clock.nowMs();
     let quietFromMs = nowMs;
-    for (const vni of this.#untold) {
+    for (const vni of this.#incomplete) {
       const readMs = this.#output.subscribeReadMs(vni);
       const quietMs = Math.max(readMs, this.#lastAddMs) + TABLE_QUIET_MS;
       quietFromMs = Math.max(quietFromMs, Math.min(quietMs, readMs + TABLE_SETTLES_MS));
     }
     if (quietFromMs > nowMs) {
       this.#timer?.cancel();
-      // What is not known to have been read yet is waited for by the answer that says so.
+      // If a SUBSCRIBE is not known to have been read yet, the next answer continues here.
       if (Number.isFinite(quietFromMs)) this.#timer = clock.after(quietFromMs - nowMs, this.#check);
-    } else if (this.#untold.size === 0 || this.#heardMs > this.#lastAddMs) {
+    } else if (this.#incomplete.size === 0 || this.#probeAnsweredMs > this.#lastAddMs) {
       this.stop();
-      this.#events.told();
-    } else this.#ask();
+      this.#events.complete();
+    } else this.#probe();
   };
 
-  /** Has the server answer a KEEPALIVE that is sent now, in the quiet. */
-  #ask(): void {
-    if (this.#askedMs > this.#lastAddMs) return;
-    const askedMs = this.#context.clock.nowMs();
-    this.#askedMs = askedMs;
+  /** Sends a KEEPALIVE, unless one was sent after the last ADD, and checks again after its answer. */
+  #probe(): void {
+    if (this.#probedMs > this.#lastAddMs) return;
+    const probedMs = this.#context.clock.nowMs();
+    this.#probedMs = probedMs;
     this.#output.confirm(() => {
-      this.#heardMs = askedMs;
+      this.#probeAnsweredMs = probedMs;
       this.#check();
     });
   }

@@ -1,14 +1,14 @@
 /**
- * What a server without exact views has of routes that we announced until now. A Go server does not tell an announcer that
- * another one has withdrawn the same route, and sends our own routes back as if they were somebody else's: after our
- * withdrawal neither the copies that it had sent before nor those that came meanwhile are certain. So it is looked at anew:
+ * Finds out what a server without exact views has of routes that we announced until now. A Go server does not inform an announcer
+ * when another one withdraws the same route, and sends our own routes back as if they were another client's. So after our
+ * withdrawal, neither the copies that it had sent before nor those that came in the meantime are certain. Its table is read anew:
  *
  *     asked ── our REMOVE was read, and a second has passed ──▶ due ── a look (look.ts) at all that are due ──▶ answered
  *
- * Until then a copy that was there before our announcement stays in view, and another one does not come. A question is of no
- * interest any more when we announce the route again, or when the server tells of it on the connection at work: by a REMOVE at
- * any time, by an ADD once the question is due. An ADD from before may have been sent while we still counted as an announcer,
- * and the withdrawal that followed it was not told to us.
+ * Until then, a copy that was there before our announcement stays in view, and another one does not come into view. A question is
+ * dropped when we announce the route again, or when the server sends the route on its first connection: a REMOVE at any time,
+ * an ADD once the question is due. An earlier ADD may have been sent while we still counted as an announcer, and the withdrawal
+ * that followed it was not sent to us.
  *
  * The second: a Go server takes messages of different types in any order, so it may answer the KEEPALIVE first.
  */
@@ -20,9 +20,9 @@ import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 import { Echo, type MergedView, type ServerNumber } from "../view/merged-view.ts";
+import { receivedKey } from "./client-intent.ts";
 import { Look, type LookContext } from "./look.ts";
 import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
-import { receivedKey } from "./wanted.ts";
 
 export interface SecondLookContext extends LookContext {
   readonly retry: RetryBounds;
@@ -32,7 +32,7 @@ export interface SecondLookContext extends LookContext {
 
 interface Question {
   readonly route: Route;
-  /** The server has carried out our REMOVE. */
+  /** The server has certainly carried out our REMOVE. */
   isDue: boolean;
 }
 
@@ -40,15 +40,16 @@ export class SecondLook {
   readonly #server: ServerNumber;
   readonly #endpoint: Endpoint;
   readonly #context: SecondLookContext;
-  /** Calls back once the server has read all that is wanted now. */
+  /** Calls `read` after the server has read everything that is wanted now. */
   readonly #confirm: (read: () => void) => void;
-  /** By key (wanted.ts). */
+  /** By key (client-intent.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
   #isStopped = false;
   #look: Look | null = null;
-  /** Until what was asked first may be due, or a look that failed is repeated. */
+  /** Runs until the first questions are due. */
   #timer: Timer | null = null;
+  /** Runs until a look that failed is repeated. */
   #retryTimer: Timer | null = null;
 
   constructor(
@@ -67,17 +68,17 @@ export class SecondLook {
     this.#questions.set(key, { route, isDue: false });
     if (this.#isFencing) return;
     this.#isFencing = true;
-    // With others that are asked in this turn.
+    // Later, to take other questions of this turn along.
     this.#context.clock.soon(() => this.#fence());
   }
 
-  /** The answer is of no interest any more. */
+  /** Drops the question about a route. */
   forget(key: string): void {
     this.#questions.delete(key);
   }
 
-  /** The server has told of the route itself. */
-  heard(fields: UpdateFields): void {
+  /** Drops the question if an UPDATE of the server itself has answered it. */
+  onUpdate(fields: UpdateFields): void {
     if (this.#questions.size === 0) return;
     const key = receivedKey(fields);
     if (fields.action === Action.REMOVE || this.#questions.get(key)?.isDue) this.#questions.delete(key);
@@ -87,7 +88,7 @@ export class SecondLook {
     for (const [key, { route }] of this.#questions) if (route.vni === vni) this.#questions.delete(key);
   }
 
-  /** For good. */
+  /** Ends the second look for good. */
   stop(): void {
     this.#isStopped = true;
     this.#questions.clear();
@@ -96,7 +97,7 @@ export class SecondLook {
     this.#look?.stop();
   }
 
-  /** What is asked from now on is fenced by the next KEEPALIVE. */
+  /** Waits until the questions so far are due. Questions that follow wait for the next KEEPALIVE. */
   #fence(): void {
     if (this.#isStopped) return;
     const asked = [...this.#questions].filter(([, { isDue }]) => !isDue);
@@ -127,10 +128,10 @@ export class SecondLook {
         this.#questions.delete(key);
         context.view.received(server, fields, Echo.NEVER);
       },
-      told: () => {
+      complete: () => {
         this.#look = null;
         for (const [key, question] of asked) {
-          // Whoever is told of a route may have changed the rest.
+          // The handler of an event may have changed the rest.
           if (!isOpen(key, question)) continue;
           this.#questions.delete(key);
           context.view.refuted(server, question.route);

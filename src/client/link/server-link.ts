@@ -5,14 +5,31 @@
  *          ▲                                    │ for whatever reason
  *          └───────── retry (5 to 10 s) ◀───────┘
  *
- * A server that is away is never an error, only a state. Each time it becomes established it is told all that
- * the client wants, and what it had before is swept when it has said all that it has now:
+ * What runs, and who wakes whom (──▶ calls):
+ *
+ *     ClientCore ── start, stop, retire, reset ────▶ ┌────────────┐ ── stateChanged, lost ───────▶ ClientCore
+ *                ── vniChanged, announcementChanged ▶│            │ ── tableReceived, … ─────────▶ the other links
+ *     Network ───── connected, failed ─────────────▶ │ ServerLink │ ── received, withdrawn, sweep ▶ MergedView
+ *     Connection ── hello, established, closed ────▶ │            │ ── tableReceived, check ──────▶ Completeness
+ *                ── update, endOfRib, keepalive ───▶ │            │ ── ask, onUpdate ─────────────▶ SecondLook
+ *     #timer ──────────────────────────────────────▶ └────────────┘
+ *                                                      │        ▲
+ *                     changed, confirm (these wake the │        │ confirmed; onIdle: nothing is
+ *                     connection), keepaliveAnswered   ▼        │ left to be sent
+ *     Connection ── nextRun, when there is room ───▶ LinkOutput ┘
+ *
+ * There is one timer, and each state has its own use for it: the time limit of connecting; in retry the next attempt; while
+ * established the sweep of stale routes by time; of a removed server the limit for reading the withdrawals. A handler that is called
+ * by `stateChanged` may stop the link, so that call is the last one, or `#attempt` is compared after it.
+ *
+ * A server that is away is never an error, only a state. Each time it becomes established, everything that the client wants is
+ * sent to it, and its stale routes are swept when its table is complete:
  *
  * - at its End-of-RIB, VNI by VNI;
- * - from a server without End-of-RIBs (Go, rustbond) once it has certainly read our SUBSCRIBEs, time enough has
- *   passed for its other clients to have returned, no stale route was confirmed for a second, and the server has answered
- *   a KEEPALIVE sent since: a dead connection is silent, too, an older answer may have ADDs behind it that were held up,
- *   and a client that stood still has not heard yet what it was told.
+ * - from a server without End-of-RIBs (Go, rustbond) after it has certainly read our SUBSCRIBEs, its other clients have had the
+ *   time to return, no stale route was confirmed for a second, and the server has answered a KEEPALIVE that was sent since: a dead
+ *   connection is silent too, ADDs that were held up may follow an older answer, and a client that was suspended has not read yet
+ *   what the server has sent.
  */
 
 import type { Clock, Random, Timer } from "../../base/clock.ts";
@@ -31,31 +48,29 @@ import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import type { SkipCode } from "../../wire/protocol-error.ts";
 import {
+  type AwaitedServer,
   type Completeness,
   TABLE_QUIET_MS,
   TABLE_SETTLES_MS,
-  type TellingServer,
 } from "../view/completeness.ts";
 import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
+import type { PeerKind } from "../view/peer-kind.ts";
+import { type ClientIntent, receivedKey } from "./client-intent.ts";
 import { LinkOutput } from "./link-output.ts";
 import { SecondLook } from "./second-look.ts";
 import { UnreachableLog } from "./unreachable-log.ts";
-import { receivedKey, type Wanted } from "./wanted.ts";
 
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
 
 /**
- * A server that is there under another name already is tried again so seldom: it is a mistake that somebody has to mend, or a
- * name that leads elsewhere some day.
+ * How often a server is tried again that is connected under another name already. That is a mistake in the configuration, or a
+ * name that will lead to another server some day.
  */
 const SAME_SERVER_RETRY_MS = 60_000;
 
 /** Why an UPDATE of a server is skipped: it makes no route, or the view has no room for it. */
 export type UpdateSkipCode = SkipCode | LeftOutCode;
-
-/** The network does not tell when it has taken everything. */
-const IDLE_POLL_MS = 5;
 
 export interface LinkContext {
   readonly keepaliveSeconds: number;
@@ -65,24 +80,24 @@ export interface LinkContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly wanted: Wanted;
+  readonly intent: ClientIntent;
   readonly view: MergedView;
   readonly completeness: Completeness;
-  /** Which other link leads to that server already. */
+  /** Returns another link that leads to that server already. */
   sameServer(link: ServerLink, serverId: string): ServerLink | undefined;
-  /** The link leads to that server no longer: another one may. */
+  /** Reports that the link no longer leads to that server, so another link may. */
   serverReleased(serverId: string): void;
-  /** That server has told all that it has of the VNI. */
-  vniTold(serverId: string, vni: number): void;
-  /** Counted here, by code. */
+  /** Reports that this server has sent its whole table of the VNI. */
+  tableReceived(serverId: string, vni: number): void;
+  /** Counts skipped UPDATEs by code. */
   readonly skippedUpdates: Map<UpdateSkipCode, number>;
-  /** An established connection is gone, and what it told us is hearsay now. Comes before `stateChanged`. */
+  /** Reports that an established connection is lost: its routes are stale from now on. Comes before `stateChanged`. */
   lost(link: ServerLink, reason: CloseReason): void;
   /** `reason` says why, when the state is `retry` or `stopped`. */
   stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
 }
 
-export class ServerLink implements ConnectionHandler, TellingServer {
+export class ServerLink implements ConnectionHandler, AwaitedServer {
   readonly number: ServerNumber;
   readonly endpoint: Endpoint;
   readonly #context: LinkContext;
@@ -93,26 +108,26 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   #lastReason: CloseReason | null = null;
   #connection: Connection | null = null;
   #output: LinkOutput | null = null;
-  #isExact = false;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
-  #askedMs = Number.NEGATIVE_INFINITY;
-  #heardMs = Number.NEGATIVE_INFINITY;
-  /** Numbers the attempts, so that an answer to one given up is not taken for the present one's. */
+  #probedMs = Number.NEGATIVE_INFINITY;
+  #probeAnsweredMs = Number.NEGATIVE_INFINITY;
+  /** Numbers the attempts, so that the result of an abandoned attempt is not attributed to the present one. */
   #attempt = 0;
-  /** It is none of the client's servers any more: nothing that it tells counts. */
+  /** The server was removed: what it sends does not count any more. */
   #isRetired = false;
-  /** Of a BunBond server, as soon as it has told it; empty: none. */
+  /** The id that a BunBond server has sent; empty if none has come. */
   #serverId = "";
-  /** The server that another link leads to already, which this one waits for. */
+  /** The id of the server that another link leads to, while this link waits for that to end; else empty. */
   #waitsForId = "";
-  /** VNIs of which the server has told all on the connection we have now. */
-  readonly #toldVnis = new Set<number>();
-  /** Since it was established last. */
+  /** VNIs whose whole table the server has sent on the present connection. */
+  readonly #completeVnis = new Set<number>();
+  /** Set by the first warning since it was established last. */
   #hasWarnedOfSame = false;
   #secondLook: SecondLook | null = null;
   readonly #skipCodesLogged = new Set<UpdateSkipCode>();
   readonly #unreachableLog: UnreachableLog;
+  #idleCallbacks: (() => void)[] = [];
 
   constructor(number: ServerNumber, endpoint: Endpoint, context: LinkContext) {
     this.number = number;
@@ -126,7 +141,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   get state(): ServerState {
     return this.#state;
   }
-  /** When it came to be in that state, by the clock. */
+  /** When it entered that state, by the clock. */
   get stateSinceMs(): number {
     return this.#stateSinceMs;
   }
@@ -140,17 +155,17 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   subscribeReadMs(vni: number): number {
     return this.#output?.subscribeReadMs(vni) ?? Number.POSITIVE_INFINITY;
   }
-  /** What the server has is told by another link. */
+  /** Returns true if another link receives the routes of this server. */
   get isRedundant(): boolean {
     return this.#waitsForId !== "";
   }
   get serverId(): string {
     return this.#serverId;
   }
-  get heardMs(): number {
-    return this.#heardMs;
+  get probeAnsweredMs(): number {
+    return this.#probeAnsweredMs;
   }
-  /** How often it became established. */
+  /** Number of times that it became established. */
   get sessions(): number {
     return this.#sessions;
   }
@@ -158,22 +173,35 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   get lastReason(): CloseReason | null {
     return this.#lastReason;
   }
-  /** Its views are exact: it does not echo our own announcements. */
-  get isExact(): boolean {
-    return this.#isExact;
+  get peerKind(): PeerKind {
+    return this.#output?.peerKind ?? "unknown";
   }
-  /** Everything wanted has been handed to the network. */
+  /** Returns true if nothing is left to be sent, and the socket has taken everything; also if the server is away. */
   get idle(): boolean {
     return (
       this.#state !== "established" || ((this.#output?.idle ?? true) && (this.#connection?.drained ?? true))
     );
   }
 
+  /** Calls `run` once, in a later turn of the event loop, as soon as the link is idle. */
+  onceIdle(run: () => void): void {
+    this.#idleCallbacks.push(run);
+    this.#reportIdle();
+  }
+
+  readonly #reportIdle = (): void => {
+    if (this.#idleCallbacks.length === 0 || !this.idle) return;
+    const callbacks = this.#idleCallbacks;
+    this.#idleCallbacks = [];
+    // Later: they may close the connection, which is just asking for more to write.
+    for (const run of callbacks) this.#context.clock.soon(run);
+  };
+
   start(): void {
     this.#connect();
   }
 
-  /** Calls `read` once the server has read everything that is wanted now; never, if it is or goes away before. */
+  /** Calls `read` after the server has read everything that is wanted now; never, if it is away or its connection ends before. */
   confirm(read: () => void): void {
     if (this.#state === "established") this.#output?.confirm(read);
   }
@@ -186,20 +214,19 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     else if (this.#state !== "stopped") this.#enter("stopped", { reason: "stopped" });
   }
 
-  /** Withdraws our announcements, and stops once the network has taken that, at the latest after `withinMs`. */
+  /** Withdraws our announcements, and stops when the socket has taken that, at the latest after `withinMs`. */
   retire(withinMs: number): void {
     this.#isRetired = true;
     this.#release();
     this.#stopSecondLook();
     if (this.#state === "established") this.#timer?.cancel();
     this.#output?.withdrawAll();
-    this.#stopWhenIdle(this.#context.clock.nowMs() + withinMs);
-  }
-
-  #stopWhenIdle(deadlineMs: number): void {
-    const { clock } = this.#context;
-    if (this.idle || clock.nowMs() >= deadlineMs) this.stop();
-    else this.#timer = clock.after(IDLE_POLL_MS, () => this.#stopWhenIdle(deadlineMs));
+    if (this.idle) {
+      this.stop();
+      return;
+    }
+    this.#timer = this.#context.clock.after(withinMs, () => this.stop());
+    this.onceIdle(() => this.stop());
   }
 
   /** Ends the connection, or the wait for the next one, and connects at once. */
@@ -209,10 +236,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     else this.#connection.close({ reason: "reset" });
   }
 
-  // Both are told during the handshake, too: what is wanted was looked at when the connection was made.
+  // Both are called during the handshake, too: the intent was read when the connection was made.
 
   vniChanged(vni: number): void {
-    this.#toldVnis.delete(vni);
+    this.#completeVnis.delete(vni);
     this.#secondLook?.dropVni(vni);
     this.#output?.vniChanged(vni);
   }
@@ -222,9 +249,9 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#output?.announcementChanged(...change);
   }
 
-  /** We announce the route no longer, and it has left the view as ours: does the server have it of somebody else? */
+  /** Finds out whether the server has a route from another client, after we have withdrawn our own. */
   ownWithdrawn(key: string, route: Route): void {
-    if (this.#isRetired || this.#isExact || this.#state !== "established") return;
+    if (this.#isRetired || this.peerKind === "bunbond" || this.#state !== "established") return;
     if (this.#context.view.hasCopy(this.number, route)) this.#askAnew(key, route);
   }
 
@@ -235,7 +262,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#secondLook.ask(key, route);
   }
 
-  /** The server that it waited for is free: it may lead there now. */
+  /** Connects, if the link waits for another link's connection to that server to end. */
   connectInstead(serverId: string): void {
     if (this.#waitsForId !== serverId || this.#state !== "retry") return;
     this.#waitsForId = "";
@@ -243,17 +270,17 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#timer = this.#context.clock.after(0, () => this.#connect());
   }
 
-  /** Another link leads to the server that this one waits for: what was told here before is swept by what was told there. */
-  vniToldThere(serverId: string, vni: number): void {
+  /** Sweeps the stale routes of this link after another link has received the whole table of the same server. */
+  tableReceivedElsewhere(serverId: string, vni: number): void {
     if (this.#waitsForId === serverId) this.#context.view.sweepVni(this.number, vni);
   }
 
-  ask(fromMs: number): void {
-    if (this.#askedMs >= fromMs || this.#state !== "established") return;
-    const askedMs = this.#context.clock.nowMs();
-    this.#askedMs = askedMs;
+  probe(fromMs: number): void {
+    if (this.#probedMs >= fromMs || this.#state !== "established") return;
+    const probedMs = this.#context.clock.nowMs();
+    this.#probedMs = probedMs;
     this.#output?.confirm(() => {
-      this.#heardMs = askedMs;
+      this.#probeAnsweredMs = probedMs;
       this.#sweepIfQuiet();
     });
   }
@@ -264,7 +291,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const attempt = ++this.#attempt;
     this.#timer?.cancel();
     this.#enter("connecting", null);
-    // Whoever was told may have stopped us.
+    // A handler may have stopped the link.
     if (attempt !== this.#attempt) return;
     const timeoutMs = this.#context.keepaliveSeconds * 1000 * TIMEOUT_INTERVALS;
     this.#timer = this.#context.clock.after(timeoutMs, () => this.#retry({ reason: "connect-timeout" }));
@@ -277,11 +304,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   #open(stream: ByteStream): StreamEvents {
-    const { clock, wanted, keepaliveSeconds } = this.#context;
+    const { clock, intent, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
-    this.#isExact = false;
-    this.#toldVnis.clear();
-    const output = new LinkOutput(wanted, () => connection, clock, this.#context.pacing);
+    this.#completeVnis.clear();
+    const output = new LinkOutput(intent, () => connection, clock, this.#context.pacing, this.#reportIdle);
     const connection = new Connection(
       { role: "client", keepaliveSeconds },
       stream,
@@ -303,16 +329,16 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const isSame = reason.reason === "same-server";
     const afterMs = isSame ? SAME_SERVER_RETRY_MS : retryAfterMs(retry, random);
     this.#timer = clock.after(afterMs, () => this.#connect());
-    // Somebody has been told, and it is not away.
-    if (!isSame) this.#unreachableLog.away(describeCloseReason(reason), afterMs);
-    // Last, for whoever is told may stop us.
+    // A server with two names is not unreachable.
+    if (!isSame) this.#unreachableLog.unreachable(describeCloseReason(reason), afterMs);
+    // Last, since a handler may stop the link.
     this.#enter("retry", reason);
   }
 
   #reconnect(reason: CloseReason): void {
     const attempt = ++this.#attempt;
     this.#enter("retry", reason);
-    // Whoever was told may have stopped us.
+    // A handler may have stopped the link.
     if (attempt === this.#attempt) this.#connect();
   }
 
@@ -320,10 +346,11 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (state !== this.#state) this.#stateSinceMs = this.#context.clock.nowMs();
     this.#state = state;
     if (reason !== null) this.#lastReason = reason;
+    this.#reportIdle();
     this.#context.stateChanged(this, state, reason);
   }
 
-  // --- what the connection tells -----------------------------------------------------------------
+  // --- events of the connection ------------------------------------------------------------------
 
   hello(): void {
     const id = this.#connection?.peerServerId ?? "";
@@ -343,7 +370,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       );
     }
     this.#waitsForId = id;
-    for (const vni of same.#toldVnis) this.vniToldThere(id, vni);
+    for (const vni of same.#completeVnis) this.tableReceivedElsewhere(id, vni);
     this.#connection?.close({ reason: "same-server", detail: same.name });
   }
 
@@ -355,20 +382,19 @@ export class ServerLink implements ConnectionHandler, TellingServer {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
-    this.#unreachableLog.back();
+    this.#unreachableLog.reachable();
     this.#sessions++;
     this.#lastConfirmedMs = clock.nowMs();
     this.#timer = clock.after(TABLE_SETTLES_MS, this.#sweepIfQuiet);
     this.#enter("established", null);
-    if (this.#serverId !== "") this.#provenExact();
+    if (this.#serverId !== "") this.#identifyAsBunBond();
   }
 
-  /** It is a BunBond server: it sends End-of-RIBs, and no echoes. */
-  #provenExact(): void {
-    this.#isExact = true;
-    this.#output?.endOfRibSeen();
+  /** Records that this is a BunBond server: it sends End-of-RIBs, and no echoes. */
+  #identifyAsBunBond(): void {
+    this.#output?.identifyAsBunBond();
     this.#stopSecondLook();
-    this.#context.view.provenExact(this.number);
+    this.#context.view.acceptUnverified(this.number);
   }
 
   #stopSecondLook(): void {
@@ -383,16 +409,16 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   update(fields: UpdateFields): void {
-    this.#context.view.heardFrom(this.number);
+    this.#context.view.confirmAlive(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.#context;
-    this.#secondLook?.heard(fields);
+    this.#secondLook?.onUpdate(fields);
     if (fields.action === Action.REMOVE) {
       view.withdrawn(this.number, fields);
       return;
     }
-    if (this.#isExact) {
+    if (output.peerKind === "bunbond") {
       view.received(this.number, fields, Echo.NEVER);
       return;
     }
@@ -400,20 +426,20 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const isLate = output.mayBeEcho(fields);
     const received = view.received(this.number, fields, isLate ? Echo.PERHAPS : Echo.OF_OWN);
     if (received === Received.CONFIRMED) this.#lastConfirmedMs = clock.nowMs();
-    if (received === Received.DOUBTFUL && isLate) this.#askAboutEcho(fields);
+    if (received === Received.UNVERIFIED && isLate) this.#askAboutEcho(fields);
   }
 
-  /** What we announce again is asked about when that has been withdrawn. */
+  /** Asks about an ADD that may be an echo, unless we announce the route again: then that follows its withdrawal. */
   #askAboutEcho(fields: UpdateFields): void {
     const key = receivedKey(fields);
-    if (this.#context.wanted.announcements.has(key)) return;
+    if (this.#context.intent.announcements.has(key)) return;
     const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
     this.#askAnew(key, route);
   }
 
   skipped(code: UpdateSkipCode): void {
     const { view, skippedUpdates } = this.#context;
-    view.heardFrom(this.number);
+    view.confirmAlive(this.number);
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
@@ -424,26 +450,26 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   keepalive(): void {
-    this.#context.view.heardFrom(this.number);
+    this.#context.view.confirmAlive(this.number);
     this.#output?.keepaliveAnswered();
-    // With the answer the time of quiet begins.
-    if (!this.#isExact) this.#context.completeness.check();
+    // The quiet time begins at the answer.
+    if (this.peerKind === "unknown") this.#context.completeness.check();
   }
 
   endOfRib(vni: number): void {
     const { view, completeness } = this.#context;
-    view.heardFrom(this.number);
-    if (!this.#isExact) this.#provenExact();
-    // What it had may be held.
+    view.confirmAlive(this.number);
+    if (this.peerKind === "unknown") this.#identifyAsBunBond();
+    // The stale routes of a removed server may have to stay.
     if (this.#isRetired) return;
     const output = this.#output;
     view.sweepVni(this.number, vni, () => {
-      // It may be of a subscription that has ended, or of a connection.
-      if (output === this.#output && output?.isSubscribed(vni)) completeness.told(this.number, vni);
+      // The subscription or the connection may have ended in the meantime.
+      if (output === this.#output && output?.isSubscribed(vni)) completeness.tableReceived(this.number, vni);
     });
     if (this.#serverId === "" || output !== this.#output || output?.isSubscribed(vni) !== true) return;
-    this.#toldVnis.add(vni);
-    this.#context.vniTold(this.#serverId, vni);
+    this.#completeVnis.add(vni);
+    this.#context.tableReceived(this.#serverId, vni);
   }
 
   closed(reason: CloseReason): void {
@@ -459,20 +485,20 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     else this.#retry(reason);
   }
 
-  /** A server does not subscribe. */
+  // A server does not subscribe.
   subscribe(): void {}
   unsubscribe(): void {}
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.#context;
-    if (this.#isRetired || this.#isExact || view.staleCopies(this.number) === 0) return;
+    if (this.#isRetired || this.peerKind === "bunbond" || view.staleCopies(this.number) === 0) return;
     const dueMs = this.#stateSinceMs + TABLE_SETTLES_MS;
     const quietFromMs = Math.max(dueMs, this.#lastConfirmedMs + TABLE_QUIET_MS);
     const nowMs = clock.nowMs();
     if (nowMs < quietFromMs) {
       this.#timer?.cancel();
       this.#timer = clock.after(quietFromMs - nowMs, this.#sweepIfQuiet);
-    } else if (this.#heardMs >= quietFromMs) view.sweep(this.number);
-    else this.ask(quietFromMs);
+    } else if (this.#probeAnsweredMs >= quietFromMs) view.sweep(this.number);
+    else this.probe(quietFromMs);
   };
 }

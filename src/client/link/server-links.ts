@@ -1,4 +1,4 @@
-/** A client's servers, in the order in which they were added; and those that were removed, until they have been told. */
+/** The servers of a client in the order in which they were added; and the removed ones, until they have read the withdrawals. */
 import { type Endpoint, sameEndpoint } from "../../net/endpoint.ts";
 import type { ServerNumber } from "../view/merged-view.ts";
 import { type LinkContext, ServerLink } from "./server-link.ts";
@@ -13,12 +13,12 @@ export class ServerLinks implements Iterable<ServerLink> {
     this.#context = context;
   }
 
-  /** Those that were not removed. */
+  /** Iterates over the servers that were not removed. */
   [Symbol.iterator](): Iterator<ServerLink> {
     return this.#links.values();
   }
 
-  /** With those that were removed. */
+  /** Returns all links, including those of removed servers. */
   all(): readonly ServerLink[] {
     return [...this.#links, ...this.#retiring];
   }
@@ -35,21 +35,21 @@ export class ServerLinks implements Iterable<ServerLink> {
     return this.#links.find((link) => link.number === number);
   }
 
-  /** Another one that leads to the server with that id. */
+  /** Returns another link than `but` that leads to the server with that id. */
   withId(serverId: string, but: ServerLink): ServerLink | undefined {
     return this.#links.find((link) => link !== but && link.serverId === serverId);
   }
 
-  /** One that is not among them yet. */
+  /** Adds a server that is not among the servers yet. */
   add(server: Endpoint): ServerLink {
-    // The connection of one that was removed and the new one would tell the server different things of the same routes.
+    // The connection of a removed link and the new one would announce and withdraw the same routes at the same server.
     for (const old of this.#retiring) if (sameEndpoint(old.endpoint, server)) old.stop();
     const link = new ServerLink(this.#nextNumber++, server, this.#context);
     this.#links.push(link);
     return link;
   }
 
-  /** From now on it only has to be told, until it has stopped. */
+  /** Removes a server: its link only sends the withdrawals, and then stops. */
   remove(link: ServerLink): void {
     this.#links.splice(this.#links.indexOf(link), 1);
     this.#retiring.add(link);

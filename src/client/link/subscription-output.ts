@@ -1,33 +1,31 @@
 /**
- * What one server has been told of our subscriptions, and what it still has to be told.
+ * The subscriptions on one connection: which were sent, and which are still to be sent.
  *
  *              SUBSCRIBE            no longer wanted         UNSUBSCRIBE        answered
  *     (none) ────────────▶ subscribed ──────────▶ dropped ────────────▶ ending ──────────▶ (none)
  *
- * - dropped: our copies of its routes are gone, and only a new SUBSCRIBE brings them back. So the server has to
- *   be told even if the VNI is wanted again before there was room for an UNSUBSCRIBE.
- * - ending: UPDATEs of the VNI may be under way until the KEEPALIVE behind the UNSUBSCRIBE is answered. A new
- *   SUBSCRIBE waits for that, or an ADD under way would be taken for one of the new subscription and
- *   stay for ever.
+ * - dropped: our copies of the server's routes are gone, and only a new SUBSCRIBE brings them back. So an UNSUBSCRIBE is
+ *   sent even if the VNI is wanted again before there was room for it.
+ * - ending: UPDATEs of the VNI may be under way until the KEEPALIVE after the UNSUBSCRIBE is answered. A new SUBSCRIBE waits for
+ *   that, or an ADD under way would be attributed to the new subscription and stay for ever.
  *
- * A Go server may carry out a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a
- * SUBSCRIBE of a VNI that it thinks subscribed locks it up for everybody. So with `care` whichever comes second waits
- * until the KEEPALIVE behind the first one is answered, which says that it was read, and a second more.
+ * A Go server may carry out a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a SUBSCRIBE of a VNI that
+ * it considers subscribed locks it up for all its clients. So at a Go server (`isPaced`) the second of the two waits until the
+ * KEEPALIVE after the first one is answered, which means that it was read, and a second more.
  */
 import type { Clock } from "../../base/clock.ts";
+import { Barrier } from "../../transport/barrier.ts";
 import { encodeSubscription, MAX_CONTROL_FRAME_BYTES } from "../../wire/encode.ts";
 import { MessageType } from "../../wire/protocol.ts";
 
-/** With care, from the answer to the KEEPALIVE behind a SUBSCRIBE or UNSUBSCRIBE until what may follow it. */
+/** The pause at a Go server between the answer to the KEEPALIVE after a SUBSCRIBE or UNSUBSCRIBE and what may follow it. */
 export const SUBSCRIPTION_PAUSE_MS = 1_000;
 
 /** A SUBSCRIBE or UNSUBSCRIBE that was written. */
 interface Written {
   readonly vni: number;
   readonly isUnsubscribe: boolean;
-  /** The number of the KEEPALIVE behind it; Infinity until that is sent. */
-  fence: number;
-  /** When that was answered; Infinity until then. */
+  /** When it was known to have been read, or Infinity until then. */
   answeredMs: number;
 }
 
@@ -37,12 +35,10 @@ export class SubscriptionOutput {
   readonly #subscribed = new Map<number, Written>();
   readonly #dropped = new Map<number, Written>();
   readonly #ending = new Map<number, Written>();
-  /** VNIs of which the server may have to be told something. */
+  /** VNIs of which something may have to be sent. */
   readonly #pending: Set<number>;
-  /** What has no KEEPALIVE behind it yet, and what waits for the answer to its one, in order. */
-  #unfenced: Written[] = [];
-  readonly #unanswered: Written[] = [];
-  /** When something that waits for its second to pass can be sent; Infinity: nothing does. */
+  readonly #unread = new Barrier<Written>();
+  /** When the first of those that wait for their second can be sent, or Infinity if none waits. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
   constructor(wanted: ReadonlySet<number>, clock: Clock) {
@@ -51,22 +47,22 @@ export class SubscriptionOutput {
     this.#pending = new Set(wanted);
   }
 
-  /** UPDATEs of the VNI count: the server was told SUBSCRIBE last, and we have not dropped its routes since. */
+  /** Returns true if UPDATEs of the VNI count: SUBSCRIBE was sent last, and we have not dropped the routes since. */
   isSubscribed(vni: number): boolean {
     return this.#subscribed.has(vni);
   }
 
-  /** When the SUBSCRIBE of the VNI is known to have been read; Infinity: not yet. */
+  /** Returns when the SUBSCRIBE of the VNI was known to have been read; Infinity if that is not known yet. */
   readMs(vni: number): number {
     return this.#subscribed.get(vni)?.answeredMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** What was written last has no KEEPALIVE behind it yet. */
+  /** Returns true if something was written after the last KEEPALIVE. */
   get needsKeepalive(): boolean {
-    return this.#unfenced.length > 0;
+    return this.#unread.needsKeepalive;
   }
 
-  /** The server has been told everything. */
+  /** Returns true if nothing is left to be sent. */
   get idle(): boolean {
     return this.#pending.size === 0 && !this.needsKeepalive;
   }
@@ -80,8 +76,8 @@ export class SubscriptionOutput {
     this.#pending.add(vni);
   }
 
-  /** Writes what may be sent now, up to `limit`, and returns the offset behind it. */
-  encode(view: DataView, limit: number, care: boolean): number {
+  /** Writes what may be sent now and fits below the offset `limit`, and returns the offset after it. */
+  encode(view: DataView, limit: number, isPaced: boolean): number {
     this.nextDueMs = Number.POSITIVE_INFINITY;
     let end = 0;
     for (const vni of this.#pending) {
@@ -89,37 +85,32 @@ export class SubscriptionOutput {
       const isWanted = this.#wanted.has(vni);
       const dropped = this.#dropped.get(vni);
       if (dropped !== undefined) {
-        if (care && this.#mustWait(dropped, care)) continue;
+        if (isPaced && this.#mustWait(dropped, isPaced)) continue;
         this.#dropped.delete(vni);
         this.#ending.set(vni, this.#written(vni, true));
         end = encodeSubscription(view, end, MessageType.UNSUBSCRIBE, vni);
       } else if (isWanted && !this.#subscribed.has(vni)) {
         const ending = this.#ending.get(vni);
-        if (ending !== undefined && this.#mustWait(ending, care)) continue;
+        if (ending !== undefined && this.#mustWait(ending, isPaced)) continue;
         this.#ending.delete(vni);
         this.#subscribed.set(vni, this.#written(vni, false));
         end = encodeSubscription(view, end, MessageType.SUBSCRIBE, vni);
       }
-      // An UNSUBSCRIBE leaves a VNI that is wanted again here, for its SUBSCRIBE.
+      // After an UNSUBSCRIBE a VNI that is wanted again stays pending, for its SUBSCRIBE.
       if (!isWanted || this.#subscribed.has(vni)) this.#pending.delete(vni);
     }
     return end;
   }
 
-  /** KEEPALIVE number `keepalive` goes out now, behind all that was written before. */
+  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was written before. */
   keepaliveSent(keepalive: number): void {
-    for (const written of this.#unfenced) {
-      written.fence = keepalive;
-      this.#unanswered.push(written);
-    }
-    this.#unfenced = [];
+    this.#unread.sent(keepalive);
   }
 
-  /** Returns the VNIs whose UNSUBSCRIBE has been read now. */
+  /** Returns the VNIs whose UNSUBSCRIBE has been read, now that this many KEEPALIVEs are answered. */
   keepaliveAnswered(keepalivesAnswered: number): Set<number> {
     const nowMs = this.#clock.nowMs();
-    const answered = this.#unanswered.filter(({ fence }) => fence <= keepalivesAnswered);
-    this.#unanswered.splice(0, answered.length);
+    const answered = this.#unread.answered(keepalivesAnswered);
     for (const written of answered) written.answeredMs = nowMs;
     for (const [vni, { answeredMs }] of this.#ending) {
       if (nowMs >= answeredMs + SUBSCRIPTION_PAUSE_MS) this.#ending.delete(vni);
@@ -128,14 +119,13 @@ export class SubscriptionOutput {
   }
 
   #written(vni: number, isUnsubscribe: boolean): Written {
-    const never = Number.POSITIVE_INFINITY;
-    const written = { vni, isUnsubscribe, fence: never, answeredMs: never };
-    this.#unfenced.push(written);
+    const written = { vni, isUnsubscribe, answeredMs: Number.POSITIVE_INFINITY };
+    this.#unread.add(written);
     return written;
   }
 
-  #mustWait({ answeredMs }: Written, care: boolean): boolean {
-    const dueMs = answeredMs + (care ? SUBSCRIPTION_PAUSE_MS : 0);
+  #mustWait({ answeredMs }: Written, isPaced: boolean): boolean {
+    const dueMs = answeredMs + (isPaced ? SUBSCRIPTION_PAUSE_MS : 0);
     if (this.#clock.nowMs() >= dueMs) return false;
     this.nextDueMs = Math.min(this.nextDueMs, dueMs);
     return true;

@@ -1,23 +1,23 @@
 /**
- * What is logged of one server while it is away. It is tried every few seconds for as long as it takes, and a warning
- * for each try would be 500 an hour that say the same. So there is one when it goes, one for each other reason, and one now
- * and then that says that it still is away; who hunts a fault sees all tries.
+ * The log lines about one server while it is unreachable. The client tries to connect every few seconds, and a warning
+ * for each attempt would be 500 equal lines an hour. So there is a warning when the server becomes unreachable, one for each other
+ * reason, and a repetition every five minutes. The attempts between are logged at debug level.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 
-/** So long after a warning there is another one for the same reason. */
+/** The same warning is repeated at most this often. */
 const REPEAT_MS = 300_000;
 
 export class UnreachableLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #server: string;
-  /** Told already, since `#toldSinceMs`. */
+  /** The reasons that were warned of since `#loggedSinceMs`. */
   readonly #reasons = new Set<string>();
-  #toldSinceMs = 0;
-  /** Null: it is not. */
-  #awaySinceMs: number | null = null;
+  #loggedSinceMs = 0;
+  /** Null while the server is reachable. */
+  #unreachableSinceMs: number | null = null;
 
   constructor(logger: Logger, clock: Clock, server: string) {
     this.#logger = logger;
@@ -25,34 +25,35 @@ export class UnreachableLog {
     this.#server = server;
   }
 
-  /** A connection ended, or could not be made; the next one is tried then. */
-  away(reason: string, retryAfterMs: number): void {
+  /** Records that a connection ended or could not be made, and that the next attempt follows after `retryAfterMs`. */
+  unreachable(reason: string, retryAfterMs: number): void {
     const nowMs = this.#clock.nowMs();
-    this.#awaySinceMs ??= nowMs;
-    if (nowMs - this.#toldSinceMs >= REPEAT_MS) this.#reasons.clear();
-    if (this.#reasons.size === 0) this.#toldSinceMs = nowMs;
+    this.#unreachableSinceMs ??= nowMs;
+    if (nowMs - this.#loggedSinceMs >= REPEAT_MS) this.#reasons.clear();
+    if (this.#reasons.size === 0) this.#loggedSinceMs = nowMs;
     const level = this.#reasons.has(reason) ? "debug" : "warn";
     this.#reasons.add(reason);
     this.#logger[level]("server away, trying again", {
       server: this.#server,
       reason,
       afterSeconds: seconds(retryAfterMs),
-      awayForSeconds: seconds(nowMs - this.#awaySinceMs),
+      awayForSeconds: seconds(nowMs - this.#unreachableSinceMs),
     });
   }
 
-  /** Since its connection ended, or the first attempt failed; null: it is not away, or it is not known yet. */
+  /** How long ago its connection ended or the first attempt failed; null if the server is reachable, or was not tried yet. */
   get awayForMs(): number | null {
-    return this.#awaySinceMs === null ? null : this.#clock.nowMs() - this.#awaySinceMs;
+    return this.#unreachableSinceMs === null ? null : this.#clock.nowMs() - this.#unreachableSinceMs;
   }
 
-  back(): void {
-    this.#awaySinceMs = null;
+  /** Records that the server is reachable again. */
+  reachable(): void {
+    this.#unreachableSinceMs = null;
     this.#reasons.clear();
   }
 }
 
-/** With a decimal. */
+/** Returns seconds with one decimal. */
 function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }

@@ -1,164 +1,170 @@
 /**
- * Who told what: a server's word on one VNI, during one connection, is a telling. Its copies of routes are the origins
- * of one "peer" of the route table, so a lost server's thousand routes become stale by one number, and what it had can
- * be dropped without looking at anybody else's.
+ * The Adj-RIBs-In: what each server announces. An AdjRibIn is the set of routes that one server announced for one VNI during
+ * one connection. Its copies of routes are the origins of one "peer" of the route table, so a thousand routes of a lost
+ * server become stale by one assignment, and can be dropped without a look at other servers' routes.
  *
- *     a server in a VNI:   live      what it tells on the connection we have now
- *                          doubtful  the same, but perhaps nothing but our own announcements
- *                          stale     what it told on lost connections, one telling each, and has not told again
+ *                    an echo is possible       it is none (acceptUnverified)
+ *     (announced) ──────────────▶ unverified ────────────────────▶ live ── markStale ──▶ stale
+ *                                     │                             │                      │
+ *                                     └──── the connection is lost, or the routes are ─────┴──▶ removed
+ *                                           swept, withdrawn or no longer subscribed to
  *
- * One that leaves is none of these any more; its copies are being dropped.
+ * - live: announced on the present connection.
+ * - unverified: the same, but perhaps only our own announcements that came back.
+ * - stale: announced on a lost connection, and not announced again since; one AdjRibIn per lost connection.
+ * - removed: belongs to none of these sets any more, and its copies are being dropped, slice by slice.
  */
 import type { PeerNumber } from "../../route/table/route-table.ts";
 
-/** A server within the client, by the order in which servers were given. No number is used again. */
+/** Numbers the servers of a client in the order in which they were added. No number is used again. */
 export type ServerNumber = number;
 
-export interface Telling {
+export interface AdjRibIn {
   readonly number: PeerNumber;
   readonly server: ServerNumber;
   readonly vni: number;
-  readonly isDoubtful: boolean;
-  /** When its connection was lost; null: we have it now. */
+  readonly isUnverified: boolean;
+  /** When its connection was lost, or null while that is established: not null means stale. */
   lostMs: number | null;
-  isLeaving: boolean;
-  /** Routes that it has, at most one copy of each. */
+  isRemoved: boolean;
+  /** Number of its routes; there is at most one copy of each. */
   copies: number;
 }
 
-interface Told {
-  live: Telling | null;
-  doubtful: Telling | null;
-  stale: Telling[];
+/** All that one server announced for one VNI. */
+interface RibsOfVni {
+  live: AdjRibIn | null;
+  unverified: AdjRibIn | null;
+  stale: AdjRibIn[];
 }
 
-export class Tellings {
+export class AdjRibsIn {
   readonly #firstNumber: PeerNumber;
-  readonly #byNumber: (Telling | undefined)[] = [];
+  readonly #byNumber: (AdjRibIn | undefined)[] = [];
   readonly #freeNumbers: PeerNumber[] = [];
-  readonly #told = new Map<ServerNumber, Map<number, Told>>();
+  readonly #byServer = new Map<ServerNumber, Map<number, RibsOfVni>>();
 
-  /** @param firstNumber those below are the caller's */
+  /** @param firstNumber the smallest peer number to be used; the caller uses those below */
   constructor(firstNumber: PeerNumber) {
     this.#firstNumber = firstNumber;
   }
 
-  of(number: PeerNumber): Telling {
-    const telling = this.#byNumber[number];
-    if (telling === undefined) throw new Error(`no telling ${number}`);
-    return telling;
+  get(number: PeerNumber): AdjRibIn {
+    const rib = this.#byNumber[number];
+    if (rib === undefined) throw new Error(`no Adj-RIB-In ${number}`);
+    return rib;
   }
 
-  live(server: ServerNumber, vni: number): Telling {
-    const told = this.#find(server, vni);
-    told.live ??= this.#make(server, vni, false);
-    return told.live;
+  live(server: ServerNumber, vni: number): AdjRibIn {
+    const ribs = this.#find(server, vni);
+    ribs.live ??= this.#make(server, vni, false);
+    return ribs.live;
   }
 
-  doubtful(server: ServerNumber, vni: number): Telling {
-    const told = this.#find(server, vni);
-    told.doubtful ??= this.#make(server, vni, true);
-    return told.doubtful;
+  unverified(server: ServerNumber, vni: number): AdjRibIn {
+    const ribs = this.#find(server, vni);
+    ribs.unverified ??= this.#make(server, vni, true);
+    return ribs.unverified;
   }
 
-  /** For copies that are to be dropped: it is none of the server's any more. */
-  apart(server: ServerNumber, vni: number): Telling {
+  /** Makes an AdjRibIn that belongs to no set of the server, for copies that are to be dropped. */
+  detached(server: ServerNumber, vni: number): AdjRibIn {
     return this.#make(server, vni, false);
   }
 
   staleCopies(server: ServerNumber): number {
     let copies = 0;
-    for (const { stale } of this.#toldOf(server)) for (const telling of stale) copies += telling.copies;
+    for (const { stale } of this.#ribsOfServer(server)) for (const rib of stale) copies += rib.copies;
     return copies;
   }
 
-  /** Of all servers there ever were. */
+  /** Number of stale copies of all servers, including removed ones. */
   get allStaleCopies(): number {
-    return this.#told.keys().reduce((sum, server) => sum + this.staleCopies(server), 0);
+    return this.#byServer.keys().reduce((sum, server) => sum + this.staleCopies(server), 0);
   }
 
-  doubtfulOf(server: ServerNumber): Telling[] {
-    return [...this.#toldOf(server)].flatMap(({ doubtful }) => doubtful ?? []);
+  unverifiedOf(server: ServerNumber): AdjRibIn[] {
+    return [...this.#ribsOfServer(server)].flatMap(({ unverified }) => unverified ?? []);
   }
 
-  /** What the server told is stale from now on. Returns how many copies that are, and takes the doubtful out. */
-  lose(server: ServerNumber, nowMs: number): { copies: number; doubtful: Telling[] } {
-    const doubtful = this.doubtfulOf(server);
+  /** Makes the server's live routes stale. Returns how many those are, and the unverified AdjRibIns, which it takes out. */
+  markStale(server: ServerNumber, nowMs: number): { copies: number; unverified: AdjRibIn[] } {
+    const unverified = this.unverifiedOf(server);
     let copies = 0;
-    for (const told of this.#toldOf(server)) {
-      told.doubtful = null;
-      if (told.live === null || told.live.copies === 0) continue;
-      told.live.lostMs = nowMs;
-      copies += told.live.copies;
-      told.stale.push(told.live);
-      told.live = null;
+    for (const ribs of this.#ribsOfServer(server)) {
+      ribs.unverified = null;
+      if (ribs.live === null || ribs.live.copies === 0) continue;
+      ribs.live.lostMs = nowMs;
+      copies += ribs.live.copies;
+      ribs.stale.push(ribs.live);
+      ribs.live = null;
     }
-    return { copies, doubtful };
+    return { copies, unverified };
   }
 
-  /** Takes out those that the server told on connections lost then or before. */
-  takeStale(server: ServerNumber, lostUntilMs: number): Telling[] {
-    return [...this.#toldOf(server)].flatMap((told) => takeStale(told, lostUntilMs));
+  /** Takes out and returns the stale AdjRibIns of connections that were lost at that time or before. */
+  takeStale(server: ServerNumber, lostUntilMs: number): AdjRibIn[] {
+    return [...this.#ribsOfServer(server)].flatMap((ribs) => takeStale(ribs, lostUntilMs));
   }
 
-  takeStaleOfVni(server: ServerNumber, vni: number): Telling[] {
-    const told = this.#told.get(server)?.get(vni);
-    return told === undefined ? [] : takeStale(told, Number.POSITIVE_INFINITY);
+  takeStaleOfVni(server: ServerNumber, vni: number): AdjRibIn[] {
+    const ribs = this.#byServer.get(server)?.get(vni);
+    return ribs === undefined ? [] : takeStale(ribs, Number.POSITIVE_INFINITY);
   }
 
-  takeServer(server: ServerNumber): Telling[] {
-    const taken = [...this.#toldOf(server)].flatMap(allOf);
-    this.#told.delete(server);
+  takeServer(server: ServerNumber): AdjRibIn[] {
+    const taken = [...this.#ribsOfServer(server)].flatMap(allOf);
+    this.#byServer.delete(server);
     return taken;
   }
 
-  takeVni(vni: number): Telling[] {
-    return Array.from(this.#told.values()).flatMap((byVni) => {
-      const told = byVni.get(vni);
+  takeVni(vni: number): AdjRibIn[] {
+    return Array.from(this.#byServer.values()).flatMap((byVni) => {
+      const ribs = byVni.get(vni);
       byVni.delete(vni);
-      return told === undefined ? [] : allOf(told);
+      return ribs === undefined ? [] : allOf(ribs);
     });
   }
 
-  /** It has a copy less. A stale one that has none is forgotten. */
-  lessened(telling: Telling): void {
-    telling.copies--;
-    if (telling.copies > 0 || telling.lostMs === null || telling.isLeaving) return;
-    const told = this.#find(telling.server, telling.vni);
-    told.stale = told.stale.filter((other) => other !== telling);
-    this.release(telling);
+  /** Removes one copy. A stale AdjRibIn without copies is released. */
+  removeCopy(rib: AdjRibIn): void {
+    rib.copies--;
+    if (rib.copies > 0 || rib.lostMs === null || rib.isRemoved) return;
+    const ribs = this.#find(rib.server, rib.vni);
+    ribs.stale = ribs.stale.filter((other) => other !== rib);
+    this.release(rib);
   }
 
-  /** It has no copies, and is none of its server's: its number may be used again. */
-  release({ number }: Telling): void {
+  /** Frees the number of an AdjRibIn that has no copies and belongs to no set. */
+  release({ number }: AdjRibIn): void {
     this.#byNumber[number] = undefined;
     this.#freeNumbers.push(number);
   }
 
-  #toldOf(server: ServerNumber): Iterable<Told> {
-    return this.#told.get(server)?.values() ?? [];
+  #ribsOfServer(server: ServerNumber): Iterable<RibsOfVni> {
+    return this.#byServer.get(server)?.values() ?? [];
   }
 
-  #find(server: ServerNumber, vni: number): Told {
-    return this.#told
-      .getOrInsertComputed(server, () => new Map<number, Told>())
-      .getOrInsertComputed(vni, () => ({ live: null, doubtful: null, stale: [] }));
+  #find(server: ServerNumber, vni: number): RibsOfVni {
+    return this.#byServer
+      .getOrInsertComputed(server, () => new Map<number, RibsOfVni>())
+      .getOrInsertComputed(vni, () => ({ live: null, unverified: null, stale: [] }));
   }
 
-  #make(server: ServerNumber, vni: number, isDoubtful: boolean): Telling {
+  #make(server: ServerNumber, vni: number, isUnverified: boolean): AdjRibIn {
     const number = this.#freeNumbers.pop() ?? Math.max(this.#firstNumber, this.#byNumber.length);
-    const telling = { number, server, vni, isDoubtful, lostMs: null, isLeaving: false, copies: 0 };
-    this.#byNumber[number] = telling;
-    return telling;
+    const rib = { number, server, vni, isUnverified, lostMs: null, isRemoved: false, copies: 0 };
+    this.#byNumber[number] = rib;
+    return rib;
   }
 }
 
-function takeStale(told: Told, lostUntilMs: number): Telling[] {
-  const taken = told.stale.filter(({ lostMs }) => lostMs !== null && lostMs <= lostUntilMs);
-  if (taken.length > 0) told.stale = told.stale.filter((telling) => !taken.includes(telling));
+function takeStale(ribs: RibsOfVni, lostUntilMs: number): AdjRibIn[] {
+  const taken = ribs.stale.filter(({ lostMs }) => lostMs !== null && lostMs <= lostUntilMs);
+  if (taken.length > 0) ribs.stale = ribs.stale.filter((rib) => !taken.includes(rib));
   return taken;
 }
 
-function allOf({ live, doubtful, stale }: Told): Telling[] {
-  return [live, doubtful, ...stale].filter((telling) => telling !== null);
+function allOf({ live, unverified, stale }: RibsOfVni): AdjRibIn[] {
+  return [live, unverified, ...stale].filter((rib) => rib !== null);
 }

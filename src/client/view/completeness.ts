@@ -1,70 +1,71 @@
 /**
- * When the view of a subscribed VNI is whole for the first time: from then on, what is not in it is not there, and may
- * be taken out of the kernel.
+ * Decides when the view of a subscribed VNI is complete for the first time. From then on, a route that is not in the view does not
+ * exist, and may be removed from the kernel.
  *
- * Each server has to tell all of its table once since the subscription:
+ * Each server has to send its whole table once after the subscription:
  *
- * - by its End-of-RIB for the VNI;
- * - one without End-of-RIBs (Go, rustbond) by time: it has read our SUBSCRIBE, was established 15 s ago, which is what its
- *   other clients need to return, has sent no ADD of the VNI for a second, and has answered a KEEPALIVE sent since. A VNI
- *   that is never quiet counts as told when the stale time has passed.
+ * - A BunBond marks its end by an End-of-RIB for the VNI.
+ * - The table of a server without End-of-RIBs (Go, rustbond) is complete after it has read our SUBSCRIBE, has been established for
+ *   15 s, which is what its other clients need to return, has sent no ADD of the VNI for a second, and has answered a KEEPALIVE
+ *   that was sent since. A VNI that is never quiet counts as complete when the stale time has passed.
  *
- * One that is away is waited for as long as its routes would be held if it had been lost (stale-timers.ts): the stale time while
- * another server is established, and the time alone, by default for ever, while none is. One that comes and goes without
- * telling its table is waited for no longer than that either. Nobody's word counts for a whole view before one server at
- * least has told all, unless the time alone ends.
+ * A server that is away is waited for as long as its routes would be kept if it had been lost (stale-timers.ts): for the stale time
+ * while another server is established, and for the stale time alone, by default for ever, while none is. A server that comes and
+ * goes without sending its table is not waited for longer than that either. No view is complete before at least one server has
+ * sent its table, unless the stale time alone ends.
  *
- * A whole view stays so until the VNI is unsubscribed, whatever becomes of the servers.
+ * A complete view stays so until the VNI is unsubscribed, whatever happens to the servers.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { ServerNumber } from "./merged-view.ts";
+import type { PeerKind } from "./peer-kind.ts";
 import type { StaleTimers } from "./stale-timers.ts";
 
-/** After ESTABLISHED, how long a server without End-of-RIBs has for its table to become whole again. */
+/** How long after ESTABLISHED the table of a server without End-of-RIBs is given to become complete again. */
 export const TABLE_SETTLES_MS = 15_000;
-/** And for how long nothing of it may have come. */
+/** How long such a server must have sent no ADD. */
 export const TABLE_QUIET_MS = 1_000;
 
-/** What is asked of a server. Times are the clock's, in milliseconds. */
-export interface TellingServer {
+/** What the decision needs to know of a server. Times are the clock's, in milliseconds. */
+export interface AwaitedServer {
   readonly number: ServerNumber;
-  /** When its connection became established; null: it is away. */
+  /** When its connection became established, or null while it is away. */
   readonly establishedMs: number | null;
-  /** It is known to send End-of-RIBs: only these count. */
-  readonly isExact: boolean;
-  /** It is another one of the servers under a second name: that one tells all. */
+  /** A BunBond sends End-of-RIBs, and only these count. */
+  readonly peerKind: PeerKind;
+  /** It is another one of the servers under a second name, and the table comes from that one. */
   readonly isRedundant: boolean;
-  /** When it is known to have read our SUBSCRIBE; Infinity: not yet. */
+  /** Returns when it was known to have read our SUBSCRIBE; Infinity if that is not known yet. */
   subscribeReadMs(vni: number): number;
-  /** All that it had sent by then has come: it has answered a KEEPALIVE that was sent then, or later. */
-  readonly heardMs: number;
-  /** Has it answer one, unless it was asked then or later. A call of {@link Completeness.check} follows the answer. */
-  ask(fromMs: number): void;
+  /** When the last KEEPALIVE was sent that it has answered for {@link probe}: all that it had sent by then has come. */
+  readonly probeAnsweredMs: number;
+  /** Sends a KEEPALIVE, unless one was sent at `fromMs` or later. A call of {@link Completeness.check} follows the answer. */
+  probe(fromMs: number): void;
 }
 
-/** A server that has not told all of a VNI since we subscribed to it. */
-interface Awaited {
-  readonly server: TellingServer;
-  /** From when its absence counts: a later loss does not start the time anew. */
+/** A server that has not sent its whole table of a VNI since we subscribed to it. */
+interface AwaitedTable {
+  readonly server: AwaitedServer;
+  /** When its absence began; a later loss does not start the time anew. */
   readonly awaySinceMs: number;
   lastAddMs: number;
 }
 
-/** A VNI whose view is not whole yet. */
+/** A VNI whose view is not complete yet. */
 interface Incomplete {
-  readonly awaited: Map<ServerNumber, Awaited>;
-  /** Of the present servers. */
-  readonly told: Set<ServerNumber>;
+  readonly awaited: Map<ServerNumber, AwaitedTable>;
+  /** The present servers that have sent their tables. */
+  readonly received: Set<ServerNumber>;
 }
 
 export class Completeness {
   readonly #clock: Clock;
   readonly #staleTimers: Pick<StaleTimers, "isAlone" | "deadlineMs" | "times">;
-  /** Is called last: it may change anything here. */
+  /** Called last, since it may change anything here. */
   readonly #complete: (vni: number) => void;
-  /** All servers, and since when they are away; of no meaning for one that is established. */
-  readonly #servers = new Map<ServerNumber, { readonly server: TellingServer; awaySinceMs: number }>();
-  /** By VNI; null: its view is whole. */
+  /** All servers, and since when they are away (without meaning while they are established). */
+  readonly #servers = new Map<ServerNumber, { readonly server: AwaitedServer; awaySinceMs: number }>();
+  /** By VNI; null if its view is complete. */
   readonly #vnis = new Map<number, Incomplete | null>();
   #timer: Timer | null = null;
   #wakesAtMs = Number.POSITIVE_INFINITY;
@@ -80,14 +81,14 @@ export class Completeness {
     this.#complete = complete;
   }
 
-  /** The view of the VNI has been whole since it was subscribed. */
+  /** Returns true if the view of the VNI has been complete at some time since it was subscribed. */
   isComplete(vni: number): boolean {
     return this.#vnis.get(vni) === null;
   }
 
   subscribed(vni: number): void {
     const nowMs = this.#clock.nowMs();
-    const awaited = new Map<ServerNumber, Awaited>();
+    const awaited = new Map<ServerNumber, AwaitedTable>();
     for (const [number, { server, awaySinceMs }] of this.#servers) {
       const isAway = server.establishedMs === null;
       awaited.set(number, {
@@ -96,7 +97,7 @@ export class Completeness {
         lastAddMs: Number.NEGATIVE_INFINITY,
       });
     }
-    const incomplete = { awaited, told: new Set<ServerNumber>() };
+    const incomplete = { awaited, received: new Set<ServerNumber>() };
     this.#vnis.set(vni, incomplete);
     this.#wakeAt(this.#dueMs(vni, incomplete));
   }
@@ -105,7 +106,7 @@ export class Completeness {
     this.#vnis.delete(vni);
   }
 
-  serverAdded(server: TellingServer): void {
+  serverAdded(server: AwaitedServer): void {
     const awaySinceMs = this.#clock.nowMs();
     this.#servers.set(server.number, { server, awaySinceMs });
     for (const incomplete of this.#vnis.values()) {
@@ -114,37 +115,37 @@ export class Completeness {
     this.check();
   }
 
-  /** With its routes its word goes. */
+  /** Forgets a server; the table that it sent does not count any more. */
   serverRemoved(number: ServerNumber): void {
     this.#servers.delete(number);
     for (const incomplete of this.#vnis.values()) {
       incomplete?.awaited.delete(number);
-      incomplete?.told.delete(number);
+      incomplete?.received.delete(number);
     }
     this.check();
   }
 
-  /** An established server is away from now on. A call of {@link check} follows. */
+  /** Records that an established server is away from now on. A call of {@link check} follows. */
   serverLost(number: ServerNumber): void {
     const known = this.#servers.get(number);
     if (known !== undefined) known.awaySinceMs = this.#clock.nowMs();
   }
 
-  /** The server sent an ADD of the VNI. */
+  /** Records that the server sent an ADD of the VNI. */
   added(number: ServerNumber, vni: number): void {
     const awaited = this.#vnis.get(vni)?.awaited.get(number);
     if (awaited !== undefined) awaited.lastAddMs = this.#clock.nowMs();
   }
 
-  /** The server has told all that it has of the VNI. */
-  told(number: ServerNumber, vni: number): void {
+  /** Records that the server has sent its whole table of the VNI. */
+  tableReceived(number: ServerNumber, vni: number): void {
     const incomplete = this.#vnis.get(vni);
     if (incomplete === undefined || incomplete === null || !incomplete.awaited.delete(number)) return;
-    incomplete.told.add(number);
+    incomplete.received.add(number);
     this.#checkVni(vni, incomplete);
   }
 
-  /** A server's state has changed, or the stale times, or one of the times that were waited for has come. */
+  /** Decides anew, after a change of a server's state or of the stale times, or when the timer runs out. */
   check(): void {
     for (const [vni, incomplete] of this.#vnis) if (incomplete !== null) this.#checkVni(vni, incomplete);
   }
@@ -158,14 +159,14 @@ export class Completeness {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
     for (const [number, awaited] of incomplete.awaited) {
-      const toldMs = this.#toldByTimeMs(vni, awaited);
-      if (toldMs > nowMs) continue;
-      if (awaited.server.heardMs < toldMs) {
-        awaited.server.ask(toldMs);
+      const completeMs = this.#completeByTimeMs(vni, awaited);
+      if (completeMs > nowMs) continue;
+      if (awaited.server.probeAnsweredMs < completeMs) {
+        awaited.server.probe(completeMs);
         continue;
       }
       incomplete.awaited.delete(number);
-      incomplete.told.add(number);
+      incomplete.received.add(number);
     }
     const dueMs = this.#dueMs(vni, incomplete);
     if (dueMs > nowMs) this.#wakeAt(dueMs);
@@ -175,29 +176,30 @@ export class Completeness {
     }
   }
 
-  /** When to look at the VNI again, as things stand: now or before if it is whole; Infinity: not without an event. */
-  #dueMs(vni: number, { awaited, told }: Incomplete): number {
+  /** Returns when the VNI will be complete, as things stand: now or before if it is; Infinity if that takes another event. */
+  #dueMs(vni: number, { awaited, received }: Incomplete): number {
     const staleTimers = this.#staleTimers;
     const nowMs = this.#clock.nowMs();
-    let nextToldMs = Number.POSITIVE_INFINITY;
-    let wholeMs = Number.NEGATIVE_INFINITY;
+    let nextCompleteMs = Number.POSITIVE_INFINITY;
+    let viewCompleteMs = Number.NEGATIVE_INFINITY;
     for (const each of awaited.values()) {
       if (each.server.isRedundant) continue;
       const isAway = each.server.establishedMs === null;
-      let toldMs = isAway ? staleTimers.deadlineMs(each.awaySinceMs) : this.#toldByTimeMs(vni, each);
-      // It is asked: its answer, or its loss, is an event.
-      if (!isAway && toldMs <= nowMs && each.server.heardMs < toldMs) toldMs = Number.POSITIVE_INFINITY;
-      wholeMs = Math.max(wholeMs, toldMs);
-      if (!isAway) nextToldMs = Math.min(nextToldMs, toldMs);
+      let completeMs = isAway ? staleTimers.deadlineMs(each.awaySinceMs) : this.#completeByTimeMs(vni, each);
+      // It has been probed: its answer, or its loss, is an event.
+      if (!isAway && completeMs <= nowMs && each.server.probeAnsweredMs < completeMs)
+        completeMs = Number.POSITIVE_INFINITY;
+      viewCompleteMs = Math.max(viewCompleteMs, completeMs);
+      if (!isAway) nextCompleteMs = Math.min(nextCompleteMs, completeMs);
     }
-    if (told.size > 0) return wholeMs;
-    // Somebody has to tell first; with nobody there, until the time alone ends.
-    return staleTimers.isAlone ? staleTimers.deadlineMs(Number.NEGATIVE_INFINITY) : nextToldMs;
+    if (received.size > 0) return viewCompleteMs;
+    // At least one table has to come; with no server there, until the stale time alone ends.
+    return staleTimers.isAlone ? staleTimers.deadlineMs(Number.NEGATIVE_INFINITY) : nextCompleteMs;
   }
 
-  /** When an established server without End-of-RIBs will have told all of the VNI, if nothing more comes of it. */
-  #toldByTimeMs(vni: number, { server, lastAddMs }: Awaited): number {
-    if (server.establishedMs === null || server.isExact) return Number.POSITIVE_INFINITY;
+  /** Returns when the table of an established server without End-of-RIBs will be complete, if no more ADDs come. */
+  #completeByTimeMs(vni: number, { server, lastAddMs }: AwaitedTable): number {
+    if (server.establishedMs === null || server.peerKind === "bunbond") return Number.POSITIVE_INFINITY;
     const readMs = server.subscribeReadMs(vni);
     const quietMs = Math.max(readMs, lastAddMs) + TABLE_QUIET_MS;
     const patienceMs = Math.max(

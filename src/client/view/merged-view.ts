@@ -1,35 +1,35 @@
 /**
- * All servers' routes as one table (route-table.ts), in which who told of a route (tellings.ts) and we ourselves are the
- * origins.
+ * The Loc-RIB: all servers' routes as one table (route-table.ts). The origins of a route are the Adj-RIBs-In that have it
+ * (adj-ribs-in.ts), and this client itself where it announces the route.
  *
- * A route is in view while at least one server has it; one event when the first brings it, one when the last
- * drops it. Each server has at most one copy of a route:
+ * A route is in view while at least one server has it. There is one event when the first server brings it, and one when the
+ * last server drops it. Each server has at most one copy of a route:
  *
- *     live       the server announced it on the connection we have now
- *     stale      the server had it when its connection was lost, and has not yet said whether it still does
- *     doubtful   perhaps nothing but our own announcement, coming back: does not count until that is known
+ *     live        the server announced it on the present connection
+ *     stale       the server had it when its connection was lost, and has neither announced nor withdrawn it since
+ *     unverified  perhaps only our own announcement that came back: does not count until that is known
  *
- * A lost server's copies go from live to stale, and back when it announces them again. What is still stale
- * when it has marked the end of its table was withdrawn in the meantime ("mark and sweep"), so a
- * server's restart withdraws nothing and puts nothing back.
+ * The copies of a lost server go from live to stale, and back when the server announces them again. What is still stale
+ * after the server's End-of-RIB was withdrawn in the meantime ("mark and sweep"). So the restart of a server withdraws nothing
+ * and adds nothing.
  *
- * A route that we announce ourselves is no part of the view, but copies of it are kept, since another hypervisor may announce
- * the same. One that is received while we do may be no more than an echo: some servers send our own routes back on SUBSCRIBE
- * and never withdraw them. From such a server it is doubtful. One that was there before our own announcement is no echo:
- * it is in view as soon as we withdraw ours. Servers whose views are exact (BunBond) send no echoes.
+ * A route that we announce ourselves is not part of the view, but copies of it are kept, since another hypervisor may announce
+ * the same. A copy that is received while we announce the route may be an echo: some servers send our own routes back on
+ * SUBSCRIBE and never withdraw them. From such a server it is unverified. A copy that was there before our own announcement is
+ * no echo: it comes into view as soon as we withdraw ours. Servers whose views are exact (BunBond) send no echoes.
  *
- * Go's server does not tell an announcer that another one has withdrawn the same route. So after our own withdrawal
- * neither kind is certain, and the server is asked (second-look.ts): what it still has is confirmed, the rest refuted.
+ * A Go server does not inform an announcer when another one withdraws the same route. So after our own withdrawal neither kind
+ * of copy is certain, and the server's table is read once more (second-look.ts): what it still has is confirmed, the rest removed.
  *
- * A server that died without a word is live for 2.5 keepalive intervals more, and what others withdraw meanwhile it
- * cannot confirm. Once it is lost, these copies of its go, as if the loss had been noticed at once; but a frame of it
- * shows that it was alive, and has the route still.
+ * A server that died without closing the connection counts as live for up to 2.5 keepalive intervals, and withdrawals by other
+ * servers in this time leave its copies in place. When the loss is noticed, the contradicted copies are dropped, as if it had been
+ * noticed at once; but a frame from the server in the meantime shows that it was alive, and has the route still.
  *
- * What is dropped by the thousand goes in slices, and a copy counts until its turn: the view is at any time what the
- * events say. One that is told again meanwhile stays.
+ * Large numbers of copies are dropped in slices, and a copy counts until its turn: the view is at any time what the events
+ * add up to. A copy that is announced again in the meantime stays.
  *
- * A destination has at most `maxHops` routes here: one more is left out, unless it can take the place of one that is only
- * stale. So nothing that is done per destination grows with what anybody announces.
+ * A destination has at most `maxHops` routes here: another one is skipped, unless it can replace a route that is only stale. So
+ * nothing that is done per destination grows without limit.
  */
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
@@ -38,57 +38,57 @@ import { type RouteSource, TableSource } from "../../route/table/route-source.ts
 import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
-import { type ServerNumber, type Telling, Tellings } from "./adj-ribs-in.ts";
+import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
 
 export interface ViewListener {
   added(route: Route): void;
   removed(route: Route): void;
-  /** A server announces a route that is left out: its destination has `maxHops` already, or there is no memory for it. */
+  /** A server announces a route that is skipped: its destination has `maxHops` already, or there is no memory for it. */
   leftOut(server: ServerNumber, code: LeftOutCode): void;
 }
 
-/** How far a received ADD may be our own announcement that comes back. */
+/** Says when a received ADD may be our own announcement that comes back. */
 export const Echo = {
-  /** The server's views are exact. */
+  /** Never: the server sends no echoes. */
   NEVER: 0,
-  /** If we announce the route now. */
+  /** If we announce the route at present. */
   OF_OWN: 1,
-  /** We have only just withdrawn it. */
+  /** Perhaps: we have only just withdrawn the route. */
   PERHAPS: 2,
 } as const;
 export type Echo = (typeof Echo)[keyof typeof Echo];
 
-/** What came of a received ADD. */
+/** The result of a received ADD. */
 export const Received = {
   OTHER: 0,
-  /** A stale copy is live again. */
+  /** A stale copy became live again. */
   CONFIRMED: 1,
-  /** It may be an echo, and does not count. */
-  DOUBTFUL: 2,
+  /** It may be an echo, and does not count yet. */
+  UNVERIFIED: 2,
 } as const;
 export type Received = (typeof Received)[keyof typeof Received];
 
-/** Why a route is left out. */
+/** Why a route is skipped. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
 
-/** Routes to one destination of one VNI, unless another limit is given. */
+/** Default limit of routes to one destination of one VNI. */
 export const DEFAULT_MAX_HOPS = 4_096;
-/** The largest limit: what is done per destination stays below some milliseconds. */
+/** The largest limit of routes to one destination: it keeps the work per destination below some milliseconds. */
 export const MOST_HOPS = 65_536;
 
-/** Arrays of it that become large when it has many routes: a table's, and the hops' counts (see growable-int32-array.ts). */
+/** Number of arrays that become large when a view has many routes: a table's, and the counts of hops (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_VIEW = LARGE_ARRAYS_OF_TABLE + 1;
 
-/** We ourselves, as an origin of what we announce. */
+/** The origin that stands for this client's own announcements. */
 const OWN: PeerNumber = 0;
-/** Copies that are dropped in one go; with what a listener does for each, some milliseconds. */
+/** Number of copies that are dropped in one turn; with the listener's work for each, this takes some milliseconds. */
 const COPIES_PER_SLICE = 500;
 
-/** Tellings whose copies are being dropped, and what to do then. */
-interface Leaving {
-  readonly tellings: Telling[];
+/** AdjRibIns whose copies are being dropped, and what follows then. */
+interface Removal {
+  readonly ribs: AdjRibIn[];
   readonly done: () => void;
 }
 
@@ -98,17 +98,17 @@ export class MergedView {
   readonly #maxHops: number;
   readonly #copiesPerSlice: number;
   readonly #table = new RouteTable({ hasFewPeers: true });
-  readonly #tellings = new Tellings(OWN + 1);
-  readonly #leaving: Leaving[] = [];
-  /** Rows of live copies: those that another server has withdrawn since this one was heard. */
+  readonly #ribs = new AdjRibsIn(OWN + 1);
+  readonly #removals: Removal[] = [];
+  /** By server: rows of live copies that another server has withdrawn since the last frame of this server. */
   readonly #contradicted = new Map<ServerNumber, Set<number>>();
-  /** Rows of each destination, by the PREFIX word that they have in common. */
+  /** Number of rows per destination, by the PREFIX word that these have in common. */
   readonly #hopCounts = new GrowableInt32Array();
-  #isDropping = false;
+  #isRemoving = false;
   readonly #fields = new UpdateFields();
   #routeCount = 0;
 
-  /** @param soon calls back when others have had their turn */
+  /** @param soon calls back in a later turn of the event loop */
   constructor(
     listener: ViewListener,
     soon: (run: () => void) => void,
@@ -121,44 +121,44 @@ export class MergedView {
     this.#copiesPerSlice = copiesPerSlice;
   }
 
-  /** Routes in view: echoes do not count. */
+  /** Number of routes in view, without possible echoes. */
   get routeCount(): number {
     return this.#routeCount;
   }
 
-  /** A server announces a route. */
+  /** Records that a server announces a route. */
   received(server: ServerNumber, fields: UpdateFields, echo: Echo): Received {
-    const isDoubtful = echo === Echo.PERHAPS && !this.#hasCertain(server, fields);
-    const telling = isDoubtful
-      ? this.#tellings.doubtful(server, fields.vni)
-      : this.#tellings.live(server, fields.vni);
-    const change = this.#table.add(telling.number, fields);
+    const isUnverified = echo === Echo.PERHAPS && !this.#hasCertain(server, fields);
+    const rib = isUnverified
+      ? this.#ribs.unverified(server, fields.vni)
+      : this.#ribs.live(server, fields.vni);
+    const change = this.#table.add(rib.number, fields);
     if (change === Change.TABLE_FULL) {
       this.#listener.leftOut(server, "TABLE_FULL");
       return Received.OTHER;
     }
-    if (change === Change.NOTHING) return isDoubtful ? Received.DOUBTFUL : Received.OTHER;
-    telling.copies++;
+    if (change === Change.NOTHING) return isUnverified ? Received.UNVERIFIED : Received.OTHER;
+    rib.copies++;
     const { row, origins, isNewRow } = this.#table;
     const routesToDestination = isNewRow ? this.#countRow(row) : 0;
     if (routesToDestination === null) {
-      this.#removeCopy(row, telling);
+      this.#removeCopy(row, rib);
       this.#freeRow(row);
       this.#listener.leftOut(server, "TABLE_FULL");
       return Received.OTHER;
     }
     if (routesToDestination > this.#maxHops) {
       const stale = this.#staleSiblingOf(row);
-      this.#removeCopy(row, telling);
+      this.#removeCopy(row, rib);
       this.#freeUnused(row);
       if (stale === NIL) {
         this.#listener.leftOut(server, "TOO_MANY_HOPS");
         return Received.OTHER;
       }
       const wasShown = this.#isShown(stale);
-      for (const other of this.#tellingsOf(stale)) this.#removeCopy(stale, other);
-      this.#settle(stale, wasShown);
-      // Whoever is told may have changed anything.
+      for (const other of this.#ribsOf(stale)) this.#removeCopy(stale, other);
+      this.#publishIfChanged(stale, wasShown);
+      // The listener may have changed anything.
       return this.received(server, fields, echo);
     }
     let isOwn = false;
@@ -167,165 +167,163 @@ export class MergedView {
     let hadCertain = false;
     for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
       const peer = origins.peerOf(at);
-      if (peer === telling.number) continue;
+      if (peer === rib.number) continue;
       if (peer === OWN) {
         isOwn = true;
         continue;
       }
-      const other = this.#tellings.of(peer);
-      if (!other.isDoubtful) wasHeld = true;
+      const other = this.#ribs.get(peer);
+      if (!other.isUnverified) wasHeld = true;
       if (other.server !== server) continue;
       hadCopy = true;
-      if (!other.isDoubtful && !other.isLeaving) hadCertain = true;
+      if (!other.isUnverified && !other.isRemoved) hadCertain = true;
     }
     if (isOwn && echo === Echo.OF_OWN && !hadCertain) {
-      // Our own hides it, whatever it is: nobody is to be told.
-      this.#addCopyOf(fields, this.#tellings.doubtful(server, fields.vni));
-      this.#removeCopy(row, telling);
-      return Received.DOUBTFUL;
+      // Our own announcement hides it, whatever it is: there is no event.
+      this.#addCopyOf(fields, this.#ribs.unverified(server, fields.vni));
+      this.#removeCopy(row, rib);
+      return Received.UNVERIFIED;
     }
-    const isConfirmed = hadCopy && this.#replaceCopies(row, telling);
-    this.#settle(row, wasHeld && !isOwn);
-    if (isDoubtful) return Received.DOUBTFUL;
+    const isConfirmed = hadCopy && this.#replaceCopies(row, rib);
+    this.#publishIfChanged(row, wasHeld && !isOwn);
+    if (isUnverified) return Received.UNVERIFIED;
     return isConfirmed ? Received.CONFIRMED : Received.OTHER;
   }
 
-  /** Removes the server's other copies. True: one was stale. */
-  #replaceCopies(row: number, telling: Telling): boolean {
+  /** Removes the server's other copies of the route. Returns true if one of them was stale. */
+  #replaceCopies(row: number, rib: AdjRibIn): boolean {
     let wasStale = false;
-    for (const other of this.#tellingsOf(row)) {
-      if (other.server !== telling.server || other === telling) continue;
-      if (other.lostMs !== null && !other.isLeaving) wasStale = true;
+    for (const other of this.#ribsOf(row)) {
+      if (other.server !== rib.server || other === rib) continue;
+      if (other.lostMs !== null && !other.isRemoved) wasStale = true;
       this.#removeCopy(row, other);
     }
     return wasStale;
   }
 
   /**
-   * A server withdraws a route. Its word is newer than what lost servers said, so all stale copies go with
-   * it, and those of servers that turn out to be lost already.
+   * Records that a server withdraws a route. This is newer than what lost servers announced, so all stale copies are removed
+   * too, and later the copies of servers that turn out to have been lost already.
    */
   withdrawn(server: ServerNumber, fields: UpdateFields): void {
     const row = this.#table.findRow(fields);
     if (row === NIL) return;
     const wasShown = this.#isShown(row);
-    for (const telling of this.#tellingsOf(row)) {
-      if (telling.server === server || telling.lostMs !== null || telling.isLeaving) {
-        this.#removeCopy(row, telling);
+    for (const rib of this.#ribsOf(row)) {
+      if (rib.server === server || rib.lostMs !== null || rib.isRemoved) {
+        this.#removeCopy(row, rib);
       } else {
-        this.#contradicted.getOrInsertComputed(telling.server, () => new Set()).add(row);
+        this.#contradicted.getOrInsertComputed(rib.server, () => new Set()).add(row);
       }
     }
-    this.#settle(row, wasShown);
+    this.#publishIfChanged(row, wasShown);
   }
 
-  /** The server was asked, and has the route no longer. */
+  /** Removes the copies of a server whose table was read once more, and did not contain the route. */
   refuted(server: ServerNumber, { vni, destination, nextHop }: Route): void {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL) return;
     const wasShown = this.#isShown(row);
-    for (const telling of this.#tellingsOf(row)) {
-      if (telling.server === server && telling.lostMs === null) this.#removeCopy(row, telling);
+    for (const rib of this.#ribsOf(row)) {
+      if (rib.server === server && rib.lostMs === null) this.#removeCopy(row, rib);
     }
-    this.#settle(row, wasShown);
+    this.#publishIfChanged(row, wasShown);
   }
 
-  /** The server has told of the route on the connection we have now, be it as an echo. */
+  /** Returns true if the server has announced the route on the present connection, even as an echo. */
   hasCopy(server: ServerNumber, { vni, destination, nextHop }: Route): boolean {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     return (
       row !== NIL &&
-      this.#tellingsOf(row).some((telling) => {
-        return telling.server === server && telling.lostMs === null && !telling.isLeaving;
+      this.#ribsOf(row).some((rib) => {
+        return rib.server === server && rib.lostMs === null && !rib.isRemoved;
       })
     );
   }
 
-  /** The server is alive: what it has not withdrawn it still has. */
-  heardFrom(server: ServerNumber): void {
+  /** Records a frame from the server: it is alive, and still has what it has not withdrawn. */
+  confirmAlive(server: ServerNumber): void {
     const rows = this.#contradicted.get(server);
     if (rows !== undefined && rows.size > 0) rows.clear();
   }
 
   /**
-   * The connection to a server is lost: what it had becomes stale. How many copies that were. `wasSilent`: it may have
-   * been lost ever since it was heard last.
+   * Makes the routes of a server stale whose connection is lost. Returns the number of stale copies. With `wasSilent` the server
+   * may have been lost ever since its last frame.
    */
   serverLost(server: ServerNumber, nowMs: number, wasSilent = false): number {
     const outdated = wasSilent ? this.#setApartContradicted(server) : [];
     this.#contradicted.delete(server);
-    const { copies, doubtful } = this.#tellings.lose(server, nowMs);
-    this.#drop([...doubtful, ...outdated]);
+    const { copies, unverified } = this.#ribs.markStale(server, nowMs);
+    this.#drop([...unverified, ...outdated]);
     return copies;
   }
 
-  /** Moves the live copies that others have withdrawn to tellings that can be dropped. Nothing leaves the view yet. */
-  #setApartContradicted(server: ServerNumber): Telling[] {
-    const apart = new Map<number, Telling>();
-    // Since the server was heard it got no new copy: a row that is another route's by now has none of it.
+  /** Moves the live copies that others have withdrawn to AdjRibIns that can be dropped. Nothing leaves the view yet. */
+  #setApartContradicted(server: ServerNumber): AdjRibIn[] {
+    const apart = new Map<number, AdjRibIn>();
+    // Since the server's last frame it got no new copy: a row that was reused for another route has no copy of it.
     for (const row of this.#contradicted.get(server) ?? []) {
-      const live = this.#tellingsOf(row).find(
-        (telling) => telling.server === server && telling.lostMs === null,
-      );
-      if (live === undefined || live.isDoubtful || live.isLeaving) continue;
+      const live = this.#ribsOf(row).find((rib) => rib.server === server && rib.lostMs === null);
+      if (live === undefined || live.isUnverified || live.isRemoved) continue;
       this.#table.fill(row, this.#fields);
-      this.#addCopy(apart.getOrInsertComputed(live.vni, () => this.#tellings.apart(server, live.vni)));
+      this.#addCopy(apart.getOrInsertComputed(live.vni, () => this.#ribs.detached(server, live.vni)));
       this.#removeCopy(row, live);
     }
     return [...apart.values()];
   }
 
   staleCopies(server: ServerNumber): number {
-    return this.#tellings.staleCopies(server);
+    return this.#ribs.staleCopies(server);
   }
 
-  /** Those of removed servers among them. */
+  /** Number of stale copies of all servers, including removed ones. */
   get allStaleCopies(): number {
-    return this.#tellings.allStaleCopies;
+    return this.#ribs.allStaleCopies;
   }
 
-  /** Drops a server's stale copies in one VNI, and calls back when the last of them has gone. */
+  /** Drops a server's stale copies in one VNI, and calls `done` after the last of them. */
   sweepVni(server: ServerNumber, vni: number, done?: () => void): void {
-    this.#drop(this.#tellings.takeStaleOfVni(server, vni), done);
+    this.#drop(this.#ribs.takeStaleOfVni(server, vni), done);
   }
 
-  /** Drops a server's stale copies in all VNIs: those lost at that time or before. How many that are. */
+  /** Drops a server's stale copies in all VNIs that were lost at that time or before. Returns their number. */
   sweep(server: ServerNumber, lostUntilMs = Number.POSITIVE_INFINITY): number {
-    const stale = this.#tellings.takeStale(server, lostUntilMs);
-    const copies = stale.reduce((sum, telling) => sum + telling.copies, 0);
+    const stale = this.#ribs.takeStale(server, lostUntilMs);
+    const copies = stale.reduce((sum, rib) => sum + rib.copies, 0);
     this.#drop(stale);
     return copies;
   }
 
-  /** The server's views have turned out to be exact: its doubtful copies are no echoes. */
-  provenExact(server: ServerNumber): void {
+  /** Makes the unverified copies of a server live that has turned out to send no echoes. */
+  acceptUnverified(server: ServerNumber): void {
     const { origins } = this.#table;
-    for (const telling of this.#tellings.doubtfulOf(server)) {
-      // Whoever is told of a route may have dropped the rest.
-      while (telling.copies > 0 && !telling.isLeaving) {
-        const row = origins.routeOf(origins.firstOfPeer(telling.number));
+    for (const rib of this.#ribs.unverifiedOf(server)) {
+      // The listener may have dropped the rest.
+      while (rib.copies > 0 && !rib.isRemoved) {
+        const row = origins.routeOf(origins.firstOfPeer(rib.number));
         const wasShown = this.#isShown(row);
         this.#table.fill(row, this.#fields);
-        this.#addCopy(this.#tellings.live(server, telling.vni));
-        this.#removeCopy(row, telling);
-        this.#settle(row, wasShown);
+        this.#addCopy(this.#ribs.live(server, rib.vni));
+        this.#removeCopy(row, rib);
+        this.#publishIfChanged(row, wasShown);
       }
     }
   }
 
-  /** The server is none of ours any more: only what others have stays. */
+  /** Drops everything that the server announced, stale routes included. */
   dropServer(server: ServerNumber): void {
-    this.#drop(this.#tellings.takeServer(server));
+    this.#drop(this.#ribs.takeServer(server));
   }
 
-  /** The VNI is not subscribed to any more. */
+  /** Drops all routes of a VNI that is no longer subscribed to. */
   dropVni(vni: number): void {
-    this.#drop(this.#tellings.takeVni(vni));
+    this.#drop(this.#ribs.takeVni(vni));
   }
 
-  /** We announce a route ourselves from now on. False: there is no memory for it, and nothing has changed. */
+  /** Records that this client announces a route. Returns false if there is no memory for it; then nothing has changed. */
   announced({ vni, destination, nextHop }: Route): boolean {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const known = this.#table.findRow(this.#fields);
@@ -337,26 +335,26 @@ export class MergedView {
       this.#freeRow(row);
       return false;
     }
-    this.#settle(row, wasShown);
+    this.#publishIfChanged(row, wasShown);
     return true;
   }
 
-  /** We announce a route no longer: somebody else's comes into view. */
+  /** Records that this client announces a route no longer: other announcers' copies of it come into view. */
   ownWithdrawn({ vni, destination, nextHop }: Route): void {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL || this.#table.removeOrigin(row, OWN) === Change.NOTHING) return;
-    // It is not to come for the moment until its turn.
-    for (const telling of this.#tellingsOf(row)) if (telling.isLeaving) this.#removeCopy(row, telling);
-    this.#settle(row, false);
+    // A copy that is about to be dropped must not come into view until its turn.
+    for (const rib of this.#ribsOf(row)) if (rib.isRemoved) this.#removeCopy(row, rib);
+    this.#publishIfChanged(row, false);
   }
 
-  /** The routes in view, in no particular order. The walk may pause: one that is there all the time comes once. */
+  /** Iterates over the routes in view, in no particular order. The walk may pause: a route that is in view all the time comes once. */
   *routes(): Iterable<Route> {
     for (const routes of this.routesByDestination()) yield* routes;
   }
 
-  /** The same, of these VNIs or of all, those of one destination at a time. The walk may pause while the view changes. */
+  /** Iterates over the routes of these VNIs, or of all for null, one destination at a time. The walk may pause while the view changes. */
   *routesByDestination(vnis: ReadonlySet<number> | null = null): Iterable<readonly Route[]> {
     for (const table of [...this.#table.vnis()]) {
       if (vnis !== null && !vnis.has(table.vni)) continue;
@@ -366,86 +364,86 @@ export class MergedView {
     }
   }
 
-  /** The same, to be read in any order. */
+  /** Returns the routes in view as a source that can be read in any order. */
   source(): RouteSource {
     return new TableSource(this.#table, (row) => this.#isShown(row));
   }
 
-  /** The servers that have the route, those that are lost among them. */
+  /** Returns the servers that have the route, including lost ones that had it. */
   serversOf({ vni, destination, nextHop }: Route): ServerNumber[] {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL) return [];
-    const holders = this.#tellingsOf(row).filter(({ isDoubtful }) => !isDoubtful);
+    const holders = this.#ribsOf(row).filter(({ isUnverified }) => !isUnverified);
     return holders.map(({ server }) => server).sort((a, b) => a - b);
   }
 
-  /** Drops what was told there, a slice now, the rest in later turns. */
-  #drop(tellings: Telling[], done: () => void = () => {}): void {
-    for (const telling of tellings) telling.isLeaving = true;
-    this.#leaving.push({ tellings, done });
-    if (!this.#isDropping) this.#dropSlice();
+  /** Drops all copies of these AdjRibIns: a slice now, the rest in later turns. */
+  #drop(ribs: AdjRibIn[], done: () => void = () => {}): void {
+    for (const rib of ribs) rib.isRemoved = true;
+    this.#removals.push({ ribs, done });
+    if (!this.#isRemoving) this.#removeSlice();
   }
 
-  readonly #dropSlice = (): void => {
-    this.#isDropping = true;
+  readonly #removeSlice = (): void => {
+    this.#isRemoving = true;
     const { origins } = this.#table;
     let left = this.#copiesPerSlice;
-    for (let first = this.#leaving[0]; first !== undefined; first = this.#leaving[0]) {
-      const telling = first.tellings.at(-1);
-      const origin = telling === undefined ? NIL : origins.firstOfPeer(telling.number);
-      if (telling === undefined) {
-        this.#leaving.shift();
+    for (let first = this.#removals[0]; first !== undefined; first = this.#removals[0]) {
+      const rib = first.ribs.at(-1);
+      const origin = rib === undefined ? NIL : origins.firstOfPeer(rib.number);
+      if (rib === undefined) {
+        this.#removals.shift();
         first.done();
       } else if (origin === NIL) {
-        first.tellings.pop();
-        this.#tellings.release(telling);
+        first.ribs.pop();
+        this.#ribs.release(rib);
       } else if (left === 0) {
-        this.#soon(this.#dropSlice);
+        this.#soon(this.#removeSlice);
         return;
       } else {
         left--;
         const row = origins.routeOf(origin);
         const wasShown = this.#isShown(row);
-        this.#removeCopy(row, telling);
-        this.#settle(row, wasShown);
+        this.#removeCopy(row, rib);
+        this.#publishIfChanged(row, wasShown);
       }
     }
-    this.#isDropping = false;
+    this.#isRemoving = false;
   };
 
-  /** The server has a copy of the route that is live or stale. */
+  /** Returns true if the server has a live or stale copy of the route. */
   #hasCertain(server: ServerNumber, fields: UpdateFields): boolean {
     const row = this.#table.findRow(fields);
     return (
       row !== NIL &&
-      this.#tellingsOf(row).some((telling) => {
-        return telling.server === server && !telling.isDoubtful && !telling.isLeaving;
+      this.#ribsOf(row).some((rib) => {
+        return rib.server === server && !rib.isUnverified && !rib.isRemoved;
       })
     );
   }
 
-  /** Of the route in `#fields`. */
-  #addCopy(telling: Telling): void {
-    this.#addCopyOf(this.#fields, telling);
+  /** Adds a copy of the route in `#fields`. */
+  #addCopy(rib: AdjRibIn): void {
+    this.#addCopyOf(this.#fields, rib);
   }
 
-  #addCopyOf(fields: UpdateFields, telling: Telling): void {
-    const change = this.#table.add(telling.number, fields);
-    if (change !== Change.NOTHING && change !== Change.TABLE_FULL) telling.copies++;
+  #addCopyOf(fields: UpdateFields, rib: AdjRibIn): void {
+    const change = this.#table.add(rib.number, fields);
+    if (change !== Change.NOTHING && change !== Change.TABLE_FULL) rib.copies++;
   }
 
-  #removeCopy(row: number, telling: Telling): void {
-    if (this.#table.removeOrigin(row, telling.number) !== Change.NOTHING) this.#tellings.lessened(telling);
+  #removeCopy(row: number, rib: AdjRibIn): void {
+    if (this.#table.removeOrigin(row, rib.number) !== Change.NOTHING) this.#ribs.removeCopy(rib);
   }
 
-  /** Whose copies there are. */
-  #tellingsOf(row: number): Telling[] {
+  /** Returns the AdjRibIns that have the route. */
+  #ribsOf(row: number): AdjRibIn[] {
     const { origins } = this.#table;
-    const found: Telling[] = [];
+    const found: AdjRibIn[] = [];
     for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
       const peer = origins.peerOf(at);
-      if (peer !== OWN) found.push(this.#tellings.of(peer));
+      if (peer !== OWN) found.push(this.#ribs.get(peer));
     }
     return found;
   }
@@ -456,7 +454,7 @@ export class MergedView {
     for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
       const peer = origins.peerOf(at);
       if (peer === OWN) return false;
-      if (!this.#tellings.of(peer).isDoubtful) isHeld = true;
+      if (!this.#ribs.get(peer).isUnverified) isHeld = true;
     }
     return isHeld;
   }
@@ -465,15 +463,15 @@ export class MergedView {
     return this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
   }
 
-  /** The row's origins have changed: forgets it if it has none, and tells the listener what came of it. */
-  #settle(row: number, wasShown: boolean): void {
+  /** Reports to the listener if the row came into view or left it, and frees the row if it has no origins left. */
+  #publishIfChanged(row: number, wasShown: boolean): void {
     const isShown = this.#isShown(row);
-    if (isShown !== wasShown) this.#tell(row, isShown);
+    if (isShown !== wasShown) this.#publish(row, isShown);
     else this.#freeUnused(row);
   }
 
-  /** The listener comes last: it may change anything here. */
-  #tell(row: number, isShown: boolean): void {
+  /** Calls the listener last, since that may change anything here. */
+  #publish(row: number, isShown: boolean): void {
     const route = this.#routeOf(row);
     this.#freeUnused(row);
     this.#routeCount += isShown ? 1 : -1;
@@ -481,7 +479,7 @@ export class MergedView {
     else this.#listener.removed(route);
   }
 
-  /** A row was made. How many its destination has now; null: there is no memory to count it. */
+  /** Counts a new row. Returns how many rows its destination has now, or null if there is no memory to count it. */
   #countRow(row: number): number | null {
     const prefix = this.#prefixOf(row);
     let counts: Int32Array;
@@ -496,11 +494,11 @@ export class MergedView {
     return count;
   }
 
-  /** Another route to the same destination that lost servers had, and nobody else; NIL: there is none. */
+  /** Returns another route to the same destination that only lost servers had, or NIL if there is none. */
   #staleSiblingOf(newRow: number): number {
-    if (this.#tellings.allStaleCopies === 0) return NIL;
+    if (this.#ribs.allStaleCopies === 0) return NIL;
     const { words } = this.#table.rows;
-    // The newest one stands before all others.
+    // The newest row comes first.
     let row = words[(newRow << ROW_SHIFT) + SIBLING] as number;
     while (row !== NIL && !this.#isOnlyStale(row)) {
       row = words[(row << ROW_SHIFT) + SIBLING] as number;
@@ -512,7 +510,7 @@ export class MergedView {
     const { origins } = this.#table;
     for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
       const peer = origins.peerOf(at);
-      if (peer === OWN || this.#tellings.of(peer).lostMs === null) return false;
+      if (peer === OWN || this.#ribs.get(peer).lostMs === null) return false;
     }
     return true;
   }

@@ -1,4 +1,4 @@
-/** Lost servers' routes in the view, until their stale time ends (see stale-timers.ts). */
+/** Keeps the routes of lost servers in the view until their stale time ends (see stale-timers.ts), then drops them. */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { MergedView, ServerNumber } from "./merged-view.ts";
@@ -19,19 +19,19 @@ export class StaleRoutes {
     this.staleTimers = new StaleTimers(times, clock.nowMs());
   }
 
-  /** What the server had becomes stale; `wasSilent`: it may have been lost ever since it was heard last. */
+  /** Makes the routes of a server stale. With `wasSilent` the server may have been lost ever since its last frame. */
   serverLost(server: ServerNumber, wasSilent: boolean): void {
     const nowMs = this.#clock.nowMs();
     if (this.#view.serverLost(server, nowMs, wasSilent) > 0) this.staleTimers.lost(server, nowMs);
   }
 
-  /** Drops all that the server had. */
+  /** Drops all routes of a server. */
   dropServer(server: ServerNumber): void {
     this.staleTimers.forget(server);
     this.#view.dropServer(server);
   }
 
-  /** There is an established server, or none. */
+  /** Records whether at least one server is established. */
   setAnyEstablished(isAny: boolean): void {
     const isAlone = this.staleTimers.setAnyEstablished(isAny, this.#clock.nowMs());
     if (this.#isStopped) return;
@@ -39,7 +39,7 @@ export class StaleRoutes {
     this.#wakeInTime();
   }
 
-  /** Also for what is lost already. */
+  /** Changes the stale times, also of routes that are stale already. */
   set times(times: StaleTimes) {
     this.staleTimers.times = times;
     this.#dropOverdue();
@@ -62,7 +62,7 @@ export class StaleRoutes {
     }
   }
 
-  /** Drops stale routes whose time is over. */
+  /** Drops the routes whose stale time has ended. */
   readonly #dropOverdue = (): void => {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
@@ -79,13 +79,13 @@ export class StaleRoutes {
   };
 
   /**
-   * After a pause (a stopped process, a suspended machine), what waits at the sockets comes first: whether there is still
-   * an established server decides what is overdue.
+   * Sets the timer for the next end of a stale time. After a suspension (a stopped process, a suspended machine) the sockets are
+   * read first, since it depends on whether a server is still established which routes are overdue.
    */
   #wakeInTime(): void {
     this.#timer?.cancel();
     const { nextDeadlineMs } = this.staleTimers;
-    // Whoever was told of the routes may have stopped the client.
+    // A handler may have stopped the client.
     if (this.#isStopped || nextDeadlineMs === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(0, nextDeadlineMs - this.#clock.nowMs());
     this.#timer = this.#clock.after(waitMs, () => this.#clock.soon(this.#dropOverdue));

@@ -1,19 +1,19 @@
 /**
- * How long a lost server's routes stay in view.
+ * How long the routes of a lost server stay in view.
  *
- * While a server is established, `staleTimeMs` from the loss: it knows better, sooner or later. With none,
- * `staleTimeAloneMs`, by default for ever: that the control plane is out must not become an outage of the
- * tenants' traffic. When a server comes back after a time with none, all clocks start anew.
+ * While another server is established, they stay for `staleTimeMs` from the loss: the other server knows the present routes. While
+ * none is, they stay for `staleTimeAloneMs`, by default for ever: an outage of the control plane must not become an outage of the
+ * tenants' traffic. When a server comes back after a time with none, all stale times start anew.
  *
- * A server can be lost again before it has confirmed all that it had: each loss has a clock of its own, or one
+ * A server can be lost again before it has confirmed all routes that it had. Each loss has a stale time of its own, or a server
  * that flaps would keep its routes for ever.
  */
 import type { ServerNumber } from "./merged-view.ts";
 
-/** For how long a lost server's routes stay: while another server is established, and while none is. */
+/** How long stale routes are kept, with and without another established server. */
 export interface StaleTimes {
   readonly staleTimeMs: number;
-  /** Infinity: for ever. */
+  /** Infinity means for ever. */
   readonly staleTimeAloneMs: number;
 }
 
@@ -22,21 +22,21 @@ export const DEFAULT_STALE_TIMES: StaleTimes = {
   staleTimeAloneMs: Number.POSITIVE_INFINITY,
 };
 
-/** What the server had when it was lost at `lostUntilMs` or before is to be dropped, where it is still stale. */
+/** A server whose stale routes of losses at `lostUntilMs` or before are to be dropped. */
 export interface Overdue {
   readonly server: ServerNumber;
   readonly lostUntilMs: number;
 }
 
-/** Times are the caller's clock's, in milliseconds. */
+/** Computes when stale times end. Times are the caller's clock's, in milliseconds. */
 export class StaleTimers {
-  /** May be changed: also what is lost already goes by the new ones. */
+  /** May be changed, which is effective for earlier losses, too. */
   times: StaleTimes;
   /** When each server was lost, ascending. */
   readonly #losses = new Map<ServerNumber, number[]>();
-  /** Since when there has been an established server without a break. */
+  /** Since when at least one server has been established without a break, or null if none is. */
   #establishedSinceMs: number | null = null;
-  /** Since when there has been none; of no meaning while there is one. */
+  /** Since when none has been established; without meaning while one is. */
   #noneSinceMs: number;
 
   constructor(times: StaleTimes, nowMs: number) {
@@ -44,17 +44,17 @@ export class StaleTimers {
     this.#noneSinceMs = nowMs;
   }
 
-  /** A server's connection was lost, and routes became stale with it. */
+  /** Records that the connection of a server was lost, and routes became stale. */
   lost(server: ServerNumber, nowMs: number): void {
     this.#losses.getOrInsertComputed(server, () => []).push(nowMs);
   }
 
-  /** Nothing of the server is left to be overdue. */
+  /** Forgets the losses of a server that has no stale routes any more. */
   forget(server: ServerNumber): void {
     this.#losses.delete(server);
   }
 
-  /** True: there is no established server any more. The one that returns counts for its own routes, too. */
+  /** Records whether a server is established. Returns true if the last one was lost. A server that returns counts for its own routes, too. */
   setAnyEstablished(isAny: boolean, nowMs: number): boolean {
     if (isAny) {
       this.#establishedSinceMs ??= nowMs;
@@ -63,12 +63,12 @@ export class StaleTimers {
     if (this.#establishedSinceMs === null) return false;
     this.#establishedSinceMs = null;
     this.#noneSinceMs = nowMs;
-    // Their clocks start at the same time from here on, so the last loss stands for all.
+    // All stale times start anew together, so the last loss stands for all.
     for (const losses of this.#losses.values()) losses.splice(0, losses.length - 1);
     return true;
   }
 
-  /** What is overdue by now. It is not told again. */
+  /** Removes and returns what is overdue by now. */
   takeOverdue(nowMs: number): Overdue[] {
     const overdue: Overdue[] = [];
     for (const [server, losses] of this.#losses) {
@@ -81,19 +81,19 @@ export class StaleTimers {
     return overdue;
   }
 
-  /** When something will be overdue next, as things stand; Infinity: never. */
+  /** When the next stale time ends, as things stand; Infinity means never. */
   get nextDeadlineMs(): number {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [lostMs = nextMs] of this.#losses.values()) nextMs = Math.min(nextMs, this.deadlineMs(lostMs));
     return nextMs;
   }
 
-  /** No server is established. */
+  /** Returns true if no server is established. */
   get isAlone(): boolean {
     return this.#establishedSinceMs === null;
   }
 
-  /** When the patience with a server that is away since `lostMs` ends, as things stand; Infinity: never. */
+  /** Returns when the stale time after a loss at `lostMs` ends, as things stand; Infinity means never. */
   deadlineMs(lostMs: number): number {
     if (this.#establishedSinceMs === null) return this.#noneSinceMs + this.times.staleTimeAloneMs;
     return Math.max(lostMs, this.#establishedSinceMs) + this.times.staleTimeMs;

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Client } from "../../client/client-core.ts";
+import type { ClientCore } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { ClientHandler } from "../../client/events.ts";
 import { formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
@@ -57,7 +57,7 @@ export class ClientCounters implements ClientHandler {
 }
 
 export interface ClientControlOptions {
-  readonly client: Client;
+  readonly client: ClientCore;
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
   /** Null if the client puts no routes into the kernel. */
@@ -221,7 +221,7 @@ async function clientStatus({
   };
 }
 
-function skipCounters({ skippedUpdates }: Client): Counters {
+function skipCounters({ skippedUpdates }: ClientCore): Counters {
   return Object.fromEntries(
     Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
   );
@@ -231,7 +231,7 @@ function skipCounters({ skippedUpdates }: Client): Counters {
 const SLICE_ROUTES = 4096;
 
 /** Returns the VNIs of routes, announcements and subscriptions, in order. The table is counted in slices and may change meanwhile. */
-async function vniEntries(client: Client, clock: Clock): Promise<ClientVni[]> {
+async function vniEntries(client: ClientCore, clock: Clock): Promise<ClientVni[]> {
   const routes = new Map<number, number>();
   let counted = 0;
   for (const { vni } of client.routes()) {

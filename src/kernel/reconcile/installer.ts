@@ -89,6 +89,8 @@ export class Installer {
   #handledInTurn = 0;
   #isStepDue = false;
   #alarm: Timer | null = null;
+  /** Callbacks of {@link onceUpToDate}. */
+  readonly #upToDateCallbacks = new Set<() => void>();
   #isStarted = false;
   #isStopped = false;
 
@@ -234,6 +236,20 @@ export class Installer {
     return this.#isStarted && isSettled && !changes.hasRows && !changes.hasWalks && !this.#scans.isUnderWay;
   }
 
+  /** Calls `run` once, as soon as {@link isUpToDate} is true. Returns a function that cancels this. */
+  onceUpToDate(run: () => void): () => void {
+    this.#upToDateCallbacks.add(run);
+    this.#reportUpToDate();
+    return () => this.#upToDateCallbacks.delete(run);
+  }
+
+  #reportUpToDate(): void {
+    if (this.#upToDateCallbacks.size === 0 || !this.isUpToDate) return;
+    const callbacks = [...this.#upToDateCallbacks];
+    this.#upToDateCallbacks.clear();
+    for (const run of callbacks) run();
+  }
+
   /** The destinations that cannot be installed, changed or deleted, and why; at most `limit`. */
   faults(limit: number): KernelFault[] {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
@@ -261,7 +277,10 @@ export class Installer {
     const nowMs = this.#clock.nowMs();
     if (this.#scans.begin(nowMs)) return;
     if (this.#applySlice(nowMs)) this.#wake();
-    else this.#sleep(nowMs);
+    else {
+      this.#sleep(nowMs);
+      this.#reportUpToDate();
+    }
   }
 
   get #mayWork(): boolean {

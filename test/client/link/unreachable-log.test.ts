@@ -90,7 +90,7 @@ test("reasons that take turns are each told once in five minutes", () => {
   const lines = new Lines();
   const log = new UnreachableLog(lines.logger, clock, "[::1]:1");
   for (let tries = 0; tries < 60; tries++) {
-    log.away(tries % 2 === 0 ? "connect-failed" : "connect-timeout", 10_000);
+    log.unreachable(tries % 2 === 0 ? "connect-failed" : "connect-timeout", 10_000);
     clock.advance(10_000);
   }
   const both = ["connect-failed", "connect-timeout"];

@@ -1,6 +1,8 @@
 /** When a VNI's view is whole for the first time: the decision by itself, then with servers of both kinds. */
+
 import { describe, expect, test } from "bun:test";
-import { Completeness, TABLE_SETTLES_MS, type TellingServer } from "../../../src/client/view/completeness.ts";
+import { type AwaitedServer, Completeness, TABLE_SETTLES_MS } from "../../../src/client/view/completeness.ts";
+import type { PeerKind } from "../../../src/client/view/peer-kind.ts";
 import { DEFAULT_STALE_TIMES, StaleTimers, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
 import { ClientBench, serverEndpoint } from "../../support/network/client-bench.ts";
@@ -12,19 +14,19 @@ const Q = "100 10.0.2.0/24 via 2001:db8::2";
 const MINUTE_MS = 60_000;
 
 /** A server as the decision sees it. */
-class FakeServer implements TellingServer {
+class FakeServer implements AwaitedServer {
   readonly number: number;
   establishedMs: number | null = null;
-  isExact = false;
+  peerKind: PeerKind = "unknown";
   isRedundant = false;
   readMs = Number.POSITIVE_INFINITY;
   /** It answers at once. */
-  heardMs = Number.POSITIVE_INFINITY;
+  probeAnsweredMs = Number.POSITIVE_INFINITY;
   timesAsked = 0;
   constructor(number: number) {
     this.number = number;
   }
-  ask(): void {
+  probe(): void {
     this.timesAsked++;
   }
   subscribeReadMs(): number {
@@ -50,7 +52,7 @@ class Bench {
   establish(server: FakeServer, { endOfRibs = true } = {}): void {
     const nowMs = this.clock.nowMs();
     server.establishedMs = server.readMs = nowMs;
-    server.isExact = endOfRibs;
+    server.peerKind = endOfRibs ? "bunbond" : "unknown";
     this.#changed();
   }
 
@@ -73,17 +75,17 @@ describe("the decision", () => {
     const { decision, whole } = bench;
     bench.establish(bench.servers[0]);
     bench.establish(bench.servers[1]);
-    decision.told(0, 100);
-    decision.told(0, 200);
-    decision.told(1, 200);
+    decision.tableReceived(0, 100);
+    decision.tableReceived(0, 200);
+    decision.tableReceived(1, 200);
     expect(whole).toEqual(["200 at 0"]);
     expect([decision.isComplete(100), decision.isComplete(200), decision.isComplete(300)]).toEqual([
       false,
       true,
       false,
     ]);
-    decision.told(1, 100);
-    decision.told(1, 100);
+    decision.tableReceived(1, 100);
+    decision.tableReceived(1, 100);
     expect(whole).toEqual(["200 at 0", "100 at 0"]);
   });
 
@@ -93,7 +95,7 @@ describe("the decision", () => {
     clock.advance(7_000);
     bench.establish(bench.servers[0]);
     clock.advance(1_000);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     clock.advance(3 * MINUTE_MS);
     expect(whole).toEqual(["100 at 67000"]);
   });
@@ -102,7 +104,7 @@ describe("the decision", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     for (let turn = 0; turn < 6; turn++) {
       clock.advance(2_000);
       bench.establish(bench.servers[1]);
@@ -117,7 +119,7 @@ describe("the decision", () => {
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
     bench.establish(bench.servers[1]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     clock.advance(60 * MINUTE_MS);
     expect(whole).toEqual([]);
     bench.lose(bench.servers[1]);
@@ -130,7 +132,7 @@ describe("the decision", () => {
     bench.establish(bench.servers[0]);
     clock.advance(10 * MINUTE_MS);
     expect(whole).toEqual([]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     expect(whole).toEqual(["100 at 600000"]);
   });
 
@@ -138,11 +140,11 @@ describe("the decision", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     clock.advance(1_000);
     bench.establish(bench.servers[1]);
     bench.lose(bench.servers[0]);
-    decision.told(1, 100);
+    decision.tableReceived(1, 100);
     expect(whole).toEqual(["100 at 1000"]);
   });
 
@@ -154,7 +156,7 @@ describe("the decision", () => {
     const bench = started(times);
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     clock.advance(1_000);
     bench.lose(bench.servers[0]);
     clock.advance(60 * MINUTE_MS);
@@ -170,12 +172,12 @@ describe("the decision", () => {
     bench.establish(bench.servers[0]);
     clock.advance(2 * MINUTE_MS);
     decision.subscribed(300);
-    decision.told(0, 300);
+    decision.tableReceived(0, 300);
     expect(whole).toEqual(["300 at 120000"]);
     bench.establish(bench.servers[1]);
     bench.lose(bench.servers[1]);
     decision.subscribed(400);
-    decision.told(0, 400);
+    decision.tableReceived(0, 400);
     clock.advance(2 * MINUTE_MS);
     expect(whole).toEqual(["300 at 120000", "400 at 180000"]);
   });
@@ -185,16 +187,16 @@ describe("the decision", () => {
     const { decision, whole } = bench;
     bench.establish(bench.servers[0]);
     bench.establish(bench.servers[1]);
-    for (const number of [0, 1]) decision.told(number, 100);
+    for (const number of [0, 1]) decision.tableReceived(number, 100);
     bench.lose(bench.servers[0]);
     bench.establish(bench.servers[0]);
-    for (const number of [0, 1]) decision.told(number, 100);
+    for (const number of [0, 1]) decision.tableReceived(number, 100);
     expect(whole).toEqual(["100 at 0"]);
     decision.unsubscribed(100);
     expect(decision.isComplete(100)).toBe(false);
     decision.subscribed(100);
     expect(decision.isComplete(100)).toBe(false);
-    for (const number of [0, 1]) decision.told(number, 100);
+    for (const number of [0, 1]) decision.tableReceived(number, 100);
     expect(whole).toEqual(["100 at 0", "100 at 0"]);
   });
 
@@ -204,13 +206,13 @@ describe("the decision", () => {
     const [server] = bench.servers;
     decision.serverRemoved(1);
     bench.establish(server, { endOfRibs: false });
-    server.heardMs = 0;
+    server.probeAnsweredMs = 0;
     clock.advance(TABLE_SETTLES_MS - 1);
     expect(server.timesAsked).toBe(0);
     clock.advance(10 * MINUTE_MS);
     expect(whole).toEqual([]);
     expect(server.timesAsked).toBeGreaterThan(0);
-    server.heardMs = clock.nowMs();
+    server.probeAnsweredMs = clock.nowMs();
     decision.check();
     expect(whole).toEqual(["100 at 614999", "200 at 614999"]);
   });
@@ -219,13 +221,13 @@ describe("the decision", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     decision.serverRemoved(1);
     expect(whole).toEqual(["100 at 0"]);
     const third = new FakeServer(2);
     decision.serverAdded(third);
     clock.advance(30_000);
-    decision.told(0, 200);
+    decision.tableReceived(0, 200);
     expect(whole).toEqual(["100 at 0"]);
     // With the server that told it goes what it told.
     decision.serverRemoved(0);
@@ -233,7 +235,7 @@ describe("the decision", () => {
     bench.establish(third);
     clock.advance(10 * MINUTE_MS);
     expect(whole).toEqual(["100 at 0"]);
-    decision.told(2, 200);
+    decision.tableReceived(2, 200);
     expect(whole).toEqual(["100 at 0", "200 at 630000"]);
   });
 
@@ -241,10 +243,10 @@ describe("the decision", () => {
     const bench = started();
     const { decision, whole, clock } = bench;
     bench.establish(bench.servers[0]);
-    decision.told(0, 100);
+    decision.tableReceived(0, 100);
     decision.stop();
     clock.advance(10 * MINUTE_MS);
-    decision.told(1, 100);
+    decision.tableReceived(1, 100);
     expect([whole, clock.pendingTimers]).toEqual([[], 0]);
   });
 

@@ -105,7 +105,7 @@ const CASES: Record<string, readonly string[]> = {
   ],
   "an echoing server's copy may be our own, and does not count": ["own + a", "0 + a", "own - a", "0 sweeps"],
   "one exact server is enough": ["1 exact", "own + a", "0 + a", "1 + a", "own - a => + a", "1 - a => - a"],
-  "a doubtful copy comes into view when its server turns out exact": [
+  "a unverified copy comes into view when its server turns out exact": [
     "own + a",
     "0 + a",
     "own - a",
@@ -114,13 +114,13 @@ const CASES: Record<string, readonly string[]> = {
   "but not if it was withdrawn before": ["own + a", "0 + a", "own - a", "0 - a", "0 exact"],
   "nor if the connection was lost": ["own + a", "0 + a", "own - a", "0 lost at 1", "0 exact", "0 sweeps"],
   "nor if it is our own again": ["own + a", "0 + a", "own - a", "own + a", "0 exact", "own - a => + a"],
-  "a doubtful copy that is announced again is somebody else's": [
+  "a unverified copy that is announced again is somebody else's": [
     "own + a",
     "0 + a",
     "own - a",
     "0 + a => + a",
   ],
-  "an ADD that may be an echo is doubtful": ["0 ? a", "0 - a", "0 ? b", "0 exact => + b"],
+  "an ADD that may be an echo is unverified": ["0 ? a", "0 - a", "0 ? b", "0 exact => + b"],
   "but not what the server had already": [
     "0 + a => + a",
     "0 ? a",

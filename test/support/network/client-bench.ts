@@ -3,7 +3,7 @@
  * on ::1, and settle at once unless told otherwise.
  */
 
-import { Client } from "../../../src/client/client-core.ts";
+import { ClientCore } from "../../../src/client/client-core.ts";
 import type { ClientOptions } from "../../../src/client/options.ts";
 import { type Endpoint, formatEndpoint } from "../../../src/net/endpoint.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
@@ -109,10 +109,10 @@ export class ClientBench {
 /** A client that is told in text: routes as "100 10.0.1.0/24 via 2001:db8::1". */
 export class BenchClient {
   readonly log = new ViewLog();
-  readonly client: Client;
+  readonly client: ClientCore;
 
   constructor(options: Omit<ClientOptions, "handler">) {
-    this.client = new Client({ ...options, handler: this.log });
+    this.client = new ClientCore({ ...options, handler: this.log });
     this.client.start();
   }
 

@@ -2,7 +2,7 @@
  * A client with one server, which is the test itself: it sees each write by itself, as the frames in it, says what a
  * server would say, and decides how much the socket takes. Nothing comes by itself but what time brings.
  */
-import { Client } from "../../../src/client/client-core.ts";
+import { ClientCore } from "../../../src/client/client-core.ts";
 import type { ClientOptions } from "../../../src/client/options.ts";
 import type { ByteStream, ConnectEvents, Network, StreamEvents } from "../../../src/transport/network.ts";
 import { frameOfText, routeOfText, textOfMessage } from "../models/frame-text.ts";
@@ -22,7 +22,7 @@ export class ScriptedLink implements Network, ByteStream {
   readonly local = "[::1]:2";
   readonly clock = new FakeClock();
   readonly log = new ViewLog();
-  readonly client: Client;
+  readonly client: ClientCore;
   /** What the socket takes before its writer has to wait. */
   roomBytes = Number.POSITIVE_INFINITY;
   isEnded = false;
@@ -35,7 +35,14 @@ export class ScriptedLink implements Network, ByteStream {
   constructor(options: Partial<ClientOptions> = {}) {
     const { clock, log } = this;
     const servers = [{ host: "::1", port: 1 }];
-    this.client = new Client({ servers, clock, network: this, handler: log, random: () => 0, ...options });
+    this.client = new ClientCore({
+      servers,
+      clock,
+      network: this,
+      handler: log,
+      random: () => 0,
+      ...options,
+    });
     this.client.start();
   }
 

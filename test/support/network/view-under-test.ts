@@ -26,7 +26,7 @@ interface ModelCopy {
   readonly name: string;
   /** When it became stale; null: it is not. */
   readonly staleMs: number | null;
-  readonly isDoubtful: boolean;
+  readonly isUnverified: boolean;
   /** Another server has withdrawn the route since this one was heard. */
   readonly isContradicted: boolean;
 }
@@ -69,7 +69,7 @@ export class ViewUnderTest {
   #serverActs(server: ServerNumber, what: string, which: string, atMs: number): void {
     // As a frame of it does, before anything else.
     if (["+", "?", "-", "exact", "heard"].includes(what)) {
-      this.#view.heardFrom(server);
+      this.#view.confirmAlive(server);
       this.#copies = this.#copies.map((copy) =>
         copy.server === server ? { ...copy, isContradicted: false } : copy,
       );
@@ -102,7 +102,7 @@ export class ViewUnderTest {
         const wasSilent = what === "silent";
         const lost = this.#copies.filter((copy) => copy.server === server && copy.staleMs === null);
         const stale = lost
-          .filter((copy) => !copy.isDoubtful && !(wasSilent && copy.isContradicted))
+          .filter((copy) => !copy.isUnverified && !(wasSilent && copy.isContradicted))
           .map((copy) => ({ ...copy, staleMs: atMs }));
         expect(this.#view.serverLost(server, atMs, wasSilent)).toBe(stale.length);
         this.#copies = [...this.#copies.filter((copy) => !lost.includes(copy)), ...stale];
@@ -123,10 +123,10 @@ export class ViewUnderTest {
         this.#keep((copy) => copy.server !== server || copy.staleMs === null || copy.staleMs > Number(which));
         return;
       case "exact":
-        this.#view.provenExact(server);
+        this.#view.acceptUnverified(server);
         this.#exact.add(server);
         this.#copies = this.#copies.map((copy) =>
-          copy.server === server ? { ...copy, isDoubtful: false } : copy,
+          copy.server === server ? { ...copy, isUnverified: false } : copy,
         );
         return;
       default:
@@ -137,17 +137,17 @@ export class ViewUnderTest {
   #receives(server: ServerNumber, name: string, mayBeEcho: boolean): void {
     const before = this.#copies.find((copy) => copy.server === server && copy.name === name);
     const isExact = this.#exact.has(server);
-    const isDoubtful =
-      (mayBeEcho || (this.#own.has(name) && !isExact)) && (before === undefined || before.isDoubtful);
+    const isUnverified =
+      (mayBeEcho || (this.#own.has(name) && !isExact)) && (before === undefined || before.isUnverified);
     const wasStale = before !== undefined && before.staleMs !== null;
     let echo: Echo = isExact ? Echo.NEVER : Echo.OF_OWN;
     if (mayBeEcho) echo = Echo.PERHAPS;
     let expected: Received = wasStale ? Received.CONFIRMED : Received.OTHER;
-    if (isDoubtful) expected = Received.DOUBTFUL;
+    if (isUnverified) expected = Received.UNVERIFIED;
     const received = this.#view.received(server, this.#update(name), echo);
     if (received !== expected) throw new Error(`received as ${received}, not ${expected}`);
     this.#keep((copy) => copy !== before);
-    this.#copies.push({ server, name, staleMs: null, isDoubtful, isContradicted: false });
+    this.#copies.push({ server, name, staleMs: null, isUnverified, isContradicted: false });
   }
 
   #announce(what: string, name: string): void {
@@ -174,7 +174,7 @@ export class ViewUnderTest {
   }
 
   #serversOf(name: string): ServerNumber[] {
-    const copies = this.#copies.filter((copy) => copy.name === name && !copy.isDoubtful);
+    const copies = this.#copies.filter((copy) => copy.name === name && !copy.isUnverified);
     return copies.map(({ server }) => server).sort();
   }
 

@@ -1,6 +1,6 @@
 /** A stage for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
-import { Client } from "../../../src/client/client-core.ts";
+import { ClientCore } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
 import { DEFAULT_SETTLE_SECONDS } from "../../../src/server/options.ts";
@@ -28,7 +28,7 @@ interface RunningServer {
 
 interface RunningClient {
   readonly process: SimulatedProcess;
-  readonly client: Client;
+  readonly client: ClientCore;
   readonly log: ViewLog;
   readonly onStop: OnStop;
 }
@@ -90,7 +90,7 @@ export class MemoryStage implements NetworkStage {
     } = options;
     const process = this.#process();
     const log = new ViewLog();
-    const client = new Client({
+    const client = new ClientCore({
       servers: servers.map((server) => this.#endpoint(server)),
       keepaliveSeconds: keepalive,
       staleTimes: { staleTimeMs: staleTime * SCALE * 1000, staleTimeAloneMs: staleTimeAlone * SCALE * 1000 },

@@ -13,7 +13,7 @@
  * - Where a server retains, a mover's connection is cut, a server stands still, everything does. There no two movers
  *   announce the same hop: who withdraws a route takes along what is retained of it.
  */
-import { Client } from "../../../src/client/client-core.ts";
+import { ClientCore } from "../../../src/client/client-core.ts";
 import type { Endpoint } from "../../../src/net/endpoint.ts";
 import { Server } from "../../../src/server/server.ts";
 import type { ByteStream, ConnectEvents, Listener, Network } from "../../../src/transport/network.ts";
@@ -58,7 +58,7 @@ interface RunningServer {
 }
 
 interface RunningClient {
-  readonly client: Client;
+  readonly client: ClientCore;
   readonly log: GapLog;
   readonly process: SimulatedProcess;
   readonly network: OwnNetwork;
@@ -311,7 +311,7 @@ export class MovingWorld {
     const log = new GapLog((destination) => this.gaps.push(`${name}: ${destination}`));
     const { random } = this.#bench;
     const servers = ports.map(serverEndpoint);
-    const client = new Client({ servers, clock: process, network: process, random, handler: log });
+    const client = new ClientCore({ servers, clock: process, network: process, random, handler: log });
     client.start();
     return { client, log, process, network };
   }

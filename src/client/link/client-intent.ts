@@ -4,10 +4,10 @@ import { fillUpdateFields } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
 
 /**
- * What the client wants of every server, whether it is there or not: sent to each whenever it becomes
- * ESTABLISHED, and kept up while it is.
+ * What a client wants of every server, present or not: its subscriptions and announcements. They are sent to each server
+ * whenever it becomes ESTABLISHED, and kept up to date while it is.
  */
-export interface Wanted {
+export interface ClientIntent {
   readonly vnis: ReadonlySet<number>;
   /** By {@link announcementKey}. */
   readonly announcements: ReadonlyMap<string, Route>;
@@ -15,13 +15,13 @@ export interface Wanted {
 
 const fields = new UpdateFields();
 
-/** A route's identity over all VNIs. */
+/** Returns the key of a route, which is unique over all VNIs. */
 export function announcementKey(route: Route): string {
   fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
   return receivedKey(fields);
 }
 
-/** The same of a received one. */
+/** Returns the key of a received route. */
 export function receivedKey(received: UpdateFields): string {
   return `${received.vni} ${routeKey(received)}`;
 }
