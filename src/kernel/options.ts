@@ -1,5 +1,5 @@
 /**
- * What a client may call its own in the kernel, and what else a program may ask of it: see net/option-checks.ts. Numbers
+ * What a client may call its own in the kernel, and what else a program may ask of it: see base/option-checks.ts. Numbers
  * are those of rtnetlink.h, include/uapi/linux/rtnetlink.h.
  */
 

@@ -1,6 +1,5 @@
 /** What programs give to a server, see net/option-checks.ts. */
 
-import { timerSeconds } from "../base/check-times.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import {
@@ -8,6 +7,7 @@ import {
   isFunction,
   type OptionChecks,
   objectWith,
+  timerSeconds,
   wholeNumber,
 } from "../base/option-checks.ts";
 import type { Endpoint } from "../net/endpoint.ts";
