@@ -145,7 +145,7 @@ export class Admission {
   }
 
   /** From now on the listener is paused while none of those that are half-open is to make room. */
-  listens(listener: Listener): void {
+  setListener(listener: Listener): void {
     this.#listener = listener;
   }
 
@@ -262,7 +262,7 @@ export class Admission {
   #refuse(stream: ByteStream, reason: RefusalReason): StreamEvents {
     const { clock, logger, counters } = this.#context;
     stream.abort();
-    counters.refused(reason);
+    counters.countRefusal(reason);
     const refusals = this.#refusals[reason];
     refusals.sinceWarning++;
     const nowMs = clock.nowMs();

@@ -10,7 +10,7 @@ import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./exchange/limits.ts";
-import type { ExchangePeer, RouteExchange } from "./exchange/route-exchange.ts";
+import type { ExchangePeer, RetainedAnnouncements, RouteExchange } from "./exchange/route-exchange.ts";
 import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */
@@ -22,33 +22,33 @@ export interface PeerInfo {
   readonly state: SessionState;
   /** As it says itself: a server that connects as a client. */
   readonly isServer: boolean;
-  /** The interval in force: the smaller one of both sides', as soon as its own is known. */
+  /** The interval in force: the smaller one of both sides', as soon as the peer's is known. */
   readonly keepaliveSeconds: number;
   /** How many VNIs it subscribes to. */
   readonly subscriptionCount: number;
   /** The VNIs, at most {@link SHOWN_SUBSCRIPTIONS} of them, in order. */
   readonly subscriptions: readonly number[];
-  /** How many it announces now. */
+  /** How many routes it announces now. */
   readonly announcedRoutes: number;
-  /** How many of its UPDATEs made no sense or were one too many, and were passed over. */
+  /** How many of its UPDATEs were skipped, because they made no sense or were beyond a limit. */
   readonly skippedUpdates: number;
-  /** Why frames of it were skipped that were right in themselves. */
+  /** The limits at which valid frames of it were skipped. */
   readonly limitsMet: readonly LimitCode[];
   /** Milliseconds since it became ESTABLISHED, or null before. */
   readonly establishedForMs: number | null;
 }
 
-/** So many of a peer's VNIs are shown. */
+/** At most this many of a peer's VNIs are shown. */
 export const SHOWN_SUBSCRIPTIONS = 100;
 
-/** Who wants to know of peers. */
+/** Is called when peers come and go. */
 export interface PeerListener {
   peerEstablished(peer: PeerInfo): void;
-  /** `peer` is as it was at the end; it was established. */
+  /** Called for a peer that was established; `peer` is as it was at the end. */
   peerGone(peer: PeerInfo, reason: CloseReason): void;
 }
 
-/** What a peer needs of the server that accepted it. */
+/** The parts of a server that its peers need. */
 export interface PeerContext {
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
@@ -59,43 +59,43 @@ export interface PeerContext {
   readonly exchange: RouteExchange;
   readonly counters: RunningCounters;
   readonly listener: PeerListener;
-  established(): void;
-  /** Its routes are retained until it is decided what becomes of them: one of the loss's two functions is called. */
-  lost(loss: PeerLoss): void;
+  onEstablished(): void;
+  /** Called for a lost peer whose routes are retained for now. One of the loss's two functions is to be called once. */
+  onLost(loss: PeerLoss): void;
   /** The last call. */
-  gone(peer: ServerPeer): void;
+  onClosed(peer: ServerPeer): void;
 }
 
-/** An announcer that was lost, and whose routes are retained for the moment. */
+/** An announcer that was lost, and whose routes are retained for now. */
 export interface PeerLoss {
   readonly peer: ServerPeer;
   readonly reason: CloseReason["reason"];
   readonly establishedForMs: number;
-  /** They are withdrawn, now. */
+  /** Withdraws the routes now. */
   withdraw(): void;
-  /** They are kept; the function that is returned withdraws those that are still there, and returns how many. */
-  retain(forMs: number): () => number;
+  /** Notes that the routes stay for this long. Returns what {@link RouteExchange.withdrawRetained} takes to withdraw them. */
+  retain(forMs: number): RetainedAnnouncements;
 }
 
-/** A client of the server: its connection on one side, its place in the exchange on the other. */
+/** A client of the server: connects its connection with the exchange. */
 export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
   readonly id: number;
   readonly #context: PeerContext;
-  readonly #whenEstablished: () => void;
+  readonly #onEstablished: () => void;
   readonly connection: Connection;
-  /** Made with the first one: most peers never send a bad UPDATE. */
+  /** Null until the first bad UPDATE, which most peers never send. */
   #skipCodesLogged: Set<SkipCode> | null = null;
-  /** Logged, too. */
+  /** The limits at which frames were skipped; each was logged once. */
   readonly #limitsMet: LimitCode[] = [];
   #skippedUpdates = 0;
   #isPaced: boolean;
   #hellos = 0;
   #establishedMs: number | null = null;
 
-  constructor(id: number, stream: ByteStream, context: PeerContext, whenEstablished: () => void) {
+  constructor(id: number, stream: ByteStream, context: PeerContext, onEstablished: () => void) {
     this.id = id;
     this.#context = context;
-    this.#whenEstablished = whenEstablished;
+    this.#onEstablished = onEstablished;
     this.#isPaced = context.pacing !== "never";
     this.connection = new Connection(
       {
@@ -115,7 +115,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     return this.connection.peerIsServer;
   }
 
-  /** For the log. */
+  /** The fields of a log line that name the peer. */
   get name() {
     return { peer: this.connection.remote, id: this.id };
   }
@@ -148,7 +148,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   established(): void {
-    this.#whenEstablished();
+    this.#onEstablished();
     this.#establishedMs = this.#context.clock.nowMs();
     this.#context.exchange.join(this);
     if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
@@ -157,7 +157,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       keepaliveSeconds: this.connection.keepaliveSeconds,
       isServer: this.isServer,
     });
-    this.#context.established();
+    this.#context.onEstablished();
     this.#context.listener.peerEstablished(this.info());
   }
 
@@ -174,14 +174,14 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
       return;
     }
-    const outcome = exchange.add(this, fields);
-    if (typeof outcome === "boolean") return;
+    const verdict = exchange.add(this, fields);
+    if (verdict === "added" || verdict === "known") return;
     this.#skippedUpdates++;
-    counters.skippedUpdate(outcome);
-    this.#metLimit(outcome);
+    counters.countSkippedUpdate(verdict);
+    this.#noteLimit(verdict);
   }
 
-  #metLimit(code: LimitCode): void {
+  #noteLimit(code: LimitCode): void {
     if (this.#limitsMet.includes(code)) return;
     this.#limitsMet.push(code);
     this.#context.logger.warn(
@@ -195,7 +195,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   skipped(code: SkipCode): void {
     this.#skippedUpdates++;
-    this.#context.counters.skippedUpdate(code);
+    this.#context.counters.countSkippedUpdate(code);
     this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
@@ -206,11 +206,12 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   subscribe(vni: number): void {
-    const outcome = this.#context.exchange.subscribe(this, vni);
-    if (typeof outcome !== "boolean") {
-      this.#context.counters.skippedSubscribe(outcome);
-      this.#metLimit(outcome);
-    } else if (outcome) this.#context.logger.debug("peer subscribed", { ...this.name, vni });
+    const verdict = this.#context.exchange.subscribe(this, vni);
+    if (verdict === "known") return;
+    if (verdict !== "subscribed") {
+      this.#context.counters.countSkippedSubscribe(verdict);
+      this.#noteLimit(verdict);
+    } else this.#context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
   unsubscribe(vni: number): void {
@@ -218,10 +219,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.#context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
-  /** A client sends no End-of-RIBs. */
+  /** Does nothing: a client sends no End-of-RIBs. */
   endOfRib(): void {}
 
-  /** Only Go's client sends more than one: it has to be written to in small steps from then on. */
+  /** Paces a peer that sends a second HELLO: only Go's client does, and it needs small writes. */
   hello(): void {
     const { counters, pacing, logger } = this.#context;
     this.#hellos++;
@@ -236,55 +237,55 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   closed(reason: CloseReason): void {
     const { exchange, counters, logger, listener } = this.#context;
     const info = this.#establishedMs === null ? null : this.info();
-    counters.closed(reason);
+    counters.countClose(reason);
     const routes = exchange.announcedRoutesOf(this);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes };
     const level = LEFT.includes(reason.reason) ? "info" : "warn";
     if (this.#establishedMs === null) {
-      // A port probe, a load balancer's health check: nothing to wake anyone for.
+      // A port probe or a load balancer's health check is no reason for a warning.
       const isProbe =
         reason.reason === "closed-by-peer" ||
         (reason.reason === "connection-lost" && !this.connection.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (routes > 0 && mayReturn(reason)) {
-      const forget = exchange.retain(this);
-      this.#context.lost({
+      const announcements = exchange.retain(this);
+      this.#context.onLost({
         peer: this,
         reason: reason.reason,
         establishedForMs: this.#context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
           logger[level]("peer gone, its routes are withdrawn", fields);
-          forget();
+          exchange.withdrawRetained(announcements);
         },
         retain: (forMs) => {
           logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
-          return forget;
+          return announcements;
         },
       });
     } else {
       exchange.leave(this);
-      // To the peers it is the server that goes, and nobody is told of a withdrawal.
+      // For the peers it is the server that leaves, and no withdrawal is sent.
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
-    this.#context.gone(this);
+    this.#context.onClosed(this);
     if (info !== null) listener.peerGone(info, reason);
   }
 
-  /** It announces something, and has been there long enough to say something by its absence. */
+  /** Returns true if the peer announces something, and has been established for at least this long. */
   isAnnouncerFor(leastMs: number): boolean {
     if (this.#establishedMs === null || this.#context.exchange.announcedRoutesOf(this) === 0) return false;
     return this.#context.clock.nowMs() - this.#establishedMs >= leastMs;
   }
 }
 
-/** What it announced is worth keeping: it did not come from a broken program. */
+/** Returns true if a peer that ended for this reason may return: its announcements did not come from a faulty program. */
 function mayReturn({ reason }: CloseReason): boolean {
   return !isFault(reason) && reason !== "stopped";
 }
 
-/** It went by itself, or was told to: no trouble. */
+/** Reasons that are no trouble: the peer left by itself, or an operator ended it. */
 const LEFT: readonly CloseReason["reason"][] = ["closed-by-peer", "reset", "stopped"];
 
 function isFault(reason: CloseReason["reason"]): boolean {

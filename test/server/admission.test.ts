@@ -175,7 +175,7 @@ describe("while as many are half-open as may be", () => {
     #ports = 1;
 
     constructor() {
-      this.#admission.listens({
+      this.#admission.setListener({
         endpoint: { host: "::1", port: 1 },
         pause: () => {
           this.isPaused = true;

@@ -67,7 +67,7 @@ export type Change = (typeof Change)[keyof typeof Change];
 
 /** What is in use of the arrays behind a table: all 0 but `bytes` once the last route has gone. */
 export interface TableUsage {
-  /** Routes, tombstones, and places of cursors in journals. */
+  /** Routes, tombstones, and cursors in journals. */
   readonly rows: number;
   readonly origins: number;
   readonly nextHops: number;
@@ -323,7 +323,7 @@ export class RouteTable {
   }
 
   #reserve(rows: number): void {
-    this.rows.reserve(rows + this.rows.keptForPlaces);
+    this.rows.reserve(rows + this.rows.keptForCursors);
     this.origins.reserve(rows);
     this.#siblings.reserve(rows);
     this.#hops.reserve(rows);
@@ -331,14 +331,14 @@ export class RouteTable {
   }
 
   /**
-   * One cursor more may stand at a place of its own: rows are kept for it.
+   * Keeps a row free for one more cursor.
    * @throws CapacityError
    */
-  keepPlace(): void {
+  keepRowForCursor(): void {
     // What was made for routes may have been taken for it.
     this.#room = 0;
-    this.rows.reserve(this.rows.keptForPlaces + 1);
-    this.rows.keptForPlaces++;
+    this.rows.reserve(this.rows.keptForCursors + 1);
+    this.rows.keptForCursors++;
   }
 
   /** The peer is an origin of the route in `f`. */
@@ -368,7 +368,7 @@ export class RouteTable {
     return first === row || this.#siblings.newest(first) === row;
   }
 
-  /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone that nobody is owed. */
+  /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone without pending withdrawals. */
   remove(peer: PeerNumber, f: UpdateFields): Change {
     this.row = this.findRow(f);
     return this.row === NIL ? Change.NOTHING : this.removeOrigin(this.row, peer);
