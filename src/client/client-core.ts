@@ -72,7 +72,7 @@ export class Client {
         removed: (route) => {
           if (!this.#stopped) this.#handler.routeRemoved(route);
         },
-        leftOut: (server, code) => this.#links.numbered(server)?.skipped(code),
+        leftOut: (server, code) => this.#links.numbered(server)?.onSkipped(code),
       },
       (run) => this.#clock.soon(run),
       options.maxHops,

@@ -15,7 +15,8 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { hostOf, sourceNetwork } from "../net/source-network.ts";
+import { formatPeer } from "../net/peer-identity.ts";
+import { sourceNetwork } from "../net/source-network.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
 import type { RefusalReason, RunningCounters } from "./stats.ts";
@@ -151,7 +152,7 @@ export class Admission {
 
   /** Asks `accept` for who takes the stream's events, if there is room for it. */
   admit(stream: ByteStream, accept: Accept): StreamEvents {
-    const source = sourceNetwork(hostOf(stream.remote));
+    const source = sourceNetwork(stream.remote.address);
     const hasRoom = this.#hasRoom();
     if (!hasRoom && this.#halfOpenCount === 0) return this.#refuse(stream, "descriptor-limit");
     if (this.#isBeyondShare(source)) return this.#refuse(stream, "source-share");
@@ -285,7 +286,7 @@ export class Admission {
           connections,
           refused,
           halfOpen: this.#halfOpenCount,
-          lastPeer: stream.remote,
+          lastPeer: formatPeer(stream.remote),
           hint: "see who connects and says nothing (ss -tn); --max-half-open allows more",
         });
         break;
@@ -293,7 +294,7 @@ export class Admission {
         logger.warn("connections are refused: places are scarce, and their source has its share", {
           connections,
           refused,
-          lastPeer: stream.remote,
+          lastPeer: formatPeer(stream.remote),
           openFilesLimit: this.#descriptorLimit,
           hint: "see who has that many connections (ss -tn), or raise LimitNOFILE= of the unit",
         });

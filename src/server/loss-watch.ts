@@ -17,7 +17,7 @@ const GATHER_MS = 100;
 const ENDED_COUNTS_MS = 1_000;
 
 export interface Loss {
-  readonly remote: string;
+  readonly address: string;
   /** The session ended by a time-out. */
   readonly wasSilent: boolean;
   readonly keepaliveSeconds: number;
@@ -27,7 +27,7 @@ export interface Loss {
 
 /** An announcer that is connected now. */
 export interface PresentAnnouncer {
-  readonly remote: string;
+  readonly address: string;
   /** It has sent nothing for longer than a correct peer. */
   readonly isSilent: boolean;
 }
@@ -39,7 +39,7 @@ export class LossWatch {
   readonly #onMostLost: () => boolean;
   #undecided: Loss[] = [];
   /** Losses that were decided, and still count for later ones. */
-  #recent: { readonly remote: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
+  #recent: { readonly address: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
   #isAsked = false;
   #isStopped = false;
   #judgedMs = Number.NEGATIVE_INFINITY;
@@ -85,9 +85,9 @@ export class LossWatch {
     const isTrouble = this.#areMostLost() && this.#onMostLost();
     const decided = this.#undecided;
     this.#undecided = [];
-    for (const { remote, wasSilent, keepaliveSeconds, decide } of decided) {
+    for (const { address, wasSilent, keepaliveSeconds, decide } of decided) {
       const countsMs = wasSilent ? keepaliveSeconds * 1000 * TIMEOUT_INTERVALS : ENDED_COUNTS_MS;
-      this.#recent.push({ remote, wasSilent, untilMs: nowMs + countsMs });
+      this.#recent.push({ address, wasSilent, untilMs: nowMs + countsMs });
       decide(isTrouble);
     }
   }
@@ -101,9 +101,9 @@ export class LossWatch {
     const before = this.#recent.filter(({ wasSilent }) => (wasSilent ? countsSilence : countsEnds));
     const lost = [...this.#undecided, ...before];
     if (lost.length < 2 && !countsSilence) return false;
-    const announcers: Announcer[] = lost.map(({ remote }) => ({ remote, isLost: true }));
-    for (const { remote, isSilent } of this.#present()) {
-      announcers.push({ remote, isLost: countsSilence && isSilent });
+    const announcers: Announcer[] = lost.map(({ address }) => ({ address, isLost: true }));
+    for (const { address, isSilent } of this.#present()) {
+      announcers.push({ address, isLost: countsSilence && isSilent });
     }
     return isOwnTrouble(announcers);
   }

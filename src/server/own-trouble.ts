@@ -11,14 +11,14 @@
  */
 import { parseAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
-import { hostOf, sourceNetwork } from "../net/source-network.ts";
+import { sourceNetwork } from "../net/source-network.ts";
 
 /** Fewer lost peers say nothing. */
 const LEAST_LOST = 2;
 
 export interface Announcer {
-  /** Its address and port as text, as streams name it. */
-  readonly remote: string;
+  /** Its address, as in {@link PeerIdentity}. */
+  readonly address: string;
   /** Its connection has ended, or it has sent nothing although it should have. */
   readonly isLost: boolean;
 }
@@ -26,7 +26,7 @@ export interface Announcer {
 /** Returns true if most announcers are lost: the server was cut off, or suspended. */
 export function isOwnTrouble(announcers: readonly Announcer[]): boolean {
   if (announcers.filter(({ isLost }) => isLost).length < LEAST_LOST) return false;
-  const named = announcers.map(({ remote, isLost }) => ({ ...nameOf(remote), isLost }));
+  const named = announcers.map(({ address, isLost }) => ({ ...sourceOf(address), isLost }));
   const distant = named.filter(({ isLoopback }) => !isLoopback);
   const sources = Map.groupBy(distant.length > 0 ? distant : named, ({ source }) => source);
   const isSourceLost = (peers: readonly (typeof named)[number][]) => {
@@ -40,16 +40,15 @@ function isMost(lost: readonly boolean[]): boolean {
   return lost.filter((isLost) => isLost).length * 2 > lost.length;
 }
 
-interface SourceName {
+interface Source {
   readonly source: string;
   readonly address: string;
   readonly isLoopback: boolean;
 }
 
-function nameOf(remote: string): SourceName {
-  const host = hostOf(remote);
-  const address = parseAddress(host.split("%", 1)[0] ?? host);
-  return { source: sourceNetwork(host), address: host, isLoopback: address !== null && isLoopback(address) };
+function sourceOf(address: string): Source {
+  const parsed = parseAddress(address.split("%", 1)[0] ?? address);
+  return { source: sourceNetwork(address), address, isLoopback: parsed !== null && isLoopback(parsed) };
 }
 
 function isLoopback({ family, w0, w1, w2, w3 }: IpAddress): boolean {

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import { formatPeer } from "../net/peer-identity.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { SessionState } from "../session/session.ts";
 import { Connection, type ConnectionHandler } from "../transport/connection.ts";
@@ -83,6 +84,8 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   readonly #context: PeerContext;
   readonly #onEstablished: () => void;
   readonly connection: Connection;
+  /** Its address and port, for logs and status. */
+  readonly #remote: string;
   /** Null until the first bad UPDATE, which most peers never send. */
   #skipCodesLogged: Set<SkipCode> | null = null;
   /** The limits at which frames were skipped; each was logged once. */
@@ -97,27 +100,26 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.#context = context;
     this.#onEstablished = onEstablished;
     this.#isPaced = context.pacing !== "never";
-    this.connection = new Connection(
-      {
-        role: "server",
-        keepaliveSeconds: context.keepaliveSeconds,
-        sendHoldMs: context.sendHoldMs,
-        serverId: context.serverId,
-      },
+    this.#remote = formatPeer(stream.remote);
+    this.connection = new Connection({
+      role: "server",
+      keepaliveSeconds: context.keepaliveSeconds,
+      sendHoldMs: context.sendHoldMs,
+      serverId: context.serverId,
       stream,
-      context.clock,
-      this,
-      this,
-    );
+      clock: context.clock,
+      source: this,
+      handler: this,
+    });
   }
 
   get isServer(): boolean {
-    return this.connection.peerIsServer;
+    return this.connection.session.peerIsServer;
   }
 
   /** The fields of a log line that name the peer. */
   get name() {
-    return { peer: this.connection.remote, id: this.id };
+    return { peer: this.#remote, id: this.id };
   }
 
   info(): PeerInfo {
@@ -125,10 +127,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     const { exchange } = this.#context;
     return {
       id: this.id,
-      remote: connection.remote,
-      state: connection.state,
-      isServer: connection.peerIsServer,
-      keepaliveSeconds: connection.keepaliveSeconds,
+      remote: this.#remote,
+      state: connection.session.state,
+      isServer: connection.session.peerIsServer,
+      keepaliveSeconds: connection.session.keepaliveSeconds,
       subscriptionCount: exchange.subscriptionCountOf(this),
       subscriptions: exchange.subscriptionsOf(this, SHOWN_SUBSCRIPTIONS),
       announcedRoutes: exchange.announcedRoutesOf(this),
@@ -147,27 +149,28 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     return this.#context.exchange.nextRun(this, limitBytes);
   }
 
-  established(): void {
+  onEstablished(): void {
     this.#onEstablished();
     this.#establishedMs = this.#context.clock.nowMs();
     this.#context.exchange.join(this);
-    if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
+    if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
     this.#context.logger.info("peer established", {
       ...this.name,
-      keepaliveSeconds: this.connection.keepaliveSeconds,
+      keepaliveSeconds: this.connection.session.keepaliveSeconds,
       isServer: this.isServer,
     });
     this.#context.onEstablished();
     this.#context.listener.peerEstablished(this.info());
   }
 
-  keepalive(): void {
-    if (!this.#isPaced || this.#context.pacing !== "auto" || !this.connection.keepaliveCameEarly) return;
+  onKeepalive(): void {
+    if (!this.#isPaced || this.#context.pacing !== "auto" || !this.connection.session.keepaliveCameEarly)
+      return;
     this.#isPaced = false;
     this.connection.setPace(new UnpacedWrites(RUN_BYTES));
   }
 
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     const { exchange, counters } = this.#context;
     counters.updatesReceived++;
     if (fields.action === Action.REMOVE) {
@@ -193,7 +196,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     );
   }
 
-  skipped(code: SkipCode): void {
+  onSkipped(code: SkipCode): void {
     this.#skippedUpdates++;
     this.#context.counters.countSkippedUpdate(code);
     this.#skipCodesLogged ??= new Set();
@@ -205,7 +208,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     });
   }
 
-  subscribe(vni: number): void {
+  onSubscribe(vni: number): void {
     const verdict = this.#context.exchange.subscribe(this, vni);
     if (verdict === "known") return;
     if (verdict !== "subscribed") {
@@ -214,16 +217,16 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     } else this.#context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
-  unsubscribe(vni: number): void {
+  onUnsubscribe(vni: number): void {
     if (!this.#context.exchange.unsubscribe(this, vni)) return;
     this.#context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
   /** Does nothing: a client sends no End-of-RIBs. */
-  endOfRib(): void {}
+  onEndOfRib(): void {}
 
   /** Paces a peer that sends a second HELLO: only Go's client does, and it needs small writes. */
-  hello(): void {
+  onHello(): void {
     const { counters, pacing, logger } = this.#context;
     this.#hellos++;
     if (this.#hellos === 1) return;
@@ -231,10 +234,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     if (this.#hellos === 2) logger.info("peer has sent a further HELLO, which is answered", this.name);
     if (this.#establishedMs === null || this.#isPaced || pacing === "never") return;
     this.#isPaced = true;
-    this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
+    this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     const { exchange, counters, logger, listener } = this.#context;
     const info = this.#establishedMs === null ? null : this.info();
     counters.countClose(reason);
@@ -245,7 +248,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       // A port probe or a load balancer's health check is no reason for a warning.
       const isProbe =
         reason.reason === "closed-by-peer" ||
-        (reason.reason === "connection-lost" && !this.connection.receivedHello);
+        (reason.reason === "connection-lost" && !this.connection.session.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (routes > 0 && mayReturn(reason)) {

@@ -224,7 +224,9 @@ export class Server {
 
   /** Returns what the server holds now, and what has happened since its start. */
   stats(): ServerStats {
-    const established = Array.from(this.#peers).filter((peer) => peer.connection.state === "established");
+    const established = Array.from(this.#peers).filter(
+      (peer) => peer.connection.session.state === "established",
+    );
     return {
       peers: this.#peers.size,
       establishedPeers: established.length,
@@ -281,7 +283,8 @@ export class Server {
   /** The shortest keepalive interval in use. */
   get #shortestIntervalMs(): number {
     let seconds = this.#peerContext.keepaliveSeconds;
-    for (const { connection } of this.#peers) seconds = Math.min(seconds, connection.keepaliveSeconds);
+    for (const { connection } of this.#peers)
+      seconds = Math.min(seconds, connection.session.keepaliveSeconds);
     return seconds * 1000;
   }
 
@@ -364,9 +367,9 @@ export class Server {
       return;
     }
     this.#lossWatch.add({
-      remote: peer.connection.remote,
+      address: peer.connection.peer.address,
       wasSilent: reason === "keepalive-timeout",
-      keepaliveSeconds: peer.connection.keepaliveSeconds,
+      keepaliveSeconds: peer.connection.session.keepaliveSeconds,
       decide: () => this.#decide(loss),
     });
   }
@@ -421,16 +424,19 @@ export class Server {
   }
 
   get #hasEstablishedPeers(): boolean {
-    return this.#peers.values().some(({ connection }) => connection.state === "established");
+    return this.#peers.values().some(({ connection }) => connection.session.state === "established");
   }
 
   *#presentAnnouncers(): Iterable<PresentAnnouncer> {
     const nowMs = this.#clock.nowMs();
     for (const peer of this.#peers) {
       const { connection } = peer;
-      if (connection.state !== "established" || !peer.isAnnouncerFor(SEASONED_MS)) continue;
-      const silentMs = SILENT_INTERVALS * 1000 * connection.keepaliveSeconds;
-      yield { remote: connection.remote, isSilent: nowMs - connection.lastReceivedMs > silentMs };
+      if (connection.session.state !== "established" || !peer.isAnnouncerFor(SEASONED_MS)) continue;
+      const silentMs = SILENT_INTERVALS * 1000 * connection.session.keepaliveSeconds;
+      yield {
+        address: connection.peer.address,
+        isSilent: nowMs - connection.session.lastReceivedMs > silentMs,
+      };
     }
   }
 
@@ -438,7 +444,7 @@ export class Server {
     this.#counters.connectionsAccepted++;
     const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext, onEstablished);
     this.#peers.add(peer);
-    this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
+    this.#logger.debug("connection accepted", peer.name);
     return peer.connection;
   }
 }

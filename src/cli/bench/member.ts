@@ -68,7 +68,7 @@ export class Member implements ConnectionHandler, OutputSource {
   }
 
   get isEstablished(): boolean {
-    return this.#connection?.state === "established";
+    return this.#connection?.session.state === "established";
   }
 
   get hasSubscribed(): boolean {
@@ -100,8 +100,14 @@ export class Member implements ConnectionHandler, OutputSource {
     if (this.#isClosing) return null;
     this.#connectTimer?.cancel();
     const { keepaliveSeconds } = this.#context.settings;
-    const config = { role: "client", keepaliveSeconds } as const;
-    const connection = new Connection(config, stream, this.#context.clock, this, this);
+    const connection = new Connection({
+      role: "client",
+      keepaliveSeconds,
+      stream,
+      clock: this.#context.clock,
+      source: this,
+      handler: this,
+    });
     this.#connection = connection;
     return new CheckedInput(connection, this.check, () => this.#look());
   }
@@ -201,11 +207,11 @@ export class Member implements ConnectionHandler, OutputSource {
 
   // --- events of the connection --------------------------------------------------------------------
 
-  established(): void {
+  onEstablished(): void {
     this.#established.resolve();
   }
 
-  keepalive(): void {
+  onKeepalive(): void {
     const answered = this.#connection?.keepalivesAnswered ?? 0;
     if (this.#pacedFence > 0 && answered >= this.#pacedFence) {
       this.#pacedFence = 0;
@@ -218,15 +224,15 @@ export class Member implements ConnectionHandler, OutputSource {
     }
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     this.#fail(`a connection ended: ${describeCloseReason(reason)}`);
   }
 
   /** UPDATEs were checked before, and a server sends nothing else that matters to a run. */
-  update(): void {}
-  skipped(): void {}
-  subscribe(): void {}
-  unsubscribe(): void {}
-  hello(): void {}
-  endOfRib(): void {}
+  onUpdate(): void {}
+  onSkipped(): void {}
+  onSubscribe(): void {}
+  onUnsubscribe(): void {}
+  onHello(): void {}
+  onEndOfRib(): void {}
 }

@@ -24,8 +24,7 @@ import { type CloseReason, describeCloseReason } from "../../session/close-reaso
 import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
-import { RUN_BYTES } from "../../transport/outbox.ts";
-import { type Pacing, UnpacedWrites } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import { destinationOf, nextHopOf } from "../../wire/codec.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
@@ -282,14 +281,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#isExact = false;
     this.#toldVnis.clear();
     const output = new LinkOutput(wanted, () => connection, clock, this.#context.pacing);
-    const connection = new Connection(
-      { role: "client", keepaliveSeconds },
+    const connection = new Connection({
+      role: "client",
+      keepaliveSeconds,
       stream,
       clock,
-      output,
-      this,
-      new UnpacedWrites(RUN_BYTES),
-    );
+      source: output,
+      handler: this,
+    });
     this.#output = output;
     this.#connection = connection;
     this.#enter("handshake", null);
@@ -325,7 +324,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
 
   // --- what the connection tells -----------------------------------------------------------------
 
-  hello(): void {
+  onHello(): void {
     const id = this.#connection?.peerServerId ?? "";
     const same = id === "" ? undefined : this.#context.sameServer(this, id);
     if (same === undefined) {
@@ -347,13 +346,13 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#connection?.close({ reason: "same-server", detail: same.name });
   }
 
-  established(): void {
+  onEstablished(): void {
     const { clock, logger } = this.#context;
     this.#waitsForId = "";
     this.#hasWarnedOfSame = false;
     logger.info("server established", {
       server: this.name,
-      keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
+      keepaliveSeconds: this.#connection?.session.keepaliveSeconds ?? 0,
     });
     this.#unreachableLog.back();
     this.#sessions++;
@@ -382,7 +381,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     if (id !== "") this.#context.serverReleased(id);
   }
 
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     this.#context.view.heardFrom(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
@@ -411,7 +410,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#askAnew(key, route);
   }
 
-  skipped(code: UpdateSkipCode): void {
+  onSkipped(code: UpdateSkipCode): void {
     const { view, skippedUpdates } = this.#context;
     view.heardFrom(this.number);
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
@@ -423,14 +422,14 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     });
   }
 
-  keepalive(): void {
+  onKeepalive(): void {
     this.#context.view.heardFrom(this.number);
     this.#output?.keepaliveAnswered();
     // With the answer the time of quiet begins.
     if (!this.#isExact) this.#context.completeness.check();
   }
 
-  endOfRib(vni: number): void {
+  onEndOfRib(vni: number): void {
     const { view, completeness } = this.#context;
     view.heardFrom(this.number);
     if (!this.#isExact) this.#provenExact();
@@ -446,7 +445,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     this.#context.vniTold(this.#serverId, vni);
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     const wasEstablished = this.#state === "established";
     this.#stopSecondLook();
     this.#output?.stop();
@@ -460,8 +459,8 @@ export class ServerLink implements ConnectionHandler, TellingServer {
   }
 
   /** A server does not subscribe. */
-  subscribe(): void {}
-  unsubscribe(): void {}
+  onSubscribe(): void {}
+  onUnsubscribe(): void {}
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.#context;

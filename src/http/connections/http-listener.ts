@@ -9,12 +9,14 @@
  * in are handed to node:http, which parses strictly and knows HTTP's corners. Its time-outs do not hold for such connections,
  * so they are kept here.
  */
+
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
 import type { Logger } from "../../base/logger.ts";
+import { HTTP_ACCEPTED_PER_TURN } from "../../base/turn-budget.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { PausableListener } from "../../transport/pausable-listener.ts";
 import {
@@ -82,8 +84,6 @@ const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
 const BACKLOG = 4_096;
-/** Few, for the requests that came with them are read before many others come. */
-const ACCEPTED_PER_TURN = 16;
 /** While all places are taken, room is made for those that wait so often. */
 const MAKE_ROOM_EVERY_MS = 20;
 
@@ -141,7 +141,7 @@ export class HttpListener {
       ...at,
       ...common,
       backlog: BACKLOG,
-      perTurn: ACCEPTED_PER_TURN,
+      perTurn: HTTP_ACCEPTED_PER_TURN,
     });
     this.#listener = listener;
     this.#port = listener.port;
@@ -190,7 +190,7 @@ export class HttpListener {
 
   #makeRoom(listener: PausableListener<HttpConnection | null>): void {
     this.#waitForRoom = null;
-    const wanted = Math.min(listener.waiting, ACCEPTED_PER_TURN);
+    const wanted = Math.min(listener.waiting, HTTP_ACCEPTED_PER_TURN);
     for (let made = 0; made < wanted; made++) {
       // Of slow readers one at a time: each that comes in its place costs some 10 ms, for what it takes before it is known to be slow.
       const { count } = this.#limit;

@@ -9,6 +9,7 @@
  * - anywhere, from some 340 hops on; for a group itself from some 4,000 members on. Ours have at most 256, but a foreign one
  *   may hide ours behind it: netlink-kernel.ts notices, and asks for ours apart.
  */
+import { KERNEL_DUMP_MS } from "../../base/turn-budget.ts";
 import { KernelError } from "../kernel.ts";
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from "./netlink-constants.ts";
 import { NetlinkReader, readDone, readError } from "./netlink-reader.ts";
@@ -24,7 +25,6 @@ const BUFFER_BYTES = 256 * 1024;
  * some may be, without the flag: see fib-reading.ts.)
  */
 const MAX_ATTEMPTS = 5;
-const SLICE_MS = 3;
 const SEQUENCE = 1;
 
 export interface NetlinkSystem {
@@ -38,7 +38,7 @@ export class Slices {
   #startedMs = performance.now();
 
   isOver(): boolean {
-    return performance.now() - this.#startedMs >= SLICE_MS;
+    return performance.now() - this.#startedMs >= KERNEL_DUMP_MS;
   }
 
   async nextTurn(): Promise<void> {

@@ -19,6 +19,7 @@
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
+import { KERNEL_EVENTS_MS, KERNEL_EVENTS_PER_TURN } from "../../base/turn-budget.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { TableMapping, WantedSettings } from "../desired/settings.ts";
@@ -44,9 +45,6 @@ const MAX_WAITING_FOR_READING = 10_000;
 const MAX_WAITING_EVENTS = 100_000;
 /** Those that are heard as they come; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
 const EVENTS_HEARD_AT_ONCE = 64;
-/** Those that have waited are heard in a turn until one of these is reached. */
-const EVENTS_PER_TURN = 1_024;
-const HEARING_MS = 2;
 /** Events between two looks at the time. */
 const EVENTS_PER_LOOK = 16;
 
@@ -318,12 +316,12 @@ export class Installer {
 
   /** A turn begins. */
   #hearWaiting(): void {
-    const untilMs = this.#clock.nowMs() + HEARING_MS;
+    const untilMs = this.#clock.nowMs() + KERNEL_EVENTS_MS;
     let heard = 0;
     for (const event of this.#waitingEvents) {
       this.#hear(event);
       heard++;
-      if (heard === EVENTS_PER_TURN) break;
+      if (heard === KERNEL_EVENTS_PER_TURN) break;
       if (heard % EVENTS_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) break;
     }
     this.#waitingEvents.splice(0, heard);

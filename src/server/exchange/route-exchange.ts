@@ -31,12 +31,13 @@
  *                     has to find the next hop that a subscriber gets first, and an End-of-RIB a look for each peer that
  *                     has left a moment ago.
  *
- * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
+ * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take EXCHANGE_STEPS_PER_TURN each, for all peers
  * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
  * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
 
 import { CapacityError } from "../../base/growable-int32-array.ts";
+import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
@@ -56,7 +57,7 @@ import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
 import { SubscribedPeer, Subscribers, Subscription } from "./subscription.ts";
 import { TableMemory } from "./table-memory.ts";
-import { type JobBudget, NextTurn, type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
+import { type JobBudget, NextTurn, type Soon, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
@@ -140,7 +141,7 @@ export class RouteExchange {
   #version = 0;
 
   constructor(options: ExchangeOptions) {
-    const { soon, stepsPerTurn = STEPS_PER_TURN } = options;
+    const { soon, stepsPerTurn = EXCHANGE_STEPS_PER_TURN } = options;
     this.#table = new RouteTable(options.table);
     this.#journal = new Journal(this.#table.rows);
     this.#announcers = new Announcers(this.#table.origins);

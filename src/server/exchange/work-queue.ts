@@ -4,8 +4,6 @@
  * Work is counted in steps: one look at something that is probably not in the processor's cache, some 5 ns.
  */
 
-/** Steps of all jobs in a turn of the event loop: some 1 to 2 ms. */
-export const STEPS_PER_TURN = 1 << 18;
 /** Steps of a slice, after which another job has its turn: enough to remove a peer with some routes. */
 const STEPS_PER_SLICE = 1 << 11;
 
