@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -51,7 +51,7 @@ export class Client {
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
-    reserveMemory(LARGE_ARRAYS_OF_VIEW);
+    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handler = new GuardedHandler(options.handler ?? {}, this.#logger);

@@ -6,7 +6,7 @@
  * What is missing at the start is an error. Later nothing is: the installer reports and tries again.
  */
 
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import type { ClientHandler } from "../client/events.ts";
 import type { ServerState } from "../client/link/server-link.ts";
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
@@ -65,7 +65,7 @@ export class KernelRoutes implements Required<ClientHandler> {
     checkKernelOptions(options);
     const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
     // The client's view, what is wanted of it, and what the kernel has.
-    reserveMemory(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
+    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may stand beside a client at work.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {

@@ -20,7 +20,7 @@
  */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
@@ -158,7 +158,7 @@ export class Server {
   static async start(options: ServerOptions): Promise<Server> {
     checkServerOptions(options);
     const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
-    reserveMemory(LARGE_ARRAYS_OF_TABLE);
+    reserveLargeArrays(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
     const admission = new Admission({

@@ -191,7 +191,7 @@ export class Outbox implements Writer {
         if (this.#controlBytes > 0) continue;
         return false;
       }
-      this.#pace.wrote(this.#clock.nowMs(), run);
+      this.#pace.onWrote(this.#clock.nowMs(), run);
       pulledBytes += run.length;
       this.#write(run);
     }
