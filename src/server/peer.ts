@@ -40,7 +40,7 @@ export interface PeerInfo {
 }
 
 /** At most this many of a peer's VNIs are shown. */
-export const SHOWN_SUBSCRIPTIONS = 100;
+const SHOWN_SUBSCRIPTIONS = 100;
 
 /** Is called when peers come and go. */
 export interface PeerListener {

@@ -96,7 +96,7 @@ export type SessionStatus = Readonly<
   >
 >;
 
-export const DEFAULT_SEND_HOLD_MS = 90_000;
+const DEFAULT_SEND_HOLD_MS = 90_000;
 
 /** While input is unread, the peer's silence is judged again after this time. */
 const UNREAD_MS = 100;

@@ -34,7 +34,7 @@ export class UnpacedWrites implements Pace {
 /** A frame never straddles two segments of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
 export const PACED_WRITE_BYTES = 1_400;
 /** At 36 bytes a frame, as an IPv4 route has with the usual hop, this makes 9,500 frames a second. */
-export const PACED_PAUSE_MS = 4;
+const PACED_PAUSE_MS = 4;
 /**
  * A Go client that installs routes takes 10,000 frames a second. Where frames are shorter (20 bytes with an IPv4 hop, 6 for
  * an End-of-RIB) more of them fit into a write, and it is followed by a longer pause.

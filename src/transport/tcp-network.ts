@@ -161,7 +161,7 @@ class SocketStream implements ByteStream {
 }
 
 /** Makes an error that says why listening failed, and what to do. */
-export function listenError(endpoint: Endpoint, error: unknown): ListenError {
+function listenError(endpoint: Endpoint, error: unknown): ListenError {
   const systemCode = errorCode(error);
   // Bun.listen gives no code when a name cannot be resolved.
   const code = systemCode === NO_CODE && hasHostName(endpoint) ? "ENOTFOUND" : systemCode;

@@ -14,8 +14,8 @@ import { WordRows } from "./word-rows.ts";
 export const PEER = 0;
 export const ROUTE = 1;
 export const NEXT_OF_ROUTE = 2;
-export const NEXT_OF_PEER = 3;
-export const PREVIOUS_OF_PEER = 4;
+const NEXT_OF_PEER = 3;
+const PREVIOUS_OF_PEER = 4;
 export const ROW_WORDS = 5;
 
 /** The kind of a peer, which decides for whom its announcements count. */

@@ -131,7 +131,7 @@ export class SubscribedPeer {
 }
 
 /** A linked list of subscriptions. A subscription is in at most one list; every operation takes a few steps. */
-export class SubscriptionList {
+class SubscriptionList {
   first: Subscription | null = null;
   #last: Subscription | null = null;
 
