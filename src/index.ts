@@ -52,6 +52,8 @@ export type {
 } from "./library/connect-options.ts";
 export { formatAddress, parseAddress } from "./net/address.ts";
 export {
+  type BadEndpointCode,
+  BadEndpointError,
   type Endpoint,
   type EndpointError,
   type EndpointErrorCode,
@@ -59,7 +61,6 @@ export {
   formatEndpoint,
   parseEndpoint,
 } from "./net/endpoint.ts";
-export { type BadEndpointCode, BadEndpointError } from "./net/endpoint-argument.ts";
 export type { IpAddress, Prefix } from "./net/ip.ts";
 export { formatPrefix, type ParsedPrefix, parsePrefix } from "./net/prefix.ts";
 export {

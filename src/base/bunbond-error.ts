@@ -1,12 +1,12 @@
 /**
- * What this library throws and rejects with. Every kind has a class of its own, with its data as fields; `code` never
- * changes its meaning, the message is for people and may.
+ * The base of all errors that this library throws or rejects with. Every kind has a class of its own, with its data as fields.
+ * `code` never changes its meaning; the message is for people, and may change.
  */
 export abstract class BunBondError extends Error {
   abstract readonly code: string;
 }
 
-/** The server or client has been stopped, and does nothing any more. */
+/** A call came after the server or client was stopped. */
 export class ClosedError extends BunBondError {
   override readonly name = "ClosedError";
   readonly code = "CLOSED";
@@ -30,12 +30,12 @@ export class BadOptionError extends BunBondError {
   }
 }
 
-/** A program in JavaScript can give anything; some objects cannot even become text. */
+/** Returns true for an object. A program in JavaScript can pass anything; some objects cannot even be converted to text. */
 export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** A wrong value in a message: on one line, and so that "5" is not taken for 5. */
+/** Returns a wrong value for a message: on one line, and so that "5" is not taken for 5. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;

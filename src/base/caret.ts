@@ -1,11 +1,11 @@
-/** Where something is wrong in a text: offsets in UTF-16 units, `start` up to `end`, equal where something is missing. */
+/** The wrong part of a text: offsets in UTF-16 units, `start` up to `end`, which are equal if something is missing. */
 export interface TextRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Two lines: the text, and under its wrong part `^~~~`, aligned by what a terminal shows (wide and
+ * Returns two lines: the text, and under its wrong part `^~~~`, aligned by what a terminal shows (wide and
  * combining characters count as wide as they are).
  */
 export function caretText(text: string, { start, end }: TextRange): string {
@@ -16,7 +16,7 @@ export function caretText(text: string, { start, end }: TextRange): string {
 }
 
 /**
- * The text with each control and direction-changing character replaced by U+FFFD, so that what a user (or a
+ * Returns the text with each control and direction-changing character replaced by U+FFFD, so that what a user (or a
  * script) passed in cannot move the terminal's cursor or break a line. All offsets stay.
  */
 export function printable(text: string): string {

@@ -1,10 +1,10 @@
-/** A pending call that can still be called off. */
+/** A pending call that can be cancelled. */
 export interface Timer {
   cancel(): void;
 }
 
 /**
- * What a call is for, in the order in which each turn of the event loop makes them:
+ * The purpose of a call, in the order in which each turn of the event loop makes calls (transport/schedule/turns.ts):
  *
  * - `urgent`: a deadline is judged
  * - `output`: frames that are due are written
@@ -14,24 +14,24 @@ export interface Timer {
 export type TurnClass = "urgent" | "output" | "input" | "background";
 
 /**
- * Time as an input. Everything that waits is given a clock, so that tests move hours in microseconds.
- * Times are milliseconds of a clock that never steps back; only differences mean anything.
+ * Time as an input. All code that waits gets a clock, so that tests pass hours in microseconds. Times are milliseconds of a
+ * clock that never steps back; only differences have a meaning.
  */
 export interface Clock {
   nowMs(): number;
   /** Calls `run` once, not before `delayMs` have passed. */
   after(delayMs: number, run: () => void): Timer;
   /**
-   * Calls `run` once the sockets have had a turn. Classes may be ignored: they are there so that much of one kind does
-   * not hold up another. Default `background`.
+   * Calls `run` once the sockets have had a turn. A clock may ignore the class, which keeps much of one kind from delaying another.
+   * Default `background`.
    */
   soon(run: () => void, turnClass?: TurnClass): void;
   /**
-   * The time of day, which steps whenever somebody sets it; left out: not known. It decides nothing but whether it has
-   * gone on while the other one stood still (server/suspension.ts).
+   * The time of day, which steps when it is set; left out if it is not known. It serves only to detect that time has passed while
+   * the other clock was suspended (server/suspension.ts).
    */
   wallMs?(): number;
 }
 
-/** A number from 0 up to, not including, 1. */
+/** Returns a number from 0 up to, but not including, 1. */
 export type Random = () => number;

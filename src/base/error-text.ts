@@ -1,11 +1,11 @@
 import { systemErrorCode } from "./system-error.ts";
 
-/** As many lines of a stack as a log line has room for. */
+/** How many lines of a stack are put in a log line. */
 const MAX_STACK_LINES = 4;
 
 /**
- * A fault of ours in one line, for the log: name, code and message, and where it arose, without the source text that
- * Bun prints with an error: in an executable that is a page of minified code.
+ * Returns a fault of ours as one line for the log: name, code, message, and where it arose. It leaves out the source text that Bun
+ * prints with an error, which in an executable is a page of minified code.
  */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;

@@ -11,7 +11,7 @@
  *
  * Making such a memory costs a full collection, from the fourth of a process on: less than a millisecond in a
  * process that has just started, 3 to 15 ms in one with much on its heap. So those that will be needed are made
- * at the start (`reserveMemory`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
+ * at the start (`reserveLargeArrays`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
  * without. So do all where the process may not have the addresses, 4 GB for each (`ulimit -v`).
  *
  * No WebAssembly code is involved. Memory is never given back to the system before the whole array goes.
@@ -23,10 +23,10 @@ const WORDS_PER_PAGE = BYTES_PER_PAGE / 4;
 /** 4 GB, the most an index type of 32 bits allows: 2^30 words. */
 const MAX_PAGES = 65_536;
 
-/** Up to here an array is an ordinary one, and doubles. */
+/** An array of up to this size is an ordinary one, which doubles. */
 const PLAIN_WORDS = 262_144;
 
-/** The array cannot grow: the system refuses memory, 4 GB are in use, or it is as large as it may become. */
+/** An array cannot grow: the system refuses memory, 4 GB are in use, or the array has its maximum size. */
 export class CapacityError extends Error {
   readonly wantedWords: number;
   readonly code = "out_of_memory";
@@ -38,15 +38,15 @@ export class CapacityError extends Error {
   }
 }
 
-/** Made, and not yet in use: one page each. */
+/** Memories that are reserved and not in use yet: one page each. */
 const spareMemory: WebAssembly.Memory[] = [];
 
-/** From now on so many arrays become large without stopping the event loop, if there are addresses for them. */
-export function reserveMemory(count: number): void {
+/** Lets this many arrays become large without stopping the event loop, if the process has addresses for them. */
+export function reserveLargeArrays(count: number): void {
   while (spareMemory.length < count) {
     const memory = makeMemory();
     if (memory === null) {
-      // The last addresses are for whatever else the process does.
+      // The last addresses are left to the rest of the process.
       spareMemory.pop();
       return;
     }
@@ -54,7 +54,7 @@ export function reserveMemory(count: number): void {
   }
 }
 
-/** Null: there are no addresses left for it. */
+/** Returns null if there are no addresses left. */
 function makeMemory(): WebAssembly.Memory | null {
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
@@ -67,10 +67,10 @@ export class GrowableInt32Array {
   readonly #maxWords: number;
   #memory: WebAssembly.Memory | null = null;
 
-  /** All words, zero where never written. Replaced by `reserve`: take it again after each call. */
+  /** All words; those that were never written are 0. `reserve` replaces the array: read this again after each call. */
   words: Int32Array = new Int32Array(16);
 
-  /** @param maxWords so large it may become, for tests of what happens then */
+  /** @param maxWords the maximum size, for tests of what happens there */
   constructor(maxWords = Number.POSITIVE_INFINITY) {
     this.#maxWords = maxWords;
   }
@@ -89,7 +89,7 @@ export class GrowableInt32Array {
     return this.words;
   }
 
-  /** Bytes taken; of what a memory grew ahead of need, nothing is resident. */
+  /** Size in bytes; the part by which a memory has grown ahead of need is not resident. */
   get bytes(): number {
     return this.words.byteLength;
   }

@@ -1,6 +1,6 @@
 /**
- * Calls what a program has given us. `onFailure` is given the text of what it throws, and of what a promise that it returns rejects
- * with: an async function is taken for one that returns nothing, and its rejection would end the process.
+ * Calls a function of a program that uses the library. `onFailure` gets the text of what it throws, or of what a promise that it
+ * returns rejects with: a program may pass an async function where none is expected, and its rejection would end the process.
  */
 export function guardedCall(call: () => unknown, onFailure: (text: string) => void): void {
   const failed = (error: unknown): void => onFailure(failureText(error));

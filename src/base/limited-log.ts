@@ -1,7 +1,7 @@
 /**
- * A logger that others cannot flood. What a peer, an HTTP client or another program can cause by the thousand is logged
- * from the first time on; after a burst of one kind, only so often, and the next line of that kind tells how many were left
- * out (`suppressed`). A kind is a message, since a message is a fixed text (logger.ts).
+ * A logger that others cannot flood. Lines that a peer, an HTTP client or another program can cause by the thousand are logged
+ * from the first one on. After a burst of one kind only one line is logged in each interval, with the number of lines that
+ * were left out (`suppressed`). A kind is a message, since a message is a fixed text (logger.ts).
  *
  * No timer reports what is left out at the end of a flood: it would keep a program alive that has nothing else to do.
  */
@@ -11,11 +11,11 @@ import type { LogFields, Logger } from "./logger.ts";
 export interface LogLimits {
   /** Lines of one kind that are logged one after the other. */
   readonly burst: number;
-  /** After that, one line in so long; a quiet time fills the burst up again at the same rate. */
+  /** After a burst one line is logged in each interval; a quiet time fills the burst up again at the same rate. */
   readonly intervalMs: number;
 }
 
-/** For what operators want to see of each peer, as long as it can be read at all. */
+/** Lets operators see a line for each peer, as long as there are not too many to be read. */
 const DEFAULT_LIMITS: LogLimits = { burst: 100, intervalMs: 1_000 };
 
 /** A token bucket. */
@@ -37,7 +37,7 @@ export class LimitedLog implements Logger {
     this.#limits = limits;
   }
 
-  /** Not limited: who asks for debug lines wants all of them. */
+  /** Debug lines are not limited: they are asked for to see all of them. */
   debug(message: string, fields?: LogFields): void {
     this.#logger.debug(message, fields);
   }

@@ -1,22 +1,22 @@
-/** Numbers with their unit in the name, as everywhere: `{ peer: "10.0.0.1:33012", retryAfterMs: 6200 }`. */
+/** The fields of a log line. A number has its unit in its name, as everywhere: `{ peer: "10.0.0.1:33012", retryAfterMs: 6200 }`. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * Where sessions, servers and clients tell what happens. The message is a fixed text, so that lines can be
- * counted and searched by it; whatever varies goes into the fields.
+ * Logs what sessions, servers and clients do. The message is a fixed text, so that lines can be counted and searched by it; all
+ * that varies is in the fields.
  */
 export interface Logger {
-  /** What only someone hunting a fault wants to know. */
+  /** Logs details for finding a fault. */
   debug(message: string, fields?: LogFields): void;
-  /** What happens in good order, seldom enough to be read. */
+  /** Logs normal events that are seldom enough to be read. */
   info(message: string, fields?: LogFields): void;
-  /** What an operator should look at; work goes on. */
+  /** Logs something that an operator should look at; work goes on. */
   warn(message: string, fields?: LogFields): void;
-  /** What was asked for cannot be done. */
+  /** Logs that something cannot be done. */
   error(message: string, fields?: LogFields): void;
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},

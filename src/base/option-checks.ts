@@ -1,6 +1,7 @@
 /**
- * Options as programs give them. A program in JavaScript can give anything, and one in TypeScript what it has read from
- * somewhere: what makes no sense is refused at once, by its name, for it would show much later and elsewhere, or never.
+ * Checks of the options that programs pass. A program in JavaScript can pass anything, and one in TypeScript what it has read
+ * from somewhere: a value that makes no sense is refused at once, with the option's name; otherwise the fault would show much later
+ * and elsewhere, or never.
  *
  * Undefined stands for the default everywhere; null does not.
  */
@@ -9,7 +10,7 @@ import { BadOptionError, isObject } from "./bunbond-error.ts";
 /** Throws a BadOptionError when an option cannot have that value. */
 export type OptionCheck = (option: string, value: unknown) => void;
 
-/** One for each option there is. */
+/** A check for each option. */
 export type OptionChecks<Options> = { readonly [Option in keyof Options]-?: OptionCheck };
 
 /** Options that had another name in earlier versions: former name → name. */
@@ -20,7 +21,7 @@ const NEW_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * An option that there is not is refused, too: it is another one misspelt. `what` names the options themselves.
+ * Checks all options. One that does not exist is refused, too: it is misspelt. `what` names the object of the options.
  * @throws BadOptionError
  */
 export function checkOptions<Options>(
@@ -44,7 +45,7 @@ export function checkOptions<Options>(
     check(option, Reflect.get(given, option));
 }
 
-/** Left out, or one of the words. */
+/** Accepts one of the words, or undefined. */
 export function oneOf(...words: readonly string[]): OptionCheck {
   return (option, value) => {
     if (value === undefined || words.some((word) => word === value)) return;
@@ -52,13 +53,13 @@ export function oneOf(...words: readonly string[]): OptionCheck {
   };
 }
 
-/** Left out, or a function. */
+/** Accepts a function, or undefined. */
 export const isFunction: OptionCheck = (option, value) => {
   if (value === undefined || typeof value === "function") return;
   throw new BadOptionError(option, value, "must be a function");
 };
 
-/** Left out, or a whole number. */
+/** Accepts a whole number, or undefined. */
 export function wholeNumber({ least, most }: { readonly least: number; readonly most: number }): OptionCheck {
   return (option, value) => {
     if (value === undefined) return;
@@ -67,13 +68,13 @@ export function wholeNumber({ least, most }: { readonly least: number; readonly 
   };
 }
 
-/** Left out, or true or false. */
+/** Accepts true, false, or undefined. */
 export const isTrueOrFalse: OptionCheck = (option, value) => {
   if (value === undefined || typeof value === "boolean") return;
   throw new BadOptionError(option, value, "must be true or false");
 };
 
-/** Left out, or an object that has at least these functions; those of `others` that it has are functions, too. */
+/** Accepts undefined, or an object with at least these functions; what it has of `others` must be functions, too. */
 export function objectWith(functions: readonly string[], others: readonly string[] = []): OptionCheck {
   return (option, value) => {
     if (value === undefined) return;
@@ -88,8 +89,45 @@ export function objectWith(functions: readonly string[], others: readonly string
   };
 }
 
-/** "a, b and c" */
+/** Lists words as "a, b and c". */
 function listed(words: readonly string[], last: "and" | "or" = "and"): string {
   const [end = "", ...others] = words.toReversed();
   return others.length === 0 ? end : `${others.reverse().join(", ")} ${last} ${end}`;
 }
+
+// --- times: one that cannot be waited for would fail much later, and silently ---------------------
+
+/** The field of a HELLO has 32 bits. */
+const MAX_ENCODABLE_KEEPALIVE_SECONDS = 0xffffffff;
+/** Timers count milliseconds in 31 bits, and end a longer time early. */
+const MAX_TIMER_MS = 0x7fffffff;
+
+/** Accepts a whole number of seconds from 1, or undefined. */
+export const checkKeepalive: OptionCheck = (option, value) => {
+  if (value === undefined) return;
+  const isKeepalive =
+    typeof value === "number" &&
+    Number.isInteger(value) &&
+    value >= 1 &&
+    value <= MAX_ENCODABLE_KEEPALIVE_SECONDS;
+  if (!isKeepalive) throw new BadOptionError(option, value, "must be a whole number from 1");
+};
+
+/** Accepts seconds that a timer waits for, fractions included, or undefined. */
+export function timerSeconds({ least }: { readonly least: number }): OptionCheck {
+  return (option, value) => {
+    if (value === undefined) return;
+    const isTime = typeof value === "number" && value >= least && value * 1000 <= MAX_TIMER_MS;
+    if (!isTime) throw new BadOptionError(option, value, `must be from ${least} to ${MAX_TIMER_MS / 1000}`);
+  };
+}
+
+/** Accepts milliseconds of a wait, Infinity for an endless one, or undefined. */
+export const checkTimeout: OptionCheck = (option, value) => {
+  if (value === undefined) return;
+  const isTime =
+    typeof value === "number" && value >= 0 && (value <= MAX_TIMER_MS || value === Number.POSITIVE_INFINITY);
+  if (!isTime) {
+    throw new BadOptionError(option, value, `must be from 0 to ${MAX_TIMER_MS}, or Infinity: for ever`);
+  }
+};

@@ -21,7 +21,7 @@
  * call anything here; so events come last in each method, or the method looks again at what a handler may have changed.
  */
 import type { Clock, Timer } from "../base/clock.ts";
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -83,7 +83,7 @@ export class ClientCore {
   #stopDone: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
-    reserveMemory(LARGE_ARRAYS_OF_VIEW);
+    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#handlers = new HandlerFanOut(options.handler ?? [], this.#logger);
@@ -104,7 +104,7 @@ export class ClientCore {
         removed: (route) => {
           if (!this.#stopped) this.#handlers.routeRemoved(route);
         },
-        leftOut: (server, code) => this.#links.numbered(server)?.skipped(code),
+        leftOut: (server, code) => this.#links.numbered(server)?.onSkipped(code),
       },
       (run) => this.#clock.soon(run),
       options.maxHops,

@@ -7,7 +7,7 @@
  */
 
 import { ClosedError } from "../base/bunbond-error.ts";
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import type { ClientHandler } from "../client/events.ts";
 import type { ServerState } from "../client/link/server-link.ts";
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
@@ -68,7 +68,7 @@ export class KernelRoutes implements Required<ClientHandler> {
     checkKernelOptions(options);
     const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
     // For the client's view, the desired routes, and the FIB model.
-    reserveMemory(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
+    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may run beside a client.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {

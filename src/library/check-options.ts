@@ -1,8 +1,8 @@
 /** Checks of the options that programs give to the library's client (see base/option-checks.ts). */
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
-import { checkTimeout } from "../base/check-times.ts";
 import {
   checkOptions,
+  checkTimeout,
   isFunction,
   type OptionCheck,
   type OptionChecks,

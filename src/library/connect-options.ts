@@ -3,7 +3,7 @@
 import type { Logger } from "../base/logger.ts";
 import type { ClientOptions, OnStop } from "../client/options.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { endpointOf } from "../net/endpoint-argument.ts";
+import { endpointOf } from "../net/endpoint.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 
 /** As text, "[2001:db8::10]:4711" or "server.example", or read from it. Port 4711 if left out. */

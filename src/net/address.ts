@@ -2,7 +2,7 @@ import { Address4, Address6 } from "ip-address";
 import type { IpAddress } from "./ip.ts";
 
 /**
- * Reads a plain IPv4 or IPv6 address; null when it is none. Refused are zones ("fe80::1%eth0"), lengths
+ * Parses a plain IPv4 or IPv6 address. Returns null if the text is not one. Refused are zones ("fe80::1%eth0"), lengths
  * ("10.0.0.0/8") and the IPv4 spellings on which programs disagree (leading zeros, hex, fewer than four
  * octets). "::ffff:192.0.2.1" stays an IPv6 address.
  */
@@ -18,7 +18,7 @@ export function parseAddress(text: string): IpAddress | null {
 }
 
 /**
- * The canonical text: RFC 5952, with the last four bytes of an IPv4-mapped address in dots, as its
+ * Returns the canonical text: RFC 5952, with the last four bytes of an IPv4-mapped address in dots, as its
  * section 5 advises and Go's netip prints them.
  */
 export function formatAddress(a: IpAddress): string {
@@ -57,7 +57,7 @@ export function addressToBytes(a: IpAddress, out: Uint8Array, offset: number): v
   view.setInt32(offset + 12, a.w3);
 }
 
-/** Order for sorting: IPv4 before IPv6, then by number. Negative, 0 or positive. */
+/** Compares for sorting: IPv4 before IPv6, then by number. Returns a negative number, 0 or a positive one. */
 export function compareAddress(a: IpAddress, b: IpAddress): number {
   return (
     a.family - b.family ||
@@ -80,7 +80,7 @@ function dottedQuad(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }
 
-/** Eight groups, the longest run of at least two zero groups, the first of equally long ones, as "::". */
+/** Writes eight groups, the longest run of at least two zero groups, the first of equally long ones, as "::". */
 function compressedGroups({ w0, w1, w2, w3 }: IpAddress): string {
   const groups = [
     w0 >>> 16,

@@ -1,11 +1,13 @@
 /**
  * host:port as people write it on a command line. A host is an IPv4 address, an IPv6 address or a name. An
- * IPv6 address followed by a port stands in brackets (RFC 3986), for its own colons look the same: "::1:4711"
- * is an address without a port, and hardly ever meant, so it is refused: "[::1:4711]" is taken. A zone (RFC 4007) names a link-local address's interface: "[fe80::1%eth0]:4711".
+ * IPv6 address followed by a port stands in brackets (RFC 3986), since its own colons look the same: "::1:4711"
+ * is an address without a port, and hardly ever meant, so it is refused; "[::1:4711]" is accepted. A zone (RFC 4007) names the
+ * interface of a link-local address: "[fe80::1%eth0]:4711".
  *
  * Results are canonical, addresses as RFC 5952 writes them and names in lower case, so that two spellings of
  * a server become the same endpoint.
  */
+import { BunBondError, isObject, shown } from "../base/bunbond-error.ts";
 import { formatAddress, parseAddress } from "./address.ts";
 
 /** A host and a TCP port. The host has no brackets and keeps its zone: "fe80::1%eth0". */
@@ -14,7 +16,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What can be wrong with an endpoint's text. */
+/** The kinds of errors in an endpoint's text. */
 export type EndpointErrorCode =
   | "MISSING_HOST"
   | "MISSING_PORT"
@@ -25,7 +27,7 @@ export type EndpointErrorCode =
   | "BAD_NAME"
   | "BAD_PORT";
 
-/** What is wrong, and where in the text: offsets `start` up to `end`, equal where something is missing. */
+/** An error in an endpoint's text, with its position: offsets `start` up to `end`, which are equal if something is missing. */
 export interface EndpointError {
   readonly code: EndpointErrorCode;
   readonly message: string;
@@ -33,12 +35,12 @@ export interface EndpointError {
   readonly end: number;
 }
 
-/** What the endpoint is for. To "listen", ":4711" is all addresses (host "::") and port 0 is any free port. */
+/** The use of an endpoint. To "listen", ":4711" is all addresses (host "::") and port 0 is any free port. */
 export type EndpointUse = "connect" | "listen";
 
 /**
- * Reads "10.0.0.1:4711", "[::1]:4711", "fe80::1%eth0", "host.example", … Without a `defaultPort` the text has to
- * name one. A result with a `code` is an error.
+ * Parses "10.0.0.1:4711", "[::1]:4711", "fe80::1%eth0", "host.example", … Without a `defaultPort` the text must have a
+ * port. A result with a `code` is an error.
  */
 export function parseEndpoint(
   text: string,
@@ -65,31 +67,31 @@ export function parseEndpoint(
   return fail("BAD_PORT", message, text.length - portText.length, text.length);
 }
 
-/** "host:port", an IPv6 address in brackets. */
+/** Returns "host:port", with an IPv6 address in brackets. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Both must be canonical, as {@link parseEndpoint} makes them. */
+/** Returns true if both are the same; they must be canonical, as {@link parseEndpoint} makes them. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.host === b.host && a.port === b.port;
 }
 
-/** The host is a name, which has to be resolved. */
+/** Returns true if the host is a name, which has to be resolved. */
 export function hasHostName({ host }: Endpoint): boolean {
   return !host.includes(":") && /[a-z]/i.test(host);
 }
 
-/** A dual-stack socket shows IPv4 peers as "::ffff:192.0.2.1": that becomes "192.0.2.1". Other text stays. */
+/** Returns "192.0.2.1" for "::ffff:192.0.2.1", as a dual-stack socket shows IPv4 peers. Other text stays. */
 export function normalizePeerAddress(text: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text;
 }
 
 interface EndpointParts {
   readonly host: string;
-  /** Offset of the host in the text: 1 behind a bracket, else 0. */
+  /** Offset of the host in the text: 1 after a bracket, else 0. */
   readonly hostStart: 0 | 1;
-  /** The brackets or the number of colons say that the host must be an IPv6 address. */
+  /** The host must be an IPv6 address, because of its brackets or its colons. */
   readonly isIpv6: boolean;
   readonly portText: string | null;
 }
@@ -119,7 +121,7 @@ function splitBrackets(text: string): EndpointParts | EndpointError {
   if (close < 0) return fail("BAD_BRACKETS", `the closing "]" is missing`, text.length, text.length);
   const rest = text.slice(close + 1);
   if (rest !== "" && !rest.startsWith(":")) {
-    return fail("BAD_BRACKETS", `behind "]" only a port may stand, as in [::1]:4711`, close + 1, text.length);
+    return fail("BAD_BRACKETS", `after "]" only a port may stand, as in [::1]:4711`, close + 1, text.length);
   }
   return {
     host: text.slice(1, close),
@@ -129,7 +131,7 @@ function splitBrackets(text: string): EndpointParts | EndpointError {
   };
 }
 
-/** The host in canonical form. */
+/** Returns the host in canonical form. */
 function parseHost(parts: EndpointParts, use: EndpointUse): string | EndpointError {
   const { host, isIpv6, portText } = parts;
   if (isIpv6) return parseIpv6Host(parts);
@@ -171,18 +173,18 @@ function parseIpv6Host({ host, hostStart }: EndpointParts): string | EndpointErr
   if (canonical !== null) return canonical;
   const [address = ""] = host.split("%");
   if (canonicalIpv6(address) !== null) {
-    const message = "behind % goes the name of an interface, as in fe80::1%eth0";
+    const message = "after % comes the name of an interface, as in fe80::1%eth0";
     return fail("BAD_ZONE", message, hostStart + address.length, hostStart + host.length);
   }
   return fail("BAD_ADDRESS", "not an IPv6 address", hostStart, hostStart + address.length);
 }
 
-/** Of a text that is an address as a whole: the last group as a port, behind an address that listeners have, or of four digits. */
+/** Returns true if the last group of an address looks like a port: it follows an address to listen on, or has four digits. */
 function looksLikePort(bare: string, group: string): boolean {
   return ["::", "::1"].includes(bare) || /^[1-9]\d{3}$/.test(group);
 }
 
-/** The address with its zone, if it has one. */
+/** Returns the address in canonical form, with its zone if it has one; null if it is not an IPv6 address. */
 function canonicalIpv6(host: string): string | null {
   // Interface names as Linux allows them (dev_valid_name() in net/core/dev.c), but for those with "%" or "]".
   const [, text = "", zone = ""] = /^([^%]*)(%[^\s/:%\]]{1,15})?$/.exec(host) ?? [];
@@ -190,7 +192,7 @@ function canonicalIpv6(host: string): string | null {
   return address?.family === 6 ? formatAddress(address) + zone : null;
 }
 
-/** Host names after RFC 1123, section 2.1, and the underscore, which name servers and containers use all the same. */
+/** Parses a host name (RFC 1123, section 2.1), in which an underscore is allowed, too: name servers and containers use it. */
 function parseName(host: string): string | EndpointError {
   const badCharacter = host.search(/[^a-z0-9._-]/i);
   if (badCharacter >= 0) {
@@ -205,7 +207,7 @@ function parseName(host: string): string | EndpointError {
   return fail("BAD_NAME", message, 0, host.length);
 }
 
-/** Null when it is no port. Leading zeros are refused as in addresses. */
+/** Returns null if the text is not a port. Leading zeros are refused as in addresses. */
 function parsePort(text: string, use: EndpointUse): number | null {
   const port = /^(0|[1-9]\d{0,4})$/.test(text) ? Number(text) : -1;
   return port >= lowestPort(use) && port <= 65535 ? port : null;
@@ -217,4 +219,51 @@ function lowestPort(use: EndpointUse): 0 | 1 {
 
 function fail(code: EndpointErrorCode, message: string, start: number, end: number): EndpointError {
   return { code, message, start, end };
+}
+
+// --- endpoints as a program gives them: text, or what was read from text -------------------------
+
+/** The kinds of errors; `BAD_ENDPOINT`: the value is neither text nor an object with host and port. */
+export type BadEndpointCode = EndpointErrorCode | "BAD_ENDPOINT";
+
+/** A value is not a valid endpoint; `code` says what is wrong, `start` and `end` where. */
+export class BadEndpointError extends BunBondError {
+  readonly text: string;
+  override readonly name = "BadEndpointError";
+  readonly code: BadEndpointCode;
+  /** The first wrong character, and the one after the last, as offsets in `text`. */
+  readonly start: number;
+  readonly end: number;
+
+  constructor(
+    text: string,
+    { code, message, start, end }: Omit<EndpointError, "code"> & { readonly code: BadEndpointCode },
+  ) {
+    super(`${text}: ${message}`);
+    this.text = text;
+    this.code = code;
+    this.start = start;
+    this.end = end;
+  }
+}
+
+/**
+ * Returns the endpoint in canonical form, as {@link parseEndpoint} makes it.
+ * @throws BadEndpointError
+ */
+export function endpointOf(given: Endpoint | string, defaultPort: number, use: EndpointUse): Endpoint {
+  const text = textOf(given);
+  const endpoint = parseEndpoint(text, defaultPort, use);
+  if ("code" in endpoint) throw new BadEndpointError(text, endpoint);
+  return endpoint;
+}
+
+function textOf(given: Endpoint | string): string {
+  if (typeof given === "string") return given;
+  if (isObject(given) && typeof given.host === "string" && typeof given.port === "number") {
+    return formatEndpoint(given);
+  }
+  const text = shown(given);
+  const message = `not an endpoint, as "[2001:db8::10]:4711" or { host: "2001:db8::10", port: 4711 }`;
+  throw new BadEndpointError(text, { code: "BAD_ENDPOINT", message, start: 0, end: text.length });
 }

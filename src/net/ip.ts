@@ -11,7 +11,7 @@ export interface IpAddress {
   readonly w3: number;
 }
 
-/** An address block: `lengthBits` leading bits count (0 to 32, or 128), all bits behind them are 0. */
+/** An address block: `lengthBits` leading bits count (0 to 32, or 128), all bits after them are 0. */
 export interface Prefix extends IpAddress {
   readonly lengthBits: number;
 }

@@ -1,14 +1,14 @@
 import { compareAddress, formatAddress, parseAddress, sameAddress } from "./address.ts";
 import { familyBits, type IpAddress, type Prefix } from "./ip.ts";
 
-/** What a prefix's text says. */
+/** A prefix as its text gives it. */
 export interface ParsedPrefix {
   readonly prefix: Prefix;
-  /** The text had bits set behind its length ("10.0.0.1/8"): worth a warning, often a slip. */
+  /** The text had bits set after its length ("10.0.0.1/8"): that is often a mistake, and worth a warning. */
   readonly hostBitsMasked: boolean;
 }
 
-/** Reads "10.0.0.0/8" or "2001:db8::/32"; null when it is none. The length must be there, without leading zeros. */
+/** Parses "10.0.0.0/8" or "2001:db8::/32". Returns null if the text is not a prefix. The length is required, without leading zeros. */
 export function parsePrefix(text: string): ParsedPrefix | null {
   // A program in JavaScript can give anything.
   if (typeof text !== "string") return null;
@@ -22,12 +22,12 @@ export function parsePrefix(text: string): ParsedPrefix | null {
   return { prefix, hostBitsMasked: !sameAddress(address, prefix) };
 }
 
-/** "10.0.0.0/8", "2001:db8::/32": addresses as RFC 5952 writes them. */
+/** Returns "10.0.0.0/8" or "2001:db8::/32", with addresses as in RFC 5952. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.lengthBits}`;
 }
 
-/** The block of the first `lengthBits` bits (0 to 32, or 128) that holds the address. */
+/** Returns the block of the first `lengthBits` bits (0 to 32, or 128) that holds the address. */
 export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
   return {
     family: address.family,
@@ -40,8 +40,8 @@ export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
 }
 
 /**
- * Word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. The ends are cases of their own, since
- * a shift by 32 shifts by 0 in JavaScript.
+ * Returns word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. The ends are special cases, since a shift by 32
+ * shifts by 0 in JavaScript.
  */
 export function maskWord(lengthBits: number, wordIndex: number): number {
   const bits = lengthBits - 32 * wordIndex;
@@ -54,7 +54,7 @@ export function samePrefix(a: Prefix, b: Prefix): boolean {
   return a.lengthBits === b.lengthBits && sameAddress(a, b);
 }
 
-/** Order for sorting: by address, then the shorter (covering) one first. Negative, 0 or positive. */
+/** Compares for sorting: by address, then the shorter (covering) one first. Returns a negative number, 0 or a positive one. */
 export function comparePrefix(a: Prefix, b: Prefix): number {
   return compareAddress(a, b) || a.lengthBits - b.lengthBits;
 }

@@ -7,8 +7,7 @@
  * Both are read in any case, and only the first is written. NAT without ports means a range of 0 to 0. A target
  * VNI has no place in either, so that an announcement's is always 0.
  *
- * What is surely a slip is refused together with its place; what works but seldom does what its author wants is
- * taken with a warning.
+ * What is surely a mistake is refused with its position; what works, but is seldom intended, is accepted with a warning.
  */
 
 import { BunBondError, shown } from "../base/bunbond-error.ts";
@@ -22,7 +21,7 @@ import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import { NEXT_HOP_TYPE_NAMES, NEXT_HOP_TYPES, SHORT_TYPE_NAMES } from "./next-hop-type.ts";
 import type { Route } from "./route.ts";
 
-/** What can be wrong with an announcement's text. */
+/** The kinds of errors in an announcement's text. */
 export type AnnouncementErrorCode =
   | "BAD_VNI"
   | "MISSING_PREFIX"
@@ -36,7 +35,7 @@ export type AnnouncementErrorCode =
   | "BAD_PORT_RANGE"
   | "TRAILING_TEXT";
 
-/** What is wrong with an announcement, and where in its text. */
+/** An announcement's text is not valid: the error says why, and at which position. */
 export class AnnouncementError extends BunBondError implements TextRange {
   readonly code: AnnouncementErrorCode;
   readonly start: number;
@@ -51,7 +50,7 @@ export class AnnouncementError extends BunBondError implements TextRange {
   }
 }
 
-/** What an announcement says. */
+/** The result of parsing an announcement. */
 export interface ParsedAnnouncement {
   readonly route: Route;
   /** For people, one line each. */
@@ -97,11 +96,11 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
   return { route: { vni, destination, nextHop }, warnings };
 }
 
-/** A route as {@link formatRoute} writes it, or nearly. */
+/** Matches a route as {@link formatRoute} writes it, or nearly. */
 const ROUTE_LINE =
   /^(\d+)\s+(\S+)\s+(?:via\s+)?([\da-f.:]+)(?:\s+type\s+(\w+))?(?:\s+ports\s+(\d+)-(\d+))?$/i;
 
-/** What somebody who copied a route from the output has to write. */
+/** Returns the announcement that is meant if a route was copied from the output. */
 function announcementOfLine(text: string): string | null {
   const [, vni, prefix, hop, type, from, to] = ROUTE_LINE.exec(text) ?? [];
   if (vni === undefined) return null;
@@ -109,7 +108,7 @@ function announcementOfLine(text: string): string | null {
   return [`${vni}#${prefix}@${hop}`, ...options].join("#");
 }
 
-/** What keeps other hosts from reaching it, by IANA's name of its block (net/address-class.ts). */
+/** Returns why other hosts cannot reach the address, with IANA's name of its block (net/address-class.ts). */
 const UNREACHABLE_HOPS: ReadonlyMap<string, string> = new Map([
   ["Unspecified Address", "no host's address (unspecified)"],
   ["Loopback Address", "the loopback address: each host is its own"],
@@ -119,15 +118,15 @@ const UNREACHABLE_HOPS: ReadonlyMap<string, string> = new Map([
   ["Discard-Only Address Block", "an address whose packets are discarded (RFC 6666)"],
 ]);
 
-/** Null: it can be a hypervisor's. */
+/** Returns null if the address can be a hypervisor's. */
 function warningOfHop(address: IpAddress): string | null {
   if (address.family === 6) return UNREACHABLE_HOPS.get(classifyAddress(address).name) ?? null;
   return "an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients reconnect for ever on it";
 }
 
 /**
- * The announcement that reads as this route.
- * @throws RangeError when none does: for a target VNI, ports without NAT, half a port range
+ * Returns the announcement that is parsed as this route.
+ * @throws RangeError if there is none: for a target VNI, ports without NAT, half a port range
  */
 export function formatAnnouncement({ vni, destination, nextHop }: Route): string {
   const { address, targetVni, type, natPortFrom, natPortTo } = nextHop;
@@ -142,15 +141,14 @@ export function formatAnnouncement({ vni, destination, nextHop }: Route): string
 }
 
 /**
- * The line that stands for a route in output: "100 10.0.1.0/24 via 2001:db8::1", and behind it whatever is not
- * default of "type nat", "ports 1024-2048" and "target-vni 200". Each of a route's fields shows, so that no two
- * routes have the same line.
+ * Returns a route as a line of output: "100 10.0.1.0/24 via 2001:db8::1", followed by "type nat", "ports 1024-2048" and
+ * "target-vni 200" where these are not the default. It shows every field of a route, so that no two routes have the same line.
  */
 export function formatRoute({ vni, destination, nextHop }: Route): string {
   return `${vni} ${formatPrefix(destination)} via ${formatNextHop(nextHop)}`;
 }
 
-/** The part of that line which stands for the next hop. */
+/** Returns the part of that line for the next hop. */
 export function formatNextHop({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): string {
   let line = formatAddress(address);
   if (type !== NextHopType.STANDARD) line += ` type ${SHORT_TYPE_NAMES[type]}`;
@@ -159,7 +157,7 @@ export function formatNextHop({ address, targetVni, type, natPortFrom, natPortTo
   return line;
 }
 
-/** A part of the announcement and its place. */
+/** A part of the announcement and its position. */
 interface Part extends TextRange {
   readonly text: string;
 }
@@ -168,7 +166,7 @@ function refuse(code: AnnouncementErrorCode, range: TextRange, message: string):
   throw new AnnouncementError(code, range, message);
 }
 
-/** VNI, prefix, hop and the rest. Only between prefix and hop an "@" separates, too. There is at least one part. */
+/** Splits the text into VNI, prefix, hop and the rest. An "@" separates, too, but only prefix and hop. There is at least one part. */
 function splitParts(text: string): [Part, ...Part[]] {
   const [vni = "", ...rest] = text.split("#");
   const [destination = "", ...options] = rest;

@@ -1,4 +1,4 @@
-/** Routes as programs make them, from text and numbers, checked before anything is done with them. */
+/** Makes routes from the text and numbers of programs, and checks them. */
 
 import { BunBondError, isObject, shown } from "../base/bunbond-error.ts";
 import { parseAddress } from "../net/address.ts";
@@ -8,7 +8,7 @@ import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import { printableRoute } from "./printable-route.ts";
 import type { Route } from "./route.ts";
 
-/** Which part of a route is wrong; `BAD_ROUTE`: it is no object at all. */
+/** The part of a route that is not valid; `BAD_ROUTE`: it is not an object. */
 export type BadRouteCode =
   | "BAD_ROUTE"
   | "BAD_VNI"
@@ -18,7 +18,7 @@ export type BadRouteCode =
   | "BAD_TYPE"
   | "BAD_PORTS";
 
-/** A route, or a VNI, that no server would take; `value` is what is wrong in it. */
+/** A route or VNI is not valid: no server would take it. `value` is the part that is wrong. */
 export class BadRouteError extends BunBondError {
   readonly code: BadRouteCode;
   readonly value: unknown;
@@ -35,7 +35,7 @@ export class BadRouteError extends BunBondError {
 export interface RouteParts {
   /** 0 to 4294967295. */
   readonly vni: number;
-  /** "10.0.1.0/24"; bits behind the length do not count. */
+  /** "10.0.1.0/24"; bits after the length do not count. */
   readonly destination: string;
   /** The hypervisor's address, "2001:db8::1". */
   readonly nextHop: string;
@@ -48,7 +48,7 @@ export interface RouteParts {
 }
 
 /**
- * A route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1" })`.
+ * Makes a route for `announce` and the like: `makeRoute({ vni: 100, destination: "10.0.1.0/24", nextHop: "2001:db8::1" })`.
  * @throws BadRouteError
  */
 export function makeRoute(parts: RouteParts): Route {
@@ -74,7 +74,10 @@ export function makeRoute(parts: RouteParts): Route {
   return printableRoute(route);
 }
 
-/** @throws BadRouteError when a server would skip an UPDATE of the route, or it has no place in one */
+/**
+ * Checks a route.
+ * @throws BadRouteError if a server would skip an UPDATE of the route, or it has no encoding
+ */
 export function checkRoute(route: Route): void {
   checkIsRoute(route);
   const { vni, destination, nextHop } = route;

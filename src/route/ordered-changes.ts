@@ -1,9 +1,9 @@
 /**
- * Changes of routes that somebody is still to be told of, in their order, one for each route at most.
+ * Keeps changes of routes that are still to be sent, in their order, at most one for each route.
  *
- * Make before break: when a route is added, the removals of others to the same destination go behind it. A destination
+ * Make before break: when a route is added, the removals of others to the same destination move after it. A destination
  * that moves from hop A to B to C is added at each before it is removed from the one before; but when B's two changes
- * have cancelled each other out, A's removal would stand before C's addition.
+ * have cancelled each other out, A's removal would otherwise come before C's addition.
  */
 import type { Route } from "./route.ts";
 
@@ -12,9 +12,9 @@ export interface OrderedChange {
   readonly isAdded: boolean;
 }
 
-/** `Other`: what else is told in the same order. */
+/** `Other` is anything else that is sent in the same order. */
 export class OrderedChanges<Other extends string = never> {
-  /** By the caller's key of a route. */
+  /** Changes by the caller's key of a route. */
   readonly #changes = new Map<string, OrderedChange | Other>();
   /** The keys of removals, by destination. */
   readonly #removals = new Map<string, Set<string>>();
@@ -23,19 +23,19 @@ export class OrderedChanges<Other extends string = never> {
     return this.#changes.size;
   }
 
-  /** The change comes last. There must be none of that key. */
+  /** Appends a change. There must be none with this key. */
   append(key: string, route: Route, isAdded: boolean): void {
     this.#changes.set(key, { route, isAdded });
     if (!isAdded) this.#removals.getOrInsertComputed(destinationKey(route), () => new Set()).add(key);
     else if (this.#removals.size > 0) this.#postponeRemovals(destinationKey(route));
   }
 
-  /** The same for what is no change of a route. */
+  /** Appends something that is not a change of a route. */
   appendOther(key: string, other: Other): void {
     this.#changes.set(key, other);
   }
 
-  /** False: there is none. */
+  /** Removes a change. Returns false if there is none. */
   delete(key: string): boolean {
     const change = this.#changes.get(key);
     if (change === undefined) return false;
@@ -53,7 +53,7 @@ export class OrderedChanges<Other extends string = never> {
     this.#removals.clear();
   }
 
-  /** In order, also those that are appended meanwhile. */
+  /** Iterates in order, also over what is appended meanwhile. */
   entries(): MapIterator<[string, OrderedChange | Other]> {
     return this.#changes.entries();
   }

@@ -1,4 +1,4 @@
-/** An announcement's text as programs read it. */
+/** Parses an announcement's text for programs. */
 import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement.ts";
 import { printableRoute } from "./printable-route.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Routes as programs get them: beside the numbers, text for people and for JSON. `${route}` is the line of `formatRoute`,
+ * Routes as programs get them: with text for people and for JSON in addition to the numbers. `${route}` is the line of `formatRoute`,
  * `JSON.stringify(route)` is what a client prints with `--json`, and `console.log(route)` shows the line, too. The same
- * goes for its destination, its next hop and their addresses.
+ * holds for its destination, its next hop and their addresses.
  */
 import { formatAddress } from "../net/address.ts";
 import type { IpAddress, Prefix } from "../net/ip.ts";
@@ -41,12 +41,12 @@ function nextHopJson({ address, targetVni, type, natPortFrom, natPortTo }: NextH
   };
 }
 
-/** A copy that prints; what the caller changes in its own later changes nothing in it, nor is anything kept beside it. */
+/** Returns a printable copy; later changes of the original do not affect it. */
 export function printableRoute({ vni, destination, nextHop }: Route): Route {
   return new PrintableRoute(vni, destination, nextHop);
 }
 
-/** What console.log of Bun and Node.js asks for. */
+/** The method that console.log of Bun and Node.js calls. */
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 class PrintableRoute implements Route {

@@ -1,45 +1,45 @@
 /**
- * Who is let in: as many connections as there are descriptors for (transport/descriptor-limit.ts). One more is reset at
- * once, and tries again in 5 to 10 s. Whoever is ESTABLISHED stays; but anybody can open connections and say nothing, so
+ * Decides which connections are accepted: as many as there are descriptors for (transport/descriptor-limit.ts). One more is reset
+ * at once, and tries again in 5 to 10 s. An ESTABLISHED connection stays; but anybody can open connections and send nothing, so
  *
- * - of those that are half-open (not ESTABLISHED yet) beyond some hundreds, or with no place left, one is reset: of a source network
- *   that has more than its share of them (all that there may be by the number of source networks that have any), or of any if none
- *   has; there the oldest that has not sent its HELLO, which an honest client's system sends with the connection's first
- *   acknowledgement, else the oldest of the others;
- * - each of them is left some time for its handshake, or a crowd that connects again and again would push it out before it is read:
- *   as long as all are younger, nobody is accepted, and whoever comes waits in the kernel's queue. Where that cannot be, there may
- *   be more of them, as long as there are places, and with no place left the new one is reset;
+ * - if there are more than some hundreds of half-open connections (not ESTABLISHED yet), or no place is left, one of them is reset.
+ *   It belongs to a source network that has more than its share of them (the limit divided by the number of source networks that
+ *   have any), or to any if none has more. There it is the oldest that has not sent its HELLO, which an honest client's system
+ *   sends with the connection's first acknowledgement; else the oldest of the others;
+ * - each half-open connection has some time for its handshake, or a crowd that connects again and again would replace it before it
+ *   is read: as long as all are younger than that, none is accepted, and new ones wait in the kernel's queue. If the listener cannot
+ *   be paused, there may be more of them as long as there are places, and with no place left the new one is reset;
  * - while more than three quarters of the places are taken, a source network (net/source-network.ts) gets no new one beyond its
- *   share: the places by the number of source networks that have any, at least one. What it had before stays.
+ *   share: the places divided by the number of source networks that have any, at least one. What it had before stays.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { hostOf, sourceNetwork } from "../net/source-network.ts";
+import { formatPeer } from "../net/peer-identity.ts";
+import { sourceNetwork } from "../net/source-network.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
 import type { RefusalReason, RunningCounters } from "./stats.ts";
 
 export const DEFAULT_MAX_HALF_OPEN = 512;
 const WARN_EVERY_MS = 60_000;
-/** Where it is reached, the limit is read again, since prlimit(1) may have raised it. */
+/** At the limit it is read again at most this often, since prlimit(1) may have raised it. */
 const READ_EVERY_MS = 10_000;
 /**
- * So long a half-open connection has to get on: until its HELLO is read, and then for the way there and back. Of 512 in places
- * that are always taken again, some 5,000 a second, and 2,000 where all have sent their HELLO: a crowd of some thousands makes others
- * wait for a second or two.
+ * How much time a half-open connection has: until its HELLO is read, and then for the round trip. So 512 places serve some 5,000
+ * connections a second, or 2,000 where all have sent their HELLO: a crowd of some thousands makes others wait for a second or two.
  */
 const LEAST_MS = { silent: 100, greeted: 250 } as const;
-/** Fewer would make those that come wait for long: they are reset, and try again. */
+/** With fewer half-open connections new ones would wait for long: then they are reset instead, and try again. */
 const LEAST_TO_WAIT_FOR = 64;
-/** Half-open connections that are ended for one that comes: two, so that there are fewer of them again after a crowd of young ones. */
+/** How many half-open connections are ended for a new one: two, so that their number falls again after a crowd of young ones. */
 const MOST_ENDED = 2;
-/** Of those that have sent their HELLO: the part that may be waiting to be read at a time. */
+/** The part of connections with a HELLO that may be waiting to be read at a time. */
 const FEW_SILENT = 0.25;
-/** Beyond that part of the places, each source has its share. */
+/** Once more than this part of the places is taken, each source is limited to its share. */
 const SCARCE_PART = 0.75;
 
-/** Of a stream that was refused, nobody wants to hear. */
+/** Ignores the events of a stream that was refused. */
 const SILENT: StreamEvents = { received() {}, writable() {}, closed() {} };
 
 export interface AdmissionContext {
@@ -50,11 +50,11 @@ export interface AdmissionContext {
   readonly maxHalfOpen: number;
 }
 
-/** Takes a stream that is let in; `established` is to be called when its peer is. */
-export type Accept = (stream: ByteStream, established: () => void) => Accepted;
+/** Takes a stream that is accepted; `onEstablished` is to be called when its peer is ESTABLISHED. */
+export type Accept = (stream: ByteStream, onEstablished: () => void) => Accepted;
 
 export interface Accepted extends StreamEvents {
-  /** The peer has got as far as a HELLO. */
+  /** The peer has sent its HELLO. */
   readonly receivedHello: boolean;
 }
 
@@ -65,7 +65,7 @@ interface HalfOpen {
   readonly sinceMs: number;
 }
 
-/** Of one source network: those that had not sent their HELLO when they were looked at, and those that had; the oldest first. */
+/** The half-open connections of one source network: those without a HELLO when they were last checked, and those with one; the oldest first. */
 class HalfOpenOfSource {
   readonly #silent = new Map<ByteStream, HalfOpen>();
   readonly #greeted = new Map<ByteStream, HalfOpen>();
@@ -82,7 +82,7 @@ class HalfOpenOfSource {
     return this.#silent.delete(stream) || this.#greeted.delete(stream);
   }
 
-  /** Constant work, on average: each is found to have sent its HELLO once. */
+  /** The oldest one without a HELLO, or null. Constant work, on average: each is found to have sent its HELLO once. */
   get oldestSilent(): HalfOpen | null {
     for (const [stream, halfOpen] of this.#silent) {
       if (!halfOpen.events.receivedHello) return halfOpen;
@@ -92,27 +92,28 @@ class HalfOpenOfSource {
     return null;
   }
 
+  /** The one that is ended first for another, or null if there is none. */
   leastNeeded(nowMs: number): HalfOpen | null {
     const silent = this.oldestSilent;
     const [greeted = null] = this.#greeted.values();
-    // Where most have sent theirs, those that have not have just come.
+    // If most have sent their HELLO, those without one have only just connected.
     const mostAreSilent = this.#silent.size > this.#greeted.size * FEW_SILENT;
     return mostAreSilent && silent !== null ? silent : firstToGo(silent, greeted, nowMs);
   }
 }
 
-/** Until then it is left its time. */
+/** When a half-open connection has had its time for the handshake. */
 function dueMs({ sinceMs, events }: HalfOpen): number {
   return sinceMs + LEAST_MS[events.receivedHello ? "greeted" : "silent"];
 }
 
-/** The silent one, unless that has to be left its time for longer. */
+/** Returns the silent one, unless it has to be given its time for longer than the other. */
 function firstToGo(silent: HalfOpen | null, other: HalfOpen | null, nowMs: number): HalfOpen | null {
   if (silent === null || other === null) return silent ?? other;
   return dueMs(silent) <= Math.max(nowMs, dueMs(other)) ? silent : other;
 }
 
-/** A warning a minute of each kind. */
+/** Counts refusals of one reason, with one warning a minute. */
 class Refusals {
   sinceWarning = 0;
   warnedMs = Number.NEGATIVE_INFINITY;
@@ -122,15 +123,15 @@ export class Admission {
   readonly #context: AdmissionContext;
   #descriptorLimit: number;
   #readMs: number;
-  /** Streams that have not closed: a peer that is gone may still have bytes to take. */
+  /** Streams that have not closed yet; some may belong to connections that have ended and still have bytes to send. */
   #connections = 0;
-  /** Of each source network that has any. */
+  /** Number of connections by source network. */
   readonly #bySource = new Map<string, number>();
-  /** Of each source network that has any: the one that has had some for the longest time first. */
+  /** By source network; the one that has had some for the longest time first. */
   readonly #halfOpen = new Map<string, HalfOpenOfSource>();
   #halfOpenCount = 0;
   #listener: Listener | null = null;
-  /** Until when nobody is accepted; null: it listens. */
+  /** Ends the pause of the listener; null while it is not paused. */
   #pause: Timer | null = null;
   readonly #refusals: Readonly<Record<RefusalReason, Refusals>> = {
     "descriptor-limit": new Refusals(),
@@ -144,14 +145,14 @@ export class Admission {
     this.#readMs = context.clock.nowMs();
   }
 
-  /** From now on the listener is paused while none of those that are half-open is to make room. */
-  listens(listener: Listener): void {
+  /** Sets the listener, which is paused from now on while no half-open connection may be ended for a new one. */
+  setListener(listener: Listener): void {
     this.#listener = listener;
   }
 
-  /** Asks `accept` for who takes the stream's events, if there is room for it. */
+  /** Passes a stream to `accept`, if there is room for it, and returns what receives its events. */
   admit(stream: ByteStream, accept: Accept): StreamEvents {
-    const source = sourceNetwork(hostOf(stream.remote));
+    const source = sourceNetwork(stream.remote.address);
     const hasRoom = this.#hasRoom();
     if (!hasRoom && this.#halfOpenCount === 0) return this.#refuse(stream, "descriptor-limit");
     if (this.#isBeyondShare(source)) return this.#refuse(stream, "source-share");
@@ -161,10 +162,10 @@ export class Admission {
     }
     this.#connections++;
     this.#bySource.set(source, (this.#bySource.get(source) ?? 0) + 1);
-    const events = accept(stream, () => this.#noLongerHalfOpen(stream, source));
+    const events = accept(stream, () => this.#removeHalfOpen(stream, source));
     this.#addHalfOpen({ stream, source, events, sinceMs: this.#context.clock.nowMs() });
     this.#pauseWhileAllAreYoung();
-    return new AdmittedEvents(events, () => this.#closed(stream, source));
+    return new AdmittedEvents(events, () => this.#onClosed(stream, source));
   }
 
   #addHalfOpen(halfOpen: HalfOpen): void {
@@ -177,19 +178,19 @@ export class Admission {
     this.#halfOpenCount++;
   }
 
-  #noLongerHalfOpen(stream: ByteStream, source: string): void {
+  #removeHalfOpen(stream: ByteStream, source: string): void {
     const ofSource = this.#halfOpen.get(source);
     if (ofSource?.delete(stream)) this.#halfOpenCount--;
     if (ofSource?.count === 0) this.#halfOpen.delete(source);
     if (this.#pause !== null && !this.#isFull) this.#resume();
   }
 
-  #closed(stream: ByteStream, source: string): void {
+  #onClosed(stream: ByteStream, source: string): void {
     this.#connections--;
     const left = (this.#bySource.get(source) ?? 0) - 1;
     if (left > 0) this.#bySource.set(source, left);
     else this.#bySource.delete(source);
-    this.#noLongerHalfOpen(stream, source);
+    this.#removeHalfOpen(stream, source);
   }
 
   #isBeyondShare(source: string): boolean {
@@ -197,12 +198,12 @@ export class Admission {
     if (this.#connections <= places * SCARCE_PART) return false;
     const taken = this.#bySource.get(source) ?? 0;
     const sources = this.#bySource.size + (taken === 0 ? 1 : 0);
-    // Nobody is kept out by the only one there is.
+    // A single source has all places.
     if (sources === 1) return false;
     return taken >= Math.max(1, Math.floor(places / sources));
   }
 
-  /** Which one is to make room for the next of that source; null: for anybody's. */
+  /** Returns the connection that is ended first for a new one of this source, or, if `source` is null, of any. */
   #leastNeeded(source: string | null): HalfOpen | null {
     const nowMs = this.#context.clock.nowMs();
     const share = Math.floor(this.#context.maxHalfOpen / this.#halfOpen.size);
@@ -218,16 +219,16 @@ export class Admission {
     return firstToGo(silent, first, nowMs);
   }
 
-  /** Returns false if there is none that has had its time. */
+  /** Ends a half-open connection for a new one of this source. Returns false if none has had its time. */
   #endHalfOpenFor(source: string): boolean {
     const halfOpen = this.#leastNeeded(source);
     if (halfOpen === null || dueMs(halfOpen) > this.#context.clock.nowMs()) return false;
-    this.#noLongerHalfOpen(halfOpen.stream, halfOpen.source);
+    this.#removeHalfOpen(halfOpen.stream, halfOpen.source);
     this.#refuse(halfOpen.stream, "half-open-limit");
     return true;
   }
 
-  /** Another half-open connection takes the place of one. */
+  /** A further half-open connection can only replace another. */
   get #isFull(): boolean {
     return this.#halfOpenCount >= this.#context.maxHalfOpen || !this.#hasRoom();
   }
@@ -262,7 +263,7 @@ export class Admission {
   #refuse(stream: ByteStream, reason: RefusalReason): StreamEvents {
     const { clock, logger, counters } = this.#context;
     stream.abort();
-    counters.refused(reason);
+    counters.countRefusal(reason);
     const refusals = this.#refusals[reason];
     refusals.sinceWarning++;
     const nowMs = clock.nowMs();
@@ -285,7 +286,7 @@ export class Admission {
           connections,
           refused,
           halfOpen: this.#halfOpenCount,
-          lastPeer: stream.remote,
+          lastPeer: formatPeer(stream.remote),
           hint: "see who connects and says nothing (ss -tn); --max-half-open allows more",
         });
         break;
@@ -293,7 +294,7 @@ export class Admission {
         logger.warn("connections are refused: places are scarce, and their source has its share", {
           connections,
           refused,
-          lastPeer: stream.remote,
+          lastPeer: formatPeer(stream.remote),
           openFilesLimit: this.#descriptorLimit,
           hint: "see who has that many connections (ss -tn), or raise LimitNOFILE= of the unit",
         });
@@ -302,13 +303,13 @@ export class Admission {
   }
 }
 
-/** Passes a stream's events on, and tells when it has closed. */
+/** Passes a stream's events on, and calls `onClosing` when it has closed. */
 class AdmittedEvents implements StreamEvents {
   readonly #events: StreamEvents;
-  readonly #closing: () => void;
-  constructor(events: StreamEvents, closing: () => void) {
+  readonly #onClosing: () => void;
+  constructor(events: StreamEvents, onClosing: () => void) {
     this.#events = events;
-    this.#closing = closing;
+    this.#onClosing = onClosing;
   }
 
   received(chunk: Uint8Array): void {
@@ -320,7 +321,7 @@ class AdmittedEvents implements StreamEvents {
   }
 
   closed(detail: string | null): void {
-    this.#closing();
+    this.#onClosing();
     this.#events.closed(detail);
   }
 }

@@ -1,4 +1,4 @@
-/** What a server tells of its peers. */
+/** The events of a server: peers that come and go. */
 
 import { guardedCall } from "../base/guarded-call.ts";
 import type { Logger } from "../base/logger.ts";
@@ -6,19 +6,19 @@ import type { CloseReason } from "../session/close-reason.ts";
 import type { PeerInfo, PeerListener } from "./peer.ts";
 
 /**
- * Is told what happens, as it happens. All are optional. What one of them throws, or what a promise that it returns
- * rejects with, is logged, and the server goes on.
+ * Functions of a program that are called for events as they happen. All are optional. What one of them throws, or what a
+ * promise that it returns rejects with, is logged, and the server goes on.
  */
 export interface ServerHandler {
-  /** A peer is established: it may announce and subscribe from now on. */
+  /** Called when a peer is established: it may announce and subscribe from now on. */
   peerEstablished?(peer: PeerInfo): void;
-  /** A peer that was established is gone, as it was at the end, and why. Its routes may be retained. */
+  /** Called when a peer that was established has left; `peer` is as it was at the end. Its routes may be retained. */
   peerGone?(peer: PeerInfo, reason: CloseReason): void;
 }
 
 export const SERVER_EVENTS = ["peerEstablished", "peerGone"] as const satisfies (keyof ServerHandler)[];
 
-/** Passes everything on, and keeps what goes wrong there away from the server. */
+/** Calls a program's handler, and logs what goes wrong there. */
 export class GuardedServerHandler implements PeerListener {
   readonly #handler: ServerHandler;
   readonly #logger: Logger;
@@ -29,14 +29,14 @@ export class GuardedServerHandler implements PeerListener {
   }
 
   peerEstablished(peer: PeerInfo): void {
-    this.#tell("peerEstablished", () => this.#handler.peerEstablished?.(peer));
+    this.#call("peerEstablished", () => this.#handler.peerEstablished?.(peer));
   }
 
   peerGone(peer: PeerInfo, reason: CloseReason): void {
-    this.#tell("peerGone", () => this.#handler.peerGone?.(peer, reason));
+    this.#call("peerGone", () => this.#handler.peerGone?.(peer, reason));
   }
 
-  #tell(event: keyof ServerHandler, call: () => unknown): void {
+  #call(event: keyof ServerHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
       this.#logger.error("the handler failed; the server goes on", { event, error });
     });

@@ -1,10 +1,10 @@
 /**
  * Gathers losses of announcers, and judges whose fault they are (own-trouble.ts) before their routes are withdrawn:
  *
- * - One alone is judged as soon as the sockets have had a turn, two or more in a row after another 100 ms: what ends
- *   since the server stood still comes close together.
- * - A peer that was silent for 2.5 intervals is judged beside those that are not lost yet, but have not been heard for more than
- *   one of theirs: all that are behind a cut link are silent, and those behind a working one are not.
+ * - A single loss is judged as soon as the sockets have had a turn, two or more in a row after another 100 ms: connections that
+ *   end because the server was suspended end close together.
+ * - A peer that was silent for 2.5 intervals is judged together with those that are not lost yet, but have sent nothing for more
+ *   than one of their intervals: all peers beyond a cut link are silent, and those beyond a working one are not.
  *
  * Work: at most one judgement in 100 ms, which looks at each peer once.
  */
@@ -13,45 +13,46 @@ import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import { type Announcer, isOwnTrouble } from "./own-trouble.ts";
 
 const GATHER_MS = 100;
-/** For so long an ended connection counts beside those that end after it. */
+/** How long a connection that has ended counts together with those that end later. */
 const ENDED_COUNTS_MS = 1_000;
 
 export interface Loss {
-  readonly remote: string;
-  /** It ended by its silence. */
+  readonly address: string;
+  /** The session ended by a time-out. */
   readonly wasSilent: boolean;
   readonly keepaliveSeconds: number;
-  /** Called once. */
+  /** Called once with the judgement. */
   decide(isOwnTrouble: boolean): void;
 }
 
-/** An announcer that is connected. */
+/** An announcer that is connected now. */
 export interface PresentAnnouncer {
-  readonly remote: string;
-  /** It should have been heard since. */
+  readonly address: string;
+  /** It has sent nothing for longer than a correct peer. */
   readonly isSilent: boolean;
 }
 
 export class LossWatch {
   readonly #clock: Clock;
   readonly #present: () => Iterable<PresentAnnouncer>;
-  /** Most announcers are lost; comes before the losses are decided. Returns false if it is not to be taken for trouble of ours. */
-  readonly #noticed: () => boolean;
+  /** Called before the losses are decided if most announcers are lost. Returns false if that is not believed to be our trouble. */
+  readonly #onMostLost: () => boolean;
   #undecided: Loss[] = [];
-  /** Losses that were decided and still count. */
-  #recent: { readonly remote: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
+  /** Losses that were decided, and still count for later ones. */
+  #recent: { readonly address: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
   #isAsked = false;
   #isStopped = false;
   #judgedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
 
-  constructor(clock: Clock, present: () => Iterable<PresentAnnouncer>, noticed: () => boolean) {
+  constructor(clock: Clock, present: () => Iterable<PresentAnnouncer>, onMostLost: () => boolean) {
     this.#clock = clock;
     this.#present = present;
-    this.#noticed = noticed;
+    this.#onMostLost = onMostLost;
   }
 
-  lost(loss: Loss): void {
+  /** Adds a loss, which is decided soon. */
+  add(loss: Loss): void {
     if (this.#isStopped) return;
     this.#undecided.push(loss);
     if (this.#isAsked) return;
@@ -61,7 +62,7 @@ export class LossWatch {
     else this.#clock.soon(() => this.#judgeFirst());
   }
 
-  /** For good. What is undecided stays so, also what was to be judged after the sockets' turn. */
+  /** Stops for good. Losses that are undecided stay so. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -81,12 +82,12 @@ export class LossWatch {
     this.#isAsked = false;
     const nowMs = this.#clock.nowMs();
     this.#judgedMs = nowMs;
-    const isTrouble = this.#areMostLost() && this.#noticed();
+    const isTrouble = this.#areMostLost() && this.#onMostLost();
     const decided = this.#undecided;
     this.#undecided = [];
-    for (const { remote, wasSilent, keepaliveSeconds, decide } of decided) {
+    for (const { address, wasSilent, keepaliveSeconds, decide } of decided) {
       const countsMs = wasSilent ? keepaliveSeconds * 1000 * TIMEOUT_INTERVALS : ENDED_COUNTS_MS;
-      this.#recent.push({ remote, wasSilent, untilMs: nowMs + countsMs });
+      this.#recent.push({ address, wasSilent, untilMs: nowMs + countsMs });
       decide(isTrouble);
     }
   }
@@ -96,13 +97,13 @@ export class LossWatch {
     this.#recent = this.#recent.filter(({ untilMs }) => untilMs > nowMs);
     const countsSilence = this.#undecided.some(({ wasSilent }) => wasSilent);
     const countsEnds = this.#undecided.some(({ wasSilent }) => !wasSilent);
-    // One that ends has nothing to do with one that was silent before.
+    // A connection that was closed has nothing to do with one that was silent before.
     const before = this.#recent.filter(({ wasSilent }) => (wasSilent ? countsSilence : countsEnds));
     const lost = [...this.#undecided, ...before];
     if (lost.length < 2 && !countsSilence) return false;
-    const announcers: Announcer[] = lost.map(({ remote }) => ({ remote, isLost: true }));
-    for (const { remote, isSilent } of this.#present()) {
-      announcers.push({ remote, isLost: countsSilence && isSilent });
+    const announcers: Announcer[] = lost.map(({ address }) => ({ address, isLost: true }));
+    for (const { address, isSilent } of this.#present()) {
+      announcers.push({ address, isLost: countsSilence && isSilent });
     }
     return isOwnTrouble(announcers);
   }

@@ -1,6 +1,5 @@
-/** What programs give to a server, see net/option-checks.ts. */
+/** The options of a server, and their checks; see base/option-checks.ts. */
 
-import { timerSeconds } from "../base/check-times.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import {
@@ -8,6 +7,7 @@ import {
   isFunction,
   type OptionChecks,
   objectWith,
+  timerSeconds,
   wholeNumber,
 } from "../base/option-checks.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -19,35 +19,35 @@ import { SERVER_EVENTS } from "./events.ts";
 import type { ServerLimits } from "./exchange/limits.ts";
 import { GREATEST_LIMIT, valuesByLimit } from "./exchange/limits.ts";
 
-/** Where a server listens, how it behaves, and what one peer may have of it. Only `listen` has to be there. */
+/** Where a server listens, how it behaves, and the limits of one peer. Only `listen` is required. */
 export interface ServerOptions extends Partial<ServerLimits> {
-  /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 takes a free one. */
+  /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 stands for any free port. */
   readonly listen: Endpoint | string;
   /** A whole number from 1, default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /**
-   * For how long after the start End-of-RIBs are held back, so that a client that returns early does not take
-   * the absence of those who are still on their way for withdrawals (RFC 4724 calls it deferral).
+   * For how long after the start End-of-RIBs are deferred, so that a client that returns early does not take the routes of
+   * those that have not returned yet for withdrawn (RFC 4724, Selection_Deferral_Timer).
    * Default 15: the clients' longest retry of 10 s, plus handshake.
    */
   readonly settleSeconds?: number;
-  /** Whether subscribers are written to in small steps, which Go's clients need to survive. Default `auto`. */
+  /** Whether output is paced, in small writes with pauses, which Go's clients need to survive. Default `auto`. */
   readonly pacing?: Pacing;
   /**
-   * A lost peer's routes stay for this long, as far as it had not withdrawn them; not after a breach of the protocol.
-   * Whoever announces one of them takes it over. Default 0: they go with the connection, as with other servers.
+   * How long the routes of a lost peer stay; they do not after a breach of the protocol. A peer that announces one of them
+   * takes it over. Default 0: they are withdrawn when the connection ends, as other servers do.
    */
   readonly retainSeconds?: number;
   /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
   readonly sendHoldSeconds?: number;
-  /** Of more connections that are not ESTABLISHED yet, the oldest is reset. A whole number from 1, default 512. */
+  /** How many connections may be half-open, that is not ESTABLISHED: beyond that the oldest is reset. From 1, default 512. */
   readonly maxHalfOpen?: number;
   /**
-   * What routes and subscriptions may take of memory, in bytes, before further ones are skipped (`TABLE_FULL`). Default: half of what
-   * the system lets this process have.
+   * How many bytes of memory routes and subscriptions may take before further ones are skipped (`TABLE_FULL`). Default: half of
+   * what the system lets this process have.
    */
   readonly maxTableBytes?: number;
-  /** Is told of peers that come and go. Default: nobody is. */
+  /** Its functions are called when peers come and go. */
   readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
@@ -59,14 +59,14 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly random?: Random;
 }
 
-/** What can be changed while the server runs. */
+/** The options that can be changed while the server runs. */
 export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
 export const DEFAULT_SETTLE_SECONDS = 15;
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
-/** Less would take a socket that is full for a moment for a peer that has died. */
+/** With less, a peer whose socket is full for a moment would be taken for dead. */
 export const LEAST_SEND_HOLD_SECONDS = 1;
 
 const SETTINGS: OptionChecks<ServerSettings> = {
@@ -76,7 +76,7 @@ const SETTINGS: OptionChecks<ServerSettings> = {
   ...valuesByLimit(() => wholeNumber({ least: 1, most: GREATEST_LIMIT })),
 };
 const START: OptionChecks<ServerOptions> = {
-  // Whoever reads it checks it, and says more.
+  // Server.start parses it, with a better message.
   listen() {},
   ...SETTINGS,
   settleSeconds: timerSeconds({ least: 0 }),
@@ -87,7 +87,7 @@ const START: OptionChecks<ServerOptions> = {
   ...SHARED_OPTIONS,
 };
 
-// Both throw a BadOptionError.
-
+/** @throws BadOptionError */
 export const checkServerOptions = (given: ServerOptions): void => checkOptions(given, START);
+/** @throws BadOptionError */
 export const checkServerSettings = (given: Partial<ServerSettings>): void => checkOptions(given, SETTINGS);

@@ -1,32 +1,32 @@
 /**
- * Whose fault is it that peers are lost? One that dies is gone, and its routes are withdrawn at once. But when most are lost at
- * the same time, more likely the server itself was cut off, or stood still without a clock that shows it (in a paused
- * virtual machine the monotonic one stands still, too): their routes are no departures, and they will be back.
+ * Judges whose fault it is that peers are lost. When one peer dies, its routes are withdrawn at once. But when most are lost at
+ * the same time, more likely the server itself was cut off, or was suspended and no clock shows it (in a paused virtual
+ * machine the monotonic clock is paused, too): the peers have not left, and will return.
  *
- * Only announcers count, for there is nothing to be kept of others, and only those that have been established for a while.
+ * Only announcers count, since the others have no routes to be kept, and only those that have been established for a while.
  * Most are lost when at least two are, and more than half of all sources. A source is an IPv4 address, or an IPv6 network of
  * 64 bits; it is lost when more than half of its addresses are, and an address when more than half of its peers are. So
- * whoever opens many sessions from one host and drops them counts as one, and two peers of which one dies are one of two.
+ * many sessions from one host that end together count as one, and two peers of which one dies are one of two.
  * Loopback addresses count only where there are no others: they need no network to be there.
  */
 import { parseAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
-import { hostOf, sourceNetwork } from "../net/source-network.ts";
+import { sourceNetwork } from "../net/source-network.ts";
 
-/** With fewer than two there is no telling. */
+/** Fewer lost peers say nothing. */
 const LEAST_LOST = 2;
 
 export interface Announcer {
-  /** Its address and port as text, as streams name it. */
-  readonly remote: string;
-  /** Its connection is gone, or nothing has been heard of it where something should have been. */
+  /** Its address, as in {@link PeerIdentity}. */
+  readonly address: string;
+  /** Its connection has ended, or it has sent nothing although it should have. */
   readonly isLost: boolean;
 }
 
-/** Most announcers are lost: the server was cut off, or stood still. */
+/** Returns true if most announcers are lost: the server was cut off, or suspended. */
 export function isOwnTrouble(announcers: readonly Announcer[]): boolean {
   if (announcers.filter(({ isLost }) => isLost).length < LEAST_LOST) return false;
-  const named = announcers.map(({ remote, isLost }) => ({ ...nameOf(remote), isLost }));
+  const named = announcers.map(({ address, isLost }) => ({ ...sourceOf(address), isLost }));
   const distant = named.filter(({ isLoopback }) => !isLoopback);
   const sources = Map.groupBy(distant.length > 0 ? distant : named, ({ source }) => source);
   const isSourceLost = (peers: readonly (typeof named)[number][]) => {
@@ -40,16 +40,15 @@ function isMost(lost: readonly boolean[]): boolean {
   return lost.filter((isLost) => isLost).length * 2 > lost.length;
 }
 
-interface SourceName {
+interface Source {
   readonly source: string;
   readonly address: string;
   readonly isLoopback: boolean;
 }
 
-function nameOf(remote: string): SourceName {
-  const host = hostOf(remote);
-  const address = parseAddress(host.split("%", 1)[0] ?? host);
-  return { source: sourceNetwork(host), address: host, isLoopback: address !== null && isLoopback(address) };
+function sourceOf(address: string): Source {
+  const parsed = parseAddress(address.split("%", 1)[0] ?? address);
+  return { source: sourceNetwork(address), address, isLoopback: parsed !== null && isLoopback(parsed) };
 }
 
 function isLoopback({ family, w0, w1, w2, w3 }: IpAddress): boolean {

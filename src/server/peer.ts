@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import { formatPeer } from "../net/peer-identity.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { SessionState } from "../session/session.ts";
 import { Connection, type ConnectionHandler } from "../transport/connection.ts";
@@ -10,7 +11,7 @@ import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./exchange/limits.ts";
-import type { ExchangePeer, RouteExchange } from "./exchange/route-exchange.ts";
+import type { ExchangePeer, RetainedAnnouncements, RouteExchange } from "./exchange/route-exchange.ts";
 import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */
@@ -22,33 +23,33 @@ export interface PeerInfo {
   readonly state: SessionState;
   /** As it says itself: a server that connects as a client. */
   readonly isServer: boolean;
-  /** The interval in force: the smaller one of both sides', as soon as its own is known. */
+  /** The interval in force: the smaller one of both sides', as soon as the peer's is known. */
   readonly keepaliveSeconds: number;
   /** How many VNIs it subscribes to. */
   readonly subscriptionCount: number;
   /** The VNIs, at most {@link SHOWN_SUBSCRIPTIONS} of them, in order. */
   readonly subscriptions: readonly number[];
-  /** How many it announces now. */
+  /** How many routes it announces now. */
   readonly announcedRoutes: number;
-  /** How many of its UPDATEs made no sense or were one too many, and were passed over. */
+  /** How many of its UPDATEs were skipped, because they made no sense or were beyond a limit. */
   readonly skippedUpdates: number;
-  /** Why frames of it were skipped that were right in themselves. */
+  /** The limits at which valid frames of it were skipped. */
   readonly limitsMet: readonly LimitCode[];
   /** Milliseconds since it became ESTABLISHED, or null before. */
   readonly establishedForMs: number | null;
 }
 
-/** So many of a peer's VNIs are shown. */
-export const SHOWN_SUBSCRIPTIONS = 100;
+/** At most this many of a peer's VNIs are shown. */
+const SHOWN_SUBSCRIPTIONS = 100;
 
-/** Who wants to know of peers. */
+/** Is called when peers come and go. */
 export interface PeerListener {
   peerEstablished(peer: PeerInfo): void;
-  /** `peer` is as it was at the end; it was established. */
+  /** Called for a peer that was established; `peer` is as it was at the end. */
   peerGone(peer: PeerInfo, reason: CloseReason): void;
 }
 
-/** What a peer needs of the server that accepted it. */
+/** The parts of a server that its peers need. */
 export interface PeerContext {
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
@@ -59,65 +60,66 @@ export interface PeerContext {
   readonly exchange: RouteExchange;
   readonly counters: RunningCounters;
   readonly listener: PeerListener;
-  established(): void;
-  /** Its routes are retained until it is decided what becomes of them: one of the loss's two functions is called. */
-  lost(loss: PeerLoss): void;
+  onEstablished(): void;
+  /** Called for a lost peer whose routes are retained for now. One of the loss's two functions is to be called once. */
+  onLost(loss: PeerLoss): void;
   /** The last call. */
-  gone(peer: ServerPeer): void;
+  onClosed(peer: ServerPeer): void;
 }
 
-/** An announcer that was lost, and whose routes are retained for the moment. */
+/** An announcer that was lost, and whose routes are retained for now. */
 export interface PeerLoss {
   readonly peer: ServerPeer;
   readonly reason: CloseReason["reason"];
   readonly establishedForMs: number;
-  /** They are withdrawn, now. */
+  /** Withdraws the routes now. */
   withdraw(): void;
-  /** They are kept; the function that is returned withdraws those that are still there, and returns how many. */
-  retain(forMs: number): () => number;
+  /** Notes that the routes stay for this long. Returns what {@link RouteExchange.withdrawRetained} takes to withdraw them. */
+  retain(forMs: number): RetainedAnnouncements;
 }
 
-/** A client of the server: its connection on one side, its place in the exchange on the other. */
+/** A client of the server: connects its connection with the exchange. */
 export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
   readonly id: number;
   readonly #context: PeerContext;
-  readonly #whenEstablished: () => void;
+  readonly #onEstablished: () => void;
   readonly connection: Connection;
-  /** Made with the first one: most peers never send a bad UPDATE. */
+  /** Its address and port, for logs and status. */
+  readonly #remote: string;
+  /** Null until the first bad UPDATE, which most peers never send. */
   #skipCodesLogged: Set<SkipCode> | null = null;
-  /** Logged, too. */
+  /** The limits at which frames were skipped; each was logged once. */
   readonly #limitsMet: LimitCode[] = [];
   #skippedUpdates = 0;
   #isPaced: boolean;
   #hellos = 0;
   #establishedMs: number | null = null;
 
-  constructor(id: number, stream: ByteStream, context: PeerContext, whenEstablished: () => void) {
+  constructor(id: number, stream: ByteStream, context: PeerContext, onEstablished: () => void) {
     this.id = id;
     this.#context = context;
-    this.#whenEstablished = whenEstablished;
+    this.#onEstablished = onEstablished;
     this.#isPaced = context.pacing !== "never";
-    this.connection = new Connection(
-      {
-        role: "server",
-        keepaliveSeconds: context.keepaliveSeconds,
-        sendHoldMs: context.sendHoldMs,
-        serverId: context.serverId,
-      },
+    this.#remote = formatPeer(stream.remote);
+    this.connection = new Connection({
+      role: "server",
+      keepaliveSeconds: context.keepaliveSeconds,
+      sendHoldMs: context.sendHoldMs,
+      serverId: context.serverId,
       stream,
-      context.clock,
-      this,
-      this,
-    );
+      clock: context.clock,
+      source: this,
+      handler: this,
+    });
   }
 
   get isServer(): boolean {
-    return this.connection.peerIsServer;
+    return this.connection.session.peerIsServer;
   }
 
-  /** For the log. */
+  /** The fields of a log line that name the peer. */
   get name() {
-    return { peer: this.connection.remote, id: this.id };
+    return { peer: this.#remote, id: this.id };
   }
 
   info(): PeerInfo {
@@ -125,10 +127,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     const { exchange } = this.#context;
     return {
       id: this.id,
-      remote: connection.remote,
-      state: connection.state,
-      isServer: connection.peerIsServer,
-      keepaliveSeconds: connection.keepaliveSeconds,
+      remote: this.#remote,
+      state: connection.session.state,
+      isServer: connection.session.peerIsServer,
+      keepaliveSeconds: connection.session.keepaliveSeconds,
       subscriptionCount: exchange.subscriptionCountOf(this),
       subscriptions: exchange.subscriptionsOf(this, SHOWN_SUBSCRIPTIONS),
       announcedRoutes: exchange.announcedRoutesOf(this),
@@ -147,41 +149,42 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     return this.#context.exchange.nextRun(this, limitBytes);
   }
 
-  established(): void {
-    this.#whenEstablished();
+  onEstablished(): void {
+    this.#onEstablished();
     this.#establishedMs = this.#context.clock.nowMs();
     this.#context.exchange.join(this);
-    if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
+    if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
     this.#context.logger.info("peer established", {
       ...this.name,
-      keepaliveSeconds: this.connection.keepaliveSeconds,
+      keepaliveSeconds: this.connection.session.keepaliveSeconds,
       isServer: this.isServer,
     });
-    this.#context.established();
+    this.#context.onEstablished();
     this.#context.listener.peerEstablished(this.info());
   }
 
-  keepalive(): void {
-    if (!this.#isPaced || this.#context.pacing !== "auto" || !this.connection.keepaliveCameEarly) return;
+  onKeepalive(): void {
+    if (!this.#isPaced || this.#context.pacing !== "auto" || !this.connection.session.keepaliveCameEarly)
+      return;
     this.#isPaced = false;
     this.connection.setPace(new UnpacedWrites(RUN_BYTES));
   }
 
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     const { exchange, counters } = this.#context;
     counters.updatesReceived++;
     if (fields.action === Action.REMOVE) {
       if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
       return;
     }
-    const outcome = exchange.add(this, fields);
-    if (typeof outcome === "boolean") return;
+    const verdict = exchange.add(this, fields);
+    if (verdict === "added" || verdict === "known") return;
     this.#skippedUpdates++;
-    counters.skippedUpdate(outcome);
-    this.#metLimit(outcome);
+    counters.countSkippedUpdate(verdict);
+    this.#noteLimit(verdict);
   }
 
-  #metLimit(code: LimitCode): void {
+  #noteLimit(code: LimitCode): void {
     if (this.#limitsMet.includes(code)) return;
     this.#limitsMet.push(code);
     this.#context.logger.warn(
@@ -193,9 +196,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     );
   }
 
-  skipped(code: SkipCode): void {
+  onSkipped(code: SkipCode): void {
     this.#skippedUpdates++;
-    this.#context.counters.skippedUpdate(code);
+    this.#context.counters.countSkippedUpdate(code);
     this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
@@ -205,24 +208,25 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     });
   }
 
-  subscribe(vni: number): void {
-    const outcome = this.#context.exchange.subscribe(this, vni);
-    if (typeof outcome !== "boolean") {
-      this.#context.counters.skippedSubscribe(outcome);
-      this.#metLimit(outcome);
-    } else if (outcome) this.#context.logger.debug("peer subscribed", { ...this.name, vni });
+  onSubscribe(vni: number): void {
+    const verdict = this.#context.exchange.subscribe(this, vni);
+    if (verdict === "known") return;
+    if (verdict !== "subscribed") {
+      this.#context.counters.countSkippedSubscribe(verdict);
+      this.#noteLimit(verdict);
+    } else this.#context.logger.debug("peer subscribed", { ...this.name, vni });
   }
 
-  unsubscribe(vni: number): void {
+  onUnsubscribe(vni: number): void {
     if (!this.#context.exchange.unsubscribe(this, vni)) return;
     this.#context.logger.debug("peer unsubscribed", { ...this.name, vni });
   }
 
-  /** A client sends no End-of-RIBs. */
-  endOfRib(): void {}
+  /** Does nothing: a client sends no End-of-RIBs. */
+  onEndOfRib(): void {}
 
-  /** Only Go's client sends more than one: it has to be written to in small steps from then on. */
-  hello(): void {
+  /** Paces a peer that sends a second HELLO: only Go's client does, and it needs small writes. */
+  onHello(): void {
     const { counters, pacing, logger } = this.#context;
     this.#hellos++;
     if (this.#hellos === 1) return;
@@ -230,61 +234,61 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     if (this.#hellos === 2) logger.info("peer has sent a further HELLO, which is answered", this.name);
     if (this.#establishedMs === null || this.#isPaced || pacing === "never") return;
     this.#isPaced = true;
-    this.connection.setPace(new PacedWrites(this.connection.roundTripMs));
+    this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     const { exchange, counters, logger, listener } = this.#context;
     const info = this.#establishedMs === null ? null : this.info();
-    counters.closed(reason);
+    counters.countClose(reason);
     const routes = exchange.announcedRoutesOf(this);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes };
     const level = LEFT.includes(reason.reason) ? "info" : "warn";
     if (this.#establishedMs === null) {
-      // A port probe, a load balancer's health check: nothing to wake anyone for.
+      // A port probe or a load balancer's health check is no reason for a warning.
       const isProbe =
         reason.reason === "closed-by-peer" ||
-        (reason.reason === "connection-lost" && !this.connection.receivedHello);
+        (reason.reason === "connection-lost" && !this.connection.session.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
       else logger.warn("connection refused or lost before its handshake was complete", fields);
     } else if (routes > 0 && mayReturn(reason)) {
-      const forget = exchange.retain(this);
-      this.#context.lost({
+      const announcements = exchange.retain(this);
+      this.#context.onLost({
         peer: this,
         reason: reason.reason,
         establishedForMs: this.#context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
           logger[level]("peer gone, its routes are withdrawn", fields);
-          forget();
+          exchange.withdrawRetained(announcements);
         },
         retain: (forMs) => {
           logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
-          return forget;
+          return announcements;
         },
       });
     } else {
       exchange.leave(this);
-      // To the peers it is the server that goes, and nobody is told of a withdrawal.
+      // For the peers it is the server that leaves, and no withdrawal is sent.
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
       else logger[level]("peer gone, its routes are withdrawn", fields);
     }
-    this.#context.gone(this);
+    this.#context.onClosed(this);
     if (info !== null) listener.peerGone(info, reason);
   }
 
-  /** It announces something, and has been there long enough to say something by its absence. */
+  /** Returns true if the peer announces something, and has been established for at least this long. */
   isAnnouncerFor(leastMs: number): boolean {
     if (this.#establishedMs === null || this.#context.exchange.announcedRoutesOf(this) === 0) return false;
     return this.#context.clock.nowMs() - this.#establishedMs >= leastMs;
   }
 }
 
-/** What it announced is worth keeping: it did not come from a broken program. */
+/** Returns true if a peer that ended for this reason may return: its announcements did not come from a faulty program. */
 function mayReturn({ reason }: CloseReason): boolean {
   return !isFault(reason) && reason !== "stopped";
 }
 
-/** It went by itself, or was told to: no trouble. */
+/** Reasons that are no trouble: the peer left by itself, or an operator ended it. */
 const LEFT: readonly CloseReason["reason"][] = ["closed-by-peer", "reset", "stopped"];
 
 function isFault(reason: CloseReason["reason"]): boolean {

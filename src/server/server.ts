@@ -1,10 +1,29 @@
+/**
+ * A server. What runs, and what calls what:
+ *
+ *     Network ──stream──▶ Admission ──▶ ServerPeer, one per connection
+ *        ▲ pauses ───────────┘            │
+ *                                         │ Connection ──frame──▶ ServerPeer ──add, remove, subscribe──▶ RouteExchange
+ *                                         │ Connection ◀──wake─── ServerPeer ◀─wake (a peer has output)─────┘ │
+ *                                         │ Connection ──nextRun─▶ ServerPeer ──nextRun──▶ (frames) ──────────┘
+ *                                         │
+ *     a peer is lost: its routes          │ onLost
+ *     are retained, then                  ▼
+ *                                      LossWatch ──decide──▶ withdrawn at once, or Retention ──due──▶ withdrawn
+ *                                         │ most are lost                        ▲ renew
+ *                                         ▼                                      │
+ *     start, SuspensionWatch ─────────▶ deferral of End-of-RIBs ◀── the first peers that return
+ *
+ * Timers of the server: the end of the deferral, the next time of the Retention, SuspensionWatch's look four times a second,
+ * and LossWatch's judgement. Each connection has its own (transport/connection.ts); long jobs of the exchange run in slices
+ * (exchange/work-queue.ts).
+ */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { reserveMemory } from "../base/growable-int32-array.ts";
+import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
-import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
-import { endpointOf } from "../net/endpoint-argument.ts";
+import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
 import { ROUTE_SOURCE, type RouteSource } from "../route/table/route-source.ts";
@@ -17,7 +36,8 @@ import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts"
 import { BelievedCuts } from "./believed-cuts.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
-import { RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
+import { Retention } from "./exchange/retention.ts";
+import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
 import {
@@ -27,37 +47,43 @@ import {
   DEFAULT_SETTLE_SECONDS,
 } from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
-import { RetainedPeers } from "./retained-peers.ts";
 import { makeServerId } from "./server-id.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
 import { SuspensionWatch } from "./suspension.ts";
 
-/** What lost peers announced is kept for no longer than so many times to settle more, however often the server is cut off. */
+/** Retention is extended by at most this many deferral times, however often the server is cut off. */
 const MOST_EXTENSIONS = 2;
-/** A peer that was established for a shorter time says nothing by its loss. */
+/** The loss of a peer that was established for a shorter time is not counted. */
 const SEASONED_MS = 5_000;
-/** Each sends something each interval: one that has not been heard for so many is silent. */
+/** A peer that has sent nothing for this many keepalive intervals is silent: each sends something in every interval. */
 const SILENT_INTERVALS = 1.25;
-/** The rest is for garbage, for what is sent and received, and for others. */
+/** The part of the memory that the table may take. The rest is for garbage, for buffers and for other programs. */
 const TABLE_MEMORY_PART = 0.5;
+
+/** A lost peer whose announcements are retained. */
+interface RetainedPeer {
+  /** The log's fields that name the peer. */
+  readonly name: ServerPeer["name"];
+  readonly announcements: RetainedAnnouncements;
+}
 
 /** A server in numbers. */
 export interface ServerStats {
-  /** Everybody who is connected. */
+  /** Connected peers, ESTABLISHED or not. */
   readonly peers: number;
   readonly establishedPeers: number;
-  /** Each counts once, however many peers announce it. */
+  /** A route counts once, however many peers announce it. */
   readonly routes: number;
   /** VNIs with a route or a subscriber. */
   readonly vnis: number;
-  /** Announcements kept for peers that are gone (`retainSeconds`). */
+  /** Announcements of lost peers that are retained (`retainSeconds`). */
   readonly retainedAnnouncements: number;
-  /** End-of-RIBs are sent: `settleSeconds` have passed since the start, or since it stood still. */
+  /** End-of-RIBs are sent: `settleSeconds` have passed since the start, or since the last suspension. */
   readonly isSettled: boolean;
   readonly counters: ServerCounters;
 }
 
-/** A MetalBond server: takes announcements and tells every subscriber of a VNI what it does not know yet. */
+/** A MetalBond server: receives announcements, and sends to each subscriber of a VNI what that does not know yet. */
 export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
@@ -66,34 +92,38 @@ export class Server {
   readonly #clock: Clock;
   readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
   #listener: Listener | null = null;
-  /** As configured. */
+  /** The configured retention time. */
   #retainAlwaysMs: number;
-  readonly #settleMs: number;
-  /** While it runs, End-of-RIBs are held back. */
-  #settleTimer: Timer | null = null;
-  /** It settles again, after a suspension. */
-  #settlesAgain = false;
+  readonly #deferralMs: number;
+  /** While this timer runs, End-of-RIBs are deferred (RFC 4724, Selection_Deferral_Timer). */
+  #deferralTimer: Timer | null = null;
+  /** End-of-RIBs are deferred once more, after a suspension or a cut: lost peers are retained meanwhile. */
+  #defersAgain = false;
   #suspensionWatch: SuspensionWatch | null = null;
-  readonly #retained: RetainedPeers;
+  readonly #retention = new Retention<RetainedPeer>();
+  #retentionTimer: Timer | null = null;
+  /** When it fires. */
+  #retentionTimerMs = Number.POSITIVE_INFINITY;
+  #isStopped = false;
   readonly #lossWatch: LossWatch;
   readonly #believedCuts: BelievedCuts;
-  /** It was cut off, and nobody has come back yet. */
+  /** The server was cut off, and no peer has returned yet. */
   #awaitsReturn = false;
-  /** After a cut, whoever comes back before that is waited for anew. */
+  /** After a cut, the deferral begins anew with each peer that returns before this time. */
   #returnsUntilMs = Number.NEGATIVE_INFINITY;
-  #settleUntilMs = Number.NEGATIVE_INFINITY;
+  #deferralEndsMs = Number.NEGATIVE_INFINITY;
   #limits: ServerLimits;
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
     this.#retainAlwaysMs = (options.retainSeconds ?? 0) * 1000;
-    this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
+    this.#deferralMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
     this.#exchange = new RouteExchange({
       limits: this.#limits,
-      deferEndOfRib: this.#settleMs > 0,
+      deferEndOfRib: this.#deferralMs > 0,
       maxBytes: options.maxTableBytes ?? TABLE_MEMORY_PART * process.constrainedMemory(),
       soon: (run) => this.#clock.soon(run),
     });
@@ -106,32 +136,29 @@ export class Server {
       logger: this.#logger,
       exchange: this.#exchange,
       counters: this.#counters,
-      established: () => this.#peerEstablished(),
-      lost: (loss) => this.#peerLost(loss),
-      gone: (peer) => this.#peers.delete(peer),
+      onEstablished: () => this.#onPeerEstablished(),
+      onLost: (loss) => this.#onPeerLost(loss),
+      onClosed: (peer) => this.#peers.delete(peer),
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
-    this.#believedCuts = new BelievedCuts(this.#clock, this.#settleMs);
+    this.#believedCuts = new BelievedCuts(this.#clock, this.#deferralMs);
     this.#lossWatch = new LossWatch(
       this.#clock,
       () => this.#presentAnnouncers(),
-      () => this.#wasCutOff(),
+      () => this.#onCutOff(),
     );
-    this.#retained = new RetainedPeers(this.#clock, (isLate, extendedMs) =>
-      this.#extendRetainedMs(isLate, extendedMs),
-    );
-    this.#settle();
+    this.#defer();
   }
 
   /**
-   * Listens, and takes clients from now on. It keeps the process alive, until it is stopped.
+   * Starts a server, which accepts clients from now on. It keeps the process alive until it is stopped.
    *
-   * Rejects with a BadEndpointError or a BadOptionError, or with a ListenError that says why it cannot.
+   * Rejects with a BadEndpointError or a BadOptionError, or with a ListenError that says why it cannot listen.
    */
   static async start(options: ServerOptions): Promise<Server> {
     checkServerOptions(options);
     const listen = endpointOf(options.listen, DEFAULT_PORT, "listen");
-    reserveMemory(LARGE_ARRAYS_OF_TABLE);
+    reserveLargeArrays(LARGE_ARRAYS_OF_TABLE);
     const server = new Server(options);
     const network = options.network ?? new BunNetwork();
     const admission = new Admission({
@@ -141,63 +168,65 @@ export class Server {
       counters: server.#counters,
       maxHalfOpen: options.maxHalfOpen ?? DEFAULT_MAX_HALF_OPEN,
     });
-    const accept = (stream: ByteStream, established: () => void) => server.#accept(stream, established);
+    const accept = (stream: ByteStream, onEstablished: () => void) => server.#accept(stream, onEstablished);
     try {
       const listener = await network.listen(listen, (stream) => admission.admit(stream, accept));
       server.#listener = listener;
-      admission.listens(listener);
+      admission.setListener(listener);
     } catch (error) {
-      server.#settleTimer?.cancel();
+      server.#deferralTimer?.cancel();
       throw error;
     }
     server.#suspensionWatch = new SuspensionWatch(
       server.#clock,
       () => server.#shortestIntervalMs,
-      (forMs) => server.#stoodStill(forMs),
+      (forMs) => server.#onSuspended(forMs),
     );
     server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
     return server;
   }
 
   /**
-   * Where it listens, with the port really taken.
-   * @throws ClosedError once it was stopped
+   * Where the server listens, with the port that was really taken.
+   * @throws ClosedError once the server was stopped
    */
   get endpoint(): Endpoint {
     if (this.#listener === null) throw new ClosedError("server");
     return this.#listener.endpoint;
   }
 
-  /** All routes that are announced, VNI by VNI, in no particular order. Consume it before the next turn of the event loop. */
+  /** Iterates over all announced routes, VNI by VNI, in no particular order. To be consumed before the next turn of the event loop. */
   routes(): Iterable<Route> {
     return Iterator.from(this.#exchange.routes()).map(printableRoute);
   }
 
-  /** The same, for a reader that takes its time, or wants them in order. */
+  /** Returns the same routes for a reader that takes several turns, or wants them in order. */
   [ROUTE_SOURCE](): RouteSource {
     return this.#exchange.source();
   }
 
-  /** Everybody who is connected, established or not yet. */
+  /** Lists the connected peers, established or not. */
   peers(): PeerInfo[] {
     return Array.from(this.#peers, (peer) => peer.info());
   }
 
-  /** The VNIs with a route or a subscriber, in order: all, or as many of them. */
+  /** Lists the VNIs with a route or a subscriber, in order: all, or at most `limit` of them. */
   vnis(limit?: number): VniInfo[] {
     return this.#exchange.vnis(limit);
   }
 
-  /** Ends the connection of the peer with that id. False: there is none. */
+  /** Closes the connection of the peer with this id. Returns false if there is none. */
   resetPeer(id: number): boolean {
     const peer = Array.from(this.#peers).find((candidate) => candidate.id === id);
     peer?.connection.close({ reason: "reset" });
     return peer !== undefined;
   }
 
-  /** What it holds now, and what has happened since its start. */
+  /** Returns what the server holds now, and what has happened since its start. */
   stats(): ServerStats {
-    const established = Array.from(this.#peers).filter((peer) => peer.connection.state === "established");
+    const established = Array.from(this.#peers).filter(
+      (peer) => peer.connection.session.state === "established",
+    );
     return {
       peers: this.#peers.size,
       establishedPeers: established.length,
@@ -210,9 +239,9 @@ export class Server {
   }
 
   /**
-   * Others from now on: `retainSeconds` for whoever is lost next, limits for what comes next (nobody loses what it has),
-   * the other times for connections that are made from now on.
-   * @throws BadOptionError, and then nothing has changed
+   * Changes settings: `retainSeconds` for peers that are lost from now on, limits for what comes next (no peer loses what it
+   * has), the other times for connections that are made from now on.
+   * @throws BadOptionError if a value is not valid; then nothing has changed
    */
   configure(settings: Partial<ServerSettings>): void {
     checkServerSettings(settings);
@@ -228,77 +257,80 @@ export class Server {
   /** Closes the listener and every connection, in order. */
   stop(): void {
     this.#suspensionWatch?.stop();
-    // Nobody is waited for any more, whatever the peers' ends tell of a suspension.
+    // From now on a suspension that the peers' ends show defers nothing.
     this.#suspensionWatch = null;
-    this.#settleTimer?.cancel();
-    this.#retained.stop();
+    this.#deferralTimer?.cancel();
+    this.#isStopped = true;
+    this.#retentionTimer?.cancel();
     this.#lossWatch.stop();
     this.#listener?.stop();
     this.#listener = null;
-    // Nobody is told of the others' leaving: to the clients the server goes, not the routes.
+    // No withdrawal is sent: for the clients the server leaves, not the routes.
     for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
   }
 
-  /** `using server = await Server.start(…)` stops it at the end of the block. */
+  /** Stops the server at the end of the block with `using server = await Server.start(…)`. */
   [Symbol.dispose](): void {
     this.stop();
   }
 
-  /** For how long a peer that is lost now is retained. */
+  /** How long a peer that is lost now is retained. */
   get #retainMs(): number {
     this.#suspensionWatch?.look();
-    return Math.max(this.#retainAlwaysMs, this.#settlesAgain ? this.#settleMs : 0);
+    return Math.max(this.#retainAlwaysMs, this.#defersAgain ? this.#deferralMs : 0);
   }
 
-  /** Of all keepalive intervals in use. */
+  /** The shortest keepalive interval in use. */
   get #shortestIntervalMs(): number {
     let seconds = this.#peerContext.keepaliveSeconds;
-    for (const { connection } of this.#peers) seconds = Math.min(seconds, connection.keepaliveSeconds);
+    for (const { connection } of this.#peers)
+      seconds = Math.min(seconds, connection.session.keepaliveSeconds);
     return seconds * 1000;
   }
 
-  /** For the time to settle no End-of-RIBs are sent: the table is not whole before the clients are back. */
-  #settle(): void {
-    if (this.#settleMs === 0) return;
+  /** Defers End-of-RIBs for the deferral time: the table is not complete before the clients have returned. */
+  #defer(): void {
+    if (this.#deferralMs === 0) return;
     this.#exchange.deferEndOfRib();
-    this.#settleUntilMs = this.#clock.nowMs() + this.#settleMs;
-    this.#settleAfter(this.#settleMs);
+    this.#deferralEndsMs = this.#clock.nowMs() + this.#deferralMs;
+    this.#armDeferral(this.#deferralMs);
   }
 
-  #settleAfter(waitMs: number): void {
-    this.#settleTimer?.cancel();
-    this.#settleTimer = this.#clock.after(waitMs, () => {
-      const leftMs = this.#settleUntilMs - this.#clock.nowMs();
+  #armDeferral(waitMs: number): void {
+    this.#deferralTimer?.cancel();
+    this.#deferralTimer = this.#clock.after(waitMs, () => {
+      const leftMs = this.#deferralEndsMs - this.#clock.nowMs();
       if (leftMs > 0) {
-        this.#settleAfter(leftMs);
+        this.#armDeferral(leftMs);
         return;
       }
       this.#logger.debug("settled: End-of-RIBs are sent from now on");
-      this.#settlesAgain = false;
+      this.#defersAgain = false;
       this.#exchange.releaseEndOfRib();
     });
   }
 
   /**
-   * Clients have left for our silence, and come back. Until they have had the time for that, theirs is retained as if
-   * they had been lost, and no End-of-RIB tells those who are back first that the others have nothing.
+   * Called after a suspension of this process. Clients have closed their sessions because of our silence, and will return. Until
+   * they have had the time for that, their routes are retained as if they had been lost, and no End-of-RIB is sent to those that
+   * return first, which would take the others' routes for withdrawn.
    */
-  #stoodStill(forMs: number): void {
+  #onSuspended(forMs: number): void {
     this.#logger.warn("this process stood still; its clients are waited for", {
       forSeconds: Math.round(forMs / 100) / 10,
-      settleSeconds: this.#settleMs / 1000,
+      settleSeconds: this.#deferralMs / 1000,
     });
-    this.#settlesAgain = this.#settleMs > 0;
-    this.#settle();
+    this.#defersAgain = this.#deferralMs > 0;
+    this.#defer();
   }
 
   /**
-   * Most announcers are lost at once: it was this server that could not be reached. As after a suspension; but how long it will
-   * take nobody knows, and attempts to connect that began meanwhile have to end first. So the time to settle begins anew when
-   * the first one is back, and with each that comes back within it: twice the time at most. Returns false if it has happened too often
-   * to be believed.
+   * Called when most announcers are lost at once: it was this server that could not be reached. The routes are retained as after a
+   * suspension; but it is not known how long the cut lasts, and attempts to connect that began meanwhile have to end first. So
+   * the deferral begins anew when the first peer returns, and with each that returns within it, up to twice the deferral time.
+   * Returns false if this has happened too often to be believed.
    */
-  #wasCutOff(): boolean {
+  #onCutOff(): boolean {
     if (!this.#believedCuts.believe()) {
       this.#logger.warn("most announcers were lost at once, once more: they are not waited for any more");
       return false;
@@ -307,37 +339,37 @@ export class Server {
       this.#logger.warn(
         "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
         {
-          settleSeconds: this.#settleMs / 1000,
+          settleSeconds: this.#deferralMs / 1000,
         },
       );
     }
     this.#awaitsReturn = true;
-    this.#settlesAgain = true;
-    this.#settle();
+    this.#defersAgain = true;
+    this.#defer();
     return true;
   }
 
-  #peerEstablished(): void {
+  #onPeerEstablished(): void {
     const nowMs = this.#clock.nowMs();
     if (this.#awaitsReturn) {
       this.#awaitsReturn = false;
-      this.#returnsUntilMs = nowMs + this.#settleMs;
-      this.#settlesAgain = true;
-      this.#settle();
-      this.#retained.renew(this.#settleMs);
-    } else if (nowMs < this.#returnsUntilMs) this.#settleUntilMs = nowMs + this.#settleMs;
+      this.#returnsUntilMs = nowMs + this.#deferralMs;
+      this.#defersAgain = true;
+      this.#defer();
+      this.#retention.renew(nowMs + this.#deferralMs);
+    } else if (nowMs < this.#returnsUntilMs) this.#deferralEndsMs = nowMs + this.#deferralMs;
   }
 
-  #peerLost(loss: PeerLoss): void {
+  #onPeerLost(loss: PeerLoss): void {
     const { peer, reason, establishedForMs } = loss;
-    if (this.#settleMs === 0 || establishedForMs < SEASONED_MS || reason === "reset") {
+    if (this.#deferralMs === 0 || establishedForMs < SEASONED_MS || reason === "reset") {
       this.#decide(loss);
       return;
     }
-    this.#lossWatch.lost({
-      remote: peer.connection.remote,
+    this.#lossWatch.add({
+      address: peer.connection.peer.address,
       wasSilent: reason === "keepalive-timeout",
-      keepaliveSeconds: peer.connection.keepaliveSeconds,
+      keepaliveSeconds: peer.connection.session.keepaliveSeconds,
       decide: () => this.#decide(loss),
     });
   }
@@ -348,52 +380,71 @@ export class Server {
       loss.withdraw();
       return;
     }
-    const forget = loss.retain(forMs);
-    // Not the peer, with its connection: many may be lost while they are waited for.
-    const { name } = loss.peer;
-    this.#retained.retain(
-      {
-        forget: () => {
-          const routes = forget();
-          if (routes === 0) return;
-          const fields = { ...name, routes };
-          this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
-        },
-      },
-      forMs,
+    const announcements = loss.retain(forMs);
+    // The peer itself, with its connection, is not kept: very many may be retained at a time.
+    this.#retention.retain({ name: loss.peer.name, announcements }, this.#clock.nowMs() + forMs);
+    this.#armRetention();
+  }
+
+  /** Sets the timer of the retention, unless it fires early enough. */
+  #armRetention(): void {
+    const { nextMs } = this.#retention;
+    if (this.#isStopped || nextMs >= this.#retentionTimerMs) return;
+    this.#retentionTimer?.cancel();
+    this.#retentionTimerMs = nextMs;
+    this.#retentionTimer = this.#clock.after(Math.max(0, nextMs - this.#clock.nowMs()), () => {
+      this.#retentionTimerMs = Number.POSITIVE_INFINITY;
+      this.#withdrawDue();
+      this.#armRetention();
+    });
+  }
+
+  #withdrawDue(): void {
+    const due = this.#retention.due(this.#clock.nowMs(), (isLate, extendedMs) =>
+      this.#extendRetentionMs(isLate, extendedMs),
     );
+    for (const { name, announcements } of due) {
+      const routes = this.#exchange.withdrawRetained(announcements);
+      if (routes === 0) continue;
+      const fields = { ...name, routes };
+      this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
+    }
   }
 
   /**
-   * While nobody is there, nobody has to know. Who was to return may have been waiting for a process that stood still. After
-   * a cut all have the same time, but whatever happens then no more than some times `settle`.
+   * Returns for how much longer a lost peer is retained whose time is over. While no peer is ESTABLISHED there is nobody to
+   * withdraw for. After a suspension of this process the peers get their time once more. After a cut all have the same time,
+   * but at most {@link MOST_EXTENSIONS} deferral times in all.
    */
-  #extendRetainedMs(isLate: boolean, extendedMs: number): number {
+  #extendRetentionMs(isLate: boolean, extendedMs: number): number {
     const isAlone = this.#awaitsReturn && !this.#hasEstablishedPeers;
-    if (isAlone || isLate) return this.#settleMs;
-    if (!this.#settlesAgain || extendedMs >= MOST_EXTENSIONS * this.#settleMs) return 0;
-    return this.#settleUntilMs - this.#clock.nowMs();
+    if (isAlone || isLate) return this.#deferralMs;
+    if (!this.#defersAgain || extendedMs >= MOST_EXTENSIONS * this.#deferralMs) return 0;
+    return this.#deferralEndsMs - this.#clock.nowMs();
   }
 
   get #hasEstablishedPeers(): boolean {
-    return this.#peers.values().some(({ connection }) => connection.state === "established");
+    return this.#peers.values().some(({ connection }) => connection.session.state === "established");
   }
 
   *#presentAnnouncers(): Iterable<PresentAnnouncer> {
     const nowMs = this.#clock.nowMs();
     for (const peer of this.#peers) {
       const { connection } = peer;
-      if (connection.state !== "established" || !peer.isAnnouncerFor(SEASONED_MS)) continue;
-      const silentMs = SILENT_INTERVALS * 1000 * connection.keepaliveSeconds;
-      yield { remote: connection.remote, isSilent: nowMs - connection.lastReceivedMs > silentMs };
+      if (connection.session.state !== "established" || !peer.isAnnouncerFor(SEASONED_MS)) continue;
+      const silentMs = SILENT_INTERVALS * 1000 * connection.session.keepaliveSeconds;
+      yield {
+        address: connection.peer.address,
+        isSilent: nowMs - connection.session.lastReceivedMs > silentMs,
+      };
     }
   }
 
-  #accept(stream: ByteStream, established: () => void): Accepted {
+  #accept(stream: ByteStream, onEstablished: () => void): Accepted {
     this.#counters.connectionsAccepted++;
-    const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext, established);
+    const peer = new ServerPeer(this.#nextPeerId++, stream, this.#peerContext, onEstablished);
     this.#peers.add(peer);
-    this.#logger.debug("connection accepted", { peer: stream.remote, id: peer.id });
+    this.#logger.debug("connection accepted", peer.name);
     return peer.connection;
   }
 }

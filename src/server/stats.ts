@@ -3,8 +3,9 @@ import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./exchange/limits.ts";
 
 /**
- * Why a connection was not taken. `descriptor-limit`: the process may not have more files and sockets. `half-open-limit`: too
- * many were not ESTABLISHED, and it was the oldest of them, or all were too young. `source-share`: few places are left, and its source has its share.
+ * Why a connection was not accepted. `descriptor-limit`: the process may not have more files and sockets. `half-open-limit`: too
+ * many were not ESTABLISHED, and it was the oldest of them, or all were too young. `source-share`: few places are left, and its
+ * source has its share.
  */
 export type RefusalReason = "descriptor-limit" | "half-open-limit" | "source-share";
 
@@ -20,13 +21,13 @@ export interface ServerCounters {
   readonly repeatedHellos: number;
   readonly closes: Readonly<Partial<Record<CloseReason["reason"], number>>>;
   readonly protocolErrors: Readonly<Partial<Record<ProtocolErrorCode, number>>>;
-  /** UPDATEs that make no route, or were one too many. */
+  /** UPDATEs that make no route, or were beyond a limit. */
   readonly skippedUpdates: Readonly<Partial<Record<SkipCode | LimitCode, number>>>;
-  /** SUBSCRIBEs that were one too many. */
+  /** SUBSCRIBEs that were beyond a limit. */
   readonly skippedSubscribes: Readonly<Partial<Record<LimitCode, number>>>;
 }
 
-/** The counters themselves, which only rise. */
+/** The counters of a running server, which only rise. */
 export class RunningCounters implements ServerCounters {
   connectionsAccepted = 0;
   readonly refusals: Partial<Record<RefusalReason, number>> = {};
@@ -38,24 +39,24 @@ export class RunningCounters implements ServerCounters {
   readonly skippedUpdates: Partial<Record<SkipCode | LimitCode, number>> = {};
   readonly skippedSubscribes: Partial<Record<LimitCode, number>> = {};
 
-  refused(reason: RefusalReason): void {
+  countRefusal(reason: RefusalReason): void {
     count(this.refusals, reason);
   }
 
-  closed(close: CloseReason): void {
+  countClose(close: CloseReason): void {
     count(this.closes, close.reason);
     if (close.reason === "protocol-error") count(this.protocolErrors, close.code);
   }
 
-  skippedUpdate(code: SkipCode | LimitCode): void {
+  countSkippedUpdate(code: SkipCode | LimitCode): void {
     count(this.skippedUpdates, code);
   }
 
-  skippedSubscribe(code: LimitCode): void {
+  countSkippedSubscribe(code: LimitCode): void {
     count(this.skippedSubscribes, code);
   }
 
-  /** As they are now, for others to keep. */
+  /** Returns the counters as they are now. */
   copy(): ServerCounters {
     return structuredClone<ServerCounters>(this);
   }

@@ -6,9 +6,10 @@ export interface RetryBounds {
   readonly maxMs: number;
 }
 
-/** A server that restarts gets its clients back spread over five seconds, not all at once. */
+/** Spreads the clients of a server that restarts over five seconds. */
 export const DEFAULT_RETRY: RetryBounds = { minMs: 5_000, maxMs: 10_000 };
 
+/** Returns a random wait within the bounds. */
 export function retryAfterMs(bounds: RetryBounds, random: Random): number {
   return bounds.minMs + (bounds.maxMs - bounds.minMs) * random();
 }

@@ -10,8 +10,8 @@
  * From any state: closed, for a reason. A session is used for one connection only.
  *
  * Both sides take the smaller keepalive interval. Once established the client sends a KEEPALIVE each
- * interval and the server answers each; whoever has received no frame for 2.5 intervals closes. Before
- * that, each step may take 2.5 of the own intervals.
+ * interval and the server answers each; a side that has received no frame for 2.5 intervals closes. Before
+ * that, each step may take 2.5 of the side's own intervals.
  *
  * A server answers a further HELLO on the same connection: Go's client sends one when several of its resets ran at the same
  * time, goes through its handshake once more, and hangs for ever if the connection is closed then. The state stays as it is,
@@ -26,7 +26,7 @@ import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import { describeCode, type ProtocolErrorCode } from "../wire/protocol-error.ts";
 import type { CloseReason } from "./close-reason.ts";
 
-/** Where a connection stands. */
+/** The state of a connection's session. */
 export type SessionState =
   | "connecting"
   | "hello-awaited"
@@ -81,18 +81,18 @@ export class Session {
   /** The peer's HELLO said that it is a server. */
   peerIsServer = false;
   readonly role: "client" | "server";
-  /** As configured. */
+  /** The configured interval. */
   readonly #ownKeepaliveSeconds: number;
-  /** When the step of the handshake began, or the last frame came. */
+  /** When the last frame was received, or the step of the handshake began. */
   #lastReceivedMs: number;
   /** When the client's next KEEPALIVE is due. */
   #nextKeepaliveMs = Number.POSITIVE_INFINITY;
-  /** The smaller interval. In force once established: the handshake's steps keep to the own one. */
+  /** The smaller interval, which is in force once the session is established: the handshake's steps use this side's own. */
   #negotiatedSeconds = 0;
   #helloMs = 0;
-  /** From our HELLO to the KEEPALIVE that answers it (server). */
+  /** A server's measure of the round trip: from its HELLO to the KEEPALIVE that answers it. */
   roundTripMs = 0;
-  /** The peer's HELLO has come. */
+  /** The peer has sent its HELLO. */
   receivedHello = false;
   #keepalivesReceived = 0;
   /** The peer has sent a KEEPALIVE sooner than one each interval: Go's programs never do (see `#noteRhythm`). */
@@ -113,7 +113,7 @@ export class Session {
     return Math.min(this.#silenceDeadlineMs, this.#nextKeepaliveMs);
   }
 
-  /** When the last frame came; before the first one, when the connection was made. */
+  /** When the last frame was received; before the first one, when the connection was made. */
   get lastReceivedMs(): number {
     return this.#lastReceivedMs;
   }
@@ -165,10 +165,10 @@ export class Session {
     return [this.#serverHello()];
   }
 
-  /** In the handshake it is no new step, or whoever repeats its HELLO could stay half-open for ever. */
+  /** Answers a further HELLO. In the handshake it begins no new step, or a peer that repeats its HELLO could stay half-open for ever. */
   #onFurtherHello(negotiatedSeconds: number, nowMs: number): readonly SessionAction[] {
     this.#negotiatedSeconds = negotiatedSeconds;
-    // From here on several timers of the peer send KEEPALIVEs: more than one each interval say nothing about what it is.
+    // From here on several timers of the peer send KEEPALIVEs: more than one in an interval do not show what program it is.
     this.#hasRepeatedHello = true;
     this.keepaliveCameEarly = false;
     if (this.state === "established") {

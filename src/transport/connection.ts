@@ -1,10 +1,27 @@
 /**
- * One connection at work: bytes from the stream through framer and decoder into the session, the
- * session's actions and the source's frames back onto the stream.
+ * One connection at work: bytes from the stream go through framer and decoder into the session; the session's actions and
+ * the source's frames go back onto the stream.
+ *
+ *     ByteStream ──received──▶ ReadSchedule ──read, now or in a later turn──▶ Framer ──▶ decode ──▶ Session
+ *         ▲                       │ pauses and resumes the stream                                     │ actions
+ *         │                                                                                          ▼
+ *         │                                         ConnectionHandler ◀──onUpdate, onSubscribe, … ── Connection
+ *         │                                                  │ (server's peer, client's link)         │
+ *         │                                                  └──wake──▶ WriteSchedule                │ HELLO, KEEPALIVE
+ *         │                                                                │ flush, in a later turn  ▼
+ *         └───────write──────────────────────────────────────────────── Outbox ◀──nextRun── OutputSource
+ *
+ * Timers: one for the session's next deadline. When it fires, the deadline is judged in the class `urgent` of the next turn,
+ * after what the sockets have delivered. The outbox has two of its own: the pause between paced writes, and the send-hold
+ * time. When the stream is writable again, the outbox is served in its turn (schedule/turns.ts).
+ *
+ * The session's state says whether the connection is closed; nothing is read, written or judged after that.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { errorText } from "../base/error-text.ts";
+import { FRAMES_PER_CLOCK_CHECK } from "../base/turn-budget.ts";
+import type { PeerIdentity } from "../net/peer-identity.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import {
   DATA_EVENT,
@@ -13,7 +30,6 @@ import {
   type SessionAction,
   type SessionConfig,
   type SessionEvent,
-  type SessionState,
   TIMER_EVENT,
   UNREAD_TIMER_EVENT,
 } from "../session/session.ts";
@@ -37,140 +53,136 @@ import type { Reader, ReadMember } from "./schedule/read-schedule.ts";
 import { Turns } from "./schedule/turns.ts";
 
 export interface ConnectionHandler {
-  established(): void;
-  /** `fields` is valid during the call only. */
-  update(fields: UpdateFields): void;
-  /** An UPDATE that was well-formed, but useless, and skipped. */
-  skipped(code: SkipCode): void;
-  subscribe(vni: number): void;
-  unsubscribe(vni: number): void;
+  onEstablished(): void;
+  /** An UPDATE that makes sense. `fields` is valid during the call only. */
+  onUpdate(fields: UpdateFields): void;
+  /** An UPDATE that was well-formed, but makes no sense, and is skipped. */
+  onSkipped(code: SkipCode): void;
+  onSubscribe(vni: number): void;
+  onUnsubscribe(vni: number): void;
   /** An ordinary KEEPALIVE in ESTABLISHED, already answered where an answer is due. */
-  keepalive(): void;
-  endOfRib(vni: number): void;
-  /** A HELLO has come, of a client perhaps not its first. It is answered after this call, unless the connection is closed. */
-  hello(): void;
+  onKeepalive(): void;
+  onEndOfRib(vni: number): void;
+  /** A HELLO, for a client perhaps not the first one. It is answered after this call, unless the connection is closed. */
+  onHello(): void;
   /** The last call. */
-  closed(reason: CloseReason): void;
+  onClosed(reason: CloseReason): void;
 }
 
-export interface ConnectionConfig extends SessionConfig {
-  /** A peer that takes no byte for this long while some are due is closed (RFC 9687's send hold timer). */
+export interface ConnectionOptions extends SessionConfig {
+  /** A peer that takes no byte for this long while some are due is closed (RFC 9687, SendHoldTimer). */
   readonly sendHoldMs?: number;
-  /** Of a server: goes out with its HELLO. 16 hex digits; left out: none. */
+  /** The id that a server sends with its HELLO: 16 hex digits; if left out, none is sent. */
   readonly serverId?: string;
+  readonly stream: ByteStream;
+  readonly clock: Clock;
+  readonly source: OutputSource;
+  readonly handler: ConnectionHandler;
+  /** If left out, frames go out as fast as the socket takes them. */
+  readonly pace?: Pace | undefined;
 }
 
-export const DEFAULT_SEND_HOLD_MS = 90_000;
+/** The session of a connection, for others to read. */
+export type SessionStatus = Readonly<
+  Pick<
+    Session,
+    | "state"
+    | "peerIsServer"
+    | "keepaliveSeconds"
+    | "lastReceivedMs"
+    | "roundTripMs"
+    | "receivedHello"
+    | "keepaliveCameEarly"
+  >
+>;
 
-/** So many are read between two looks at the clock. */
-const FRAMES_PER_LOOK = 32;
-/** While input is unread, silence is judged again after so long. */
+const DEFAULT_SEND_HOLD_MS = 90_000;
+
+/** While input is unread, the peer's silence is judged again after this time. */
 const UNREAD_MS = 100;
-/** Whoever goes on sending after we have ended the connection is cut off after so much: nothing of it is wanted. */
+/** A peer that continues to send after we have ended the connection is reset after this many bytes: they are ignored anyway. */
 const IGNORED_LIMIT_BYTES = 1 << 20;
 
-/** It takes none of the bytes that are due to it: nothing is gained by keeping them, so the connection is reset. */
+/** For these reasons the connection is reset: the peer takes none of the bytes that are due, and keeping them is of no use. */
 const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set(["send-hold-timeout", "send-queue-full"]);
 /**
- * It may have stood still, and read on later: it is told in order, for Go's client does not survive a reset at that
- * moment. But it may also be gone for good, and then the system keeps what was sent until it gives up (15 minutes).
+ * For these reasons the connection is closed in order: the peer may have been suspended, and continue to read later, and Go's
+ * client does not survive a reset at that moment. But the peer may also be dead, and then the system keeps what was sent until
+ * it gives up (15 minutes).
  */
 const WAS_SILENT: ReadonlySet<CloseReason["reason"]> = new Set(["keepalive-timeout", "handshake-timeout"]);
-/** So long after the FIN a peer that was silent is reset, unless it has closed. */
+/** How long after the FIN a silent peer is reset, unless it has closed. */
 const RESET_AFTER_MS = 10_000;
 
-// Filled and read within one call, so one of each serves all connections.
+// These are filled and read within one call, so one of each is enough for all connections.
 const hello = new HelloFields();
 const update = new UpdateFields();
 
 export class Connection implements StreamEvents, Reader {
-  readonly #config: ConnectionConfig;
+  readonly #serverId: string | undefined;
   readonly #stream: ByteStream;
   readonly #clock: Clock;
   readonly #handler: ConnectionHandler;
   readonly #session: Session;
   readonly #framer = new Framer();
   readonly #outbox: Outbox;
-  /** Behind the framer's chunk. */
+  /** Chunks that come after the framer's. */
   readonly #unread: Uint8Array[] = [];
   readonly #turns: Turns;
-  /** The peer's. */
+  /** The peer's source network. */
   readonly #fairSource: FairSource;
   readonly #input: ReadMember;
-  /** Received since the end. */
+  /** How many bytes were received since the connection was closed. */
   #ignoredBytes = 0;
-  /** Why the stream has ended, until all that came before has been read. */
+  /** Why the stream has ended; null before, and the reason counts once all that was received before has been read. */
   #end: CloseReason | null = null;
   #keepalivesSent = 0;
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
-  /** When it fires. */
+  /** When the timer fires. */
   #timerMs = Number.POSITIVE_INFINITY;
-  #closed = false;
   #peerServerId = "";
 
-  constructor(
-    config: ConnectionConfig,
-    stream: ByteStream,
-    clock: Clock,
-    source: OutputSource,
-    handler: ConnectionHandler,
-    pace?: Pace,
-  ) {
-    this.#config = config;
+  constructor(options: ConnectionOptions) {
+    const { stream, clock, source, handler, role, pace, sendHoldMs = DEFAULT_SEND_HOLD_MS } = options;
+    this.#serverId = options.serverId;
     this.#stream = stream;
     this.#clock = clock;
     this.#handler = handler;
-    this.#session = new Session(config, clock.nowMs());
-    const sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_MS;
+    this.#session = new Session(options, clock.nowMs());
     this.#turns = Turns.of(clock);
-    this.#fairSource = this.#turns.join(stream.remote);
-    this.#input = this.#turns.reading.join(this.#fairSource, this, config.role);
-    this.#outbox = new Outbox(
+    this.#fairSource = this.#turns.join(stream.remote.address);
+    this.#input = this.#turns.reading.join(this.#fairSource, this, role);
+    this.#outbox = new Outbox({
       stream,
       clock,
-      this.#turns.writing,
-      this.#fairSource,
+      schedule: this.#turns.writing,
+      peer: this.#fairSource,
       source,
       sendHoldMs,
-      (reason) => this.close(reason),
+      onFailed: (reason) => this.close(reason),
       pace,
-    );
-    if (config.role === "client") this.#feed({ type: "connected" });
+    });
+    if (role === "client") this.#feed({ type: "connected" });
     this.#armTimer();
   }
 
-  get state(): SessionState {
-    return this.#session.state;
+  get session(): SessionStatus {
+    return this.#session;
   }
-  get peerIsServer(): boolean {
-    return this.#session.peerIsServer;
+  get peer(): PeerIdentity {
+    return this.#stream.remote;
   }
-  get keepaliveSeconds(): number {
-    return this.#session.keepaliveSeconds;
+  get #isClosed(): boolean {
+    return this.#session.state === "closed";
   }
-  /** When its last frame came. */
-  get lastReceivedMs(): number {
-    return this.#session.lastReceivedMs;
-  }
-  /** How long the peer took to answer our HELLO: a server's measure of the way. */
-  get roundTripMs(): number {
-    return this.#session.roundTripMs;
-  }
-  /** Of a BunBond server; empty: the peer has told none. */
+  /** The id that a BunBond server has sent; empty if the peer has sent none. */
   get peerServerId(): string {
     return this.#peerServerId;
   }
-  /** The peer has got as far as a HELLO. */
+  /** The peer has sent its HELLO. */
   get receivedHello(): boolean {
     return this.#session.receivedHello;
-  }
-  /** The peer has shown by an early KEEPALIVE that it is no Go program. */
-  get keepaliveCameEarly(): boolean {
-    return this.#session.keepaliveCameEarly;
-  }
-  get remote(): string {
-    return this.#stream.remote;
   }
   /** Everything pulled so far has been taken by the socket. */
   get drained(): boolean {
@@ -178,7 +190,7 @@ export class Connection implements StreamEvents, Reader {
   }
 
   /**
-   * Sends a KEEPALIVE behind everything pulled so far, in a write of its own. Its number: once
+   * Sends a KEEPALIVE after everything pulled so far, in a write of its own, and returns its number: once
    * {@link keepalivesAnswered} has reached it, the server has read all that was sent before.
    */
   sendKeepalive(): number {
@@ -187,22 +199,22 @@ export class Connection implements StreamEvents, Reader {
     return this.#keepalivesSent;
   }
 
-  /** Of a client's KEEPALIVEs, how many have been answered. Answers come in order. */
+  /** How many of a client's KEEPALIVEs have been answered. Answers come in order. */
   get keepalivesAnswered(): number {
     return this.#keepalivesAnswered;
   }
 
-  /** The source has something to send: it is pulled once the sockets have had their turn. */
+  /** Notes that the source has something to send: it is pulled once the sockets have had their turn. */
   wake(): void {
     this.#outbox.wake();
   }
 
-  /** From now on runs go out at another pace. */
+  /** Sets the pace of the runs from now on. */
   setPace(pace: Pace): void {
     this.#outbox.setPace(pace);
   }
 
-  /** Ends the connection for a reason of ours; `handler.closed` follows at once. */
+  /** Ends the connection for a reason of ours; `handler.onClosed` follows at once. */
   close(reason: CloseReason): void {
     this.#feed({ type: "close", reason });
   }
@@ -210,34 +222,34 @@ export class Connection implements StreamEvents, Reader {
   // --- input -------------------------------------------------------------------------------------
 
   received(chunk: Uint8Array): void {
-    if (this.#closed) {
+    if (this.#isClosed) {
       this.#ignoredBytes += chunk.length;
       if (this.#ignoredBytes > IGNORED_LIMIT_BYTES) this.#stream.abort();
       return;
     }
     this.#unread.push(chunk);
-    this.#turns.reading.arrived(this.#input, chunk.length);
+    this.#turns.reading.onReceived(this.#input, chunk.length);
   }
 
+  /** Returns true if something is left. */
   read(untilMs: number): boolean {
     this.#outbox.gathers = true;
     try {
       return this.#readUntil(untilMs);
     } catch (error) {
-      this.#readFailed(error);
+      this.#closeForReadError(error);
       return false;
     } finally {
       this.#outbox.gathers = false;
     }
   }
 
-  /** Returns true if something is left. */
   #readUntil(untilMs: number): boolean {
     const framer = this.#framer;
-    for (let frames = 1; !this.#closed; ) {
+    for (let frames = 1; !this.#isClosed; ) {
       if (framer.next()) {
         this.#frame(framer);
-        if (frames++ % FRAMES_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) return !this.#closed;
+        if (frames++ % FRAMES_PER_CLOCK_CHECK === 0 && this.#clock.nowMs() >= untilMs) return !this.#isClosed;
         continue;
       }
       const chunk = this.#unread.shift();
@@ -262,13 +274,13 @@ export class Connection implements StreamEvents, Reader {
     this.#stream.narrow?.();
   }
 
-  #readFailed(error: unknown): void {
+  #closeForReadError(error: unknown): void {
     if (error instanceof ProtocolError) {
       this.close({ reason: "protocol-error", code: error.code, detail: error.message });
     } else this.#closeForFault(error);
   }
 
-  /** A fault of ours costs the connection it showed on, not the process with everybody else's. */
+  /** A fault of ours ends the connection where it occurred, not the process with all others. */
   #closeForFault(error: unknown): void {
     this.close({ reason: "internal-error", detail: errorText(error) });
   }
@@ -279,32 +291,32 @@ export class Connection implements StreamEvents, Reader {
       case MessageType.UPDATE: {
         if (!this.#feed(DATA_EVENT)) return;
         const skipCode = decodeUpdate(view, payloadOffset, payloadLengthBytes, update);
-        if (skipCode === null) this.#handler.update(update);
-        else this.#handler.skipped(skipCode);
+        if (skipCode === null) this.#handler.onUpdate(update);
+        else this.#handler.onSkipped(skipCode);
         return;
       }
       case MessageType.KEEPALIVE: {
         const vni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
-        // An End-of-RIB is no answer to a KEEPALIVE, and none of a client's KEEPALIVEs is an End-of-RIB.
+        // An End-of-RIB does not answer a KEEPALIVE, and a client's KEEPALIVE is never an End-of-RIB.
         if (vni < 0 || this.#session.role === "server") {
           const wasEstablished = this.#session.state === "established";
           this.#keepalivesAnswered++;
-          if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.#handler.keepalive();
-        } else if (this.#feed(DATA_EVENT)) this.#handler.endOfRib(vni);
+          if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.#handler.onKeepalive();
+        } else if (this.#feed(DATA_EVENT)) this.#handler.onEndOfRib(vni);
         return;
       }
       case MessageType.SUBSCRIBE:
       case MessageType.UNSUBSCRIBE: {
         if (!this.#feed(DATA_EVENT)) return;
         const vni = decodeSubscription(view, payloadOffset, payloadLengthBytes);
-        if (framer.type === MessageType.SUBSCRIBE) this.#handler.subscribe(vni);
-        else this.#handler.unsubscribe(vni);
+        if (framer.type === MessageType.SUBSCRIBE) this.#handler.onSubscribe(vni);
+        else this.#handler.onUnsubscribe(vni);
         return;
       }
       case MessageType.HELLO:
         decodeHello(view, payloadOffset, payloadLengthBytes, hello);
         this.#peerServerId = hello.serverId;
-        this.#handler.hello();
+        this.#handler.onHello();
         this.#feed({ type: "hello", keepaliveSeconds: hello.keepaliveSeconds, isServer: hello.isServer });
         this.#armTimer();
     }
@@ -313,7 +325,7 @@ export class Connection implements StreamEvents, Reader {
   closed(detail: string | null): void {
     const end: CloseReason =
       detail === null ? { reason: "closed-by-peer" } : { reason: "connection-lost", detail };
-    // A withdrawal may be among what is still to be read.
+    // What is still to be read may contain a withdrawal.
     if (this.#input.isWaiting && this.#turns.reading.keeps(this.#input)) this.#end = end;
     else this.close(end);
   }
@@ -324,21 +336,22 @@ export class Connection implements StreamEvents, Reader {
 
   // --- the session -------------------------------------------------------------------------------
 
-  /** Gives the session an event and does what it says. False: the connection is closed now. */
+  /** Passes an event to the session and carries out its actions. Returns false if the connection is closed now. */
   #feed(event: SessionEvent): boolean {
     const actions = this.#session.handle(event, this.#clock.nowMs());
     for (const action of actions) {
-      if (this.#closed) break;
+      // An action before may have closed the connection. The session says `close` once, and nothing else with it.
+      if (this.#isClosed && action.type !== "close") break;
       this.#act(action);
     }
-    return !this.#closed;
+    return !this.#isClosed;
   }
 
   #act(action: SessionAction): void {
     switch (action.type) {
       case "send-hello":
         this.#outbox.control((view, at) =>
-          encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.#config.serverId),
+          encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.#serverId),
         );
         break;
       case "send-keepalive":
@@ -347,7 +360,7 @@ export class Connection implements StreamEvents, Reader {
       case "established":
         this.#armTimer();
         this.#outbox.open();
-        this.#handler.established();
+        this.#handler.onEstablished();
         this.wake();
         break;
       case "close":
@@ -356,43 +369,42 @@ export class Connection implements StreamEvents, Reader {
   }
 
   #shut(reason: CloseReason): void {
-    this.#closed = true;
     this.#unread.length = 0;
     this.#turns.reading.leave(this.#input);
     this.#turns.leave(this.#fairSource);
     this.#timer?.cancel();
-    // What was read before gets its answers.
+    // The answers to what was read before still go out.
     this.#outbox.gathers = false;
     this.#outbox.stop();
     if (READS_NO_MORE.has(reason.reason)) this.#stream.abort();
     else if (WAS_SILENT.has(reason.reason)) this.#stream.endWithin(RESET_AFTER_MS);
     else this.#stream.end();
-    this.#handler.closed(reason);
+    this.#handler.onClosed(reason);
   }
 
   /**
-   * Received frames mostly move the deadline on: then the timer that is set fires too early, and is set anew.
-   * Only one that would fire too late is replaced.
+   * Sets the timer for the session's deadline. Received frames mostly move the deadline on: then the timer fires too early, and
+   * is set anew. It is replaced only if it would fire too late.
    */
   #armTimer(leastMs = 0): void {
     const nowMs = this.#clock.nowMs();
     const deadlineMs = Math.max(this.#session.deadlineMs, nowMs + leastMs);
-    if (this.#closed || deadlineMs >= this.#timerMs) return;
+    if (this.#isClosed || deadlineMs >= this.#timerMs) return;
     this.#timer?.cancel();
     this.#timerMs = deadlineMs;
     this.#timer = this.#clock.after(Math.max(0, deadlineMs - nowMs), this.#timerFired);
   }
 
   /**
-   * A deadline is judged once the sockets have had a turn: after a pause (a stopped process, a suspended machine)
-   * the frames that prove the peer alive may be waiting to be read. As long as they wait, it is not judged.
+   * Has the deadline judged once the sockets have had a turn: after a suspension of the process or the machine, frames that prove
+   * the peer alive may be waiting to be read. As long as they wait, its silence is not judged.
    */
   readonly #timerFired = (): void => {
     this.#clock.soon(this.#judgeDeadline, "urgent");
   };
 
   readonly #judgeDeadline = (): void => {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     this.#timerMs = Number.POSITIVE_INFINITY;
     const isUnread = this.#input.isWaiting;
     if (!this.#feed(isUnread ? UNREAD_TIMER_EVENT : TIMER_EVENT)) return;

@@ -1,12 +1,12 @@
 /**
- * Host names, looked up so that one which nobody answers for does not hold up the others.
+ * Looks up host names so that one for which no server answers does not delay the others.
  *
- * The system's resolver, getaddrinfo(3), occupies a thread until it knows. Bun 1.4.4 has as many for this as there are
+ * The system's resolver, getaddrinfo(3), occupies a thread until it has an answer. Bun 1.4.4 has as many for this as there are
  * processors, at least two, and reads files with them as well. Where no name server answers, a look-up takes 10 s
  * (resolv.conf(5)): two such names delayed all others by that, also those in /etc/hosts. c-ares, the other resolver in Bun,
  * needs no thread, but knows none of the system's further sources (nsswitch.conf(5)), and of resolv.conf what was in it at
- * first. So c-ares may only say that a name leads somewhere, which the system will then confirm at once; for names of
- * which it does not, the system is asked one after the other:
+ * first. So c-ares only shows that a name has an address, which the system will then confirm at once; other names are looked up by
+ * the system, one after the other:
  *
  *     ready(name) ── c-ares ── an address ────────────────────────────────────▶ ready
  *                       │ an error, or nothing for a second
@@ -14,7 +14,7 @@
  *                    the system's resolver, one name at a time ── an address ─▶ ready
  *                       └── an error, or no turn in time ─────────────────────▶ not ready, and why
  *
- * A look-up goes on after its time is over, and whoever asks for the same name again joins it.
+ * A look-up continues after its time is over, and a further call for the same name joins it.
  */
 
 import { lookup } from "node:dns/promises";
@@ -22,17 +22,17 @@ import type { Clock } from "../base/clock.ts";
 import { systemErrorCode } from "../base/system-error.ts";
 import { SystemClock } from "./schedule/system-clock.ts";
 
-/** Each rejects where the name leads nowhere, or nobody knows. */
+/** Each rejects if the name has no address, or no server answers. */
 export interface Resolvers {
   readonly cares: (name: string) => Promise<unknown>;
   readonly system: (name: string) => Promise<unknown>;
 }
 
-/** c-ares has answered by then, if a name server does. */
+/** c-ares has an answer by then, if a name server answers. */
 const CARES_ALONE_MS = 1_000;
-/** As long as the system's resolver takes by default to give up. */
+/** How long the system's resolver tries by default. */
 const WITHIN_MS = 10_000;
-/** As long as Bun remembers a name's addresses. */
+/** How long Bun remembers a name's addresses. */
 const KNOWN_FOR_MS = 30_000;
 
 export class HostNames {
@@ -63,7 +63,7 @@ export class HostNames {
       };
       byCares.then(
         () => finish(resolve),
-        () => {}, // the system's word counts
+        () => {}, // the system's answer counts
       );
       bySystem.then(
         () => finish(resolve),
@@ -107,7 +107,7 @@ export class HostNames {
   }
 }
 
-/** In the words of Bun.connect. */
+/** Makes an error like those of Bun.connect. */
 function lookUpError(name: string, code: string): Error {
   return Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
 }
@@ -116,7 +116,7 @@ function codeOf(error: unknown): string {
   return systemErrorCode(error) ?? String(error);
 }
 
-/** Those of this process: the threads are its, too. */
+/** The names of this process: its threads are shared, too. */
 export const hostNames = new HostNames(
   {
     cares: (name) => Bun.dns.lookup(name, { backend: "c-ares" }),

@@ -1,70 +1,72 @@
 import { BunBondError } from "../base/bunbond-error.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { PeerIdentity } from "../net/peer-identity.ts";
 
 /**
- * What the rest of BunBond knows of a TCP connection. Two implementations: bun-network.ts (sockets) and
- * the tests' in-memory pipes, which can stall, cut and delay at will.
+ * A TCP connection as the rest of BunBond sees it. There are two implementations: tcp-network.ts (sockets) and the tests'
+ * in-memory pipes, which can stall, cut and delay at will.
  */
 export interface ByteStream {
-  /** Takes as much as fits and says how many bytes that were; the rest is the caller's until `writable`. */
+  /** Takes as much as fits, and returns how many bytes that were; the rest stays with the caller until `writable`. */
   write(bytes: Uint8Array): number;
-  /** Nothing more is received until `resume`, but for what the system has handed over already. */
+  /** Stops receiving until `resume`, but for what the system has delivered already. */
   pause(): void;
   resume(): void;
-  /** From now on the system is to hold little of what has not been received, and its sender to wait. */
+  /** Makes the receive buffer small, so that the system holds little and the sender has to wait. */
   narrow?(): void;
   /** Ends the connection once everything taken has been sent. */
   end(): void;
   /**
-   * Sends the FIN once everything taken has been sent, and closes when the other side has closed, too. What it has not done
-   * by then is ended by a RST. What is received meanwhile is of no interest to anybody.
+   * Sends the FIN once everything taken has been sent, and closes when the other side has closed, too. If it has not done so
+   * after `ms`, the connection is reset. What is received meanwhile is ignored.
    */
   endWithin(ms: number): void;
   /** Ends the connection at once. */
   abort(): void;
-  /** The other side, as `[2001:db8::1]:52100`: for people; two peers can look alike (scopes are lost). */
-  readonly remote: string;
+  /** The other side. */
+  readonly remote: PeerIdentity;
+  /** This side's address and port as text, as "[2001:db8::1]:4711". */
   readonly local: string;
 }
 
-/** What a connection tells its owner. */
+/** The events of a connection. */
 export interface StreamEvents {
-  /** `chunk` is the receiver's to keep: it is never overwritten. */
+  /** Bytes have been received. The receiver may keep `chunk`: it is never overwritten. */
   received(chunk: Uint8Array): void;
-  /** After a write that did not take everything: there is room again. */
+  /** There is room again, after a write that did not take everything. */
   writable(): void;
-  /** The last event. `detail` is there when it did not end in order. */
+  /** The connection has ended; this is the last event. `detail` is null if it ended in order. */
   closed(detail: string | null): void;
 }
 
-/** An address that is listened on. */
+/** A listening socket. */
 export interface Listener {
-  /** With the port that was really taken, when 0 was asked for. */
+  /** The endpoint with the port that was really taken, if port 0 was given. */
   readonly endpoint: Endpoint;
-  /** Who connects from now on waits until `resume`. Left out: it cannot be paused. */
+  /** Lets connections that are made from now on wait until `resume`. Left out if the listener cannot be paused. */
   pause?(): void;
   resume?(): void;
   stop(): void;
 }
 
-/** What becomes of an attempt to connect; exactly one of the two is called. */
+/** The outcome of an attempt to connect; exactly one of the two is called. */
 export interface ConnectEvents {
-  /** Returns who takes the stream's events from now on; a stream nobody wants any more is aborted by null. */
+  /** Returns what receives the stream's events from now on, or null to abort a stream that is not wanted any more. */
   connected(stream: ByteStream): StreamEvents | null;
   failed(detail: string): void;
 }
 
-/** Where connections come from: sockets, unless a program brings its own. */
+/** Makes and accepts connections: by sockets, unless a program passes its own implementation. */
 export interface Network {
-  /** Rejects with a {@link ListenError} when the endpoint cannot be had. */
+  /** Listens on an endpoint. Rejects with a {@link ListenError} if that is not possible. */
   listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener>;
   connect(endpoint: Endpoint, events: ConnectEvents): void;
-  /** How many descriptors the process may have now, of which each connection takes one. Left out: no limit. */
+  /** How many descriptors the process may have now, of which each connection takes one. Left out if there is no limit. */
   readonly descriptorLimit?: number;
 }
 
 /**
- * The system cannot do what is asked of it. `code` is the system's word where it has one ("EADDRINUSE"), or a closed
+ * An operation of the system has failed. `code` is the system's code where it has one ("EADDRINUSE"), or a closed
  * connection's reason ("CONNECT_FAILED").
  */
 export class IoError extends BunBondError {
@@ -77,7 +79,7 @@ export class IoError extends BunBondError {
   }
 }
 
-/** The address to listen on cannot be had. */
+/** The server cannot listen on an address. */
 export class ListenError extends IoError {
   readonly endpoint: Endpoint;
   override readonly name = "ListenError";

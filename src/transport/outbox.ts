@@ -1,13 +1,13 @@
 /**
- * What goes out on a connection, in this order, whole frames each:
+ * The output of a connection. Whole frames go out, in this order:
  *
  *     rest of the last write   a write the socket took only in part; nothing may come between
  *     control frames           HELLO, KEEPALIVE: small, due at once
  *     runs from the source     UPDATEs, subscriptions, End-of-RIBs: pulled when there is room, never queued here
  *
- * Pulling is what keeps a slow peer cheap: what it has not been sent yet is not bytes in a buffer, but a
- * difference that the source works out when the socket can take it. And a KEEPALIVE waits for at most
- * one run, however much is still to be sent.
+ * Because frames are pulled, a slow peer costs little: what it has not been sent yet is not bytes in a buffer, but a
+ * difference that the source computes when the socket can take it. And a KEEPALIVE waits for at most one run, however
+ * much is still to be sent.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
@@ -19,26 +19,39 @@ import { type Pace, UnpacedWrites } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
 import { WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
 
-/** Where a connection's frames come from, once it is established. */
+/** The source of a connection's frames, once it is established. */
 export interface OutputSource {
   /**
-   * The next whole frames for the peer, at most `limitBytes` of them, to be written in one go. Empty:
-   * nothing to be sent until the connection is woken. Valid until the next call.
+   * Returns the next whole frames for the peer, at most `limitBytes`, to be written in one go. The result is empty if nothing is
+   * to be sent until the connection is woken. It is valid until the next call.
    */
   nextRun(limitBytes: number): Uint8Array;
 }
 
-/** Longest run pulled at a time: what a KEEPALIVE or another VNI's change has to wait for at most. */
+/** The longest run that is pulled at a time: a KEEPALIVE or another VNI's change waits for at most this much. */
 export const RUN_BYTES = 65_536;
-/** HELLO and KEEPALIVEs gather here only while the socket takes nothing, so there is seldom more than one. */
+/** Initial size of the buffer for HELLO and KEEPALIVEs: they wait only while the socket takes nothing, so it seldom holds more than one. */
 const CONTROL_BYTES = 64;
-/** 16,384 unread answers: whoever asks that often without reading them is no client, but an attack. */
+/** 16,384 unread answers: no client asks that often without reading them, this is an attack. */
 const CONTROL_LIMIT_BYTES = 65_536;
-/** Answers to what is being read are gathered up to here, then written. */
+/** Answers to what is being read are gathered up to this size, then written. */
 const CONTROL_GATHER_BYTES = 1_024;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = new DataView(NO_BYTES.buffer);
+
+export interface OutboxOptions {
+  readonly stream: ByteStream;
+  readonly clock: Clock;
+  readonly schedule: WriteSchedule;
+  /** The peer's source network. */
+  readonly peer: FairSource;
+  readonly source: OutputSource;
+  readonly sendHoldMs: number;
+  /** Called when the connection has to end; `stop` follows. */
+  onFailed(reason: CloseReason): void;
+  readonly pace?: Pace | undefined;
+}
 
 export class Outbox implements Writer {
   readonly #stream: ByteStream;
@@ -46,43 +59,33 @@ export class Outbox implements Writer {
   readonly #schedule: WriteSchedule;
   readonly #source: OutputSource;
   readonly #sendHoldMs: number;
-  /** The connection has to end; `stop` follows. */
-  readonly #fail: (reason: CloseReason) => void;
+  readonly #onFailed: (reason: CloseReason) => void;
   #pace: Pace;
   readonly #turn: WriteMember;
   #rest: Uint8Array = NO_BYTES;
   #control = NO_CONTROL;
   #controlBytes = 0;
-  /** The socket did not take everything: wait for `writable`. */
-  #blocked = false;
-  #flushing = false;
-  /** Control frames are gathered. */
+  /** The socket did not take everything: nothing is written until `writable`. */
+  #isBlocked = false;
+  #isFlushing = false;
+  /** Control frames are gathered for one write. */
   #gathers = false;
-  /** The peer is ESTABLISHED: the source may be asked. */
+  /** The peer is ESTABLISHED, so that the source is pulled. */
   #pulls = false;
   #paceTimer: Timer | null = null;
   #sendHoldTimer: Timer | null = null;
   #lastTakenMs = 0;
-  #closed = false;
+  #isStopped = false;
 
-  constructor(
-    stream: ByteStream,
-    clock: Clock,
-    schedule: WriteSchedule,
-    peer: FairSource,
-    source: OutputSource,
-    sendHoldMs: number,
-    fail: (reason: CloseReason) => void,
-    pace: Pace = new UnpacedWrites(RUN_BYTES),
-  ) {
-    this.#stream = stream;
-    this.#clock = clock;
-    this.#schedule = schedule;
-    this.#source = source;
-    this.#sendHoldMs = sendHoldMs;
-    this.#fail = fail;
-    this.#pace = pace;
-    this.#turn = new WriteMember(peer, this);
+  constructor(options: OutboxOptions) {
+    this.#stream = options.stream;
+    this.#clock = options.clock;
+    this.#schedule = options.schedule;
+    this.#source = options.source;
+    this.#sendHoldMs = options.sendHoldMs;
+    this.#onFailed = options.onFailed;
+    this.#pace = options.pace ?? new UnpacedWrites(RUN_BYTES);
+    this.#turn = new WriteMember(options.peer, this);
   }
 
   /** Everything pulled so far has been taken by the socket. */
@@ -90,14 +93,14 @@ export class Outbox implements Writer {
     return this.#rest.length === 0 && this.#controlBytes === 0;
   }
 
-  /** From now on the source is asked, too. */
+  /** Begins to pull from the source. */
   open(): void {
     this.#pulls = true;
   }
 
-  /** Nothing goes out any more, and what waited is dropped. */
+  /** Ends all output; what waited is dropped. */
   stop(): void {
-    this.#closed = true;
+    this.#isStopped = true;
     this.#schedule.leave(this.#turn);
     this.#paceTimer?.cancel();
     this.#sendHoldTimer?.cancel();
@@ -106,12 +109,12 @@ export class Outbox implements Writer {
     this.#controlBytes = 0;
   }
 
-  /** The source has something to send: it is pulled when it is this peer's turn. */
+  /** Notes that the source has something to send: it is pulled when it is this peer's turn. */
   wake(): void {
-    if (!this.#blocked && !this.#closed) this.#schedule.wake(this.#turn);
+    if (!this.#isBlocked && !this.#isStopped) this.#schedule.wake(this.#turn);
   }
 
-  /** From now on runs go out at another pace. */
+  /** Sets the pace of the runs from now on. */
   setPace(pace: Pace): void {
     this.#pace = pace;
     this.#paceTimer?.cancel();
@@ -122,7 +125,7 @@ export class Outbox implements Writer {
   /** Sends a small frame ahead of all that has not been pulled yet. */
   control(encode: (view: DataView, offset: number) => number): void {
     if (this.#controlBytes > CONTROL_LIMIT_BYTES) {
-      this.#fail({ reason: "send-queue-full" });
+      this.#onFailed({ reason: "send-queue-full" });
       return;
     }
     if (this.#controlBytes + MAX_HELLO_FRAME_BYTES > this.#control.byteLength) this.#growControl();
@@ -130,7 +133,7 @@ export class Outbox implements Writer {
     if (!this.#gathers || this.#controlBytes >= CONTROL_GATHER_BYTES) this.flush(0);
   }
 
-  /** Control frames are written in one go, once they are gathered no more: the answers to what is read in one go. */
+  /** Gathers control frames from now on, or writes those that were gathered: the answers to what is read in one go. */
   set gathers(gathers: boolean) {
     this.#gathers = gathers;
     if (!gathers && this.#controlBytes > 0) this.flush(0);
@@ -143,29 +146,29 @@ export class Outbox implements Writer {
   }
 
   writable(): void {
-    this.#blocked = false;
-    // Not at once: when many peers have room again, they are served a turn's worth at a time.
-    if (!this.#closed) this.#schedule.resume(this.#turn);
+    this.#isBlocked = false;
+    // Nothing is written here: when many peers have room again, they are served some in each turn.
+    if (!this.#isStopped) this.#schedule.resume(this.#turn);
   }
 
   flush(limitBytes: number): boolean {
-    // Whoever asks from within (the source, for a KEEPALIVE) is served by the loop that is running.
-    if (this.#flushing) return false;
-    this.#flushing = true;
+    // A call from within (the source sends a KEEPALIVE) is served by the loop that is running.
+    if (this.#isFlushing) return false;
+    this.#isFlushing = true;
     try {
       return this.#writeWhatIsDue(limitBytes);
     } catch (error) {
-      this.#fail({ reason: "internal-error", detail: errorText(error) });
+      this.#onFailed({ reason: "internal-error", detail: errorText(error) });
       return false;
     } finally {
-      this.#flushing = false;
+      this.#isFlushing = false;
     }
   }
 
-  /** Returns true if the limit of what is pulled ends it. */
+  /** Returns true if it ends because of the limit. */
   #writeWhatIsDue(limitBytes: number): boolean {
     let pulledBytes = 0;
-    while (!this.#blocked && !this.#closed) {
+    while (!this.#isBlocked && !this.#isStopped) {
       if (this.#rest.length > 0) {
         this.#write(this.#rest);
         continue;
@@ -188,7 +191,7 @@ export class Outbox implements Writer {
         if (this.#controlBytes > 0) continue;
         return false;
       }
-      this.#pace.wrote(this.#clock.nowMs(), run);
+      this.#pace.onWrote(this.#clock.nowMs(), run);
       pulledBytes += run.length;
       this.#write(run);
     }
@@ -203,12 +206,12 @@ export class Outbox implements Writer {
     });
   }
 
-  /** What the socket does not take is copied, since the caller's bytes live on only until its next call. */
+  /** Writes, and copies what the socket does not take, since the caller's bytes are valid only until its next call. */
   #write(bytes: Uint8Array): void {
     const taken = this.#stream.write(bytes);
-    this.#blocked = taken < bytes.length;
-    if (this.#blocked) this.#watchProgress(taken > 0);
-    if (!this.#blocked) this.#rest = NO_BYTES;
+    this.#isBlocked = taken < bytes.length;
+    if (this.#isBlocked) this.#watchProgress(taken > 0);
+    if (!this.#isBlocked) this.#rest = NO_BYTES;
     else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);
   }
 
@@ -219,9 +222,9 @@ export class Outbox implements Writer {
 
   readonly #judgeProgress = (): void => {
     this.#sendHoldTimer = null;
-    if (!this.#blocked || this.#closed) return;
+    if (!this.#isBlocked || this.#isStopped) return;
     const waitMs = this.#lastTakenMs + this.#sendHoldMs - this.#clock.nowMs();
-    if (waitMs <= 0) this.#fail({ reason: "send-hold-timeout" });
+    if (waitMs <= 0) this.#onFailed({ reason: "send-hold-timeout" });
     else this.#sendHoldTimer = this.#clock.after(waitMs, this.#judgeProgress);
   };
 }

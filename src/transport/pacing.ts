@@ -1,7 +1,7 @@
 import { countFrames } from "../wire/framer.ts";
 
 /**
- * How fast runs go out (wire/README.md, §6.1).
+ * Decides how fast runs go out (wire/README.md, §6.1).
  *
  * A Go peer takes each read of up to 65,535 bytes as whole messages, and breaks its session when a read is
  * full or ends inside one. What it survives was measured: whole frames in writes small enough for one
@@ -10,16 +10,16 @@ import { countFrames } from "../wire/framer.ts";
 export interface Pace {
   /** The longest run to write at a time. */
   readonly writeBytes: number;
-  /** How long to wait before the next run; 0: it may go now. */
+  /** Returns how long to wait before the next run; 0 if it may go now. */
   waitMs(nowMs: number): number;
-  /** The run, of whole frames, was handed out. */
-  wrote(nowMs: number, run: Uint8Array): void;
+  /** Notes that a run, of whole frames, was written. */
+  onWrote(nowMs: number, run: Uint8Array): void;
 }
 
-/** Whom we are pacing with. `auto`: whoever has not shown yet that it is no Go program. */
+/** Which peers are paced. `auto`: those that may be Go programs, as far as they have shown. */
 export type Pacing = "auto" | "always" | "never";
 
-/** As fast as the socket takes it. */
+/** Writes as fast as the socket takes it. */
 export class UnpacedWrites implements Pace {
   readonly writeBytes: number;
   constructor(writeBytes: number) {
@@ -28,13 +28,13 @@ export class UnpacedWrites implements Pace {
   waitMs(): number {
     return 0;
   }
-  wrote(): void {}
+  onWrote(): void {}
 }
 
 /** A frame never straddles two segments of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
 export const PACED_WRITE_BYTES = 1_400;
 /** At 36 bytes a frame, as an IPv4 route has with the usual hop, this makes 9,500 frames a second. */
-export const PACED_PAUSE_MS = 4;
+const PACED_PAUSE_MS = 4;
 /**
  * A Go client that installs routes takes 10,000 frames a second. Where frames are shorter (20 bytes with an IPv4 hop, 6 for
  * an End-of-RIB) more of them fit into a write, and it is followed by a longer pause.
@@ -46,7 +46,7 @@ const PACED_FRAMES_PER_MS = 10;
  */
 const WRITES_PER_ROUND_TRIP = 8;
 
-/** One small write, then a pause. */
+/** Writes little at a time, with a pause after each write. */
 export class PacedWrites implements Pace {
   readonly writeBytes = PACED_WRITE_BYTES;
   readonly #pauseMs: number;
@@ -59,7 +59,7 @@ export class PacedWrites implements Pace {
   waitMs(nowMs: number): number {
     return Math.max(0, this.#nextMs - nowMs);
   }
-  wrote(nowMs: number, run: Uint8Array): void {
+  onWrote(nowMs: number, run: Uint8Array): void {
     this.#nextMs = nowMs + Math.max(this.#pauseMs, countFrames(run) / PACED_FRAMES_PER_MS);
   }
 }

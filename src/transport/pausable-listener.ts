@@ -1,13 +1,12 @@
 /**
- * A TCP listener of Bun that can be paused: who connects meanwhile waits in the kernel's accept queue.
+ * A TCP listener of Bun that can be paused: connections that are made meanwhile wait in the kernel's accept queue.
  *
- * Bun (1.4.4) accepts whatever waits in one go, be it thousands of connections, and has no call against that: the event loop stands
- * still, and connections are judged before anything of them could be read. But it leaves off once the listener is closed, and
- * it can listen on a descriptor that is given to it. So here is kept a second descriptor of the listening socket: to pause is
- * to close Bun's, to go on is to give Bun a copy of it; both together take some 10 µs. In each turn of the event
- * loop no more than {@link PausableListenerOptions.perTurn} connections are accepted.
+ * Bun (1.4.4) accepts all waiting connections in one go, be it thousands, and has no call to prevent that: the event loop is
+ * blocked, and connections are judged before anything of them could be read. But it stops once the listener is closed, and
+ * it can listen on a given descriptor. So this class keeps a second descriptor of the listening socket: to pause, it closes
+ * Bun's; to resume, it gives Bun a copy; both together take some 10 µs. In each turn of the event loop no more than {@link PausableListenerOptions.perTurn} connections are accepted.
  *
- * Where the libc cannot be called (sockopt.ts), it is never paused.
+ * If the libc cannot be called (sockopt.ts), the listener is never paused.
  */
 import { closeSync } from "node:fs";
 import { acceptQueueLength, duplicateDescriptor, setBacklog } from "./sockopt.ts";
@@ -19,7 +18,7 @@ export interface PausableListenerOptions<Data> {
   readonly data: Data;
   readonly allowHalfOpen?: boolean;
   readonly socket: Bun.SocketHandler<Data>;
-  /** So many connections are accepted in a turn of the event loop. */
+  /** The most connections that are accepted in a turn of the event loop. */
   readonly perTurn: number;
 }
 
@@ -28,7 +27,7 @@ export class PausableListener<Data> {
   readonly #options: PausableListenerOptions<Data>;
   /** Null while it is paused. */
   #listener: Bun.TCPSocketListener<Data> | null;
-  /** Null: it cannot be paused, or has been stopped. */
+  /** Null if it cannot be paused, or has been stopped. */
   #descriptor: number | null;
   #acceptedInTurn = 0;
   #isTurnOver = false;
@@ -50,7 +49,7 @@ export class PausableListener<Data> {
     return this.#descriptor !== null;
   }
 
-  /** How many connections wait in the accept queue; 0 where that is not known. */
+  /** How many connections wait in the accept queue; 0 if that is not known. */
   get waiting(): number {
     return this.#descriptor === null ? 0 : acceptQueueLength(this.#descriptor);
   }
@@ -65,7 +64,7 @@ export class PausableListener<Data> {
     this.#apply();
   }
 
-  /** Connections that wait are reset by the kernel. */
+  /** Stops listening. The kernel resets connections that wait. */
   stop(): void {
     this.#listener?.stop();
     this.#listener = null;
@@ -76,20 +75,20 @@ export class PausableListener<Data> {
   get #common() {
     const { data, allowHalfOpen = false, socket } = this.#options;
     const open = (opened: Bun.Socket<Data>) => {
-      this.#accepted();
+      this.#onAccepted();
       return socket.open?.(opened);
     };
     return { data, allowHalfOpen, socket: { ...socket, open } };
   }
 
-  #accepted(): void {
+  #onAccepted(): void {
     if (this.#acceptedInTurn++ === 0) setImmediate(this.#nextTurn);
     if (this.#acceptedInTurn < this.#options.perTurn) return;
     this.#isTurnOver = true;
     this.#apply();
   }
 
-  /** What has been accepted is in the poll set by now, before the listener: the next turn reads it first. */
+  /** Ends a turn: accepted connections are in the poll set by now, before the listener, so the next turn reads them first. */
   readonly #nextTurn = (): void => {
     this.#acceptedInTurn = 0;
     this.#isTurnOver = false;

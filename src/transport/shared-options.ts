@@ -1,7 +1,6 @@
-/** Options that a server and a client have in common, see net/option-checks.ts. */
+/** Options that a server and a client have in common, see base/option-checks.ts. */
 
-import { checkKeepalive } from "../base/check-times.ts";
-import { objectWith, oneOf } from "../base/option-checks.ts";
+import { checkKeepalive, objectWith, oneOf } from "../base/option-checks.ts";
 
 export const SHARED_OPTIONS = {
   keepaliveSeconds: checkKeepalive,

@@ -1,4 +1,4 @@
-/** What Bun has no call for: calls for sockets of the libc that this process runs with. */
+/** Socket calls that Bun lacks, of the libc that this process runs with. */
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
@@ -7,7 +7,7 @@ const SO_RCVBUF = 8;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const TCP_NOTSENT_LOWAT = 25;
-/** Of struct tcp_info (linux/tcp.h): of a socket that listens, how many connections wait to be accepted. */
+/** Offset in struct tcp_info (linux/tcp.h) of the number of connections that wait to be accepted, for a listening socket. */
 const TCPI_UNACKED_AT = 24;
 const TCP_INFO_BYTES = 104;
 /** linux/fcntl.h; the copy is not inherited by programs that this process starts. */
@@ -27,7 +27,7 @@ interface SocketCalls {
   poll(sockets: Int32Array, count: number, timeoutMs: number): number;
 }
 
-/** Undefined: not looked for yet; null: there are none (not Linux, another libc, no JIT). */
+/** Undefined until they are looked for; null if there are none (not Linux, another libc, no JIT). */
 let socketCalls: SocketCalls | null | undefined;
 
 function calls(): SocketCalls | null {
@@ -35,14 +35,14 @@ function calls(): SocketCalls | null {
   return socketCalls;
 }
 
-/** Has the kernel hold no more than that of what has not been received; false where that cannot be told to it. */
+/** Limits how much the kernel holds that has not been received. Returns false if the limit cannot be set. */
 export function limitReceiveBuffer(fd: number, bytes: number): boolean {
   return setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
 
 /**
- * Has the kernel take no more for sending while that much or more waits to be sent for the first time (tcp(7)); what is under way
- * does not count. False where that cannot be told to it.
+ * Has the kernel take no more for sending while this much or more waits to be sent for the first time (tcp(7)); bytes in flight do
+ * not count. Returns false if the limit cannot be set.
  */
 export function limitUnsent(fd: number, bytes: number): boolean {
   return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
@@ -53,7 +53,7 @@ function setOption(fd: number, level: number, name: number, bytes: number): bool
   return calls()?.setsockopt(fd, level, name, value, value.byteLength) === 0;
 }
 
-/** How many connections of a listening TCP socket wait to be accepted; 0 where the kernel does not tell. */
+/** Returns how many connections of a listening TCP socket wait to be accepted; 0 if that is not known. */
 export function acceptQueueLength(fd: number): number {
   const info = new Uint8Array(TCP_INFO_BYTES);
   const length = new Uint32Array([info.length]);
@@ -61,34 +61,34 @@ export function acceptQueueLength(fd: number): number {
   return new DataView(info.buffer).getUint32(TCPI_UNACKED_AT, true);
 }
 
-/** Another descriptor of the same socket; null where there is none to be had. */
+/** Returns a further descriptor of the same socket; null if there is none left. */
 export function duplicateDescriptor(fd: number): number | null {
   const copy = calls()?.fcntl(fd, F_DUPFD_CLOEXEC, 0) ?? -1;
   return copy < 0 ? null : copy;
 }
 
 /**
- * Has the kernel keep up to `backlog` connections until they are accepted, if net.core.somaxconn allows so many (listen(2): on a
- * socket that listens already, a further call changes only that); false where that cannot be told to it.
+ * Has the kernel keep up to `backlog` connections until they are accepted, if net.core.somaxconn allows that (listen(2): for a
+ * socket that listens already, a further call changes only this). Returns false if it cannot be set.
  */
 export function setBacklog(fd: number, backlog: number): boolean {
   return calls()?.listen(fd, backlog) === 0;
 }
 
-/** These calls can be made. */
+/** Returns true if these calls can be made. */
 export function hasSocketCalls(): boolean {
   return calls() !== null;
 }
 
 /**
- * Sends what the socket takes at once, whether it is non-blocking or not; how many bytes that were. 0: none for now, or never
- * again ({@link sendState}).
+ * Sends what the socket takes at once, whether it is non-blocking or not, and returns how many bytes that were. 0 means none for
+ * now, or never again (see {@link sendState}).
  */
 export function sendAtOnce(fd: number, bytes: Uint8Array): number {
   return Math.max(0, calls()?.send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL) ?? 0);
 }
 
-/** "full": it takes nothing for now; "gone": its other end is, and it never will. */
+/** Returns "full" if the socket takes nothing for now, or "gone" if its other end has closed, so that it never will. */
 export function sendState(fd: number): "ready" | "full" | "gone" {
   // struct pollfd: int fd, short events, short revents.
   const sockets = new Int32Array([fd, POLLOUT]);
@@ -100,7 +100,7 @@ export function sendState(fd: number): "ready" | "full" | "gone" {
 
 function find(): SocketCalls | null {
   try {
-    // By its path: a name alone would also be looked for in the working directory.
+    // A path is needed: a name alone would also be looked for in the working directory.
     const path = /^\S+ r\S+ .* (\/\S+\/libc\.so\.6)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1];
     if (path === undefined) return null;
     const { symbols } = dlopen(path, {

@@ -1,6 +1,8 @@
-/** Streams over TCP sockets: the thin edge to Bun.listen and Bun.connect. */
+/** Streams over TCP sockets: a thin layer over Bun.listen and Bun.connect. */
 import { systemErrorCode, systemErrorText } from "../base/system-error.ts";
+import { PEERS_ACCEPTED_PER_TURN } from "../base/turn-budget.ts";
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
+import type { PeerIdentity } from "../net/peer-identity.ts";
 import { isOutOfDescriptors, readDescriptorLimit } from "./descriptor-limit.ts";
 import { hostNames } from "./host-names.ts";
 import { listenError } from "./listen-error.ts";
@@ -10,23 +12,21 @@ import { limitReceiveBuffer, limitUnsent } from "./sockopt.ts";
 
 type Socket = Bun.Socket<SocketData>;
 
-/** The kernel doubles it, for what it needs itself (socket(7)): some 64 KB of data. */
+/** The narrowed receive buffer. The kernel doubles the value, for its own overhead (socket(7)): some 64 KB of data. */
 const NARROW_BYTES = 32_768;
 /**
- * What may wait in the kernel for a peer that does not read. Without a limit it grows to tcp_wmem's 4 MB a connection, also for
- * one whose window is closed: 500 such readers took 1 GB, and at tcp_mem's limit the kernel drops everybody's segments. What
- * waits there is also what an answer to a KEEPALIVE is behind.
+ * How much may wait in the kernel for a peer that does not read. Without a limit it grows to tcp_wmem's 4 MB a connection, also for
+ * one whose window is closed: 500 such readers took 1 GB, and at tcp_mem's limit the kernel drops the segments of all connections.
+ * The answer to a KEEPALIVE waits, too, until all this has been sent.
  */
 const UNSENT_BYTES = 131_072;
 /**
- * Bun's 512 are full at once when thousands connect, as after a restart or in an attack, and then the kernel drops every
- * SYN: whoever was dropped tries again after 1, 3 and 7 s.
+ * The length of the accept queue. Bun's 512 are full at once when thousands connect, as after a restart or in an attack, and then
+ * the kernel drops every SYN: a client whose SYN was dropped tries again after 1, 3 and 7 s.
  */
 const BACKLOG = 4_096;
-/** Each takes some 40 µs, with the one that it may push out. */
-const ACCEPTED_PER_TURN = 64;
 
-/** What hangs on a Bun socket: who takes its events, null until it is open or when nobody wants it any more. */
+/** The data of a Bun socket: the receiver of its events, which is null until it is open and after it is closed. */
 interface SocketData {
   events: StreamEvents | null;
   opened(socket: Socket): void;
@@ -47,7 +47,7 @@ export class BunNetwork implements Network {
         backlog: BACKLOG,
         data: { events: null, opened },
         socket: socketHandler,
-        perTurn: ACCEPTED_PER_TURN,
+        perTurn: PEERS_ACCEPTED_PER_TURN,
       });
       return {
         endpoint: { host: endpoint.host, port: listener.port },
@@ -110,20 +110,17 @@ function socketClosed(socket: Socket, detail: string | null): void {
 
 class SocketStream implements ByteStream {
   readonly #socket: Socket;
-  readonly remote: string;
+  readonly remote: PeerIdentity;
   readonly local: string;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.remote = formatEndpoint({
-      host: normalizePeerAddress(socket.remoteAddress),
-      port: socket.remotePort,
-    });
+    this.remote = { address: normalizePeerAddress(socket.remoteAddress), port: socket.remotePort };
     this.local = formatEndpoint({ host: normalizePeerAddress(socket.localAddress), port: socket.localPort });
   }
 
   write(bytes: Uint8Array): number {
-    // Bun answers -1 on a socket that is closing; its close event follows.
+    // Bun returns -1 for a socket that is closing; its close event follows.
     return Math.max(0, this.#socket.write(bytes));
   }
 
@@ -145,10 +142,10 @@ class SocketStream implements ByteStream {
     this.#socket.end();
   }
 
-  /** `end` closes the descriptor: what the other side then sends, before it has read the FIN, would be answered by a RST. */
+  /** Shuts down only: `end` closes the descriptor, and what the other side sends before it has read the FIN would be answered by a RST. */
   endWithin(ms: number): void {
     this.#socket.shutdown();
-    // A process that has nothing else to do need not wait for it.
+    // The process may exit meanwhile.
     this.#socket.unref();
     setTimeout(() => this.#socket.terminate(), ms).unref();
   }
@@ -158,7 +155,7 @@ class SocketStream implements ByteStream {
   }
 }
 
-/** Bun says ECONNREFUSED of whatever the system said: no way to that host, or no descriptor left for a socket. */
+/** Says why connecting failed. Bun reports ECONNREFUSED for all errors: no route to that host, or no descriptor left for a socket. */
 function connectErrorText(error: unknown): string {
   if (systemErrorCode(error) !== "ECONNREFUSED") return systemErrorText(error);
   if (isOutOfDescriptors()) return `EMFILE: ${OUT_OF_DESCRIPTORS}`;

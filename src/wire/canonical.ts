@@ -1,7 +1,7 @@
 /**
- * The fast way into an UPDATE: reads exactly the canonical bytes (README.md, §1.4) of a good one, which is what every known
- * peer sends, and gives up at the first byte that differs. What it accepts may be passed on as it is;
- * everything else goes the tolerant way (decode.ts), which finds out what it is.
+ * The fast decoder of an UPDATE: reads exactly the canonical bytes (README.md, §1.4) of a valid one, which is what every known
+ * peer sends, and stops at the first byte that differs. What it accepts may be passed on unchanged; everything else goes to
+ * the tolerant decoder (decode.ts).
  */
 import { maskWord } from "../net/prefix.ts";
 import type { UpdateFields } from "./message.ts";
@@ -41,7 +41,7 @@ export function decodeCanonicalUpdate(
     at += 1 + varintBytes(vni);
   }
 
-  // What came so far takes at most 8 bytes, so these two are there. The next hop's 8 bytes behind the destination
+  // What was read so far takes at most 8 bytes, so these two exist. The next hop's 8 bytes after the destination
   // keep the reads of its fixed parts inside the payload, whatever length it claims.
   if (view.getUint8(at) !== UPDATE.DESTINATION) return false;
   const destinationEnd = at + 2 + view.getUint8(at + 1);

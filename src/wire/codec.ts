@@ -1,6 +1,6 @@
 /**
- * Whole frames as objects and back: for tests, tools and the edges, where allocation does not matter, and
- * between {@link UpdateFields} and the objects that the rest of the program speaks of.
+ * Converts whole frames to objects and back, for tests, tools and the edges of the program, where allocation does not matter; and
+ * {@link UpdateFields} to the objects that the rest of the program uses.
  */
 import type { Prefix } from "../net/ip.ts";
 import {
@@ -9,7 +9,7 @@ import {
   decodeSubscription,
   decodeUpdate,
   HelloFields,
-  NO_END_MARK,
+  NO_END_OF_RIB,
 } from "./decode.ts";
 import {
   encodeEndOfRib,
@@ -44,7 +44,7 @@ export function decodeMessage(frame: Uint8Array): Message {
     }
     case MessageType.KEEPALIVE: {
       const endOfRib = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
-      return endOfRib === NO_END_MARK ? { type: "KEEPALIVE" } : { type: "KEEPALIVE", endOfRib };
+      return endOfRib === NO_END_OF_RIB ? { type: "KEEPALIVE" } : { type: "KEEPALIVE", endOfRib };
     }
     case MessageType.SUBSCRIBE:
       return { type: "SUBSCRIBE", vni: decodeSubscription(view, payloadOffset, payloadLengthBytes) };
@@ -60,7 +60,7 @@ export function decodeMessage(frame: Uint8Array): Message {
   }
 }
 
-/** The message's canonical frame, header included, in an array of its own. */
+/** Returns the message's canonical frame, header included, in an array of its own. */
 export function encodeMessage(message: Message): Uint8Array {
   const frame = new Uint8Array(MAX_UPDATE_FRAME_BYTES);
   return frame.slice(0, encodeInto(new DataView(frame.buffer), message));

@@ -1,5 +1,5 @@
 /**
- * Messages out of the bytes they came in, in place: nothing is allocated but an error. Each function reads the
+ * Decodes messages in place: nothing is allocated but an error. Each function reads the
  * payload of `lengthBytes` at `offset` of a view that may hold much else, and throws ProtocolError
  * (MALFORMED_MESSAGE) for what is not proto3. Any valid proto3 is accepted: fields in any order and repeated
  * (the last one wins, sub-messages are merged), unknown fields, long varints. Numbers beyond their field's 32
@@ -12,22 +12,25 @@ import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, Proto3Reader, SUBSCRIPTION, UP
 import { Action, IpVersion, MAX_PORT, NextHopType, SERVER_ID_BYTES } from "./protocol.ts";
 import { ProtocolError, type SkipCode } from "./protocol-error.ts";
 
-/** A HELLO, filled in place. */
+/** The fields of a HELLO, which are filled in place. */
 export class HelloFields {
   /** 1 to 2^32-1. */
   keepaliveSeconds = 0;
   isServer = false;
-  /** 16 hex digits; empty: none, as from Go and rustbond. */
+  /** 16 hex digits, or empty if the peer sent none, as Go and rustbond do. */
   serverId = "";
 }
 
-/** What {@link decodeKeepalive} returns for a KEEPALIVE that is no End-of-RIB. */
-export const NO_END_MARK = -1;
+/** {@link decodeKeepalive} returns this for a KEEPALIVE that is not an End-of-RIB. */
+export const NO_END_OF_RIB = -1;
 
 const message = new Proto3Reader();
 const part = new Proto3Reader();
 
-/** @throws ProtocolError KEEPALIVE_INTERVAL_ZERO, besides MALFORMED_MESSAGE */
+/**
+ * Fills `out` with a HELLO.
+ * @throws ProtocolError KEEPALIVE_INTERVAL_ZERO or MALFORMED_MESSAGE
+ */
 export function decodeHello(view: DataView, offset: number, lengthBytes: number, out: HelloFields): void {
   out.keepaliveSeconds = 0;
   out.isServer = false;
@@ -36,7 +39,7 @@ export function decodeHello(view: DataView, offset: number, lengthBytes: number,
   while (message.next()) {
     if (message.key === HELLO.KEEPALIVE_INTERVAL) out.keepaliveSeconds = message.low;
     else if (message.key === HELLO.IS_SERVER) out.isServer = message.low !== 0 || message.high !== 0;
-    // One of another length is none of ours.
+    // An id of another length is not BunBond's.
     else if (message.key === HELLO.SERVER_ID) {
       out.serverId = message.contentBytes === SERVER_ID_BYTES ? hexOf(view, message.contentOffset) : "";
     }
@@ -48,7 +51,7 @@ function hexOf(view: DataView, offset: number): string {
   return new Uint8Array(view.buffer, view.byteOffset + offset, SERVER_ID_BYTES).toHex();
 }
 
-/** The VNI, 0 to 2^32-1, of a SUBSCRIBE or UNSUBSCRIBE. */
+/** Returns the VNI, 0 to 2^32-1, of a SUBSCRIBE or UNSUBSCRIBE. */
 export function decodeSubscription(view: DataView, offset: number, lengthBytes: number): number {
   let vni = 0;
   message.begin(view, offset, lengthBytes);
@@ -56,17 +59,17 @@ export function decodeSubscription(view: DataView, offset: number, lengthBytes: 
   return vni;
 }
 
-/** The VNI whose end the KEEPALIVE marks, or {@link NO_END_MARK}. Nearly all have an empty payload. */
+/** Returns the VNI of an End-of-RIB, or {@link NO_END_OF_RIB}. Nearly all KEEPALIVEs have an empty payload. */
 export function decodeKeepalive(view: DataView, offset: number, lengthBytes: number): number {
-  let endOfRib = NO_END_MARK;
+  let endOfRib = NO_END_OF_RIB;
   message.begin(view, offset, lengthBytes);
   while (message.next()) if (message.key === KEEPALIVE.END_OF_RIB) endOfRib = message.low;
   return endOfRib;
 }
 
 /**
- * Fills `out` with an UPDATE. Returns null, or why the UPDATE is to be skipped: it is well formed, but a value in
- * it is bad. Then, and after a throw, `out` holds nothing to rely on but, when skipped, `vni`.
+ * Fills `out` with an UPDATE. Returns null, or why the UPDATE is to be skipped: it is well formed, but a value in it is not
+ * valid. Then only `vni` in `out` is valid; after a throw nothing is.
  */
 export function decodeUpdate(
   view: DataView,
@@ -136,7 +139,7 @@ function decodeTolerantly(
     }
   }
 
-  // What the fast way did not take is not canonical, or not good.
+  // What the fast decoder did not accept is not canonical, or not valid.
   out.canonical = false;
   out.vni = vni;
   if (action !== Action.ADD && action !== Action.REMOVE) return "UNKNOWN_ACTION";

@@ -1,7 +1,7 @@
 /**
- * Messages as canonical bytes: fields in order of number, default values left out, shortest varints, as
- * the Go and Rust implementations write them. Each function writes a whole frame into the caller's buffer
- * and returns the offset behind it; the caller has made sure of the room. Nothing is allocated.
+ * Encodes messages in canonical form: fields in order of number, default values left out, shortest varints, as the Go and Rust
+ * implementations write them. Each function writes a whole frame into the caller's buffer, which must have room for it, and
+ * returns the offset after it. Nothing is allocated.
  */
 import type { UpdateFields } from "./message.ts";
 import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, SUBSCRIPTION, UPDATE } from "./proto3.ts";
@@ -18,13 +18,13 @@ import { Action, HEADER_BYTES, IpVersion, MessageType, PROTOCOL_VERSION } from "
  */
 export const MAX_UPDATE_FRAME_BYTES = 73;
 
-/** Any frame but an UPDATE and a HELLO: header 4, VNI 1 + 5. */
+/** The longest frame that is neither an UPDATE nor a HELLO: header 4, VNI 1 + 5. */
 export const MAX_CONTROL_FRAME_BYTES = 10;
 
-/** Header 4, interval 1 + 5, isServer 2, server id 2 + 8. */
+/** The longest HELLO: header 4, interval 1 + 5, isServer 2, server id 2 + 8. */
 export const MAX_HELLO_FRAME_BYTES = 22;
 
-/** `keepaliveSeconds`: 1 to 2^32-1; `serverId`: 16 hex digits, or empty for none. Takes up to {@link MAX_HELLO_FRAME_BYTES}. */
+/** Writes a HELLO. `keepaliveSeconds`: 1 to 2^32-1; `serverId`: 16 hex digits, or empty for none. Takes up to {@link MAX_HELLO_FRAME_BYTES}. */
 export function encodeHello(
   view: DataView,
   offset: number,
@@ -38,18 +38,18 @@ export function encodeHello(
   return putHeader(view, offset, MessageType.HELLO, at);
 }
 
-/** Takes 4 bytes. */
+/** Writes a KEEPALIVE, which takes 4 bytes. */
 export function encodeKeepalive(view: DataView, offset: number): number {
   return putHeader(view, offset, MessageType.KEEPALIVE, offset + HEADER_BYTES);
 }
 
-/** A KEEPALIVE that marks the end of a VNI's existing routes. VNI 0 is written too: its presence is the mark. */
+/** Writes an End-of-RIB: a KEEPALIVE with a VNI. VNI 0 is written, too, since its presence makes the End-of-RIB. */
 export function encodeEndOfRib(view: DataView, offset: number, vni: number): number {
   const at = putVarintField(view, offset + HEADER_BYTES, KEEPALIVE.END_OF_RIB, vni);
   return putHeader(view, offset, MessageType.KEEPALIVE, at);
 }
 
-/** SUBSCRIBE or UNSUBSCRIBE; `vni`: 0 to 2^32-1. */
+/** Writes a SUBSCRIBE or UNSUBSCRIBE; `vni`: 0 to 2^32-1. */
 export function encodeSubscription(
   view: DataView,
   offset: number,
@@ -59,7 +59,7 @@ export function encodeSubscription(
   return putHeader(view, offset, type, putOptional(view, offset + HEADER_BYTES, SUBSCRIPTION.VNI, vni));
 }
 
-/** `action` is the one that is sent, whatever `fields.action` says. Takes up to {@link MAX_UPDATE_FRAME_BYTES}. */
+/** Writes an UPDATE with this action, whatever `fields.action` is. Takes up to {@link MAX_UPDATE_FRAME_BYTES}. */
 export function encodeUpdate(view: DataView, offset: number, fields: UpdateFields, action: Action): number {
   let at = offset + HEADER_BYTES;
   if (action === Action.REMOVE) at = putTwo(view, at, UPDATE.ACTION, Action.REMOVE);
@@ -98,7 +98,7 @@ function putHeader(view: DataView, offset: number, type: MessageType, end: numbe
   return end;
 }
 
-/** A scalar field, left out when it has its default value. */
+/** Writes a scalar field, which is left out if it has its default value. */
 function putOptional(view: DataView, offset: number, key: number, value: number): number {
   return value === 0 ? offset : putVarintField(view, offset, key, value);
 }

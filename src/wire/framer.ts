@@ -1,7 +1,7 @@
 /**
- * From a byte stream to frames (README.md, §1.1). TCP delivers chunks that hold many frames and end anywhere; the frames
- * are looked at where they arrived. Only a frame that the end of a chunk cuts is copied: its head into a
- * buffer of this framer, and from the next chunk just the bytes that complete it.
+ * Divides a byte stream into frames (README.md, §1.1). TCP delivers chunks that hold many frames and end anywhere; frames are
+ * read where they were received. Only a frame that the end of a chunk cuts is copied: its head into a buffer of this framer,
+ * and from the next chunk just the bytes that complete it.
  *
  *     chunk 1                                chunk 2
  *     | frame | frame | frame | fra|         |me | frame | frame |
@@ -21,7 +21,7 @@ const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
 /**
- * Pull style, nothing allocated per frame:
+ * The caller pulls frames; nothing is allocated per frame:
  *
  *     framer.push(chunk);
  *     while (framer.next()) use(framer.type, framer.view, framer.payloadOffset, framer.payloadLengthBytes);
@@ -44,13 +44,13 @@ export class Framer {
   #chunkView: DataView = NO_VIEW;
   /** First byte of the chunk that was not taken yet. */
   #position = 0;
-  /** Made at the first cut: most connections are idle and never need it. */
+  /** Null until the first cut: most connections are idle and never need it. */
   #tail: Uint8Array = NO_BYTES;
   #tailView: DataView = NO_VIEW;
-  /** Bytes of the cut frame that are in the tail buffer; 0: no frame is cut. */
+  /** How many bytes of the cut frame are in the tail buffer; 0 if no frame is cut. */
   #tailBytes = 0;
 
-  /** Takes the next chunk; only after `next()` returned false. */
+  /** Takes the next chunk. Called only after `next()` has returned false. */
   push(chunk: Uint8Array): void {
     if (this.#position < this.#chunk.length) throw new Error("Framer: push() before next() returned false");
     this.#chunk = chunk;
@@ -59,8 +59,8 @@ export class Framer {
   }
 
   /**
-   * Moves to the next whole frame; false when the chunk holds no more. Throws ProtocolError as soon as a
-   * header is seen to be bad, be it by its first byte alone; the stream cannot be read on after that.
+   * Moves to the next whole frame. Returns false if the chunk holds no more. Throws ProtocolError as soon as a header is not valid,
+   * even if only its first byte is known; the stream cannot be read any further after that.
    */
   next(): boolean {
     if (this.#tailBytes > 0) return this.#completeTail();
@@ -117,7 +117,7 @@ export class Framer {
     this.#position = end;
   }
 
-  /** Lets go of the chunk: up to 512 KB that an idle connection must not keep alive. */
+  /** Releases the chunk: up to 512 KB that an idle connection must not keep alive. */
   #release(): false {
     this.#chunk = NO_BYTES;
     this.#chunkView = NO_VIEW;
@@ -131,7 +131,7 @@ export class Framer {
   }
 }
 
-/** Of whole frames, one behind the other. */
+/** Counts whole frames, one after the other. */
 export function countFrames(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let frames = 0;
@@ -139,7 +139,7 @@ export function countFrames(bytes: Uint8Array): number {
   return frames;
 }
 
-/** Checks those of a header's bytes that are there: `available` counts from `start`. */
+/** Checks the bytes of a header that have been received: `available` of them, from `start` on. */
 function checkHeader(view: DataView, start: number, available: number): void {
   const version = view.getUint8(start);
   if (version !== PROTOCOL_VERSION)

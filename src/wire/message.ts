@@ -1,7 +1,7 @@
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { Action, NextHopType } from "./protocol.ts";
 
-/** Where packets for a destination go: all five fields together are the next hop's identity. */
+/** A next hop: packets for a destination go there. All five fields together are its identity. */
 export interface NextHop {
   readonly address: IpAddress;
   readonly targetVni: number;
@@ -54,6 +54,6 @@ export class UpdateFields {
   hopType: NextHopType = 0;
   natPortFrom = 0;
   natPortTo = 0;
-  /** The frame was in canonical form, host bits zero: its bytes may be passed on as they are. */
+  /** The frame was in canonical form, with host bits zero: its bytes may be passed on unchanged. */
   canonical = false;
 }

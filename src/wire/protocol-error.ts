@@ -1,8 +1,8 @@
 /**
- * Bad input from a peer, by code. There are two kinds (RFC 7606's lesson: the smaller the damage of one
- * bad route, the better):
+ * Invalid input from a peer, by code. There are two kinds (as in RFC 7606, one bad route should do as little damage as
+ * possible):
  *
- * - The peer's bytes cannot be trusted any more: the connection is closed and its routes go (README.md, §5.1).
+ * - The peer's bytes cannot be trusted any more: the connection is closed and its routes are withdrawn (README.md, §5.1).
  * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted (§5.3).
  */
 
@@ -48,25 +48,25 @@ export const SKIP_CODES: readonly SkipCode[] = Object.keys(SKIP_TEXT).filter((co
   isKeyOf(code, SKIP_TEXT),
 );
 
-/** What a code means, in one line for an operator. */
+/** Returns the meaning of a code, in one line for an operator. */
 export function describeCode(code: ProtocolErrorCode): string {
   return TEXT[code];
 }
 
-/** What is known of a bad spot, as data. */
+/** Details of an error. */
 export interface ProtocolErrorDetail {
-  /** Where in the frame, in bytes from its first. */
+  /** The position in the frame, in bytes. */
   readonly offset?: number;
   /** The offending number: a version, a length, a type. */
   readonly value?: number;
-  /** Which rule was broken, where the code alone does not say. */
+  /** The rule that was broken, if the code alone does not say it. */
   readonly reason?: string;
 }
 
-/** A peer broke the protocol. */
+/** A peer has broken the protocol. */
 export class ProtocolError extends BunBondError {
   readonly code: ProtocolErrorCode;
-  /** True: the connection must be closed. False: the UPDATE is skipped. */
+  /** True if the connection must be closed, false if only the UPDATE is skipped. */
   readonly closesConnection: boolean;
   readonly detail: ProtocolErrorDetail;
 

@@ -18,10 +18,10 @@ export const MAX_FRAME_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 export const DEFAULT_PORT = 4711;
 export const DEFAULT_HTTP_PORT = 4712;
 export const DEFAULT_KEEPALIVE_SECONDS = 5;
-/** A side that has received nothing for this many intervals closes. */
+/** A side that has received nothing for this many intervals closes the connection. */
 export const TIMEOUT_INTERVALS = 2.5;
 
-/** What tells one BunBond server from another, whatever address leads to it: as long as it runs. In text twice as many hex digits. */
+/** Length of the id that distinguishes a BunBond server from others as long as it runs. As text it has twice as many hex digits. */
 export const SERVER_ID_BYTES = 8;
 
 export const MessageType = { HELLO: 1, KEEPALIVE: 2, SUBSCRIBE: 3, UNSUBSCRIBE: 4, UPDATE: 5 } as const;
@@ -32,7 +32,7 @@ export type Action = (typeof Action)[keyof typeof Action];
 
 export const IpVersion = { IPV4: 0, IPV6: 1 } as const;
 
-/** What a next hop is: a hypervisor (STANDARD), one that translates a range of ports (NAT), a load balancer's target. */
+/** The types of next hops: a hypervisor (STANDARD), one that translates a range of ports (NAT), a load balancer's target. */
 export const NextHopType = { STANDARD: 0, NAT: 1, LOADBALANCER_TARGET: 2 } as const;
 export type NextHopType = (typeof NextHopType)[keyof typeof NextHopType];
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { GrowableInt32Array, reserveMemory } from "../../src/base/growable-int32-array.ts";
+import { GrowableInt32Array, reserveLargeArrays } from "../../src/base/growable-int32-array.ts";
 
 /** More than the eight for which the engine does not need to be asked for a shared memory. */
 const ARRAYS = 12;
@@ -36,7 +36,7 @@ describe("GrowableInt32Array", () => {
   });
 
   test("prepared memories are used, one for each array, and start at zero", () => {
-    reserveMemory(3);
+    reserveLargeArrays(3);
     const arrays = Array.from({ length: 5 }, () => new GrowableInt32Array());
     for (const array of arrays) expect(array.reserve(LARGE).every((word) => word === 0)).toBe(true);
     for (const [number, array] of arrays.entries()) array.words.fill(number);
@@ -45,8 +45,8 @@ describe("GrowableInt32Array", () => {
 
   test("where there are no addresses for memories, arrays become large all the same", () => {
     const script = `
-      import { GrowableInt32Array, reserveMemory } from ${JSON.stringify(MODULE)};
-      reserveMemory(12);
+      import { GrowableInt32Array, reserveLargeArrays } from ${JSON.stringify(MODULE)};
+      reserveLargeArrays(12);
       const arrays = Array.from({ length: 12 }, () => new GrowableInt32Array());
       for (const array of arrays) array.reserve(${LARGE})[${LARGE - 1}] = 7;
       console.log(arrays.every((array) => array.reserve(${10 * LARGE})[${LARGE - 1}] === 7));`;

@@ -48,10 +48,10 @@ test("every warning and error of the daemons is explained, at its level, and no 
 
 test("every counter is explained", () => {
   const server = new RunningCounters();
-  server.refused("descriptor-limit");
-  server.closed({ reason: "protocol-error", code: "UNKNOWN_TYPE" });
-  server.skippedUpdate("BAD_NAT_PORTS");
-  server.skippedSubscribe("TOO_MANY_SUBSCRIPTIONS");
+  server.countRefusal("descriptor-limit");
+  server.countClose({ reason: "protocol-error", code: "UNKNOWN_TYPE" });
+  server.countSkippedUpdate("BAD_NAT_PORTS");
+  server.countSkippedSubscribe("TOO_MANY_SUBSCRIPTIONS");
   const client = new ClientCounters();
   client.serverState(null, null, { reason: "stopped" });
   const counted = [...Object.keys(flatCounters(server)), ...Object.keys(client.flat())];

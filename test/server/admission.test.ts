@@ -1,7 +1,6 @@
 /** Who is let in when descriptors run out. With real ones: test/process/descriptor-limit.test.ts. */
 import { describe, expect, test } from "bun:test";
 import { type LogFields, silentLogger } from "../../src/base/logger.ts";
-import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { Admission } from "../../src/server/admission.ts";
 import { RunningCounters } from "../../src/server/stats.ts";
 import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
@@ -175,7 +174,7 @@ describe("while as many are half-open as may be", () => {
     #ports = 1;
 
     constructor() {
-      this.#admission.listens({
+      this.#admission.setListener({
         endpoint: { host: "::1", port: 1 },
         pause: () => {
           this.isPaused = true;
@@ -190,7 +189,7 @@ describe("while as many are half-open as may be", () => {
     comes(host: string, receivedHello = false): { isReset: boolean; establish(): void } {
       const state = { isReset: false, establish: nothing };
       const stream = {
-        remote: formatEndpoint({ host, port: this.#ports++ }),
+        remote: { address: host, port: this.#ports++ },
         local: "",
         write: () => 0,
         pause: nothing,
@@ -270,7 +269,7 @@ describe("while more than three quarters of 100 places are taken", () => {
     #ports = 1;
 
     enters(host: string): boolean {
-      const remote = formatEndpoint({ host, port: this.#ports++ });
+      const remote = { address: host, port: this.#ports++ };
       const nothing = () => {};
       let isIn = false;
       this.#admission.admit(

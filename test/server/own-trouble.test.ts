@@ -1,6 +1,7 @@
 /** When losses are the server's own trouble: peers, "-" before those that are lost. */
 import { expect, test } from "bun:test";
 import { isOwnTrouble } from "../../src/server/own-trouble.ts";
+import { peerOf } from "../support/network/memory-network.ts";
 
 const many = (count: number, text: (n: number) => string) => Array.from({ length: count }, (_, n) => text(n));
 const host = (n: number, net = "fd00") => `[${net}::${(n + 1).toString(16)}]:40000`;
@@ -55,6 +56,9 @@ test.each<readonly [string, boolean, readonly string[]]>([
   ],
   ["all on this host, where there are no others", true, ["-[::1]:1", "-[::1]:2"]],
 ])("%s: %p", (_, isTrouble, peers) => {
-  const announcers = peers.map((peer) => ({ remote: peer.replace("-", ""), isLost: peer.startsWith("-") }));
+  const announcers = peers.map((peer) => ({
+    address: peerOf(peer.replace("-", "")).address,
+    isLost: peer.startsWith("-"),
+  }));
   expect(isOwnTrouble(announcers)).toBe(isTrouble);
 });

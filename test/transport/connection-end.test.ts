@@ -112,7 +112,7 @@ describe("the end", () => {
       pair.connection.wake();
       pair.clock.advance(60_000);
       expect(pair.handler.calls).toEqual([`closed ${reason}`]);
-      expect([pair.connection.state, pair.peer.isClosed]).toEqual(["closed", true]);
+      expect([pair.connection.session.state, pair.peer.isClosed]).toEqual(["closed", true]);
     }
   });
 
@@ -123,7 +123,7 @@ describe("the end", () => {
     // 250 answers fill the pipe, 16,384 the queue, and up to 256 were gathered for the write that the pipe did not take.
     for (let sent = 0; sent < 16_600; sent += 100) pair.peer.send(...KEEPALIVES);
     pair.clock.settle();
-    expect(pair.connection.state).toBe("established");
+    expect(pair.connection.session.state).toBe("established");
     for (let sent = 0; sent < 300; sent += 100) pair.peer.send(...KEEPALIVES);
     pair.clock.settle();
     expect(pair.handler.calls.at(-1)).toBe("closed send-queue-full");
@@ -142,7 +142,7 @@ describe("the end", () => {
     clock.settle();
     expect(faulty.handler.calls.slice(-2)).toEqual([call, "closed internal-error"]);
     expect(faulty.peer.isClosed).toBe(true);
-    expect(other.connection.state).toBe("established");
+    expect(other.connection.session.state).toBe("established");
   });
 
   test("for a fault of ours in the source, whatever made it be asked", () => {

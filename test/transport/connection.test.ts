@@ -29,7 +29,7 @@ describe("handshake", () => {
     pair.clock.settle();
     expect(pair.peer.takeHeard()).toEqual(["KEEPALIVE", "ADD 100 10.0.0.0/8 via ::1"]);
     expect(pair.handler.calls).toEqual(["established"]);
-    expect(pair.connection.keepaliveSeconds).toBe(3);
+    expect(pair.connection.session.keepaliveSeconds).toBe(3);
   });
 
   test("client: HELLO at once, KEEPALIVE at the answer", () => {
@@ -42,7 +42,7 @@ describe("handshake", () => {
     pair.peer.send("KEEPALIVE");
     pair.clock.settle();
     expect(pair.handler.calls).toEqual(["established"]);
-    expect([pair.connection.peerIsServer, pair.connection.keepalivesAnswered]).toEqual([true, 1]);
+    expect([pair.connection.session.peerIsServer, pair.connection.keepalivesAnswered]).toEqual([true, 1]);
   });
 });
 
@@ -116,7 +116,7 @@ describe("input", () => {
       pair.clock.advance(10_000);
       pair.peer.send("END 0");
     }
-    expect(pair.connection.state).toBe("established");
+    expect(pair.connection.session.state).toBe("established");
   });
 
   describe("of which each frame takes a millisecond", () => {

@@ -69,7 +69,7 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   }
 
   get isEstablished(): boolean {
-    return this.#connection?.state === "established";
+    return this.#connection?.session.state === "established";
   }
 
   get hasSubscribed(): boolean {
@@ -101,8 +101,14 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
     if (this.#isClosing) return null;
     this.#connectTimer?.cancel();
     const { keepaliveSeconds } = this.#context.settings;
-    const config = { role: "client", keepaliveSeconds } as const;
-    const connection = new Connection(config, stream, this.#context.clock, this, this);
+    const connection = new Connection({
+      role: "client",
+      keepaliveSeconds,
+      stream,
+      clock: this.#context.clock,
+      source: this,
+      handler: this,
+    });
     this.#connection = connection;
     return new CheckedInput(connection, this.check, () => this.#resolveIfComplete());
   }
@@ -204,11 +210,11 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
 
   // --- events of the connection --------------------------------------------------------------------
 
-  established(): void {
+  onEstablished(): void {
     this.#established.resolve();
   }
 
-  keepalive(): void {
+  onKeepalive(): void {
     const answered = this.#connection?.keepalivesAnswered ?? 0;
     for (const writes of this.#unreadWrites.answered(answered)) {
       this.#pacedWrites -= writes;
@@ -217,7 +223,7 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
     for (const read of this.#unread.answered(answered)) read();
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     this.#fail(`a connection ended: ${describeCloseReason(reason)}`);
   }
 
@@ -225,7 +231,7 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
    * The table is complete as the server has it. Other servers than BunBond's send no End-of-RIB, and a run on them ends by its
    * time-out.
    */
-  endOfRib(): void {
+  onEndOfRib(): void {
     if (!this.#isSyncing || this.missing === 0) return;
     const { routes } = this.#expected;
     const present = this.check.routesPresent;
@@ -235,9 +241,9 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   }
 
   /** UPDATEs are checked before they get here, and nothing else that a server sends matters to a run. */
-  update(): void {}
-  skipped(): void {}
-  subscribe(): void {}
-  unsubscribe(): void {}
-  hello(): void {}
+  onUpdate(): void {}
+  onSkipped(): void {}
+  onSubscribe(): void {}
+  onUnsubscribe(): void {}
+  onHello(): void {}
 }

@@ -1,5 +1,4 @@
-import type { Route } from "../../route/route.ts";
-import { routeKey } from "../../route/route-key.ts";
+import { type Route, routeKey } from "../../route/route.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
 

@@ -12,8 +12,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
-import { RUN_BYTES } from "../../transport/outbox.ts";
-import { type Pacing, UnpacedWrites } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { TABLE_QUIET_MS, TABLE_SETTLES_MS } from "../view/completeness.ts";
@@ -75,15 +74,14 @@ export class Look implements ConnectionHandler {
   #begin(stream: ByteStream): StreamEvents {
     const { clock, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
-    const config = { role: "client", keepaliveSeconds } as const;
-    this.#connection = new Connection(
-      config,
+    this.#connection = new Connection({
+      role: "client",
+      keepaliveSeconds,
       stream,
       clock,
-      this.#output,
-      this,
-      new UnpacedWrites(RUN_BYTES),
-    );
+      source: this.#output,
+      handler: this,
+    });
     return this.#connection;
   }
 
@@ -95,32 +93,32 @@ export class Look implements ConnectionHandler {
 
   // --- events of the connection --------------------------------------------------------------------
 
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     if (this.#isOver || fields.action !== Action.ADD || !this.#vnis.has(fields.vni)) return;
     this.#lastAddMs = this.#context.clock.nowMs();
     this.#events.added(fields);
   }
 
-  keepalive(): void {
+  onKeepalive(): void {
     this.#output.keepaliveAnswered();
     this.#check();
   }
 
-  endOfRib(vni: number): void {
+  onEndOfRib(vni: number): void {
     this.#output.identifyAsBunBond();
     this.#incomplete.delete(vni);
     this.#check();
   }
 
-  closed(): void {
+  onClosed(): void {
     this.#fail();
   }
 
-  hello(): void {}
-  established(): void {}
-  skipped(): void {}
-  subscribe(): void {}
-  unsubscribe(): void {}
+  onHello(): void {}
+  onEstablished(): void {}
+  onSkipped(): void {}
+  onSubscribe(): void {}
+  onUnsubscribe(): void {}
 
   readonly #check = (): void => {
     if (this.#isOver) return;

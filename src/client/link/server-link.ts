@@ -41,8 +41,7 @@ import { type CloseReason, describeCloseReason } from "../../session/close-reaso
 import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
-import { RUN_BYTES } from "../../transport/outbox.ts";
-import { type Pacing, UnpacedWrites } from "../../transport/pacing.ts";
+import type { Pacing } from "../../transport/pacing.ts";
 import { destinationOf, nextHopOf } from "../../wire/codec.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
@@ -308,14 +307,14 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     this.#timer?.cancel();
     this.#completeVnis.clear();
     const output = new LinkOutput(intent, () => connection, clock, this.#context.pacing, this.#reportIdle);
-    const connection = new Connection(
-      { role: "client", keepaliveSeconds },
+    const connection = new Connection({
+      role: "client",
+      keepaliveSeconds,
       stream,
       clock,
-      output,
-      this,
-      new UnpacedWrites(RUN_BYTES),
-    );
+      source: output,
+      handler: this,
+    });
     this.#output = output;
     this.#connection = connection;
     this.#enter("handshake", null);
@@ -352,7 +351,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
 
   // --- events of the connection ------------------------------------------------------------------
 
-  hello(): void {
+  onHello(): void {
     const id = this.#connection?.peerServerId ?? "";
     const same = id === "" ? undefined : this.#context.sameServer(this, id);
     if (same === undefined) {
@@ -374,13 +373,13 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     this.#connection?.close({ reason: "same-server", detail: same.name });
   }
 
-  established(): void {
+  onEstablished(): void {
     const { clock, logger } = this.#context;
     this.#waitsForId = "";
     this.#hasWarnedOfSame = false;
     logger.info("server established", {
       server: this.name,
-      keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
+      keepaliveSeconds: this.#connection?.session.keepaliveSeconds ?? 0,
     });
     this.#unreachableLog.reachable();
     this.#sessions++;
@@ -408,7 +407,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     if (id !== "") this.#context.serverReleased(id);
   }
 
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     this.#context.view.confirmAlive(this.number);
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
@@ -437,7 +436,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     this.#askAnew(key, route);
   }
 
-  skipped(code: UpdateSkipCode): void {
+  onSkipped(code: UpdateSkipCode): void {
     const { view, skippedUpdates } = this.#context;
     view.confirmAlive(this.number);
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
@@ -449,14 +448,14 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     });
   }
 
-  keepalive(): void {
+  onKeepalive(): void {
     this.#context.view.confirmAlive(this.number);
     this.#output?.keepaliveAnswered();
     // The quiet time begins at the answer.
     if (this.peerKind === "unknown") this.#context.completeness.check();
   }
 
-  endOfRib(vni: number): void {
+  onEndOfRib(vni: number): void {
     const { view, completeness } = this.#context;
     view.confirmAlive(this.number);
     if (this.peerKind === "unknown") this.#identifyAsBunBond();
@@ -472,7 +471,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     this.#context.tableReceived(this.#serverId, vni);
   }
 
-  closed(reason: CloseReason): void {
+  onClosed(reason: CloseReason): void {
     const wasEstablished = this.#state === "established";
     this.#stopSecondLook();
     this.#output?.stop();
@@ -485,9 +484,9 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     else this.#retry(reason);
   }
 
-  // A server does not subscribe.
-  subscribe(): void {}
-  unsubscribe(): void {}
+  /** A server does not subscribe. */
+  onSubscribe(): void {}
+  onUnsubscribe(): void {}
 
   readonly #sweepIfQuiet = (): void => {
     const { clock, view } = this.#context;

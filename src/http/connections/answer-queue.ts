@@ -2,7 +2,7 @@
  * Sends answers over HTTP, so that no reader harms others. A table of a million routes is 250 MB of text, readers may be slow,
  * stall or close, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
  *
- * - All answers together get one slice of work in a turn of the event loop, {@link SLICE_MS} at most.
+ * - All answers together get one slice of work in a turn of the event loop, {@link HTTP_ANSWERS_MS} at most.
  * - The slice goes to that answer of which most was taken, if its reader has taken everything so far; of those that have not begun,
  *   to the oldest. One after the other, all end sooner on average than if they took turns. A reader that takes little is
  *   seldom ready, and those that come again and again and never read are never before a patient one for long.
@@ -10,7 +10,9 @@
  * - A reader has to take {@link SLICE_CHARS} in each {@link WINDOW_MS}, or it is cut off.
  * - When the reader goes, the walk ends where it is.
  */
+
 import type { Clock, Timer } from "../../base/clock.ts";
+import { HTTP_ANSWERS_MS } from "../../base/turn-budget.ts";
 
 /** The destination of an answer's text. */
 export interface AnswerSink {
@@ -29,8 +31,6 @@ export interface AnswerEvents {
   failed(error: unknown): void;
 }
 
-/** Less than the 10 ms that no step may exceed, since others work in the same turn. */
-const SLICE_MS = 2;
 /** A slice with this much text ends early. */
 const SLICE_CHARS = 32 * 1024;
 /** The least rate is a slice in so long. */
@@ -186,7 +186,7 @@ export class AnswerQueue {
     let text = "";
     let isDone = false;
     try {
-      while (text.length < SLICE_CHARS && this.#clock.nowMs() - startMs < SLICE_MS) {
+      while (text.length < SLICE_CHARS && this.#clock.nowMs() - startMs < HTTP_ANSWERS_MS) {
         const { done, value } = pieces.next();
         if (done) {
           isDone = true;

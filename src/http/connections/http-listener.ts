@@ -12,12 +12,14 @@
  * 1,500 at once blocked the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and admitted ones are
  * passed to node:http, which parses strictly. Its time-outs do not apply to such connections, so they are kept here.
  */
+
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
 import type { Logger } from "../../base/logger.ts";
+import { HTTP_ACCEPTED_PER_TURN } from "../../base/turn-budget.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { PausableListener } from "../../transport/pausable-listener.ts";
 import {
@@ -70,8 +72,6 @@ const IDLE_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 const STOP_POLL_MS = 10;
 const BACKLOG = 4_096;
-/** Few, so that requests on accepted connections are read before many others are accepted. */
-const ACCEPTED_PER_TURN = 16;
 /** How often room is made for waiting connections while all places are taken. */
 const MAKE_ROOM_EVERY_MS = 20;
 
@@ -129,7 +129,7 @@ export class HttpListener {
       ...at,
       ...common,
       backlog: BACKLOG,
-      perTurn: ACCEPTED_PER_TURN,
+      perTurn: HTTP_ACCEPTED_PER_TURN,
     });
     this.#listener = listener;
     this.#port = listener.port;
@@ -178,7 +178,7 @@ export class HttpListener {
 
   #makeRoom(listener: PausableListener<HttpConnection | null>): void {
     this.#waitForRoom = null;
-    const wanted = Math.min(listener.waiting, ACCEPTED_PER_TURN);
+    const wanted = Math.min(listener.waiting, HTTP_ACCEPTED_PER_TURN);
     for (let made = 0; made < wanted; made++) {
       // One slow reader at a time: each that takes its place costs some 10 ms for what it takes before it is known to be slow.
       const { count } = this.#limit;

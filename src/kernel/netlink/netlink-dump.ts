@@ -9,6 +9,7 @@
  * - anywhere, from some 340 hops on; for a group itself from some 4,000 members on. Ours have at most 256, but a dump
  *   that ends at a foreign one does not reach ours: netlink-kernel.ts notices, and requests ours separately.
  */
+import { KERNEL_DUMP_MS } from "../../base/turn-budget.ts";
 import { KernelError } from "../kernel.ts";
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from "./netlink-constants.ts";
 import { NetlinkReader, readDone, readError } from "./netlink-reader.ts";
@@ -24,7 +25,6 @@ const DUMP_BUFFER_BYTES = 256 * 1024;
  * missing without the flag: see reconcile/scan.ts.)
  */
 const MAX_ATTEMPTS = 5;
-const SLICE_MS = 3;
 const SEQUENCE = 1;
 
 export interface NetlinkSystem {
@@ -38,7 +38,7 @@ export class Slices {
   #startedMs = performance.now();
 
   isOver(): boolean {
-    return performance.now() - this.#startedMs >= SLICE_MS;
+    return performance.now() - this.#startedMs >= KERNEL_DUMP_MS;
   }
 
   async nextTurn(): Promise<void> {

@@ -19,6 +19,7 @@
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
+import { KERNEL_EVENTS_MS, KERNEL_EVENTS_PER_TURN } from "../../base/turn-budget.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
@@ -44,9 +45,6 @@ const MAX_WAITING_FOR_SCAN = 10_000;
 const MAX_WAITING_EVENTS = 100_000;
 /** How many events are handled as they arrive; more wait for the next turn of the event loop. Each takes some 10 µs at most. */
 const EVENTS_HANDLED_AT_ONCE = 64;
-/** Limits on handling events that have waited, in one turn of the event loop. */
-const EVENTS_PER_TURN = 1_024;
-const HANDLING_MS = 2;
 /** How many events are handled between two checks of the clock. */
 const EVENTS_PER_LOOK = 16;
 
@@ -335,12 +333,12 @@ export class Installer {
 
   /** Handles events that have waited, within the limits of one turn. */
   #handleWaiting(): void {
-    const untilMs = this.#clock.nowMs() + HANDLING_MS;
+    const untilMs = this.#clock.nowMs() + KERNEL_EVENTS_MS;
     let handled = 0;
     for (const event of this.#waitingEvents) {
       this.#handle(event);
       handled++;
-      if (handled === EVENTS_PER_TURN) break;
+      if (handled === KERNEL_EVENTS_PER_TURN) break;
       if (handled % EVENTS_PER_LOOK === 0 && this.#clock.nowMs() >= untilMs) break;
     }
     this.#waitingEvents.splice(0, handled);

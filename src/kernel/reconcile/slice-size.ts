@@ -4,7 +4,8 @@
  * 10 µs, a deleted object more than a millisecond on older kernels). One operation cannot be divided: the IPv4 route with which the trie of a table
  * doubles its root (net/ipv4/fib_trie.c) takes 5 ms at 16,384 host routes (Linux 6.18).
  */
-const AIM_MS = 2;
+import { KERNEL_OPERATIONS_MS } from "../../base/turn-budget.ts";
+
 const SMALLEST = 8;
 const FIRST = 128;
 const LARGEST = 512;
@@ -18,7 +19,8 @@ export class SliceSize {
 
   /** Records how long the last slice, of `count` operations, has taken. */
   took(ms: number, count: number): void {
-    if (ms > AIM_MS) this.#size = Math.max(SMALLEST, Math.floor((count * AIM_MS) / ms));
+    if (ms > KERNEL_OPERATIONS_MS)
+      this.#size = Math.max(SMALLEST, Math.floor((count * KERNEL_OPERATIONS_MS) / ms));
     else if (count >= this.#size) this.#size = Math.min(LARGEST, this.#size * 2);
   }
 }

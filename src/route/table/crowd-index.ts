@@ -1,9 +1,9 @@
 /*
- * Members of long lists, each found at once.
+ * Finds members of long lists in constant time.
  *
  * Most lists of the route table are short: one or two next hops of a destination, one or two origins of a route. They
  * are linked in one direction and walked. A list of more than {@link CROWD_FROM} members is a crowd: its members are
- * entered here, by the list and by what tells them apart in it, with the member before them, so that finding one and
+ * entered here, by the list and by their key in it, with the member before them, so that finding one and
  * taking it out need no walk, however long the list is. At half as many it is a short list again; between the two
  * nothing is entered or taken out in bulk, so that a list that changes all the time costs no more.
  *
@@ -14,8 +14,8 @@
  *     PREVIOUS    the member before it in the list, or NIL
  *     NEXT        next row of the same hash bucket
  *
- * The hash grows a bucket at a time, as that of next-hops.ts, and is seeded: nobody outside can tell which members share
- * a bucket.
+ * The hash grows a bucket at a time, as that of next-hops.ts, and is seeded, so that a sender cannot know which members
+ * share a bucket.
  */
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NIL } from "./route-rows.ts";
@@ -58,7 +58,7 @@ export class CrowdIndex {
   }
 
   /**
-   * So many members can be added without a fault.
+   * Makes room for this many more members: adding them does not throw.
    * @throws CapacityError
    */
   reserve(members: number): void {
@@ -66,7 +66,7 @@ export class CrowdIndex {
     this.#buckets.reserve(Math.max(this.#bucketCount, this.#rows.used + members));
   }
 
-  /** The entry of a list's member, or NIL. */
+  /** Returns the entry of a list's member, or NIL. */
   find(list: number, key: number): number {
     const words = this.#rows.words;
     let entry = this.#buckets.words[this.#bucketOf(list, key)] as number;
@@ -82,7 +82,7 @@ export class CrowdIndex {
     return this.#rows.words[entry * ROW_WORDS + MEMBER] as number;
   }
 
-  /** The member before it in its list, or NIL. */
+  /** Returns the member before this one in its list, or NIL. */
   previousOf(entry: number): number {
     return this.#rows.words[entry * ROW_WORDS + PREVIOUS] as number;
   }
@@ -91,7 +91,7 @@ export class CrowdIndex {
     this.#rows.words[this.find(list, key) * ROW_WORDS + PREVIOUS] = previous;
   }
 
-  /** Enters a member that is not there yet, for which there is room. */
+  /** Enters a member that is not entered yet, for which there is room. */
   add(list: number, key: number, member: number, previous: number): void {
     const entry = this.#rows.allocate();
     const words = this.#rows.words;
@@ -122,7 +122,7 @@ export class CrowdIndex {
     this.#rows.release(entry);
   }
 
-  /** One bucket more, which takes its share of the one that it is split from (linear hashing). */
+  /** Adds a bucket, which takes its share of the one that it is split from (linear hashing). */
   #addBucket(): void {
     const added = this.#bucketCount++;
     if (added > this.#bucketMask) this.#bucketMask = this.#bucketMask * 2 + 1;

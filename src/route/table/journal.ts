@@ -1,20 +1,21 @@
 /*
  * The changes of a VNI in order, without a log: a list through the rows of its routes.
  *
- *     head ─▶ route 7 ─▶ route 2 ─▶ [place: 1 cursor] ─▶ route 9 ─▶ route 4 ─▶ [place: 49 cursors] ◀─ tail
- *                                                              changed last ──┘
+ *     head ─▶ route 7 ─▶ route 2 ─▶ [cursor of 1] ─▶ route 9 ─▶ route 4 ─▶ [cursor of 49] ◀─ tail
+ *                                                          changed last ──┘
  *
  * A route that changes moves to the end. So there is at most one entry per route, its newest change; the
  * list is as long as the table, whatever happens, and nothing has to be compacted.
  *
- * A cursor stands at a place, a row of its own in the list: what is before it has been passed, what is behind
- * it has not. Cursors at the same spot share a place, so the many that have caught up are one row at the
- * tail, and what is appended lies behind all of them. Existing routes for a new subscription are a cursor at
- * the head.
+ * A subscription's cursor is a row of its own in the list: the entries before it have been passed, those after
+ * it have not. Subscriptions at the same position share one row, which counts them. So the many that have caught
+ * up are one row at the tail, and what is appended comes after all of them. A new subscription, which needs the
+ * existing routes, has its cursor at the head.
  *
  * This is an append-only journal of encoded entries with superseding and compaction, less the log: entries
- * name their route and are encoded when somebody needs them, once for all who stand at the same place
- * (server/frame-window.ts). It saves some 45 bytes a route and all squeezing of dead entries.
+ * name their route and are encoded when somebody needs them, once for all
+ * subscriptions at the same position (server/exchange/frame-window.ts). This saves some 45 bytes a route, and no dead
+ * entries have to be removed.
  */
 import { NEXT, NIL, PREFIX, PREVIOUS, ROW_SHIFT, type RouteRows, SLOT, VNI } from "./route-rows.ts";
 
@@ -33,7 +34,7 @@ export class Journal {
   }
 
   append(ends: JournalEnds, row: number): void {
-    this.#insertBehind(ends, ends.tail, row);
+    this.#insertAfter(ends, ends.tail, row);
   }
 
   remove(ends: JournalEnds, row: number): void {
@@ -47,72 +48,72 @@ export class Journal {
     else words[(next << ROW_SHIFT) + PREVIOUS] = previous;
   }
 
-  /** The route has changed: it is the newest entry now. */
+  /** Makes the entry of a route that has changed the newest one. */
   moveToEnd(ends: JournalEnds, row: number): void {
     if (ends.tail === row) return;
     this.remove(ends, row);
     this.append(ends, row);
   }
 
-  /** A place for a cursor before all entries. */
-  placeAtHead(ends: JournalEnds): number {
+  /** Returns the row of a cursor before all entries. */
+  cursorAtHead(ends: JournalEnds): number {
     const { head } = ends;
-    if (head === NIL || !this.#isPlace(head)) return this.#makePlace(ends, NIL);
+    if (head === NIL || !this.#isCursor(head)) return this.#makeCursor(ends, NIL);
     const at = (head << ROW_SHIFT) + SLOT;
     this.#rows.words[at] = (this.#rows.words[at] as number) + 1;
     return head;
   }
 
   /**
-   * Moves a cursor on from its place to right behind `row`, a row of the list that is behind it, and returns its
-   * place there. Where another cursor stands at that spot, they share its place.
+   * Moves a cursor forward to directly after `row`, a row of the list that comes after it, and returns the cursor's
+   * row there. If another cursor is at that position already, both share its row.
    */
-  movePlace(ends: JournalEnds, place: number, row: number): number {
+  moveCursor(ends: JournalEnds, cursor: number, row: number): number {
     const words = this.#rows.words;
     const next = words[(row << ROW_SHIFT) + NEXT] as number;
     for (const neighbour of [row, next]) {
-      if (neighbour === NIL || !this.#isPlace(neighbour)) continue;
+      if (neighbour === NIL || !this.#isCursor(neighbour)) continue;
       const at = (neighbour << ROW_SHIFT) + SLOT;
       words[at] = (words[at] as number) + 1;
-      this.leavePlace(ends, place);
+      this.removeCursor(ends, cursor);
       return neighbour;
     }
-    if (words[(place << ROW_SHIFT) + SLOT] === 1) {
-      this.remove(ends, place);
-      this.#insertBehind(ends, row, place);
-      return place;
+    if (words[(cursor << ROW_SHIFT) + SLOT] === 1) {
+      this.remove(ends, cursor);
+      this.#insertAfter(ends, row, cursor);
+      return cursor;
     }
-    this.leavePlace(ends, place);
-    return this.#makePlace(ends, row);
+    this.removeCursor(ends, cursor);
+    return this.#makeCursor(ends, row);
   }
 
-  /** A cursor stands here no longer. */
-  leavePlace(ends: JournalEnds, place: number): void {
+  /** Removes one cursor from its row, and the row with the last one. */
+  removeCursor(ends: JournalEnds, cursor: number): void {
     const words = this.#rows.words;
-    const at = (place << ROW_SHIFT) + SLOT;
+    const at = (cursor << ROW_SHIFT) + SLOT;
     const cursors = (words[at] as number) - 1;
     words[at] = cursors;
     if (cursors > 0) return;
-    this.remove(ends, place);
-    this.#rows.release(place);
+    this.remove(ends, cursor);
+    this.#rows.release(cursor);
   }
 
-  #isPlace(row: number): boolean {
+  #isCursor(row: number): boolean {
     return this.#rows.words[(row << ROW_SHIFT) + PREFIX] === NIL;
   }
 
-  #makePlace(ends: JournalEnds, behind: number): number {
-    const place = this.#rows.allocate();
+  #makeCursor(ends: JournalEnds, after: number): number {
+    const cursor = this.#rows.allocate();
     const words = this.#rows.words;
-    const at = place << ROW_SHIFT;
+    const at = cursor << ROW_SHIFT;
     words[at + PREFIX] = NIL;
     words[at + SLOT] = 1;
     words[at + VNI] = ends.index;
-    this.#insertBehind(ends, behind, place);
-    return place;
+    this.#insertAfter(ends, after, cursor);
+    return cursor;
   }
 
-  #insertBehind(ends: JournalEnds, row: number, inserted: number): void {
+  #insertAfter(ends: JournalEnds, row: number, inserted: number): void {
     const words = this.#rows.words;
     const at = inserted << ROW_SHIFT;
     const next = row === NIL ? ends.head : (words[(row << ROW_SHIFT) + NEXT] as number);

@@ -44,7 +44,7 @@ export class NextHops {
   #size = 0;
   readonly #fields = new UpdateFields();
 
-  /** @param seed of the hash: without it anybody could send next hops that all share one bucket */
+  /** @param seed of the hash: without it a peer could send next hops that all share one bucket */
   constructor(seed = 0, maxWords?: number) {
     this.#seed = seed;
     this.#store = new GrowableInt32Array(maxWords);
@@ -61,7 +61,7 @@ export class NextHops {
     return this.#store.bytes + this.#buckets.bytes;
   }
 
-  /** The number of the next hop in `f`, or -1 if no route names it. */
+  /** Returns the number of the next hop in `f`, or -1 if no route names it. */
   find(f: UpdateFields): number {
     const ports = f.natPortFrom | (f.natPortTo << 16);
     const kind = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
@@ -88,7 +88,7 @@ export class NextHops {
   }
 
   /**
-   * So many more can be made without a fault.
+   * Makes room for this many more next hops: making them does not throw.
    * @throws CapacityError
    */
   reserve(hops: number): void {
@@ -97,7 +97,7 @@ export class NextHops {
     this.#buckets.reserve(this.#bucketCount + hops);
   }
 
-  /** The number of the next hop in `f`, new or known. Who keeps it calls {@link retain}. */
+  /** Returns the number of the next hop in `f`, new or known. A caller that keeps it calls {@link retain}. */
   intern(f: UpdateFields): number {
     const found = this.find(f);
     return found === NONE ? this.#make(f) : found;
@@ -109,7 +109,7 @@ export class NextHops {
     words[at] = (words[at] as number) + 1;
   }
 
-  /** A route does not name it any more; with the last one the number is free to be used again. */
+  /** Releases the next hop of a route; with the last one the number becomes free. */
   release(id: number): void {
     const words = this.#store.words;
     const at = id * ROW_WORDS;
@@ -145,7 +145,7 @@ export class NextHops {
     out.targetVni = (words[at + TARGET_VNI] as number) >>> 0;
     out.natPortFrom = ports & 0xffff;
     out.natPortTo = ports >>> 16;
-    // Only types that the decoder let pass were ever put in.
+    // Only types that the decoder has accepted were ever put in.
     out.hopType = (kind & TYPE_BITS) as NextHopType;
     out.hopFamily = (kind & IPV6_BIT) === 0 ? 4 : 6;
   }
@@ -178,7 +178,7 @@ export class NextHops {
   }
 
   /**
-   * One bucket more for one next hop more (linear hashing): the new one takes its share of the one that it was
+   * Adds a bucket for one more next hop (linear hashing): the new one takes its share of the one that it was
    * split from. Doubling all of them at once would stop the event loop for 0.1 s at some 500,000 next hops.
    */
   #addBucket(): void {

@@ -1,12 +1,12 @@
 /*
  * The origins of a route that very many peers announce, in three lists:
  *
- *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      whose word counts for everybody
- *     SERVERS   ─▶ origin 5 ─▶ …                  whose word counts for clients
- *     ASIDE     ─▶ origin 9 ─▶ …                  of peers that are leaving, as far as they have been met
+ *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      which count for every peer
+ *     SERVERS   ─▶ origin 5 ─▶ …                  which count for clients
+ *     ASIDE     ─▶ origin 9 ─▶ …                  of peers that are leaving, as far as they were found
  *
- * So one look tells whether the route is in a peer's view, or a second one if the first finds the peer itself. A peer that
- * begins to leave does so for all of its routes at once: its origins stay in the other lists until one of them is met,
+ * So one look shows whether the route is in a peer's view, or a second one if the first finds the peer itself. A peer that
+ * begins to leave does so for all of its routes at once: its origins stay in the other lists until each is found,
  * and are set aside then, once each.
  */
 import { CrowdIndex } from "./crowd-index.ts";
@@ -100,7 +100,7 @@ export class OriginCrowds {
     this.#prepend(at + this.#origins.standingOf(peer), origin);
   }
 
-  /** Takes out the peer's origin and returns it; NIL: there is none. */
+  /** Removes the peer's origin and returns it; NIL if there is none. */
   remove(crowd: number, route: number, peer: number): number {
     const entry = this.#index.find(route, peer);
     if (entry === NIL) return NIL;
@@ -124,7 +124,7 @@ export class OriginCrowds {
     return true;
   }
 
-  /** Somebody else than that peer stands in the list and is not leaving. Who is leaving is set aside. */
+  /** Returns true if the list has an origin of another peer that is not leaving. Origins of peers that are leaving are set aside. */
   #hasOther(crowd: number, list: number, peer: number): boolean {
     const origins = this.#origins;
     const at = crowd * ROW_WORDS;
@@ -152,7 +152,7 @@ export class OriginCrowds {
     words[head] = origin;
   }
 
-  /** Takes it out of whichever list it is in. */
+  /** Removes an origin from the list that it is in. */
   #unlink(at: number, origin: number, previous: number): void {
     const { words } = this.#rows;
     const next = this.#origins.nextOfRoute(origin);

@@ -1,12 +1,12 @@
 /*
- * The rows behind `origins.ts`: one per (route, peer), in two lists at once.
+ * The rows of `origins.ts`: one per (route, peer), each in two lists at once.
  *
  *     word               list
  *     PEER
  *     ROUTE
  *     NEXT_OF_ROUTE      the route's origins: seldom more than two
- *     NEXT_OF_PEER       the peer's announcements, so that all of a lost peer's go without
- *     PREVIOUS_OF_PEER   looking at anybody else's
+ *     NEXT_OF_PEER       the peer's announcements, so that those of a lost peer are removed
+ *     PREVIOUS_OF_PEER   without looking at those of others
  */
 import { NIL } from "./route-rows.ts";
 import { WordRows } from "./word-rows.ts";
@@ -14,23 +14,23 @@ import { WordRows } from "./word-rows.ts";
 export const PEER = 0;
 export const ROUTE = 1;
 export const NEXT_OF_ROUTE = 2;
-export const NEXT_OF_PEER = 3;
-export const PREVIOUS_OF_PEER = 4;
+const NEXT_OF_PEER = 3;
+const PREVIOUS_OF_PEER = 4;
 export const ROW_WORDS = 5;
 
-/** Whose word a peer's is. */
+/** The kind of a peer, which decides for whom its announcements count. */
 export const Standing = {
   CLIENT: 0,
-  /** Another server: servers do not hear of its routes. */
+  /** Another server: its routes are not sent to servers. */
   SERVER: 1,
-  /** It has gone, and its announcements are being removed: they count no more. */
+  /** The peer has left, and its announcements are being removed: they count no more. */
   LEAVING: 2,
 } as const;
 export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export class OriginRows {
   protected readonly rows: WordRows;
-  /** Per peer its newest announcement. */
+  /** The newest announcement of each peer. */
   readonly #firstOfPeer: number[] = [];
   protected readonly standings: Standing[] = [];
   /** Changes with every change of a peer's standing. */
@@ -70,7 +70,7 @@ export class OriginRows {
     return this.standings[peer] ?? Standing.CLIENT;
   }
 
-  /** At once for all that the peer announces. */
+  /** Sets the standing of a peer, at once for all that it announces. */
   setStanding(peer: number, standing: Standing): void {
     while (this.standings.length <= peer) this.standings.push(Standing.CLIENT);
     this.standings[peer] = standing;
@@ -92,7 +92,7 @@ export class OriginRows {
     return origin;
   }
 
-  /** It is in no list of its route any more. */
+  /** Frees the row of an origin that is in no list of its route any more. */
   protected free(origin: number, peer: number): void {
     const { words } = this.rows;
     const at = origin * ROW_WORDS;

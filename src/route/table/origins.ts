@@ -1,5 +1,5 @@
 /*
- * Who announced what. What the ORIGIN word of a route holds:
+ * The origins of a route: the peers that announce it. The ORIGIN word of a route holds:
  *
  *     below -1           it is a tombstone (route-rows.ts)
  *     -1                 no origin
@@ -15,7 +15,7 @@ export const CROWD = 1 << 30;
 
 export interface OriginsOptions {
   readonly seed: number;
-  /** A route of more origins than that has a crowd of them; Infinity: none ever has. */
+  /** A route with more origins than this has a crowd of them; Infinity for no crowds. */
   readonly crowdFrom: number;
   readonly maxWords?: number | undefined;
 }
@@ -34,13 +34,13 @@ export class Origins extends OriginRows {
     return this.rows.bytes + this.#crowds.bytes;
   }
 
-  /** Members of crowds that were met while they were leaving, and set aside: once each. */
+  /** How many members of crowds were found while they were leaving, and set aside, once each. */
   get setAside(): number {
     return this.#crowds.setAside;
   }
 
   /**
-   * So many more can be added without a fault, even if a crowd comes of each.
+   * Makes room for this many more origins: adding them does not throw, even if each makes a crowd.
    * @throws CapacityError
    */
   reserve(origins: number): void {
@@ -50,7 +50,7 @@ export class Origins extends OriginRows {
     }
   }
 
-  /** Whether the peer is among the origins that the ORIGIN word tells of. */
+  /** Returns true if the peer is one of the origins of this ORIGIN word. */
   has(first: number, route: number, peer: number): boolean {
     if (first >= CROWD) return this.#crowds.has(route, peer);
     for (let origin = first; origin >= 0; origin = this.nextOfRoute(origin)) {
@@ -71,7 +71,7 @@ export class Origins extends OriginRows {
     else for (let at = first; at >= 0; at = this.nextOfRoute(at)) peers.push(this.peerOf(at));
   }
 
-  /** Adds the peer, for which there is room, and returns the ORIGIN word then; NIL: it is one already. */
+  /** Adds the peer, for which there is room, and returns the new ORIGIN word; NIL if the peer is an origin already. */
   add(first: number, route: number, peer: number): number {
     if (first >= CROWD) {
       if (this.#crowds.has(route, peer)) return NIL;
@@ -87,7 +87,7 @@ export class Origins extends OriginRows {
     return count > this.#crowdFrom ? CROWD + this.#crowds.make(origin) : origin;
   }
 
-  /** Takes out the peer, if it is an origin, and returns the ORIGIN word then. */
+  /** Removes the peer, if it is an origin, and returns the new ORIGIN word. */
   remove(first: number, route: number, peer: number): number {
     if (first >= CROWD) {
       const crowd = first - CROWD;
@@ -111,8 +111,8 @@ export class Origins extends OriginRows {
   }
 
   /**
-   * Somebody announces the route whose word counts for this peer: not itself and, for a server, no server. A few looks,
-   * and one for each of a crowd's members that is found to be leaving, the first time.
+   * Returns true if the route is in the peer's view: it has an origin other than the peer itself and, if that is a server, other
+   * than a server. Takes a few looks, and one for each member of a crowd that is found to be leaving, the first time.
    */
   isInView(first: number, peer: number, isServer: boolean): boolean {
     if (first >= CROWD) return this.#crowds.isInView(first - CROWD, peer, isServer);
@@ -126,7 +126,7 @@ export class Origins extends OriginRows {
     return false;
   }
 
-  /** The peer that is the only origin, if its word counts for everybody else; NIL: {@link isInView} has to be asked. */
+  /** Returns the only origin, if it counts for every other peer; NIL if {@link isInView} has to be called. */
   onlyClient(first: number): number {
     if (first >= CROWD || this.nextOfRoute(first) !== NIL) return NIL;
     const peer = this.peerOf(first);
@@ -134,8 +134,8 @@ export class Origins extends OriginRows {
   }
 
   /**
-   * Whether the origins have to be looked through for what has changed up to `epoch`; if so, they count as looked
-   * through from now on. Few are looked through each time.
+   * Returns true if the origins have to be searched for changes up to `epoch`; then they count as searched from now on. Few are
+   * searched each time.
    */
   isNewTo(first: number, epoch: number): boolean {
     return first < CROWD || this.#crowds.isNewTo(first - CROWD, epoch);

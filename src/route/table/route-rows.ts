@@ -1,18 +1,18 @@
 /*
  * The rows of the route table and of its journal: one array, eight words (half a cache line) per row, so that
- * whoever passes a route finds all that it needs to decide about it in one place.
+ * one read brings all that is needed to decide about a route.
  *
- *     word      of a route                                    of a place in a journal
+ *     word      of a route                                    of a cursor in a journal
  *     NEXT      next row of the VNI's journal                 the same
  *     PREVIOUS  previous row                                  the same
  *     PREFIX    handle × 2, + 1 for IPv6                      -1
  *     SIBLING   the route to the same destination that has    -
  *               changed before it (siblings.ts)
  *     HOP       number of its next hop                        -
- *     SLOT      its bit in subscriptions' bitmaps             number of cursors that stand here
- *     ORIGIN    its origins (origins.ts), or, of a            -
- *               tombstone, -1 - the number of subscriptions
- *               that are still owed its withdrawal
+ *     SLOT      its bit in subscriptions' bitmaps             number of subscriptions here
+ *     ORIGIN    its origins (origins.ts); a tombstone has     -
+ *               -1 - the number of subscriptions with a
+ *               pending withdrawal of it
  *     VNI       index of its VNI                              the same
  *
  * A route without origins is a tombstone. Numbers of rows that were given back are used again.
@@ -30,7 +30,7 @@ export const VNI = 7;
 
 /** Words per row, as a shift: row × 8. */
 export const ROW_SHIFT = 3;
-/** No row, no origin, no prefix. */
+/** Stands for no row, no origin and no prefix. */
 export const NIL = -1;
 
 export class RouteRows {
@@ -38,19 +38,19 @@ export class RouteRows {
   #count = 0;
   #free = NIL;
   #used = 0;
-  /** Rows that routes leave free: enough for a place for each cursor. */
-  keptForPlaces = 0;
+  /** How many rows routes leave free: enough for a row for each cursor. */
+  keptForCursors = 0;
 
   constructor(maxWords?: number) {
     this.#store = new GrowableInt32Array(maxWords);
   }
 
-  /** All rows' words. Replaced when rows are added: take it again after `allocate`. */
+  /** The words of all rows. The array is replaced when rows are added: read this again after `allocate`. */
   get words(): Int32Array {
     return this.#store.words;
   }
 
-  /** Rows in use. */
+  /** How many rows are in use. */
   get used(): number {
     return this.#used;
   }
@@ -60,7 +60,7 @@ export class RouteRows {
   }
 
   /**
-   * So many more can be allocated without a fault.
+   * Makes room for this many more rows: `allocate` does not throw for them.
    * @throws CapacityError
    */
   reserve(rows: number): void {
@@ -69,7 +69,7 @@ export class RouteRows {
   }
 
   /**
-   * A row with words of no meaning yet.
+   * Returns the number of a row whose words have no meaning yet.
    * @throws CapacityError if none was reserved
    */
   allocate(): number {

@@ -1,21 +1,21 @@
-/** Routes as a document needs them: by VNI and destination, read a little at a time while they change. */
+/** A source of routes for a document: by VNI and destination, read a little at a time while they change. */
 import type { Prefix } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { NIL, ROW_SHIFT, SIBLING } from "./route-rows.ts";
 import type { DestinationCursor, RouteTable } from "./route-table.ts";
 
 export interface RouteSource {
-  /** The VNIs that may have routes, in no particular order. The walk may pause. */
+  /** Iterates over the VNIs that may have routes, in no particular order. The iteration may pause. */
   vnis(): Iterable<number>;
   /** The destinations of one family. Some may have no route that is to be shown. */
   destinations(family: 4 | 6): DestinationCursor;
   nextHops(vni: number, destination: Prefix): NextHop[];
 }
 
-/** Names the method by which a server gives its source: it is the daemon's, and no part of the library's face. */
+/** The name of the method that returns a server's source: the daemon uses it, and it is not part of the library's API. */
 export const ROUTE_SOURCE: unique symbol = Symbol("route source");
 
-/** The routes of a table of which `isShown`. */
+/** The routes of a table for which `isShown` returns true. */
 export class TableSource implements RouteSource {
   readonly #table: RouteTable;
   readonly #isShown: (row: number) => boolean;

@@ -4,8 +4,8 @@
  *     VNI ──▶ a trie per family ──▶ destination ──▶ routes to it, one per next hop ──▶ origins
  *             (prefix-trie.ts)      (its handle)    (siblings.ts, next-hops.ts)        (origins.ts)
  *
- * A route is a row. It exists while it has an origin, and after that as a tombstone until its owner, who knows
- * what subscribers were told, gives it back by `free`. Nothing is allocated per route but words in arrays that
+ * A route is a row. It exists while it has an origin, and after that as a tombstone until its owner, which
+ * knows what subscribers were sent, returns it by `free`. Nothing is allocated per route but words in arrays that
  * all VNIs share; per VNI there is one object.
  *
  * An announcement or a withdrawal takes the trie's work for its destination, and otherwise a few looks: at most as many
@@ -41,7 +41,7 @@ export interface VniTable extends JournalEnds {
   version: number;
   /** Routes with an origin. */
   routeCount: number;
-  /** Those and the tombstones. */
+  /** Routes with an origin, and tombstones. */
   rowCount: number;
   /** Slots are numbers of routes within the VNI, dense, so that a bitmap of them is small. */
   slotCount: number;
@@ -65,29 +65,29 @@ export const Change = {
 } as const;
 export type Change = (typeof Change)[keyof typeof Change];
 
-/** What is in use of the arrays behind a table: all 0 but `bytes` once the last route has gone. */
+/** How much of a table's arrays is in use: all 0 but `bytes` once the last route has been removed. */
 export interface TableUsage {
-  /** Routes, tombstones, and places of cursors in journals. */
+  /** Routes, tombstones, and cursors in journals. */
   readonly rows: number;
   readonly origins: number;
   readonly nextHops: number;
   readonly prefixes: number;
   readonly vnis: number;
-  /** Of all arrays, with what waits in them to be used again: they never shrink. */
+  /** Size of all arrays, with what is free in them: they never shrink. */
   readonly bytes: number;
 }
 
-/** A peer as the table knows it: a small number, used again when nothing names it any more. */
+/** A peer in the table: a small number, which is used again when nothing refers to it any more. */
 export type PeerNumber = number;
 
 /**
- * Arrays of a table that can become large, all that there are (see growable-int32-array.ts): four of the tries, two of first rows,
- * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if somebody sends very many next
- * hops or the same routes as very many others, but then each would stop the event loop for a full collection.
+ * How many arrays of a table can become large (see base/growable-int32-array.ts): four of the tries, two of first rows,
+ * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if a peer sends very many next
+ * hops, or very many peers the same routes, but then each would stop the event loop for a full garbage collection.
  */
 export const LARGE_ARRAYS_OF_TABLE = 16;
 
-/** Room is made for so many announcements at a time: asking eight arrays for each would be a fifth of its work. */
+/** Room is made for this many announcements at a time: checking eight arrays for each one would be a fifth of its work. */
 const ROOM = 64;
 
 /** A handle has 24 bits, and is not 0. */
@@ -95,9 +95,9 @@ const MAX_PREFIXES = 0xff_ffff;
 
 /** How large a table may become; each array by itself can become as large as memory allows. */
 export interface TableCapacity {
-  /** Of each family. */
+  /** The most prefixes of each family. */
   readonly prefixes?: number;
-  // Words, by what the array is of.
+  // The most words of each array.
   readonly rowWords?: number;
   readonly originWords?: number;
   readonly nextHopWords?: number;
@@ -111,11 +111,11 @@ export interface TableOptions {
   readonly crowdFrom?: number;
   /** There are few peers, and what each is one of is read from the lists of origins directly. */
   readonly hasFewPeers?: boolean;
-  /** Of the hashes; left out: one that nobody can know. */
+  /** The seed of the hashes; if left out, a random one that no peer can know. */
   readonly seed?: number;
 }
 
-/** A place among the destinations of one family of a VNI, by address and length; it may rest while the table changes. */
+/** A cursor over the destinations of one family of a VNI, by address and length; it may pause while the table changes. */
 export interface DestinationCursor extends OrderedPrefixes {
   /** Goes to the VNI's first destination. */
   enter(vni: number): void;
@@ -131,7 +131,7 @@ export class RouteTable {
   readonly #siblings: Siblings;
   readonly #prefixes4 = new PrefixPool(4);
   readonly #prefixes6 = new PrefixPool(6);
-  /** Per prefix its routes: see siblings.ts. */
+  /** The routes of each prefix: see siblings.ts. */
   readonly #first4: GrowableInt32Array;
   readonly #first6: GrowableInt32Array;
   readonly #vnis: SeededMap<VniTable>;
@@ -139,13 +139,13 @@ export class RouteTable {
   readonly #freeIndexes: number[] = [];
   #lastVni: VniTable | undefined;
   #routeCount = 0;
-  /** For so many announcements there is room in all arrays but those that have a word per prefix. */
+  /** How many announcements there is room for in all arrays but those that have a word per prefix. */
   #room = 0;
-  /** Whether the last `#insert` made the prefix. */
+  /** The last `#insert` made the prefix. */
   #isNewPrefix = false;
   /** The route of the last {@link add} or {@link remove}. */
   row = NIL;
-  /** Whether the last {@link add} made the row: it is in no journal yet. */
+  /** The last {@link add} made the row: it is in no journal yet. */
   isNewRow = false;
 
   constructor(options: TableOptions = {}) {
@@ -169,7 +169,7 @@ export class RouteTable {
     return this.#routeCount;
   }
 
-  /** How much of the numbers for prefixes is taken, from 0 to 1, of the family that has more. */
+  /** The part of the numbers for prefixes that is taken, from 0 to 1, in the family that has more. */
   get prefixNumbersTaken(): number {
     return Math.max(this.#prefixes4.size, this.#prefixes6.size) / this.#maxPrefixes;
   }
@@ -215,17 +215,17 @@ export class RouteTable {
     return this.#vnis.size;
   }
 
-  /** In the order in which they came, but for those that have the index of one that has gone. */
+  /** Iterates over the VNIs in the order in which they were made, except that indexes are used again. */
   *vnis(): Iterable<VniTable> {
     for (const table of this.#byIndex) if (table !== undefined) yield table;
   }
 
-  /** Their numbers. The walk may pause while the table changes. */
+  /** Iterates over the numbers of the VNIs. The iteration may pause while the table changes. */
   *vniNumbers(): Iterable<number> {
     for (const { vni } of this.vnis()) yield vni;
   }
 
-  /** A VNI that has no rows is forgotten. */
+  /** Removes a VNI that has no rows. */
   dispose(table: VniTable): void {
     this.#disposeRoot(table, this.#prefixes4);
     this.#disposeRoot(table, this.#prefixes6);
@@ -235,7 +235,7 @@ export class RouteTable {
     if (this.#lastVni === table) this.#lastVni = undefined;
   }
 
-  /** A peer announces the route in `f`. Where nothing comes of it, nothing has changed. */
+  /** Adds a peer's announcement of the route in `f`. If it is refused, nothing has changed. */
   add(peer: PeerNumber, f: UpdateFields): Change {
     const known = this.find(f.vni);
     const table = known ?? this.#make(f.vni);
@@ -246,7 +246,7 @@ export class RouteTable {
       change = this.#add(table, pool, peer, f);
     } catch (error) {
       if (!(error instanceof CapacityError)) throw error;
-      // Room is asked for before it is known whether there is something to be written.
+      // Room is made before it is known whether something is to be written.
       change = this.announces(peer, f) ? Change.NOTHING : Change.TABLE_FULL;
     }
     if (change === Change.TABLE_FULL) {
@@ -293,7 +293,7 @@ export class RouteTable {
     return this.#addOrigin(table, this.row, peer);
   }
 
-  /** The destination's handle, and in `#isNewPrefix` whether it is new. NIL: there is no room for another. */
+  /** Returns the destination's handle, and sets `#isNewPrefix`. NIL if there is no room for another prefix. */
   #insert(table: VniTable, pool: PrefixPool, f: UpdateFields): number {
     const root = this.#makeRoot(table, pool);
     this.#isNewPrefix = false;
@@ -307,7 +307,7 @@ export class RouteTable {
   }
 
   /**
-   * Makes room for one row more and all that belongs to it, mostly for some at a time.
+   * Makes room for one more row and all that belongs to it, mostly for some at a time.
    * @throws CapacityError
    */
   #takeRoom(): void {
@@ -323,7 +323,7 @@ export class RouteTable {
   }
 
   #reserve(rows: number): void {
-    this.rows.reserve(rows + this.rows.keptForPlaces);
+    this.rows.reserve(rows + this.rows.keptForCursors);
     this.origins.reserve(rows);
     this.#siblings.reserve(rows);
     this.#hops.reserve(rows);
@@ -331,50 +331,50 @@ export class RouteTable {
   }
 
   /**
-   * One cursor more may stand at a place of its own: rows are kept for it.
+   * Keeps a row free for one more cursor.
    * @throws CapacityError
    */
-  keepPlace(): void {
-    // What was made for routes may have been taken for it.
+  keepRowForCursor(): void {
+    // It may take the room that was made for routes.
     this.#room = 0;
-    this.rows.reserve(this.rows.keptForPlaces + 1);
-    this.rows.keptForPlaces++;
+    this.rows.reserve(this.rows.keptForCursors + 1);
+    this.rows.keptForCursors++;
   }
 
-  /** The peer is an origin of the route in `f`. */
+  /** Returns true if the peer announces the route in `f`. */
   announces(peer: PeerNumber, f: UpdateFields): boolean {
     const row = this.findRow(f);
     if (row === NIL) return false;
     return this.origins.has(this.rows.words[(row << ROW_SHIFT) + ORIGIN] as number, row, peer);
   }
 
-  /** The route has changed: it is the newest one to its destination. */
+  /** Makes a route that has changed the newest one to its destination. */
   moveToFront(row: number): void {
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     const firsts = this.#firstsOf(prefix);
     firsts[prefix >> 1] = this.#siblings.moveToFront(firsts[prefix >> 1] as number, prefix, row);
   }
 
-  /** The route to the same destination that has changed next after this one, or NIL. */
+  /** Returns the route to the same destination that has changed next after this one, or NIL. */
   newerThan(row: number): number {
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     return this.#siblings.newerThan(this.#firstsOf(prefix)[prefix >> 1] as number, prefix, row);
   }
 
-  /** No route to the same destination has changed since this one. */
+  /** Returns true if no route to the same destination has changed since this one. */
   isNewest(row: number): boolean {
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     const first = this.#firstsOf(prefix)[prefix >> 1] as number;
     return first === row || this.#siblings.newest(first) === row;
   }
 
-  /** A peer withdraws the route in `f`. With its last origin the route becomes a tombstone that nobody is owed. */
+  /** Removes a peer's announcement of the route in `f`. With its last origin the route becomes a tombstone without pending withdrawals. */
   remove(peer: PeerNumber, f: UpdateFields): Change {
     this.row = this.findRow(f);
     return this.row === NIL ? Change.NOTHING : this.removeOrigin(this.row, peer);
   }
 
-  /** A peer is an origin of the route no longer. */
+  /** Removes a peer from the origins of a route. */
   removeOrigin(row: number, peer: PeerNumber): Change {
     const words = this.rows.words;
     const at = (row << ROW_SHIFT) + ORIGIN;
@@ -393,7 +393,7 @@ export class RouteTable {
     return this.origins.areSeveral(first) ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
   }
 
-  /** Forgets a tombstone. Its journal entry has gone, and no bitmap has its slot set. */
+  /** Frees a tombstone, which is in no journal any more, and whose slot is set in no bitmap. */
   free(row: number): void {
     const words = this.rows.words;
     const at = row << ROW_SHIFT;
@@ -416,7 +416,7 @@ export class RouteTable {
     this.rows.release(row);
   }
 
-  /** Puts a route into `out`; `out.action` stays. */
+  /** Fills `out` with a route; `out.action` stays. */
   fill(row: number, out: UpdateFields): void {
     const words = this.rows.words;
     const at = row << ROW_SHIFT;
@@ -434,7 +434,7 @@ export class RouteTable {
     this.#hops.fill(words[at + HOP] as number, out);
   }
 
-  /** The first of the routes to exactly that destination, or NIL; SIBLING leads to the others. */
+  /** Returns the first of the routes to exactly this destination, or NIL; SIBLING leads to the others. */
   firstRowTo(table: VniTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): number {
     const isIpv6 = family === 6;
     const root = isIpv6 ? table.root6 : table.root4;
@@ -449,8 +449,8 @@ export class RouteTable {
   }
 
   /**
-   * All routes, VNI by VNI, by address within one. The walk may pause for as long as it likes: a route that was
-   * there all the time comes once.
+   * Iterates over all routes, VNI by VNI, by address within one. The iteration may pause for any time: a route that existed all
+   * the time comes once.
    */
   *routes(): Iterable<Route> {
     for (const table of [...this.vnis()]) yield* this.routesOf(table);
@@ -467,13 +467,13 @@ export class RouteTable {
     }
   }
 
-  /** The routes of a VNI, those of one destination at a time: after a pause their rows may be others'. */
+  /** Iterates over the routes of a VNI, one destination at a time: after a pause their rows may belong to other routes. */
   *rowsByDestination(table: VniTable): Iterable<readonly number[]> {
     if (table.root4 !== NIL) yield* this.#walk(table, this.#prefixes4, table.root4, this.#first4);
     if (table.root6 !== NIL) yield* this.#walk(table, this.#prefixes6, table.root6, this.#first6);
   }
 
-  /** A walk over the destinations of one family, one VNI after the other; those that have only tombstones come, too. */
+  /** Returns a cursor over the destinations of one family, one VNI after the other; it includes those that have only tombstones. */
   destinations(family: 4 | 6): DestinationCursor {
     const pool = family === 6 ? this.#prefixes6 : this.#prefixes4;
     const cursor = new PrefixCursor(pool, NIL);
@@ -532,7 +532,7 @@ export class RouteTable {
     return made;
   }
 
-  /** Gives up the root of an empty trie, if there is one. */
+  /** Frees the root of an empty trie, if there is one. */
   #disposeRoot(table: VniTable, pool: PrefixPool): void {
     const root = rootOf(table, pool);
     if (root === NIL) return;
@@ -559,7 +559,7 @@ export class RouteTable {
     return row;
   }
 
-  /** The row of the route in `f`, or NIL. */
+  /** Returns the row of the route in `f`, or NIL. */
   findRow(f: UpdateFields): number {
     const table = this.find(f.vni);
     if (table === undefined) return NIL;

@@ -1,7 +1,7 @@
 /*
- * Values by a number of 32 bits that others choose, such as a VNI.
+ * A map whose keys are 32-bit numbers that peers choose, such as VNIs.
  *
- * A Map of JavaScriptCore has two faults there. It doubles in one step: 60 ms at 200,000 entries and 0.4 s at 1,600,000
+ * A Map of JavaScriptCore has two faults for these. It doubles in one step: 60 ms at 200,000 entries and 0.4 s at 1,600,000
  * on a busy machine. And its hash of a number is known, so that numbers can be chosen that all share a bucket and each
  * look-up passes them all. Here a number is permuted with a secret before it becomes a key, and the keys are spread over
  * many small Maps, each of which grows for itself.
@@ -45,7 +45,7 @@ export class SeededMap<V> {
     if (this.#shards[key & (SHARDS - 1)]?.delete(key) === true) this.#size--;
   }
 
-  /** Each step can be undone, so no two numbers have one key (murmur3's finalizer, with the secret in between). */
+  /** Permutes a number. Each step can be undone, so no two numbers have the same key (murmur3's finalizer, with the secret in between). */
   #keyOf(number: number): number {
     let h = number ^ this.#seed;
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ (this.#seed >>> 7);

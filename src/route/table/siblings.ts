@@ -1,13 +1,13 @@
 /*
- * The routes to one destination, one per next hop, that which changed last first:
+ * The routes to one destination, one per next hop, the one that changed last first:
  *
  *     first[handle] ─▶ row 7 ─SIBLING─▶ row 2 ─SIBLING─▶ row 9 ─▶ NIL
  *
- * What stands at `first` for a destination:
+ * The word `first` of a destination holds:
  *
  *     from 0 on     its newest row
  *     -1            none
- *     up to -2      it has many: -2 - the number of its crowd, a row of
+ *     up to -2      -2 - the number of its crowd, a row of
  *                       NEWEST  the row that changed last
  *                       COUNT   its rows
  *                       LIVE    those of them that are announced: not the tombstones
@@ -15,8 +15,8 @@
  * A crowd's rows are found by their hops in an index (crowd-index.ts), which knows the newer neighbour of each, too: a
  * change costs the same however many hops the destination has. A short list is walked.
  *
- * The order is that of the rows in their VNI's journal. It answers what somebody whose cursor has come to a row is still
- * to be told of the destination: only rows newer than that one.
+ * The order is that of the rows in their VNI's journal. It shows what is still to be sent of the destination to a subscriber
+ * whose cursor has reached a row: only rows newer than that one.
  */
 import { CrowdIndex } from "./crowd-index.ts";
 import { HOP, NIL, ORIGIN, ROW_SHIFT, type RouteRows, SIBLING } from "./route-rows.ts";
@@ -30,7 +30,7 @@ const FIRST_CROWD = -2;
 
 export interface SiblingsOptions {
   readonly seed: number;
-  /** A destination of more rows than that has a crowd of them. */
+  /** A destination with more rows than this has a crowd of them. */
   readonly crowdFrom: number;
   readonly maxWords?: number | undefined;
 }
@@ -54,7 +54,7 @@ export class Siblings {
   }
 
   /**
-   * So many more can be added without a fault, even if a crowd comes of each.
+   * Makes room for this many more rows: adding them does not throw, even if each makes a crowd.
    * @throws CapacityError
    */
   reserve(rows: number): void {
@@ -67,7 +67,7 @@ export class Siblings {
     return this.#crowds.used > 0;
   }
 
-  /** The row with that hop, or NIL. */
+  /** Returns the row with this hop, or NIL. */
   find(first: number, prefix: number, hop: number): number {
     if (first <= FIRST_CROWD) {
       const entry = this.#index.find(prefix, hop);
@@ -81,12 +81,12 @@ export class Siblings {
     return row;
   }
 
-  /** The row that changed last; SIBLING leads to the others. */
+  /** Returns the row that changed last; SIBLING leads to the others. */
   newest(first: number): number {
     return first <= FIRST_CROWD ? this.#newestOf(FIRST_CROWD - first) : first;
   }
 
-  /** The row that changed next after that one, or NIL. */
+  /** Returns the row that changed next after this one, or NIL. */
   newerThan(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
     if (first <= FIRST_CROWD) {
@@ -97,7 +97,7 @@ export class Siblings {
     return newer;
   }
 
-  /** How many of them are announced. */
+  /** Returns how many of the rows are announced. */
   liveOf(first: number): number {
     if (first <= FIRST_CROWD) return this.#crowds.words[(FIRST_CROWD - first) * ROW_WORDS + LIVE] as number;
     const { words } = this.#rows;
@@ -108,14 +108,14 @@ export class Siblings {
     return live;
   }
 
-  /** One of the rows has become a route, or a tombstone. */
+  /** Counts one of the rows, which has become a route or a tombstone. */
   addLive(first: number, change: 1 | -1): void {
     if (first > FIRST_CROWD) return;
     const at = (FIRST_CROWD - first) * ROW_WORDS + LIVE;
     this.#crowds.words[at] = (this.#crowds.words[at] as number) + change;
   }
 
-  /** A new row, a tombstone still, for which there is room. Returns what stands at `first` then. */
+  /** Adds a new row, still a tombstone, for which there is room. Returns the new `first`. */
   add(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
     if (first <= FIRST_CROWD) {
@@ -131,7 +131,7 @@ export class Siblings {
     return count > this.#crowdFrom ? FIRST_CROWD - this.#makeCrowd(prefix, row, count) : row;
   }
 
-  /** Takes out a tombstone, and returns what stands at `first` then. */
+  /** Removes a tombstone, and returns the new `first`. */
   remove(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
     const older = words[(row << ROW_SHIFT) + SIBLING] as number;
@@ -148,7 +148,7 @@ export class Siblings {
     return first;
   }
 
-  /** The row has changed. Returns what stands at `first` then. */
+  /** Makes a row that has changed the first. Returns the new `first`. */
   moveToFront(first: number, prefix: number, row: number): number {
     if (first === row) return first;
     const { words } = this.#rows;
@@ -191,7 +191,7 @@ export class Siblings {
     return crowd;
   }
 
-  /** The list is short again: its newest row. */
+  /** Makes a crowd a short list again, and returns its newest row. */
   #dissolve(crowd: number, prefix: number): number {
     const { words } = this.#rows;
     const newest = this.#newestOf(crowd);

@@ -45,7 +45,7 @@ const SEEKS_PER_PAUSE = 256;
 
 type Words = readonly [w0: number, w1: number, w2: number, w3: number];
 
-/** The zero groups that are written as "::"; if there are none, `length` is 0 and `start` behind the last group. */
+/** The zero groups that are written as "::"; if there are none, `length` is 0 and `start` is after the last group. */
 interface ZeroRun {
   readonly start: number;
   readonly length: number;
@@ -375,7 +375,7 @@ class Head {
     this.#batches = batches;
   }
 
-  /** Null: the batch is at its end, and after {@link fill} the walk is. */
+  /** Null at the end of the batch, and after {@link fill} at the end of the walk. */
   get first(): PrefixWithText | null {
     return this.#batch[this.#index] ?? null;
   }

@@ -1,7 +1,7 @@
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NIL } from "./route-rows.ts";
 
-/** Rows of so many words each; numbers of rows that were given back are used again. */
+/** Rows of a fixed number of words; the numbers of rows that were released are used again. */
 export class WordRows {
   readonly #rowWords: number;
   /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
@@ -26,7 +26,7 @@ export class WordRows {
   }
 
   /**
-   * So many more can be allocated without a fault.
+   * Makes room for this many more rows: `allocate` does not throw for them.
    * @throws CapacityError
    */
   reserve(rows: number): void {
@@ -34,7 +34,7 @@ export class WordRows {
     if (free < rows) this.words = this.#store.reserve((this.#count + rows - free) * this.#rowWords);
   }
 
-  /** A row that was reserved, with words of no meaning yet. */
+  /** Returns a row that was reserved; its words have no meaning yet. */
   allocate(): number {
     this.#used++;
     const row = this.#free;

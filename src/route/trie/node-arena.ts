@@ -4,8 +4,8 @@ import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-arr
  * Blocks of words for nodes of 2^1 to 2^12 slots, cut from one growing array.
  *
  * Nodes double and halve all the time, so free neighbours are joined at once, or outgrown blocks would lie
- * idle between larger ones. A free block says so at both ends, which lets the blocks beside it see it; that
- * costs nodes nothing, for FREE is set neither in the first word of a node (its head) nor in the last (a slot).
+ * idle between larger ones. A free block is marked at both ends, where the blocks beside it look; this
+ * costs nodes nothing, since FREE is set neither in the first word of a node (its head) nor in the last (a slot).
  *
  *     free block:  FREE + size | next | previous | ... | FREE + size       4 words and more, in a list
  *                  FREE + size |        ...        | FREE + size           2 or 3 words, in none
@@ -25,7 +25,7 @@ const SIZE_MASK = FREE - 1;
 const NEXT = 1;
 const PREVIOUS = 2;
 const MIN_LISTED_WORDS = 4;
-/** Nodes of at most so many slots are kept when they are given back. */
+/** Nodes of at most this many slots are kept when they are released. */
 const MAX_KEPT_SLOTS = 4;
 
 export class NodeArena {
@@ -37,7 +37,7 @@ export class NodeArena {
   readonly #kept = new Int32Array(MAX_KEPT_SLOTS + 1);
   /** Replaced by `reserve` only. */
   words: Int32Array;
-  /** Words below this are in use or free; above, nothing was ever written or all of it given back. */
+  /** Words below this are in use or free; those above were never written, or all were released. */
   top = 1;
   /** Words that are free below the top. */
   idleWords = 0;
@@ -50,19 +50,20 @@ export class NodeArena {
     this.#lists = new Int32Array(maxStrideBits + 1);
   }
 
-  /** Whether `headroom` words can be taken without `words` becoming another array. */
+  /** Returns true if `headroom` words can be taken without `words` becoming another array. */
   hasRoom(headroom: number): boolean {
     return this.top + headroom <= this.words.length;
   }
 
   /**
-   * Makes sure of that. @throws CapacityError with everything as it was
+   * Makes that so.
+   * @throws CapacityError; then nothing has changed
    */
   reserve(headroom: number): void {
     if (!this.hasRoom(headroom)) this.words = this.#memory.reserve(this.top + 2 * headroom);
   }
 
-  /** A block for a node, or for `size` 1 a single word. All but its first and last word may hold anything. */
+  /** Returns a block for a node, or for `size` 1 a single word. All but its first and last word may hold anything. */
   take(size: number): number {
     const words = this.words;
     const slots = size - this.headWords;

@@ -2,17 +2,17 @@ import type { PrefixPool } from "./prefix-trie.ts";
 import { ADDRESS, POSITION_MASK } from "./trie-store.ts";
 
 /*
- * A place in the ordered walk over a trie: by address, then by length, so a prefix comes before those that
- * it contains. Nothing is allocated on the way. The cursor holds the path to where it is; when the trie has
- * changed since, it finds its place again by the last prefix that it gave out. So a walk may pause for as
- * long as it likes (slices of an event loop, pages of an answer): what was there all the time comes exactly
- * once, and what came or went behind the cursor does not matter.
+ * A position in the ordered walk over a trie: by address, then by length, so a prefix comes before those that
+ * it contains. Nothing is allocated on the way. The cursor holds the path to its position; when the trie has
+ * changed since, it finds its position again by the last prefix that it returned. So a walk may pause for any
+ * time (slices of an event loop, pages of an answer): a prefix that was there all the time comes exactly
+ * once, and what was added or removed before the cursor does not matter.
  *
  * A step passes the empty slots up to the next prefix: at most those of all nodes on a path, 8,448 for IPv4 and 33,792
  * for IPv6, side by side in memory. On average it is 48 at most, for that is how sparse a node may be.
  */
 
-/** A path has a node per address bit at most. */
+/** The most nodes of a path: one per address bit. */
 const MAX_DEPTH = 129;
 
 export class PrefixCursor {
@@ -22,10 +22,10 @@ export class PrefixCursor {
   readonly #nodes = new Int32Array(MAX_DEPTH);
   readonly #indexes = new Int32Array(MAX_DEPTH);
   #depth = 0;
-  /** Prefixes of the slot at hand that are due before anything below it, the shortest on top. */
+  /** Prefixes of the current slot that come before anything below it, the shortest on top. */
   readonly #due = new Int32Array(MAX_DEPTH);
   #dueCount = 0;
-  /** State of the pool for which the path holds. */
+  /** The version of the pool for which the path is valid. */
   #version = -1;
   /** The least prefix that may come next, length 0 to 129 (a successor may be longer than an address). */
   readonly #from = new Int32Array(4);
@@ -34,30 +34,30 @@ export class PrefixCursor {
   readonly #inside = new Int32Array(4);
   #insideLengthBits = 0;
 
-  /** At the start of the whole trie. */
+  /** Makes a cursor at the start of a trie. */
   constructor(pool: PrefixPool, root: number) {
     this.#pool = pool;
     this.#root = root;
   }
 
-  /** At the start of another trie of the pool. */
+  /** Moves to the start of another trie of the pool. */
   enter(root: number): void {
     this.#root = root;
     this.seek(0, 0, 0, 0, 0);
   }
 
-  /** Goes to the first prefix that does not come before the given one; to the end of the trie from there. */
+  /** Moves to the first prefix that does not come before the given one; the walk goes from there to the end of the trie. */
   seek(w0: number, w1: number, w2: number, w3: number, lengthBits: number): void {
     this.#insideLengthBits = 0;
     this.#place(w0, w1, w2, w3, lengthBits);
   }
 
-  /** Goes right behind the given prefix, whether it is there or not. */
+  /** Moves directly after the given prefix, whether it exists or not. */
   seekBehind(w0: number, w1: number, w2: number, w3: number, lengthBits: number): void {
     this.seek(w0, w1, w2, w3, lengthBits + 1);
   }
 
-  /** From now on the prefixes inside the given one: itself, if it is there, and all longer ones. */
+  /** Limits the walk to the prefixes inside the given one: itself, if it exists, and all longer ones. */
   seekInside(w0: number, w1: number, w2: number, w3: number, lengthBits: number): void {
     this.#inside[0] = w0;
     this.#inside[1] = w1;
@@ -67,7 +67,7 @@ export class PrefixCursor {
     this.#place(w0, w1, w2, w3, lengthBits);
   }
 
-  /** The handle of the next prefix, or -1 at the end. */
+  /** Returns the handle of the next prefix, or -1 at the end. */
   next(): number {
     const { store, version } = this.#pool;
     if (this.#version !== version) this.#descend();
@@ -161,7 +161,7 @@ export class PrefixCursor {
         at4(from, 3),
       );
       if (common < position) {
-        // All of the node lies on one side of where we want to be.
+        // All of the node lies on one side of the position.
         if (store.bitAt(from, 0, common) === 0) this.#push(node, 0);
         return;
       }
@@ -192,7 +192,7 @@ export class PrefixCursor {
     }
   }
 
-  /** Whether the prefix comes before the least one that may come. */
+  /** Returns true if the prefix comes before the least one that may come. */
   #isBefore(handle: number): boolean {
     const store = this.#pool.store;
     const at = handle * store.recordWords;

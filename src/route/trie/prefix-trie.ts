@@ -16,8 +16,8 @@ import {
  *
  * One pool holds many tries: a trie is one word, its root, and all nodes and records are cut from the same
  * two arrays, so ten thousand VNIs of ten routes are as cheap as one of a hundred thousand. A prefix in a
- * trie has a handle, the number of its record: small, dense, used again after removal. Whoever keeps more
- * about a prefix keeps arrays indexed by the handle.
+ * trie has a handle, the number of its record: small, dense, used again after removal. Further data
+ * about prefixes is kept in arrays that are indexed by the handle.
  *
  * A trie is an LC-trie: a node looks at `stride` bits of the address at once and grows and shrinks with
  * what it holds, and bits in which all its addresses agree are skipped without looking.
@@ -42,7 +42,7 @@ import {
  * If they agree in d bits, every prefix of that chain and every cover on the way down with at most d bits
  * contains the address, and no other prefix does. (`trie-store.ts` has the words, `trie-resize.ts` the growing.)
  *
- * What an update costs. Whoever announces routes chooses the shape of the tries, so each loop of an update has a
+ * What an update costs. Announcers choose the shape of the tries, so each loop of an update has a
  * bound that holds in every trie, MAX_UPDATE_STEPS in all:
  *
  *     the way down                     a node per bit of the address at most: 33 or 129
@@ -61,7 +61,7 @@ import {
  */
 
 /**
- * More slots and prefixes of chains than these no update passes. Most of them are slots that lie side by side; what hangs
+ * The most slots and prefixes of chains that an update passes. Most of them are slots that lie side by side; what hangs
  * below them is fetched ahead (`fetchChains`), for some thousand words that are in no cache would be most of the time. A
  * search for the worst has found 12,500.
  */
@@ -73,12 +73,12 @@ const HEAD_WORDS_6 = ADDRESS + 4;
 
 export class PrefixPool {
   readonly family: 4 | 6;
-  /** Whether the last `insert` made a new prefix. */
+  /** The last `insert` made a new prefix. */
   created = false;
   /** Grows with every insert and remove that changed something. */
   version = 0;
 
-  /** The words behind it, for the cursor of this folder. */
+  /** The words of the tries, for the cursor of this folder. */
   readonly store: TrieStore;
   readonly #contents = new Int32Array(BATCH);
   readonly #ends = new Int32Array(BATCH);
@@ -113,7 +113,7 @@ export class PrefixPool {
     return this.store.allocateRoot();
   }
 
-  /** Gives up an empty trie. */
+  /** Removes an empty trie. */
   disposeRoot(root: number): void {
     if (!this.isEmpty(root)) throw new TrieNotEmptyError();
     this.store.freeRoot(root);
@@ -123,7 +123,7 @@ export class PrefixPool {
     return this.store.nodes[root] === 0;
   }
 
-  /** Word 0 to 3 of the prefix's address. */
+  /** Returns word 0 to 3 of the prefix's address. */
   wordOf(handle: number, index: number): number {
     const { records, recordWords, addressWords } = this.store;
     return index < addressWords ? (records[handle * recordWords + index] as number) : 0;
@@ -145,8 +145,8 @@ export class PrefixPool {
   }
 
   /**
-   * Finds the prefix or makes it; `created` tells which. Host bits must be 0.
-   * Returns -1, with everything as it was, if it is not there and the pool is full or the system refuses memory.
+   * Finds the prefix or makes it; `created` says which. Host bits must be 0.
+   * Returns -1, and changes nothing, if it does not exist and the pool is full or the system refuses memory.
    */
   insert(root: number, w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const store = this.store;
@@ -284,7 +284,7 @@ export class PrefixPool {
     return fork;
   }
 
-  /** The handle of exactly this prefix, or -1. */
+  /** Returns the handle of exactly this prefix, or -1. */
   find(root: number, w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const store = this.store;
     const { nodes, headWords } = store;
@@ -349,14 +349,14 @@ export class PrefixPool {
     if (node !== 0) shrinkNode(store, nodeAt, above);
   }
 
-  /** Takes a prefix out of the chain of one slot. A method of its own: written out in `remove` it takes 8 % longer. */
+  /** Removes a prefix from the chain of one slot. This is a method of its own because `remove` takes 8 % longer with it inline. */
   #unlink(at: number, handle: number, end: number): void {
     const store = this.store;
     const content = store.nodes[at] as number;
     store.nodes[at] = store.withHead(content, store.unlink(store.headOf(content), handle), end);
   }
 
-  /** Takes a prefix shorter than the end of its node out of the chains of all slots that it spans. */
+  /** Removes a prefix that is shorter than the end of its node from the chains of all slots that it spans. */
   #removeRange(first: number, end: number, handle: number, lengthBits: number): void {
     const store = this.store;
     const nodes = store.nodes;
@@ -376,7 +376,7 @@ export class PrefixPool {
     }
   }
 
-  /** The longest prefix that contains the address, or -1. */
+  /** Returns the longest prefix that contains the address, or -1. */
   lookup(root: number, w0: number, w1: number, w2: number, w3: number): number {
     const store = this.store;
     const nodes = store.nodes;
@@ -411,7 +411,7 @@ export class PrefixPool {
     return this.#answer(root, node, content, w0, w1, w2, w3);
   }
 
-  /** The longest prefix that contains the address, given where the walk down ended. */
+  /** Returns the longest prefix that contains the address, given where the walk down ended. */
   #answer(
     root: number,
     node: number,
@@ -434,7 +434,7 @@ export class PrefixPool {
         at = handle * recordWords;
       } while (handle !== 0);
     } else if (node !== 0) {
-      // The node's own address tells whether the bits that were skipped agree; no record is needed.
+      // The node's own address shows whether the bits that were skipped agree; no record is needed.
       const found = content !== 0 ? content & HANDLE_MASK : (store.nodes[node + COVER] as number);
       if (found !== 0) {
         const common = store.commonBits(store.nodes, node + ADDRESS, w0, w1, w2, w3);
@@ -445,8 +445,8 @@ export class PrefixPool {
   }
 
   /**
-   * The longest prefix of at most `maxLengthBits` that contains the address, or -1. All that contain a
-   * given prefix: begin with its address and length, go on with the length of the answer less 1.
+   * Returns the longest prefix of at most `maxLengthBits` that contains the address, or -1. To find all that contain a given
+   * prefix, begin with its address and length, and continue with the length of the result less 1.
    */
   lookupWithin(root: number, w0: number, w1: number, w2: number, w3: number, maxLengthBits: number): number {
     const store = this.store;
@@ -525,7 +525,7 @@ export class PrefixPool {
   }
 }
 
-/** A trie was to go while prefixes were in it. */
+/** A trie was to be removed while prefixes were in it. */
 export class TrieNotEmptyError extends Error {
   readonly code = "trie_not_empty";
   constructor() {

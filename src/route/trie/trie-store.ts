@@ -2,8 +2,8 @@ import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-arr
 import { NodeArena } from "./node-arena.ts";
 
 /*
- * The memory under the tries of one address family, and what its words mean. `prefix-trie.ts` draws how the
- * pieces work together.
+ * The memory of the tries of one address family, and the meaning of its words. `prefix-trie.ts` draws how the parts
+ * work together.
  *
  * Record: one per prefix, 2 words for IPv4 and 5 for IPv6. Its row number is the prefix's handle; row 0 is
  * never used, so that 0 can mean "none" inside.
@@ -17,8 +17,8 @@ import { NodeArena } from "./node-arena.ts";
  *         32 - stride, bits 8..12 so that `word << head >>> (head >> 8)` is the index: JavaScript takes
  *                                 shift counts modulo 32, the bits above do no harm
  *         own, bits 13..25        number of slots that hold something of their own (no RANGE, not 0)
- *         wait, bits 26..31       so many times more the node does not double although its children call for it,
- *                                 for that was found to be too much work (trie-resize.ts)
+ *         wait, bits 26..31       how many more times the node does not double although its children call for it,
+ *                                 because that was found to be too much work (trie-resize.ts)
  *     +1  direct children, those whose index starts where ours ends: their number in bits 0..11, and in bits
  *         12..31 the sum of their slots / 4 (0 for two slots). Of no meaning in a node of the largest stride, which
  *         never doubles
@@ -27,11 +27,11 @@ import { NodeArena } from "./node-arena.ts";
  *
  * Slot, as the root of a trie too:  0 nothing | ~offset of a node | handle of a prefix, and with it
  *
- *     EXACT   it is no longer than the bits that lead to this slot: whoever came here by these bits is in it
+ *     EXACT   it is no longer than the bits that lead to this slot: every address with these bits is in it
  *     RANGE   it is shorter, so it stands in several slots of this node
  *
- * Every index read here comes from a word that the trie itself wrote and lies inside the array: that is
- * why reads are cast to number throughout the trie's files.
+ * Every index that is read here comes from a word that the trie itself wrote, and lies inside the array: therefore reads are
+ * cast to number throughout the trie's files.
  */
 
 /** Largest stride: bounds what one update may have to rewrite. 4,096 slots. */
@@ -40,7 +40,7 @@ export const MAX_STRIDE_BITS = 12;
 /**
  * Most prefixes of one slot's chain that belong to this slot alone: those that are not shorter than the bits
  * that lead to it. Where there would be more, a node of two slots is put in between, which has the shorter ones
- * as its cover (trie-resize.ts). So whoever passes all slots of a node reads few words for each. In tables like the
+ * as its cover (trie-resize.ts). So a pass over all slots of a node reads few words for each. In tables like the
  * Internet's, one slot in 200 would have a longer chain.
  */
 export const MAX_OWN_CHAIN = 2;
@@ -59,7 +59,7 @@ export const ADDRESS = 3;
 
 const FREE_LENGTH = 255;
 
-/** So many slots are worth a pass that brings what hangs below them into the caches. */
+/** From this many slots on, a pass that brings what is below them into the caches is worth its time. */
 const FETCHED_SLOTS = 64;
 
 /** Fields of DIRECT. */
@@ -78,11 +78,11 @@ const INSERT_HEADROOM_WORDS = 1 << 19;
 const REMOVE_HEADROOM_WORDS = 1 << 17;
 const HEADROOM_ROWS = 1 << 12;
 
-/** What a pool may take; less than the default is for tests of full pools. */
+/** The capacity of a pool; less than the default is for tests of full pools. */
 export interface PoolLimits {
-  /** At most 2^24 - 1, what a handle of 24 bits can name. */
+  /** At most 2^24 - 1, the largest handle of 24 bits. */
   readonly maxPrefixes?: number;
-  /** Of the nodes' array and of the records' array, each. */
+  /** The most words of the nodes' array, and of the records' array. */
   readonly maxWords?: number;
 }
 
@@ -122,8 +122,8 @@ export class TrieStore {
   }
 
   /**
-   * To be called before an insert: afterwards `nodes` and `records` stay the same arrays until it ends. False: one
-   * more prefix is more than handles can name, or than there is memory for; the insert must not change anything.
+   * Is called before an insert: afterwards `nodes` and `records` stay the same arrays until it ends. Returns false if there is no
+   * handle or no memory for one more prefix; then the insert must not change anything.
    */
   reserveInsert(): boolean {
     if (this.#freeRow === 0 && this.#rowsTop > this.#maxHandle) return false;
@@ -147,7 +147,7 @@ export class TrieStore {
     }
   }
 
-  /** By many rows, or if there is not so much memory, by one. */
+  /** Grows by many rows or, if there is not enough memory, by one. */
   #growRecords(): void {
     const wanted = Math.min(this.#rowsTop + HEADROOM_ROWS, this.#maxHandle + 1);
     try {
@@ -158,7 +158,7 @@ export class TrieStore {
     }
   }
 
-  /** To be called before a removal, likewise. */
+  /** Is called before a removal, likewise. */
   reserveRemove(): void {
     if (this.#arena.hasRoom(REMOVE_HEADROOM_WORDS)) return;
     this.#arena.reserve(REMOVE_HEADROOM_WORDS);
@@ -170,12 +170,12 @@ export class TrieStore {
     return 4 * (this.#arena.top + this.#rowsTop * this.recordWords);
   }
 
-  /** Bytes of those that lie free, waiting to be used again. */
+  /** How many of these bytes are free. */
   bytesIdle(): number {
     return 4 * (this.#arena.idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
   }
 
-  /** A record in no chain yet. There is room for it: `reserveInsert` has said so. */
+  /** Makes a record that is in no chain yet; `reserveInsert` has made room for it. */
   allocateRecord(w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const records = this.records;
     let handle = this.#freeRow;
@@ -208,7 +208,7 @@ export class TrieStore {
     return handle > 0 && handle < this.#rowsTop && this.lengthOf(handle) !== FREE_LENGTH;
   }
 
-  /** -1: there is no memory for it. */
+  /** Returns -1 if there is no memory for it. */
   allocateRoot(): number {
     if (!this.#arena.hasRoom(INSERT_HEADROOM_WORDS) && !this.#grow()) return -1;
     const root = this.#arena.take(1);
@@ -220,7 +220,7 @@ export class TrieStore {
     this.#arena.give(root, 1);
   }
 
-  /** A node whose head words and slots are all still to be written. */
+  /** Returns a new node, whose head words and slots are all still to be written. */
   allocateNode(strideBits: number): number {
     return this.#arena.take(this.headWords + (1 << strideBits));
   }
@@ -233,7 +233,7 @@ export class TrieStore {
     return (this.records[handle * this.recordWords + this.addressWords] as number) & 0xff;
   }
 
-  /** The next shorter prefix of the handle's chain, or 0. */
+  /** Returns the next shorter prefix of the handle's chain, or 0. */
   parentOf(handle: number): number {
     return (this.records[handle * this.recordWords + this.addressWords] as number) >>> 8;
   }
@@ -267,7 +267,7 @@ export class TrieStore {
     return 32 - (((this.nodes[node] as number) >> 8) & 31);
   }
 
-  /** The bit position behind the node's index; 0 for no node, that is for a root's slot. */
+  /** Returns the bit position after the node's index; 0 for no node, that is for a root's slot. */
   endOf(node: number): number {
     return node === 0 ? 0 : this.positionOf(node) + this.strideOf(node);
   }
@@ -282,7 +282,7 @@ export class TrieStore {
     this.nodes[node] = (this.nodes[node] as number) | (MAX_WAIT << WAIT_SHIFT);
   }
 
-  /** Whether the node waits, once less after that. */
+  /** Returns true if the node waits; after that it waits once less. */
   takeWait(node: number): boolean {
     const head = this.nodes[node] as number;
     if (head >>> WAIT_SHIFT === 0) return false;
@@ -342,7 +342,7 @@ export class TrieStore {
     return slot < 0 ? (this.nodes[~slot + COVER] as number) : slot & HANDLE_MASK;
   }
 
-  /** The same slot content under another chain head; `end` is the end of the node that the slot is in. */
+  /** Returns the same slot content under another chain head; `end` is the end of the node that the slot is in. */
   withHead(slot: number, head: number, end: number): number {
     if (slot >= 0) return this.slotOf(head, end);
     this.nodes[~slot + COVER] = head;
@@ -356,7 +356,7 @@ export class TrieStore {
     return lengthBits > end ? handle : lengthBits === end ? handle | EXACT : handle | EXACT | RANGE;
   }
 
-  /** The longest prefix in the chain of at most `lengthBits`, or 0. For look-ups: it counts no steps. */
+  /** Returns the longest prefix in the chain of at most `lengthBits`, or 0. For look-ups: it counts no steps. */
   climb(head: number, lengthBits: number): number {
     let at = head;
     while (at !== 0 && this.lengthOf(at) > lengthBits) at = this.parentOf(at);
@@ -391,7 +391,7 @@ export class TrieStore {
     heads[0] = all;
   }
 
-  /** How many prefixes of the chain are at least `lengthBits` long. */
+  /** Returns how many prefixes of the chain are at least `lengthBits` long. */
   countFrom(head: number, lengthBits: number): number {
     const { records, recordWords, addressWords } = this;
     let count = 0;
@@ -404,7 +404,7 @@ export class TrieStore {
     return count;
   }
 
-  /** The shortest prefix in the chain that is longer than `lengthBits`, or 0. */
+  /** Returns the shortest prefix in the chain that is longer than `lengthBits`, or 0. */
   lastLonger(head: number, lengthBits: number): number {
     const { records, recordWords, addressWords } = this;
     let last = 0;
@@ -437,7 +437,7 @@ export class TrieStore {
     return head;
   }
 
-  /** Takes a prefix out of a chain. Returns the head. */
+  /** Removes a prefix from a chain. Returns the head. */
   unlink(head: number, prefix: number): number {
     if (head === prefix) return this.parentOf(prefix);
     let below = head;

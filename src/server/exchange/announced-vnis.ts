@@ -3,19 +3,19 @@ interface AnnouncedVni {
   routes: number;
 }
 
-/** How many routes a peer announces, in all and in each VNI. */
+/** Counts the routes that a peer announces, in all and in each VNI. */
 export class AnnouncedVnis {
   routes = 0;
   readonly #byVni = new Map<number, AnnouncedVni>();
-  /** Announcements mostly come VNI by VNI. */
+  /** The VNI used last: announcements mostly come VNI by VNI. */
   #last: AnnouncedVni | undefined;
 
-  /** VNIs with a route. */
+  /** How many VNIs the peer announces a route in. */
   get vnis(): number {
     return this.#byVni.size;
   }
 
-  /** The VNIs' numbers. The walk may pause while routes are removed. */
+  /** Returns the numbers of the VNIs. The iteration may pause while routes are removed. */
   numbers(): Iterator<number> {
     return this.#byVni.keys();
   }
@@ -24,7 +24,7 @@ export class AnnouncedVnis {
     return this.#find(vni) !== undefined;
   }
 
-  added(vni: number): void {
+  add(vni: number): void {
     this.routes++;
     const known = this.#find(vni);
     if (known !== undefined) {
@@ -35,7 +35,7 @@ export class AnnouncedVnis {
     this.#byVni.set(vni, this.#last);
   }
 
-  removed(vni: number): void {
+  remove(vni: number): void {
     const known = this.#find(vni);
     if (known === undefined) throw new Error(`no route is announced in VNI ${vni}`);
     this.routes--;

@@ -3,18 +3,18 @@ import type { Origins } from "../../route/table/origins.ts";
 import { Change } from "../../route/table/route-table.ts";
 
 /**
- * Peers as announcers: their numbers in the route table, and whose word counts for whom. A number outlives its peer
- * until the last of its announcements is gone.
+ * Peers as announcers: their numbers in the route table, and whose announcements count for whom. A number outlives its
+ * peer until the last of the peer's announcements has been removed.
  */
 export class Announcers {
   readonly #origins: Origins;
   #numbers = 0;
   #leaving = 0;
   #servers = 0;
-  /** Of peers that are gone: how many announcements are kept for them. */
+  /** By the number of a lost peer: how many of its announcements are retained. */
   readonly #retained: number[] = [];
   #retainedPeers = 0;
-  /** How often announcements were kept for somebody, ever. */
+  /** How many times a peer's announcements have been retained, ever. */
   retentions = 0;
   readonly #free: number[] = [];
 
@@ -29,14 +29,14 @@ export class Announcers {
     return number;
   }
 
-  /** Its announcements count no more, and are about to be removed. */
+  /** Notes that the peer's announcements count no more, and are about to be removed. */
   leave(number: number): void {
     if (this.#origins.standingOf(number) === Standing.SERVER) this.#servers--;
     this.#leaving++;
     this.#origins.setStanding(number, Standing.LEAVING);
   }
 
-  /** Nothing names it any more. */
+  /** Frees the number: nothing refers to it any more. */
   release(number: number): void {
     this.#leaving--;
     this.#free.push(number);
@@ -48,8 +48,8 @@ export class Announcers {
     this.retentions++;
   }
 
-  /** How many announcements are still kept for it, and from now on are not. */
-  retainNoLonger(number: number): number {
+  /** Ends the retention of a peer's announcements, and returns how many were left. */
+  endRetention(number: number): number {
     const left = this.#retained[number] ?? 0;
     this.#retainedPeers--;
     this.#retained[number] = 0;
@@ -60,12 +60,12 @@ export class Announcers {
     return this.#retainedPeers > 0;
   }
 
-  /** Announcements kept for peers that are gone. */
+  /** How many announcements of lost peers are retained. */
   get retainedAnnouncements(): number {
     return this.#retained.reduce((sum, count) => sum + count, 0);
   }
 
-  /** One of the announcements kept for a peer is taken over. False: none is kept for it. */
+  /** Ends the retention of one of the peer's announcements. Returns false if none is retained. */
   takeRetained(number: number): boolean {
     const retained = this.#retained[number] ?? 0;
     if (retained === 0) return false;
@@ -74,8 +74,9 @@ export class Announcers {
   }
 
   /**
-   * A third origin more or less is no news to anybody. Unless not all origins count: to servers those that are
-   * servers do not, to everybody those that are just being removed, and stale ones are about to be taken over.
+   * Returns true if the change is visible to no subscriber, as that of a third origin. That holds only while all origins count:
+   * a server does not see other servers' routes, nobody sees those that are just being removed, and stale ones are about to be
+   * taken over.
    */
   changesNoView(change: Change): boolean {
     return (

@@ -1,7 +1,7 @@
 /**
- * A subscription catching up: its cursor moves on through the VNI's journal, and what it passes is compared with what
- * was sent last. The frames that come of it are handed out as one piece of bytes, at best straight from a window that
- * others share.
+ * Catches a subscription up: its cursor moves forward through the VNI's journal, and each entry that it passes is compared
+ * with what was sent last. The resulting frames are returned as one piece of bytes, at best directly from a window that
+ * several subscriptions share.
  */
 import type { Journal } from "../../route/table/journal.ts";
 import { CROWD, type Origins } from "../../route/table/origins.ts";
@@ -20,37 +20,37 @@ import { type FrameWindow, FrameWindows, HAS_NEWER, SEVERAL, WITHDRAWN } from ".
 import type { Subscription } from "./subscription.ts";
 
 export const NO_BYTES = new Uint8Array(0);
-/** The action, which an ADD leaves out. */
+/** A REMOVE has a field for the action, which an ADD leaves out. */
 const REMOVE_EXTRA_BYTES = 2;
-/** What one entry that nothing is due of takes: to be encoded, perhaps, and to be compared. */
+/** Cost of an entry of which nothing is sent: it is perhaps encoded, and compared. */
 const STEPS_PER_ENTRY = 12;
-/** One look at a sibling: where it stands in a long list, its row, its origins, its bit. */
+/** Cost of looking at a sibling: its position in a long list, its row, its origins, its bit. */
 const STEPS_PER_SIBLING = 8;
-/** A pass that has taken so many ends: some 0.3 ms. Looks at an entry's siblings, and at its origins, are never broken off. */
+/** A pass ends once it has taken this many steps, some 0.3 ms. Looking at one entry's siblings and origins is never interrupted. */
 const STEPS_PER_PASS = 1 << 16;
-/** One of a route's many origins that is found to be leaving: it is looked up, and moves to another list. */
+/** Cost of an origin, one of many, that is found to be leaving: it is looked up, and moves to another list. */
 const STEPS_PER_SET_ASIDE = 64;
 const SET_ASIDE_PER_PASS = STEPS_PER_PASS / STEPS_PER_SET_ASIDE;
 
 export class CatchUp {
   readonly #table: RouteTable;
   readonly #journal: Journal;
-  /** Takes back a tombstone that nobody is owed any more. */
+  /** Frees a tombstone without pending withdrawals. */
   readonly #free: (vni: VniTable, row: number) => void;
-  /** Announcements in the VNI that count no more are still being removed: withdrawals are due that are in no journal yet. */
+  /** Returns true while announcements in the VNI are being removed that count no more: some withdrawals are in no journal yet. */
   readonly #isBeingCleared: (vni: VniTable) => boolean;
-  /** The server has only just started: nobody is told that a table is complete. */
+  /** While this is true no End-of-RIB is sent, since the table is not complete: the server has only just started, for instance. */
   endOfRibDeferred: boolean;
   readonly #windows = new FrameWindows();
   readonly #run = new Uint8Array(RUN_BYTES);
   readonly #runView = new DataView(this.#run.buffer);
   readonly #fields = new UpdateFields();
-  /** Tombstones whose last withdrawal is in the run at hand. */
+  /** Tombstones whose last pending withdrawal is in the current run. */
   readonly #freed = new Int32Array(RUN_BYTES / 16);
   readonly #origins: Origins;
-  /** Of all subscriptions: the bits of what was sent. */
+  /** Memory that the bits of all subscriptions take. */
   sentBytes = 0;
-  /** Work of the last {@link advance} that brought no bytes. */
+  /** Steps of the last {@link advance} that brought no bytes. */
   steps = 0;
 
   constructor(
@@ -68,50 +68,50 @@ export class CatchUp {
     this.#origins = table.origins;
   }
 
-  /** Moves the cursor on by one window, or to its end, and gives what that makes due. */
+  /** Moves the cursor forward by at most one window, and returns the frames that are due for the entries it has passed. */
   advance(subscription: Subscription, limitBytes: number): Uint8Array {
     const { table } = subscription;
     this.steps = 1;
-    const start = this.#entryBehind(subscription.place);
+    const start = this.#entryAfter(subscription.cursor);
     if (start === NIL) {
-      if (this.#isMarkDue(subscription, 0, limitBytes))
-        return this.#run.subarray(0, this.#mark(subscription, 0));
-      // Those that have caught up stand together, behind everything, and sleep.
-      if (subscription.place !== table.tail) {
-        subscription.place = this.#journal.movePlace(table, subscription.place, table.tail);
+      if (this.#isEndOfRibDue(subscription, 0, limitBytes))
+        return this.#run.subarray(0, this.#writeEndOfRib(subscription, 0));
+      // Subscriptions that have caught up share one cursor row at the tail, and sleep.
+      if (subscription.cursor !== table.tail) {
+        subscription.cursor = this.#journal.moveCursor(table, subscription.cursor, table.tail);
       }
-      subscription.audience.idle.append(subscription);
+      subscription.subscribers.idle.append(subscription);
       return NO_BYTES;
     }
     const window = this.#windows.at(this.#table, start, limitBytes, table.version);
     if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
     const run = this.#pass(subscription, window, limitBytes);
-    if (!this.#isMarkDue(subscription, run.length, limitBytes)) {
+    if (!this.#isEndOfRibDue(subscription, run.length, limitBytes)) {
       subscription.peer.enqueue(subscription);
       return run;
     }
     if (run.buffer !== this.#run.buffer) this.#run.set(run);
-    return this.#run.subarray(0, this.#mark(subscription, run.length));
+    return this.#run.subarray(0, this.#writeEndOfRib(subscription, run.length));
   }
 
-  /** The subscription has nothing left to be sent for the first time, and there is room for saying so. */
-  #isMarkDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
+  /** Returns true if the subscription has nothing left to be sent for the first time, and an End-of-RIB still fits. */
+  #isEndOfRibDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
     if (subscription.endOfRibSent || this.endOfRibDeferred) return false;
     if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
-    return this.#entryBehind(subscription.place) === NIL && !this.#isBeingCleared(subscription.table);
+    return this.#entryAfter(subscription.cursor) === NIL && !this.#isBeingCleared(subscription.table);
   }
 
-  /** Writes the End-of-RIB into the run at `offset`. */
-  #mark(subscription: Subscription, offset: number): number {
+  /** Writes the End-of-RIB into the run at `offset`, and returns where it ends. */
+  #writeEndOfRib(subscription: Subscription, offset: number): number {
     subscription.endOfRibSent = true;
     subscription.peer.enqueue(subscription);
     return encodeEndOfRib(this.#runView, offset, subscription.table.vni);
   }
 
-  /** The first entry that a cursor at this place has not passed: other cursors' places are none. */
-  #entryBehind(place: number): number {
+  /** Returns the first entry after the cursor: other cursors' rows are not entries. NIL if there is none. */
+  #entryAfter(cursor: number): number {
     const words = this.#table.rows.words;
-    let row = words[(place << ROW_SHIFT) + NEXT] as number;
+    let row = words[(cursor << ROW_SHIFT) + NEXT] as number;
     while (row !== NIL && words[(row << ROW_SHIFT) + PREFIX] === NIL) {
       row = words[(row << ROW_SHIFT) + NEXT] as number;
       this.steps++;
@@ -120,8 +120,8 @@ export class CatchUp {
   }
 
   /**
-   * Decides about each entry of the window that fits. As long as what is due is what the window holds, in one
-   * piece, its bytes are the answer; otherwise the pieces are gathered.
+   * Decides about each entry of the window that fits. As long as the frames that are due are one continuous piece of the
+   * window, that piece itself is returned; otherwise the pieces are copied together.
    */
   #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
     const words = this.#table.rows.words;
@@ -133,7 +133,7 @@ export class CatchUp {
     const sent = subscription.sent;
     const limit = Math.min(limitBytes, RUN_BYTES);
     let runEnd = 0;
-    // The piece of the window that is due and not gathered yet.
+    // The piece of the window that is due and not copied yet.
     let pieceStart = 0;
     let pieceEnd = 0;
     let withdrawn = 0;
@@ -147,7 +147,7 @@ export class CatchUp {
       const start = end;
       const announcer = announcers[i] as number;
       const lengthBytes = lengths[i] as number;
-      // Whatever comes of the entry has to fit, if need be its REMOVE instead of its ADD.
+      // There has to be room for either frame of the entry: its REMOVE may be due instead of its ADD.
       const needBytes = lengthBytes + (announcer === WITHDRAWN ? 0 : REMOVE_EXTRA_BYTES);
       if (runEnd + pieceEnd - pieceStart + needBytes > limit) break;
       end = start + lengthBytes;
@@ -159,7 +159,7 @@ export class CatchUp {
       if (announcer === SEVERAL) {
         const origin = words[((rows[i] as number) << ROW_SHIFT) + ORIGIN] as number;
         isInView = origins.isInView(origin, number, isServer);
-        // The last entry of this pass: thousands that all announced the same may have left.
+        // This is the last entry of the pass: thousands of peers that all announced the same route may have left.
         if (origin >= CROWD && origins.setAside - setAside > SET_ASIDE_PER_PASS) hasRoom = false;
       }
       if (isInView === wasSent) {
@@ -169,11 +169,11 @@ export class CatchUp {
       const entry = rows[i] as number;
       const row = entry & ~HAS_NEWER;
       if (!isInView && (announcer !== WITHDRAWN || entry !== row)) {
-        // A withdrawal, perhaps of the last hop that the subscriber knows.
+        // This is a withdrawal, perhaps of the last hop that the subscriber knows.
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         pieceStart = pieceEnd = start;
-        const other = this.#nextToTell(subscription, row);
-        // The last entry of this pass: what comes of it is taken along.
+        const other = this.#replacementFor(subscription, row);
+        // This is the last entry of the pass: its frames still go out.
         hasRoom &&= this.steps <= STEPS_PER_PASS;
         if (other !== NIL) {
           if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
@@ -181,7 +181,7 @@ export class CatchUp {
           if (runEnd + needBytes > limit) break;
         }
         if (announcer !== WITHDRAWN) {
-          // Alive, but nobody announces it whom the subscriber may hear of: its own REMOVE, and not what the window holds.
+          // The route exists, but is not in this subscriber's view: a REMOVE of its own, not the window's frame.
           runEnd = this.#gatherChange(subscription, row, runEnd, Action.REMOVE);
           pieceStart = pieceEnd = end;
           continue;
@@ -202,16 +202,16 @@ export class CatchUp {
       }
       pieceEnd = end;
     }
-    subscription.owedWithdrawals -= withdrawn;
+    subscription.pendingWithdrawals -= withdrawn;
     this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SET_ASIDE;
     const run =
       runEnd === 0
         ? window.bytes.subarray(pieceStart, pieceEnd)
         : this.#run.subarray(0, this.#gather(window, runEnd, pieceStart, pieceEnd));
     if (i > 0)
-      subscription.place = this.#journal.movePlace(
+      subscription.cursor = this.#journal.moveCursor(
         table,
-        subscription.place,
+        subscription.cursor,
         (rows[i - 1] as number) & ~HAS_NEWER,
       );
     for (let f = 0; f < freed; f++) this.#free(table, this.#freed[f] as number);
@@ -219,16 +219,16 @@ export class CatchUp {
   }
 
   /**
-   * Make before break: before the subscriber is told that this route has gone it hears of another one to the same
-   * destination, if there is one that it is still to be told of. Such a route stands behind this one in the journal, so it
-   * is among the newer siblings (route/siblings.ts). NIL: there is none; or a newer one comes first that the subscriber
-   * knows, so that it is left with that, and hears of the others before that one goes.
+   * Make before break: before a subscriber gets the REMOVE of this route it gets the ADD of another route to the same
+   * destination, if there is one that it has not been sent yet. Such a route comes after this one in the journal, so it
+   * is among the newer siblings (route/table/siblings.ts). Returns NIL if there is none, or if the subscriber knows a newer
+   * route that comes first: it keeps that one, and gets the others before that one is withdrawn.
    *
    * Work: a look at each newer sibling that the subscriber does not know and that is not in its view, up to the first
-   * other one. Whichever is looked at is passed by the cursor before another of the destination's withdrawals looks at it
-   * again: in all, a look per change of a route and subscription.
+   * other one. The cursor passes each of these before another withdrawal for the destination looks at it again: in all,
+   * one look per change of a route and subscription.
    */
-  #nextToTell(subscription: Subscription, row: number): number {
+  #replacementFor(subscription: Subscription, row: number): number {
     const { number, isServer } = subscription.peer;
     const words = this.#table.rows.words;
     let other = this.#table.newerThan(row);
@@ -241,7 +241,7 @@ export class CatchUp {
     return NIL;
   }
 
-  /** Writes what the window does not hold, a change of what was sent, to the run, and returns where the run ends then. */
+  /** Writes a frame that the window does not hold to the run, and returns where the run ends then. */
   #gatherChange(subscription: Subscription, row: number, runEnd: number, action: Action): number {
     subscription.flip(this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number);
     this.#table.fill(row, this.#fields);

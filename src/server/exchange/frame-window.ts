@@ -1,15 +1,15 @@
 /*
- * A stretch of a journal as frames: encoded once, for everybody who stands before it.
+ * A window is a part of a journal as frames, encoded once for all subscriptions whose cursor is before it.
  *
- *     journal   place ─▶ row 9 ─▶ row 4 ─▶ row 7 ─▶ …
+ *     journal   cursor ─▶ row 9 ─▶ row 4 ─▶ row 7 ─▶ …
  *     rows      9, 4, 7
  *     bytes     ADD…│REMOVE…│ADD…            a tombstone is a REMOVE, any other route an ADD
  *     lengths   36   38      36
  *
- * The fifty subscribers that have caught up stand at the same place, and share what the first of them had
- * encoded: most take the bytes as they are, in one piece. They share also what decides whether they take an entry, its slot
- * and announcer, so that nobody but the first one looks at the rows. The window holds as long as no route changes, and
- * nobody's word begins or ceases to count.
+ * Subscribers that have caught up have the same cursor, and share what was encoded for the first of them: most take
+ * the bytes as they are, in one piece. They also share what decides whether an entry is due to them, its slot and its
+ * announcer, so that only the first one reads the rows. A window is valid as long as no route changes, and no peer's
+ * announcements begin or cease to count.
  */
 import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import type { RouteTable } from "../../route/table/route-table.ts";
@@ -18,30 +18,30 @@ import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 
-/** 3 MB of windows: what a socket on loopback holds. */
+/** 3 MB of windows, which is what a socket on loopback holds. */
 const MAX_WINDOWS = 32;
 /** Header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6, the least an UPDATE can take. */
 const MIN_UPDATE_FRAME_BYTES = 20;
 /** The most entries of a window. */
 const MAX_ENTRIES = RUN_BYTES / MIN_UPDATE_FRAME_BYTES;
-/** In `announcers`: nobody, the entry is a withdrawal; ... */
+/** Stands in `announcers` for a withdrawal, which has no announcer. */
 export const WITHDRAWN = -2;
-/** ... it has to be looked up who may hear of the route: {@link Origins.isInView}. */
+/** Stands in `announcers` where it has to be looked up in whose view the route is: {@link Origins.isInView}. */
 export const SEVERAL = NIL;
-/** In `rows`, with a withdrawal: another route to its destination has changed since. Numbers of rows have 27 bits. */
+/** Bit in `rows` of a withdrawal: another route to its destination has changed since. Row numbers have 27 bits. */
 export const HAS_NEWER = 1 << 30;
 
 export class FrameWindow {
   readonly bytes = new Uint8Array(RUN_BYTES);
-  /** The entries' rows, perhaps with HAS_NEWER. */
+  /** The row of each entry, perhaps with HAS_NEWER. */
   readonly rows = new Int32Array(MAX_ENTRIES);
-  /** Of each one's frame, in bytes. */
+  /** The length of each entry's frame, in bytes. */
   readonly lengths = new Uint8Array(MAX_ENTRIES);
   readonly slots = new Int32Array(MAX_ENTRIES);
-  /** Who announces it: the only one, so that all others are told of it; or WITHDRAWN, or SEVERAL. */
+  /** The only peer that announces each entry, so that it is in all others' view; or WITHDRAWN, or SEVERAL. */
   readonly announcers = new Int32Array(MAX_ENTRIES);
   count = 0;
-  /** No entry follows. */
+  /** No entry of the journal follows. */
   reachesEnd = false;
   readonly #view = new DataView(this.bytes.buffer);
   readonly #fields = new UpdateFields();
@@ -50,14 +50,14 @@ export class FrameWindow {
   #standingsVersion = -1;
   #limitBytes = 0;
 
-  /** Whether it covers the entries from `start` on, at least as many as fit in `limitBytes`. */
+  /** Returns true if the window covers the entries from `start` on, at least as many as fit in `limitBytes`. */
   covers(start: number, limitBytes: number, version: number, standingsVersion: number): boolean {
     if (this.#start !== start || this.#version !== version) return false;
     if (this.#standingsVersion !== standingsVersion) return false;
     return this.reachesEnd || this.#limitBytes >= limitBytes;
   }
 
-  /** Covers the entries from `start` on, as many as fit in `limitBytes`. */
+  /** Encodes the entries from `start` on, as many as fit in `limitBytes`. */
   load(table: RouteTable, start: number, limitBytes: number, version: number): void {
     this.#version = version;
     this.#standingsVersion = table.origins.standingsVersion;
@@ -94,7 +94,7 @@ export class FrameWindow {
 }
 
 /**
- * The windows used last. A subscriber takes all that its socket holds, some megabytes, before the next one gets its
+ * Keeps the windows used last. A subscriber takes all that its socket holds, some megabytes, before the next one gets its
  * turn and begins where the first had begun.
  */
 export class FrameWindows {
@@ -102,8 +102,8 @@ export class FrameWindows {
   #oldest = 0;
 
   /**
-   * A window over the entries from `start` on, as many as fit in `limitBytes`. `version` is the journal's,
-   * and no other journal's ever. Valid until some further calls.
+   * Returns a window over the entries from `start` on, as many as fit in `limitBytes`. `version` is the journal's; no two
+   * journals ever have the same. The window is valid until MAX_WINDOWS further calls.
    */
   at(table: RouteTable, start: number, limitBytes: number, version: number): FrameWindow {
     const { standingsVersion } = table.origins;

@@ -1,22 +1,22 @@
 /**
- * What one peer may have of a server, and a destination of next hops. No network that is in order meets them: they are
- * there so that one peer cannot take the memory and the time of all.
+ * Limits of what one peer may have in a server, and of the next hops of a destination. A correct network does not reach
+ * them: they keep one peer from taking the memory and the time of all.
  *
  * At a limit a frame is skipped: nothing of it stays, it is counted, the log says so once for each peer and code, and the
- * session goes on. A withdrawal makes room, and what was refused can be announced again. A smaller limit takes nothing
- * away from whoever has more.
+ * session goes on. A withdrawal makes room, and what was refused can be announced again. A limit that is lowered takes
+ * nothing away from a peer that has more.
  */
 
 export interface Limit {
   readonly flag: string;
   readonly fallback: number;
-  /** Of the frames that are skipped for it. */
+  /** The code with which frames beyond the limit are skipped. */
   readonly code: string;
   /** What the flag does, for people. */
   readonly description: string;
 }
 
-/** By the name of the option. */
+/** All limits, by the name of the option. */
 export const LIMITS = {
   maxHops: {
     flag: "max-hops",
@@ -48,10 +48,10 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS;
 export type ServerLimits = Readonly<Record<LimitName, number>>;
 
-/** No array and no Map holds more. */
+/** Arrays and Maps hold no more than this. */
 export const GREATEST_LIMIT = 2 ** 24;
 
-/** Why a frame was skipped that is right in itself. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
+/** Why a valid frame was skipped. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
 export type LimitCode = (typeof LIMITS)[LimitName]["code"] | "TABLE_FULL";
 
 // A literal's keys are those of its type.
@@ -59,7 +59,7 @@ export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];
 
 export const DEFAULT_LIMITS: ServerLimits = valuesByLimit((name) => LIMITS[name].fallback);
 
-/** One value for each. */
+/** Makes an object with one value for each limit. */
 export function valuesByLimit<T>(valueFor: (name: LimitName) => T): Record<LimitName, T> {
   return {
     maxHops: valueFor("maxHops"),
@@ -69,7 +69,7 @@ export function valuesByLimit<T>(valueFor: (name: LimitName) => T): Record<Limit
   };
 }
 
-/** The limits among some settings; those that are left out are the others'. */
+/** Returns the limits among the settings, and those of `others` where the settings have none. */
 export function limitsOf(settings: Partial<ServerLimits>, others: ServerLimits): ServerLimits {
   return valuesByLimit((name) => settings[name] ?? others[name]);
 }

@@ -1,41 +1,43 @@
 /**
- * What the server knows and what it owes to whom: routes with their origins, subscriptions with what each
- * was last sent.
+ * The routes of the server with their origins, and the subscriptions with what each was last sent.
  *
- * A subscriber's view of a VNI is the routes that have an origin it may hear of: not itself and, if it is a
- * server, not another server. A subscription never queues messages. It is a cursor in the VNI's journal, the
- * list of routes in the order of their last change (route/journal.ts), and a bit per route for what was said
- * last. When its peer's socket has room, the cursor moves on, and each route it passes is compared: what the
- * view says now against the bit, giving an ADD, a REMOVE or nothing. So
+ * A subscriber's view of a VNI is the routes that have an origin other than the subscriber itself and, if it is a
+ * server, other than another server. A subscription never queues messages. It is a cursor in the VNI's journal, the
+ * list of routes in the order of their last change (route/table/journal.ts), and a bit per route for what was sent
+ * last. When its peer's socket has room, the cursor moves forward, and for each route that it passes the view is compared
+ * with the bit: an ADD, a REMOVE or nothing is due. So
  *
  * - existing routes for a new subscriber, live updates and the catching up of one that was slow are one walk;
- * - a slow subscriber hears only the last state of each route, once, and costs no memory;
- * - an announcer never hears itself, and a frame that says nothing new is never sent;
- * - a route without origins stays as a tombstone while somebody who was told of it has not passed it.
+ * - a slow subscriber gets only the last state of each route, once, and costs no memory;
+ * - an announcer never gets its own routes, and a frame that says nothing new is never sent;
+ * - a route without origins stays as a tombstone while it is a pending withdrawal of some subscription: one that was sent
+ *   its ADD and has not passed it since.
  *
- * The End-of-RIB is due when a subscription first has nothing left to be sent, unless marks are held back
+ * The End-of-RIB is due when a subscription first has nothing left to be sent, unless End-of-RIBs are deferred
  * because the server has only just started (see `releaseEndOfRib`).
  *
  * What a peer can make the server do, whatever the table looks like; n is the number of subscriptions of a VNI, and a
- * step is some 5 ns (work-queue.ts):
+ * step is some 5 ns (base/turn-budget.ts):
  *
  *     UPDATE          the trie's work for a destination, some hundred steps, whatever the number of next hops and of peers
- *                     that announce the same; where a route comes or goes also n steps, for whoever was told of it and will
- *                     be told now. The first one of a route since a peer was lost and retained: as many as it has origins.
- *     SUBSCRIBE       some hundred steps. UNSUBSCRIBE the same; what the subscription is owed is given up in the queue.
- *     a peer lost     some hundred steps. Its subscriptions and announcements go in the queue, but count no more at once;
- *                     each announcement costs 64 steps + n.
+ *                     that announce the same; where a route comes or goes also n steps, to count pending withdrawals and to
+ *                     wake subscriptions. The first one of a route since a peer was lost and retained: as many as it has
+ *                     origins.
+ *     SUBSCRIBE       some hundred steps. UNSUBSCRIBE the same; pending withdrawals are given up in the queue.
+ *     a peer lost     some hundred steps. Its subscriptions and announcements are removed in the queue, but count no more at
+ *                     once; each announcement costs 64 steps + n.
  *     a run           what a run's bytes hold, and one pass of at most STEPS_PER_PASS that brings nothing, beyond that as
  *                     much as all peers' shared budget for this has left. A pass takes at most maxHops steps more where it
- *                     has to find out which next hop a subscriber is to be told of first, and an End-of-RIB a look for each
- *                     peer that has left a moment ago.
+ *                     has to find the next hop that a subscriber gets first, and an End-of-RIB a look for each peer that
+ *                     has left a moment ago.
  *
- * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take STEPS_PER_TURN each, for all peers
+ * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take EXCHANGE_STEPS_PER_TURN each, for all peers
  * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
  * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
 
 import { CapacityError } from "../../base/growable-int32-array.ts";
+import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
 import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
@@ -53,47 +55,59 @@ import type { UpdateFields } from "../../wire/message.ts";
 import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
-import { Audience, SubscribedPeer, Subscription } from "./subscription.ts";
+import { SubscribedPeer, Subscribers, Subscription } from "./subscription.ts";
 import { TableMemory } from "./table-memory.ts";
-import { type JobBudget, NextTurn, type Soon, STEPS_PER_TURN, TurnBudget, WorkQueue } from "./work-queue.ts";
+import { type JobBudget, NextTurn, type Soon, TurnBudget, WorkQueue } from "./work-queue.ts";
 
 /** A connected peer, as announcer and as subscriber. */
 export interface ExchangePeer {
-  /** A route that came from a server is not passed to another. */
+  /** A route that came from a server is not passed on to another server. */
   readonly isServer: boolean;
-  /** The peer has something to be sent; said again only after its `nextRun` came back empty. */
+  /** Called when something is to be sent to the peer; called again only after its `nextRun` has returned nothing. */
   wake(): void;
+}
+
+/** The outcome of an announcement: it is new, or the peer had made it before, or it was refused at a limit. */
+export type AddVerdict = "added" | "known" | LimitCode;
+
+/** The outcome of a SUBSCRIBE: it is new, or the peer was subscribed before, or it was refused at a limit. */
+export type SubscribeVerdict = "subscribed" | "known" | LimitCode;
+
+/** The announcements of a peer that was lost, until {@link RouteExchange.withdrawRetained} is called with them. */
+export interface RetainedAnnouncements {
+  /** The peer's number in the route table. */
+  readonly number: number;
 }
 
 export interface ExchangeOptions {
   readonly deferEndOfRib: boolean;
-  /** Left out: long jobs are done in one go. */
+  /** If left out, long jobs are done in one go. */
   readonly soon?: Soon;
   readonly stepsPerTurn?: number;
   readonly limits?: ServerLimits;
   readonly table?: TableOptions;
-  /** What routes and subscriptions may take in all; left out: no limit. */
+  /** How much memory routes and subscriptions may take in all; if left out, there is no limit. */
   readonly maxBytes?: number;
 }
 
 /** A VNI as operators see it. */
 export interface VniInfo {
   readonly vni: number;
-  /** How many there are. */
+  /** How many routes it has. */
   readonly routes: number;
   /** How many peers subscribe to it. */
   readonly subscribers: number;
 }
 
-/** What removing an announcement takes, beside a look for each subscription of its VNI. */
+/** Cost of removing an announcement, without the look for each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
-/** What counting a VNI takes in which a peer announced something that has left. */
+/** Cost of counting a VNI in which a peer that has left announced something. */
 const STEPS_PER_CLEARED_VNI = 20;
-/** What looking at a journal entry takes, to see whether a subscription is owed a withdrawal there. */
-const STEPS_PER_OWED_LOOK = 4;
-/** What ending a subscription takes, or waking one. */
+/** Cost of checking whether a journal entry is a pending withdrawal of a subscription. */
+const STEPS_PER_PENDING_LOOK = 4;
+/** Cost of ending a subscription, or of waking one. */
 const STEPS_PER_SUBSCRIPTION = 32;
-/** Runs that are longer go out as they are, shorter ones together with those of further subscriptions. */
+/** Longer runs go out as they are, shorter ones together with those of further subscriptions. */
 const GATHERED_RUN_BYTES = RUN_BYTES / 4;
 
 export class RouteExchange {
@@ -105,29 +119,29 @@ export class RouteExchange {
   /** Updates come from one peer by the hundred. */
   #lastPeer: ExchangePeer | undefined;
   #lastRecord: SubscribedPeer | undefined;
-  /** By number: those that are gone, too, as long as something of them is left. */
+  /** By number; a peer that has left stays as long as it has announcements. */
   readonly #byNumber: (SubscribedPeer | undefined)[] = [];
-  /** Their announcements are being removed, and they are not counted in `#clearing` yet. */
+  /** Peers whose announcements are being removed, and which are not counted in `#clearing` yet. */
   readonly #leaving = new Set<SubscribedPeer>();
-  /** By VNI: how many peers announced routes there that are being removed. */
+  /** By VNI: how many peers have announcements there that are being removed. */
   readonly #clearing = new Map<number, number>();
-  /** By the VNI's index. */
-  readonly #audiences: (Audience | undefined)[] = [];
+  /** By the VNI's index in the table. */
+  readonly #subscribers: (Subscribers | undefined)[] = [];
   readonly #work: WorkQueue;
-  /** For going through what brings no bytes, for all peers together. */
+  /** Steps of passes that bring no bytes, for all peers together. */
   readonly #passing: TurnBudget;
   readonly #run = new Uint8Array(RUN_BYTES);
-  /** For {@link Origins.peersOf}. */
+  /** Filled by {@link Origins.peersOf}. */
   readonly #originPeers: number[] = [];
   readonly #memory: TableMemory;
   #limits: ServerLimits;
-  /** Those that have ended, too, until they are owed nothing. */
+  /** Includes those that have ended, until they have no pending withdrawals. */
   #subscriptionCount = 0;
-  /** The newest version of any VNI's journal: no two ever have the same. */
+  /** The newest version of any VNI's journal: no two journals ever have the same. */
   #version = 0;
 
   constructor(options: ExchangeOptions) {
-    const { soon, stepsPerTurn = STEPS_PER_TURN } = options;
+    const { soon, stepsPerTurn = EXCHANGE_STEPS_PER_TURN } = options;
     this.#table = new RouteTable(options.table);
     this.#journal = new Journal(this.#table.rows);
     this.#announcers = new Announcers(this.#table.origins);
@@ -148,7 +162,7 @@ export class RouteExchange {
     this.#catchUp = new CatchUp(this.#table, this.#journal, free, isBeingCleared, options.deferEndOfRib);
   }
 
-  /** From now on. Nobody loses what it has. */
+  /** Sets the limits for what comes next. No peer loses what it has. */
   setLimits(limits: ServerLimits): void {
     this.#limits = limits;
     this.#table.maxHops = limits.maxHops;
@@ -158,12 +172,12 @@ export class RouteExchange {
     return this.#table.routeCount;
   }
 
-  /** Rows beyond those of routes are tombstones, and places where cursors stand. */
+  /** Rows beyond those of routes are tombstones and cursors. */
   usage(): TableUsage {
     return this.#table.usage();
   }
 
-  /** Announcements kept for peers that are gone. */
+  /** How many announcements of lost peers are retained. */
   get retainedAnnouncements(): number {
     return this.#announcers.retainedAnnouncements;
   }
@@ -173,14 +187,12 @@ export class RouteExchange {
     return this.#table.vniCount;
   }
 
-  /** The VNIs with a route or a subscriber, in order: all, or as many of them. */
+  /** Lists the VNIs with a route or a subscriber, in order: all, or at most `limit` of them. */
   vnis(limit = Number.POSITIVE_INFINITY): VniInfo[] {
     const infos: VniInfo[] = [];
     for (const { vni, index, routeCount } of this.#table.vnis()) {
       if (infos.length >= limit) break;
-      const audience = this.#audiences[index];
-      const subscribers = audience === undefined ? 0 : audience.subscriptions.length - audience.ended;
-      infos.push({ vni, routes: routeCount, subscribers });
+      infos.push({ vni, routes: routeCount, subscribers: this.#subscribers[index]?.activeCount ?? 0 });
     }
     return infos.sort((a, b) => a.vni - b.vni);
   }
@@ -192,25 +204,31 @@ export class RouteExchange {
     this.#byNumber[number] = record;
   }
 
-  /** Ends all subscriptions and announcements of the peer. */
+  /** Ends all subscriptions and announcements of the peer, which has left. */
   leave(peer: ExchangePeer): void {
     this.#removeAnnouncements(this.#endSubscriptions(peer));
   }
 
   /**
-   * Ends the peer's subscriptions, but keeps its announcements: stale, until somebody announces the same route and so takes
-   * it over, or withdraws one that was announced before, or until the returned function is called, which returns how many
-   * were left.
+   * Ends the peer's subscriptions, but retains its announcements as stale ones. Each stays until another peer announces the
+   * same route and so takes it over, or withdraws it after having announced it, or until {@link withdrawRetained}.
    */
-  retain(peer: ExchangePeer): () => number {
+  retain(peer: ExchangePeer): RetainedAnnouncements {
     const record = this.#endSubscriptions(peer);
     const { number, announced } = record;
     this.#announcers.retain(number, announced.routes);
-    return () => {
-      const left = this.#announcers.retainNoLonger(number);
-      this.#removeAnnouncements(record);
-      return left;
-    };
+    return record;
+  }
+
+  /** Withdraws what is left of a lost peer's announcements, once, and returns how many that were. */
+  withdrawRetained(retained: RetainedAnnouncements): number {
+    const { number } = retained;
+    const record = this.#byNumber[number];
+    if (record === undefined || record !== retained)
+      throw new Error("the announcements are not retained any more");
+    const left = this.#announcers.endRetention(number);
+    this.#removeAnnouncements(record);
+    return left;
   }
 
   /** How many routes the peer announces. */
@@ -218,71 +236,71 @@ export class RouteExchange {
     return this.#peers.get(peer)?.announced.routes ?? 0;
   }
 
-  /** The peer announces a route. False: it had already. A code: it may not, or cannot, and nothing has changed. */
-  add(peer: ExchangePeer, fields: UpdateFields): boolean | LimitCode {
+  /** Adds the peer's announcement of a route. If the verdict is a limit's code, nothing has changed. */
+  add(peer: ExchangePeer, fields: UpdateFields): AddVerdict {
     const table = this.#table;
     const { number, announced, subscriptions } = this.#record(peer);
     const { maxRoutes, maxVnis } = this.#limits;
-    if (announced.routes >= maxRoutes) return table.announces(number, fields) ? false : "TOO_MANY_ROUTES";
+    if (announced.routes >= maxRoutes) return table.announces(number, fields) ? "known" : "TOO_MANY_ROUTES";
     if (announced.vnis >= maxVnis && !announced.has(fields.vni)) return "TOO_MANY_VNIS";
     if (!this.#memory.hasRoomFor(announced.routes + subscriptions.size)) {
-      return table.announces(number, fields) ? false : "TABLE_FULL";
+      return table.announces(number, fields) ? "known" : "TABLE_FULL";
     }
     const change = table.add(number, fields);
-    if (change === Change.NOTHING) return false;
+    if (change === Change.NOTHING) return "known";
     if (change === Change.NO_HOP_PLACE) return "TOO_MANY_HOPS";
     if (change === Change.TABLE_FULL) return "TABLE_FULL";
-    announced.added(fields.vni);
-    if (this.#announcers.changesNoView(change)) return true;
+    announced.add(fields.vni);
+    if (this.#announcers.changesNoView(change)) return "added";
     if (this.#announcers.anyRetained) this.#takeOver(table.row, change);
     const vni = table.vniOf(table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
-      if (change === Change.EXISTENCE) this.#forgiveOwed(vni, table.row);
+      if (change === Change.EXISTENCE) this.#cancelPendingWithdrawals(vni, table.row);
       this.#moveToEnd(vni, table.row);
     }
-    this.#entryChanged(vni);
-    return true;
+    this.#onEntryChanged(vni);
+    return "added";
   }
 
-  /** The peer withdraws a route. False: it is not an origin of it, and nothing changed. */
+  /** Removes the peer's announcement of a route. Returns false if there is none. */
   remove(peer: ExchangePeer, fields: UpdateFields): boolean {
     const table = this.#table;
     const { number, announced } = this.#record(peer);
     const change = table.remove(number, fields);
     if (change === Change.NOTHING) return false;
-    announced.removed(fields.vni);
+    announced.remove(fields.vni);
     const last = this.#announcers.anyRetained ? this.#takeOver(table.row, change) : change;
-    this.#originRemoved(table.row, last);
+    this.#onOriginRemoved(table.row, last);
     return true;
   }
 
-  /** False: it was subscribed already. A code: it may not, or cannot, subscribe. */
-  subscribe(peer: ExchangePeer, vni: number): boolean | LimitCode {
+  /** Subscribes the peer to a VNI. If the verdict is a limit's code, nothing has changed. */
+  subscribe(peer: ExchangePeer, vni: number): SubscribeVerdict {
     const record = this.#record(peer);
-    if (record.subscriptions.has(vni)) return false;
+    if (record.subscriptions.has(vni)) return "known";
     if (record.subscriptions.size >= this.#limits.maxSubscriptions) return "TOO_MANY_SUBSCRIPTIONS";
     const has = record.announced.routes + record.subscriptions.size;
-    if (!this.#memory.hasRoomFor(has) || !this.#reservePlace()) return "TABLE_FULL";
+    if (!this.#memory.hasRoomFor(has) || !this.#reserveCursorRow()) return "TABLE_FULL";
     const table = this.#table.findOrMake(vni);
-    const audience = this.#audienceOf(table);
-    const subscription = new Subscription(record, table, audience, this.#journal.placeAtHead(table));
+    const subscribers = this.#subscribersOf(table);
+    const subscription = new Subscription(record, table, subscribers, this.#journal.cursorAtHead(table));
     record.subscriptions.set(vni, subscription);
     this.#subscriptionCount++;
-    audience.add(subscription);
+    subscribers.add(subscription);
     record.enqueue(subscription);
-    return true;
+    return "subscribed";
   }
 
-  /** Nothing more of the VNI comes out of `nextRun`. False: it was not subscribed. */
+  /** Ends a subscription: `nextRun` returns nothing more of the VNI. Returns false if the peer was not subscribed. */
   unsubscribe(peer: ExchangePeer, vni: number): boolean {
     const record = this.#record(peer);
     const subscription = record.subscriptions.get(vni);
     if (subscription === undefined) return false;
     record.subscriptions.delete(vni);
-    this.#silence(subscription);
-    if (subscription.owedWithdrawals === 0) this.#end(subscription);
-    else this.#work.add((budget) => this.#renounce(subscription, budget));
+    this.#stopSending(subscription);
+    if (subscription.pendingWithdrawals === 0) this.#end(subscription);
+    else this.#work.add((budget) => this.#giveUpPending(subscription, budget));
     return true;
   }
 
@@ -291,7 +309,7 @@ export class RouteExchange {
     return this.#peers.get(peer)?.subscriptions.size ?? 0;
   }
 
-  /** VNIs that the peer subscribes to, in order: all, or as many of them. */
+  /** Lists the VNIs that the peer subscribes to, in order: all, or at most `limit` of them. */
   subscriptionsOf(peer: ExchangePeer, limit = Number.POSITIVE_INFINITY): number[] {
     const vnis: number[] = [];
     for (const vni of this.#peers.get(peer)?.subscriptions.keys() ?? []) {
@@ -301,7 +319,7 @@ export class RouteExchange {
     return vnis.sort((a, b) => a - b);
   }
 
-  /** The table is not whole: no End-of-RIBs before {@link releaseEndOfRib}. */
+  /** Defers all End-of-RIBs until {@link releaseEndOfRib}: the table is not complete. */
   deferEndOfRib(): void {
     this.#catchUp.endOfRibDeferred = true;
   }
@@ -310,10 +328,10 @@ export class RouteExchange {
     return this.#catchUp.endOfRibDeferred;
   }
 
-  /** The table is whole as far as can be known: subscriptions that have caught up get their End-of-RIBs. */
+  /** Ends the deferral: subscriptions that have caught up get their End-of-RIBs. */
   releaseEndOfRib(): void {
     this.#catchUp.endOfRibDeferred = false;
-    // Whoever comes or goes meanwhile may be met or not: one that comes is served anyway.
+    // The iteration may or may not include peers that join meanwhile: those are served anyway.
     const peers = this.#peers.values();
     let subscriptions: Iterator<Subscription> | null = null;
     this.#work.add((budget) => {
@@ -333,22 +351,22 @@ export class RouteExchange {
   }
 
   /**
-   * The next frames due to the peer, at most `limitBytes`: of one subscription, since they take turns, or of several that
-   * have little to say. Empty: it has caught up, or will be woken again. The bytes are valid until the next call, and count
-   * as sent.
+   * Returns the next frames due to the peer, at most `limitBytes`: of one subscription, since they take turns, or of several
+   * with little to send. The result is empty if the peer has caught up or will be woken again. The bytes are valid until the
+   * next call, and count as sent.
    */
   nextRun(peer: ExchangePeer, limitBytes: number): Uint8Array {
     const record = this.#record(peer);
     const limit = Math.min(limitBytes, RUN_BYTES);
     if (record.hadExtraPass) {
-      // Still awake: it is asked again in the next turn.
+      // The peer is still awake, and is asked again in the next turn.
       record.hadExtraPass = false;
       peer.wake();
       return NO_BYTES;
     }
     let gathered = 0;
     while (limit - gathered >= MAX_UPDATE_FRAME_BYTES || gathered === 0) {
-      // The peer sleeps from here on only if it is told so, by a run that is empty.
+      // The peer may not be put to sleep here: its caller takes only an empty run for that.
       if (gathered > 0 && !record.hasQueued) break;
       const subscription = record.dequeue();
       if (subscription === null) return NO_BYTES;
@@ -369,12 +387,12 @@ export class RouteExchange {
     return this.#run.subarray(0, gathered);
   }
 
-  /** All routes, VNI by VNI and by address. The walk may pause while the table changes. */
+  /** Iterates over all routes, VNI by VNI and by address. The iteration may pause while the table changes. */
   routes(): Iterable<Route> {
     return this.#table.routes();
   }
 
-  /** The same, to be read in any order. */
+  /** Returns the same routes as a source, which can be read in other orders. */
   source(): RouteSource {
     const { rows } = this.#table;
     return new TableSource(this.#table, (row) => (rows.words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0);
@@ -383,8 +401,8 @@ export class RouteExchange {
   // --- changes -----------------------------------------------------------------------------------
 
   /**
-   * Somebody alive announces the route, or did until now: what peers that are gone said of it counts no more. Returns
-   * the last change that comes of it, or `change` if none does.
+   * Removes the retained announcements of a route that a connected peer announces, or has announced until now. Returns
+   * the last change that this makes, or `change` if it makes none.
    */
   #takeOver(row: number, change: Change): Change {
     const { origins, rows } = this.#table;
@@ -396,12 +414,12 @@ export class RouteExchange {
     for (const announcer of peers) {
       if (!this.#announcers.takeRetained(announcer)) continue;
       change = this.#table.removeOrigin(row, announcer);
-      this.#byNumber[announcer]?.announced.removed(vni);
+      this.#byNumber[announcer]?.announced.remove(vni);
     }
     return change;
   }
 
-  /** The peer has left. Its subscriptions end one by one, and until then are like those of a peer that reads nothing. */
+  /** Ends the subscriptions of a peer that has left, one by one; until then each is like that of a peer that reads nothing. */
   #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
     record.leave();
@@ -416,61 +434,64 @@ export class RouteExchange {
           const next = subscriptions.next();
           if (next.done === true) return true;
           ending = next.value;
-          this.#silence(ending);
+          this.#stopSending(ending);
         }
-        if (this.#renounce(ending, budget)) ending = null;
+        if (this.#giveUpPending(ending, budget)) ending = null;
       }
       return false;
     });
     return record;
   }
 
-  /** An entry is new at the journal's end: whoever has nothing to do is woken. Each is sent something, or passes it. */
-  #entryChanged(vni: VniTable): void {
+  /** Wakes the idle subscriptions of a VNI whose journal has a new entry at its end. */
+  #onEntryChanged(vni: VniTable): void {
     vni.version = ++this.#version;
-    const audience = this.#audiences[vni.index];
-    if (audience !== undefined) wakeAll(audience);
+    const subscribers = this.#subscribers[vni.index];
+    if (subscribers !== undefined) wakeAll(subscribers);
   }
 
-  /** A route has changed: it is the newest entry of its VNI, and the newest route to its destination. */
+  /** Makes a route that has changed the newest entry of its VNI, and the newest route to its destination. */
   #moveToEnd(vni: VniTable, row: number): void {
     this.#journal.moveToEnd(vni, row);
     this.#table.moveToFront(row);
   }
 
-  #originRemoved(row: number, change: Change): void {
+  #onOriginRemoved(row: number, change: Change): void {
     if (change === Change.NOTHING || this.#announcers.changesNoView(change)) return;
     const vni = this.#table.vniOf(row);
     if (change === Change.EXISTENCE) {
-      const owed = this.#countOwed(vni, row);
-      if (owed === 0) {
+      const pending = this.#countPendingWithdrawals(vni, row);
+      if (pending === 0) {
         this.#free(vni, row);
         this.#disposeIfUnused(vni);
         return;
       }
-      this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] = NIL - owed;
+      this.#table.rows.words[(row << ROW_SHIFT) + ORIGIN] = NIL - pending;
     }
     this.#moveToEnd(vni, row);
-    this.#entryChanged(vni);
+    this.#onEntryChanged(vni);
   }
 
-  /** The route is a tombstone now: who was told of it is owed a withdrawal. A look for each subscription. */
-  #countOwed(vni: VniTable, row: number): number {
+  /**
+   * Counts the subscriptions that were sent the ADD of a route that is a tombstone now: each has one more pending withdrawal.
+   * Takes a look for each subscription.
+   */
+  #countPendingWithdrawals(vni: VniTable, row: number): number {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
-    let owed = 0;
-    for (const subscription of this.#audiences[vni.index]?.subscriptions ?? []) {
+    let pending = 0;
+    for (const subscription of this.#subscribers[vni.index]?.subscriptions ?? []) {
       if (!subscription.wasSent(slot)) continue;
-      subscription.owedWithdrawals++;
-      owed++;
+      subscription.pendingWithdrawals++;
+      pending++;
     }
-    return owed;
+    return pending;
   }
 
-  /** The tombstone is a route again. A look for each subscription. */
-  #forgiveOwed(vni: VniTable, row: number): void {
+  /** Takes the pending withdrawals of a tombstone back, which is a route again. Takes a look for each subscription. */
+  #cancelPendingWithdrawals(vni: VniTable, row: number): void {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
-    for (const subscription of this.#audiences[vni.index]?.subscriptions ?? []) {
-      if (subscription.wasSent(slot)) subscription.owedWithdrawals--;
+    for (const subscription of this.#subscribers[vni.index]?.subscriptions ?? []) {
+      if (subscription.wasSent(slot)) subscription.pendingWithdrawals--;
     }
   }
 
@@ -503,29 +524,29 @@ export class RouteExchange {
         }
         const row = origins.routeOf(origin);
         const vni = this.#table.vniOf(row);
-        const audience = this.#audiences[vni.index];
-        budget.spend(STEPS_PER_ANNOUNCEMENT + (audience?.subscriptions.length ?? 0));
-        announced.removed(vni.vni);
-        this.#originRemoved(row, this.#table.removeOrigin(row, number));
-        if (!announced.has(vni.vni)) this.#cleared(vni.vni, audience);
+        const subscribers = this.#subscribers[vni.index];
+        budget.spend(STEPS_PER_ANNOUNCEMENT + (subscribers?.subscriptions.length ?? 0));
+        announced.remove(vni.vni);
+        this.#onOriginRemoved(row, this.#table.removeOrigin(row, number));
+        if (!announced.has(vni.vni)) this.#onCleared(vni.vni, subscribers);
       }
       return false;
     });
   }
 
-  /** One peer less has announcements in the VNI that are being removed. */
-  #cleared(vni: number, audience: Audience | undefined): void {
+  /** Called when a peer's announcements in the VNI have been removed. */
+  #onCleared(vni: number, subscribers: Subscribers | undefined): void {
     const left = (this.#clearing.get(vni) ?? 0) - 1;
     if (left > 0) {
       this.#clearing.set(vni, left);
       return;
     }
     this.#clearing.delete(vni);
-    // End-of-RIBs may have waited for it.
-    if (audience !== undefined) wakeAll(audience);
+    // End-of-RIBs may have waited for this.
+    if (subscribers !== undefined) wakeAll(subscribers);
   }
 
-  /** A look, and one more for each peer that has only just left and is not counted. */
+  /** Takes a look, and one more for each peer that has only just left and is not counted yet. */
   #isBeingCleared(vni: number): boolean {
     if (this.#clearing.has(vni)) return true;
     this.#passing.spend(this.#leaving.size);
@@ -533,40 +554,42 @@ export class RouteExchange {
     return false;
   }
 
-  /** The subscription gets nothing any more. To the table it is one that reads nothing until it is at its end. */
-  #silence(subscription: Subscription): void {
+  /** Takes the subscription out of all queues. Until {@link #end} the table treats it as one that reads nothing. */
+  #stopSending(subscription: Subscription): void {
     subscription.list?.remove(subscription);
-    subscription.audience.ended++;
+    subscription.subscribers.ended++;
   }
 
-  /** Nothing is owed to it any more: takes its cursor out. */
+  /** Removes a subscription without pending withdrawals, with its cursor. */
   #end(subscription: Subscription): void {
-    const { table, audience } = subscription;
+    const { table, subscribers } = subscription;
     this.#subscriptionCount--;
     this.#catchUp.sentBytes -= subscription.sent.byteLength;
-    audience.remove(subscription);
-    audience.ended--;
-    this.#journal.leavePlace(table, subscription.place);
-    this.#table.rows.keptForPlaces--;
+    subscribers.remove(subscription);
+    subscribers.ended--;
+    this.#journal.removeCursor(table, subscription.cursor);
+    this.#table.rows.keptForCursors--;
     this.#disposeIfUnused(table);
   }
 
   /**
-   * Goes on giving up what an ended subscription is owed: its cursor passes the journal without a word. True: it has ended.
+   * Continues to give up the pending withdrawals of an ended subscription: its cursor passes the journal, and nothing is sent.
+   * Returns true once none is left and the subscription is removed.
    *
-   * Until then it counts as one that was told of routes, also of those that go meanwhile: what is counted has to be passed.
+   * Until then it counts as one that was sent its routes, also those that are withdrawn meanwhile: each that is counted has to
+   * be passed.
    */
-  #renounce(subscription: Subscription, budget: JobBudget): boolean {
-    const { table, place } = subscription;
+  #giveUpPending(subscription: Subscription, budget: JobBudget): boolean {
+    const { table, cursor } = subscription;
     const words = this.#table.rows.words;
     // The last row passed that is still there.
-    let passed = place;
-    while (subscription.owedWithdrawals > 0) {
+    let passed = cursor;
+    while (subscription.pendingWithdrawals > 0) {
       if (budget.isSpent) {
-        if (passed !== place) subscription.place = this.#journal.movePlace(table, place, passed);
+        if (passed !== cursor) subscription.cursor = this.#journal.moveCursor(table, cursor, passed);
         return false;
       }
-      budget.spend(STEPS_PER_OWED_LOOK);
+      budget.spend(STEPS_PER_PENDING_LOOK);
       const row = words[(passed << ROW_SHIFT) + NEXT] as number;
       const at = row << ROW_SHIFT;
       const origin = words[at + ORIGIN] as number;
@@ -574,7 +597,7 @@ export class RouteExchange {
       passed = row;
       if (words[at + PREFIX] === NIL || origin >= NIL || !subscription.wasSent(slot)) continue;
       subscription.flip(slot);
-      subscription.owedWithdrawals--;
+      subscription.pendingWithdrawals--;
       words[at + ORIGIN] = origin + 1;
       if (origin + 1 < NIL) continue;
       passed = words[at + PREVIOUS] as number;
@@ -584,10 +607,10 @@ export class RouteExchange {
     return true;
   }
 
-  /** Room for one more cursor's place. False: there is none. */
-  #reservePlace(): boolean {
+  /** Keeps a row for one more cursor. Returns false if there is no room. */
+  #reserveCursorRow(): boolean {
     try {
-      this.#table.keepPlace();
+      this.#table.keepRowForCursor();
       return true;
     } catch (error) {
       if (error instanceof CapacityError) return false;
@@ -597,19 +620,19 @@ export class RouteExchange {
 
   #disposeIfUnused(vni: VniTable): void {
     if (vni.rowCount > 0) return;
-    const audience = this.#audiences[vni.index];
-    if (audience !== undefined && audience.subscriptions.length > 0) return;
-    this.#audiences[vni.index] = undefined;
+    const subscribers = this.#subscribers[vni.index];
+    if (subscribers !== undefined && subscribers.subscriptions.length > 0) return;
+    this.#subscribers[vni.index] = undefined;
     this.#table.dispose(vni);
   }
 
-  #audienceOf(vni: VniTable): Audience {
-    let audience = this.#audiences[vni.index];
-    if (audience === undefined) {
-      audience = new Audience();
-      this.#audiences[vni.index] = audience;
+  #subscribersOf(vni: VniTable): Subscribers {
+    let subscribers = this.#subscribers[vni.index];
+    if (subscribers === undefined) {
+      subscribers = new Subscribers();
+      this.#subscribers[vni.index] = subscribers;
     }
-    return audience;
+    return subscribers;
   }
 
   #record(peer: ExchangePeer): SubscribedPeer {
@@ -623,7 +646,7 @@ export class RouteExchange {
   }
 }
 
-/** Whoever has nothing to do looks again. */
-function wakeAll({ idle }: Audience): void {
+/** Wakes all idle subscriptions of a VNI. */
+function wakeAll({ idle }: Subscribers): void {
   for (let first = idle.first; first !== null; first = idle.first) first.peer.enqueue(first);
 }

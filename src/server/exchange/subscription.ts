@@ -1,57 +1,62 @@
 import type { VniTable } from "../../route/table/route-table.ts";
 import { AnnouncedVnis } from "./announced-vnis.ts";
 
-/** Of a subscription that has been told of nothing. */
+/** The bits of a subscription that has been sent nothing. */
 const NO_BITS = new Int32Array(0);
 
 /** The subscriptions of one VNI. */
-export class Audience {
-  /** In no order; those that have ended are among them until they are owed nothing any more. */
+export class Subscribers {
+  /** In no order; an ended subscription stays among them until it has no pending withdrawals. */
   readonly subscriptions: Subscription[] = [];
-  /** How many of them have ended. */
+  /** How many of the subscriptions have ended. */
   ended = 0;
-  /** Those that have nothing to be sent: a change wakes them. */
+  /** Subscriptions that have nothing to be sent: a change wakes them. */
   readonly idle = new SubscriptionList();
 
+  /** How many subscriptions have not ended. */
+  get activeCount(): number {
+    return this.subscriptions.length - this.ended;
+  }
+
   add(subscription: Subscription): void {
-    subscription.indexInAudience = this.subscriptions.length;
+    subscription.indexInVni = this.subscriptions.length;
     this.subscriptions.push(subscription);
   }
 
-  remove({ indexInAudience }: Subscription): void {
+  remove({ indexInVni }: Subscription): void {
     const last = this.subscriptions.pop();
-    if (last === undefined || last.indexInAudience === indexInAudience) return;
-    last.indexInAudience = indexInAudience;
-    this.subscriptions[indexInAudience] = last;
+    if (last === undefined || last.indexInVni === indexInVni) return;
+    last.indexInVni = indexInVni;
+    this.subscriptions[indexInVni] = last;
   }
 }
 
 /**
- * A peer's subscription to a VNI: a cursor in the VNI's journal, and one bit per route: whether the last frame
- * about it was an ADD.
+ * A peer's subscription to a VNI is a cursor in the VNI's journal, and one bit per route, which says whether the last
+ * frame about it was an ADD.
  */
 export class Subscription {
   readonly peer: SubscribedPeer;
   readonly table: VniTable;
-  readonly audience: Audience;
-  /** The cursor: entries behind this row of the journal are still to be passed. */
-  place: number;
+  readonly subscribers: Subscribers;
+  /** The cursor's row in the journal: the entries after it have not been passed yet. */
+  cursor: number;
   /** The bit of slot s is bit s mod 32 of word s / 32. */
   sent = NO_BITS;
-  /** Tombstones behind the cursor whose bit is set. */
-  owedWithdrawals = 0;
+  /** How many tombstones after the cursor have their bit set: a REMOVE is still to be sent for each. */
+  pendingWithdrawals = 0;
   endOfRibSent = false;
-  /** Its peer's queue, while it waits to be served, or its audience's idle ones. */
+  /** Its peer's queue, while it waits to be served, or the idle ones of its VNI. */
   list: SubscriptionList | null = null;
   previous: Subscription | null = null;
   next: Subscription | null = null;
-  indexInAudience = 0;
+  indexInVni = 0;
 
-  constructor(peer: SubscribedPeer, table: VniTable, audience: Audience, place: number) {
+  constructor(peer: SubscribedPeer, table: VniTable, subscribers: Subscribers, cursor: number) {
     this.peer = peer;
     this.table = table;
-    this.audience = audience;
-    this.place = place;
+    this.subscribers = subscribers;
+    this.cursor = cursor;
   }
 
   /** Makes room for the bits of all slots below `slotCount`. Returns how many bytes that has taken. */
@@ -65,7 +70,7 @@ export class Subscription {
     return (grown.length - length) * Int32Array.BYTES_PER_ELEMENT;
   }
 
-  /** The subscriber was told of the route, and now of its withdrawal, or the other way round. */
+  /** Notes that the other kind of frame about the route was sent: a REMOVE after an ADD, or an ADD after a REMOVE. */
   flip(slot: number): void {
     this.sent[slot >>> 5] = (this.sent[slot >>> 5] as number) ^ (1 << (slot & 31));
   }
@@ -76,7 +81,7 @@ export class Subscription {
   }
 }
 
-/** What the exchange knows of a peer, and the queue of its subscriptions that have something to send. */
+/** A peer as the exchange knows it, with the queue of its subscriptions that have something to send. */
 export class SubscribedPeer {
   readonly number: number;
   readonly isServer: boolean;
@@ -85,9 +90,9 @@ export class SubscribedPeer {
   readonly announced = new AnnouncedVnis();
   readonly #queue = new SubscriptionList();
   #isAwake = false;
-  /** It was served although the turn's budget was spent: it waits for the next turn now. */
+  /** The peer was served although the turn's budget was spent: it waits for the next turn now. */
   hadExtraPass = false;
-  /** Its subscriptions are being ended, and nothing is sent any more. */
+  /** The subscriptions are being ended, and nothing is sent any more. */
   hasLeft = false;
 
   constructor(number: number, isServer: boolean, wake: () => void) {
@@ -96,7 +101,7 @@ export class SubscribedPeer {
     this.#wake = wake;
   }
 
-  /** What is left of it names the connection no more: announcements may be kept for it for long. */
+  /** Releases the connection: announcements of a lost peer may be retained for long. */
   leave(): void {
     this.hasLeft = true;
     this.#wake = () => {};
@@ -116,7 +121,7 @@ export class SubscribedPeer {
     this.#wake();
   }
 
-  /** The next to be served, taken out of the queue. When there is none the peer goes to sleep. */
+  /** Takes the next subscription out of the queue. Returns null, and lets the peer sleep, if the queue is empty. */
   dequeue(): Subscription | null {
     const subscription = this.#queue.first;
     if (subscription === null) this.#isAwake = false;
@@ -125,8 +130,8 @@ export class SubscribedPeer {
   }
 }
 
-/** Subscriptions in a row, each in one list at most. Every operation takes a few steps. */
-export class SubscriptionList {
+/** A linked list of subscriptions. A subscription is in at most one list; every operation takes a few steps. */
+class SubscriptionList {
   first: Subscription | null = null;
   #last: Subscription | null = null;
 

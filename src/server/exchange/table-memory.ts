@@ -1,47 +1,47 @@
 /**
- * What routes and subscriptions may take, in all, of this process's memory and of the table's numbers for prefixes. The limits of a peer (limits.ts) do not bound that of
- * many: twenty that subscribe to as many VNIs as each may take 2 GB with 14 MB of frames, and where a process has no more memory it is
- * killed, with everybody's sessions.
+ * Bounds what routes and subscriptions take in all of this process's memory, and of the table's numbers for prefixes. The limits of
+ * a peer (limits.ts) do not bound what many peers take: twenty that each subscribe to as many VNIs as they may take 2 GB with 14 MB
+ * of frames, and a process that has no more memory is killed, with all its sessions.
  *
- * So the last quarter of what there is is shared: a peer that has its share of that, or more, gets no more. What is refused is
+ * So the last quarter is divided among the peers: a peer that has its share of it, or more, gets no more. What is refused is
  * skipped as TABLE_FULL.
  *
- * Counted, not measured: the memory that a process has taken stays its own when most of it is free again. The figures are those of
- * the tables (route/route-table.ts) and, for objects, what was measured with Bun 1.4.4.
+ * Memory is counted, not measured: what a process has taken stays its own when most of it is free again. The figures are those
+ * of the tables (route/table/route-table.ts) and, for objects, what was measured with Bun 1.4.4.
  */
 
-/** What is held now. */
+/** How many objects there are now. */
 export interface Held {
   readonly peers: number;
   readonly rows: number;
   readonly origins: number;
   readonly prefixes: number;
-  /** From 0 to 1: the part of the numbers for prefixes that is taken. */
+  /** The part of the numbers for prefixes that is taken, from 0 to 1. */
   readonly prefixNumbersTaken: number;
   readonly vnis: number;
   readonly subscriptions: number;
-  /** Bits of what was sent to whom. */
+  /** Memory of the bits of what was sent to whom. */
   readonly sentBytes: number;
 }
 
-/** With the indexes of those that many have in common. */
+/** Includes the indexes of origins that many peers share. */
 const ORIGIN_BYTES = 48;
 const ROW_BYTES = 40;
 const PREFIX_BYTES = 48;
 const VNI_BYTES = 500;
 const SUBSCRIPTION_BYTES = 450;
 
-/** It is counted again after so many additions. */
+/** Memory is counted again after this many additions. */
 const ADDITIONS_PER_LOOK = 1_024;
 const SCARCE_PART = 0.75;
-/** A route of a peer, or a subscription, takes so much at most, as a rule. */
+/** As a rule a peer's route or subscription takes at most this much. */
 const ENTRY_BYTES = 1_000;
 
 export class TableMemory {
   readonly #maxBytes: number;
   readonly #held: () => Held;
   #untilLook = ADDITIONS_PER_LOOK;
-  /** A peer that has that many routes and subscriptions gets no more. */
+  /** A peer that has this many routes and subscriptions gets no more. */
   #mostOfPeer = Number.POSITIVE_INFINITY;
 
   constructor(maxBytes: number, held: () => Held) {
@@ -49,7 +49,7 @@ export class TableMemory {
     this.#held = held;
   }
 
-  /** Whether there is room for one more route, or subscription, of a peer that has so many. */
+  /** Returns true if there is room for one more route or subscription of a peer that has this many of them. */
   hasRoomFor(routesAndSubscriptions: number): boolean {
     if (--this.#untilLook <= 0) this.#look();
     return routesAndSubscriptions < this.#mostOfPeer;
@@ -68,7 +68,7 @@ export class TableMemory {
   }
 }
 
-/** How many entries a peer may have, where `taken`, from 0 to 1, of a supply for `entries` is taken. */
+/** Returns how many entries a peer may have if the part `taken`, from 0 to 1, of a supply for `entries` is taken. */
 function shareOf(taken: number, entries: number, peers: number): number {
   return taken < SCARCE_PART ? Number.POSITIVE_INFINITY : ((1 - SCARCE_PART) * entries) / peers;
 }

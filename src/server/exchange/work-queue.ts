@@ -1,18 +1,16 @@
 /**
- * Long jobs, done a piece at a time, so that nobody else has to wait for them.
+ * Does long jobs a slice at a time, so that nothing else has to wait for them.
  *
  * Work is counted in steps: one look at something that is probably not in the processor's cache, some 5 ns.
  */
 
-/** Some 1 to 2 ms of work. */
-export const STEPS_PER_TURN = 1 << 18;
-/** What a job may take before it is another one's turn: a peer that announced some routes is done with by then. */
+/** Steps of a slice, after which another job has its turn: enough to remove a peer with some routes. */
 const STEPS_PER_SLICE = 1 << 11;
 
-/** Runs something in the next turn of the event loop, in the order of asking. */
+/** Runs a function in the next turn of the event loop; several run in the order of the calls. */
 export type Soon = (run: () => void) => void;
 
-/** One call in the next turn for all who want one: under load a turn makes few such calls (transport/turn-queue.ts). */
+/** Asks for one call in the next turn on behalf of several: under load a turn makes few such calls (transport/schedule/turn-queue.ts). */
 export class NextTurn {
   readonly soon: Soon | undefined;
   readonly #runs: (() => void)[] = [];
@@ -23,7 +21,7 @@ export class NextTurn {
     this.soon = soon;
   }
 
-  /** `run` is called in each turn that was asked for, by whomever. */
+  /** Has `run` called in each turn that any of the members asked for. */
   join(run: () => void): void {
     this.#runs.push(run);
   }
@@ -40,7 +38,7 @@ export class NextTurn {
   };
 }
 
-/** What may be done in one turn of the event loop, however many ask for it. */
+/** Bounds the steps of one turn of the event loop, however many jobs share them. */
 export class TurnBudget {
   readonly #turn: NextTurn;
   #left: number;
@@ -57,7 +55,7 @@ export class TurnBudget {
     return this.#left <= 0;
   }
 
-  /** May go beyond what is left: a piece of work counts what it has really taken. */
+  /** Counts steps that were taken; they may be more than were left. */
   spend(steps: number): void {
     if (this.#turn.soon === undefined) return;
     this.#left -= steps;
@@ -65,16 +63,16 @@ export class TurnBudget {
   }
 }
 
-/** What a job may take now. */
+/** What a job may spend now. */
 export interface JobBudget {
   readonly isSpent: boolean;
   spend(steps: number): void;
 }
 
-/** Goes on with the job until the budget is spent. True: it is finished. */
+/** Continues a job until the budget is spent. Returns true if the job is finished. */
 export type Job = (budget: JobBudget) => boolean;
 
-/** A job's part of a turn. */
+/** One job's part of a turn. */
 class Slice implements JobBudget {
   readonly #turn: TurnBudget;
   #left = 0;
@@ -102,7 +100,7 @@ interface QueuedJob {
   next: QueuedJob | null;
 }
 
-/** First in, first out. */
+/** A queue of jobs, first in, first out. */
 class JobList {
   first: QueuedJob | null = null;
   #last: QueuedJob | null = null;
@@ -124,8 +122,8 @@ class JobList {
 }
 
 /**
- * Jobs take turns by slices, all of them together one budget per turn. Slices go by turns to a job that is new and to one that has
- * had a slice before: so a short job is done soon, however many long ones there are, and a crowd of short ones holds up no long one.
+ * Gives slices to jobs, for all together one budget per turn. Slices go alternately to a new job and to one that has had a slice
+ * before: so a short job is done soon, however many long ones there are, and many short ones do not hold up a long one.
  */
 export class WorkQueue {
   readonly #budget: TurnBudget;
@@ -137,11 +135,11 @@ export class WorkQueue {
   constructor(turn: NextTurn, stepsPerTurn: number) {
     this.#budget = new TurnBudget(turn, stepsPerTurn);
     this.#slice = new Slice(this.#budget);
-    // After the budget's: it has been filled up by then.
+    // Joins after the budget has: that is filled up by then.
     turn.join(() => this.#work());
   }
 
-  /** Begins at once with what this turn has left. */
+  /** Adds a job, which begins at once if this turn's budget has steps left. */
   add(job: Job): void {
     this.#new.append(job);
     this.#work();

@@ -1,18 +1,19 @@
 /**
- * Who is next, when many connections want a turn: deficit round robin (Shreedhar and Varghese, 1995) on two levels,
- * as Linux' CAKE does it for hosts and flows. Source networks take turns, and in each its connections, so that whoever opens
- * a thousand connections gets no more than whoever opens one.
+ * Decides which connection is next, when many want a turn: deficit round robin (Shreedhar and Varghese, 1995) on two levels,
+ * as Linux' CAKE does it for hosts and flows. Source networks take turns, and the connections of each in that, so that a host
+ * with a thousand connections gets no more than a host with one.
  *
  *     queue   ─▶ network 192.0.2.1 ─▶ network 2001:db8::/64 ─▶ (ring)
  *                  │ credit             │ credit
  *                  ├─ connection        ├─ connection, credit
  *                  └─ connection        └─ …
  *
- * What a turn costs is known only afterwards. It is taken from the credits of connection and network; whoever has none left
+ * What a turn costs is known only afterwards. It is taken from the credits of connection and network; one that has none left
  * goes to the ring's end with a quantum more. So each step is constant work, on average: one move to the end is paid for by
- * a quantum's worth of turns. A debt is kept, also while there is nothing to do, or one who always stops in time would never pay.
+ * a quantum's worth of turns. A debt is kept while a connection has nothing to do, or one that always stops in time would never
+ * pay it.
  *
- * Pure: costs are numbers of any unit, of which the quantum is one.
+ * Pure: costs are numbers in the unit of the quantum.
  */
 
 /** An element of one ring at a time. */
@@ -25,7 +26,7 @@ abstract class Linked<T> {
 export class Ring<T extends Linked<T>> {
   head: T | null = null;
 
-  /** At the end: before the head. */
+  /** Adds a node at the end, which is before the head. */
   append(node: T): void {
     const { head } = this;
     if (head === null) {
@@ -50,7 +51,7 @@ export class Ring<T extends Linked<T>> {
     node.next = node.previous = null;
   }
 
-  /** The head becomes the last. */
+  /** Makes the head the last node. */
   rotate(): void {
     if (this.head !== null) this.head = this.head.next;
   }
@@ -60,14 +61,14 @@ export class Ring<T extends Linked<T>> {
 export class FairSource {
   readonly key: string;
   connections = 0;
-  /** Of these, those that may deliver much, or have. */
+  /** How many of these may deliver much, or have done so. */
   reading = 0;
   constructor(key: string) {
     this.key = key;
   }
 }
 
-/** A connection's place in queues: in one of them at a time. `M` is the class itself. */
+/** A connection in a queue; it is in at most one at a time. `M` is the class itself. */
 export abstract class FairMember<M> extends Linked<M> {
   readonly source: FairSource;
   credit = 0;
@@ -83,21 +84,21 @@ class Lane<M extends FairMember<M>> extends Linked<Lane<M>> {
   credit = 0;
 }
 
-/** In quanta: what one turn costs beyond it is forgiven. */
+/** The largest debt, in quanta: what a turn costs beyond that is not counted. */
 const MOST_DEBT = 8;
 
 export class FairQueue<M extends FairMember<M>> {
   readonly #quantum: number;
   length = 0;
   readonly #lanes = new Ring<Lane<M>>();
-  /** Those without members, too, for their debts. */
+  /** Includes lanes without members, because of their debts. */
   readonly #laneOf = new WeakMap<FairSource, Lane<M>>();
 
   constructor(quantum: number) {
     this.#quantum = quantum;
   }
 
-  /** It wants a turn. */
+  /** Adds a member that wants a turn. */
   add(member: M): void {
     const lane = this.#lane(member);
     if (lane.members.head === null) {
@@ -109,7 +110,7 @@ export class FairQueue<M extends FairMember<M>> {
     this.length++;
   }
 
-  /** Whose turn it is; it stays in the queue. Null: nobody waits. */
+  /** Returns the member whose turn it is, which stays in the queue; null if the queue is empty. */
   next(): M | null {
     for (;;) {
       const lane = this.#lanes.head;
@@ -126,12 +127,12 @@ export class FairQueue<M extends FairMember<M>> {
     }
   }
 
-  /** The source whose turn it is cannot take it: the next one's. */
+  /** Passes the turn of the current source to the next one. */
   skipSource(): void {
     this.#lanes.rotate();
   }
 
-  /** What its turn has cost. */
+  /** Takes the cost of a member's turn from its credit and its source's. */
   charge(member: M, cost: number): void {
     const lane = this.#lane(member);
     const least = -MOST_DEBT * this.#quantum;
@@ -139,7 +140,7 @@ export class FairQueue<M extends FairMember<M>> {
     lane.credit = Math.max(least, lane.credit - cost);
   }
 
-  /** It wants no turn any more. */
+  /** Removes a member that wants no turn any more. */
   remove(member: M): void {
     const lane = this.#lane(member);
     lane.members.remove(member);

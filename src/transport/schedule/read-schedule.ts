@@ -1,9 +1,9 @@
 /**
- * Who is read when. The event loop hands over what each readable socket holds, up to 512 KB a socket and a thousand
- * sockets an iteration, and knows no fairness; this does.
+ * Decides which connection is read when. The event loop delivers what each readable socket holds, up to 512 KB a socket and a
+ * thousand sockets an iteration, without any fairness; the schedule adds it.
  *
- *     a chunk comes ──▶ small, its connection has credit ─────────▶ read at once       (SMALL_MS a turn for all)
- *                   ├─▶ nobody waits, the turn's time is not over ▶ read at once       (READ_MS a turn for all)
+ *     a chunk comes ──▶ small, its connection has credit ─────────▶ read at once       (READ_SMALL_MS a turn for all)
+ *                   ├─▶ none waits, the turn's time is not over ──▶ read at once       (READ_MS a turn for all)
  *                   └─▶ else: the stream is paused, the chunk waits
  *
  *     each turn         the small ones that wait, then the others, by turns (fair-queue.ts), each for a quantum of time.
@@ -11,80 +11,73 @@
  *     a chunk is read ─▶ the connection has credit, or there is an open place: the stream is resumed
  *                     └▶ else it is parked: paused, with nothing held, until a place is open
  *
- * Credit is processor time: some at first, more as time goes by, less with whatever is read. Who sends little always has some;
- * of those without, only some are open at a time, since an open one can deliver 512 KB at once. So what is held is bounded,
- * by the chunks that were delivered before their connection was known to send much, at the most one each.
+ * Credit is processor time: a connection has some at first, gains more as time passes, and spends it when it is read. One that
+ * sends little always has some; of those without, only some are open at a time, since an open one can deliver 512 KB at once. So
+ * what is held is bounded by the chunks that were delivered before their connection was known to send much, at most one each.
  *
  * Pure: streams and time are passed in.
  */
 import type { Clock } from "../../base/clock.ts";
+import {
+  QUANTUM_MS,
+  READ_MS,
+  READ_SMALL_MS,
+  RESUMED_PER_TURN,
+  SOURCES_PER_TURN,
+} from "../../base/turn-budget.ts";
 import { FairMember, FairQueue, type FairSource, Ring } from "./fair-queue.ts";
 
 /** A connection, as the schedule needs it. */
 export interface Reader {
-  /** Reads what was received, until about that time. Returns true if some of it is left. */
+  /** Reads what was received, until about this time. Returns true if some of it is left. */
   read(untilMs: number): boolean;
-  /** Nothing more shall be delivered until `resume`. */
+  /** Stops further deliveries until `resumeInput`. */
   pauseInput(): void;
   resumeInput(): void;
-  /** As little as possible shall be delivered at a time from now on. */
+  /** Makes each delivery from now on as small as possible. */
   narrowInput(): void;
 }
 
-/** More is not small. */
+/** The largest chunk that counts as small. */
 const SMALL_BYTES = 4_096;
-/** What small chunks may take in a turn, all together, as long as they are read ahead of others. */
-const SMALL_MS = 3;
-/**
- * What all others may take in a turn. With what a client does for each route, it is to pause more often. What a
- * server does for each is little, and a pause costs it as much as a hundred of them: with 4 ms, loading a million took 14 % more
- * processor time.
- */
-const READ_MS = { client: 2, server: 8 } as const;
-/** A turn is asked for, and what it may take counted anew, only once so much has been taken. */
+/** Once this much time has been taken, a turn is asked for, in which the times are counted anew. */
 const ASK_AFTER_MS = 1;
-/** How long one is read while others wait. */
-const QUANTUM_MS = 0.5;
-/** Credit: the most, in processor time, ... */
+/** The most credit of a connection, in processor time, ... */
 const MOST_CREDIT_MS = 1;
-/** ... the least, so that who has sent much is forgiven within a second, ... */
+/** ... the least, so that a connection that has sent much has credit again within a second, ... */
 const LEAST_CREDIT_MS = -4;
-/** ... and how much of all time it grows by. A client that sends a KEEPALIVE and ten updates a second needs a tenth. */
+/** ... and the rate at which it grows. A client that sends a KEEPALIVE and ten updates a second needs a tenth. */
 const CREDIT_PER_MS = 0.004;
-/** A small chunk costs at most so much, whatever the clock says: this process may have been interrupted meanwhile. */
+/** The most that a small chunk costs, whatever the clock says: the process may have been interrupted meanwhile. */
 const MOST_MS_PER_BYTE = 0.0025;
-/** A chunk's delivery: it is copied into memory that is new, and held. Some times what it takes. */
+/** The cost of delivering a chunk, which is copied into new memory, and held. This is some times what it takes. */
 const DELIVERY_MS_PER_BYTE = 5e-6;
-/** Connections without credit that may deliver at a time, some each turn, as long as no more than so much is held. */
+/** How many connections without credit may deliver at a time, as long as no more than the target is held. */
 const OPEN_PLACES = 16;
 const HELD_TARGET_BYTES = 16 << 20;
 /**
- * Beyond that nobody delivers: every stream is parked, until less is held. Only those that have all been silent before and send
- * much at the same moment get so far.
+ * Beyond this all streams are parked, until less is held. That happens only if very many that were silent before send much at the
+ * same moment.
  */
 const HELD_LIMIT_BYTES = 128 << 20;
-/** Of those with credit, so many come out of parking in a turn, beyond the limit and else: the innocent are among them. */
-const REOPENED_A_TURN = { beyondLimit: 16, else: 256 } as const;
-/** So many sources are looked at in a turn for one that has no open place and holds nothing: it gets one in any case. */
-const SOURCES_PER_LOOK = 8;
-/** For so long an open place is left to one that delivers nothing while others are parked. */
+/** How long a connection may keep an open place without delivering anything, while others are parked. */
 const OPEN_MS = 5;
 
-/** Where a connection stands. */
+/** The state of a connection in the schedule. */
 type Standing = "open" | "open place" | "waiting small" | "waiting" | "parked small" | "parked";
 
 export class ReadMember extends FairMember<ReadMember> {
   readonly reader: Reader;
   readonly role: "client" | "server";
   standing: Standing = "open";
-  /** What it sent last was not small, or it has no credit: it may deliver in an open place only. */
+  /** Its last chunk was not small, or it has no credit: it may deliver in an open place only. */
   isHeavy = false;
   isNarrow = false;
   heldBytes = 0;
   creditMs = MOST_CREDIT_MS;
-  /** When the credit was counted last. */
+  /** When the credit was computed last. */
   countedMs: number;
-  /** Since when it has an open place. */
+  /** When it got its open place. */
   openedMs = 0;
 
   constructor(source: FairSource, reader: Reader, role: "client" | "server", nowMs: number) {
@@ -94,7 +87,7 @@ export class ReadMember extends FairMember<ReadMember> {
     this.countedMs = nowMs;
   }
 
-  /** Something was received, or may have been, and has not been read. */
+  /** Something was received, or may have been, that has not been read. */
   get isWaiting(): boolean {
     return this.standing !== "open" && this.standing !== "open place";
   }
@@ -105,16 +98,16 @@ export class ReadSchedule {
   readonly #members = new Set<ReadMember>();
   readonly #small = new FairQueue<ReadMember>(QUANTUM_MS);
   readonly #waiting = new FairQueue<ReadMember>(QUANTUM_MS);
-  /** Their costs are places. */
+  /** Parked connections; their cost is counted in places. */
   readonly #parkedSmall = new FairQueue<ReadMember>(1);
   readonly #parked = new FairQueue<ReadMember>(1);
-  /** The oldest first. */
+  /** Connections with an open place, the oldest first. */
   readonly #openPlaces = new Ring<ReadMember>();
   #openCount = 0;
   #heldBytes = 0;
-  /** All have been parked since there was room the last time. */
+  /** All connections have been parked since there was room the last time. */
   #isFull = false;
-  /** Of this turn. */
+  /** Time taken in this turn. */
   #smallMs = 0;
   #readMs = 0;
   #turnAsked = false;
@@ -123,7 +116,7 @@ export class ReadSchedule {
     this.#clock = clock;
   }
 
-  /** Bytes of chunks that wait. */
+  /** How many bytes of chunks wait to be read. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -134,26 +127,26 @@ export class ReadSchedule {
     return member;
   }
 
-  /** It is never read again, and what it held is gone. */
+  /** Removes a connection: it is never read again, and what it held is dropped. */
   leave(member: ReadMember): void {
     if (!this.#members.delete(member)) return;
     const wasWaiting = member.isWaiting;
     this.#unstand(member);
     this.#release(member);
-    // Or the socket would never hear that the peer has closed, too.
+    // Otherwise the socket would never see that the peer has closed, too.
     if (wasWaiting) member.reader.resumeInput();
   }
 
   /**
-   * The peer has gone. Returns true if what is unread is still to be read: unless much is held, since pausing does not
-   * hold up those who go, and others come in their place.
+   * Called when the peer has closed. Returns true if what is unread is still to be read. It is not if much is held, since pausing
+   * does not hold up connections that end, and others come in their place.
    */
   keeps(member: ReadMember): boolean {
     return member.heldBytes > 0 && this.#heldBytes < HELD_TARGET_BYTES;
   }
 
-  /** Bytes were received by one that holds some already, or by one that has to be asked to read them. */
-  arrived(member: ReadMember, bytes: number): void {
+  /** Called when a connection has received bytes: they are read at once, or later. */
+  onReceived(member: ReadMember, bytes: number): void {
     if (member.standing === "waiting" || member.standing === "waiting small") {
       this.#hold(member, bytes);
       return;
@@ -165,7 +158,7 @@ export class ReadSchedule {
     this.#unstand(member);
     const isSmall = bytes <= SMALL_BYTES && member.creditMs > 0;
     member.isHeavy = !isSmall;
-    if (isSmall ? this.#smallMs < SMALL_MS && !isParked : this.#mayReadAtOnce(member)) {
+    if (isSmall ? this.#smallMs < READ_SMALL_MS && !isParked : this.#mayReadAtOnce(member)) {
       const leftMs = READ_MS[member.role] - this.#readMs;
       const hasMore = member.reader.read(nowMs + Math.max(QUANTUM_MS, leftMs));
       const costMs = this.#cost(member, nowMs, bytes, isSmall);
@@ -204,7 +197,7 @@ export class ReadSchedule {
     this.#turnAsked = false;
     this.#smallMs = 0;
     this.#readMs = 0;
-    for (let member = this.#small.next(); member !== null && this.#smallMs < SMALL_MS; ) {
+    for (let member = this.#small.next(); member !== null && this.#smallMs < READ_SMALL_MS; ) {
       this.#smallMs += this.#serve(member, this.#small, QUANTUM_MS);
       member = this.#small.next();
     }
@@ -219,14 +212,14 @@ export class ReadSchedule {
     else if (this.#parkedSmall.length + this.#parked.length > 0) this.#openLater();
   };
 
-  /** Returns what it has cost. */
+  /** Reads from a connection, and returns what that has cost. */
   #serve(member: ReadMember, queue: FairQueue<ReadMember>, forMs: number): number {
     const { heldBytes } = member;
     const isSmall = member.standing === "waiting small";
     const startMs = this.#clock.nowMs();
     const hasMore = member.reader.read(startMs + forMs);
     const costMs = this.#cost(member, startMs, heldBytes, isSmall);
-    // Once it has left, it is in no queue.
+    // A member that has left is in no queue.
     if (!this.#members.has(member)) return costMs;
     queue.charge(member, costMs);
     if (hasMore) {
@@ -241,7 +234,7 @@ export class ReadSchedule {
     return costMs;
   }
 
-  /** What reading since then has cost, which is taken from the credit. */
+  /** Takes the cost of reading since then from the credit, and returns it. */
   #cost(member: ReadMember, sinceMs: number, bytes: number, isSmall: boolean): number {
     const tookMs = this.#clock.nowMs() - sinceMs;
     this.#take(member, isSmall ? Math.min(tookMs, bytes * MOST_MS_PER_BYTE) : tookMs);
@@ -306,7 +299,7 @@ export class ReadSchedule {
         break;
       case "parked":
         this.#parked.add(member);
-        // Whatever it has sent meanwhile comes at once when its peer resets the connection, paused or not.
+        // When the peer resets the connection, everything that it has sent meanwhile is delivered at once, paused or not.
         if (!member.isNarrow) member.reader.narrowInput();
         member.isNarrow = true;
     }
@@ -327,7 +320,7 @@ export class ReadSchedule {
     member.heldBytes = 0;
   }
 
-  /** All has been read. */
+  /** Opens a connection of which everything has been read, or parks it. */
   #reopen(member: ReadMember, isPaused: boolean): void {
     if (member.creditMs <= 0) member.isHeavy = true;
     const opens = member.isHeavy
@@ -348,7 +341,7 @@ export class ReadSchedule {
   }
 
   #openParked(): void {
-    const most = REOPENED_A_TURN[this.#heldBytes < HELD_LIMIT_BYTES ? "else" : "beyondLimit"];
+    const most = RESUMED_PER_TURN[this.#heldBytes < HELD_LIMIT_BYTES ? "else" : "beyondLimit"];
     for (let opened = 0; opened < most; opened++) {
       const member = this.#parkedSmall.next();
       if (member === null) break;
@@ -358,7 +351,7 @@ export class ReadSchedule {
     }
     if (this.#parked.length === 0) return;
     this.#reclaimPlaces(this.#clock.nowMs());
-    for (let looks = 0; looks < SOURCES_PER_LOOK; ) {
+    for (let looks = 0; looks < SOURCES_PER_TURN; ) {
       const member = this.#parked.next();
       if (member === null) return;
       if (!this.#hasOpenPlace(member)) {
@@ -373,7 +366,7 @@ export class ReadSchedule {
     }
   }
 
-  /** Those that deliver nothing give way. */
+  /** Takes open places back from connections that deliver nothing. */
   #reclaimPlaces(nowMs: number): void {
     for (let looks = this.#openCount; looks > 0; looks--) {
       const oldest = this.#openPlaces.head;
@@ -393,7 +386,7 @@ export class ReadSchedule {
     this.#clock.after(OPEN_MS, () => this.#clock.soon(this.#turn, "input"));
   }
 
-  /** Whoever could still deliver does so no more, until there is room. */
+  /** Parks all connections that could still deliver, until there is room. */
   #parkAll(): void {
     if (this.#isFull) return;
     this.#isFull = true;

@@ -1,18 +1,19 @@
 /**
- * What is to be done "soon", class by class. Each turn does all classes in their order, each until its share of the turn is
- * over, but at least one call of each: what is urgent is not behind a flood's rest, and a long job comes to its end.
+ * The calls that are to be made in the next turn of the event loop, class by class. Each turn makes calls of all classes in their
+ * order, of each until its share of the turn is over, but at least one: so urgent calls do not wait for the rest of a flood, and a
+ * long job comes to its end.
  *
- * Pure: a function of its input and of the clock that it is given.
+ * Pure: clock and event loop are passed in.
  */
 import type { TurnClass } from "../../base/clock.ts";
+import { CLASS_UNTIL_MS } from "../../base/turn-budget.ts";
 
-/** In their order. */
+/** The classes in the order of a turn. */
 const CLASSES: readonly TurnClass[] = ["urgent", "output", "input", "background"];
 const INDEX_OF: Readonly<Record<TurnClass, number>> = { urgent: 0, output: 1, input: 2, background: 3 };
-/** Likewise: the time from the turn's beginning until which more calls of the class are made. */
-const UNTIL_MS: readonly number[] = [3, 5, 7, 8];
+const UNTIL_MS: readonly number[] = CLASSES.map((turnClass) => CLASS_UNTIL_MS[turnClass]);
 
-/** First in, first out; taking one is constant work. */
+/** A queue, first in, first out; taking a call is constant work. */
 class Fifo {
   #calls: (() => void)[] = [];
   #head = 0;
@@ -37,7 +38,7 @@ class Fifo {
 
 export class TurnQueue {
   readonly #nowMs: () => number;
-  /** Has the function called in the next turn of the event loop, once the sockets have had theirs. */
+  /** Has a function called in the next turn of the event loop, once the sockets have had their turn. */
   readonly #nextTurn: (run: () => void) => void;
   readonly #queues = CLASSES.map(() => new Fifo());
   /** How many calls each class had when the turn began. */
@@ -64,7 +65,7 @@ export class TurnQueue {
     const startMs = this.#nowMs();
     const queues = this.#queues;
     const waiting = this.#waiting;
-    // What is asked for meanwhile waits for the next turn; what one that throws leaves undone, too.
+    // Calls that are added meanwhile wait for the next turn; so do those after a call that throws.
     for (let i = 0; i < queues.length; i++) waiting[i] = (queues[i] as Fifo).length;
     try {
       for (let i = 0; i < queues.length; i++) this.#runClass(i, startMs);

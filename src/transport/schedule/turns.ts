@@ -1,27 +1,35 @@
 /**
- * What a turn of the event loop may cost in all, and how it is shared.
+ * One turn of the event loop: what runs, in which order, and for how long (base/turn-budget.ts).
  *
- * One event loop serves everybody, and a KEEPALIVE that waits for 2.5 intervals costs a session, so no turn is to take much
- * longer than 20 ms, whatever anybody sends, and nobody is to be behind a flood:
+ * One event loop serves all connections, and a KEEPALIVE that waits for 2.5 intervals costs a session. So no turn is to take much
+ * longer than 20 ms, whatever peers send, and no connection is to wait for the end of a flood:
  *
- *     the sockets       what they deliver is read at once where it is small (3 ms for all), or while nobody waits (8 ms); else
- *                       its stream is paused (read-schedule.ts)
- *     urgent            deadlines: 3 ms
- *     output            updates for those that are nearly up to date, 4 ms, then for those that are behind, 3 ms
- *                       (write-schedule.ts)
- *     input             the rest of what was delivered: small chunks, 3 ms, then the others, 8 ms for all of this turn
- *     background        slices of long jobs, of some milliseconds each: one, or more until the turn is 8 ms old
+ *     the sockets  ──received──▶ ReadSchedule: small chunks are read at once (3 ms for all), others while none waits (8 ms);
+ *         │                      else the stream is paused, and the rest is read in the class `input`
+ *         ▼
+ *     setImmediate ──▶ TurnQueue, class by class, each for its time but at least one call:
  *
- * Each is done in every turn (turn-queue.ts), so that none starves, and what one leaves over makes the turn shorter. Where
- * connections share, source networks take turns first, then the connections of each (fair-queue.ts). Costs are measured
- * times: what one call of each may take is bounded by who is called.
+ *         urgent       Connection: a deadline is judged                      3 ms
+ *         output       WriteSchedule ──flush──▶ Outbox ──nextRun──▶ source   nearly up to date 4 ms, then the others 3 ms
+ *         input        ReadSchedule ──read──▶ Connection                     small chunks 3 ms, then the others, 8 ms for all
+ *         background   slices of long jobs, some milliseconds each           one, or more until the turn is 8 ms old
+ *         │
+ *         └──▶ if a call is left: setImmediate, after the sockets have had their turn
  *
- * What this cannot do: who has as many source networks as there are honest peers, or more, gets the larger part of the time for
- * those with much to say. Those with little are served all the same, as long as all the little together is no flood.
+ * Who asks for a turn: ReadSchedule when a chunk waits, WriteSchedule when a connection is woken (by its source, a timer or a
+ * socket that is writable again), Connection when its timer fires, long jobs when their slice is over.
+ *
+ * Each class is served in every turn (turn-queue.ts), so that none starves, and time that one does not need makes the turn
+ * shorter. Where connections share, source networks take turns first, then the connections of each (fair-queue.ts). Costs are
+ * measured times: the code that is called bounds what one call of it takes.
+ *
+ * One thing this cannot do: a sender with as many source networks as there are honest peers, or more, gets the larger part of the
+ * time for connections with much to read or to write. Those with little are served all the same, as long as all the little
+ * together is not a flood.
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { hostOf, sourceNetwork } from "../../net/source-network.ts";
+import { sourceNetwork } from "../../net/source-network.ts";
 import { FairSource } from "./fair-queue.ts";
 import { ReadSchedule } from "./read-schedule.ts";
 import { SystemClock } from "./system-clock.ts";
@@ -34,7 +42,7 @@ export class Turns {
   readonly writing: WriteSchedule;
   readonly #sources = new Map<string, FairSource>();
 
-  /** One for all that has the same time: in a process, for all its connections. */
+  /** Returns the turns of a clock: in a process all connections share one. */
   static of(clock: Clock): Turns {
     const time = clock instanceof SystemClock ? SystemClock : clock;
     let turns = turnsOf.get(time);
@@ -50,9 +58,9 @@ export class Turns {
     this.writing = new WriteSchedule(clock);
   }
 
-  /** A connection with this peer begins. */
-  join(remote: string): FairSource {
-    const key = sourceNetwork(hostOf(remote));
+  /** Adds a connection with the peer at this address to its source network. */
+  join(address: string): FairSource {
+    const key = sourceNetwork(address);
     let source = this.#sources.get(key);
     if (source === undefined) {
       source = new FairSource(key);
@@ -62,7 +70,7 @@ export class Turns {
     return source;
   }
 
-  /** A connection ends. */
+  /** Removes a connection from its source network. */
   leave(source: FairSource): void {
     if (--source.connections === 0) this.#sources.delete(source.key);
   }

@@ -77,7 +77,7 @@ class JournalUnderTest {
 
   begin({ ends, cursors }: ModelList): void {
     const atHead = cursors.find(({ place }) => place === ends.head);
-    const place = this.#journal.placeAtHead(ends);
+    const place = this.#journal.cursorAtHead(ends);
     cursors.push({ place, moment: atHead?.moment ?? -++this.#moment });
   }
 
@@ -88,7 +88,7 @@ class JournalUnderTest {
     const behind = entries.filter(({ moment }) => moment > cursor.moment);
     const target = behind[Math.min(behind.length, count) - 1];
     if (target !== undefined) {
-      cursor.place = this.#journal.movePlace(ends, cursor.place, target.row);
+      cursor.place = this.#journal.moveCursor(ends, cursor.place, target.row);
       // Who stands right behind the entry is joined, though what it went behind may have moved on since.
       const next = entries.find(({ moment }) => moment > target.moment)?.moment ?? Number.POSITIVE_INFINITY;
       const moments = cursors.map(({ moment }) => moment);
@@ -99,22 +99,22 @@ class JournalUnderTest {
     const last = cursors.find(({ place }) => place === ends.tail);
     if (last === undefined) throw new Error("nothing is behind the cursor, but nobody stands at the end");
     if (last.place === cursor.place) return;
-    cursor.place = this.#journal.movePlace(ends, cursor.place, last.place);
+    cursor.place = this.#journal.moveCursor(ends, cursor.place, last.place);
     cursor.moment = last.moment;
   }
 
   end({ ends, cursors }: ModelList, pick: number): void {
     const [cursor] = cursors.splice(pick % cursors.length, 1);
-    if (cursor !== undefined) this.#journal.leavePlace(ends, cursor.place);
+    if (cursor !== undefined) this.#journal.removeCursor(ends, cursor.place);
   }
 
   check(): void {
     let rowsInUse = 0;
     for (const { ends, entries, cursors } of this.lists) {
       const listed = this.#listed(ends);
-      expect(listed.filter((row) => !this.#isPlace(row))).toEqual(entries.map(({ row }) => row));
+      expect(listed.filter((row) => !this.#isCursor(row))).toEqual(entries.map(({ row }) => row));
       for (const { place, moment } of cursors) {
-        const behind = listed.slice(listed.indexOf(place) + 1).filter((row) => !this.#isPlace(row));
+        const behind = listed.slice(listed.indexOf(place) + 1).filter((row) => !this.#isCursor(row));
         expect(behind).toEqual(entries.filter((entry) => entry.moment > moment).map(({ row }) => row));
         const sharing = cursors.filter((other) => other.place === place);
         expect(this.#word(place, SLOT)).toBe(sharing.length);
@@ -123,7 +123,7 @@ class JournalUnderTest {
         expect(sharing).toEqual(cursors.filter((other) => other.moment === moment));
       }
       const places = new Set(cursors.map(({ place }) => place));
-      expect(new Set(listed.filter((row) => this.#isPlace(row)))).toEqual(places);
+      expect(new Set(listed.filter((row) => this.#isCursor(row)))).toEqual(places);
       rowsInUse += entries.length + places.size;
     }
     expect(this.#rows.used).toBe(rowsInUse);
@@ -144,7 +144,7 @@ class JournalUnderTest {
     return forwards;
   }
 
-  #isPlace(row: number): boolean {
+  #isCursor(row: number): boolean {
     return this.#word(row, PREFIX) === NIL;
   }
 

@@ -177,11 +177,11 @@ test("a full table skips announcements and subscriptions, and leaves everybody w
   exchange.subscribe(watcher, 100);
   exchange.subscribe(other, 100);
   let routes = 0;
-  while (add(announcer, route(routes)) === true) routes++;
+  while (add(announcer, route(routes)) === "added") routes++;
   expect(routes).toBeGreaterThan(5);
   expect([add(announcer, route(routes)), add(other, ofVni(9))]).toEqual(["TABLE_FULL", "TABLE_FULL"]);
   expect([add(announcer, route(0)), exchange.announcedRoutesOf(other), exchange.vniCount]).toEqual([
-    false,
+    "known",
     0,
     1,
   ]);
@@ -202,5 +202,5 @@ test("a full table skips announcements and subscriptions, and leaves everybody w
   // What everybody has been told is gone makes room.
   exchange.leave(announcer);
   for (const peer of [watcher, other]) drain(peer, 1_400);
-  expect([exchange.subscribe(other, 7), add(other, ofVni(9))]).toEqual([true, true]);
+  expect([exchange.subscribe(other, 7), add(other, ofVni(9))]).toEqual(["subscribed", "added"]);
 });

@@ -29,12 +29,12 @@ function stage() {
 }
 
 const TAKE: Readonly<Record<string, (exchange: RouteExchange, peer: ExchangePeer, n: number) => boolean>> = {
-  subscriptions: (exchange, peer, n) => exchange.subscribe(peer, 1_000 + n) === true,
+  subscriptions: (exchange, peer, n) => exchange.subscribe(peer, 1_000 + n) === "subscribed",
   routes(exchange, peer, n) {
     const { vni, destination, nextHop } = routeOfText("100 10.0.0.0/32 via 2001:db8::1");
     fillUpdateFields(fields, vni, destination, nextHop);
     fields.p0 += n;
-    return exchange.add(peer, fields) === true;
+    return exchange.add(peer, fields) === "added";
   },
 };
 
@@ -72,13 +72,13 @@ test("a peer that has one already loses nothing at the limit", () => {
   exchange.add(first, fields);
   for (let n = 0; n < 100_000; n++) exchange.subscribe(first, 1_000 + n);
   expect(exchange.subscribe(first, 1)).toBe("TABLE_FULL");
-  expect(exchange.subscribe(first, 1_000)).toBe(false);
+  expect(exchange.subscribe(first, 1_000)).toBe("known");
   fillUpdateFields(fields, vni, destination, nextHop);
-  expect(exchange.add(first, fields)).toBe(false);
+  expect(exchange.add(first, fields)).toBe("known");
   expect(exchange.remove(first, fields)).toBe(true);
 });
 
-test("whoever has most gets no more numbers for prefixes, and others' new prefixes have room still", () => {
+test("the peer that has most gets no more numbers for prefixes, and others' new prefixes still have room", () => {
   const exchange = new RouteExchange({ deferEndOfRib: false, table: { capacity: { prefixes: 20_000 } } });
   const peer = (): ExchangePeer => {
     const joined = { isServer: false, wake() {} };
@@ -91,7 +91,7 @@ test("whoever has most gets no more numbers for prefixes, and others' new prefix
     for (let n = first; n < first + count; n++) {
       fillUpdateFields(fields, vni, destination, nextHop);
       fields.p0 += n;
-      if (exchange.add(owner, fields) === true) taken++;
+      if (exchange.add(owner, fields) === "added") taken++;
     }
     return taken;
   };

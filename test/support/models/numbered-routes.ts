@@ -2,7 +2,7 @@
  * Routes by number, for tests of so many that an object or a line of text each would be too much: number n of a VNI
  * is 10.0.0.0 + n as /32, via 2001:db8::1. And a view of them that is as strict as a client may be.
  */
-import { decodeKeepalive, decodeUpdate, NO_END_MARK } from "../../../src/wire/decode.ts";
+import { decodeKeepalive, decodeUpdate, NO_END_OF_RIB } from "../../../src/wire/decode.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../../src/wire/encode.ts";
 import { Framer } from "../../../src/wire/framer.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
@@ -109,7 +109,7 @@ export class NumberedViews {
       this.#view(this.#fields.vni).heardUpdate(this.#fields);
     } else if (type === MessageType.KEEPALIVE) {
       const vni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
-      if (vni === NO_END_MARK) this.keepalives++;
+      if (vni === NO_END_OF_RIB) this.keepalives++;
       else this.#view(vni).receivedEndOfRib();
     } else if (type !== MessageType.HELLO) throw new Error(`a server sends no message of type ${type}`);
   }

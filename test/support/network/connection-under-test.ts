@@ -49,29 +49,29 @@ export class NotingHandler implements ConnectionHandler {
   /** Called at each line, for tests that want to do something right there. */
   onCall: (call: string) => void = () => {};
 
-  established(): void {
+  onEstablished(): void {
     this.#note("established");
   }
-  update(fields: UpdateFields): void {
+  onUpdate(fields: UpdateFields): void {
     this.#note(`update ${fields.vni}`);
   }
-  skipped(code: SkipCode): void {
+  onSkipped(code: SkipCode): void {
     this.#note(`skipped ${code}`);
   }
-  subscribe(vni: number): void {
+  onSubscribe(vni: number): void {
     this.#note(`subscribe ${vni}`);
   }
-  unsubscribe(vni: number): void {
+  onUnsubscribe(vni: number): void {
     this.#note(`unsubscribe ${vni}`);
   }
-  keepalive(): void {
+  onKeepalive(): void {
     this.#note("keepalive");
   }
-  endOfRib(vni: number): void {
+  onEndOfRib(vni: number): void {
     this.#note(`endOfRib ${vni}`);
   }
-  hello(): void {}
-  closed(reason: CloseReason): void {
+  onHello(): void {}
+  onClosed(reason: CloseReason): void {
     // What stands behind the reason is for people, and may change.
     const { detail: _, ...stable } = reason;
     this.#note(`closed ${describeCloseReason(stable)}`);
@@ -110,14 +110,14 @@ export class ConnectionUnderTest {
     const peerStream = role === "server" ? pipes.client : pipes.server;
     this.peer = new RawPeer(clock).attach(peerStream);
     peerStream.events = this.peer;
-    const config = { role, keepaliveSeconds: 5 };
-    this.connection = new Connection(config, this.stream, clock, this.source, this.handler, pace);
+    const { stream, source, handler } = this;
+    this.connection = new Connection({ role, keepaliveSeconds: 5, stream, clock, source, handler, pace });
     this.stream.events = this.connection;
   }
 
   /** Both sides are ESTABLISHED; what was heard and called on the way is forgotten. */
   establish(): this {
-    this.peer.send(this.connection.state === "hello-sent" ? "HELLO 5 server" : "HELLO 5");
+    this.peer.send(this.connection.session.state === "hello-sent" ? "HELLO 5 server" : "HELLO 5");
     this.clock.settle();
     this.peer.send("KEEPALIVE");
     this.clock.settle();

@@ -84,7 +84,7 @@ export class ExchangeUnderTest {
     same(
       `add ${route}`,
       this.exchange.add(this.#peer(name), fields),
-      this.model.add(name, fields.vni, route),
+      this.model.add(name, fields.vni, route) ? "added" : "known",
     );
   }
 
@@ -95,8 +95,8 @@ export class ExchangeUnderTest {
   }
 
   subscribe(name: string, vni: number): void {
-    const isNew = this.exchange.subscribe(this.#peer(name), vni);
-    same(`subscribe ${vni}`, isNew, this.model.subscribe(name, vni));
+    const verdict = this.exchange.subscribe(this.#peer(name), vni);
+    same(`subscribe ${vni}`, verdict, this.model.subscribe(name, vni) ? "subscribed" : "known");
   }
 
   /** The fence is at once: whatever is pulled from now on would go behind the answer. */

@@ -7,6 +7,7 @@
 
 import type { Clock, Random, Timer } from "../../../src/base/clock.ts";
 import { type Endpoint, formatEndpoint } from "../../../src/net/endpoint.ts";
+import type { PeerIdentity } from "../../../src/net/peer-identity.ts";
 import {
   type ByteStream,
   type ConnectEvents,
@@ -106,7 +107,7 @@ export class MemoryConnection {
 export class MemoryStream implements ByteStream {
   readonly #options: MemoryNetworkOptions;
   readonly local: string;
-  readonly remote: string;
+  readonly remote: PeerIdentity;
   events: StreamEvents | null = null;
   /** What comes here is delivered as it was written, for a reader that takes each read as whole frames. */
   isNeverCut = false;
@@ -124,7 +125,7 @@ export class MemoryStream implements ByteStream {
   constructor(options: MemoryNetworkOptions, local: string, remote: string) {
     this.#options = options;
     this.local = local;
-    this.remote = remote;
+    this.remote = peerOf(remote);
   }
 
   get isClosed(): boolean {
@@ -243,4 +244,10 @@ export class MemoryStream implements ByteStream {
 
 function delayNow({ delayMs = 0 }: MemoryNetworkOptions): number {
   return typeof delayMs === "number" ? delayMs : delayMs();
+}
+
+/** The identity of a peer named "[::1]:4711", or by any other text before its port. */
+export function peerOf(name: string): PeerIdentity {
+  const [, address = name, port = "0"] = /^\[?(.*?)\]?:(\d+)$/.exec(name) ?? [];
+  return { address, port: Number(port) };
 }

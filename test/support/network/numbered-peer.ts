@@ -23,7 +23,7 @@ export class NumberedPeer implements ExchangePeer {
 
   add(vni: number, number: number): void {
     const outcome = this.#exchange.add(this, fillNumbered(this.#fields, vni, number));
-    if (outcome !== true) throw new Error(`route ${number} is not added: ${outcome}`);
+    if (outcome !== "added") throw new Error(`route ${number} is not added: ${outcome}`);
   }
 
   remove(vni: number, number: number): void {

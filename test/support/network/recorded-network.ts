@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../../src/base/clock.ts";
 import type { Endpoint } from "../../../src/net/endpoint.ts";
+import { formatPeer } from "../../../src/net/peer-identity.ts";
 import type {
   ByteStream,
   ConnectEvents,
@@ -39,7 +40,7 @@ export class RecordedNetwork implements Network {
   }
 
   #record(stream: ByteStream): ByteStream {
-    const writes = this.#writes.getOrInsertComputed(stream.remote, () => []);
+    const writes = this.#writes.getOrInsertComputed(formatPeer(stream.remote), () => []);
     return {
       remote: stream.remote,
       local: stream.local,

@@ -18,7 +18,7 @@ export interface Written {
 }
 
 export class ScriptedLink implements Network, ByteStream {
-  readonly remote = "[::1]:1";
+  readonly remote = { address: "::1", port: 1 };
   readonly local = "[::1]:2";
   readonly clock = new FakeClock();
   readonly log = new ViewLog();

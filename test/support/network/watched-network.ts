@@ -9,6 +9,7 @@
  * What peers hear is not its business: they tell the model at their end of the pipe.
  */
 import type { Endpoint } from "../../../src/net/endpoint.ts";
+import { formatPeer, type PeerIdentity } from "../../../src/net/peer-identity.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
 import type {
   ByteStream,
@@ -59,7 +60,9 @@ class Watcher implements ByteStream, StreamEvents {
   readonly #stream: ByteStream;
   readonly #model: SlowModel;
   readonly #membership: Membership;
-  readonly remote: string;
+  readonly remote: PeerIdentity;
+  /** The peer's name in the model. */
+  readonly #name: string;
   readonly local: string;
   readonly #reader = new MessageReader();
   #state: "hello-awaited" | "keepalive-awaited" | "established" | "over" = "hello-awaited";
@@ -71,6 +74,7 @@ class Watcher implements ByteStream, StreamEvents {
     this.#model = model;
     this.#membership = membership;
     this.remote = stream.remote;
+    this.#name = formatPeer(stream.remote);
     this.local = stream.local;
   }
 
@@ -147,14 +151,14 @@ class Watcher implements ByteStream, StreamEvents {
     }
     if (message.type === "KEEPALIVE" && this.#state === "keepalive-awaited") {
       this.#state = "established";
-      this.#model.join(this.remote, this.#isServer);
-      this.#membership.joined?.(this.remote);
+      this.#model.join(this.#name, this.#isServer);
+      this.#membership.joined?.(this.#name);
     }
     // A further one changes nothing.
     if (message.type === "HELLO") return this.#state !== "over";
     if (this.#state !== "established") return false;
     const model = this.#model;
-    const { remote } = this;
+    const remote = this.#name;
     if (message.type === "KEEPALIVE") model.keepaliveSent(remote);
     else if (message.type === "SUBSCRIBE") model.subscribe(remote, message.vni);
     else if (message.type === "UNSUBSCRIBE") model.unsubscribe(remote, message.vni);
@@ -166,7 +170,7 @@ class Watcher implements ByteStream, StreamEvents {
   }
 
   #leave(): void {
-    if (this.#state === "established") this.#membership.left(this.remote);
+    if (this.#state === "established") this.#membership.left(this.#name);
     this.#state = "over";
   }
 }

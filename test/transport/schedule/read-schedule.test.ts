@@ -75,7 +75,7 @@ class SimulatedSocket implements Reader {
     const bytes = Math.min(this.pendingBytes, CHUNK_BYTES);
     this.pendingBytes -= bytes;
     this.heldBytes += bytes;
-    this.loop.schedule.arrived(this.member, bytes);
+    this.loop.schedule.onReceived(this.member, bytes);
   }
 }
 
