@@ -3,7 +3,7 @@ import { BadOptionError } from "./bunbond-error.ts";
 import type { OptionCheck } from "./option-checks.ts";
 
 /** The field of a HELLO has 32 bits. */
-const MAX_ENCODABLE_KEEPALIVE_SECONDS = 0xffffffff;
+const MAX_KEEPALIVE_SECONDS = 0xffffffff;
 /** Timers count milliseconds in 31 bits, and end a longer time early. */
 const MAX_TIMER_MS = 0x7fffffff;
 
@@ -11,10 +11,7 @@ const MAX_TIMER_MS = 0x7fffffff;
 export const checkKeepalive: OptionCheck = (option, value) => {
   if (value === undefined) return;
   const isKeepalive =
-    typeof value === "number" &&
-    Number.isInteger(value) &&
-    value >= 1 &&
-    value <= MAX_ENCODABLE_KEEPALIVE_SECONDS;
+    typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_KEEPALIVE_SECONDS;
   if (!isKeepalive) throw new BadOptionError(option, value, "must be a whole number from 1");
 };
 
