@@ -1,21 +1,19 @@
 /**
  * The client of the daemon and, under library/client.ts, of programs. What runs, and who wakes whom (──▶ calls):
  *
- *     program, flags, control socket
- *        │ announce, withdraw, drain      subscribe, unsubscribe, addServer, stop, …
- *        ▼                                   │
- *     OwnAnnouncements ── offered, … ──▶ ┌───▼────────┐ ── vniChanged, announcementChanged ──▶ ServerLink, one per server
- *                                        │            │                                             │   (its timers and its
- *     announceWhen ─── settles ────────▶ │ ClientCore │ ◀── stateChanged, lost, tableReceived ──────┤    connection are drawn
- *     #announceTimer ──────────────────▶ │            │                                             │    in server-link.ts)
- *                                        └─▲──▲──▲──┬─┘     received, withdrawn, sweep              │
- *                     ┌── added, removed ──┘  │  │  │       ┌───────────────────────────────────────┤
- *                     │                       │  │  │       ▼                                       │ tableReceived,
- *                 MergedView ◀── sweep, ──────┼──┼──┼── StaleRoutes (a timer: the next              │ check
- *                  (drops in slices:          │  │  │    end of a stale time)                       ▼
- *                   clock.soon)               │  └──┼──── complete ─────────────── Completeness (a timer: when a table
- *                                             │     ▼                               is complete by time)
- *                                     confirm ┘  HandlerFanOut ──▶ handlers: kernel routes, counters, printer, the program's
+ *     program, flags, control socket ── subscribe, addServer, stop, … ──▶ ClientCore
+ *                                    ── announce, withdraw, drain ──────▶ OwnAnnouncements ── offered, retracted ──▶ ClientCore
+ *     announceWhen, #announceTimer ───── release ───────────────────────▶ OwnAnnouncements ── released ────────────▶ ClientCore
+ *
+ *     ClientCore ── vniChanged, announcementChanged ──▶ ServerLink, one per server: a connection and a timer (server-link.ts)
+ *     ServerLink ── received, withdrawn, sweep ───────▶ MergedView: many routes are dropped in slices, by clock.soon
+ *                ── tableReceived, check ─────────────▶ Completeness: a timer for tables that are complete by time
+ *                ── lost, stateChanged ───────────────▶ ClientCore ──▶ StaleRoutes: a timer for the next end of a stale time
+ *
+ *     StaleRoutes ── sweep ─────────▶ MergedView
+ *     MergedView ─── added, removed ─▶ ┐
+ *     Completeness ─ complete ───────▶ ├─ ClientCore ──▶ HandlerFanOut ──▶ handlers: kernel routes, counters, printer, the
+ *     ServerLink ─── stateChanged ───▶ ┘                                   program's own
  *
  * Everything runs in the event loop of the process, and nothing polls. A handler runs inside the call that caused the event and may
  * call anything here; so events come last in each method, or the method looks again at what a handler may have changed.
