@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { MemoryStage } from "../support/scenario/memory-stage.ts";
+import { MemoryEnvironment } from "../support/scenario/memory-environment.ts";
 import { playNetworkScenario } from "../support/scenario/network-scenario.ts";
 import { networkScenarios } from "./network/all.ts";
 
@@ -14,7 +14,7 @@ for (const [what, { routes, scenarios }] of Object.entries(networkScenarios)) {
   describe(what, () => {
     for (const scenario of scenarios) {
       test(scenario.name, async () => {
-        await using stage = new MemoryStage();
+        await using stage = new MemoryEnvironment();
         await playNetworkScenario(scenario, routes, stage);
       });
 
@@ -22,7 +22,7 @@ for (const [what, { routes, scenarios }] of Object.entries(networkScenarios)) {
       test(`${scenario.name}; at any speed of its links`, async () => {
         for (let seed = 1; seed <= RUNS; seed++) {
           try {
-            await using stage = new MemoryStage(seed);
+            await using stage = new MemoryEnvironment(seed);
             await playNetworkScenario(scenario, routes, stage);
           } catch (error) {
             throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);

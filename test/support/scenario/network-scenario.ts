@@ -1,7 +1,7 @@
 /**
  * Scenarios of whole networks as data: servers and clients of ours that start, speak, and end. The same steps are
- * played twice: with real processes that wait a tenth of the default times (process-stage.ts), and on the fake clock
- * with times ten times as long (memory-stage.ts). Steps:
+ * played twice: with real processes that wait a tenth of the default times (process-environment.ts), and on the fake clock
+ * with times ten times as long (memory-environment.ts). Steps:
  *
  *     server s starts                     and again after its end, at the same address
  *     server s starts with settle, retain 20, keepalive 1      settle: holds End-of-RIBs back until all are back
@@ -39,13 +39,13 @@ export interface NetworkScenario {
   readonly steps: readonly string[];
 }
 
-export interface StageServerOptions {
+export interface ServerSettings {
   readonly settles?: boolean;
   readonly retain?: number;
   readonly keepalive?: number;
 }
 
-export interface StageClientOptions {
+export interface ClientSettings {
   readonly keepalive?: number;
   readonly staleTime?: number;
   readonly staleTimeAlone?: number;
@@ -56,12 +56,12 @@ export interface StageClientOptions {
 export type Blow = "stop" | "kill" | "pause" | "resume";
 
 /** Where a scenario is played. Servers and clients go by their names, routes by their text. */
-export interface NetworkStage extends AsyncDisposable {
-  startServer(server: string, options: StageServerOptions): Promise<void>;
+export interface NetworkEnvironment extends AsyncDisposable {
+  startServer(server: string, options: ServerSettings): Promise<void>;
   blowServer(server: string, blow: Blow): Promise<void>;
   resetPeers(server: string): Promise<void>;
   waitForServer(server: string, what: "routes" | "peers", count: number): Promise<void>;
-  startClient(client: string, servers: readonly string[], options: StageClientOptions): void;
+  startClient(client: string, servers: readonly string[], options: ClientSettings): void;
   blowClient(client: string, blow: Blow): Promise<void>;
   /** Waits until the client has been established there so many times, and is now; how often that was. */
   waitForSession(client: string, server: string, atLeast: number): Promise<number>;
@@ -87,7 +87,7 @@ type Perform = (words: readonly string[]) => void | Promise<void>;
 export async function playNetworkScenario(
   { steps }: NetworkScenario,
   routes: NetworkScenarios["routes"],
-  stage: NetworkStage,
+  stage: NetworkEnvironment,
 ): Promise<void> {
   const player = new Player(routes, stage);
   for (const [index, step] of steps.entries()) {
@@ -103,11 +103,11 @@ export async function playNetworkScenario(
 
 class Player {
   readonly #routes: NetworkScenarios["routes"];
-  readonly #stage: NetworkStage;
+  readonly #stage: NetworkEnvironment;
   /** By client and server: how often it had been established when that was last asked for. */
   readonly #sessions = new Map<string, number>();
 
-  constructor(routes: NetworkScenarios["routes"], stage: NetworkStage) {
+  constructor(routes: NetworkScenarios["routes"], stage: NetworkEnvironment) {
     this.#routes = routes;
     this.#stage = stage;
   }
@@ -235,13 +235,13 @@ function settingsOf(text: string | undefined): Map<string, string> {
   );
 }
 
-function serverOptions(text: string | undefined): StageServerOptions {
+function serverOptions(text: string | undefined): ServerSettings {
   const settings = settingsOf(text);
   const settles = settings.delete("settle");
   return { settles, ...numbersOf(settings, ["retain", "keepalive"]) };
 }
 
-function clientOptions(text: string | undefined): StageClientOptions {
+function clientOptions(text: string | undefined): ClientSettings {
   const settings = settingsOf(text);
   const onStop = settings.get("onStop");
   settings.delete("onStop");

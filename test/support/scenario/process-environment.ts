@@ -8,7 +8,7 @@ import { type BunbondServer, startBunbondClient, startBunbondServer } from "../p
 import type { ChildProcess } from "../process/child-process.ts";
 import type { RouteClient } from "../process/route-client.ts";
 import { temporaryDirectory } from "../process/temporary-directory.ts";
-import type { Blow, NetworkStage, StageClientOptions, StageServerOptions } from "./network-scenario.ts";
+import type { Blow, ClientSettings, NetworkEnvironment, ServerSettings } from "./network-scenario.ts";
 
 /** A tenth of the default: slow enough that not everybody is back before the first one is told everything. */
 const RETRY = "0.5-1";
@@ -30,7 +30,7 @@ interface RunningServer {
   readonly control: ControlClient;
 }
 
-export class ProcessStage implements NetworkStage {
+export class ProcessEnvironment implements NetworkEnvironment {
   readonly #directory = temporaryDirectory();
   readonly #children = new AsyncDisposableStack();
   readonly #servers = new Map<string, RunningServer>();
@@ -40,10 +40,7 @@ export class ProcessStage implements NetworkStage {
   readonly #texts = new Map<string, string>();
   #started = 0;
 
-  async startServer(
-    name: string,
-    { settles = false, retain = 0, keepalive }: StageServerOptions,
-  ): Promise<void> {
+  async startServer(name: string, { settles = false, retain = 0, keepalive }: ServerSettings): Promise<void> {
     const socket = this.#newSocket();
     const program = await startBunbondServer({
       listen: this.#address(name),
@@ -78,7 +75,7 @@ export class ProcessStage implements NetworkStage {
     }
   }
 
-  startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
+  startClient(name: string, servers: readonly string[], options: ClientSettings): void {
     const { keepalive, staleTime, staleTimeAlone, onStop = "withdraw" } = options;
     const socket = this.#newSocket();
     const seconds = (flag: string, value: number | undefined) =>

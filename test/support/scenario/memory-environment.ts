@@ -8,8 +8,8 @@ import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";
 import { ViewLog } from "../models/view-log.ts";
-import { ClientBench, serverEndpoint } from "../network/client-bench.ts";
-import type { Blow, NetworkStage, StageClientOptions, StageServerOptions } from "./network-scenario.ts";
+import { ClientRig, serverEndpoint } from "../network/client-rig.ts";
+import type { Blow, ClientSettings, NetworkEnvironment, ServerSettings } from "./network-scenario.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 
 /** Of the times in scenarios, which are a real process's. */
@@ -33,8 +33,8 @@ interface RunningClient {
   readonly onStop: OnStop;
 }
 
-export class MemoryStage implements NetworkStage {
-  readonly #bench: ClientBench;
+export class MemoryEnvironment implements NetworkEnvironment {
+  readonly #rig: ClientRig;
   readonly #servers = new Map<string, RunningServer>();
   readonly #clients = new Map<string, RunningClient>();
   #started = 0;
@@ -45,10 +45,10 @@ export class MemoryStage implements NetworkStage {
   constructor(seed?: number) {
     const random = new SeededRandom(seed ?? 0);
     const delayMs = () => random.below(random.chance(0.3) ? LONG_DELAY_MS : SHORT_DELAY_MS);
-    this.#bench = new ClientBench(seed === undefined ? {} : { seed, delayMs });
+    this.#rig = new ClientRig(seed === undefined ? {} : { seed, delayMs });
   }
 
-  async startServer(name: string, { settles = false, retain = 0, keepalive = 5 }: StageServerOptions) {
+  async startServer(name: string, { settles = false, retain = 0, keepalive = 5 }: ServerSettings) {
     const process = this.#process();
     const server = await Server.start({
       listen: this.#endpoint(name),
@@ -65,7 +65,7 @@ export class MemoryStage implements NetworkStage {
     const { server, process } = found(this.#servers, name);
     if (blow === "stop") server.stop();
     else blowOn(process, blow);
-    this.#bench.clock.settle();
+    this.#rig.clock.settle();
   }
 
   async resetPeers(name: string): Promise<void> {
@@ -81,7 +81,7 @@ export class MemoryStage implements NetworkStage {
     );
   }
 
-  startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
+  startClient(name: string, servers: readonly string[], options: ClientSettings): void {
     const {
       keepalive = 5,
       staleTime = 60,
@@ -97,7 +97,7 @@ export class MemoryStage implements NetworkStage {
       handler: log,
       clock: process,
       network: process,
-      random: this.#bench.random,
+      random: this.#rig.random,
     });
     client.start();
     this.#clients.set(name, { process, client, log, onStop });
@@ -105,9 +105,9 @@ export class MemoryStage implements NetworkStage {
 
   async blowClient(name: string, blow: Blow): Promise<void> {
     const { client, process, onStop } = found(this.#clients, name);
-    if (blow === "stop") await this.#bench.until(client.stop(2_000, onStop));
+    if (blow === "stop") await this.#rig.until(client.stop(2_000, onStop));
     else blowOn(process, blow);
-    this.#bench.clock.settle();
+    this.#rig.clock.settle();
   }
 
   async waitForSession(name: string, server: string, atLeast: number): Promise<number> {
@@ -158,14 +158,14 @@ export class MemoryStage implements NetworkStage {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { process, client } of this.#clients.values()) {
       process.resume();
-      if (!process.isDead) await this.#bench.until(client.stop());
+      if (!process.isDead) await this.#rig.until(client.stop());
     }
     for (const { process, server } of this.#servers.values()) {
       process.resume();
       if (!process.isDead) server.stop();
     }
-    this.#bench.clock.advance(1_000);
-    const { pendingTimers } = this.#bench.clock;
+    this.#rig.clock.advance(1_000);
+    const { pendingTimers } = this.#rig.clock;
     if (pendingTimers > 0) throw new Error(`${pendingTimers} timers are left at the end`);
   }
 
@@ -177,7 +177,7 @@ export class MemoryStage implements NetworkStage {
 
   /** Their clocks are eleven days apart, from one to the next. */
   #process(): SimulatedProcess {
-    return new SimulatedProcess(this.#bench.clock, this.#bench.network, ++this.#started * 1e9);
+    return new SimulatedProcess(this.#rig.clock, this.#rig.network, ++this.#started * 1e9);
   }
 
   #endpoint(server: string) {
@@ -185,7 +185,7 @@ export class MemoryStage implements NetworkStage {
   }
 
   #until(probe: () => boolean, howFar: () => string): void {
-    const { clock } = this.#bench;
+    const { clock } = this.#rig;
     const deadlineMs = clock.nowMs() + PATIENCE_MS;
     clock.settle();
     while (!probe()) {
