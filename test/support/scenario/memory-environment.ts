@@ -1,4 +1,4 @@
-/** A stage for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
+/** An environment for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
 import { Client } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
@@ -9,7 +9,12 @@ import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";
 import { ViewLog } from "../models/view-log.ts";
 import { ClientRig, serverEndpoint } from "../network/client-rig.ts";
-import type { Blow, ClientSettings, NetworkEnvironment, ServerSettings } from "./network-scenario.ts";
+import type {
+  ClientSettings,
+  NetworkEnvironment,
+  ProcessSignal,
+  ServerSettings,
+} from "./network-scenario.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 
 /** Of the times in scenarios, which are a real process's. */
@@ -61,10 +66,10 @@ export class MemoryEnvironment implements NetworkEnvironment {
     this.#servers.set(name, { process, server });
   }
 
-  async blowServer(name: string, blow: Blow): Promise<void> {
+  async signalServer(name: string, signal: ProcessSignal): Promise<void> {
     const { server, process } = found(this.#servers, name);
-    if (blow === "stop") server.stop();
-    else blowOn(process, blow);
+    if (signal === "stop") server.stop();
+    else sendSignal(process, signal);
     this.#rig.clock.settle();
   }
 
@@ -73,12 +78,10 @@ export class MemoryEnvironment implements NetworkEnvironment {
     for (const { id } of server.peers()) server.resetPeer(id);
   }
 
-  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<void> {
+  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<number> {
     const { server } = found(this.#servers, name);
-    this.#until(
-      () => server.stats()[what] === count,
-      () => `${server.stats()[what]} ${what}`,
-    );
+    this.#comesTo(() => server.stats()[what] === count);
+    return server.stats()[what];
   }
 
   startClient(name: string, servers: readonly string[], options: ClientSettings): void {
@@ -103,10 +106,10 @@ export class MemoryEnvironment implements NetworkEnvironment {
     this.#clients.set(name, { process, client, log, onStop });
   }
 
-  async blowClient(name: string, blow: Blow): Promise<void> {
+  async signalClient(name: string, signal: ProcessSignal): Promise<void> {
     const { client, process, onStop } = found(this.#clients, name);
-    if (blow === "stop") await this.#rig.until(client.stop(2_000, onStop));
-    else blowOn(process, blow);
+    if (signal === "stop") await this.#rig.until(client.stop(2_000, onStop));
+    else sendSignal(process, signal);
     this.#rig.clock.settle();
   }
 
@@ -140,14 +143,13 @@ export class MemoryEnvironment implements NetworkEnvironment {
     found(this.#clients, name).client.resetServer(this.#endpoint(server));
   }
 
-  async waitForView(name: string, routes: readonly string[]): Promise<void> {
+  async waitForView(name: string, routes: readonly string[]): Promise<readonly string[]> {
     const { log, client } = found(this.#clients, name);
-    this.#until(
-      () => Bun.deepEquals(log.view, routes),
-      () => log.view.join("; ") || "nothing",
-    );
+    this.#comesTo(() => Bun.deepEquals(log.view, routes));
     const asked = Array.from(client.routes(), formatRoute).sort();
-    if (!Bun.deepEquals(asked, routes)) throw new Error(`by its events it is so, but routes() says ${asked}`);
+    if (!Bun.deepEquals(asked, log.view))
+      throw new Error(`events say ${log.view}, but routes() says ${asked}`);
+    return log.view;
   }
 
   takeChanges(name: string): string[] {
@@ -185,19 +187,25 @@ export class MemoryEnvironment implements NetworkEnvironment {
   }
 
   #until(probe: () => boolean, howFar: () => string): void {
+    if (!this.#comesTo(probe)) throw new Error(`it does not come to that, but to ${howFar()}`);
+  }
+
+  /** Moves time on until it is so; returns false if it is not so after long. */
+  #comesTo(probe: () => boolean): boolean {
     const { clock } = this.#rig;
     const deadlineMs = clock.nowMs() + PATIENCE_MS;
     clock.settle();
     while (!probe()) {
-      if (clock.nowMs() >= deadlineMs) throw new Error(`it does not come to that, but to ${howFar()}`);
+      if (clock.nowMs() >= deadlineMs) return false;
       clock.advance(STEP_MS);
     }
+    return true;
   }
 }
 
-function blowOn(process: SimulatedProcess, blow: Exclude<Blow, "stop">): void {
-  if (blow === "kill") process.kill("end");
-  else process[blow]();
+function sendSignal(process: SimulatedProcess, signal: Exclude<ProcessSignal, "stop">): void {
+  if (signal === "kill") process.kill("end");
+  else process[signal]();
 }
 
 function found<T>(things: ReadonlyMap<string, T>, name: string): T {

@@ -1,4 +1,4 @@
-/** A stage for network scenarios with real processes, told by their control sockets and signals. */
+/** An environment for network scenarios with real processes, driven by their control sockets and signals. */
 import { join } from "node:path";
 import { ControlClient } from "../../../src/cli/commands/control-client.ts";
 import { routeOfText } from "../models/frame-text.ts";
@@ -8,7 +8,12 @@ import { type BunbondServer, startBunbondClient, startBunbondServer } from "../p
 import type { ChildProcess } from "../process/child-process.ts";
 import type { RouteClient } from "../process/route-client.ts";
 import { temporaryDirectory } from "../process/temporary-directory.ts";
-import type { Blow, ClientSettings, NetworkEnvironment, ServerSettings } from "./network-scenario.ts";
+import type {
+  ClientSettings,
+  NetworkEnvironment,
+  ProcessSignal,
+  ServerSettings,
+} from "./network-scenario.ts";
 
 /** A tenth of the default: slow enough that not everybody is back before the first one is told everything. */
 const RETRY = "0.5-1";
@@ -53,8 +58,8 @@ export class ProcessEnvironment implements NetworkEnvironment {
     this.#servers.set(name, { program, control: controlOf(socket) });
   }
 
-  blowServer(name: string, blow: Blow): Promise<void> {
-    return blowOn(found(this.#servers, name).program, blow);
+  signalServer(name: string, signal: ProcessSignal): Promise<void> {
+    return sendSignal(found(this.#servers, name).program, signal);
   }
 
   async resetPeers(name: string): Promise<void> {
@@ -63,14 +68,13 @@ export class ProcessEnvironment implements NetworkEnvironment {
     for (const { id } of peers) await control.call("/v1/peers/reset", { peer: `${id}` });
   }
 
-  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<void> {
+  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<number> {
     const { control } = found(this.#servers, name);
     const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
       const status = await control.call("/v1/status", null);
-      const real = status.program === "server" ? status[what] : null;
-      if (real === count) return;
-      if (performance.now() >= deadlineMs) throw new Error(`it does not come to that, but to ${real}`);
+      if (status.program !== "server") throw new Error(`${name} is a ${status.program}`);
+      if (status[what] === count || performance.now() >= deadlineMs) return status[what];
       await Bun.sleep(POLL_MS);
     }
   }
@@ -96,8 +100,8 @@ export class ProcessEnvironment implements NetworkEnvironment {
     this.#clients.set(name, { program, control: controlOf(socket), eventsTaken: 0 });
   }
 
-  blowClient(name: string, blow: Blow): Promise<void> {
-    return blowOn(found(this.#clients, name).program, blow);
+  signalClient(name: string, signal: ProcessSignal): Promise<void> {
+    return sendSignal(found(this.#clients, name).program, signal);
   }
 
   waitForSession(name: string, server: string, atLeast: number): Promise<number> {
@@ -136,8 +140,9 @@ export class ProcessEnvironment implements NetworkEnvironment {
     await (await this.#ready(name)).call("/v1/peers/reset", { peer: this.#address(server) });
   }
 
-  async waitForView(name: string, routes: readonly string[]): Promise<void> {
+  async waitForView(name: string, routes: readonly string[]): Promise<readonly string[]> {
     await found(this.#clients, name).program.viewIs(routes.map((route) => this.#textRoute(route)));
+    return routes;
   }
 
   takeChanges(name: string): string[] {
@@ -181,14 +186,14 @@ function controlOf(socketPath: string): ControlClient {
   return new ControlClient({ socketPath, program: null, asJson: false });
 }
 
-async function blowOn(program: ChildProcess, blow: Blow): Promise<void> {
-  if (blow === "stop") {
+async function sendSignal(program: ChildProcess, signal: ProcessSignal): Promise<void> {
+  if (signal === "stop") {
     const exitCode = await program.stop();
     if (exitCode !== 0) throw new Error(`it ended with ${exitCode}`);
     return;
   }
-  program.signal(SIGNALS[blow]);
-  if (blow === "kill") await program.ended;
+  program.signal(SIGNALS[signal]);
+  if (signal === "kill") await program.ended;
 }
 
 function found<T>(things: ReadonlyMap<string, T>, name: string): T {
