@@ -52,10 +52,15 @@ function outcomeOf(promise: Promise<void>): { now: unknown; readonly error: BunB
   return outcome;
 }
 
-/** Time passes, and whoever waits for a promise has had a turn. */
+/** Moves time on, and then lets those run who wait for promises. */
 async function pass(rig: ClientRig, ms: number): Promise<void> {
   rig.clock.advance(ms);
-  await Bun.sleep(0);
+  await promisesRun();
+}
+
+/** Waits one turn of the event loop: no event says that what waits for a promise has run, or that nothing waits. */
+function promisesRun(): Promise<void> {
+  return Bun.sleep(0);
 }
 
 describe("waiting for servers", () => {
@@ -132,7 +137,7 @@ describe("waiting for servers", () => {
         outcomeOf(client.established({ timeoutMs })),
         outcomeOf(client.confirmed({ timeoutMs })),
       ];
-      await Bun.sleep(0);
+      await promisesRun();
       for (const { error } of waiting) {
         expect(error).toMatchObject({ name: "BadOptionError", option: "timeoutMs" });
         expect(error).toHaveProperty("value", value);
@@ -143,7 +148,7 @@ describe("waiting for servers", () => {
   test("without servers there is nothing to wait for", async () => {
     const client = new LibraryRig().connect([]);
     const [established, confirmed] = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
-    await Bun.sleep(0);
+    await promisesRun();
     expect([established.error.code, confirmed.error.code]).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
   });
 
@@ -154,7 +159,7 @@ describe("waiting for servers", () => {
     const all = outcomeOf(client.established({ servers: "all" }));
     await pass(rig, SECOND_MS);
     expect([client.removeServer("[::1]:2"), client.removeServer("[::1]:2")]).toEqual([true, false]);
-    await Bun.sleep(0);
+    await promisesRun();
     expect(all.now).toBe("kept");
   });
 
@@ -162,7 +167,7 @@ describe("waiting for servers", () => {
     const client = new LibraryRig().connect(["[::1]:1"]);
     const waiting = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
     client.removeServer("[::1]:1");
-    await Bun.sleep(0);
+    await promisesRun();
     expect(waiting.map(({ error }) => error.code)).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
   });
 
@@ -663,7 +668,7 @@ describe("closing", () => {
     ];
     expect(server.stats().routes).toBe(1);
     const closed = Promise.all([client.close(), client.close()]).then(() => {});
-    await Bun.sleep(0);
+    await promisesRun();
     expect(waiting.map(({ error }) => error.code)).toEqual(["CLOSED", "CLOSED"]);
     await rig.until(closed);
     await pass(rig, SECOND_MS);
@@ -683,7 +688,7 @@ describe("closing", () => {
     ];
     expect(calls.map(codeOf)).toEqual(calls.map(() => "CLOSED"));
     const late = outcomeOf(client.established());
-    await Bun.sleep(0);
+    await promisesRun();
     expect(late.error.code).toBe("CLOSED");
     expect(client.announcedRoutes().map(formatRoute)).toEqual([R]);
   });

@@ -165,7 +165,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     server.signal("SIGSTOP");
     const second = rig.client(["--install-routes", "100#100"]);
     await second.logged(/kernel routes read routes=6 objects=2 groups=1/);
-    // Longer than it waits for anything before it cleans up.
+    // No event says that nothing happens: longer than it waits for anything before it cleans up.
     await Bun.sleep(1_200);
     expect(await monitor.take()).toEqual([]);
     server.signal("SIGCONT");

@@ -75,6 +75,7 @@ export class ProcessEnvironment implements NetworkEnvironment {
       const status = await control.call("/v1/status", null);
       if (status.program !== "server") throw new Error(`${name} is a ${status.program}`);
       if (status[what] === count || performance.now() >= deadlineMs) return status[what];
+      // A server has no event for its counts that another process can wait for.
       await Bun.sleep(POLL_MS);
     }
   }
