@@ -16,7 +16,7 @@ if (process.argv.includes("--list")) {
     [process.execPath, "test", "--only-failures", "--preload", "./test/support/no-edges.ts", ...files],
     {
       cwd: dirname(import.meta.dir),
-      env: { BUNBOND_RUNS: "2", BUNBOND_FUZZ: "2000", ...process.env },
+      env: { BUNBOND_RUNS: "1", BUNBOND_FUZZ: "2000", ...process.env },
       stdio: ["inherit", "inherit", "inherit"],
     },
   );

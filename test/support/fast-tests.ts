@@ -11,9 +11,11 @@ const EDGE =
 const SLOW: readonly string[] = [
   "test/cli/config/config-file.test.ts",
   "test/client/foreign-server.test.ts",
+  "test/client/memory-refused.test.ts",
   "test/client/moving-destinations.test.ts",
   "test/client/outages.test.ts",
   "test/http/public/routes-document.test.ts",
+  "test/kernel/desired/underlay.test.ts",
   "test/kernel/reconcile/adoption.test.ts",
   "test/kernel/reconcile/drift.test.ts",
   "test/kernel/reconcile/many-hops.test.ts",
@@ -29,6 +31,7 @@ const SLOW: readonly string[] = [
   "test/server/go-client.test.ts",
   "test/server/server.test.ts",
   "test/server/slow-consumer.test.ts",
+  "test/server/stalled-socket.test.ts",
 ];
 
 /** Path from the root of the repository → text without comments. */
