@@ -11,7 +11,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { arbitraryStaleTimes, arbitraryStep } from "../support/models/fault-steps.ts";
-import { FaultWorld } from "../support/scenario/fault-world.ts";
+import { NetworkUnderFaults } from "../support/scenario/network-under-faults.ts";
 
 const { BUNBOND_RUNS, BUNBOND_SEED } = process.env;
 const NUM_RUNS = Number(BUNBOND_RUNS ?? 60);
@@ -28,13 +28,13 @@ for (const isSecondForeign of [false, true]) {
       const schedule = fc.array(arbitraryStep, { minLength: 30, maxLength: 120 });
       await fc.assert(
         fc.asyncProperty(fc.integer(), arbitraryStaleTimes, schedule, async (seed, staleTimes, steps) => {
-          const world = new FaultWorld({ seed, isSecondForeign, staleTimes });
-          await world.run(steps);
-          expect(world.views).toEqual(world.expectedViews);
-          expect(world.goViews).toEqual(world.expectedGoViews);
-          expect(world.lost).toEqual([]);
-          expect(world.harm).toEqual([]);
-          expect(await world.timersLeftAtTheEnd()).toBe(0);
+          const network = new NetworkUnderFaults({ seed, isSecondForeign, staleTimes });
+          await network.run(steps);
+          expect(network.views).toEqual(network.expectedViews);
+          expect(network.goViews).toEqual(network.expectedGoViews);
+          expect(network.lost).toEqual([]);
+          expect(network.harm).toEqual([]);
+          expect(await network.timersLeftAtTheEnd()).toBe(0);
         }),
         { numRuns: NUM_RUNS, seed: SEED },
       );
@@ -49,10 +49,10 @@ test(
     const schedule = fc.array(arbitraryStep, { minLength: 60, maxLength: 120 });
     await fc.assert(
       fc.asyncProperty(fc.integer(), arbitraryStaleTimes, schedule, async (seed, staleTimes, steps) => {
-        const world = new FaultWorld({ seed, isSecondForeign: false, staleTimes, calmPort: 2 });
-        await world.run(steps);
-        expect(world.lost).toEqual([]);
-        expect(world.views).toEqual(world.expectedViews);
+        const network = new NetworkUnderFaults({ seed, isSecondForeign: false, staleTimes, calmPort: 2 });
+        await network.run(steps);
+        expect(network.lost).toEqual([]);
+        expect(network.views).toEqual(network.expectedViews);
       }),
       { numRuns: NUM_RUNS, seed: SEED },
     );

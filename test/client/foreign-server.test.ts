@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { manyRoutes } from "../support/models/many-routes.ts";
 import { SeededRandom } from "../support/models/random.ts";
-import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 import { ForeignServer, type ForeignServerOptions } from "../support/network/foreign-server.ts";
 import { ScriptedLink } from "../support/network/scripted-link.ts";
 
@@ -12,7 +12,7 @@ const Q = "100 10.0.2.0/24 via 2001:db8::2";
 const OTHER = "200 10.0.1.0/24 via 2001:db8::1";
 
 function startForeign(
-  { clock, network }: ClientBench,
+  { clock, network }: ClientRig,
   port: number,
   options: Partial<ForeignServerOptions> = {},
 ): Promise<ForeignServer> {
@@ -21,49 +21,49 @@ function startForeign(
 
 describe("echoes", () => {
   test("of our own routes are no events, and gone with our withdrawal though they are never withdrawn", async () => {
-    const bench = new ClientBench();
-    const server = await startForeign(bench, 1);
-    const a = bench.client([1]).announce(R);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    const server = await startForeign(rig, 1);
+    const a = rig.client([1]).announce(R);
+    rig.clock.advance(1_000);
     a.subscribe(100);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect([...server.routes.keys()]).toEqual([R]);
     a.withdraw(R);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(a.log.takeChanges()).toEqual([]);
     expect(a.view).toEqual([]);
     expect(server.routes.size).toBe(0);
   });
 
   test("withdrawn while the echo is under way", async () => {
-    const bench = new ClientBench({ delayMs: 100 });
-    const server = await startForeign(bench, 1);
-    const a = bench.client([1]).announce(R);
-    bench.clock.advance(2_000);
+    const rig = new ClientRig({ delayMs: 100 });
+    const server = await startForeign(rig, 1);
+    const a = rig.client([1]).announce(R);
+    rig.clock.advance(2_000);
     a.subscribe(100);
-    bench.clock.advance(150);
+    rig.clock.advance(150);
     a.withdraw(R);
-    bench.clock.advance(60_000);
+    rig.clock.advance(60_000);
     expect(a.log.takeChanges()).toEqual([]);
     server.announce(R);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(a.view).toEqual([R]);
   });
 
   test("what others announce too stays hidden only as long as we announce it: at a server with exact views", async () => {
-    const bench = new ClientBench();
-    const foreign = await startForeign(bench, 1);
-    await bench.startServer(2);
-    const b = bench.client([2]).announce(R);
-    const a = bench.client([1, 2]).subscribe(100).announce(R);
+    const rig = new ClientRig();
+    const foreign = await startForeign(rig, 1);
+    await rig.startServer(2);
+    const b = rig.client([2]).announce(R);
+    const a = rig.client([1, 2]).subscribe(100).announce(R);
     foreign.announce(Q);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(a.log.takeChanges()).toEqual([`+ ${Q}`]);
     a.withdraw(R);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
     b.withdraw(R);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(a.log.takeChanges()).toEqual([`- ${R}`]);
     expect(foreign.harm).toEqual([]);
   });
@@ -72,14 +72,14 @@ describe("echoes", () => {
 describe("what we announced and withdrew, and somebody else announces too", () => {
   /** Of Go's make, or of rustbond's, or a BunBond that has not settled; and who is the other announcer there. */
   const MAKES = {
-    Go: async (bench: ClientBench) => {
-      const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
+    Go: async (rig: ClientRig) => {
+      const server = await startForeign(rig, 1, { unsubscribeWithdraws: true });
       return { others: server, harm: server.harm };
     },
-    "a young BunBond": async (bench: ClientBench) => {
-      await bench.startServer(1, { settleSeconds: 30 });
-      const other = bench.client([1]);
-      bench.clock.advance(1_000);
+    "a young BunBond": async (rig: ClientRig) => {
+      await rig.startServer(1, { settleSeconds: 30 });
+      const other = rig.client([1]);
+      rig.clock.advance(1_000);
       const others = {
         announce: (route: string) => other.announce(route),
         withdraw: (route: string) => other.withdraw(route),
@@ -90,162 +90,162 @@ describe("what we announced and withdrew, and somebody else announces too", () =
 
   describe.each(Object.entries(MAKES))("%s", (_, start) => {
     test("is never missed when it was there before", async () => {
-      const bench = new ClientBench({ delayMs: 5 });
-      const { others, harm } = await start(bench);
-      const a = bench.client([1]).subscribe(100);
+      const rig = new ClientRig({ delayMs: 5 });
+      const { others, harm } = await start(rig);
+      const a = rig.client([1]).subscribe(100);
       others.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
       a.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       expect(a.log.takeChanges()).toEqual([`- ${R}`]);
       a.withdraw(R);
       expect(a.log.takeChanges()).toEqual([`+ ${R}`]);
-      bench.clock.advance(120_000);
+      rig.clock.advance(120_000);
       expect(a.log.takeChanges()).toEqual([]);
       others.withdraw(R);
-      bench.clock.advance(1_000);
+      rig.clock.advance(1_000);
       expect(a.log.takeChanges()).toEqual([`- ${R}`]);
       expect(harm).toEqual([]);
     });
 
     test("comes when it was announced while we did", async () => {
-      const bench = new ClientBench({ delayMs: 5 });
-      const { others, harm } = await start(bench);
-      const a = bench.client([1]).announce(R).subscribe(100);
-      bench.clock.advance(1_000);
+      const rig = new ClientRig({ delayMs: 5 });
+      const { others, harm } = await start(rig);
+      const a = rig.client([1]).announce(R).subscribe(100);
+      rig.clock.advance(1_000);
       others.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       a.withdraw(R);
-      bench.clock.advance(5_000);
+      rig.clock.advance(5_000);
       expect(a.view).toEqual([R]);
       others.withdraw(R);
-      bench.clock.advance(1_000);
+      rig.clock.advance(1_000);
       expect(a.view).toEqual([]);
       expect(harm).toEqual([]);
     });
 
     test("comes when it is announced just after our withdrawal, where it may be an echo", async () => {
-      const bench = new ClientBench({ delayMs: 100 });
-      const { others } = await start(bench);
-      const a = bench.client([1]).subscribe(100).announce(R);
-      bench.clock.advance(3_000);
+      const rig = new ClientRig({ delayMs: 100 });
+      const { others } = await start(rig);
+      const a = rig.client([1]).subscribe(100).announce(R);
+      rig.clock.advance(3_000);
       a.withdraw(R);
-      bench.clock.advance(50);
+      rig.clock.advance(50);
       others.announce(R);
-      bench.clock.advance(5_000);
+      rig.clock.advance(5_000);
       expect(a.view).toEqual([R]);
     });
 
     test("does not stay when its other announcer has gone while we announced it", async () => {
-      const bench = new ClientBench({ delayMs: 5 });
-      const { others } = await start(bench);
-      const a = bench.client([1]).subscribe(100);
+      const rig = new ClientRig({ delayMs: 5 });
+      const { others } = await start(rig);
+      const a = rig.client([1]).subscribe(100);
       others.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       a.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       others.withdraw(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       a.withdraw(R);
-      bench.clock.advance(5_000);
+      rig.clock.advance(5_000);
       expect(a.view).toEqual([]);
     });
 
     test("does not stay when it is told again and withdrawn before our withdrawal is read", async () => {
-      const bench = new ClientBench({ delayMs: 100 });
-      const { others } = await start(bench);
-      const a = bench.client([1]).subscribe(100);
+      const rig = new ClientRig({ delayMs: 100 });
+      const { others } = await start(rig);
+      const a = rig.client([1]).subscribe(100);
       others.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       a.announce(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       others.withdraw(R);
-      bench.clock.advance(3_000);
+      rig.clock.advance(3_000);
       others.announce(R);
-      bench.clock.advance(10);
+      rig.clock.advance(10);
       a.withdraw(R);
-      bench.clock.advance(10);
+      rig.clock.advance(10);
       others.withdraw(R);
-      bench.clock.advance(10_000);
+      rig.clock.advance(10_000);
       expect(a.view).toEqual([]);
     });
   });
 
   test("is asked for by a connection of its own, which takes nothing away from anybody", async () => {
-    const bench = new ClientBench({ delayMs: 5 });
-    const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
+    const rig = new ClientRig({ delayMs: 5 });
+    const server = await startForeign(rig, 1, { unsubscribeWithdraws: true });
     server.announce(R);
-    const b = bench.client([1]).subscribe(100, 200);
-    const a = bench.client([1]).subscribe(100).announce(R, Q, OTHER);
-    bench.clock.advance(3_000);
+    const b = rig.client([1]).subscribe(100, 200);
+    const a = rig.client([1]).subscribe(100).announce(R, Q, OTHER);
+    rig.clock.advance(3_000);
     b.log.takeChanges();
     a.withdraw(R);
-    bench.clock.advance(60_000);
+    rig.clock.advance(60_000);
     expect(a.view).toEqual([R]);
     expect(b.log.takeChanges()).toEqual([]);
     expect([...server.routes.keys()].sort()).toEqual([R, OTHER, Q].sort());
     expect(server.harm).toEqual([]);
     // Two clients, and the one that asked.
-    expect(bench.network.connections).toHaveLength(3);
+    expect(rig.network.connections).toHaveLength(3);
     expect(server.peers.size).toBe(2);
   });
 
   test("nothing is asked where the server has told nothing of it", async () => {
-    const bench = new ClientBench({ delayMs: 5 });
-    await startForeign(bench, 1);
-    const a = bench.client([1]).subscribe(100);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig({ delayMs: 5 });
+    await startForeign(rig, 1);
+    const a = rig.client([1]).subscribe(100);
+    rig.clock.advance(1_000);
     a.announce(R);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     a.withdraw(R);
-    bench.clock.advance(60_000);
-    expect(bench.network.connections).toHaveLength(1);
+    rig.clock.advance(60_000);
+    expect(rig.network.connections).toHaveLength(1);
   });
 
   test("a server that cannot be asked is asked again", async () => {
-    const bench = new ClientBench({ delayMs: 5 });
-    const server = await startForeign(bench, 1);
-    const a = bench.client([1]).announce(R).subscribe(100);
+    const rig = new ClientRig({ delayMs: 5 });
+    const server = await startForeign(rig, 1);
+    const a = rig.client([1]).announce(R).subscribe(100);
     server.announce(R);
-    bench.clock.advance(3_000);
+    rig.clock.advance(3_000);
     a.withdraw(R);
-    bench.clock.advance(900);
-    bench.network.silent.add("[::1]:1");
-    bench.clock.advance(20_000);
+    rig.clock.advance(900);
+    rig.network.silent.add("[::1]:1");
+    rig.clock.advance(20_000);
     expect(a.view).toEqual([]);
-    bench.network.silent.clear();
-    bench.clock.advance(15_000);
+    rig.network.silent.clear();
+    rig.clock.advance(15_000);
     expect(a.view).toEqual([R]);
   });
 
   test("a thousand are asked for at once", async () => {
-    const bench = new ClientBench({ delayMs: 5 });
-    const server = await startForeign(bench, 1);
+    const rig = new ClientRig({ delayMs: 5 });
+    const server = await startForeign(rig, 1);
     const routes = manyRoutes(1_000).map(formatRoute);
     server.announce(...routes.slice(0, 500));
-    const a = bench
+    const a = rig
       .client([1])
       .announce(...routes)
       .subscribe(100);
-    bench.clock.advance(10_000);
+    rig.clock.advance(10_000);
     a.client.drain();
-    bench.clock.advance(10_000);
+    rig.clock.advance(10_000);
     expect(a.view).toEqual(routes.slice(0, 500).sort());
-    expect(bench.network.connections).toHaveLength(2);
+    expect(rig.network.connections).toHaveLength(2);
   });
 
   test("rustbond forgets it with our withdrawal: what it tells everybody is believed", async () => {
-    const bench = new ClientBench({ delayMs: 5 });
-    const server = await startForeign(bench, 1, { removesForAnyone: true });
+    const rig = new ClientRig({ delayMs: 5 });
+    const server = await startForeign(rig, 1, { removesForAnyone: true });
     server.announce(R);
-    const b = bench.client([1]).subscribe(100);
-    const a = bench.client([1]).subscribe(100);
-    bench.clock.advance(3_000);
+    const b = rig.client([1]).subscribe(100);
+    const a = rig.client([1]).subscribe(100);
+    rig.clock.advance(3_000);
     a.announce(R);
-    bench.clock.advance(3_000);
+    rig.clock.advance(3_000);
     a.withdraw(R);
-    bench.clock.advance(10_000);
+    rig.clock.advance(10_000);
     expect([a.view, b.view]).toEqual([[], []]);
   });
 
@@ -255,9 +255,9 @@ describe("what we announced and withdrew, and somebody else announces too", () =
     console.log(`150 schedules of double announcements, BUNBOND_SEED=${seed}`);
     const random = new SeededRandom(seed);
     for (let schedule = 0; schedule < 150; schedule++) {
-      const bench = new ClientBench({ seed: random.word(), delayMs: () => random.below(60) });
-      const server = await startForeign(bench, 1, { unsubscribeWithdraws: random.chance(0.5) });
-      const clients = [bench.client([1]), bench.client([1])];
+      const rig = new ClientRig({ seed: random.word(), delayMs: () => random.below(60) });
+      const server = await startForeign(rig, 1, { unsubscribeWithdraws: random.chance(0.5) });
+      const clients = [rig.client([1]), rig.client([1])];
       const own = clients.map(() => new Set<string>());
       const elsewhere = new Set<string>();
       for (let step = 0; step < 25; step++) {
@@ -275,10 +275,10 @@ describe("what we announced and withdrew, and somebody else announces too", () =
         } else if (isAdded) client.announce(route);
         else client.withdraw(route);
         if (random.chance(0.2)) for (const each of clients) each.subscribe(100);
-        bench.clock.advance(random.pick([0, 0, 20, 100, 1_000, 3_000]));
+        rig.clock.advance(random.pick([0, 0, 20, 100, 1_000, 3_000]));
       }
       for (const each of clients) each.subscribe(100);
-      bench.clock.advance(30_000);
+      rig.clock.advance(30_000);
       for (const [who, client] of clients.entries()) {
         const others = new Set([...elsewhere, ...(own[1 - who] ?? [])]);
         const expected = [...others].filter((route) => !own[who]?.has(route)).sort();
@@ -293,46 +293,46 @@ describe("a server without End-of-RIBs returns", () => {
   /** The client has R and Q of server 1, which restarts, has R again and Q no more. */
   async function restarted(
     delayMs = 0,
-  ): Promise<{ bench: ClientBench; log: () => string[]; server: ForeignServer }> {
-    const bench = new ClientBench({ delayMs });
-    const before = await startForeign(bench, 1);
+  ): Promise<{ rig: ClientRig; log: () => string[]; server: ForeignServer }> {
+    const rig = new ClientRig({ delayMs });
+    const before = await startForeign(rig, 1);
     before.announce(R, Q);
-    const { log } = bench.client([1], { retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
-    bench.clock.advance(1_000);
+    const { log } = rig.client([1], { retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
+    rig.clock.advance(1_000);
     expect(log.takeChanges()).toEqual([`+ ${R}`, `+ ${Q}`]);
     before.stop();
-    bench.clock.advance(1_000);
-    const server = await startForeign(bench, 1);
-    return { bench, log: () => log.takeChanges(), server };
+    rig.clock.advance(1_000);
+    const server = await startForeign(rig, 1);
+    return { rig, log: () => log.takeChanges(), server };
   }
 
   test("what it does not confirm goes 15 s after ESTABLISHED", async () => {
-    const { bench, log, server } = await restarted();
+    const { rig, log, server } = await restarted();
     server.announce(R);
-    bench.clock.advance(4_000 + 14_900);
+    rig.clock.advance(4_000 + 14_900);
     expect(log()).toEqual([]);
-    bench.clock.advance(200);
+    rig.clock.advance(200);
     expect(log()).toEqual([`- ${Q}`]);
   });
 
   test("but not before a second has passed without a confirmation", async () => {
-    const { bench, log, server } = await restarted();
-    bench.clock.advance(4_000 + 14_500);
+    const { rig, log, server } = await restarted();
+    rig.clock.advance(4_000 + 14_500);
     server.announce(R);
-    bench.clock.advance(900);
+    rig.clock.advance(900);
     expect(log()).toEqual([]);
-    bench.clock.advance(700);
+    rig.clock.advance(700);
     expect(log()).toEqual([`- ${Q}`]);
   });
 
   test("new routes are no confirmation, and do not put it off", async () => {
-    const { bench, log, server } = await restarted();
-    bench.clock.advance(4_000 + 14_900);
+    const { rig, log, server } = await restarted();
+    rig.clock.advance(4_000 + 14_900);
     server.announce(R, "100 ::/0 via 2001:db8::9");
-    bench.clock.advance(200);
+    rig.clock.advance(200);
     expect(log()).toEqual(["+ 100 ::/0 via 2001:db8::9"]);
     server.announce("100 ::/0 via 2001:db8::8");
-    bench.clock.advance(900);
+    rig.clock.advance(900);
     expect(log()).toEqual(["+ 100 ::/0 via 2001:db8::8", `- ${Q}`]);
   });
 
@@ -371,56 +371,56 @@ describe("a server without End-of-RIBs returns", () => {
   });
 
   test("at the latest when the stale time ends", async () => {
-    const bench = new ClientBench();
-    const before = await startForeign(bench, 1);
+    const rig = new ClientRig();
+    const before = await startForeign(rig, 1);
     const routes = manyRoutes(100).map(formatRoute);
     before.announce(R, ...routes);
     const staleTimes = { staleTimeMs: 30_000, staleTimeAloneMs: Number.POSITIVE_INFINITY };
-    const { log } = bench.client([1], { staleTimes, retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
-    bench.clock.advance(1_000);
+    const { log } = rig.client([1], { staleTimes, retry: { minMs: 5_000, maxMs: 5_000 } }).subscribe(100);
+    rig.clock.advance(1_000);
     log.takeChanges();
     before.stop();
-    bench.clock.advance(1_000);
-    const server = await startForeign(bench, 1);
-    bench.clock.advance(4_000);
+    rig.clock.advance(1_000);
+    const server = await startForeign(rig, 1);
+    rig.clock.advance(4_000);
     // Two a second are confirmed: never a quiet second.
     for (let half = 0; half < 58; half++) {
       server.announce(...routes.slice(half, half + 1));
-      bench.clock.advance(500);
+      rig.clock.advance(500);
     }
     expect(log.takeChanges()).toEqual([]);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(log.view.length).toBe(58);
   });
 });
 
 describe("Go's habits", () => {
   test("UNSUBSCRIBE takes our announcements along: they are back a second later", async () => {
-    const bench = new ClientBench({ delayMs: 10 });
-    const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
-    const a = bench.client([1]).subscribe(100).announce(R, OTHER);
-    const b = bench.client([1]).subscribe(100, 200);
-    bench.clock.advance(2_000);
+    const rig = new ClientRig({ delayMs: 10 });
+    const server = await startForeign(rig, 1, { unsubscribeWithdraws: true });
+    const a = rig.client([1]).subscribe(100).announce(R, OTHER);
+    const b = rig.client([1]).subscribe(100, 200);
+    rig.clock.advance(2_000);
     a.client.unsubscribe(100);
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect([...server.routes.keys()]).toEqual([OTHER]);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect([...server.routes.keys()].sort()).toEqual([R, OTHER]);
     expect(b.view).toEqual([R, OTHER]);
     expect(server.harm).toEqual([]);
   });
 
   test("never a second SUBSCRIBE, never SUBSCRIBE and UNSUBSCRIBE close together", async () => {
-    const bench = new ClientBench({ delayMs: 10 });
-    const server = await startForeign(bench, 1, { unsubscribeWithdraws: true });
+    const rig = new ClientRig({ delayMs: 10 });
+    const server = await startForeign(rig, 1, { unsubscribeWithdraws: true });
     server.announce(R);
-    const a = bench.client([1]);
+    const a = rig.client([1]);
     for (let turn = 0; turn < 301; turn++) {
       if (turn % 2 === 0) a.subscribe(100);
       else a.client.unsubscribe(100);
-      bench.clock.advance(37 * (turn % 7));
+      rig.clock.advance(37 * (turn % 7));
     }
-    bench.clock.advance(5_000);
+    rig.clock.advance(5_000);
     expect(server.harm).toEqual([]);
     expect(a.view).toEqual([R]);
   });
@@ -428,29 +428,29 @@ describe("Go's habits", () => {
   const reader = { framesPerSecond: 10_000 };
 
   test("50,000 announcements never fill a read nor end one inside a frame", async () => {
-    const bench = new ClientBench({ delayMs: 1 });
-    const server = await startForeign(bench, 1, reader);
-    const a = bench.client([1]).subscribe(200);
+    const rig = new ClientRig({ delayMs: 1 });
+    const server = await startForeign(rig, 1, reader);
+    const a = rig.client([1]).subscribe(200);
     for (const route of manyRoutes(50_000)) a.client.announce(route);
-    bench.clock.advance(20_000);
+    rig.clock.advance(20_000);
     expect(server.harm).toEqual([]);
     expect(server.routes.size).toBe(50_000);
     expect(a.log.takeStates().at(-1)).toBe("[::1]:1 established");
-    await bench.until(a.client.stop(20_000));
-    bench.clock.advance(100);
+    await rig.until(a.client.stop(20_000));
+    rig.clock.advance(100);
     expect(server.harm).toEqual([]);
     expect(server.routes.size).toBe(0);
   }, 60_000);
 
   test("at full speed they would", async () => {
-    const bench = new ClientBench({ delayMs: 1 });
-    const server = await startForeign(bench, 1, reader);
-    const a = bench.client([1]).subscribe(200);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig({ delayMs: 1 });
+    const server = await startForeign(rig, 1, reader);
+    const a = rig.client([1]).subscribe(200);
+    rig.clock.advance(1_000);
     for (const peer of server.peers) peer.send("END 200");
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     for (const route of manyRoutes(5_000)) a.client.announce(route);
-    bench.clock.advance(5_000);
+    rig.clock.advance(5_000);
     expect(server.harm).toContain("a read of 65536 bytes");
     expect(server.harm).toContain("a read that ends inside a frame");
   });

@@ -11,7 +11,7 @@ import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 import { RefusedMemory } from "../support/models/refused-memory.ts";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 
 const ROUTES: readonly Route[] = Array.from({ length: 60 }, (_, n) => {
   return routeOfText(`${100 + (n % 3)} 10.0.${n}.0/24 via 2001:db8::${(n % 20) + 1}`);
@@ -48,26 +48,26 @@ const texts = (routes: Iterable<Route>) => Array.from(routes, formatRoute).sort(
 test("an announcement is refused whole, and may come again", async () => {
   let refusals = 0;
   for (let allowed = 0; ; allowed++) {
-    const bench = new ClientBench();
-    const server = await bench.startServer(1);
-    const { client } = bench.client([1]);
+    const rig = new ClientRig();
+    const server = await rig.startServer(1);
+    const { client } = rig.client([1]);
     client.subscribe(100);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     const count = announceUntilRefused((route) => client.announce(route), allowed);
     if (count === ROUTES.length) break;
     refusals++;
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     const announced = texts(ROUTES.slice(0, count));
     expect([client.announcementCount, texts(client.announcements())]).toEqual([count, announced]);
     expect(texts(server.routes())).toEqual(announced);
     expect([...client.routes()]).toEqual([]);
     // The refused one among them, and those that are announced already.
     for (const route of ROUTES) client.announce(route);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(texts(server.routes())).toEqual(texts(ROUTES));
     expect([...client.routes()]).toEqual([]);
     for (const route of ROUTES) expect(client.withdraw(route)).toBeTrue();
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(texts(server.routes())).toEqual([]);
   }
   expect(refusals).toBeGreaterThan(8);
@@ -76,12 +76,12 @@ test("an announcement is refused whole, and may come again", async () => {
 test("the end of a drain is refused whole, and may come again", async () => {
   let refusals = 0;
   for (let allowed = 0; allowed < 40; allowed++) {
-    const bench = new ClientBench();
-    const server = await bench.startServer(1);
-    const { client } = bench.client([1]);
+    const rig = new ClientRig();
+    const server = await rig.startServer(1);
+    const { client } = rig.client([1]);
     client.drain();
     for (const route of ROUTES) client.announce(route);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     let isRefused = false;
     memory.allowing(allowed, () => {
       try {
@@ -91,13 +91,13 @@ test("the end of a drain is refused whole, and may come again", async () => {
         isRefused = true;
       }
     });
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect([client.drainedForMs !== null, client.announcementCount]).toEqual([isRefused, ROUTES.length]);
     expect(texts(server.routes())).toEqual(isRefused ? [] : texts(ROUTES));
     if (!isRefused) break;
     refusals++;
     expect(client.undrain()).toBeTrue();
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(texts(server.routes())).toEqual(texts(ROUTES));
   }
   expect(refusals).toBeGreaterThan(8);

@@ -3,7 +3,7 @@
  * only announces until the real one runs, then the servers. Nobody may lose a route on the way.
  */
 import { expect, test } from "bun:test";
-import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 import { ForeignServer } from "../support/network/foreign-server.ts";
 import { GoClient } from "../support/network/go-client.ts";
 import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
@@ -13,8 +13,8 @@ const HYPERVISORS = [0, 1, 2, 3];
 const routeOf = (n: number) => `100 10.0.${n}.0/24 via 2001:db8::${n + 1}`;
 
 test("clients with stand-ins, then servers: no watcher misses a route at any moment", async () => {
-  const bench = new ClientBench({ delayMs: 1 });
-  const { clock, network, random } = bench;
+  const rig = new ClientRig({ delayMs: 1 });
+  const { clock, network, random } = rig;
   const goServers = await Promise.all(
     PORTS.map((port) =>
       ForeignServer.start({ clock, network, endpoint: serverEndpoint(port), unsubscribeWithdraws: true }),
@@ -27,7 +27,7 @@ test("clients with stand-ins, then servers: no watcher misses a route at any mom
     return { process, parts: PORTS.map((port) => new GoClient({ ...common, server: serverEndpoint(port) })) };
   };
   const old = HYPERVISORS.map((n) => startGo([routeOf(n)]));
-  const watcher = bench.client(PORTS).subscribe(100);
+  const watcher = rig.client(PORTS).subscribe(100);
   clock.advance(20_000);
   const all = HYPERVISORS.map(routeOf);
   expect(
@@ -38,13 +38,13 @@ test("clients with stand-ins, then servers: no watcher misses a route at any mom
   ).toEqual(all);
 
   for (const [n, { process }] of old.entries()) {
-    const standIn = bench.client(PORTS).announce(routeOf(n));
+    const standIn = rig.client(PORTS).announce(routeOf(n));
     clock.advance(2_000);
     process.kill("end");
     clock.advance(3_000);
-    bench.client(PORTS).subscribe(100).announce(routeOf(n));
+    rig.client(PORTS).subscribe(100).announce(routeOf(n));
     clock.advance(2_000);
-    await bench.until(standIn.client.stop());
+    await rig.until(standIn.client.stop());
     // Those that are still of Go's make have all but their own.
     for (const [other, { process, parts }] of old.entries()) {
       if (process.isDead) continue;
@@ -55,7 +55,7 @@ test("clients with stand-ins, then servers: no watcher misses a route at any mom
   for (const [index, port] of PORTS.entries()) {
     goServers[index]?.stop();
     clock.advance(100);
-    await bench.startServer(port, { settleSeconds: 15 });
+    await rig.startServer(port, { settleSeconds: 15 });
     clock.advance(40_000);
   }
   expect(watcher.log.takeChanges()).toEqual([]);

@@ -1,6 +1,6 @@
 /**
  * A destination that moves is never without a hop at anybody who has seen one, whatever happens to servers and
- * to those who watch (moving-world.ts says what, and what it may rely on).
+ * to those who watch (network-under-moves.ts says what, and what it may rely on).
  *
  *     BUNBOND_RUNS=1000 bun test test/client/moving-destinations.test.ts   that many schedules of each kind
  *     BUNBOND_SEED=1                                                       and always the same ones
@@ -8,7 +8,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { arbitraryMoveStep } from "../support/models/move-steps.ts";
-import { MovingWorld } from "../support/scenario/moving-world.ts";
+import { NetworkUnderMoves } from "../support/scenario/network-under-moves.ts";
 
 const { BUNBOND_RUNS, BUNBOND_SEED } = process.env;
 const NUM_RUNS = Number(BUNBOND_RUNS ?? 70);
@@ -28,10 +28,10 @@ test.each([
     const schedule = fc.array(arbitraryMoveStep, { maxLength: 120, size: "max" });
     await fc.assert(
       fc.asyncProperty(fc.integer(), capacity, schedule, async (seed, capacityBytes, steps) => {
-        const world = new MovingWorld({ seed, kind, capacityBytes });
-        await world.run(steps);
-        expect(world.gaps).toEqual([]);
-        expect(world.views).toEqual(world.expectedViews);
+        const network = new NetworkUnderMoves({ seed, kind, capacityBytes });
+        await network.run(steps);
+        expect(network.gaps).toEqual([]);
+        expect(network.views).toEqual(network.expectedViews);
       }),
       { numRuns: NUM_RUNS, seed: SEED },
     );

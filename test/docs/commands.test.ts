@@ -38,6 +38,8 @@ describe.each([...DOCUMENT_PATHS])("command lines of %s", (path) => {
   // A document without any has still this test.
   test.each([...lines, "npm test"])("%s", async (line) => {
     const words = wordsOf(line);
+    // What the switch does is in test/process/update-scenarios.test.ts.
+    if (words[0] === "UPDATE_SCENARIOS=1") words.shift();
     while (/^BUNBOND_\w+=/.test(words[0] ?? ""))
       await expectVariable(words.shift() ?? "", words.at(-1) ?? "");
     expectCommand(words[0] === "npx" ? words.slice(1) : words);

@@ -150,6 +150,7 @@ describe("five minutes", () => {
       return asked.stdoutLines.join("\n");
     };
     const until = async (peers: RegExp) => {
+      // What is tried is the command `status`, which is asked again.
       while (!peers.test(await status())) await Bun.sleep(50);
     };
 

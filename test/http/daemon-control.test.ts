@@ -9,7 +9,7 @@ import { HttpError } from "../../src/http/http-error.ts";
 import { type HttpRoute, Router } from "../../src/http/router.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import { RefusedMemory } from "../support/models/refused-memory.ts";
-import { type BenchClientOptions, ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig, type RigClientOptions } from "../support/network/client-rig.ts";
 
 const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
 const R = "100 10.0.1.0/24 via 2001:db8::1";
@@ -49,13 +49,13 @@ async function refusal(answer: Promise<unknown>): Promise<string> {
 }
 
 /** A server, a client to be controlled and another one that watches. */
-async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchClientOptions = {}) {
-  const bench = new ClientBench();
-  const server = await bench.startServer(1);
-  const { client, log } = bench.client([1], options);
-  const watcher = bench.client([1]).subscribe(100, 200);
-  bench.clock.advance(100);
-  const daemon = new Daemon(VERSION, bench.clock);
+async function setup({ drainMs = 0, ...options }: { drainMs?: number } & RigClientOptions = {}) {
+  const rig = new ClientRig();
+  const server = await rig.startServer(1);
+  const { client, log } = rig.client([1], options);
+  const watcher = rig.client([1]).subscribe(100, 200);
+  rig.clock.advance(100);
+  const daemon = new Daemon(VERSION, rig.clock);
   const stops: string[] = [];
   const logged: [message: string, fields: LogFields][] = [];
   const note = (message: string, fields: LogFields = {}) => void logged.push([message, fields]);
@@ -71,8 +71,8 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & BenchCl
     },
     drainLeftMs: () => drainMs,
   });
-  const settle = () => bench.clock.advance(100);
-  return { bench, server, client, log, watcher, daemon, stops, logged, operations, settle };
+  const settle = () => rig.clock.advance(100);
+  return { rig, server, client, log, watcher, daemon, stops, logged, operations, settle };
 }
 
 describe("a client", () => {
@@ -155,26 +155,26 @@ describe("a client", () => {
   });
 
   test("takes changes while no server is there, and says that none is", async () => {
-    const { bench, operations, watcher, settle } = await setup();
-    bench.stopServer(1);
+    const { rig, operations, watcher, settle } = await setup();
+    rig.stopServer(1);
     settle();
     expect(await ask(operations, "/v1/announce", { routes: [R_TEXT] })).toMatchObject({
       results: [{ outcome: "announced" }],
       establishedServers: 0,
     });
-    await bench.startServer(1);
-    bench.clock.advance(20_000);
+    await rig.startServer(1);
+    rig.clock.advance(20_000);
     expect(watcher.view).toEqual([R]);
   });
 
   test("tells how it is", async () => {
-    const { bench, operations, watcher, client, settle } = await setup({
+    const { rig, operations, watcher, client, settle } = await setup({
       staleTimes: { staleTimeMs: 1, staleTimeAloneMs: 1e6 },
     });
     watcher.announce(R);
     await ask(operations, "/v1/announce", { routes: [Q_TEXT] });
     await ask(operations, "/v1/subscribe", { vnis: [100, 300] });
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     const common = {
       program: "client",
       ...VERSION,
@@ -208,7 +208,7 @@ describe("a client", () => {
         },
       ],
     });
-    bench.stopServer(1);
+    rig.stopServer(1);
     settle();
     expect(await ask(operations, "/v1/status")).toEqual({
       ...common,
@@ -229,10 +229,10 @@ describe("a client", () => {
   });
 
   test("resets the server that is named, and no other", async () => {
-    const { bench, operations, log, client } = await setup();
+    const { rig, operations, log, client } = await setup();
     log.takeStates();
     expect(await ask(operations, "/v1/peers/reset", { peer: "[0::1]:1" })).toEqual({ peer: "[::1]:1" });
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     // Without the wait of a retry.
     expect(log.takeStates()).toEqual([
       "[::1]:1 retry: reset",
@@ -249,15 +249,15 @@ describe("a client", () => {
   });
 
   test("resets a server that is away: the next try comes at once", async () => {
-    const { bench, operations, log } = await setup();
-    bench.stopServer(1);
-    bench.clock.advance(100);
-    await bench.startServer(1);
+    const { rig, operations, log } = await setup();
+    rig.stopServer(1);
+    rig.clock.advance(100);
+    await rig.startServer(1);
     log.takeStates();
     await ask(operations, "/v1/peers/reset", { peer: "[::1]:1" });
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(log.takeStates()).toEqual(["[::1]:1 connecting", "[::1]:1 handshake", "[::1]:1 established"]);
-    bench.clock.advance(20_000);
+    rig.clock.advance(20_000);
     expect(log.takeStates()).toEqual([]);
   });
 
@@ -340,9 +340,9 @@ describe("a client", () => {
 
 describe("a server", () => {
   async function serverSetup() {
-    const { bench, server, settle, client, watcher } = await setup();
-    const daemon = new Daemon(VERSION, bench.clock);
-    return { bench, server, settle, client, watcher, daemon, operations: serverOperations(server, daemon) };
+    const { rig, server, settle, client, watcher } = await setup();
+    const daemon = new Daemon(VERSION, rig.clock);
+    return { rig, server, settle, client, watcher, daemon, operations: serverOperations(server, daemon) };
   }
 
   test("tells how it is", async () => {
@@ -416,25 +416,25 @@ describe("a server", () => {
 });
 
 test("when a daemon was started does not depend on when that is asked", () => {
-  const bench = new ClientBench();
-  const daemon = new Daemon(VERSION, bench.clock);
+  const rig = new ClientRig();
+  const daemon = new Daemon(VERSION, rig.clock);
   const { startedAt } = daemon.facts();
-  // The bench's clock and the wall clock go on each by itself.
-  bench.clock.advance(7_000);
+  // The rig's clock and the wall clock go on each by itself.
+  rig.clock.advance(7_000);
   expect(daemon.facts()).toMatchObject({ startedAt, uptimeSeconds: 7 });
 });
 
 test("a server counts what it keeps for peers that are gone, until somebody takes it over or its time ends", async () => {
-  const bench = new ClientBench();
-  const server = await bench.startServer(1, { retainSeconds: 60 });
-  const one = bench.client([1]).announce(R, Q);
-  bench.clock.advance(100);
-  await bench.until(one.client.stop(0, "keep"));
-  bench.clock.advance(100);
+  const rig = new ClientRig();
+  const server = await rig.startServer(1, { retainSeconds: 60 });
+  const one = rig.client([1]).announce(R, Q);
+  rig.clock.advance(100);
+  await rig.until(one.client.stop(0, "keep"));
+  rig.clock.advance(100);
   expect(server.stats()).toMatchObject({ peers: 0, routes: 2, retainedAnnouncements: 2 });
-  bench.client([1]).announce(R);
-  bench.clock.advance(100);
+  rig.client([1]).announce(R);
+  rig.clock.advance(100);
   expect(server.stats()).toMatchObject({ routes: 2, retainedAnnouncements: 1 });
-  bench.clock.advance(60_000);
+  rig.clock.advance(60_000);
   expect(server.stats()).toMatchObject({ routes: 1, retainedAnnouncements: 0 });
 });

@@ -9,13 +9,13 @@ import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
-import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "200 10.0.2.0/24 via 2001:db8::2 type nat ports 1024-2047";
 const SECOND_MS = 1_000;
 
-class LibraryBench extends ClientBench {
+class LibraryRig extends ClientRig {
   connect(servers: readonly ServerAddress[], options: Partial<ConnectOptions> = {}): Client {
     const { clock, network } = this;
     return Client.connect({ servers, clock, network, random: () => 0, ...options });
@@ -53,35 +53,40 @@ function outcomeOf(promise: Promise<void>): { now: unknown; readonly error: BunB
   return outcome;
 }
 
-/** Time passes, and whoever waits for a promise has had a turn. */
-async function pass(bench: ClientBench, ms: number): Promise<void> {
-  bench.clock.advance(ms);
-  await Bun.sleep(0);
+/** Moves time on, and then lets those run who wait for promises. */
+async function pass(rig: ClientRig, ms: number): Promise<void> {
+  rig.clock.advance(ms);
+  await promisesRun();
+}
+
+/** Waits one turn of the event loop: no event says that what waits for a promise has run, or that nothing waits. */
+function promisesRun(): Promise<void> {
+  return Bun.sleep(0);
 }
 
 describe("waiting for servers", () => {
   test("any: as soon as one is established; all: when the last one is", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     expect(client.isEstablished).toBe(false);
     const [any, all] = [outcomeOf(client.established()), outcomeOf(client.established({ servers: "all" }))];
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect([any.now, all.now, client.isEstablished]).toEqual(["kept", "pending", true]);
-    await bench.startServer(2);
-    await pass(bench, 10 * SECOND_MS);
+    await rig.startServer(2);
+    await pass(rig, 10 * SECOND_MS);
     expect(all.now).toBe("kept");
     await client.established({ servers: "all", timeoutMs: 0 });
   });
 
   test("too long: a timeout that says which, in what state and why", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     const all = outcomeOf(client.established({ servers: "all", timeoutMs: 2_000 }));
-    await pass(bench, 1_999);
+    await pass(rig, 1_999);
     expect(all.now).toBe("pending");
-    await pass(bench, 1);
+    await pass(rig, 1);
     expect(all.error).toMatchObject({ name: "ConnectionTimeoutError", code: "CONNECTION_TIMEOUT" });
     expect(all.error).toMatchObject({
       timeoutMs: 2_000,
@@ -92,48 +97,48 @@ describe("waiting for servers", () => {
   });
 
   test("a signal ends the wait with its reason, and nothing that was asked for", async () => {
-    const bench = new LibraryBench();
-    const client = bench.connect(["[::1]:1"]);
+    const rig = new LibraryRig();
+    const client = rig.connect(["[::1]:1"]);
     client.announce(routeOfText(R));
     const controller = new AbortController();
     const { signal } = controller;
     const waits = [client.established({ signal }), client.confirmed({ signal })].map(outcomeOf);
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect(waits.map(({ now }) => now)).toEqual(["pending", "pending"]);
     const reason = new Error("enough");
     controller.abort(reason);
-    await pass(bench, 0);
+    await pass(rig, 0);
     waits.push(outcomeOf(client.established({ signal })));
-    await pass(bench, 0);
+    await pass(rig, 0);
     expect(waits.map(({ now }) => now)).toEqual([reason, reason, reason]);
     expect(client.announcedRoutes()).toHaveLength(1);
-    await bench.startServer(1);
-    await bench.until(client.confirmed({ signal: new AbortController().signal }));
-    await bench.until(client.close());
+    await rig.startServer(1);
+    await rig.until(client.confirmed({ signal: new AbortController().signal }));
+    await rig.until(client.close());
   });
 
   test("a peer that speaks something else is the cause", async () => {
-    const bench = new LibraryBench();
-    await bench.network.listen(serverEndpoint(1), (stream) => {
+    const rig = new LibraryRig();
+    await rig.network.listen(serverEndpoint(1), (stream) => {
       stream.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
       return { received() {}, writable() {}, closed() {} };
     });
-    const waiting = outcomeOf(bench.connect(["[::1]:1"]).established({ timeoutMs: 1_000 }));
-    await pass(bench, SECOND_MS);
+    const waiting = outcomeOf(rig.connect(["[::1]:1"]).established({ timeoutMs: 1_000 }));
+    await pass(rig, SECOND_MS);
     expect(waiting.error.cause).toMatchObject({ name: "ProtocolError", code: "UNSUPPORTED_VERSION" });
   });
 
   test.each([Number.NaN, -1, 2 ** 31, null, "1000", 1_000n, {}])(
     "%p is no time to wait for",
     async (value) => {
-      const client = new LibraryBench().connect(["[::1]:1"]);
+      const client = new LibraryRig().connect(["[::1]:1"]);
       // As a program in JavaScript may.
       const timeoutMs = value as number;
       const waiting = [
         outcomeOf(client.established({ timeoutMs })),
         outcomeOf(client.confirmed({ timeoutMs })),
       ];
-      await Bun.sleep(0);
+      await promisesRun();
       for (const { error } of waiting) {
         expect(error).toMatchObject({ name: "BadOptionError", option: "timeoutMs" });
         expect(error).toHaveProperty("value", value);
@@ -142,36 +147,36 @@ describe("waiting for servers", () => {
   );
 
   test("without servers there is nothing to wait for", async () => {
-    const client = new LibraryBench().connect([]);
+    const client = new LibraryRig().connect([]);
     const [established, confirmed] = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
-    await Bun.sleep(0);
+    await promisesRun();
     expect([established.error.code, confirmed.error.code]).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
   });
 
   test("a server that is removed is not waited for", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     const all = outcomeOf(client.established({ servers: "all" }));
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect([client.removeServer("[::1]:2"), client.removeServer("[::1]:2")]).toEqual([true, false]);
-    await Bun.sleep(0);
+    await promisesRun();
     expect(all.now).toBe("kept");
   });
 
   test("when the last one is removed there is nothing to wait for any more", async () => {
-    const client = new LibraryBench().connect(["[::1]:1"]);
+    const client = new LibraryRig().connect(["[::1]:1"]);
     const waiting = [outcomeOf(client.established()), outcomeOf(client.confirmed())];
     client.removeServer("[::1]:1");
-    await Bun.sleep(0);
+    await promisesRun();
     expect(waiting.map(({ error }) => error.code)).toEqual(["NOT_ESTABLISHED", "NOT_ESTABLISHED"]);
   });
 
   test("a text that names no server is refused, with its place", () => {
-    const bench = new LibraryBench();
-    expect(codeOf(() => bench.connect(["::1:x"]))).toBe("BAD_ADDRESS");
-    expect(codeOf(() => bench.connect([{ host: "::1", port: 99_999 }]))).toBe("BAD_PORT");
-    const client = bench.connect(["HOST.example", { host: "::0:1", port: 2 }]);
+    const rig = new LibraryRig();
+    expect(codeOf(() => rig.connect(["::1:x"]))).toBe("BAD_ADDRESS");
+    expect(codeOf(() => rig.connect([{ host: "::1", port: 99_999 }]))).toBe("BAD_PORT");
+    const client = rig.connect(["HOST.example", { host: "::0:1", port: 2 }]);
     expect(client.servers().map(({ server }) => formatEndpoint(server))).toEqual([
       "host.example:4711",
       "[::1]:2",
@@ -192,10 +197,10 @@ describe("settings", () => {
   ];
 
   test.each(cases)("%s that cannot be are refused: %p", (option, settings) => {
-    const bench = new LibraryBench();
+    const rig = new LibraryRig();
     const bad = expect.objectContaining({ code: "BAD_OPTION", option });
-    expect(() => bench.connect(["[::1]:1"], settings)).toThrow(bad);
-    const client = bench.connect(["[::1]:1"]);
+    expect(() => rig.connect(["[::1]:1"], settings)).toThrow(bad);
+    const client = rig.connect(["[::1]:1"]);
     expect(() => client.configure(settings)).toThrow(bad);
   });
 
@@ -205,13 +210,13 @@ describe("settings", () => {
       retry: { minMs: 0, maxMs: 0 },
       staleTimes: { staleTimeMs: Number.POSITIVE_INFINITY, staleTimeAloneMs: 0 },
     };
-    new LibraryBench().connect(["[::1]:1"], settings).configure(settings);
+    new LibraryRig().connect(["[::1]:1"], settings).configure(settings);
   });
 });
 
 describe("what is asked for", () => {
   test("twice, or not at all, is an error with what it is about", () => {
-    const client = new LibraryBench().connect(["[::1]:1"]);
+    const client = new LibraryRig().connect(["[::1]:1"]);
     const route = routeOfText(R);
     client.subscribe(100);
     expect(() => client.subscribe(100)).toThrow(
@@ -231,7 +236,7 @@ describe("what is asked for", () => {
   });
 
   test("and makes no route, or no VNI, is refused before anything happens", () => {
-    const client = new LibraryBench().connect(["[::1]:1"]);
+    const client = new LibraryRig().connect(["[::1]:1"]);
     const route = routeOfText(R);
     expect(codeOf(() => client.subscribe(-1))).toBe("BAD_VNI");
     const odd = { ...route, destination: { ...route.destination, lengthBits: 33 } };
@@ -244,7 +249,7 @@ describe("what is asked for", () => {
   test.each<[given: unknown]>([[null], [undefined], [7], ["100#10.0.1.0/24@2001:db8::1"], [Symbol("route")]])(
     "%p is no route, as the error says",
     (given) => {
-      const client = new LibraryBench().connect(["[::1]:1"]);
+      const client = new LibraryRig().connect(["[::1]:1"]);
       for (const act of [client.announce, client.withdraw, client.serversOf]) {
         expect(() => act.call(client, given as Route)).toThrow(
           expect.objectContaining({ name: "BadRouteError", code: "BAD_ROUTE", value: given }),
@@ -255,7 +260,7 @@ describe("what is asked for", () => {
   );
 
   test("an object without a VNI is no route either", () => {
-    const client = new LibraryBench().connect(["[::1]:1"]);
+    const client = new LibraryRig().connect(["[::1]:1"]);
     const bad = expect.objectContaining({ name: "BadRouteError", code: "BAD_VNI", value: undefined });
     expect(() => client.announce({} as Route)).toThrow(bad);
     expect(() => client.withdraw(Object.create(null))).toThrow(bad);
@@ -270,7 +275,7 @@ describe("what is asked for", () => {
     [{}],
     [Object.create(null)],
   ])("%p is no VNI, as the error says", (given) => {
-    const client = new LibraryBench().connect(["[::1]:1"]);
+    const client = new LibraryRig().connect(["[::1]:1"]);
     expect(() => client.subscribe(given as number)).toThrow(
       expect.objectContaining({ name: "BadRouteError", code: "BAD_VNI", value: given }),
     );
@@ -278,19 +283,19 @@ describe("what is asked for", () => {
   });
 
   test("while no server is there is remembered, and told to each that comes", async () => {
-    const bench = new LibraryBench();
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     client.announce(routeOfText(R));
     client.subscribe(200);
-    const [one, two] = [await bench.startServer(1), await bench.startServer(2)];
-    bench.client([2]).announce(Q);
-    await pass(bench, 10 * SECOND_MS);
+    const [one, two] = [await rig.startServer(1), await rig.startServer(2)];
+    rig.client([2]).announce(Q);
+    await pass(rig, 10 * SECOND_MS);
     for (const server of [one, two]) expect(Array.from(server.routes(), formatRoute)).toContain(R);
     expect(client.receivedRoutes().map(formatRoute)).toEqual([Q]);
   });
 
   test("of what the caller changes later nothing comes in", () => {
-    const client = new LibraryBench().connect([]);
+    const client = new LibraryRig().connect([]);
     const destination = { ...routeOfText(R).destination };
     client.announce({ ...routeOfText(R), destination });
     destination.lengthBits = 8;
@@ -304,25 +309,25 @@ describe("what is asked for", () => {
 describe("confirmed", () => {
   /** Two servers, of which the second is away. */
   async function halfThere() {
-    const bench = new LibraryBench();
+    const rig = new LibraryRig();
     const warnings: unknown[] = [];
     const note = () => {};
     const warn: Logger["warn"] = (...line) => warnings.push(line);
-    const server = await bench.startServer(1);
+    const server = await rig.startServer(1);
     const logger = { debug: note, info: note, error: note, warn };
-    const client = bench.connect(["[::1]:1", "[::1]:2"], { logger });
-    await pass(bench, SECOND_MS);
+    const client = rig.connect(["[::1]:1", "[::1]:2"], { logger });
+    await pass(rig, SECOND_MS);
     warnings.length = 0;
-    return { bench, client, server, warnings };
+    return { rig, client, server, warnings };
   }
 
   test("one server has read it: kept, and a warning of the one that is away", async () => {
-    const { bench, client, server, warnings } = await halfThere();
+    const { rig, client, server, warnings } = await halfThere();
     client.announce(routeOfText(R));
     client.subscribe(200);
     const outcome = outcomeOf(client.confirmed());
     expect(server.stats().routes).toBe(0);
-    await pass(bench, 100);
+    await pass(rig, 100);
     expect([outcome.now, server.stats().routes]).toEqual(["kept", 1]);
     expect(server.peers()[0]?.subscriptions).toEqual([200]);
     expect(warnings).toEqual([
@@ -331,25 +336,25 @@ describe("confirmed", () => {
   });
 
   test("any: those that are there as well are waited for, but not long", async () => {
-    const { bench, client, warnings } = await halfThere();
-    await bench.startServer(2);
-    await pass(bench, 10 * SECOND_MS);
-    bench.setStalled(2, true);
+    const { rig, client, warnings } = await halfThere();
+    await rig.startServer(2);
+    await pass(rig, 10 * SECOND_MS);
+    rig.setStalled(2, true);
     client.announce(routeOfText(R));
     const outcome = outcomeOf(client.confirmed());
-    await pass(bench, 999);
-    expect([outcome.now, bench.server(1).stats().routes]).toEqual(["pending", 1]);
-    bench.setStalled(2, false);
-    await pass(bench, 0);
-    expect([outcome.now, bench.server(2).stats().routes, warnings]).toEqual(["kept", 1, []]);
+    await pass(rig, 999);
+    expect([outcome.now, rig.server(1).stats().routes]).toEqual(["pending", 1]);
+    rig.setStalled(2, false);
+    await pass(rig, 0);
+    expect([outcome.now, rig.server(2).stats().routes, warnings]).toEqual(["kept", 1, []]);
 
-    bench.setStalled(2, true);
+    rig.setStalled(2, true);
     client.withdraw(routeOfText(R));
     const [patient, hasty] = [outcomeOf(client.confirmed()), outcomeOf(client.confirmed({ timeoutMs: 100 }))];
-    await pass(bench, 0);
-    await pass(bench, 100);
+    await pass(rig, 0);
+    await pass(rig, 100);
     expect([patient.now, hasty.now]).toEqual(["pending", "kept"]);
-    await pass(bench, 900);
+    await pass(rig, 900);
     expect(patient.now).toBe("kept");
     const warning = [
       "a server has not read what another one has",
@@ -359,84 +364,84 @@ describe("confirmed", () => {
   });
 
   test("all: kept when the last one has read it, also one that comes later", async () => {
-    const { bench, client, warnings } = await halfThere();
+    const { rig, client, warnings } = await halfThere();
     client.announce(routeOfText(R));
     const outcome = outcomeOf(client.confirmed({ servers: "all" }));
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect(outcome.now).toBe("pending");
-    const second = await bench.startServer(2);
-    await pass(bench, 10 * SECOND_MS);
+    const second = await rig.startServer(2);
+    await pass(rig, 10 * SECOND_MS);
     expect([outcome.now, second.stats().routes]).toEqual(["kept", 1]);
     expect(warnings.filter((line) => `${line}`.includes("told when"))).toEqual([]);
   });
 
   test("not before it has been read: a server that does not answer is a timeout", async () => {
-    const { bench, client } = await halfThere();
-    bench.setStalled(1, true);
+    const { rig, client } = await halfThere();
+    rig.setStalled(1, true);
     client.announce(routeOfText(R));
     const outcome = outcomeOf(client.confirmed({ timeoutMs: 3_000 }));
-    await pass(bench, 2_999);
+    await pass(rig, 2_999);
     expect(outcome.now).toBe("pending");
-    await pass(bench, 1);
+    await pass(rig, 1);
     expect(outcome.error).toMatchObject({ name: "TimeoutError", code: "TIMEOUT", timeoutMs: 3_000 });
     expect(client.announcedRoutes()).toEqual([routeOfText(R)]);
   });
 
   test("why a server was away is no reason why it does not answer now", async () => {
-    const { bench, client } = await halfThere();
-    bench.cutConnections(1);
-    await pass(bench, 10 * SECOND_MS);
-    bench.setStalled(1, true);
+    const { rig, client } = await halfThere();
+    rig.cutConnections(1);
+    await pass(rig, 10 * SECOND_MS);
+    rig.setStalled(1, true);
     client.removeServer("[::1]:2");
     const outcome = outcomeOf(client.confirmed({ timeoutMs: 1_000 }));
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect(outcome.error.message).toBe("no answer within 1000 ms from [::1]:1 (established)");
     expect([outcome.error.code, outcome.error.cause]).toEqual(["TIMEOUT", undefined]);
   });
 
   test("read on the next connection, when the first one breaks before", async () => {
-    const { bench, client } = await halfThere();
-    bench.setStalled(1, true);
+    const { rig, client } = await halfThere();
+    rig.setStalled(1, true);
     client.announce(routeOfText(R));
     const outcome = outcomeOf(client.confirmed());
-    await pass(bench, SECOND_MS);
-    bench.cutConnections(1);
-    await pass(bench, 10 * SECOND_MS);
-    expect([outcome.now, bench.server(1).stats().routes]).toEqual(["kept", 1]);
+    await pass(rig, SECOND_MS);
+    rig.cutConnections(1);
+    await pass(rig, 10 * SECOND_MS);
+    expect([outcome.now, rig.server(1).stats().routes]).toEqual(["kept", 1]);
   });
 
   test("with no server there: not established, and nothing is forgotten", async () => {
-    const { bench, client } = await halfThere();
-    bench.killServer(1);
-    await pass(bench, 1);
+    const { rig, client } = await halfThere();
+    rig.killServer(1);
+    await pass(rig, 1);
     client.announce(routeOfText(R));
     const [now, later] = [
       outcomeOf(client.confirmed({ timeoutMs: 0 })),
       outcomeOf(client.confirmed({ timeoutMs: 2_000 })),
     ];
-    await pass(bench, 0);
+    await pass(rig, 0);
     expect(now.error).toMatchObject({ name: "NotEstablishedError", code: "NOT_ESTABLISHED" });
     expect(now.error).toMatchObject({ cause: { code: "CONNECTION_LOST" }, servers: [{}, {}] });
-    await pass(bench, 2_000);
+    await pass(rig, 2_000);
     expect(later.error.code).toBe("NOT_ESTABLISHED");
-    const server = await bench.startServer(1);
-    await pass(bench, 10 * SECOND_MS);
+    const server = await rig.startServer(1);
+    await pass(rig, 10 * SECOND_MS);
     expect(server.stats().routes).toBe(1);
   });
 });
 
 describe("the view", () => {
   async function withRoutes() {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    bench.client([1]).announce(R);
-    bench.client([1, 2]).announce(Q);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    rig.client([1]).announce(R);
+    rig.client([1, 2]).announce(Q);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     client.subscribe(100);
     client.subscribe(200);
-    await pass(bench, SECOND_MS);
-    return { bench, client };
+    await pass(rig, SECOND_MS);
+    return { rig, client };
   }
 
   test("by VNI, counted, with the servers of each route", async () => {
@@ -456,9 +461,9 @@ describe("the view", () => {
   });
 
   test("a lost server's routes can be dropped before their time", async () => {
-    const { bench, client } = await withRoutes();
-    bench.killServer(1);
-    await pass(bench, SECOND_MS);
+    const { rig, client } = await withRoutes();
+    rig.killServer(1);
+    await pass(rig, SECOND_MS);
     expect(client.routeCount).toBe(2);
     expect(client.dropServerRoutes("[::1]:1").map(formatRoute)).toEqual([R]);
     expect(client.receivedRoutes().map(formatRoute)).toEqual([Q]);
@@ -466,34 +471,34 @@ describe("the view", () => {
   });
 
   test("an established server whose routes are dropped tells them anew", async () => {
-    const { bench, client } = await withRoutes();
+    const { rig, client } = await withRoutes();
     expect(client.dropServerRoutes("[::1]:1").map(formatRoute)).toEqual([R]);
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect(client.receivedRoutes().map(formatRoute).sort()).toEqual([R, Q]);
   });
 
   test("dropped routes are those that no other server has, however many", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
     const lines = Array.from({ length: 1_200 }, (_, n) => `100 10.0.${n >> 8}.${n & 255}/32 via 2001:db8::1`);
-    const [only, both] = [bench.client([1]), bench.client([1, 2])];
+    const [only, both] = [rig.client([1]), rig.client([1, 2])];
     for (const [n, line] of lines.entries()) (n < 1_100 ? only : both).announce(line);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     client.subscribe(100);
-    await pass(bench, SECOND_MS);
-    bench.killServer(1);
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
+    rig.killServer(1);
+    await pass(rig, SECOND_MS);
     expect(client.dropServerRoutes("[::1]:1").map(formatRoute).sort()).toEqual(lines.slice(0, 1_100).sort());
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     expect(client.routeCount).toBe(100);
   });
 
   test("is told to handler and iterators alike, also when the handler fails", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
     const told: string[] = [];
-    const client = bench.connect(["[::1]:1"], {
+    const client = rig.connect(["[::1]:1"], {
       logger: silentLogger,
       handler: {
         routeAdded: (route) => {
@@ -513,41 +518,41 @@ describe("the view", () => {
       }
       read.push("end");
     })();
-    const other = bench.client([1]).announce(R);
-    await pass(bench, SECOND_MS);
+    const other = rig.client([1]).announce(R);
+    await pass(rig, SECOND_MS);
     expect(told.sort()).toEqual([`added ${R}`, "complete 100"]);
     other.withdraw(R);
-    await pass(bench, SECOND_MS);
-    await bench.until(client.close());
+    await pass(rig, SECOND_MS);
+    await rig.until(client.close());
     await reading;
     expect(read.toSorted()).toEqual([`added ${R}`, "complete 100", "end", `removed ${R}`]);
     expect(read.at(-1)).toBe("end");
   });
 
   test("what is in view when the client closes is still told, at the reader's pace", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const client = bench.connect(["[::1]:1"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const client = rig.connect(["[::1]:1"]);
     client.subscribe(100);
-    const other = bench.client([1]);
+    const other = rig.client([1]);
     for (let n = 0; n < 600; n++) other.announce(`100 10.0.${n >> 8}.${n & 255}/32 via 2001:db8::1`);
-    await pass(bench, 2 * SECOND_MS);
+    await pass(rig, 2 * SECOND_MS);
     const changes = client.changes();
     await changes.next();
-    await bench.until(client.close());
-    await pass(bench, 60 * SECOND_MS);
+    await rig.until(client.close());
+    await pass(rig, 60 * SECOND_MS);
     let routes = 1;
     for await (const { type } of changes) if (type === "added") routes++;
     expect(routes).toBe(600);
   });
 
   test("only those of wanted VNIs, which have to be VNIs", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const client = bench.connect(["[::1]:1"]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const client = rig.connect(["[::1]:1"]);
     for (const vni of [100, 200]) client.subscribe(vni);
-    bench.client([1]).announce(R).announce("200 10.0.1.0/24 via 2001:db8::1");
-    await pass(bench, 2 * SECOND_MS);
+    rig.client([1]).announce(R).announce("200 10.0.1.0/24 via 2001:db8::1");
+    await pass(rig, 2 * SECOND_MS);
     const read: string[] = [];
     const changes = client.changes({ vnis: [200] });
     for (let i = 0; i < 2; i++) {
@@ -558,34 +563,34 @@ describe("the view", () => {
     expect(() => client.changes({ vnis: [-1] })).toThrow("VNI -1");
     expect(() => client.changes({ vnis: 100 as unknown as number[] })).toThrow("must be an array");
     await changes.return?.();
-    await bench.until(client.close());
+    await rig.until(client.close());
   });
 });
 
 describe("the handler", () => {
   test("is told of nothing before connect has given the client back", async () => {
-    const bench = new LibraryBench();
+    const rig = new LibraryRig();
     const states: string[] = [];
-    const client: Client = bench.connect(["[::1]:1"], {
+    const client: Client = rig.connect(["[::1]:1"], {
       // Before that, there would be no `client`.
       handler: { serverState: (_server, state) => states.push(`${state} ${client.isEstablished}`) },
     });
     expect([states, client.servers()[0]?.state]).toEqual([[], "connecting"]);
-    await pass(bench, 0);
+    await pass(rig, 0);
     expect(states[0]).toBe("connecting false");
   });
 
   test("that fails is heard of, where the program has given no logger", async () => {
-    const bench = new LibraryBench();
+    const rig = new LibraryRig();
     const console = spyOn(globalThis.console, "error").mockImplementation(() => {});
-    bench.connect(["[::1]:1"], {
+    rig.connect(["[::1]:1"], {
       handler: {
         serverState() {
           throw new Error("no such thing");
         },
       },
     });
-    await pass(bench, 0);
+    await pass(rig, 0);
     expect(console.mock.calls[0]).toEqual([
       "the handler failed; the client goes on",
       { event: "serverState", error: expect.stringContaining("no such thing") },
@@ -594,7 +599,7 @@ describe("the handler", () => {
   });
 
   test("may be several, and more at run time; the routes of each print themselves", async () => {
-    const bench = new LibraryBench();
+    const bench = new LibraryRig();
     await bench.startServer(1);
     const notes: string[] = [];
     const noted = (name: string) => ({ announced: (route: Route) => notes.push(`${name} ${route}`) });
@@ -615,48 +620,48 @@ describe("the handler", () => {
   });
 
   test("may close the client from inside", async () => {
-    const bench = new LibraryBench();
-    const server = await bench.startServer(1);
-    const client: Client = bench.connect(["[::1]:1"], {
+    const rig = new LibraryRig();
+    const server = await rig.startServer(1);
+    const client: Client = rig.connect(["[::1]:1"], {
       handler: { serverState: (_server, state) => state === "established" && client.close() },
     });
     client.announce(routeOfText(R));
-    await pass(bench, SECOND_MS);
-    await bench.until(client.close());
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
+    await rig.until(client.close());
+    await pass(rig, SECOND_MS);
     expect([server.stats().peers, server.stats().routes]).toEqual([0, 0]);
     server.stop();
-    expect(bench.clock.pendingTimers).toBe(0);
+    expect(rig.clock.pendingTimers).toBe(0);
   });
 
   test("may close the client from inside each of its calls, also of that close", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    bench.client([1]).announce(Q);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    rig.client([1]).announce(Q);
     const handler = new Proxy({}, { get: (_, event) => (event === "then" ? undefined : close) });
     const ends: unknown[] = [];
-    const client: Client = bench.connect(["[::1]:1", "[::1]:2"], { handler });
+    const client: Client = rig.connect(["[::1]:1", "[::1]:2"], { handler });
     function close(): void {
       const outcome = outcomeOf(client.close());
       ends.push(outcome);
       expect(codeOf(() => client.subscribe(1))).toBe("CLOSED");
     }
     client.announce(routeOfText(R));
-    await pass(bench, SECOND_MS);
-    await bench.until(client.close());
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
+    await rig.until(client.close());
+    await pass(rig, SECOND_MS);
     expect(ends.length).toBeGreaterThan(1);
     expect(ends).toEqual(ends.map(() => expect.objectContaining({ now: "kept" })));
     expect(client.servers().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
   });
 
   test("may end a subscription from inside: its routes are told of in pairs", async () => {
-    const bench = new LibraryBench();
-    await bench.startServer(1);
-    const other = bench.client([1]);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
+    const other = rig.client([1]);
     for (let n = 0; n < 100; n++) other.announce(`100 10.0.0.${n}/32 via 2001:db8::1`);
     const told = { added: 0, removed: 0 };
-    const client: Client = bench.connect(["[::1]:1"], {
+    const client: Client = rig.connect(["[::1]:1"], {
       handler: {
         routeAdded: () => {
           if (++told.added === 50) client.unsubscribe(100);
@@ -667,28 +672,28 @@ describe("the handler", () => {
       },
     });
     client.subscribe(100);
-    await pass(bench, 10 * SECOND_MS);
+    await pass(rig, 10 * SECOND_MS);
     expect([told, client.routeCount]).toEqual([{ added: 50, removed: 50 }, 0]);
   });
 });
 
 describe("closing", () => {
   test("withdraws, ends all that waits, and after it every call says so", async () => {
-    const bench = new LibraryBench();
-    const server = await bench.startServer(1);
-    const client = bench.connect(["[::1]:1", "[::1]:2"]);
+    const rig = new LibraryRig();
+    const server = await rig.startServer(1);
+    const client = rig.connect(["[::1]:1", "[::1]:2"]);
     client.announce(routeOfText(R));
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
     const waiting = [
       outcomeOf(client.established({ servers: "all" })),
       outcomeOf(client.confirmed({ servers: "all" })),
     ];
     expect(server.stats().routes).toBe(1);
     const closed = Promise.all([client.close(), client.close()]).then(() => {});
-    await Bun.sleep(0);
+    await promisesRun();
     expect(waiting.map(({ error }) => error.code)).toEqual(["CLOSED", "CLOSED"]);
-    await bench.until(closed);
-    await pass(bench, SECOND_MS);
+    await rig.until(closed);
+    await pass(rig, SECOND_MS);
     expect([server.stats().routes, server.stats().peers]).toEqual([0, 0]);
     const calls = [
       () => client.announce(routeOfText(Q)),
@@ -705,28 +710,28 @@ describe("closing", () => {
     ];
     expect(calls.map(codeOf)).toEqual(calls.map(() => "CLOSED"));
     const late = outcomeOf(client.established());
-    await Bun.sleep(0);
+    await promisesRun();
     expect(late.error.code).toBe("CLOSED");
     expect(client.announcedRoutes().map(formatRoute)).toEqual([R]);
   });
 
   test("with 'keep' its routes stay at a server that retains them", async () => {
-    const bench = new LibraryBench();
-    const server = await bench.startServer(1, { retainSeconds: 30 });
-    const client = bench.connect(["[::1]:1"]);
+    const rig = new LibraryRig();
+    const server = await rig.startServer(1, { retainSeconds: 30 });
+    const client = rig.connect(["[::1]:1"]);
     client.announce(routeOfText(R));
-    await pass(bench, SECOND_MS);
-    await bench.until(client.close({ onStop: "keep" }));
-    await pass(bench, SECOND_MS);
+    await pass(rig, SECOND_MS);
+    await rig.until(client.close({ onStop: "keep" }));
+    await pass(rig, SECOND_MS);
     expect(server.stats()).toMatchObject({ routes: 1, peers: 0 });
   });
 
   test("leaves no timer, also of what was waited for", async () => {
-    const bench = new LibraryBench();
-    const client = bench.connect(["[::1]:1"]);
+    const rig = new LibraryRig();
+    const client = rig.connect(["[::1]:1"]);
     const waiting = outcomeOf(client.established({ timeoutMs: 60_000 }));
-    await bench.until(client.close());
-    bench.clock.settle();
-    expect([waiting.error.code, bench.clock.pendingTimers]).toEqual(["CLOSED", 0]);
+    await rig.until(client.close());
+    rig.clock.settle();
+    expect([waiting.error.code, rig.clock.pendingTimers]).toEqual(["CLOSED", 0]);
   });
 });

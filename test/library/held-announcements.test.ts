@@ -4,7 +4,7 @@ import { silentLogger } from "../../src/base/logger.ts";
 import { ClientCore } from "../../src/client/client-core.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 import { MemoryNetwork } from "../support/network/memory-network.ts";
 
@@ -12,66 +12,66 @@ const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::1";
 
 async function heldClient() {
-  const bench = new ClientBench();
-  const server = await bench.startServer(1);
-  const held = bench.client([1], {
+  const rig = new ClientRig();
+  const server = await rig.startServer(1);
+  const held = rig.client([1], {
     announceWhen: new Promise(() => {}),
     announceWithinMs: Number.POSITIVE_INFINITY,
   });
   const known = () => Array.from(server.routes(), (route: Route) => route.destination.w0).length;
-  bench.clock.advance(100);
-  return { bench, server, client: held.client, known };
+  rig.clock.advance(100);
+  return { rig, server, client: held.client, known };
 }
 
 test("held: nothing is told, though it counts as announced", async () => {
-  const { bench, client, known } = await heldClient();
+  const { rig, client, known } = await heldClient();
   client.announce(routeOfText(R));
-  bench.clock.advance(60_000);
+  rig.clock.advance(60_000);
   expect([known(), client.announcementCount]).toEqual([0, 1]);
 });
 
 test("released: everything is told, and what comes later at once", async () => {
-  const { bench, client, known } = await heldClient();
+  const { rig, client, known } = await heldClient();
   client.announce(routeOfText(R));
   expect(client.releaseAnnouncements()).toBeTrue();
   expect(client.releaseAnnouncements()).toBeFalse();
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(known()).toBe(1);
   client.announce(routeOfText(Q));
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(known()).toBe(2);
 });
 
 test("withdrawn or drained before the release: it is not told", async () => {
-  const { bench, client, known } = await heldClient();
+  const { rig, client, known } = await heldClient();
   client.announce(routeOfText(R));
   client.announce(routeOfText(Q));
   client.withdraw(routeOfText(R));
   client.drain();
   client.releaseAnnouncements();
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(known()).toBe(0);
   client.undrain();
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(known()).toBe(1);
 });
 
 test("also to a server that was away at the release", async () => {
-  const bench = new ClientBench();
-  const { client } = bench.client([1], {
+  const rig = new ClientRig();
+  const { client } = rig.client([1], {
     announceWhen: new Promise(() => {}),
     announceWithinMs: Number.POSITIVE_INFINITY,
   });
   client.announce(routeOfText(R));
   client.releaseAnnouncements();
-  const server = await bench.startServer(1);
-  bench.clock.advance(20_000);
+  const server = await rig.startServer(1);
+  rig.clock.advance(20_000);
   expect([...server.routes()]).toHaveLength(1);
 });
 
 describe("announceWhen", () => {
   async function waitingClient(options: { readonly announceWithinMs?: number } = {}) {
-    const bench = new ClientBench();
+    const bench = new ClientRig();
     const server = await bench.startServer(1);
     const ready = Promise.withResolvers<void>();
     const errors: unknown[] = [];
@@ -147,7 +147,7 @@ describe("announceWhen", () => {
   });
 
   test("a confirmation waits for nothing if nothing is announced", async () => {
-    const bench = new ClientBench();
+    const bench = new ClientRig();
     await bench.startServer(1);
     const { client } = bench.client([1], { announceWhen: new Promise(() => {}) });
     bench.clock.advance(100);

@@ -10,7 +10,7 @@ import { parsePrefix } from "../../src/net/prefix.ts";
 import { parseAnnouncement } from "../../src/route/announcement.ts";
 import { makeRoute } from "../../src/route/make-route.ts";
 import { Server } from "../../src/server/server.ts";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 
 const ANYTHING: readonly unknown[] = [
   ...[null, Number.NaN, -1, "", "x", 5n, true, Symbol("s"), () => {}],
@@ -27,7 +27,7 @@ const NO_TEXT = ANYTHING.filter((value) => typeof value !== "string");
 type Call = (given: unknown) => unknown;
 
 /** As they are written in JavaScript, where nothing is known of what is given. */
-function callsOf({ clock, network }: ClientBench) {
+function callsOf({ clock, network }: ClientRig) {
   const connect: Call = (given) => Reflect.apply(Client.connect, Client, [given]);
   const client = Client.connect({ servers: ["[::1]:1"], clock, network });
   const of =
@@ -63,7 +63,7 @@ type CallName = keyof ReturnType<typeof callsOf>;
 
 /** What is thrown, or rejected with. */
 async function errorOf(call: CallName, given: unknown): Promise<BunBondError> {
-  return thrownBy(() => callsOf(new ClientBench())[call](given));
+  return thrownBy(() => callsOf(new ClientRig())[call](given));
 }
 
 async function thrownBy(act: () => unknown): Promise<BunBondError> {
@@ -220,10 +220,10 @@ test("null is not the type that is left out", async () => {
 });
 
 test("a client that was to be closed in a way there is not stays open", async () => {
-  const bench = new ClientBench();
-  const { close, subscribe } = callsOf(bench);
+  const rig = new ClientRig();
+  const { close, subscribe } = callsOf(rig);
   await thrownBy(() => close({ onStop: "behind" }));
   subscribe(100);
-  await bench.until(Promise.resolve(close(undefined)).then(() => {}));
+  await rig.until(Promise.resolve(close(undefined)).then(() => {}));
   expect((await thrownBy(() => subscribe(200))).code).toBe("CLOSED");
 });

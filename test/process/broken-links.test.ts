@@ -71,12 +71,13 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     );
     const othersOf = (own: number) => routes.filter((_, n) => n !== own);
     for (const [n, client] of clients.entries()) await client.viewIs(othersOf(n));
-    // Long enough to say something by their absence.
+    // No event says that KEEPALIVEs go on: long enough that a peer without them would have been closed.
     await Bun.sleep(6_000);
     cut();
     await server.logged(/most announcers were lost at once/);
     for (const client of clients) await client.serverState("retry");
     mend();
+    // No event says that a route is not withdrawn: twice the time in which it would be.
     await Bun.sleep(2_000 * settleSeconds);
     for (const [n, client] of clients.entries()) {
       await client.viewIs(othersOf(n));
@@ -144,7 +145,7 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     );
     await across.logged(/server away.* reason=keepalive-timeout/);
     mend();
-    // Its route is its own again once it has announced it anew.
+    // Its route is its own again once it has announced it anew; the server has no event for that, only a number.
     while ((await retained(directory.path)) > 0) await Bun.sleep(20);
     await across.stop();
     await beside.viewIs([]);

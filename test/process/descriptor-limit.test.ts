@@ -67,6 +67,7 @@ test("idle HTTP connections keep a client with few descriptors from nothing", as
         port,
         socket: { data() {}, close: () => closed.resolve(), error: () => closed.resolve() },
       }).catch(() => closed.resolve());
+      // A connection that was accepted has no event to wait for; a while later another one is tried.
       await Promise.race([closed.promise, Bun.sleep(100)]);
       await Bun.sleep(20);
     }

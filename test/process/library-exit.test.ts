@@ -26,6 +26,7 @@ const PROGRAM = `
   }
   await Promise.all([clients.established.confirmed(), clients.stalled.established()]);
   while (clients.handshake.servers()[0].state !== "handshake" || clients.retry.servers()[0].state !== "retry")
+    // A client has no event for these states: it has them before it ever connects.
     await Bun.sleep(1);
   const ends = [];
   for (const client of Object.values(clients)) {

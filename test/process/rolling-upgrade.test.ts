@@ -98,6 +98,7 @@ class Host implements AsyncDisposable {
       await using asked = new ChildProcess({ command, env: { NODE_ENV: undefined } });
       await asked.ended;
       if (asked.stdoutLines.some((line) => pattern.test(line))) return;
+      // A daemon of an older release has no event for it.
       await Bun.sleep(LOOK_AGAIN_MS);
     }
   }
@@ -112,6 +113,7 @@ class Host implements AsyncDisposable {
           ? status.retainedAnnouncements > 0
           : status.servers.some(({ state, staleRoutes }) => state !== "established" || staleRoutes > 0);
       if (!isStale) return;
+      // A daemon of an older release has no event for it.
       await Bun.sleep(LOOK_AGAIN_MS);
     }
   }

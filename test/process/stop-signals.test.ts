@@ -62,6 +62,7 @@ function catchesTerm(pid: number): boolean {
 test("SIGTERM at any moment after exec ends a server", async () => {
   for (const delayMs of DELAYS_MS) {
     await using server = new ChildProcess({ command: [executable, ...SERVER] });
+    // The moment itself is what is tried.
     await Bun.sleep(delayMs);
     expect([delayMs, EXIT_CODES]).toEqual([delayMs, expect.arrayContaining([await server.stop()])]);
   }
@@ -72,6 +73,7 @@ describe.skipIf(!hasNamespaces)(`as PID 1${because}`, () => {
     for (const delayMs of DELAYS_MS) {
       await using server = await startAsPidOne(SERVER);
       await pollUntil(() => catchesTerm(server.innerPid) || undefined);
+      // The moment itself is what is tried.
       await Bun.sleep(delayMs);
       process.kill(server.innerPid, "SIGTERM");
       expect([delayMs, EXIT_CODES]).toEqual([delayMs, expect.arrayContaining([await server.ended])]);

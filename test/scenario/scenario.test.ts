@@ -1,9 +1,11 @@
-/** Plays every file of this folder; what the steps mean stands in support/scenario.ts. */
+/** Runs every file of this folder; what the steps mean stands in support/scenario/scenario.ts. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { playScenario, type Scenario } from "../support/scenario/scenario.ts";
+import { join } from "node:path";
+import { runScenario, type Scenario } from "../support/scenario/scenario.ts";
+import { isUpdating, updateScenarios } from "../support/scenario/update-scenarios.ts";
 import breaches from "./breaches.json";
-import endOfRibs from "./end-of-rib.json";
+import endOfRib from "./end-of-rib.json";
 import handshake from "./handshake.json";
 import origins from "./origins.json";
 import retain from "./retain.json";
@@ -14,22 +16,32 @@ import time from "./time.json";
 interface ScenarioFile {
   /** A line that draws who is who. */
   readonly who: string;
-  readonly scenarios: readonly Scenario[];
+  readonly scenarios: Scenario[];
 }
 
-const files: readonly ScenarioFile[] = [
-  ...[handshake, subscriptions, origins, retain],
-  ...[endOfRibs, breaches, skipped, time],
-];
+const files: Readonly<Record<string, ScenarioFile>> = {
+  ...{ handshake, subscriptions, origins, retain },
+  ...{ "end-of-rib": endOfRib, breaches, skipped, time },
+};
 
 test("none is forgotten", () => {
   const names = readdirSync(import.meta.dir).filter((name) => name.endsWith(".json"));
-  expect(files).toHaveLength(names.length);
-  expect(new Set(files).size).toBe(files.length);
+  expect(
+    Object.keys(files)
+      .map((name) => `${name}.json`)
+      .sort(),
+  ).toEqual(names.sort());
 });
 
-for (const { who, scenarios } of files) {
+for (const [name, { who, scenarios }] of Object.entries(files)) {
+  if (isUpdating) {
+    test(`outputs of ${name} are written`, () =>
+      updateScenarios<ScenarioFile>(join(import.meta.dir, `${name}.json`), (scenario) =>
+        runScenario(scenario, "is rewritten"),
+      ));
+    continue;
+  }
   describe(who, () => {
-    for (const scenario of scenarios) test(scenario.name, () => playScenario(scenario));
+    for (const scenario of scenarios) test(scenario.name, () => runScenario(scenario));
   });
 }

@@ -3,12 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { type LogFields, silentLogger } from "../../src/base/logger.ts";
 import { Admission } from "../../src/server/admission.ts";
 import { RunningCounters } from "../../src/server/stats.ts";
-import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 import { MemoryNetwork } from "../support/network/memory-network.ts";
 import { RawPeer } from "../support/network/raw-peer.ts";
 
-class Stage extends ClientBench {
+class Rig extends ClientRig {
   betweenMs = 0;
   readonly warnings: [message: string, fields: LogFields][] = [];
 
@@ -42,7 +42,7 @@ class Stage extends ClientBench {
   }
 }
 
-function refusal(connections: number, openFilesLimit: number, refused: number): Stage["warnings"][number] {
+function refusal(connections: number, openFilesLimit: number, refused: number): Rig["warnings"][number] {
   return [
     "connections are refused: the limit of open files is reached",
     { connections, openFilesLimit, refused, hint: expect.stringContaining("LimitNOFILE=") },
@@ -50,9 +50,9 @@ function refusal(connections: number, openFilesLimit: number, refused: number): 
 }
 
 test("one too many is reset at once, counted, and no peer; who is in stays", async () => {
-  const stage = new Stage();
-  const server = await stage.startLimited(6);
-  expect(stage.connect(5).map(({ closedBecause }) => closedBecause)).toEqual([
+  const rig = new Rig();
+  const server = await rig.startLimited(6);
+  expect(rig.connect(5).map(({ closedBecause }) => closedBecause)).toEqual([
     null,
     null,
     null,
@@ -66,92 +66,92 @@ test("one too many is reset at once, counted, and no peer; who is in stays", asy
 });
 
 test("there is room again once a connection has closed, not while it has bytes to take", async () => {
-  const stage = new Stage();
-  const server = await stage.startLimited(4);
-  const [first, second] = stage.connect(2);
+  const rig = new Rig();
+  const server = await rig.startLimited(4);
+  const [first, second] = rig.connect(2);
   const refused = () => server.stats().counters.refusals["descriptor-limit"] ?? 0;
   first?.stream.abort();
-  stage.clock.settle();
-  expect([server.stats().peers, stage.connect(1)[0]?.isClosed, refused()]).toEqual([1, false, 0]);
-  expect([stage.connect(1)[0]?.isClosed, refused()]).toEqual([true, 1]);
+  rig.clock.settle();
+  expect([server.stats().peers, rig.connect(1)[0]?.isClosed, refused()]).toEqual([1, false, 0]);
+  expect([rig.connect(1)[0]?.isClosed, refused()]).toEqual([true, 1]);
   second?.stream.end();
-  stage.clock.settle();
-  expect([stage.connect(1)[0]?.isClosed, refused()]).toEqual([false, 1]);
+  rig.clock.settle();
+  expect([rig.connect(1)[0]?.isClosed, refused()]).toEqual([false, 1]);
 });
 
 test("a warning a minute, with what to do and how many there were", async () => {
-  const stage = new Stage();
-  await stage.startLimited(4);
-  stage.connect(3);
-  stage.connect(10);
-  expect(stage.warnings).toEqual([refusal(2, 4, 1)]);
-  stage.clock.advance(59_999);
+  const rig = new Rig();
+  await rig.startLimited(4);
+  rig.connect(3);
+  rig.connect(10);
+  expect(rig.warnings).toEqual([refusal(2, 4, 1)]);
+  rig.clock.advance(59_999);
   // Those that were in have left, since they say nothing.
-  stage.warnings.length = 0;
-  stage.connect(3);
-  expect(stage.warnings).toEqual([]);
-  stage.clock.advance(1);
-  stage.connect(5);
-  expect(stage.warnings).toEqual([refusal(2, 4, 10 + 1 + 1)]);
+  rig.warnings.length = 0;
+  rig.connect(3);
+  expect(rig.warnings).toEqual([]);
+  rig.clock.advance(1);
+  rig.connect(5);
+  expect(rig.warnings).toEqual([refusal(2, 4, 10 + 1 + 1)]);
 });
 
 test("a limit that is raised meanwhile is found within seconds", async () => {
-  const stage = new Stage();
-  const server = await stage.startLimited(4);
-  const isRefused = () => stage.connect(1)[0]?.isClosed;
-  stage.connect(2);
-  stage.network.descriptorLimit = 6;
+  const rig = new Rig();
+  const server = await rig.startLimited(4);
+  const isRefused = () => rig.connect(1)[0]?.isClosed;
+  rig.connect(2);
+  rig.network.descriptorLimit = 6;
   expect(isRefused()).toBe(true);
-  stage.clock.advance(10_000);
+  rig.clock.advance(10_000);
   expect([isRefused(), isRefused()]).toEqual([false, true]);
   expect(server.stats()).toMatchObject({ peers: 3, counters: { refusals: { "descriptor-limit": 2 } } });
 });
 
 test("of those that are half-open the oldest is reset, and who is established stays", async () => {
-  const stage = new Stage();
-  stage.betweenMs = 50;
-  const server = await stage.startServer(1, { maxHalfOpen: 3 });
-  const [established] = stage.connect(1);
-  const silent = stage.connectHalf(5);
+  const rig = new Rig();
+  rig.betweenMs = 50;
+  const server = await rig.startServer(1, { maxHalfOpen: 3 });
+  const [established] = rig.connect(1);
+  const silent = rig.connectHalf(5);
   expect(silent.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false, false]);
   expect(established?.isClosed).toBe(false);
   // One that completes its handshake makes room.
   for (const frame of ["HELLO 5", "KEEPALIVE"]) {
     silent[2]?.send(frame);
-    stage.clock.settle();
+    rig.clock.settle();
   }
-  expect([stage.connectHalf(1)[0]?.isClosed, silent[3]?.isClosed]).toEqual([false, false]);
-  expect(stage.connectHalf(1)[0]?.isClosed).toBe(false);
+  expect([rig.connectHalf(1)[0]?.isClosed, silent[3]?.isClosed]).toEqual([false, false]);
+  expect(rig.connectHalf(1)[0]?.isClosed).toBe(false);
   expect([silent[2]?.isClosed, silent[3]?.isClosed]).toEqual([false, true]);
   expect(server.stats().counters.refusals).toEqual({ "half-open-limit": 3 });
 });
 
 test("who has sent its HELLO goes after those that have not, and nobody within some turns", async () => {
-  const stage = new Stage();
-  await stage.startServer(1, { maxHalfOpen: 3 });
-  const halfOpen = stage.connectHalf(3);
+  const rig = new Rig();
+  await rig.startServer(1, { maxHalfOpen: 3 });
+  const halfOpen = rig.connectHalf(3);
   halfOpen[0]?.send("HELLO 5");
-  stage.clock.settle();
+  rig.clock.settle();
   const closed = () => halfOpen.map(({ isClosed }) => isClosed);
   // One too many, for as long as all are young.
-  expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, false, false]);
-  stage.clock.advance(100);
-  expect([stage.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, true, true]);
-  stage.clock.advance(250);
-  const last = stage.connectHalf(2);
+  expect([rig.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, false, false]);
+  rig.clock.advance(100);
+  expect([rig.connectHalf(1)[0]?.isClosed, ...closed()]).toEqual([false, false, true, true]);
+  rig.clock.advance(250);
+  const last = rig.connectHalf(2);
   expect([...last.map(({ isClosed }) => isClosed), ...closed()]).toEqual([false, false, false, true, true]);
 });
 
 test("where no place is left, a half-open connection makes room for the next", async () => {
-  const stage = new Stage();
-  const server = await stage.startLimited(6);
-  stage.betweenMs = 50;
-  const [established] = stage.connect(1);
-  const [oldest, other] = stage.connectHalf(2);
-  expect(stage.connect(1)[0]?.isClosed).toBe(false);
+  const rig = new Rig();
+  const server = await rig.startLimited(6);
+  rig.betweenMs = 50;
+  const [established] = rig.connect(1);
+  const [oldest, other] = rig.connectHalf(2);
+  expect(rig.connect(1)[0]?.isClosed).toBe(false);
   expect([established, oldest, other].map((peer) => peer?.isClosed)).toEqual([false, true, false]);
   expect(server.stats()).toMatchObject({ peers: 3, counters: { refusals: { "half-open-limit": 1 } } });
-  expect(stage.warnings.map(([message]) => message)).toEqual([
+  expect(rig.warnings.map(([message]) => message)).toEqual([
     "connections without a handshake are reset: there are too many",
   ]);
 });

@@ -7,7 +7,7 @@ import { silentLogger } from "../../src/base/logger.ts";
 import type { ClientCore } from "../../src/client/client-core.ts";
 import type { Server } from "../../src/server/server.ts";
 import { SeededRandom } from "../support/models/random.ts";
-import { type BenchClient, ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig, type RigClient } from "../support/network/client-rig.ts";
 import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const CLIENTS = 10;
@@ -15,11 +15,11 @@ const routeOf = (n: number) => `100 10.0.${n}.0/24 via 2001:db8::${n + 1}`;
 
 interface Hypervisor {
   readonly process: SimulatedProcess;
-  readonly bench: BenchClient;
+  readonly rig: RigClient;
 }
 
-interface Stage {
-  readonly bench: ClientBench;
+interface Rig {
+  readonly rig: ClientRig;
   readonly server: Server;
   readonly host: SimulatedProcess;
   readonly hypervisors: readonly Hypervisor[];
@@ -27,12 +27,12 @@ interface Stage {
 }
 
 /** Hypervisors that announce a route each and see the others'. */
-async function stage(
+async function setup(
   options: { clients?: number; retainSeconds?: number; settleSeconds?: number } = {},
-): Promise<Stage> {
+): Promise<Rig> {
   const { clients = CLIENTS, retainSeconds = 0, settleSeconds = 15 } = options;
-  const bench = new ClientBench({ delayMs: 1, retransmitsSyn: true });
-  const { clock, network } = bench;
+  const rig = new ClientRig({ delayMs: 1, retransmitsSyn: true });
+  const { clock, network } = rig;
   const host = new SimulatedProcess(clock, network);
   const warnings: string[] = [];
   const logger = {
@@ -42,7 +42,7 @@ async function stage(
       if (!message.startsWith("peer gone")) warnings.push(message);
     },
   };
-  const server = await bench.startServer(1, {
+  const server = await rig.startServer(1, {
     retainSeconds,
     settleSeconds,
     clock: host,
@@ -55,28 +55,28 @@ async function stage(
     const process = new SimulatedProcess(clock, network);
     hypervisors.push({
       process,
-      bench: bench.client([1], { clock: process, network: process }).announce(routeOf(n)).subscribe(100),
+      rig: rig.client([1], { clock: process, network: process }).announce(routeOf(n)).subscribe(100),
     });
     // Their KEEPALIVEs are spread over the interval.
     clock.advance(random.below(1_000));
   }
   clock.advance(40_000);
-  for (const { bench } of hypervisors) {
-    expect(bench.view).toHaveLength(clients - 1);
-    bench.log.takeChanges();
+  for (const { rig } of hypervisors) {
+    expect(rig.view).toHaveLength(clients - 1);
+    rig.log.takeChanges();
   }
-  return { bench, server, host, hypervisors, warnings };
+  return { rig, server, host, hypervisors, warnings };
 }
 
 const changes = (hypervisors: readonly Hypervisor[]) =>
-  hypervisors.flatMap(({ bench }) => bench.log.takeChanges());
+  hypervisors.flatMap(({ rig }) => rig.log.takeChanges());
 const vanish = (hypervisor: Hypervisor | undefined) => hypervisor?.process.vanish();
 const clientOf = (hypervisor: Hypervisor | undefined): ClientCore => {
   if (hypervisor === undefined) throw new Error("no such hypervisor");
-  return hypervisor.bench.client;
+  return hypervisor.rig.client;
 };
-const setCut = ({ network }: ClientBench, bench: ClientBench, isCut: boolean) => {
-  bench.setStalled(1, isCut);
+const setCut = ({ network }: ClientRig, rig: ClientRig, isCut: boolean) => {
+  rig.setStalled(1, isCut);
   if (isCut) network.silent.add("[::1]:1");
   else network.silent.delete("[::1]:1");
 };
@@ -86,12 +86,12 @@ describe("a server whose link is cut", () => {
     "for %d s takes no route from anybody",
     async (seconds) => {
       for (const phaseMs of [0, 1_700, 3_300]) {
-        const { bench, hypervisors, server } = await stage();
-        bench.clock.advance(phaseMs);
-        setCut(bench, bench, true);
-        bench.clock.advance(1_000 * seconds);
-        setCut(bench, bench, false);
-        bench.clock.advance(90_000);
+        const { rig, hypervisors, server } = await setup();
+        rig.clock.advance(phaseMs);
+        setCut(rig, rig, true);
+        rig.clock.advance(1_000 * seconds);
+        setCut(rig, rig, false);
+        rig.clock.advance(90_000);
         expect(changes(hypervisors)).toEqual([]);
         expect(server.stats()).toMatchObject({ establishedPeers: CLIENTS, routes: CLIENTS, isSettled: true });
       }
@@ -99,27 +99,27 @@ describe("a server whose link is cut", () => {
   );
 
   test("time and again neither", async () => {
-    const { bench, hypervisors } = await stage();
+    const { rig, hypervisors } = await setup();
     for (const seconds of [15, 15, 15, 40, 15]) {
-      setCut(bench, bench, true);
-      bench.clock.advance(1_000 * seconds);
-      setCut(bench, bench, false);
-      bench.clock.advance(30_000);
+      setCut(rig, rig, true);
+      rig.clock.advance(1_000 * seconds);
+      setCut(rig, rig, false);
+      rig.clock.advance(30_000);
     }
     expect(changes(hypervisors)).toEqual([]);
   });
 
   test("ten times a day neither, but not for ever", async () => {
-    const { bench, hypervisors, warnings } = await stage();
+    const { rig, hypervisors, warnings } = await setup();
     const cutAgain = () => {
-      setCut(bench, bench, true);
-      bench.clock.advance(15_000);
-      setCut(bench, bench, false);
-      bench.clock.advance(45_000);
+      setCut(rig, rig, true);
+      rig.clock.advance(15_000);
+      setCut(rig, rig, false);
+      rig.clock.advance(45_000);
     };
     for (let times = 0; times < 10; times++) {
       cutAgain();
-      bench.clock.advance(8_640_000);
+      rig.clock.advance(8_640_000);
     }
     expect(changes(hypervisors)).toEqual([]);
     warnings.length = 0;
@@ -130,55 +130,55 @@ describe("a server whose link is cut", () => {
     );
     expect(changes(hypervisors)).not.toEqual([]);
     warnings.length = 0;
-    bench.clock.advance(3_600_000);
+    rig.clock.advance(3_600_000);
     changes(hypervisors);
     cutAgain();
     expect(changes(hypervisors)).toEqual([]);
   });
 
   test("says so once for each cut", async () => {
-    const { bench, warnings } = await stage();
-    setCut(bench, bench, true);
-    bench.clock.advance(15_000);
-    setCut(bench, bench, false);
-    bench.clock.advance(60_000);
+    const { rig, warnings } = await setup();
+    setCut(rig, rig, true);
+    rig.clock.advance(15_000);
+    setCut(rig, rig, false);
+    rig.clock.advance(60_000);
     expect(warnings).toEqual([
       "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
     ]);
   });
 
   test("withdraws what has not come back when it has settled", async () => {
-    const { bench, hypervisors } = await stage();
-    setCut(bench, bench, true);
-    bench.clock.advance(20_000);
+    const { rig, hypervisors } = await setup();
+    setCut(rig, rig, true);
+    rig.clock.advance(20_000);
     vanish(hypervisors[3]);
-    setCut(bench, bench, false);
-    bench.clock.advance(10_000);
+    setCut(rig, rig, false);
+    rig.clock.advance(10_000);
     expect(changes(hypervisors)).toEqual([]);
-    bench.clock.advance(30_000);
+    rig.clock.advance(30_000);
     expect(new Set(changes(hypervisors))).toEqual(new Set([`- ${routeOf(3)}`]));
   });
 
   test("and is as strict as before afterwards", async () => {
-    const { bench, hypervisors } = await stage();
-    setCut(bench, bench, true);
-    bench.clock.advance(15_000);
-    setCut(bench, bench, false);
-    bench.clock.advance(60_000);
-    await bench.until(clientOf(hypervisors[3]).stop(0, "keep"));
-    bench.clock.advance(100);
+    const { rig, hypervisors } = await setup();
+    setCut(rig, rig, true);
+    rig.clock.advance(15_000);
+    setCut(rig, rig, false);
+    rig.clock.advance(60_000);
+    await rig.until(clientOf(hypervisors[3]).stop(0, "keep"));
+    rig.clock.advance(100);
     expect(new Set(changes(hypervisors))).toEqual(new Set([`- ${routeOf(3)}`]));
   });
 
   test("keeps for longer what it is told to retain for longer", async () => {
-    const { bench, hypervisors } = await stage({ retainSeconds: 300 });
-    setCut(bench, bench, true);
-    bench.clock.advance(20_000);
+    const { rig, hypervisors } = await setup({ retainSeconds: 300 });
+    setCut(rig, rig, true);
+    rig.clock.advance(20_000);
     vanish(hypervisors[3]);
-    setCut(bench, bench, false);
-    bench.clock.advance(250_000);
+    setCut(rig, rig, false);
+    rig.clock.advance(250_000);
     expect(changes(hypervisors)).toEqual([]);
-    bench.clock.advance(60_000);
+    rig.clock.advance(60_000);
     expect(new Set(changes(hypervisors))).toEqual(new Set([`- ${routeOf(3)}`]));
   });
 });
@@ -186,11 +186,11 @@ describe("a server whose link is cut", () => {
 describe("a server whose machine was paused, with its clock", () => {
   test.each([14, 20, 25, 60, 600])("for %d s takes no route from anybody", async (seconds) => {
     for (const setsTime of [false, true]) {
-      const { bench, hypervisors, host, server } = await stage();
+      const { rig, hypervisors, host, server } = await setup();
       host.pauseMachine();
-      bench.clock.advance(1_000 * seconds);
+      rig.clock.advance(1_000 * seconds);
       host.resumeMachine({ setsTime });
-      bench.clock.advance(90_000);
+      rig.clock.advance(90_000);
       expect(changes(hypervisors)).toEqual([]);
       expect(server.stats()).toMatchObject({ establishedPeers: CLIENTS, routes: CLIENTS, isSettled: true });
     }
@@ -201,29 +201,29 @@ describe("a time of day that is set", () => {
   const STOOD_STILL = "this process stood still; its clients are waited for";
 
   test("forward looks like a suspension, and harms nobody", async () => {
-    const { bench, hypervisors, warnings, server } = await stage();
-    bench.clock.wallAheadMs += 3_600_000;
-    bench.clock.advance(14_000);
+    const { rig, hypervisors, warnings, server } = await setup();
+    rig.clock.wallAheadMs += 3_600_000;
+    rig.clock.advance(14_000);
     expect(server.stats().isSettled).toBe(false);
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     expect(server.stats().isSettled).toBe(true);
     expect([changes(hypervisors), warnings]).toEqual([[], [STOOD_STILL]]);
   });
 
   test("back, or by little, is nothing", async () => {
-    const { bench, warnings } = await stage();
+    const { rig, warnings } = await setup();
     for (const stepMs of [-3_600_000, 1_000, 1_200_000, -86_400_000]) {
-      bench.clock.wallAheadMs += stepMs;
-      bench.clock.advance(10_000);
+      rig.clock.wallAheadMs += stepMs;
+      rig.clock.advance(10_000);
     }
     expect(warnings).toEqual([]);
   });
 
   test("to and fro all the time is one suspension at most", async () => {
-    const { bench, warnings, server } = await stage();
+    const { rig, warnings, server } = await setup();
     for (let turn = 0; turn < 300; turn++) {
-      bench.clock.wallAheadMs += turn % 2 === 0 ? 3_600_000 : -3_600_000;
-      bench.clock.advance(100);
+      rig.clock.wallAheadMs += turn % 2 === 0 ? 3_600_000 : -3_600_000;
+      rig.clock.advance(100);
     }
     expect([warnings, server.stats().isSettled]).toEqual([[STOOD_STILL], true]);
   });
@@ -231,55 +231,55 @@ describe("a time of day that is set", () => {
 
 describe("an announcer that really dies is withdrawn in its time", () => {
   test.each([2, 3, 10])("one of %d", async (clients) => {
-    const { bench, hypervisors, warnings } = await stage({ clients });
+    const { rig, hypervisors, warnings } = await setup({ clients });
     vanish(hypervisors[1]);
-    bench.clock.advance(12_500);
+    rig.clock.advance(12_500);
     expect(new Set(changes(hypervisors))).toEqual(new Set([`- ${routeOf(1)}`]));
-    await bench.until(clientOf(hypervisors[0]).stop(0, "keep"));
-    bench.clock.advance(2);
+    await rig.until(clientOf(hypervisors[0]).stop(0, "keep"));
+    rig.clock.advance(2);
     if (clients > 2) expect(new Set(changes(hypervisors.slice(2)))).toEqual(new Set([`- ${routeOf(0)}`]));
     expect(warnings).toEqual([]);
   });
 
   test("four of ten, at once", async () => {
-    const { bench, hypervisors } = await stage();
+    const { rig, hypervisors } = await setup();
     for (const hypervisor of hypervisors.slice(0, 4)) vanish(hypervisor);
-    bench.clock.advance(12_700);
+    rig.clock.advance(12_700);
     expect(new Set(changes(hypervisors.slice(4)))).toEqual(
       new Set([0, 1, 2, 3].map((n) => `- ${routeOf(n)}`)),
     );
   });
 
   test("one after the other, until none is left but the last", async () => {
-    const { bench, hypervisors } = await stage();
+    const { rig, hypervisors } = await setup();
     for (const hypervisor of hypervisors.slice(0, 9)) {
       vanish(hypervisor);
-      bench.clock.advance(15_000);
+      rig.clock.advance(15_000);
       expect(new Set(changes(hypervisors.slice(9))).size).toBe(1);
     }
   });
 
   test("most of them at once are withdrawn when it has settled", async () => {
-    const { bench, hypervisors } = await stage();
+    const { rig, hypervisors } = await setup();
     for (const hypervisor of hypervisors.slice(0, 7)) vanish(hypervisor);
-    bench.clock.advance(20_000);
+    rig.clock.advance(20_000);
     expect(changes(hypervisors.slice(7))).toEqual([]);
-    bench.clock.advance(20_000);
+    rig.clock.advance(20_000);
     expect(new Set(changes(hypervisors.slice(7))).size).toBe(7);
   });
 
   test("without a time to settle nobody is waited for", async () => {
-    const { bench, hypervisors, server } = await stage({ settleSeconds: 0 });
+    const { rig, hypervisors, server } = await setup({ settleSeconds: 0 });
     for (const hypervisor of hypervisors.slice(0, 9)) vanish(hypervisor);
-    bench.clock.advance(12_500);
+    rig.clock.advance(12_500);
     expect(server.stats()).toMatchObject({ routes: 1, retainedAnnouncements: 0 });
   });
 });
 
 test("a server that is stopped while losses are not judged yet waits for nobody any more", async () => {
-  const bench = new ClientBench();
+  const rig = new ClientRig();
   let lost = 0;
-  const server = await bench.startServer(1, {
+  const server = await rig.startServer(1, {
     settleSeconds: 15,
     handler: {
       peerGone() {
@@ -288,13 +288,13 @@ test("a server that is stopped while losses are not judged yet waits for nobody 
     },
   });
   const processes = [0, 1, 2].map((n) => {
-    const process = new SimulatedProcess(bench.clock, bench.network);
-    bench.client([1], { clock: process, network: process }).announce(routeOf(n));
+    const process = new SimulatedProcess(rig.clock, rig.network);
+    rig.client([1], { clock: process, network: process }).announce(routeOf(n));
     return process;
   });
-  bench.clock.advance(20_000);
+  rig.clock.advance(20_000);
   for (const process of processes) process.kill("reset");
-  bench.clock.advance(60_000);
+  rig.clock.advance(60_000);
   expect(lost).toBe(3);
-  expect(bench.clock.pendingTimers).toBe(0);
+  expect(rig.clock.pendingTimers).toBe(0);
 });

@@ -1,15 +1,15 @@
 /** Clients with Go's habits (test/support/network/go-client.ts) that stood still: all of them have to come back. */
 import { describe, expect, test } from "bun:test";
-import { ClientBench, serverEndpoint } from "../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 import { GoClient } from "../support/network/go-client.ts";
 import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const CLIENTS = 16;
 
-async function stage(retainSeconds: number) {
-  const bench = new ClientBench({ delayMs: 1 });
-  const { clock, network, random } = bench;
-  const server = await bench.startServer(1, { retainSeconds });
+async function setup(retainSeconds: number) {
+  const rig = new ClientRig({ delayMs: 1 });
+  const { clock, network, random } = rig;
+  const server = await rig.startServer(1, { retainSeconds });
   const clients = Array.from({ length: CLIENTS }, (_, number) => {
     const process = new SimulatedProcess(clock, network);
     const announce = [`100 10.9.${number}.0/24 via 2001:db8::${number + 1}`];
@@ -18,16 +18,16 @@ async function stage(retainSeconds: number) {
   });
   clock.advance(6_000);
   expect(server.stats()).toMatchObject({ establishedPeers: CLIENTS, routes: CLIENTS });
-  return { bench, server, clients };
+  return { rig, server, clients };
 }
 
 describe("Go's clients are all back", () => {
   test.each([13, 14, 16, 18, 25, 60, 300])("after a suspension of %d s", async (seconds) => {
-    const { bench, server, clients } = await stage(30);
+    const { rig, server, clients } = await setup(30);
     for (const { process } of clients) process.pause();
-    bench.clock.advance(1_000 * seconds);
+    rig.clock.advance(1_000 * seconds);
     for (const { process } of clients) process.resume();
-    bench.clock.advance(40_000);
+    rig.clock.advance(40_000);
     expect(clients.filter(({ client }) => client.isWedged)).toEqual([]);
     expect(clients.map(({ client }) => client.state)).toEqual(Array(CLIENTS).fill("established"));
     expect(clients.map(({ client }) => client.routes.size)).toEqual(Array(CLIENTS).fill(CLIENTS - 1));
@@ -40,11 +40,11 @@ describe("Go's clients are all back", () => {
   });
 
   test("and stay, though twice as many of their KEEPALIVEs come", async () => {
-    const { bench, server, clients } = await stage(0);
+    const { rig, server, clients } = await setup(0);
     for (const { process } of clients) process.pause();
-    bench.clock.advance(20_000);
+    rig.clock.advance(20_000);
     for (const { process } of clients) process.resume();
-    bench.clock.advance(3_600_000);
+    rig.clock.advance(3_600_000);
     expect(server.stats()).toMatchObject({ establishedPeers: CLIENTS, routes: CLIENTS });
     expect(clients.filter(({ client }) => client.isWedged)).toEqual([]);
   });

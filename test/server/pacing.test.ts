@@ -30,16 +30,16 @@ const VNI = 100;
 const ROUTES = 50_000;
 const AMPLE = 1 << 30;
 
-class Stage {
+class Rig {
   readonly clock = new FakeClock();
   readonly #memory = new MemoryNetwork({ clock: this.clock, capacityBytes: AMPLE });
   readonly network = new RecordedNetwork(this.#memory, this.clock);
 
-  static async start(options: Partial<ServerOptions> = {}): Promise<Stage> {
-    const stage = new Stage();
-    const { clock, network } = stage;
+  static async start(options: Partial<ServerOptions> = {}): Promise<Rig> {
+    const rig = new Rig();
+    const { clock, network } = rig;
     await Server.start({ listen: LISTEN, settleSeconds: 0, clock, network, ...options });
-    return stage;
+    return rig;
   }
 
   /** A client as ours is, which has said this behind its handshake. */
@@ -125,26 +125,26 @@ describe("the strict reader", () => {
 
 describe("a Go client that installs routes", () => {
   test(`has ${ROUTES} routes of a VNI on its first connection`, async () => {
-    const stage = await Stage.start({ pacing: "auto" });
-    stage.announcer(VNI, 0, ROUTES);
+    const rig = await Rig.start({ pacing: "auto" });
+    rig.announcer(VNI, 0, ROUTES);
     const view = new NumberedView(VNI, ROUTES);
-    const reader = stage.goClient([view]);
-    stage.clock.advance(6_000);
+    const reader = rig.goClient([view]);
+    rig.clock.advance(6_000);
     expect([reader.brokenBy, view.size, view.endedAfter]).toEqual([null, ROUTES, ROUTES]);
     // It keeps up, and has not merely a large buffer.
     expect(reader.mostWaitingBytes).toBeLessThan(4 * 1_400);
-    expectPaced(stage.network.writesTo(reader.name), view.count);
+    expectPaced(rig.network.writesTo(reader.name), view.count);
   });
 
   test.each([1, 2, 5])(
     "and a KEEPALIVE each %d s hears the changes meanwhile, and their end",
     async (seconds) => {
-      const stage = await Stage.start({ pacing: "auto" });
+      const rig = await Rig.start({ pacing: "auto" });
       const random = new SeededRandom(seconds);
       const count = 10_000;
-      const announcer = stage.announcer(VNI, 0, count);
+      const announcer = rig.announcer(VNI, 0, count);
       const view = new NumberedView(VNI, count);
-      const reader = stage.goClient([view], seconds);
+      const reader = rig.goClient([view], seconds);
       const isThere = new Uint8Array(count).fill(1);
       // 2,000 changes a second for two seconds, in bursts.
       for (let bursts = 0; bursts < 40; bursts++) {
@@ -155,33 +155,33 @@ describe("a Go client that installs routes", () => {
             numberedFrames(VNI, number, number + 1, isThere[number] === 1 ? Action.ADD : Action.REMOVE),
           );
         }
-        stage.clock.advance(40 + random.below(20));
+        rig.clock.advance(40 + random.below(20));
       }
-      stage.clock.advance(2_000);
+      rig.clock.advance(2_000);
       expect(reader.brokenBy).toBeNull();
       expect([...isThere.keys()].filter((number) => view.has(number) !== (isThere[number] === 1))).toEqual(
         [],
       );
       // All of it goes at once, and the reader outlives that, too.
       announcer.end();
-      stage.clock.advance(3_000);
+      rig.clock.advance(3_000);
       expect([reader.brokenBy, view.size]).toEqual([null, 0]);
-      expectPaced(stage.network.writesTo(reader.name), view.adds + view.removes);
+      expectPaced(rig.network.writesTo(reader.name), view.adds + view.removes);
     },
   );
 
   test("has ten VNIs at once, beside others of its kind, and a quick client does not wait for them", async () => {
-    const stage = await Stage.start({ pacing: "auto" });
+    const rig = await Rig.start({ pacing: "auto" });
     const vnis = Array.from({ length: 10 }, (_, i) => i);
     const count = 500;
-    for (const vni of vnis) stage.announcer(vni, 0, count);
+    for (const vni of vnis) rig.announcer(vni, 0, count);
     const clients = [1, 2, 3].map(() => {
       const views = vnis.map((vni) => new NumberedView(vni, count));
-      return { views, reader: stage.goClient(views) };
+      return { views, reader: rig.goClient(views) };
     });
-    const quick = stage.peer(...vnis.map((vni) => `SUBSCRIBE ${vni}`), "KEEPALIVE");
+    const quick = rig.peer(...vnis.map((vni) => `SUBSCRIBE ${vni}`), "KEEPALIVE");
     expect(quick.takeHeard().filter((frame) => frame.startsWith("ADD"))).toHaveLength(10 * count);
-    stage.clock.advance(1_000);
+    rig.clock.advance(1_000);
     for (const { views, reader } of clients) {
       expect([reader.brokenBy, ...views.map(({ endedAfter }) => endedAfter)]).toEqual([
         null,
@@ -191,10 +191,10 @@ describe("a Go client that installs routes", () => {
   });
 
   test("breaks without it", async () => {
-    const stage = await Stage.start({ pacing: "never" });
-    stage.announcer(VNI, 0, 5_000);
-    const reader = stage.goClient([new NumberedView(VNI, 5_000)]);
-    stage.clock.advance(1_000);
+    const rig = await Rig.start({ pacing: "never" });
+    rig.announcer(VNI, 0, 5_000);
+    const reader = rig.goClient([new NumberedView(VNI, 5_000)]);
+    rig.clock.advance(1_000);
     expect(reader.brokenBy).not.toBeNull();
   });
 });
@@ -222,15 +222,15 @@ describe("full speed", () => {
 
   /** What a client that says this behind its handshake is written, and when it is complete. */
   async function syncOf(pacing: ServerOptions["pacing"], ...frames: readonly string[]) {
-    const stage = await Stage.start(pacing === undefined ? {} : { pacing });
-    stage.announcer(VNI, 0, count);
-    const subscriber = stage.peer();
-    const startMs = stage.clock.nowMs();
-    const before = stage.network.writesTo(subscriber.name).length;
+    const rig = await Rig.start(pacing === undefined ? {} : { pacing });
+    rig.announcer(VNI, 0, count);
+    const subscriber = rig.peer();
+    const startMs = rig.clock.nowMs();
+    const before = rig.network.writesTo(subscriber.name).length;
     subscriber.send(...frames);
-    stage.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(subscriber.takeHeard().filter((frame) => frame.startsWith("ADD"))).toHaveLength(count);
-    const writes = stage.network.writesTo(subscriber.name).slice(before);
+    const writes = rig.network.writesTo(subscriber.name).slice(before);
     const bytes = writes.reduce((sum, write) => sum + write.bytes.length, 0);
     const tookMs = (writes.findLast((write) => write.bytes[3] === MessageType.UPDATE)?.atMs ?? 0) - startMs;
     return { bytes, tookMs, longestBytes: Math.max(...writes.map((write) => write.bytes.length)) };
@@ -255,14 +255,14 @@ describe("full speed", () => {
   });
 
   test("begins in the middle of a sync, when the peer shows itself then", async () => {
-    const stage = await Stage.start();
-    stage.announcer(VNI, 0, count);
-    const subscriber = stage.peer("SUBSCRIBE 100");
-    stage.clock.advance(300);
+    const rig = await Rig.start();
+    rig.announcer(VNI, 0, count);
+    const subscriber = rig.peer("SUBSCRIBE 100");
+    rig.clock.advance(300);
     const before = subscriber.takeHeard().length;
     expect(before).toBeLessThan(3_000);
     subscriber.send("KEEPALIVE");
-    stage.clock.settle();
+    rig.clock.settle();
     expect(before + subscriber.takeHeard().length).toBe(count + 2);
   });
 });

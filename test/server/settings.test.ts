@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ServerOptions } from "../../src/server/options.ts";
 import { Server } from "../../src/server/server.ts";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 import { MemoryNetwork } from "../support/network/memory-network.ts";
 
@@ -11,7 +11,7 @@ type Times = Pick<ServerOptions, "keepaliveSeconds" | "settleSeconds" | "retainS
 
 const LISTEN = { host: "::1", port: 4711 };
 
-function stage() {
+function setup() {
   const clock = new FakeClock();
   const network = new MemoryNetwork({ clock });
   return {
@@ -36,7 +36,7 @@ const BAD: readonly (readonly [option: keyof Times, seconds: number])[] = [
 
 describe("refused", () => {
   test.each(BAD)("at the start: %s %d", async (option, seconds) => {
-    const { clock, start } = stage();
+    const { clock, start } = setup();
     await expect(start({ [option]: seconds })).rejects.toMatchObject({
       name: "BadOptionError",
       code: "BAD_OPTION",
@@ -53,7 +53,7 @@ describe("refused", () => {
   test.each(BAD.filter(([option]) => option !== "settleSeconds"))(
     "while it runs: %s %d",
     async (option, seconds) => {
-      using server = await stage().start();
+      using server = await setup().start();
       expect(() => server.configure({ [option]: seconds })).toThrow(
         expect.objectContaining({ code: "BAD_OPTION", option }),
       );
@@ -61,12 +61,12 @@ describe("refused", () => {
   );
 
   test("with all that comes with it", async () => {
-    const bench = new ClientBench();
-    const server = await bench.startServer(1);
+    const rig = new ClientRig();
+    const server = await rig.startServer(1);
     const settings = { keepaliveSeconds: 1, retainSeconds: Number.NaN };
     expect(() => server.configure(settings)).toThrow(expect.objectContaining({ code: "BAD_OPTION" }));
-    bench.client([1]);
-    bench.clock.advance(1_000);
+    rig.client([1]);
+    rig.clock.advance(1_000);
     expect(server.peers()).toMatchObject([{ keepaliveSeconds: 5 }]);
   });
 });
@@ -81,7 +81,7 @@ test("the least and the most are taken", async () => {
     sendHoldSeconds: seconds,
   };
   for (const times of [least, most]) {
-    using server = await stage().start(times);
+    using server = await setup().start(times);
     const { settleSeconds, ...settings } = times;
     server.configure(settings);
   }

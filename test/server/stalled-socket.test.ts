@@ -13,7 +13,7 @@ const LISTEN = { host: "::", port: 4711 };
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 
-class Stage {
+class Rig {
   readonly clock = new FakeClock();
   readonly network: MemoryNetwork;
 
@@ -21,11 +21,11 @@ class Stage {
     this.network = new MemoryNetwork({ ...options, clock: this.clock });
   }
 
-  static async start(options: Omit<MemoryNetworkOptions, "clock"> = {}): Promise<Stage> {
-    const stage = new Stage(options);
-    const { clock, network } = stage;
+  static async start(options: Omit<MemoryNetworkOptions, "clock"> = {}): Promise<Rig> {
+    const rig = new Rig(options);
+    const { clock, network } = rig;
     await Server.start({ listen: LISTEN, settleSeconds: 0, pacing: "never", clock, network });
-    return stage;
+    return rig;
   }
 
   /** An established peer that keeps its session alive. */
@@ -49,46 +49,46 @@ describe("a frame that is cut", () => {
 
   test("anywhere, and its route removed before the rest: it is whole, and the REMOVE follows", async () => {
     for (let capacityBytes = 1; capacityBytes < frameBytes; capacityBytes++) {
-      const stage = await Stage.start({ capacityBytes });
-      const [announcer, stalled, quick] = [stage.peer(), stage.peer(), stage.peer()];
-      stage.say(announcer, `ADD ${R}`, `ADD ${Q}`);
+      const rig = await Rig.start({ capacityBytes });
+      const [announcer, stalled, quick] = [rig.peer(), rig.peer(), rig.peer()];
+      rig.say(announcer, `ADD ${R}`, `ADD ${Q}`);
       stalled.stream.isReading = false;
-      stage.say(stalled, "SUBSCRIBE 100");
-      stage.say(announcer, `REMOVE ${R}`, `REMOVE ${Q}`, `ADD ${Q}`);
+      rig.say(stalled, "SUBSCRIBE 100");
+      rig.say(announcer, `REMOVE ${R}`, `REMOVE ${Q}`, `ADD ${Q}`);
       // What the exchange has encoded for the one is overwritten for the other.
-      stage.say(quick, "SUBSCRIBE 100");
+      rig.say(quick, "SUBSCRIBE 100");
       expect(quick.takeHeard()).toEqual([`ADD ${Q}`, "END 100"]);
       stalled.stream.isReading = true;
-      stage.clock.settle();
+      rig.clock.settle();
       // Both ADDs were one run; Q's withdrawal and return was no change.
       expect(stalled.takeHeard()).toEqual([`ADD ${R}`, `ADD ${Q}`, "END 100", `REMOVE ${R}`]);
     }
   });
 
   test("of a subscription that ends meanwhile is completed, and nothing follows the fence", async () => {
-    const stage = await Stage.start({ capacityBytes: 20 });
-    const [announcer, stalled] = [stage.peer(), stage.peer()];
-    stage.say(announcer, `ADD ${R}`);
+    const rig = await Rig.start({ capacityBytes: 20 });
+    const [announcer, stalled] = [rig.peer(), rig.peer()];
+    rig.say(announcer, `ADD ${R}`);
     stalled.stream.isReading = false;
-    stage.say(stalled, "SUBSCRIBE 100");
-    stage.say(stalled, "UNSUBSCRIBE 100", "KEEPALIVE");
-    stage.say(announcer, `REMOVE ${R}`, `ADD ${Q}`);
+    rig.say(stalled, "SUBSCRIBE 100");
+    rig.say(stalled, "UNSUBSCRIBE 100", "KEEPALIVE");
+    rig.say(announcer, `REMOVE ${R}`, `ADD ${Q}`);
     stalled.stream.isReading = true;
-    stage.clock.settle();
+    rig.clock.settle();
     expect(stalled.takeHeard()).toEqual([`ADD ${R}`, "END 100", "KEEPALIVE"]);
-    stage.say(stalled, "SUBSCRIBE 100");
+    rig.say(stalled, "SUBSCRIBE 100");
     expect(stalled.takeHeard()).toEqual([`ADD ${Q}`, "END 100"]);
   });
 });
 
 test("UNSUBSCRIBE and SUBSCRIBE on a long way, with updates under way in both directions", async () => {
-  const stage = await Stage.start({ delayMs: 10 });
-  const [announcer, subscriber] = [stage.peer(), stage.peer()];
+  const rig = await Rig.start({ delayMs: 10 });
+  const [announcer, subscriber] = [rig.peer(), rig.peer()];
   const flap = () => {
     announcer.send(`REMOVE ${R}`, `ADD ${Q}`);
-    stage.clock.advance(5);
+    rig.clock.advance(5);
     announcer.send(`ADD ${R}`, `REMOVE ${Q}`);
-    stage.clock.advance(5);
+    rig.clock.advance(5);
   };
   announcer.send(`ADD ${R}`);
   subscriber.send("SUBSCRIBE 100");
@@ -111,14 +111,14 @@ test("UNSUBSCRIBE and SUBSCRIBE on a long way, with updates under way in both di
     expect(heard.indexOf("KEEPALIVE")).toBe(heard.length - 1);
     subscriber.send("SUBSCRIBE 100");
   }
-  stage.clock.advance(100);
+  rig.clock.advance(100);
   expect(subscriber.takeHeard()).toEqual([`ADD ${R}`, "END 100"]);
 });
 
 test("a subscriber that reads nothing delays nobody, and hears the last state when it reads again", async () => {
-  const stage = await Stage.start();
-  const [announcer, stalled, quick] = [stage.peer(), stage.peer(), stage.peer()];
-  for (const peer of [stalled, quick]) stage.say(peer, "SUBSCRIBE 100");
+  const rig = await Rig.start();
+  const [announcer, stalled, quick] = [rig.peer(), rig.peer(), rig.peer()];
+  for (const peer of [stalled, quick]) rig.say(peer, "SUBSCRIBE 100");
   expect(stalled.takeHeard()).toEqual(["END 100"]);
   quick.takeHeard();
   stalled.stream.isReading = false;
@@ -126,18 +126,18 @@ test("a subscriber that reads nothing delays nobody, and hears the last state wh
   for (let rounds = 0; rounds < 20; rounds++) {
     // Each round is heard by who reads before time moves on.
     announcer.sendBytes(numberedFrames(100, 0, routes));
-    stage.clock.settle();
+    rig.clock.settle();
     expect(quick.takeHeard().length).toBe(routes);
     announcer.sendBytes(numberedFrames(100, 0, routes, Action.REMOVE));
-    stage.clock.settle();
+    rig.clock.settle();
     expect(quick.takeHeard().length).toBe(routes);
-    stage.clock.advance(1_000);
+    rig.clock.advance(1_000);
     quick.takeHeard();
   }
   announcer.sendBytes(numberedFrames(100, 0, 10));
-  stage.clock.settle();
+  rig.clock.settle();
   stalled.stream.isReading = true;
-  stage.clock.settle();
+  rig.clock.settle();
   const heard = stalled.takeHeard().filter((frame) => frame !== "KEEPALIVE");
   // What its socket took at the time, whole rounds of it, and then the present.
   const withdrawn = heard.filter((frame) => frame.startsWith("REMOVE"));
@@ -147,18 +147,18 @@ test("a subscriber that reads nothing delays nobody, and hears the last state wh
 
 test("KEEPALIVEs and another VNI's changes overtake a large table, but for what is under way", async () => {
   const capacityBytes = 5_000;
-  const stage = await Stage.start({ capacityBytes });
-  const [announcer, subscriber] = [stage.peer(), stage.peer()];
+  const rig = await Rig.start({ capacityBytes });
+  const [announcer, subscriber] = [rig.peer(), rig.peer()];
   const routes = 3_000;
   announcer.sendBytes(numberedFrames(100, 0, routes));
-  stage.say(subscriber, "SUBSCRIBE 200");
+  rig.say(subscriber, "SUBSCRIBE 200");
   subscriber.takeHeard();
   subscriber.stream.isReading = false;
-  stage.say(subscriber, "SUBSCRIBE 100");
-  stage.say(announcer, `ADD 200 10.0.0.0/8 via 2001:db8::1`);
-  stage.say(subscriber, "KEEPALIVE");
+  rig.say(subscriber, "SUBSCRIBE 100");
+  rig.say(announcer, `ADD 200 10.0.0.0/8 via 2001:db8::1`);
+  rig.say(subscriber, "KEEPALIVE");
   subscriber.stream.isReading = true;
-  stage.clock.settle();
+  rig.clock.settle();
   const heard = subscriber.takeHeard();
   expect(heard.length).toBe(routes + 3);
   const bytesBefore = (frame: string) =>

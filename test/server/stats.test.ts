@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 
 test("are of the moment: they do not change by themselves, and changing them changes nothing", async () => {
-  const bench = new ClientBench();
-  const server = await bench.startServer(1);
+  const rig = new ClientRig();
+  const server = await rig.startServer(1);
   const first = server.stats().counters;
   const before = structuredClone(first);
-  const { client } = bench.client([1]);
-  bench.clock.advance(1_000);
-  await bench.until(client.stop(0));
+  const { client } = rig.client([1]);
+  rig.clock.advance(1_000);
+  await rig.until(client.stop(0));
   const later = server.stats().counters;
   expect([first.connectionsAccepted, later.connectionsAccepted]).toEqual([0, 1]);
   expect([first.closes, later.closes]).toEqual([{}, { "closed-by-peer": 1 }]);

@@ -4,28 +4,28 @@
  */
 import { describe, expect, test } from "bun:test";
 import { routeOfText } from "../support/models/frame-text.ts";
-import { ClientBench } from "../support/network/client-bench.ts";
+import { ClientRig } from "../support/network/client-rig.ts";
 import { SimulatedProcess } from "../support/scenario/simulated-process.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 
 /** Two clients that announce a route each, and a watcher that has both in view. */
-async function stage(settleSeconds: number, { keepaliveSeconds = 5, retainSeconds = 0, delayMs = 0 } = {}) {
-  const bench = new ClientBench({ delayMs });
-  const { clock } = bench;
-  const process = new SimulatedProcess(clock, bench.network);
-  await bench.startServer(1, { settleSeconds, retainSeconds, clock: process, network: process });
+async function setup(settleSeconds: number, { keepaliveSeconds = 5, retainSeconds = 0, delayMs = 0 } = {}) {
+  const rig = new ClientRig({ delayMs });
+  const { clock } = rig;
+  const process = new SimulatedProcess(clock, rig.network);
+  await rig.startServer(1, { settleSeconds, retainSeconds, clock: process, network: process });
   const announcers = [R, Q].map((route) => {
-    const { client } = bench.client([1], { keepaliveSeconds });
+    const { client } = rig.client([1], { keepaliveSeconds });
     client.announce(routeOfText(route));
     return client;
   });
-  const { client, log } = bench.client([1]);
+  const { client, log } = rig.client([1]);
   client.subscribe(100);
   clock.advance(30_000);
   expect(log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`].sort());
-  return { bench, clock, process, announcers, watcher: client, log };
+  return { rig, clock, process, announcers, watcher: client, log };
 }
 
 describe("a server that stood still", () => {
@@ -35,7 +35,7 @@ describe("a server that stood still", () => {
   ])(
     "takes no route from anybody for that, whoever comes back first: keepalive %d s",
     async (seconds, times) => {
-      const { clock, process, watcher, log } = await stage(15, { keepaliveSeconds: seconds });
+      const { clock, process, watcher, log } = await setup(15, { keepaliveSeconds: seconds });
       for (const [turn, stillMs] of times.entries()) {
         // Wherever its clients are between two KEEPALIVEs.
         clock.advance(130 * turn);
@@ -50,11 +50,11 @@ describe("a server that stood still", () => {
   );
 
   test("nor from who was gone before, and came back meanwhile", async () => {
-    const { bench, clock, process, announcers, log } = await stage(15, { retainSeconds: 15, delayMs: 10 });
-    await bench.until(announcers[1]?.stop(0, "keep") ?? Promise.resolve());
+    const { rig, clock, process, announcers, log } = await setup(15, { retainSeconds: 15, delayMs: 10 });
+    await rig.until(announcers[1]?.stop(0, "keep") ?? Promise.resolve());
     clock.advance(11_000);
     process.pause();
-    bench.client([1]).announce(Q);
+    rig.client([1]).announce(Q);
     // Shorter than the others' patience; the time to retain ends in it.
     clock.advance(5_500);
     process.resume();
@@ -63,7 +63,7 @@ describe("a server that stood still", () => {
   });
 
   test("withdraws what does not come back, when it has settled", async () => {
-    const { clock, process, announcers, watcher, log } = await stage(15);
+    const { clock, process, announcers, watcher, log } = await setup(15);
     process.pause();
     clock.advance(5_000);
     // It goes without a word that the server could hear.
@@ -76,21 +76,21 @@ describe("a server that stood still", () => {
   });
 
   test("and long after is as strict as before", async () => {
-    const { bench, clock, process, log } = await stage(15);
+    const { rig, clock, process, log } = await setup(15);
     process.pause();
     clock.advance(60_000);
     process.resume();
     clock.advance(60_000);
-    const late = bench.client([1]).client;
+    const late = rig.client([1]).client;
     late.announce(routeOfText("100 10.0.3.0/24 via 2001:db8::3"));
     clock.advance(1_000);
-    await bench.until(late.stop(0, "keep"));
+    await rig.until(late.stop(0, "keep"));
     clock.advance(1_000);
     expect(log.takeChanges().map((change) => change[0])).toEqual(["+", "-"]);
   });
 
   test("but not for long enough to lose anybody changes nothing", async () => {
-    const { clock, process, log } = await stage(15);
+    const { clock, process, log } = await setup(15);
     process.pause();
     clock.advance(9_000);
     process.resume();

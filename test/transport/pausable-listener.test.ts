@@ -42,6 +42,7 @@ class Door implements Disposable {
   }
 
   async until(isSo: () => boolean): Promise<void> {
+    // What is asked for are counts on both sides of real sockets, which have no common event.
     while (!isSo()) await Bun.sleep(1);
   }
 

@@ -39,7 +39,7 @@ test("what it sends after the FIN is taken, and it closes in its own time", asyn
   const { peer, received, closed, ended } = await halfClosed(30_000);
   for (const text of ["one", "two"]) {
     peer.write(text);
-    // A socket that had been closed would have answered by a RST, and the second write would fail.
+    // A socket that had been closed would have answered by a RST, and the second write would fail; that no RST comes has no event.
     await Bun.sleep(50);
   }
   expect(received.join("")).toBe("onetwo");

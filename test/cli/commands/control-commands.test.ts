@@ -13,7 +13,7 @@ import { type ControlServer, openControlSocket } from "../../../src/http/control
 import { serverOperations } from "../../../src/http/control/server-operations.ts";
 import type { HttpRoute } from "../../../src/http/router.ts";
 import type { Server } from "../../../src/server/server.ts";
-import { type BenchClient, ClientBench } from "../../support/network/client-bench.ts";
+import { ClientRig, type RigClient } from "../../support/network/client-rig.ts";
 import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
 import { runInProcess } from "../in-process.ts";
 
@@ -23,20 +23,20 @@ const OTHER = "100 10.0.9.0/24 via 2001:db8::9";
 const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
 
 let directory: ReturnType<typeof temporaryDirectory>;
-let bench: ClientBench;
+let rig: ClientRig;
 let server: Server;
-let controlled: BenchClient;
-let watcher: BenchClient;
+let controlled: RigClient;
+let watcher: RigClient;
 let sockets: ControlServer[];
 
 beforeEach(async () => {
   directory = temporaryDirectory();
   sockets = [];
-  bench = new ClientBench();
-  server = await bench.startServer(1);
-  controlled = bench.client([1]);
-  watcher = bench.client([1]).subscribe(100);
-  bench.clock.advance(100);
+  rig = new ClientRig();
+  server = await rig.startServer(1);
+  controlled = rig.client([1]);
+  watcher = rig.client([1]).subscribe(100);
+  rig.clock.advance(100);
 });
 
 afterEach(async () => {
@@ -55,7 +55,7 @@ async function open(program: ProgramName, operations: readonly HttpRoute[]): Pro
 }
 
 async function openClient(): Promise<void> {
-  const daemon = new Daemon(VERSION, bench.clock);
+  const daemon = new Daemon(VERSION, rig.clock);
   await open(
     "client",
     clientOperations({
@@ -71,7 +71,7 @@ async function openClient(): Promise<void> {
 }
 
 async function openServer(): Promise<void> {
-  await open("server", serverOperations(server, new Daemon(VERSION, bench.clock)));
+  await open("server", serverOperations(server, new Daemon(VERSION, rig.clock)));
 }
 
 function run(...argv: readonly string[]) {
@@ -87,7 +87,7 @@ describe("announce and withdraw", () => {
 
   test("do so, and say what was done already", async () => {
     expect(await run("announce", R_TEXT)).toEqual(done(`announced: ${R}\n`));
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(watcher.view).toEqual([R]);
     expect(await run("announce", `${R_TEXT},${R_TEXT}#lb`, R_TEXT.replace("@", "#"))).toEqual(
       done(`already announced: ${R}\nannounced: ${R} type lb\n`),
@@ -95,7 +95,7 @@ describe("announce and withdraw", () => {
     expect(await run("withdraw", R_TEXT, `${R_TEXT}#lb`)).toEqual(
       done(`withdrawn: ${R}\nwithdrawn: ${R} type lb\n`),
     );
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(watcher.view).toEqual([]);
   });
 
@@ -160,8 +160,8 @@ describe("announce and withdraw", () => {
   });
 
   test("without a server, and drained: said, too", async () => {
-    bench.stopServer(1);
-    bench.clock.advance(100);
+    rig.stopServer(1);
+    rig.clock.advance(100);
     expect(await run("client", "drain", "--stay")).toEqual({
       exitCode: 0,
       stdout: "drained: 0 announcements withdrawn\n",
@@ -182,7 +182,7 @@ test("subscribe and unsubscribe", async () => {
   await openClient();
   watcher.announce(OTHER);
   expect(await run("subscribe", "100", "7,7")).toEqual(done("subscribed: 100\nsubscribed: 7\n"));
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(controlled.view).toEqual([OTHER]);
   expect(await run("subscribe", "100")).toEqual(done("already subscribed: 100\n"));
   expect(await run("unsubscribe", "8", "100")).toEqual(
@@ -223,18 +223,18 @@ describe("peer reset", () => {
 test("client drain", async () => {
   await openClient();
   await run("announce", R_TEXT);
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(await run("client", "drain", "--stay")).toEqual(done("drained: 1 announcement withdrawn\n"));
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(watcher.view).toEqual([]);
   expect(await run("client", "drain", "--stay")).toEqual(done("already drained: 1 announcement withdrawn\n"));
   expect(await run("client", "drain", "--undo")).toEqual(done("undone: 1 announcement announced again\n"));
   expect(await run("client", "drain", "--undo")).toEqual(done("not drained: 1 announcement announced\n"));
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(watcher.view).toEqual([R]);
   expect((await run("client", "drain", "--stay", "--undo")).exitCode).toBe(2);
   expect(await run("client", "drain")).toEqual(done("stopping: 1 announcement withdrawn, ends in 5 s\n"));
-  bench.clock.advance(100);
+  rig.clock.advance(100);
   expect(watcher.view).toEqual([]);
 });
 
@@ -267,7 +267,7 @@ describe("text and JSON say the same", () => {
     await openServer();
     watcher.announce(OTHER, "300 ::/0 via 2001:db8::9 type lb");
     controlled.announce(R).subscribe(100, 7);
-    bench.clock.advance(7_000);
+    rig.clock.advance(7_000);
   });
 
   test.each([

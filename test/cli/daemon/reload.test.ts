@@ -6,7 +6,7 @@ import { Reloader } from "../../../src/cli/daemon/reload.ts";
 import { UsageError } from "../../../src/cli/program/usage-error.ts";
 
 /** A daemon whose options are one word; each of its letters that is new is a change. */
-class Stage {
+class Rig {
   readonly log: [string, string, LogFields][] = [];
   readonly applied: string[] = [];
   /** What the reads give, in order. */
@@ -44,12 +44,12 @@ class Stage {
 const NOT_RELOADED = "configuration not reloaded, nothing has changed";
 
 test("what is different is applied, and counted in the log", async () => {
-  const stage = new Stage();
-  await stage.reload("abbc");
-  expect(stage.applied).toEqual(["b", "b", "c"]);
-  expect(stage.reloader.inForce).toBe("abbc");
-  await stage.reload("abc");
-  expect(stage.log).toEqual([
+  const rig = new Rig();
+  await rig.reload("abbc");
+  expect(rig.applied).toEqual(["b", "b", "c"]);
+  expect(rig.reloader.inForce).toBe("abbc");
+  await rig.reload("abc");
+  expect(rig.log).toEqual([
     ["info", "configuration reloaded", { b: 2, c: 1 }],
     ["info", "configuration reloaded, nothing to change", {}],
   ]);
@@ -79,26 +79,26 @@ test("of settings the log says which they are", async () => {
 });
 
 test("warnings and what needs a restart are told", async () => {
-  const stage = new Stage();
-  await stage.reload("?a!");
-  expect(stage.log.slice(0, 2)).toEqual([
+  const rig = new Rig();
+  await rig.reload("?a!");
+  expect(rig.log.slice(0, 2)).toEqual([
     ["warn", "odd", {}],
     ["warn", "changed settings that take effect at the next start", { settings: "http,json" }],
   ]);
 });
 
 test("a fault in the file changes nothing, and its place is told", async () => {
-  const stage = new Stage();
+  const rig = new Rig();
   const place = { path: "edge.yaml", line: 7 };
   const value = { text: "1#x", range: { start: 2, end: 3 } };
   const other = new UsageError("BAD_VALUE", "announce: bad", { place });
   const detail = { place, value, hint: "do it", others: [other, other] };
-  await stage.reload(new UsageError("BAD_VALUE", "announce: wrong", detail));
-  await stage.reload(new UsageError("BAD_FILE", "empty", { place: { path: "edge.yaml", line: null } }));
-  await stage.reload(new Error("out of memory"));
-  expect(stage.applied).toEqual([]);
-  expect(stage.reloader.inForce).toBe("a");
-  expect(stage.log).toEqual([
+  await rig.reload(new UsageError("BAD_VALUE", "announce: wrong", detail));
+  await rig.reload(new UsageError("BAD_FILE", "empty", { place: { path: "edge.yaml", line: null } }));
+  await rig.reload(new Error("out of memory"));
+  expect(rig.applied).toEqual([]);
+  expect(rig.reloader.inForce).toBe("a");
+  expect(rig.log).toEqual([
     [
       "error",
       NOT_RELOADED,
@@ -107,32 +107,32 @@ test("a fault in the file changes nothing, and its place is told", async () => {
     ["error", NOT_RELOADED, { file: "edge.yaml", error: "empty" }],
     ["error", NOT_RELOADED, { error: "out of memory" }],
   ]);
-  await stage.reload("ab");
-  expect(stage.applied).toEqual(["b"]);
+  await rig.reload("ab");
+  expect(rig.applied).toEqual(["b"]);
 });
 
 test("asked while it is at it, it reads once more, and one at a time", async () => {
-  const stage = new Stage();
-  const first = stage.reloader.reload();
-  const second = stage.reloader.reload();
-  const third = stage.reloader.reload();
-  expect(stage.reads).toHaveLength(1);
-  stage.reads[0]?.resolve("ab");
-  while (stage.reads.length < 2) await Promise.resolve();
-  stage.reads[1]?.resolve("abc");
+  const rig = new Rig();
+  const first = rig.reloader.reload();
+  const second = rig.reloader.reload();
+  const third = rig.reloader.reload();
+  expect(rig.reads).toHaveLength(1);
+  rig.reads[0]?.resolve("ab");
+  while (rig.reads.length < 2) await Promise.resolve();
+  rig.reads[1]?.resolve("abc");
   await Promise.all([first, second, third]);
-  expect(stage.reads).toHaveLength(2);
-  expect(stage.applied).toEqual(["b", "c"]);
+  expect(rig.reads).toHaveLength(2);
+  expect(rig.applied).toEqual(["b", "c"]);
 });
 
 test("a daemon that stops changes no more", async () => {
-  const stage = new Stage();
-  const done = stage.reloader.reload();
-  stage.reloader.stop();
-  stage.reads[0]?.resolve("ab");
+  const rig = new Rig();
+  const done = rig.reloader.reload();
+  rig.reloader.stop();
+  rig.reads[0]?.resolve("ab");
   await done;
-  await stage.reloader.reload();
-  expect(stage.reads).toHaveLength(1);
-  expect(stage.applied).toEqual([]);
-  expect(stage.log).toEqual([]);
+  await rig.reloader.reload();
+  expect(rig.reads).toHaveLength(1);
+  expect(rig.applied).toEqual([]);
+  expect(rig.log).toEqual([]);
 });

@@ -98,7 +98,7 @@ test("sockets that killed daemons left are removed, and nothing else", async () 
     listener.stop(true);
   }
   await Bun.write(join(scratch.path, "client-9.sock"), "no socket");
-  // A socket that is a moment old may be about to listen.
+  // A socket that is a moment old may be about to listen: age is what is tried, by the file system's clock.
   await Bun.sleep(1_100);
   const control = await openDaemonSocket({ directory: scratch.path }, "server", silentLogger);
   expect(control?.path).toBe(join(scratch.path, "server.sock"));

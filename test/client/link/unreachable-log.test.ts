@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { LogFields } from "../../../src/base/logger.ts";
 import { UnreachableLog } from "../../../src/client/link/unreachable-log.ts";
-import { ClientBench } from "../../support/network/client-bench.ts";
+import { ClientRig } from "../../support/network/client-rig.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
 
 const AWAY = "server away, trying again";
@@ -35,14 +35,14 @@ class Lines {
 const REFUSED = "connect-failed (connection refused)";
 
 test("a server that is down for an hour: a line now and then, and one when it is back", async () => {
-  const bench = new ClientBench();
+  const rig = new ClientRig();
   const lines = new Lines();
-  const { client } = bench.client([1], { logger: lines.logger });
-  bench.clock.advance(299_000);
+  const { client } = rig.client([1], { logger: lines.logger });
+  rig.clock.advance(299_000);
   const soon = lines.take();
   expect(soon.warned).toEqual([REFUSED]);
   expect(soon.tries).toBeGreaterThan(29);
-  bench.clock.advance(3_301_000);
+  rig.clock.advance(3_301_000);
   const { warned, tries, back } = lines.take();
   expect(warned).toEqual(Array.from({ length: 11 }, () => REFUSED));
   expect(tries).toBeGreaterThan(330);
@@ -50,17 +50,17 @@ test("a server that is down for an hour: a line now and then, and one when it is
   expect(client.servers()).toMatchObject([
     { state: "retry", awayForMs: 3_600_000, lastReason: { reason: "connect-failed" } },
   ]);
-  await bench.startServer(1);
-  bench.clock.advance(11_000);
+  await rig.startServer(1);
+  rig.clock.advance(11_000);
   expect(client.servers()).toMatchObject([{ state: "established", awayForMs: null }]);
   expect(lines.take()).toEqual({ warned: [], tries: expect.any(Number), back: 1 });
 });
 
 test("says for how long it has been away", async () => {
-  const bench = new ClientBench();
+  const rig = new ClientRig();
   const lines = new Lines();
-  bench.client([1], { logger: lines.logger, retry: { minMs: 10_000, maxMs: 10_000 } });
-  bench.clock.advance(300_000);
+  rig.client([1], { logger: lines.logger, retry: { minMs: 10_000, maxMs: 10_000 } });
+  rig.clock.advance(300_000);
   const warnings = lines.all.filter(({ level }) => level === "warn").map(({ fields }) => fields);
   const common = { server: "[::1]:1", reason: REFUSED, afterSeconds: 10 };
   expect(warnings).toEqual([
@@ -70,18 +70,18 @@ test("says for how long it has been away", async () => {
 });
 
 test("another reason is told at once, and so is each outage", async () => {
-  const bench = new ClientBench();
+  const rig = new ClientRig();
   const lines = new Lines();
-  await bench.startServer(1);
-  bench.client([1], { logger: lines.logger });
-  bench.clock.advance(1_000);
-  bench.stopServer(1);
-  bench.clock.advance(60_000);
+  await rig.startServer(1);
+  rig.client([1], { logger: lines.logger });
+  rig.clock.advance(1_000);
+  rig.stopServer(1);
+  rig.clock.advance(60_000);
   expect(lines.take()).toMatchObject({ warned: ["closed-by-peer", REFUSED], back: 1 });
-  await bench.startServer(1);
-  bench.clock.advance(11_000);
-  bench.killServer(1);
-  bench.clock.advance(60_000);
+  await rig.startServer(1);
+  rig.clock.advance(11_000);
+  rig.killServer(1);
+  rig.clock.advance(60_000);
   expect(lines.take()).toMatchObject({ warned: ["connection-lost (connection reset)", REFUSED], back: 1 });
 });
 

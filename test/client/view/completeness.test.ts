@@ -5,7 +5,7 @@ import { type AwaitedServer, Completeness, TABLE_SETTLES_MS } from "../../../src
 import type { PeerKind } from "../../../src/client/view/peer-kind.ts";
 import { DEFAULT_STALE_TIMES, StaleTimers, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
-import { ClientBench, serverEndpoint } from "../../support/network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../../support/network/client-rig.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
 import { ScriptedLink, subscribedLink } from "../../support/network/scripted-link.ts";
 
@@ -34,7 +34,7 @@ class FakeServer implements AwaitedServer {
   }
 }
 
-class Bench {
+class Rig {
   readonly clock = new FakeClock();
   readonly whole: string[] = [];
   readonly servers = [new FakeServer(0), new FakeServer(1)] as const;
@@ -71,10 +71,10 @@ class Bench {
 
 describe("the decision", () => {
   test("all servers have told all of the VNI", () => {
-    const bench = started();
-    const { decision, whole } = bench;
-    bench.establish(bench.servers[0]);
-    bench.establish(bench.servers[1]);
+    const rig = started();
+    const { decision, whole } = rig;
+    rig.establish(rig.servers[0]);
+    rig.establish(rig.servers[1]);
     decision.tableReceived(0, 100);
     decision.tableReceived(0, 200);
     decision.tableReceived(1, 200);
@@ -90,10 +90,10 @@ describe("the decision", () => {
   });
 
   test("one that has never been there is waited for during the stale time, from when another was established", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
+    const rig = started();
+    const { decision, whole, clock } = rig;
     clock.advance(7_000);
-    bench.establish(bench.servers[0]);
+    rig.establish(rig.servers[0]);
     clock.advance(1_000);
     decision.tableReceived(0, 100);
     clock.advance(3 * MINUTE_MS);
@@ -101,35 +101,35 @@ describe("the decision", () => {
   });
 
   test("and no longer when it comes and goes without telling", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     decision.tableReceived(0, 100);
     for (let turn = 0; turn < 6; turn++) {
       clock.advance(2_000);
-      bench.establish(bench.servers[1]);
+      rig.establish(rig.servers[1]);
       clock.advance(12_000);
-      bench.lose(bench.servers[1]);
+      rig.lose(rig.servers[1]);
       expect(whole).toEqual(clock.nowMs() < MINUTE_MS ? [] : ["100 at 70000"]);
     }
   });
 
   test("an established one is waited for as long as it takes", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
-    bench.establish(bench.servers[1]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
+    rig.establish(rig.servers[1]);
     decision.tableReceived(0, 100);
     clock.advance(60 * MINUTE_MS);
     expect(whole).toEqual([]);
-    bench.lose(bench.servers[1]);
+    rig.lose(rig.servers[1]);
     expect(whole).toEqual(["100 at 3600000"]);
   });
 
   test("nobody told anything: not whole, though the stale time is over", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     clock.advance(10 * MINUTE_MS);
     expect(whole).toEqual([]);
     decision.tableReceived(0, 100);
@@ -137,13 +137,13 @@ describe("the decision", () => {
   });
 
   test("what one told counts although it was lost afterwards", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     decision.tableReceived(0, 100);
     clock.advance(1_000);
-    bench.establish(bench.servers[1]);
-    bench.lose(bench.servers[0]);
+    rig.establish(rig.servers[1]);
+    rig.lose(rig.servers[0]);
     decision.tableReceived(1, 100);
     expect(whole).toEqual(["100 at 1000"]);
   });
@@ -153,12 +153,12 @@ describe("the decision", () => {
     const never = started(times);
     never.clock.advance(60 * MINUTE_MS);
     expect(never.whole).toEqual(["100 at 300000", "200 at 300000"]);
-    const bench = started(times);
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started(times);
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     decision.tableReceived(0, 100);
     clock.advance(1_000);
-    bench.lose(bench.servers[0]);
+    rig.lose(rig.servers[0]);
     clock.advance(60 * MINUTE_MS);
     expect(whole).toEqual(["100 at 301000", "200 at 301000"]);
     const forEver = started();
@@ -167,15 +167,15 @@ describe("the decision", () => {
   });
 
   test("a later subscription: away for longer than the stale time is away; lost just now is waited for", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     clock.advance(2 * MINUTE_MS);
     decision.subscribed(300);
     decision.tableReceived(0, 300);
     expect(whole).toEqual(["300 at 120000"]);
-    bench.establish(bench.servers[1]);
-    bench.lose(bench.servers[1]);
+    rig.establish(rig.servers[1]);
+    rig.lose(rig.servers[1]);
     decision.subscribed(400);
     decision.tableReceived(0, 400);
     clock.advance(2 * MINUTE_MS);
@@ -183,13 +183,13 @@ describe("the decision", () => {
   });
 
   test("whole once is whole, until it is unsubscribed", () => {
-    const bench = started();
-    const { decision, whole } = bench;
-    bench.establish(bench.servers[0]);
-    bench.establish(bench.servers[1]);
+    const rig = started();
+    const { decision, whole } = rig;
+    rig.establish(rig.servers[0]);
+    rig.establish(rig.servers[1]);
     for (const number of [0, 1]) decision.tableReceived(number, 100);
-    bench.lose(bench.servers[0]);
-    bench.establish(bench.servers[0]);
+    rig.lose(rig.servers[0]);
+    rig.establish(rig.servers[0]);
     for (const number of [0, 1]) decision.tableReceived(number, 100);
     expect(whole).toEqual(["100 at 0"]);
     decision.unsubscribed(100);
@@ -201,11 +201,11 @@ describe("the decision", () => {
   });
 
   test("a server without End-of-RIBs is silent before it has told all, and when it is dead: it has to answer", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    const [server] = bench.servers;
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    const [server] = rig.servers;
     decision.serverRemoved(1);
-    bench.establish(server, { endOfRibs: false });
+    rig.establish(server, { endOfRibs: false });
     server.probeAnsweredMs = 0;
     clock.advance(TABLE_SETTLES_MS - 1);
     expect(server.timesAsked).toBe(0);
@@ -218,9 +218,9 @@ describe("the decision", () => {
   });
 
   test("servers that are added and removed", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     decision.tableReceived(0, 100);
     decision.serverRemoved(1);
     expect(whole).toEqual(["100 at 0"]);
@@ -232,7 +232,7 @@ describe("the decision", () => {
     // With the server that told it goes what it told.
     decision.serverRemoved(0);
     expect(whole).toEqual(["100 at 0"]);
-    bench.establish(third);
+    rig.establish(third);
     clock.advance(10 * MINUTE_MS);
     expect(whole).toEqual(["100 at 0"]);
     decision.tableReceived(2, 200);
@@ -240,9 +240,9 @@ describe("the decision", () => {
   });
 
   test("once it is stopped it says nothing and leaves no timer", () => {
-    const bench = started();
-    const { decision, whole, clock } = bench;
-    bench.establish(bench.servers[0]);
+    const rig = started();
+    const { decision, whole, clock } = rig;
+    rig.establish(rig.servers[0]);
     decision.tableReceived(0, 100);
     decision.stop();
     clock.advance(10 * MINUTE_MS);
@@ -252,10 +252,10 @@ describe("the decision", () => {
 
   describe("a server without End-of-RIBs", () => {
     function withOne(staleTimes?: StaleTimes) {
-      const bench = started(staleTimes);
-      bench.decision.serverRemoved(1);
-      bench.establish(bench.servers[0], { endOfRibs: false });
-      return bench;
+      const rig = started(staleTimes);
+      rig.decision.serverRemoved(1);
+      rig.establish(rig.servers[0], { endOfRibs: false });
+      return rig;
     }
 
     test("has told all 15 s after it was established", () => {
@@ -296,52 +296,52 @@ describe("the decision", () => {
     });
   });
 
-  function started(staleTimes?: StaleTimes): Bench {
-    const bench = new Bench(staleTimes);
-    bench.decision.subscribed(100);
-    bench.decision.subscribed(200);
-    return bench;
+  function started(staleTimes?: StaleTimes): Rig {
+    const rig = new Rig(staleTimes);
+    rig.decision.subscribed(100);
+    rig.decision.subscribed(200);
+    return rig;
   }
 });
 
 describe("a client's view is whole", () => {
   test("at the End-of-RIB, behind the routes", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1, { settleSeconds: 15 });
-    bench.client([1]).announce(R);
-    const { client, log } = bench.client([1]).subscribe(100);
-    bench.clock.advance(14_000);
+    const rig = new ClientRig();
+    await rig.startServer(1, { settleSeconds: 15 });
+    rig.client([1]).announce(R);
+    const { client, log } = rig.client([1]).subscribe(100);
+    rig.clock.advance(14_000);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
     expect([log.takeWhole(), client.isComplete(100)]).toEqual([[], false]);
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     expect([log.takeWhole(), client.isComplete(100)]).toEqual([[100], true]);
   });
 
   test("with two servers when both have told all, or one is given up", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2, { settleSeconds: 15 });
-    const both = bench.client([1, 2]).subscribe(100);
-    const half = bench.client([1, 3]).subscribe(100);
-    bench.clock.advance(14_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2, { settleSeconds: 15 });
+    const both = rig.client([1, 2]).subscribe(100);
+    const half = rig.client([1, 3]).subscribe(100);
+    rig.clock.advance(14_000);
     expect([both.log.takeWhole(), half.log.takeWhole()]).toEqual([[], []]);
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     expect([both.log.takeWhole(), half.log.takeWhole()]).toEqual([[100], []]);
-    bench.clock.advance(MINUTE_MS);
+    rig.clock.advance(MINUTE_MS);
     expect(half.log.takeWhole()).toEqual([100]);
   });
 
   test("a server that is removed is not waited for, one that is added is", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(4, { settleSeconds: 12 });
-    const { client, log } = bench.client([1, 3]).subscribe(100);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(4, { settleSeconds: 12 });
+    const { client, log } = rig.client([1, 3]).subscribe(100);
+    rig.clock.advance(1_000);
     client.addServer(serverEndpoint(4));
     client.removeServer(serverEndpoint(3));
-    bench.clock.advance(10_000);
+    rig.clock.advance(10_000);
     expect(log.takeWhole()).toEqual([]);
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     expect(log.takeWhole()).toEqual([100]);
   });
 
@@ -391,20 +391,20 @@ describe("a client's view is whole", () => {
   });
 
   test("not any more once it was stopped", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1, { settleSeconds: 15 });
-    const { client, log } = bench.client([1]).subscribe(100);
-    bench.clock.advance(1_000);
-    await bench.until(client.stop());
-    bench.clock.advance(MINUTE_MS);
+    const rig = new ClientRig();
+    await rig.startServer(1, { settleSeconds: 15 });
+    const { client, log } = rig.client([1]).subscribe(100);
+    rig.clock.advance(1_000);
+    await rig.until(client.stop());
+    rig.clock.advance(MINUTE_MS);
     expect([log.takeWhole(), client.isComplete(100)]).toEqual([[], false]);
   });
 });
 
 describe("own announcements", () => {
   test("are told of when they are offered and when they are not, drained or withdrawn", async () => {
-    const bench = new ClientBench();
-    const { client, log } = bench.client([1]).announce(R);
+    const rig = new ClientRig();
+    const { client, log } = rig.client([1]).announce(R);
     expect(log.takeOwn()).toEqual([`announced ${R}`]);
     client.drain();
     client.announce(routeOfText(Q));
@@ -416,7 +416,7 @@ describe("own announcements", () => {
     expect(log.takeOwn()).toEqual([`announced ${R}`, `announced ${Q}`]);
     client.withdraw(routeOfText(Q));
     expect(log.takeOwn()).toEqual([`withdrawn ${Q}`]);
-    await bench.until(client.stop());
+    await rig.until(client.stop());
     expect(log.takeOwn()).toEqual([]);
   });
 });

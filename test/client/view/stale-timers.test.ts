@@ -1,7 +1,7 @@
 /** What becomes of a lost server's routes: the clock by itself, then servers that go and come. */
 import { describe, expect, test } from "bun:test";
 import { DEFAULT_STALE_TIMES, StaleTimers } from "../../../src/client/view/stale-timers.ts";
-import { ClientBench } from "../../support/network/client-bench.ts";
+import { ClientRig } from "../../support/network/client-rig.ts";
 import { ScriptedLink } from "../../support/network/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
@@ -80,38 +80,38 @@ describe("the staleTimes clock", () => {
 
 describe("a server restarts", () => {
   test("nothing is withdrawn and put back; what is not announced again goes at the End-of-RIB", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    const stays = bench.client([1]).announce(R);
-    const leaves = bench.client([1]).announce(Q);
-    const watcher = bench.client([1]).subscribe(100);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    const stays = rig.client([1]).announce(R);
+    const leaves = rig.client([1]).announce(Q);
+    const watcher = rig.client([1]).subscribe(100);
+    rig.clock.advance(1_000);
     expect(watcher.log.takeChanges().sort()).toEqual([`+ ${R}`, `+ ${Q}`]);
-    bench.killServer(1);
-    bench.clock.advance(1_000);
-    await bench.until(leaves.client.stop());
-    await bench.startServer(1, { settleSeconds: 15 });
-    bench.clock.advance(14_000);
+    rig.killServer(1);
+    rig.clock.advance(1_000);
+    await rig.until(leaves.client.stop());
+    await rig.startServer(1, { settleSeconds: 15 });
+    rig.clock.advance(14_000);
     expect(watcher.states).toEqual(["established"]);
     expect(watcher.log.takeChanges()).toEqual([]);
-    bench.clock.advance(2_000);
+    rig.clock.advance(2_000);
     expect(watcher.log.takeChanges()).toEqual([`- ${Q}`]);
     expect(watcher.view).toEqual([R]);
     expect(stays.states).toEqual(["established"]);
   });
 
   test("twenty clients that return over 5 to 10 s: no withdrawal at any of them", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
+    const rig = new ClientRig();
+    await rig.startServer(1);
     const clients = Array.from({ length: 20 }, (_, n) =>
-      bench.client([1]).subscribe(100).announce(`100 10.0.${n}.0/24 via 2001:db8::${n}`),
+      rig.client([1]).subscribe(100).announce(`100 10.0.${n}.0/24 via 2001:db8::${n}`),
     );
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     for (const { log } of clients) expect(log.takeChanges().length).toBe(19);
-    bench.killServer(1);
-    bench.clock.advance(2_000);
-    await bench.startServer(1, { settleSeconds: 15 });
-    bench.clock.advance(MINUTE_MS);
+    rig.killServer(1);
+    rig.clock.advance(2_000);
+    await rig.startServer(1, { settleSeconds: 15 });
+    rig.clock.advance(MINUTE_MS);
     for (const { log, states } of clients) {
       expect(states).toEqual(["established"]);
       expect(log.takeChanges()).toEqual([]);
@@ -232,67 +232,67 @@ describe("a client that stood still hears first what waits at its sockets", () =
   });
 
   test("before a stale time ends, which counts only while another server is there", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    bench.client([1]).announce(R);
-    const { log } = bench.client([1, 2]).subscribe(100);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    rig.client([1]).announce(R);
+    const { log } = rig.client([1, 2]).subscribe(100);
+    rig.clock.advance(1_000);
     log.takeChanges();
-    bench.killServer(1);
-    bench.clock.advance(1_000);
+    rig.killServer(1);
+    rig.clock.advance(1_000);
     // The other one falls silent meanwhile, and is back in some seconds.
-    bench.clock.freeze(2 * MINUTE_MS);
-    bench.clock.advance(MINUTE_MS);
+    rig.clock.freeze(2 * MINUTE_MS);
+    rig.clock.advance(MINUTE_MS);
     expect(log.takeChanges()).toEqual([]);
-    bench.clock.advance(MINUTE_MS);
+    rig.clock.advance(MINUTE_MS);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
   });
 });
 
 describe("a server stays away", () => {
   test("with another one established its routes go when the stale time ends", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    bench.client([1]).announce(R);
-    bench.client([1, 2]).announce(Q);
-    const { log } = bench.client([1, 2]).subscribe(100);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    rig.client([1]).announce(R);
+    rig.client([1, 2]).announce(Q);
+    const { log } = rig.client([1, 2]).subscribe(100);
+    rig.clock.advance(1_000);
     log.takeChanges();
-    bench.killServer(1);
-    bench.clock.advance(MINUTE_MS - 10);
+    rig.killServer(1);
+    rig.clock.advance(MINUTE_MS - 10);
     expect(log.takeChanges()).toEqual([]);
-    bench.clock.advance(20);
+    rig.clock.advance(20);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
     expect(log.view).toEqual([Q]);
   });
 
   test("a withdrawal by the live server takes its copies along at once", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    const announcer = bench.client([1, 2]).announce(R);
-    const { log } = bench.client([1, 2]).subscribe(100);
-    bench.clock.advance(1_000);
-    bench.killServer(1);
-    bench.clock.advance(1_000);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    const announcer = rig.client([1, 2]).announce(R);
+    const { log } = rig.client([1, 2]).subscribe(100);
+    rig.clock.advance(1_000);
+    rig.killServer(1);
+    rig.clock.advance(1_000);
     log.takeChanges();
     announcer.withdraw(R);
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
   });
 
   test("with no server left they stay for ever, and loudly", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
+    const rig = new ClientRig();
+    await rig.startServer(1);
     const { errors, logger } = listeningLogger();
-    bench.client([1]).announce(R);
-    const { log } = bench.client([1], { logger }).subscribe(100);
-    bench.clock.advance(1_000);
+    rig.client([1]).announce(R);
+    const { log } = rig.client([1], { logger }).subscribe(100);
+    rig.clock.advance(1_000);
     expect(errors).toEqual([]);
-    bench.stopServer(1);
-    bench.clock.advance(10 * MINUTE_MS);
+    rig.stopServer(1);
+    rig.clock.advance(10 * MINUTE_MS);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
     expect(errors).toEqual([
       ["no server is left; the routes stay as they were last known", { routes: 1, forSeconds: "forever" }],
@@ -300,18 +300,18 @@ describe("a server stays away", () => {
   });
 
   test("or as long as they are told to, and their end is in the log", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    bench.client([1]).announce(R);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    rig.client([1]).announce(R);
     const staleTimes = { staleTimeMs: MINUTE_MS, staleTimeAloneMs: 5 * MINUTE_MS };
     const { warnings, logger } = listeningLogger();
-    const { log } = bench.client([1, 2], { staleTimes, logger }).subscribe(100);
-    bench.clock.advance(1_000);
-    bench.killServer(1);
-    bench.clock.advance(5 * MINUTE_MS - 10);
+    const { log } = rig.client([1, 2], { staleTimes, logger }).subscribe(100);
+    rig.clock.advance(1_000);
+    rig.killServer(1);
+    rig.clock.advance(5 * MINUTE_MS - 10);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
     warnings.length = 0;
-    bench.clock.advance(20);
+    rig.clock.advance(20);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
     expect(warnings).toEqual([
       ["held long enough: what a lost server had is dropped, unless another one has it", { routes: 1 }],
@@ -319,37 +319,37 @@ describe("a server stays away", () => {
   });
 
   test("or not at all", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    bench.client([1]).announce(R);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    rig.client([1]).announce(R);
     const { errors, logger } = listeningLogger();
-    const { log } = bench
+    const { log } = rig
       .client([1], { staleTimes: { staleTimeMs: MINUTE_MS, staleTimeAloneMs: 0 }, logger })
       .subscribe(100);
-    bench.clock.advance(1_000);
-    bench.stopServer(1);
-    bench.clock.advance(10);
+    rig.clock.advance(1_000);
+    rig.stopServer(1);
+    rig.clock.advance(10);
     expect(log.takeChanges()).toEqual([`+ ${R}`, `- ${R}`]);
     expect(errors).toEqual([["no server is left; the routes are dropped", { routes: 1 }]]);
   });
 
   test("when another server comes back after that, the stale time starts then", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    bench.client([1]).announce(R);
-    const { log } = bench.client([1, 2], { retry: { minMs: 1_000, maxMs: 1_000 } }).subscribe(100);
-    bench.clock.advance(500);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    rig.client([1]).announce(R);
+    const { log } = rig.client([1, 2], { retry: { minMs: 1_000, maxMs: 1_000 } }).subscribe(100);
+    rig.clock.advance(500);
     log.takeChanges();
-    bench.killServer(1);
-    bench.clock.advance(50_000);
-    bench.killServer(2);
-    bench.clock.advance(50_000);
-    await bench.startServer(2);
-    bench.clock.advance(2_000);
-    bench.clock.advance(MINUTE_MS - 4_000);
+    rig.killServer(1);
+    rig.clock.advance(50_000);
+    rig.killServer(2);
+    rig.clock.advance(50_000);
+    await rig.startServer(2);
+    rig.clock.advance(2_000);
+    rig.clock.advance(MINUTE_MS - 4_000);
     expect(log.takeChanges()).toEqual([]);
-    bench.clock.advance(4_000);
+    rig.clock.advance(4_000);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
   });
 });
@@ -357,61 +357,61 @@ describe("a server stays away", () => {
 describe("a server flaps", () => {
   /** Server 2 is there all the time. Server 1 had R and Q, and comes back without them, never for long enough to say so. */
   test("what it does not confirm goes when the time of its first loss ends", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    const announcer = bench.client([1]).announce(R, Q);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    const announcer = rig.client([1]).announce(R, Q);
     const retry = { minMs: 1_000, maxMs: 1_000 };
-    const { log } = bench.client([1, 2], { retry }).subscribe(100);
-    bench.clock.advance(500);
+    const { log } = rig.client([1, 2], { retry }).subscribe(100);
+    rig.clock.advance(500);
     log.takeChanges();
     await announcer.client.stop(0);
-    bench.killServer(1);
+    rig.killServer(1);
     for (let second = 0; second < 55; second += 5) {
-      bench.clock.advance(3_000);
-      await bench.startServer(1, { settleSeconds: 15 });
-      bench.clock.advance(2_000);
-      bench.killServer(1);
+      rig.clock.advance(3_000);
+      await rig.startServer(1, { settleSeconds: 15 });
+      rig.clock.advance(2_000);
+      rig.killServer(1);
     }
     expect(log.view).toEqual([R, Q]);
-    bench.clock.advance(6_000);
+    rig.clock.advance(6_000);
     expect(log.view).toEqual([]);
   });
 
   test("what it confirms each time stays", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
     const retry = { minMs: 100, maxMs: 200 };
-    bench.client([1], { retry }).announce(R);
-    const { log } = bench.client([1, 2], { retry }).subscribe(100);
-    bench.clock.advance(500);
+    rig.client([1], { retry }).announce(R);
+    const { log } = rig.client([1, 2], { retry }).subscribe(100);
+    rig.clock.advance(500);
     log.takeChanges();
     for (let minute = 0; minute < 10; minute++) {
-      bench.killServer(1);
-      bench.clock.advance(20_000);
-      await bench.startServer(1, { settleSeconds: 15 });
-      bench.clock.advance(40_000);
+      rig.killServer(1);
+      rig.clock.advance(20_000);
+      await rig.startServer(1, { settleSeconds: 15 });
+      rig.clock.advance(40_000);
     }
     expect(log.takeChanges()).toEqual([]);
   });
 
   test("every second for a minute: views exact at the end", async () => {
-    const bench = new ClientBench();
-    await bench.startServer(1);
-    await bench.startServer(2);
-    const a = bench.client([1, 2]).announce(R);
-    const { log } = bench.client([1, 2]).subscribe(100);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    const a = rig.client([1, 2]).announce(R);
+    const { log } = rig.client([1, 2]).subscribe(100);
     for (let second = 0; second < 60; second++) {
-      bench.cutConnections(1);
+      rig.cutConnections(1);
       if (second % 2 === 0) a.announce(Q);
       else a.withdraw(Q);
-      bench.clock.advance(1_000);
+      rig.clock.advance(1_000);
     }
-    bench.clock.advance(30_000);
+    rig.clock.advance(30_000);
     expect(log.view).toEqual([R]);
     a.announce(Q);
-    bench.clock.advance(1_000);
+    rig.clock.advance(1_000);
     expect(log.view).toEqual([R, Q]);
   });
 });

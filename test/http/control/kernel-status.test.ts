@@ -17,9 +17,9 @@ describe("kernelReport", () => {
       { vni: 100, table: 7 },
       { vni: 300, table: 9 },
     ];
-    const bench = await InstallerUnderTest.started({ mappings, nat: "skip" });
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.9.0/24") });
-    await bench.add(
+    const rig = await InstallerUnderTest.started({ mappings, nat: "skip" });
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.9.0/24") });
+    await rig.add(
       `200 10.0.1.0/24 via ${A}`,
       `200 10.0.1.0/24 via ${B}`,
       `100 10.0.1.0/24 via ${A}`,
@@ -28,11 +28,11 @@ describe("kernelReport", () => {
       `100 10.0.9.0/24 via ${A}`,
       `300 fd00::/64 via ${A}`,
     );
-    await bench.complete(300);
-    bench.kernel.deleteRoute(({ destination }) => destination.lengthBits === 64);
-    await bench.settle();
+    await rig.complete(300);
+    rig.kernel.deleteRoute(({ destination }) => destination.lengthBits === 64);
+    await rig.settle();
     const nothing = { wanted: 0, installed: 0, pending: 0, collided: 0, failed: 0, shadowed: 0, skipped: {} };
-    expect(kernelReport(bench.installer, FACTS)).toEqual({
+    expect(kernelReport(rig.installer, FACTS)).toEqual({
       status: {
         device: "tun",
         deviceState: "up",
@@ -77,10 +77,10 @@ describe("kernelReport", () => {
   });
 
   test("not more than some faults", async () => {
-    const bench = await InstallerUnderTest.started();
-    bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "no memory"] : null);
-    await bench.add(...Array.from({ length: 30 }, (_, i) => `100 10.0.${i}.0/24 via ${A}`));
-    const { status } = kernelReport(bench.installer, FACTS);
+    const rig = await InstallerUnderTest.started();
+    rig.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "no memory"] : null);
+    await rig.add(...Array.from({ length: 30 }, (_, i) => `100 10.0.${i}.0/24 via ${A}`));
+    const { status } = kernelReport(rig.installer, FACTS);
     expect(status.faults).toHaveLength(MAX_KERNEL_FAULTS);
     expect(status.tables[0]).toMatchObject({ wanted: 30, installed: 0, failed: 30 });
   });
@@ -89,10 +89,10 @@ describe("kernelReport", () => {
     ["down", { isUp: false }],
     ["missing", null],
   ] as const)("the device is %s", async (deviceState, link) => {
-    const bench = await InstallerUnderTest.started();
-    await bench.advance(2_000);
-    bench.kernel.setLink(link);
-    await bench.advance(2_000);
-    expect(kernelReport(bench.installer, FACTS).status).toMatchObject({ deviceState });
+    const rig = await InstallerUnderTest.started();
+    await rig.advance(2_000);
+    rig.kernel.setLink(link);
+    await rig.advance(2_000);
+    expect(kernelReport(rig.installer, FACTS).status).toMatchObject({ deviceState });
   });
 });

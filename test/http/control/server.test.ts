@@ -180,7 +180,7 @@ describe("the socket's file", () => {
     const more = setInterval(() => endless.write("X-More: 1\r\n"), 100);
     const stopped = first.server.stop();
     await using second = await open({ path: first.path, operations: OPERATIONS });
-    // Its patience ends, and the connection with it; Bun's own would take 12 s, and end the daemon before.
+    // The event is its end; the sleep only ends a test that would wait for ever. Its patience ends, and the connection with it; Bun's own would take 12 s, and end the daemon before.
     expect(await Promise.race([stopped, Bun.sleep(8_000).then(() => "held up")])).toBeUndefined();
     clearInterval(more);
     endless.terminate();

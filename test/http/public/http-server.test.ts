@@ -282,6 +282,7 @@ describe("a large table and odd clients", () => {
     const reader = await rawConnection(server, DOCUMENT);
     for (let before = -1; before !== asked || asked === 0; ) {
       before = asked;
+      // No event says that the server waits: it asks for no more routes.
       await Bun.sleep(100);
     }
     expect(asked).toBeLessThan(60_000);
@@ -310,6 +311,7 @@ describe("a large table and odd clients", () => {
       await new Promise((resolve) => reader.once("readable", resolve));
       reader.resetAndDestroy();
     }
+    // No event says that a walk has ended: nothing is asked for any more.
     await Bun.sleep(500);
     // A whole document takes some tenth of a second; 20 of them, one after the other, would be at work still.
     const restedMs = performance.now() - lastAskedMs;
@@ -331,6 +333,7 @@ describe("a large table and odd clients", () => {
       // For the next one to come later.
       expect((await fetch(`${server.url}/healthz`, { headers: { Connection: "close" } })).status).toBe(200);
     }
+    // Five events, of any of the sockets.
     while (closed.length < 5) await Bun.sleep(1);
     expect(closed.slice(0, 5)).toEqual([0, 1, 2, 3, 4]);
     expect(counters.flat()["httpRefusals.no-room"]).toBeGreaterThanOrEqual(5);

@@ -64,9 +64,9 @@ function started(): Promise<InstallerUnderTest> {
 
 describe("the installer", () => {
   test("installs none of them, counts them by reason and logs each kind once", async () => {
-    const bench = await started();
+    const rig = await started();
     for (const [destination] of ROWS) {
-      await bench.add(`100 ${destination} via ${HOP}`, `200 ${destination} via ${HOP}`);
+      await rig.add(`100 ${destination} via ${HOP}`, `200 ${destination} via ${HOP}`);
     }
     const expected = [MAIN, 200].flatMap((table) =>
       ROWS.flatMap(([destination, inTenants, inMain]) => {
@@ -76,40 +76,40 @@ describe("the installer", () => {
         return isRefused || isCovering ? [] : `${table} ${destination} via ${HOP}`;
       }),
     );
-    expect(bench.kernel.ours()).toEqual(expected.sort());
+    expect(rig.kernel.ours()).toEqual(expected.sort());
     for (const [table, column] of [
       [MAIN, 2],
       [200, 1],
     ] as const) {
-      const { ipv4, ipv6 } = bench.table(table);
+      const { ipv4, ipv6 } = rig.table(table);
       for (const reason of new Set(ROWS.flatMap((row) => row[column] ?? []))) {
         const count = ROWS.filter((row) => row[column] === reason).length;
         expect([reason, ipv4.skipped[reason] + ipv6.skipped[reason]]).toEqual([reason, count]);
       }
     }
-    const logged = bench.lines.filter(({ level, message }) => level === "warn" && message === REFUSED);
+    const logged = rig.lines.filter(({ level, message }) => level === "warn" && message === REFUSED);
     const reasons = logged.map(({ fields: { reason } }) => reason);
     expect(reasons.sort()).toEqual([...new Set(ROWS.flatMap(([, , inMain]) => inMain ?? []))].sort());
   });
 
   test("counts all hops, and none when the routes are gone", async () => {
-    const bench = await started();
+    const rig = await started();
     const texts = [HOP, "2001:db8::b", "2001:db8::c"].map((hop) => `200 224.0.0.0/24 via ${hop}`);
-    await bench.add(...texts);
-    expect(bench.table(200).ipv4.skipped.multicastDestination).toBe(3);
-    await bench.remove(...texts);
-    expect(bench.table(200).ipv4.skipped.multicastDestination).toBe(0);
-    expect(bench.kernel.log).toEqual([]);
+    await rig.add(...texts);
+    expect(rig.table(200).ipv4.skipped.multicastDestination).toBe(3);
+    await rig.remove(...texts);
+    expect(rig.table(200).ipv4.skipped.multicastDestination).toBe(0);
+    expect(rig.kernel.log).toEqual([]);
   });
 
   test("removes one that an earlier version has left, without waiting for the end of the view", async () => {
-    const bench = await started();
-    await bench.add(`200 10.0.1.0/24 via ${HOP}`);
-    const route = bench.kernel.find(200, "10.0.1.0/24") ?? expect.unreachable();
+    const rig = await started();
+    await rig.add(`200 10.0.1.0/24 via ${HOP}`);
+    const route = rig.kernel.find(200, "10.0.1.0/24") ?? expect.unreachable();
     for (const text of ["224.0.0.0/4", "127.0.0.0/8"]) {
-      bench.kernel.foreignRoute({ ...route, table: MAIN, destination: prefix(text) });
+      rig.kernel.foreignRoute({ ...route, table: MAIN, destination: prefix(text) });
     }
-    await bench.restart();
-    expect(bench.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${HOP}`]);
+    await rig.restart();
+    expect(rig.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${HOP}`]);
   });
 });

@@ -72,104 +72,104 @@ function started(): Promise<InstallerUnderTest> {
 
 describe("in the host's own table", () => {
   test("a destination that holds its own next hop is not installed, but reported once and counted", async () => {
-    const bench = await started();
-    await bench.add(
+    const rig = await started();
+    await rig.add(
       `100 ::/0 via ${A}`,
       `100 ::/0 via ${B}`,
       `100 ${A}/128 via ${A}`,
       `100 2001:db8::/64 via ${A}`,
     );
-    await bench.add(`100 2001:db8:1::/48 via ${A}`, `100 0.0.0.0/0 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`${MAIN} 0.0.0.0/0 via ${A}`, `${MAIN} 2001:db8:1::/48 via ${A}`]);
-    const { ipv4, ipv6 } = bench.table(MAIN);
+    await rig.add(`100 2001:db8:1::/48 via ${A}`, `100 0.0.0.0/0 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`${MAIN} 0.0.0.0/0 via ${A}`, `${MAIN} 2001:db8:1::/48 via ${A}`]);
+    const { ipv4, ipv6 } = rig.table(MAIN);
     expect(ipv6).toMatchObject({ wanted: 1, installed: 1, pending: 0, failed: 0 });
     expect([ipv6.skipped.coversUnderlay, ipv4.skipped.coversUnderlay]).toEqual([4, 0]);
     const refusals = () =>
-      bench.lines.splice(0).filter(({ message, level }) => message === REFUSED && level === "warn");
+      rig.lines.splice(0).filter(({ message, level }) => message === REFUSED && level === "warn");
     expect(refusals().map(({ fields }) => fields)).toEqual([
       { table: MAIN, destination: "::/0", address: A },
       { table: MAIN, destination: `${A}/128`, address: A },
       { table: MAIN, destination: "2001:db8::/64", address: A },
     ]);
-    await bench.remove(`100 ::/0 via ${A}`);
-    await bench.add(`100 ::/0 via ${A}`);
+    await rig.remove(`100 ::/0 via ${A}`);
+    await rig.add(`100 ::/0 via ${A}`);
     expect(refusals()).toEqual([]);
-    expect(bench.kernel.violations).toEqual([]);
+    expect(rig.kernel.violations).toEqual([]);
   });
 
   test("the next hops of other tables count, as they come and go", async () => {
-    const bench = await started();
-    await bench.add("100 2001:db8::/32 via fd00::1", "100 2001:db8::/48 via fd00::1", "200 ::/0 via fd00::1");
+    const rig = await started();
+    await rig.add("100 2001:db8::/32 via fd00::1", "100 2001:db8::/48 via fd00::1", "200 ::/0 via fd00::1");
     const all = [
       `200 ::/0 via fd00::1`,
       `${MAIN} 2001:db8::/32 via fd00::1`,
       `${MAIN} 2001:db8::/48 via fd00::1`,
     ];
-    expect(bench.kernel.ours()).toEqual(all);
+    expect(rig.kernel.ours()).toEqual(all);
 
-    await bench.add(`200 10.0.1.0/24 via ${A}`, `200 10.0.1.0/24 via ${B}`, `200 10.0.2.0/24 via ${A}`);
+    await rig.add(`200 10.0.1.0/24 via ${A}`, `200 10.0.1.0/24 via ${B}`, `200 10.0.2.0/24 via ${A}`);
     const without = [`200 10.0.1.0/24 via ${A} ${B}`, `200 10.0.2.0/24 via ${A}`, "200 ::/0 via fd00::1"];
-    expect(bench.kernel.ours()).toEqual(without);
-    expect(bench.table(MAIN).ipv6.skipped.coversUnderlay).toBe(2);
-    await bench.remove(`200 10.0.2.0/24 via ${A}`);
-    expect(bench.kernel.ours()).toHaveLength(2);
+    expect(rig.kernel.ours()).toEqual(without);
+    expect(rig.table(MAIN).ipv6.skipped.coversUnderlay).toBe(2);
+    await rig.remove(`200 10.0.2.0/24 via ${A}`);
+    expect(rig.kernel.ours()).toHaveLength(2);
 
     // The last one by it; a second later its object goes, too.
-    await bench.remove(`200 10.0.1.0/24 via ${A}`);
-    expect(bench.table(MAIN).ipv6).toMatchObject({ wanted: 0, installed: 0 });
-    await bench.advance(2_000);
-    expect(bench.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${B}`, ...all]);
-    const { ipv6 } = bench.table(MAIN);
+    await rig.remove(`200 10.0.1.0/24 via ${A}`);
+    expect(rig.table(MAIN).ipv6).toMatchObject({ wanted: 0, installed: 0 });
+    await rig.advance(2_000);
+    expect(rig.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${B}`, ...all]);
+    const { ipv6 } = rig.table(MAIN);
     expect([ipv6.wanted, ipv6.installed, ipv6.skipped.coversUnderlay]).toEqual([2, 2, 0]);
-    expect(bench.kernel.violations).toEqual([]);
+    expect(rig.kernel.violations).toEqual([]);
   });
 
   test("the next hop of what is refused counts: it does not flap", async () => {
-    const bench = await started();
-    await bench.add(`100 2001:db8::/64 via ${A}`, `100 2001:db8::/32 via ${B}`);
-    await bench.advance(10_000);
-    expect(bench.kernel.ours()).toEqual([]);
-    expect(bench.kernel.takeCounts()).toEqual({});
-    await bench.remove(`100 2001:db8::/64 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`${MAIN} 2001:db8::/32 via ${B}`]);
+    const rig = await started();
+    await rig.add(`100 2001:db8::/64 via ${A}`, `100 2001:db8::/32 via ${B}`);
+    await rig.advance(10_000);
+    expect(rig.kernel.ours()).toEqual([]);
+    expect(rig.kernel.takeCounts()).toEqual({});
+    await rig.remove(`100 2001:db8::/64 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`${MAIN} 2001:db8::/32 via ${B}`]);
   });
 
   test("a server's address counts, IPv4 or IPv6", async () => {
-    const bench = await started();
-    await bench.add(
+    const rig = await started();
+    await rig.add(
       `100 10.0.0.0/8 via ${A}`,
       `100 0.0.0.0/0 via ${A}`,
       `100 fd00::/8 via ${A}`,
       `200 0.0.0.0/0 via ${A}`,
     );
-    expect(bench.kernel.ours()).toHaveLength(4);
-    for (const server of ["10.1.2.3", "fd00::7"]) bench.installer.keepReachable(address(server));
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual([`200 0.0.0.0/0 via ${A}`]);
-    await bench.add(`100 10.1.0.0/16 via ${A}`, `100 10.2.0.0/16 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`200 0.0.0.0/0 via ${A}`, `${MAIN} 10.2.0.0/16 via ${A}`]);
+    expect(rig.kernel.ours()).toHaveLength(4);
+    for (const server of ["10.1.2.3", "fd00::7"]) rig.installer.keepReachable(address(server));
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual([`200 0.0.0.0/0 via ${A}`]);
+    await rig.add(`100 10.1.0.0/16 via ${A}`, `100 10.2.0.0/16 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`200 0.0.0.0/0 via ${A}`, `${MAIN} 10.2.0.0/16 via ${A}`]);
   });
 
   test("what was found at the start and covers an address does not wait for the end of the view", async () => {
-    const bench = await started();
-    await bench.add(`100 2001:db8::/32 via ${B}`, `100 2001:db9::/32 via ${B}`);
-    await bench.restart();
-    await bench.add(`200 10.0.1.0/24 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${A}`, `${MAIN} 2001:db9::/32 via ${B}`]);
-    expect(bench.table(MAIN).isSettled).toBe(false);
+    const rig = await started();
+    await rig.add(`100 2001:db8::/32 via ${B}`, `100 2001:db9::/32 via ${B}`);
+    await rig.restart();
+    await rig.add(`200 10.0.1.0/24 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`200 10.0.1.0/24 via ${A}`, `${MAIN} 2001:db9::/32 via ${B}`]);
+    expect(rig.table(MAIN).isSettled).toBe(false);
   });
 
   test("a table that becomes it at run time is looked through", async () => {
-    const bench = await started();
-    bench.installer.setMappings([{ vni: 100, table: 100 }]);
-    await bench.add(`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`]);
-    bench.installer.setMappings([{ vni: 100, table: MAIN }]);
-    await bench.complete(100);
-    await bench.advance(2_000);
-    expect(bench.kernel.ours()).toEqual([`${MAIN} fd00::/8 via ${A}`]);
-    bench.installer.setMappings([{ vni: 100, table: 100 }]);
-    await bench.advance(2_000);
-    expect(bench.kernel.ours()).toEqual([`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`]);
+    const rig = await started();
+    rig.installer.setMappings([{ vni: 100, table: 100 }]);
+    await rig.add(`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`]);
+    rig.installer.setMappings([{ vni: 100, table: MAIN }]);
+    await rig.complete(100);
+    await rig.advance(2_000);
+    expect(rig.kernel.ours()).toEqual([`${MAIN} fd00::/8 via ${A}`]);
+    rig.installer.setMappings([{ vni: 100, table: 100 }]);
+    await rig.advance(2_000);
+    expect(rig.kernel.ours()).toEqual([`100 ::/0 via ${A}`, `100 fd00::/8 via ${A}`]);
   });
 });

@@ -27,7 +27,7 @@ const because = reason === null ? "" : ` (skipped: ${reason})`;
 const [A, B, C] = ["2001:db8::a", "2001:db8::b", "2001:db8::c"];
 
 /** A namespace with a server in it. */
-class Stage implements AsyncDisposable {
+class Rig implements AsyncDisposable {
   readonly namespace: OverlayNamespace;
   readonly server: BunbondServer;
   readonly #programs = new AsyncDisposableStack();
@@ -39,9 +39,9 @@ class Stage implements AsyncDisposable {
     this.#programs.use(server);
   }
 
-  static async set(...ipLines: readonly string[]): Promise<Stage> {
+  static async set(...ipLines: readonly string[]): Promise<Rig> {
     const namespace = await OverlayNamespace.create(...ipLines);
-    return new Stage(namespace, await startBunbondServer({ command: [...namespace.enter, ...FROM_SOURCE] }));
+    return new Rig(namespace, await startBunbondServer({ command: [...namespace.enter, ...FROM_SOURCE] }));
   }
 
   /** Other hypervisors, until they are stopped. */
@@ -89,18 +89,18 @@ class Stage implements AsyncDisposable {
 
 describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   test.concurrent("what a killed client has left is adopted: not one operation", async () => {
-    await using stage = await Stage.set();
-    const { namespace } = stage;
+    await using rig = await Rig.set();
+    const { namespace } = rig;
     const announced = [`10.0.1.0/24@${A}`, `10.0.1.0/24@${B}`, `10.0.2.0/24@${A}`];
     const announced6 = [`2001:db8:1::/48@${A}`, `2001:db8:1::/48@${B}`, `2001:db8:2::/48@${B}`];
-    stage.announcer(...[...announced, ...announced6].map((route) => `100#${route}`));
+    rig.announcer(...[...announced, ...announced6].map((route) => `100#${route}`));
     const routes = [
       `10.0.1.0/24 by ${A} ${B}`,
       `10.0.2.0/24 by ${A}`,
       `2001:db8:1::/48 by ${A} ${B}`,
       `2001:db8:2::/48 by ${B}`,
     ];
-    const first = stage.client(["--install-routes", "100#100"]);
+    const first = rig.client(["--install-routes", "100#100"]);
     await eventually(() => [...namespace.routes(), namespace.nexthops().length], [...routes, 3]);
     const before = namespace.everything();
     await using monitor = await namespace.monitor();
@@ -108,7 +108,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
 
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
-    const second = stage.client(["--install-routes", "100#100"], socketPath);
+    const second = rig.client(["--install-routes", "100#100"], socketPath);
     await second.logged(/kernel routes read routes=4 objects=2 groups=1/);
     await second.established();
     const control = new ControlClient({ socketPath, program: "client", asJson: false });
@@ -119,7 +119,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await eventually(async () => (await kernel())?.tables?.map(({ settled }) => settled), [true, true]);
 
     // One more comes and goes, and with it its object: by then, whatever else is to be done would be done.
-    const late = stage.announcer("100#10.0.9.0/24@2001:db8::9");
+    const late = rig.announcer("100#10.0.9.0/24@2001:db8::9");
     await eventually(() => namespace.routes().length, 5);
     expect(await late.stop()).toBe(0);
     await eventually(() => namespace.everything(), before);
@@ -137,14 +137,14 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   });
 
   test.concurrent("what has changed while none ran is made right: what is gone goes after the End-of-RIBs", async () => {
-    await using stage = await Stage.set();
-    const { namespace, server } = stage;
-    const leaving = stage.announcer(
+    await using rig = await Rig.set();
+    const { namespace, server } = rig;
+    const leaving = rig.announcer(
       ...["10.0.1.0/24", "10.0.2.0/24", "10.0.4.0/24"].map((to) => `100#${to}@${A}`),
       ...["2001:db8:1::/48", "2001:db8:2::/48", "2001:db8:4::/48"].map((to) => `100#${to}@${A}`),
     );
-    stage.announcer(...["10.0.1.0/24", "2001:db8:1::/48"].map((to) => `100#${to}@${B}`));
-    const first = stage.client(["--install-routes", "100#100"]);
+    rig.announcer(...["10.0.1.0/24", "2001:db8:1::/48"].map((to) => `100#${to}@${B}`));
+    const first = rig.client(["--install-routes", "100#100"]);
     const before = [
       `10.0.1.0/24 by ${A} ${B}`,
       `10.0.2.0/24 by ${A}`,
@@ -157,15 +157,15 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await first.kill();
     expect(await leaving.stop()).toBe(0);
     const come = ["10.0.2.0/24", "10.0.3.0/24", "2001:db8:2::/48", "2001:db8:3::/48"];
-    stage.announcer(...come.map((to) => `100#${to}@${C}`));
-    await stage.serverHas(`10.0.1.0/24 ${B}`, `2001:db8:1::/48 ${B}`, ...come.map((to) => `${to} ${C}`));
+    rig.announcer(...come.map((to) => `100#${to}@${C}`));
+    await rig.serverHas(`10.0.1.0/24 ${B}`, `2001:db8:1::/48 ${B}`, ...come.map((to) => `${to} ${C}`));
 
     await using monitor = await namespace.monitor();
     // It takes connections, and says nothing.
     server.signal("SIGSTOP");
-    const second = stage.client(["--install-routes", "100#100"]);
+    const second = rig.client(["--install-routes", "100#100"]);
     await second.logged(/kernel routes read routes=6 objects=2 groups=1/);
-    // Longer than it waits for anything before it cleans up.
+    // No event says that nothing happens: longer than it waits for anything before it cleans up.
     await Bun.sleep(1_200);
     expect(await monitor.take()).toEqual([]);
     server.signal("SIGCONT");
@@ -188,10 +188,10 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   });
 
   test.concurrent("in the host's own table nothing covers the server that is given by address", async () => {
-    await using stage = await Stage.set();
-    const { namespace } = stage;
-    stage.announcer(...["::/16", "fd00::/16", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
-    const client = stage.client(["--install-routes", "100#0", "--allow-main-table"]);
+    await using rig = await Rig.set();
+    const { namespace } = rig;
+    rig.announcer(...["::/16", "fd00::/16", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
+    const client = rig.client(["--install-routes", "100#0", "--allow-main-table"]);
     await client.logged(
       /a destination is not installed in the host's own table.* destination=::\/16 address=::1$/,
     );
@@ -199,9 +199,9 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   });
 
   test.concurrent("nor one that is given by name, at any of its addresses", async () => {
-    await using stage = await Stage.set();
-    const { namespace } = stage;
-    stage.announcer(...["198.51.100.0/24", "203.0.113.0/24", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
+    await using rig = await Rig.set();
+    const { namespace } = rig;
+    rig.announcer(...["198.51.100.0/24", "203.0.113.0/24", "10.0.1.0/24"].map((to) => `100#${to}@${A}`));
     using directory = temporaryDirectory();
     const hosts = join(directory.path, "hosts");
     await Bun.write(hosts, "198.51.100.1 routes.example\n203.0.113.1 routes.example\n");
@@ -214,7 +214,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
       `mount --bind ${hosts} /etc/hosts && exec "$@"`,
       "sh",
     ];
-    const client = stage.client(flags, "none", withHosts);
+    const client = rig.client(flags, "none", withHosts);
     for (const network of ["198.51.100", "203.0.113"]) {
       await client.logged(
         new RegExp(
@@ -226,16 +226,16 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
   });
 
   test.concurrent("a dry run beside it says what it would do, and --cleanup adds nothing to that", async () => {
-    await using stage = await Stage.set();
-    const { namespace } = stage;
-    stage.announcer(`100#10.0.1.0/24@${A}`);
-    const first = stage.client(["--install-routes", "100#100"]);
+    await using rig = await Rig.set();
+    const { namespace } = rig;
+    rig.announcer(`100#10.0.1.0/24@${A}`);
+    const first = rig.client(["--install-routes", "100#100"]);
     await namespace.routesAre([`10.0.1.0/24 by ${A}`]);
     const before = namespace.everything();
     await using monitor = await namespace.monitor();
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
-    const dry = stage.client(["--install-routes", "100#100", "--dry-run", "--cleanup"], socketPath);
+    const dry = rig.client(["--install-routes", "100#100", "--dry-run", "--cleanup"], socketPath);
     await dry.logged(/--cleanup is of no use with --dry-run/);
     // From here on it answers.
     await dry.logged(/ started program=client /);
@@ -261,21 +261,21 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
       "route add 2001:db8:f::/48 table 200 dev tun proto 99",
       "route add 10.0.8.0/24 table 200 dev tun proto 254",
     ];
-    await using stage = await Stage.set(...foreign);
-    const { namespace } = stage;
+    await using rig = await Rig.set(...foreign);
+    const { namespace } = rig;
     const empty = namespace.everything();
-    stage.announcer(
+    rig.announcer(
       ...[`10.0.1.0/24@${A}`, `10.0.1.0/24@${B}`, `2001:db8:1::/48@${A}`].map((route) => `100#${route}`),
       ...[`10.0.1.0/24@${C}`, `10.0.3.0/24@${C}`].map((route) => `300#${route}`),
     );
     const routes = [`10.0.1.0/24 by ${A} ${B}`, `2001:db8:1::/48 by ${A}`];
-    const one = stage.client(["--install-routes", "100#100", "--cleanup"]);
+    const one = rig.client(["--install-routes", "100#100", "--cleanup"]);
     await eventually(() => [...namespace.routes(), namespace.nexthops().length], [...routes, 5]);
     const withOne = namespace.everything();
     await using monitor = await namespace.monitor();
 
     const other = ["--install-routes", "100#200,300#100", "--route-protocol", "200"];
-    const two = stage.client(other);
+    const two = rig.client(other);
     await namespace.routesAre(routes, 200, 200);
     await namespace.routesAre([`10.0.3.0/24 by ${C}`], 100, 200);
     await two.logged(
@@ -286,13 +286,13 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     // In its name, where it would not have put one.
     const [, id] = namespace.nexthopOf("10.0.3.0/24", 100, 200).split(" ");
     namespace.ip(`route add 2001:db8:9::/48 metric 9 table 7 nhid ${id} proto 200`);
-    expect(await stage.cleanup("--route-protocol", "200")).toEqual(["removed: 4 routes, 4 nexthops"]);
+    expect(await rig.cleanup("--route-protocol", "200")).toEqual(["removed: 4 routes, 4 nexthops"]);
     expect(namespace.everything()).toEqual(withOne);
     const ofOne = (await monitor.take()).filter((line) => !/ proto 200( |$)/.test(line));
     expect(ofOne).toEqual([]);
 
     // Once more, and then the first one goes: the second has its destination in the table they share.
-    const twoAgain = stage.client([...other, "--cleanup"]);
+    const twoAgain = rig.client([...other, "--cleanup"]);
     await namespace.routesAre([`10.0.3.0/24 by ${C}`], 100, 200);
     expect(await one.stop()).toBe(0);
     await namespace.routesAre([`10.0.1.0/24 by ${C}`, `10.0.3.0/24 by ${C}`], 100, 200);

@@ -34,13 +34,13 @@ const CHANGED_ROUTES = [
 ];
 
 async function installed() {
-  const stage = new AsyncDisposableStack();
-  const namespace = stage.use(await OverlayNamespace.create());
-  const installer = stage.use(await NamespaceInstaller.start(namespace));
+  const rig = new AsyncDisposableStack();
+  const namespace = rig.use(await OverlayNamespace.create());
+  const installer = rig.use(await NamespaceInstaller.start(namespace));
   await installer.add(...VIEW);
   await installer.complete();
   await namespace.routesAre(ROUTES);
-  return { namespace, installer, [Symbol.asyncDispose]: () => stage.disposeAsync() };
+  return { namespace, installer, [Symbol.asyncDispose]: () => rig.disposeAsync() };
 }
 
 async function hasAll(namespace: OverlayNamespace, routes: readonly string[], device = "tun"): Promise<void> {
@@ -64,8 +64,8 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
     ["is deleted, made anew and comes up later", DELETE, [MAKE_TUNNEL.slice(0, 1), [UP]]],
   ];
   test.concurrent.each(kinds)("%s: all is back, and what has changed meanwhile", async (_, away, back) => {
-    await using stage = await installed();
-    const { namespace, installer } = stage;
+    await using rig = await installed();
+    const { namespace, installer } = rig;
     namespace.ip(away);
     await installer.logged(/error the tunnel device is no longer up: its routes are gone until it is/);
     expect([namespace.routes(), namespace.nexthops()]).toEqual([[], []]);
@@ -83,8 +83,8 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
     ["down", DOWN],
     ["deleted", DELETE],
   ])("is %s: a moment later the status shows what the kernel has", async (_, away) => {
-    await using stage = await installed();
-    const { namespace, installer } = stage;
+    await using rig = await installed();
+    const { namespace, installer } = rig;
     namespace.ip(away);
     await eventually(async () => {
       const { ipv4, ipv6 } = await installer.table();
@@ -99,14 +99,14 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
     ["down and up ten times", Array.from({ length: 10 }, () => [DOWN, UP]).flat()],
     ["deleted and made anew", [DELETE, ...MAKE_TUNNEL]],
   ])("is %s before it is looked at", async (_, lines) => {
-    await using stage = await installed();
-    stage.namespace.ip(...lines);
-    await hasAll(stage.namespace, ROUTES);
+    await using rig = await installed();
+    rig.namespace.ip(...lines);
+    await hasAll(rig.namespace, ROUTES);
   });
 
   test.concurrent("is another at the next start: the routes move there without a gap", async () => {
-    await using stage = await installed();
-    const { namespace, installer } = stage;
+    await using rig = await installed();
+    const { namespace, installer } = rig;
     await installer.kill();
     namespace.ip("link add tun2 type vxlan external dstport 4790", "link set tun2 up");
     await using monitor = await namespace.monitor();
@@ -153,8 +153,8 @@ describe.skipIf(reason !== null)(`the device${because}`, () => {
   ])(
     "is without IPv6 by its %s: said with the remedy, and healed as soon as it is on",
     async (_, off, on, words) => {
-      await using stage = await installed();
-      const { namespace, installer } = stage;
+      await using rig = await installed();
+      const { namespace, installer } = rig;
       namespace.sh(off);
       await installer.add("100 10.0.9.0/24 via 2001:db8::9");
       await installer.logged(words);

@@ -102,10 +102,10 @@ async function installed(options: { isMuted?: boolean; reconcileIntervalSeconds?
   await installer.add(...VIEW);
   await installer.complete();
   await namespace.routesAre(ROUTES);
-  const stage = new AsyncDisposableStack();
-  stage.use(namespace);
-  stage.use(installer);
-  return { namespace, installer, [Symbol.asyncDispose]: () => stage.disposeAsync() };
+  const rig = new AsyncDisposableStack();
+  rig.use(namespace);
+  rig.use(installer);
+  return { namespace, installer, [Symbol.asyncDispose]: () => rig.disposeAsync() };
 }
 
 /** Routes, objects and group are as they were, whatever their ids. */
@@ -127,8 +127,8 @@ describe.skipIf(reason !== null)(`another program${because}`, () => {
   test.concurrent.each(DRIFTS.map(({ what, ...drift }) => [what, drift] as const))(
     "%s: it is repaired, counted and logged",
     async (_, { commands, kinds, ...options }) => {
-      await using stage = await installed(options);
-      const { namespace, installer } = stage;
+      await using rig = await installed(options);
+      const { namespace, installer } = rig;
       commit(namespace, commands);
       await isRepaired(namespace);
       const { drift } = await installer.status();
@@ -141,8 +141,8 @@ describe.skipIf(reason !== null)(`another program${because}`, () => {
   );
 
   test.concurrent("without notifications: the next scan on its interval finds all kinds of drift", async () => {
-    await using stage = await installed({ isMuted: true, reconcileIntervalSeconds: 1 });
-    const { namespace, installer } = stage;
+    await using rig = await installed({ isMuted: true, reconcileIntervalSeconds: 1 });
+    const { namespace, installer } = rig;
     const together = ["turns routes", "takes a member", "makes routes in our name"];
     for (const words of [together, ["deletes an object"]]) {
       const drifts = DRIFTS.filter(({ what }) => words.some((word) => what.startsWith(word)));
@@ -158,8 +158,8 @@ describe.skipIf(reason !== null)(`another program${because}`, () => {
   });
 
   test.concurrent("puts its own routes in place of ours: they stay until they go", async () => {
-    await using stage = await installed();
-    const { namespace, installer } = stage;
+    await using rig = await installed();
+    const { namespace, installer } = rig;
     const taken = ["10.0.2.0/24", "2001:db8:1::/48"];
     const isTaken = (line: string) => taken.some((to) => line.startsWith(`${to} `));
     commit(

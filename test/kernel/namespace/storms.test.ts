@@ -142,6 +142,7 @@ describe.skipIf(reason !== null)(`a storm in a real kernel${because}`, () => {
       for (let isOver = false; !isOver; ) {
         await installer.addMany(COUNT, C);
         await installer.removeMany(COUNT, A);
+        // The installer is to meet the storm at any moment; none of them is an event.
         await Bun.sleep(20);
         await installer.addMany(COUNT, A);
         await installer.removeMany(COUNT, C);

@@ -18,7 +18,7 @@ const DEVICES = [
   "link set far up",
 ];
 
-class Stage implements AsyncDisposable {
+class Rig implements AsyncDisposable {
   readonly namespace: NetworkNamespace;
   readonly kernel: NamespaceKernel;
   readonly linkIndex: number;
@@ -28,12 +28,12 @@ class Stage implements AsyncDisposable {
     this.linkIndex = linkIndex;
   }
 
-  static async set(ipLines: readonly string[] = DEVICES): Promise<Stage> {
+  static async set(ipLines: readonly string[] = DEVICES): Promise<Rig> {
     const namespace = await NetworkNamespace.create(ipLines);
     const kernel = new NamespaceKernel(namespace);
     expect(await kernel.open()).toBe("open");
     const tun = (await kernel.links()).find(({ name }) => name === "tun");
-    return new Stage(namespace, kernel, tun?.index ?? 0);
+    return new Rig(namespace, kernel, tun?.index ?? 0);
   }
 
   apply(...operations: Operation[]) {
@@ -125,26 +125,26 @@ const members = (count: number): GroupMember[] =>
 
 describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
   test("has the routes of both families that are added, replaced and deleted", async () => {
-    await using stage = await Stage.set();
+    await using rig = await Rig.set();
     const weighted = [
       { id: 1, weight: 1 },
       { id: 2, weight: 255 },
     ];
-    await stage.done(...HYPERVISORS, addGroup(3, weighted));
+    await rig.done(...HYPERVISORS, addGroup(3, weighted));
     const encap = (n: number) =>
       `id ${n} encap ip6 id 0 src :: dst 2001:db8::${n} hoplimit 0 tc 0 dev tun scope 253 proto 254`;
-    expect(stage.lines("nexthop")).toEqual([encap(1), encap(2), "id 3 group 1/2,255 proto 254"]);
+    expect(rig.lines("nexthop")).toEqual([encap(1), encap(2), "id 3 group 1/2,255 proto 254"]);
 
     const far = 4_000_000_000;
-    await stage.done(
+    await rig.done(
       addRoute("10.0.1.0/24", 3),
       addRoute("0.0.0.0/0", 1),
       addRoute("10.0.2.1/32", 1, far),
       addRoute("2001:db8:1::/64", 3),
       addRoute("::/0", 2, far),
     );
-    const table100 = () => [...stage.routes("-4"), ...stage.routes("-6")];
-    const tableFar = () => [...stage.routes("-4", far), ...stage.routes("-6", far)];
+    const table100 = () => [...rig.routes("-4"), ...rig.routes("-6")];
+    const tableFar = () => [...rig.routes("-4", far), ...rig.routes("-6", far)];
     expect(table100()).toEqual([
       "default nhid 1 proto 254 metric 0",
       "10.0.1.0/24 nhid 3 proto 254 metric 0",
@@ -155,7 +155,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       "default nhid 2 proto 254 metric 1024",
     ]);
 
-    await stage.done(
+    await rig.done(
       replaceRoute("10.0.1.0/24", 2, 0),
       replaceRoute("2001:db8:1::/64", 1, 1024),
       deleteRoute("0.0.0.0/0", 1, 0),
@@ -167,11 +167,11 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       "2001:db8:1::/64 nhid 1 proto 254 metric 1024",
     ]);
     expect(tableFar()).toEqual(["10.0.2.1 nhid 1 proto 254 metric 0"]);
-    expect(stage.lines("nexthop")).toEqual([encap(1), encap(2)]);
+    expect(rig.lines("nexthop")).toEqual([encap(1), encap(2)]);
   });
 
   test("is read as iproute2 reads it", async () => {
-    await using stage = await Stage.set([
+    await using rig = await Rig.set([
       ...DEVICES,
       "address add 192.0.2.1/24 dev tun",
       "address add 192.0.2.7 peer 198.51.100.7 dev far",
@@ -185,7 +185,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       "route add 203.0.113.128/25 table 301 nexthop dev far nexthop dev tun",
       "route add 2001:db8:7::/48 via 2001:db8:f::9 table 302 proto 254 metric 5",
     ]);
-    const { kernel, linkIndex } = stage;
+    const { kernel, linkIndex } = rig;
     const links = await kernel.links();
     const far = links.find(({ name }) => name === "far")?.index;
     const up = { isUp: true, isExternal: null, mtuBytes: 1500, ipv6: "on" } as const;
@@ -197,7 +197,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       ]),
     );
     expect(links.map(({ index, name }) => [index, name])).toEqual(
-      stage.json("link").map(({ ifindex, ifname }) => [ifindex, ifname]),
+      rig.json("link").map(({ ifindex, ifname }) => [ifindex, ifname]),
     );
     const texts = (await kernel.localAddresses()).map(formatAddress);
     expect(texts).toEqual(
@@ -231,9 +231,9 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
   });
 
   test("fail with the kernel's reasons, each for its operation, and the others are done", async () => {
-    await using stage = await Stage.set();
-    await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
-    const failures = await stage.apply(
+    await using rig = await Rig.set();
+    await rig.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
+    const failures = await rig.apply(
       addNexthop(1, "2001:db8::7"),
       addRoute("10.0.2.0/24", 1),
       addRoute("10.0.1.0/24", 2),
@@ -253,44 +253,44 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       { index: 7, code: "ESRCH", message: "No such process" },
       { index: 8, code: "ENOENT", message: "No such file or directory" },
     ]);
-    expect(stage.routes("-4")).toEqual([
+    expect(rig.routes("-4")).toEqual([
       "10.0.1.0/24 nhid 1 proto 254 metric 0",
       "10.0.2.0/24 nhid 1 proto 254 metric 0",
     ]);
-    expect(stage.routes("-6")).toEqual(["2001:db8:1::/64 nhid 2 proto 254 metric 1024"]);
+    expect(rig.routes("-6")).toEqual(["2001:db8:1::/64 nhid 2 proto 254 metric 1024"]);
   });
 
   test("takes 20,000 routes in and out, and names each that fails", async () => {
-    await using stage = await Stage.set();
+    await using rig = await Rig.set();
     const texts = Array.from({ length: 20_000 }, (_, i) =>
       i % 2 === 0 ? `10.${i >> 8}.${i & 255}.0/24` : `2001:db8:${i.toString(16)}::/48`,
     );
-    await stage.done(...HYPERVISORS, ...texts.map((text) => addRoute(text, 1)));
-    const count = (family: "-4" | "-6") => stage.routes(family).length;
+    await rig.done(...HYPERVISORS, ...texts.map((text) => addRoute(text, 1)));
+    const count = (family: "-4" | "-6") => rig.routes(family).length;
     expect([count("-4"), count("-6")]).toEqual([10_000, 10_000]);
-    const routes = await stage.kernel.routes();
+    const routes = await rig.kernel.routes();
     const found = routes
       .filter(({ table }) => table === 100)
       .map(({ destination }) => formatPrefix(destination));
     expect(found.sort()).toEqual(texts.toSorted());
 
     // All fail, far more than any buffer of the system's would hold at once.
-    const failures = await stage.apply(...texts.map((text) => addRoute(text, 2)));
+    const failures = await rig.apply(...texts.map((text) => addRoute(text, 2)));
     expect(failures.map(({ index, code }) => [index, code])).toEqual(
       texts.map((_, index) => [index, "EEXIST"]),
     );
 
-    await stage.done(...texts.map((text) => deleteRoute(text, 1, text.includes(":") ? 1024 : 0)));
+    await rig.done(...texts.map((text) => deleteRoute(text, 1, text.includes(":") ? 1024 : 0)));
     expect([count("-4"), count("-6")]).toEqual([0, 0]);
   });
 
   test.each([38, 39, 256, 400])("reads all routes after one with %d hops", async (hops) => {
-    await using stage = await Stage.set();
+    await using rig = await Rig.set();
     const texts = ["10.0.0.0/24", "10.0.1.0/24", "2001:db8:a::/64", "2001:db8:b::/64"];
     const objects = members(hops).map(({ id }) => addNexthop(id, `2001:db8::${id.toString(16)}`));
-    await stage.done(...objects, addGroup(1000, members(hops)));
+    await rig.done(...objects, addGroup(1000, members(hops)));
     // Another's route of many hops comes first, ours after it.
-    const foreign = new NamespaceKernel(stage.namespace, { protocol: 99 });
+    const foreign = new NamespaceKernel(rig.namespace, { protocol: 99 });
     expect(await foreign.open()).toBe("open");
     await using _ = foreign;
     const many = [addRoute("10.0.0.0/25", 1000, 90), addRoute("2001:db8:a::/65", 1000, 90)];
@@ -298,22 +298,22 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       await foreign.apply([...many, ...many.map((route) => ({ ...route, table: 100 }) as Operation)], 0),
     ).toEqual([]);
     const ours = hops <= 256 ? 1000 : 1;
-    await stage.done(...texts.map((text) => addRoute(text, ours)));
-    const found = (await stage.kernel.routes()).filter(({ protocol }) => protocol === 254);
+    await rig.done(...texts.map((text) => addRoute(text, ours)));
+    const found = (await rig.kernel.routes()).filter(({ protocol }) => protocol === 254);
     expect(found.map(({ destination, nexthopId }) => [formatPrefix(destination), nexthopId])).toEqual(
       texts.map((text) => [text, ours]),
     );
-    const nexthops = await stage.kernel.nexthops();
+    const nexthops = await rig.kernel.nexthops();
     expect(nexthops).toHaveLength(hops + 1);
     expect(nexthops.at(-1)?.members).toEqual(members(hops));
   });
 
   test("reports what others change, and nothing of ours", async () => {
-    await using stage = await Stage.set();
-    const { kernel, namespace } = stage;
+    await using rig = await Rig.set();
+    const { kernel, namespace } = rig;
     await kernel.watch();
-    await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1), addRoute("2001:db8:1::/64", 2));
-    await stage.done(replaceRoute("10.0.1.0/24", 2, 0), deleteRoute("2001:db8:1::/64", 2, 1024));
+    await rig.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1), addRoute("2001:db8:1::/64", 2));
+    await rig.done(replaceRoute("10.0.1.0/24", 2, 0), deleteRoute("2001:db8:1::/64", 2, 1024));
     namespace.ip(["route del 10.0.1.0/24 table 100", "nexthop del id 1", "nexthop add id 9 blackhole"]);
     namespace.ip(["link set tun down", "link set tun name gone", "link del gone"]);
     await kernel.event("the end of the device", (event) => event.type === "link" && event.link === null);
@@ -328,7 +328,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
       [9, false],
     ]);
     const seen = events.flatMap((event) =>
-      event.type === "link" && event.index === stage.linkIndex ? [[event.link?.name, event.link?.isUp]] : [],
+      event.type === "link" && event.index === rig.linkIndex ? [[event.link?.name, event.link?.isUp]] : [],
     );
     expect(seen).toContainEqual(["tun", false]);
     expect(seen).toContainEqual(["gone", false]);
@@ -336,20 +336,20 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
   });
 
   test("reports that the device has lost its carrier, with which the objects go, and IPv6 addresses", async () => {
-    await using stage = await Stage.set();
-    const { kernel, namespace } = stage;
+    await using rig = await Rig.set();
+    const { kernel, namespace } = rig;
     await kernel.watch();
-    await stage.done(...HYPERVISORS);
+    await rig.done(...HYPERVISORS);
     const isOfTun = (isUp: boolean) => (event: KernelEvent) =>
       event.type === "link" && event.link?.name === "tun" && event.link.isUp === isUp;
     namespace.ip(["link set far down"]);
     await kernel.event("the loss of the carrier", isOfTun(false));
     expect((await kernel.links()).find(({ name }) => name === "tun")?.isUp).toBe(false);
-    expect(stage.lines("nexthop")).toEqual([]);
-    expect(await stage.apply(addNexthop(1, "2001:db8::1"))).toMatchObject([{ code: "ENETDOWN" }]);
+    expect(rig.lines("nexthop")).toEqual([]);
+    expect(await rig.apply(addNexthop(1, "2001:db8::1"))).toMatchObject([{ code: "ENETDOWN" }]);
     namespace.ip(["link set far up"]);
     await kernel.event("the carrier", isOfTun(true));
-    await stage.done(...HYPERVISORS);
+    await rig.done(...HYPERVISORS);
 
     namespace.ip(["address add 2001:db8:f::1/128 dev lo", "address del 2001:db8:f::1/128 dev lo"]);
     const isAddress = (isDeleted: boolean) => (event: KernelEvent) =>
@@ -361,18 +361,18 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
   });
 
   test("reports at once what has happened, when it is polled", async () => {
-    await using stage = await Stage.set();
-    await stage.kernel.watch();
-    await stage.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
-    expect(await stage.kernel.pollAfter("route replace blackhole 10.0.1.0/24 table 100")).toBe(1);
-    expect(await stage.kernel.pollAfter("route show")).toBe(0);
-    stage.namespace.ip(["nexthop del id 2"]);
-    await stage.kernel.event("what the event loop brings", ({ type }) => type === "nexthop");
+    await using rig = await Rig.set();
+    await rig.kernel.watch();
+    await rig.done(...HYPERVISORS, addRoute("10.0.1.0/24", 1));
+    expect(await rig.kernel.pollAfter("route replace blackhole 10.0.1.0/24 table 100")).toBe(1);
+    expect(await rig.kernel.pollAfter("route show")).toBe(0);
+    rig.namespace.ip(["nexthop del id 2"]);
+    await rig.kernel.event("what the event loop brings", ({ type }) => type === "nexthop");
   });
 
   test("reports when it could not report everything, and goes on reporting", async () => {
-    await using stage = await Stage.set();
-    const { kernel, namespace } = stage;
+    await using rig = await Rig.set();
+    const { kernel, namespace } = rig;
     await kernel.watch();
     // More than its socket has room for.
     const texts = Array.from({ length: 120_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`);
@@ -380,7 +380,7 @@ describe.skipIf(noNamespaces !== null)(`the kernel${because}`, () => {
     expect(await other.open()).toBe("open");
     kernel.pause(true);
     expect(
-      await other.apply([...HYPERVISORS, ...texts.map((text) => addRoute(text, 1, 90))], stage.linkIndex),
+      await other.apply([...HYPERVISORS, ...texts.map((text) => addRoute(text, 1, 90))], rig.linkIndex),
     ).toEqual([]);
     kernel.pause(false);
     await kernel.event("an overrun", ({ type }) => type === "overrun");

@@ -22,9 +22,9 @@ const FOREIGN = { protocol: 3, priority: 0, tos: 0, type: 1, nexthopId: 0, linkI
 
 /** On the system's clock: what is awaited below comes by itself. */
 async function installed(): Promise<InstallerUnderTest> {
-  const bench = await InstallerUnderTest.started();
-  await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${A}`);
-  return bench;
+  const rig = await InstallerUnderTest.started();
+  await rig.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${A}`);
+  return rig;
 }
 
 /** A copy of the kernel on the system's clock. */
@@ -37,26 +37,26 @@ function copyOf({ kernel }: InstallerUnderTest): MemoryKernel {
 
 describe("stop", () => {
   test("leaves everything in the kernel", async () => {
-    const bench = await installed();
-    const before = bench.kernel.ours();
-    await bench.installer.stop({ cleanup: false });
-    bench.installer.removed(route(`100 10.0.1.0/24 via ${A}`));
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual(before);
-    expect(bench.clock.pendingTimers).toBe(0);
+    const rig = await installed();
+    const before = rig.kernel.ours();
+    await rig.installer.stop({ cleanup: false });
+    rig.installer.removed(route(`100 10.0.1.0/24 via ${A}`));
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual(before);
+    expect(rig.clock.pendingTimers).toBe(0);
   });
 
   test("with cleanup removes all of ours, and nothing else", async () => {
-    const bench = await installed();
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.3.0.0/16") });
-    const foreign = bench.kernel.foreign();
-    const stopped = bench.installer.stop({ cleanup: true });
-    await bench.advance(1_000);
+    const rig = await installed();
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.3.0.0/16") });
+    const foreign = rig.kernel.foreign();
+    const stopped = rig.installer.stop({ cleanup: true });
+    await rig.advance(1_000);
     await stopped;
-    expect(bench.kernel.ours()).toEqual([]);
-    expect(bench.kernel.ourNexthops()).toEqual([]);
-    expect(bench.kernel.foreign()).toEqual(foreign);
-    expect(bench.kernel.violations).toEqual([]);
+    expect(rig.kernel.ours()).toEqual([]);
+    expect(rig.kernel.ourNexthops()).toEqual([]);
+    expect(rig.kernel.foreign()).toEqual(foreign);
+    expect(rig.kernel.violations).toEqual([]);
   });
 });
 
@@ -121,21 +121,21 @@ describe("cleaning up without a daemon", () => {
 
 describe("a dry run", () => {
   test("prints the plan as iproute2 commands and changes nothing", async () => {
-    const bench = new InstallerUnderTest();
+    const rig = new InstallerUnderTest();
     const lines: string[] = [];
     const installer = new Installer({
-      kernel: dryRunKernel(bench.kernel, PROTOCOL, "tun", (line) => lines.push(line)),
+      kernel: dryRunKernel(rig.kernel, PROTOCOL, "tun", (line) => lines.push(line)),
       protocol: PROTOCOL,
       device: "tun",
       mappings: [{ vni: 100, table: 100 }],
-      clock: bench.clock,
+      clock: rig.clock,
     });
     void installer.start();
-    await bench.settle();
+    await rig.settle();
     for (const hop of [A, B]) installer.added(route(`100 10.0.1.0/24 via ${hop}`));
-    await bench.settle();
+    await rig.settle();
     installer.removed(route(`100 10.0.1.0/24 via ${A}`));
-    await bench.settle();
+    await rig.settle();
     expect(lines).toEqual([
       `ip -6 nexthop add id ${FIRST_ID} encap ip6 dst ${A} dev tun proto 254`,
       `ip -6 nexthop add id ${FIRST_ID + 1} encap ip6 dst ${B} dev tun proto 254`,
@@ -143,7 +143,7 @@ describe("a dry run", () => {
       `ip route add 10.0.1.0/24 table 100 nhid ${FIRST_ID + 2} proto 254`,
       `ip route change 10.0.1.0/24 table 100 nhid ${FIRST_ID + 1} proto 254`,
     ]);
-    expect(bench.kernel.log).toEqual([]);
+    expect(rig.kernel.log).toEqual([]);
   });
 
   const destination = prefix("fd00::/64");

@@ -17,162 +17,162 @@ const ROUTES = [`100 10.0.1.0/24 via ${A} ${B}`, `100 10.0.2.0/24 via ${A}`, `10
 const FOREIGN = { protocol: 3, priority: 0, tos: 0, type: 1, nexthopId: 0, linkIndex: 1, table: 100 };
 
 async function installed(reconcileIntervalSeconds = 0): Promise<InstallerUnderTest> {
-  const bench = await InstallerUnderTest.started({ reconcileIntervalSeconds });
-  await bench.add(...VIEW);
-  await bench.complete(100);
-  await bench.advance(5_000);
-  bench.kernel.takeCounts();
-  bench.takeWarnings();
-  return bench;
+  const rig = await InstallerUnderTest.started({ reconcileIntervalSeconds });
+  await rig.add(...VIEW);
+  await rig.complete(100);
+  await rig.advance(5_000);
+  rig.kernel.takeCounts();
+  rig.takeWarnings();
+  return rig;
 }
 
 describe("another program", () => {
   test("deletes a route of ours: it is put back at once, without a scan", async () => {
-    const bench = await installed();
-    bench.kernel.deleteRoute(({ destination }) => destination.lengthBits === 24);
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1 });
-    expect(bench.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
-    expect(bench.takeWarnings()).toEqual([
+    const rig = await installed();
+    rig.kernel.deleteRoute(({ destination }) => destination.lengthBits === 24);
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1 });
+    expect(rig.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
+    expect(rig.takeWarnings()).toEqual([
       "a route of ours was deleted by somebody else; it is to be put back",
     ]);
   });
 
   test("replaces a route of ours: it is a collision then, until it goes", async () => {
-    const bench = await installed();
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
-    await bench.add(`100 10.0.2.0/24 via ${B}`);
-    await bench.advance(1_000);
-    expect(bench.kernel.violations).toEqual([]);
-    expect(bench.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
-    bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual([ROUTES[0], `100 10.0.2.0/24 via ${A} ${B}`, ROUTES[2]].map(String));
+    const rig = await installed();
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await rig.add(`100 10.0.2.0/24 via ${B}`);
+    await rig.advance(1_000);
+    expect(rig.kernel.violations).toEqual([]);
+    expect(rig.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
+    rig.kernel.deleteRoute(({ protocol }) => protocol === 3);
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual([ROUTES[0], `100 10.0.2.0/24 via ${A} ${B}`, ROUTES[2]].map(String));
   });
 
   test("replaces a route of ours in the very moment when we would change it: its notification is handled before", async () => {
-    const bench = await installed();
-    bench.kernel.isBusy = true;
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
-    await bench.add(`100 10.0.2.0/24 via ${B}`);
-    await bench.advance(3_000);
-    expect(bench.kernel.violations).toEqual([]);
-    expect(bench.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
+    const rig = await installed();
+    rig.kernel.isBusy = true;
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await rig.add(`100 10.0.2.0/24 via ${B}`);
+    await rig.advance(3_000);
+    expect(rig.kernel.violations).toEqual([]);
+    expect(rig.table(100).ipv4).toMatchObject({ collided: 1, installed: 1 });
   });
 
   test("deletes an object of ours: its routes and groups are made again", async () => {
-    const bench = await installed();
-    bench.kernel.deleteNexthop(FIRST_ID);
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
-    expect(bench.takeWarnings()).toEqual([
+    const rig = await installed();
+    rig.kernel.deleteNexthop(FIRST_ID);
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
+    expect(rig.takeWarnings()).toEqual([
       "a nexthop of ours was deleted by somebody else; its routes are to be put back",
       "a nexthop of ours was changed by somebody else; its routes are to name a new one",
     ]);
-    expect(bench.status.readings).toBe(1);
-    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+    expect(rig.status.readings).toBe(1);
+    expect(rig.kernel.ourNexthops()).toHaveLength(3);
   });
 
   test("deletes a group of ours", async () => {
-    const bench = await installed();
-    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
-    bench.kernel.deleteNexthop(group?.id ?? 0);
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
+    const rig = await installed();
+    const group = rig.kernel.ourNexthops().find(({ members }) => members !== null);
+    rig.kernel.deleteNexthop(group?.id ?? 0);
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
   });
 
   test("deletes groups again and again within a moment: routes are back each time, without a scan", async () => {
-    const bench = await installed();
+    const rig = await installed();
     for (let round = 1; round <= 50; round++) {
-      for (const { id, members } of bench.kernel.ourNexthops()) {
-        if (members !== null) bench.kernel.deleteNexthop(id);
+      for (const { id, members } of rig.kernel.ourNexthops()) {
+        if (members !== null) rig.kernel.deleteNexthop(id);
       }
-      expect(bench.kernel.ours()).toHaveLength(2);
+      expect(rig.kernel.ours()).toHaveLength(2);
       // No time passes.
-      await bench.settle();
-      expect(bench.kernel.ours()).toEqual(ROUTES);
-      expect(bench.status).toMatchObject({
+      await rig.settle();
+      expect(rig.kernel.ours()).toEqual(ROUTES);
+      expect(rig.status).toMatchObject({
         readings: 1,
         drift: { nexthopMissing: round, routeMissing: round },
       });
     }
-    expect(bench.takeWarnings()).toHaveLength(10);
+    expect(rig.takeWarnings()).toHaveLength(10);
   });
 
   test("deletes a group while routes are added by it: they follow at once, without waiting for a retry", async () => {
-    const bench = await installed();
+    const rig = await installed();
     let isOnce = true;
-    bench.kernel.onOperation = ({ type }) => {
+    rig.kernel.onOperation = ({ type }) => {
       if (type !== "add-route" || !isOnce) return;
       isOnce = false;
-      const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
+      const group = rig.kernel.ourNexthops().find(({ members }) => members !== null);
       // Word of it comes later.
-      bench.kernel.isBusy = true;
-      bench.kernel.deleteNexthop(group?.id ?? 0);
+      rig.kernel.isBusy = true;
+      rig.kernel.deleteNexthop(group?.id ?? 0);
     };
-    for (const hop of [A, B]) bench.installer.added(route(`100 10.0.7.0/24 via ${hop}`));
-    await bench.settle();
-    bench.kernel.isBusy = false;
-    bench.kernel.poll();
+    for (const hop of [A, B]) rig.installer.added(route(`100 10.0.7.0/24 via ${hop}`));
+    await rig.settle();
+    rig.kernel.isBusy = false;
+    rig.kernel.poll();
     // No time passes.
-    await bench.settle();
-    expect(bench.kernel.ours()).toContain(`100 10.0.7.0/24 via ${A} ${B}`);
-    expect(bench.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
-    expect(bench.status.readings).toBe(1);
+    await rig.settle();
+    expect(rig.kernel.ours()).toContain(`100 10.0.7.0/24 via ${A} ${B}`);
+    expect(rig.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
+    expect(rig.status.readings).toBe(1);
   });
 
   test("deletes an object that was made before a group with a lower id: its id is not used again", async () => {
-    const bench = await InstallerUnderTest.started();
+    const rig = await InstallerUnderTest.started();
     const texts = [A, B].map((hop) => `100 10.0.1.0/24 via ${hop}`);
-    for (const text of [...texts, "100 10.0.3.0/24 via 2001:db8::c"]) bench.installer.added(route(text));
-    await bench.settle();
-    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null)?.id ?? 0;
-    const { nexthopId = 0 } = bench.kernel.find(100, "10.0.3.0/24") ?? {};
+    for (const text of [...texts, "100 10.0.3.0/24 via 2001:db8::c"]) rig.installer.added(route(text));
+    await rig.settle();
+    const group = rig.kernel.ourNexthops().find(({ members }) => members !== null)?.id ?? 0;
+    const { nexthopId = 0 } = rig.kernel.find(100, "10.0.3.0/24") ?? {};
     expect(nexthopId).toBeGreaterThan(group);
-    bench.kernel.deleteNexthop(nexthopId);
-    await bench.settle();
-    expect(bench.kernel.find(100, "10.0.3.0/24")?.nexthopId).toBeGreaterThan(nexthopId);
+    rig.kernel.deleteNexthop(nexthopId);
+    await rig.settle();
+    expect(rig.kernel.find(100, "10.0.3.0/24")?.nexthopId).toBeGreaterThan(nexthopId);
   });
 
   test("deletes a nexthop of ours by which a foreign route stood in our way: ours follows at once", async () => {
-    const bench = await installed();
-    const { nexthopId = 0 } = bench.kernel.find(100, "fd00::/64") ?? {};
+    const rig = await installed();
+    const { nexthopId = 0 } = rig.kernel.find(100, "fd00::/64") ?? {};
     const destination = prefix("fd07::/64");
-    bench.kernel.foreignRoute({ ...FOREIGN, priority: 1024, destination, nexthopId });
-    await bench.add(`100 fd07::/64 via ${A}`);
-    expect(bench.table(100).ipv6).toMatchObject({ collided: 1 });
-    bench.kernel.deleteNexthop(nexthopId);
+    rig.kernel.foreignRoute({ ...FOREIGN, priority: 1024, destination, nexthopId });
+    await rig.add(`100 fd07::/64 via ${A}`);
+    expect(rig.table(100).ipv6).toMatchObject({ collided: 1 });
+    rig.kernel.deleteNexthop(nexthopId);
     // No time passes.
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual([...ROUTES, `100 fd07::/64 via ${A}`]);
-    expect(bench.table(100).ipv6).toMatchObject({ collided: 0 });
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual([...ROUTES, `100 fd07::/64 via ${A}`]);
+    expect(rig.table(100).ipv6).toMatchObject({ collided: 0 });
   });
 
   test("deletes a group with thousands of routes: all are put back in slices, without a scan", async () => {
-    const bench = await installed();
+    const rig = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
-    for (const hop of [A, B]) for (const to of routes) bench.installer.added(route(`100 ${to} via ${hop}`));
-    await bench.settle();
-    bench.kernel.takeCounts();
-    const group = bench.kernel.ourNexthops().find(({ members }) => members !== null);
-    bench.kernel.deleteNexthop(group?.id ?? 0);
-    await bench.settle();
-    expect(bench.kernel.ours()).toHaveLength(5_003);
-    expect(bench.kernel.takeCounts()).toEqual({ "add-group": 1, "add-route": 5_001 });
-    expect(bench.status.readings).toBe(1);
+    for (const hop of [A, B]) for (const to of routes) rig.installer.added(route(`100 ${to} via ${hop}`));
+    await rig.settle();
+    rig.kernel.takeCounts();
+    const group = rig.kernel.ourNexthops().find(({ members }) => members !== null);
+    rig.kernel.deleteNexthop(group?.id ?? 0);
+    await rig.settle();
+    expect(rig.kernel.ours()).toHaveLength(5_003);
+    expect(rig.kernel.takeCounts()).toEqual({ "add-group": 1, "add-route": 5_001 });
+    expect(rig.status.readings).toBe(1);
   });
 
   test("deletes a route each time that it is put back: that is done less and less often, and said once", async () => {
-    const bench = await installed();
+    const rig = await installed();
     let isFighting = true;
     const deleteIt = () => {
-      bench.kernel.deleteRoute(({ destination }) => formatPrefix(destination) === "10.0.2.0/24");
+      rig.kernel.deleteRoute(({ destination }) => formatPrefix(destination) === "10.0.2.0/24");
     };
-    const { apply } = bench.kernel;
-    bench.kernel.apply = (operations, linkIndex) => {
-      const failures = apply.call(bench.kernel, operations, linkIndex);
+    const { apply } = rig.kernel;
+    rig.kernel.apply = (operations, linkIndex) => {
+      const failures = apply.call(rig.kernel, operations, linkIndex);
       for (const operation of operations) {
         if (!isFighting || operation.type !== "add-route") continue;
         queueMicrotask(deleteIt);
@@ -181,61 +181,61 @@ describe("another program", () => {
     };
     const isLess = "another program removes routes of ours again and again; they are put back less often";
     deleteIt();
-    await bench.advance(600_000);
-    const { done } = bench.status.operations["add-route"];
+    await rig.advance(600_000);
+    const { done } = rig.status.operations["add-route"];
     // At once up to a limit, then after 1, 2, 4 … 64 seconds.
     expect(done).toBeGreaterThan(60);
     expect(done).toBeLessThan(90);
-    expect(bench.takeWarnings().filter((line) => line === isLess)).toHaveLength(1);
-    expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "REMOVED_BY_OTHERS" }]);
+    expect(rig.takeWarnings().filter((line) => line === isLess)).toHaveLength(1);
+    expect(rig.installer.faults(9)).toMatchObject([{ table: 100, code: "REMOVED_BY_OTHERS" }]);
     isFighting = false;
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.installer.faults(9)).toEqual([]);
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.installer.faults(9)).toEqual([]);
     // Left alone for some time, it is put back at once as before.
-    await bench.advance(200_000);
+    await rig.advance(200_000);
     deleteIt();
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
   });
 
   test("replaces an object of ours again and again: its routes move each time, in a bounded log", async () => {
-    const bench = await installed();
+    const rig = await installed();
     const foreign: number[] = [];
     for (let round = 0; round < 40; round++) {
-      const { nexthopId = 0 } = bench.kernel.find(100, "10.0.2.0/24") ?? {};
+      const { nexthopId = 0 } = rig.kernel.find(100, "10.0.2.0/24") ?? {};
       foreign.push(nexthopId);
-      bench.kernel.replaceNexthop({ ...bench.kernel.ourNexthop(nexthopId, address(A), 5), protocol: 11 });
-      await bench.settle();
-      expect(bench.kernel.ours()).toEqual(ROUTES);
+      rig.kernel.replaceNexthop({ ...rig.kernel.ourNexthop(nexthopId, address(A), 5), protocol: 11 });
+      await rig.settle();
+      expect(rig.kernel.ours()).toEqual(ROUTES);
     }
-    await bench.rest();
+    await rig.rest();
     expect(new Set(foreign).size).toBe(40);
-    expect(bench.kernel.foreign()).toHaveLength(40);
-    expect(bench.kernel.ourNexthops()).toHaveLength(3);
-    expect(bench.kernel.violations).toEqual([]);
-    expect(bench.takeWarnings().length).toBeLessThan(15);
+    expect(rig.kernel.foreign()).toHaveLength(40);
+    expect(rig.kernel.ourNexthops()).toHaveLength(3);
+    expect(rig.kernel.violations).toEqual([]);
+    expect(rig.takeWarnings().length).toBeLessThan(15);
   });
 
   test("takes the foreign object away to which routes of ours were led: they are missing", async () => {
-    const bench = await installed();
-    const { nexthopId = 0 } = bench.kernel.find(100, "fd00::/64") ?? {};
-    bench.kernel.isMuted = true;
-    bench.kernel.replaceNexthop({ ...bench.kernel.ourNexthop(nexthopId, address(B), 5), protocol: 11 });
-    bench.kernel.isMuted = false;
+    const rig = await installed();
+    const { nexthopId = 0 } = rig.kernel.find(100, "fd00::/64") ?? {};
+    rig.kernel.isMuted = true;
+    rig.kernel.replaceNexthop({ ...rig.kernel.ourNexthop(nexthopId, address(B), 5), protocol: 11 });
+    rig.kernel.isMuted = false;
     // While the device is down, the scan cannot be followed by repairs.
-    bench.kernel.deleteNexthop(nexthopId);
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status.readings).toBe(1);
+    rig.kernel.deleteNexthop(nexthopId);
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status.readings).toBe(1);
   });
 
   test("takes an IPv4 address away: only where there are plain routes, the kernel is read, once for many", async () => {
-    const bench = await installed();
-    bench.kernel.notifyAddress(address("192.0.2.1"), true);
-    await bench.advance(3_000);
-    expect(bench.status.readings).toBe(1);
-    const plain = bench.kernel.ourRoute(100, prefix("10.0.9.0/24"), 0);
+    const rig = await installed();
+    rig.kernel.notifyAddress(address("192.0.2.1"), true);
+    await rig.advance(3_000);
+    expect(rig.status.readings).toBe(1);
+    const plain = rig.kernel.ourRoute(100, prefix("10.0.9.0/24"), 0);
     const other = await InstallerUnderTest.started();
     other.kernel.foreignRoute(plain);
     await other.restart();
@@ -251,59 +251,59 @@ describe("another program", () => {
   });
 
   test("makes objects and routes of our protocol in our block: they go", async () => {
-    const bench = await installed();
-    bench.kernel.foreignNexthop(bench.kernel.ourNexthop(FIRST_ID + 99, address("fd00::9"), 5));
-    bench.kernel.foreignRoute(bench.kernel.ourRoute(7, prefix("10.7.0.0/16"), FIRST_ID + 99));
-    await bench.advance(5_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.kernel.ourNexthops()).toHaveLength(3);
+    const rig = await installed();
+    rig.kernel.foreignNexthop(rig.kernel.ourNexthop(FIRST_ID + 99, address("fd00::9"), 5));
+    rig.kernel.foreignRoute(rig.kernel.ourRoute(7, prefix("10.7.0.0/16"), FIRST_ID + 99));
+    await rig.advance(5_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.kernel.ourNexthops()).toHaveLength(3);
   });
 
   test("deletes a route that we have just replaced: the late notification changes nothing", async () => {
-    const bench = await installed();
-    const before = bench.kernel.find(100, "10.0.2.0/24");
-    await bench.add(`100 10.0.2.0/24 via ${B}`);
+    const rig = await installed();
+    const before = rig.kernel.find(100, "10.0.2.0/24");
+    await rig.add(`100 10.0.2.0/24 via ${B}`);
     if (before !== undefined)
-      bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: before });
-    await bench.advance(3_000);
-    expect(bench.kernel.takeCounts()).toEqual({ "replace-route": 1 });
-    expect(bench.status.readings).toBe(1);
+      rig.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: before });
+    await rig.advance(3_000);
+    expect(rig.kernel.takeCounts()).toEqual({ "replace-route": 1 });
+    expect(rig.status.readings).toBe(1);
   });
 
   test("is said to have deleted a route that is there: a scan settles it", async () => {
-    const bench = await installed();
-    const there = bench.kernel.find(100, "10.0.2.0/24");
+    const rig = await installed();
+    const there = rig.kernel.find(100, "10.0.2.0/24");
     if (there !== undefined)
-      bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: there });
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
-    expect(bench.status.readings).toBe(2);
+      rig.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: there });
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
+    expect(rig.status.readings).toBe(2);
   });
 });
 
 describe("the device", () => {
   test("goes down and up: nothing is tried while it is down, everything is rebuilt when it is up", async () => {
-    const bench = await installed();
-    bench.kernel.setLink({ isUp: false });
+    const rig = await installed();
+    rig.kernel.setLink({ isUp: false });
     // The kernel notifies that IPv6 routes have gone.
-    const route = bench.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
-    bench.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route });
-    await bench.rest();
-    await bench.add(`100 10.0.3.0/24 via ${A}`);
-    expect(bench.kernel.log).toEqual([]);
-    expect(bench.takeWarnings()).toEqual([
+    const route = rig.kernel.ourRoute(100, prefix("fd00::/64"), FIRST_ID + 1);
+    rig.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route });
+    await rig.rest();
+    await rig.add(`100 10.0.3.0/24 via ${A}`);
+    expect(rig.kernel.log).toEqual([]);
+    expect(rig.takeWarnings()).toEqual([
       "the tunnel device is no longer up: its routes are gone until it is",
     ]);
-    expect(bench.status.isUp).toBe(false);
-    bench.kernel.setLink({ isUp: true });
-    await bench.advance(1_500);
-    expect(bench.kernel.ours()).toEqual([
+    expect(rig.status.isUp).toBe(false);
+    rig.kernel.setLink({ isUp: true });
+    await rig.advance(1_500);
+    expect(rig.kernel.ours()).toEqual([
       ...ROUTES.slice(0, 2),
       `100 10.0.3.0/24 via ${A}`,
       ...ROUTES.slice(2),
     ]);
-    expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 2, "add-group": 1, "add-route": 4 });
+    expect(rig.kernel.takeCounts()).toEqual({ "add-nexthop": 2, "add-group": 1, "add-route": 4 });
   });
 
   test.each([
@@ -312,202 +312,202 @@ describe("the device", () => {
   ])(
     "%s: a second later it is known what is left, and all is rebuilt at once when it is back",
     async (_, away) => {
-      const bench = await installed();
-      bench.kernel.setLink(away);
-      await bench.advance(1_500);
-      const { ipv4, ipv6 } = bench.table(100);
+      const rig = await installed();
+      rig.kernel.setLink(away);
+      await rig.advance(1_500);
+      const { ipv4, ipv6 } = rig.table(100);
       expect([ipv4.wanted, ipv4.installed, ipv4.pending]).toEqual([2, 0, 2]);
       expect([ipv6.wanted, ipv6.installed, ipv6.pending]).toEqual([1, 0, 1]);
-      expect([bench.status.objects, bench.status.groups]).toEqual([0, 0]);
-      const { readings } = bench.status;
-      await bench.rest();
-      expect(bench.status.readings).toBe(readings);
-      bench.installer.reconcile();
-      await bench.advance(1_500);
-      bench.kernel.setLink({ isUp: true });
-      await bench.settle();
-      expect(bench.kernel.ours()).toEqual(ROUTES);
-      expect(bench.table(100).ipv4).toMatchObject({ installed: 2, pending: 0 });
-      expect(bench.takeWarnings()).toHaveLength(1);
+      expect([rig.status.objects, rig.status.groups]).toEqual([0, 0]);
+      const { readings } = rig.status;
+      await rig.rest();
+      expect(rig.status.readings).toBe(readings);
+      rig.installer.reconcile();
+      await rig.advance(1_500);
+      rig.kernel.setLink({ isUp: true });
+      await rig.settle();
+      expect(rig.kernel.ours()).toEqual(ROUTES);
+      expect(rig.table(100).ipv4).toMatchObject({ installed: 2, pending: 0 });
+      expect(rig.takeWarnings()).toHaveLength(1);
     },
   );
 
   test("is gone, and what is left cannot be read at first: that is tried again", async () => {
-    const bench = await installed();
-    const { eachRoute } = bench.kernel;
-    bench.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
-    bench.kernel.setLink(null);
-    await bench.advance(1_500);
-    expect(bench.table(100).ipv4.installed).toBe(2);
-    bench.kernel.eachRoute = eachRoute;
-    await bench.advance(3_000);
-    expect(bench.table(100).ipv4.installed).toBe(0);
-    expect(bench.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+    const rig = await installed();
+    const { eachRoute } = rig.kernel;
+    rig.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
+    rig.kernel.setLink(null);
+    await rig.advance(1_500);
+    expect(rig.table(100).ipv4.installed).toBe(2);
+    rig.kernel.eachRoute = eachRoute;
+    await rig.advance(3_000);
+    expect(rig.table(100).ipv4.installed).toBe(0);
+    expect(rig.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
   });
 
   test("flaps faster than the kernel is read", async () => {
-    const bench = await installed();
+    const rig = await installed();
     for (let i = 0; i < 20; i++) {
-      bench.kernel.setLink({ isUp: false });
-      bench.kernel.setLink({ isUp: true });
-      await bench.advance(100);
+      rig.kernel.setLink({ isUp: false });
+      rig.kernel.setLink({ isUp: true });
+      await rig.advance(100);
     }
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status.readings).toBeLessThan(6);
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status.readings).toBeLessThan(6);
   });
 
   test("comes up before the pause between scans is over: everything is rebuilt at once", async () => {
-    const bench = await installed();
-    bench.kernel.setLink({ isUp: false });
-    await bench.settle();
-    bench.kernel.setLink({ isUp: true });
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
+    const rig = await installed();
+    rig.kernel.setLink({ isUp: false });
+    await rig.settle();
+    rig.kernel.setLink({ isUp: true });
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
   });
 
   test("is given another name: its routes stay, and change", async () => {
-    const bench = await installed();
-    bench.kernel.setLink({ name: "old" });
-    await bench.rest();
-    await bench.remove(`100 10.0.2.0/24 via ${A}`);
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual(ROUTES.filter((line) => !line.startsWith("100 10.0.2.0/24")));
-    expect(bench.takeWarnings()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+    const rig = await installed();
+    rig.kernel.setLink({ name: "old" });
+    await rig.rest();
+    await rig.remove(`100 10.0.2.0/24 via ${A}`);
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual(ROUTES.filter((line) => !line.startsWith("100 10.0.2.0/24")));
+    expect(rig.takeWarnings()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
   });
 
   test("is made anew, with another index", async () => {
-    const bench = await installed();
-    bench.kernel.setLink(null);
-    await bench.rest();
-    bench.kernel.setLink({ index: 9 });
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status).toMatchObject({ linkIndex: 9, isUp: true });
-    expect(new Set(bench.kernel.ourNexthops().map(({ linkIndex }) => linkIndex))).toEqual(new Set([9, 0]));
+    const rig = await installed();
+    rig.kernel.setLink(null);
+    await rig.rest();
+    rig.kernel.setLink({ index: 9 });
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status).toMatchObject({ linkIndex: 9, isUp: true });
+    expect(new Set(rig.kernel.ourNexthops().map(({ linkIndex }) => linkIndex))).toEqual(new Set([9, 0]));
   });
 });
 
 describe("scans", () => {
   test("find silent drift on their interval, repair it, count it and say so", async () => {
-    const bench = await installed(60);
-    bench.kernel.isMuted = true;
-    bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
-    bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.2.0/24"), FIRST_ID + 1), "replace");
-    bench.kernel.foreignRoute(bench.kernel.ourRoute(100, prefix("10.0.8.0/24"), FIRST_ID + 1));
-    await bench.advance(61_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status.drift).toMatchObject({ routeMissing: 1, routeChanged: 1, routeExtra: 1 });
-    expect(bench.takeWarnings()).toEqual([
+    const rig = await installed(60);
+    rig.kernel.isMuted = true;
+    rig.kernel.deleteRoute(({ destination }) => destination.family === 6);
+    rig.kernel.foreignRoute(rig.kernel.ourRoute(100, prefix("10.0.2.0/24"), FIRST_ID + 1), "replace");
+    rig.kernel.foreignRoute(rig.kernel.ourRoute(100, prefix("10.0.8.0/24"), FIRST_ID + 1));
+    await rig.advance(61_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status.drift).toMatchObject({ routeMissing: 1, routeChanged: 1, routeExtra: 1 });
+    expect(rig.takeWarnings()).toEqual([
       "the kernel's routes had drifted; what is ours of them is to be put right",
     ]);
-    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1, "replace-route": 1, "delete-route": 1 });
+    expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1, "replace-route": 1, "delete-route": 1 });
   });
 
   test("come as often as they are asked for, and not at all without an interval", async () => {
-    const bench = await installed(60);
-    await bench.advance(300_000);
-    expect(bench.status.readings).toBe(6);
-    expect(bench.status.lastReadForMs).toBeLessThan(60_000);
-    expect(bench.kernel.takeCounts()).toEqual({});
+    const rig = await installed(60);
+    await rig.advance(300_000);
+    expect(rig.status.readings).toBe(6);
+    expect(rig.status.lastReadForMs).toBeLessThan(60_000);
+    expect(rig.kernel.takeCounts()).toEqual({});
     const without = await installed(0);
     await without.advance(300_000);
     expect(without.status.readings).toBe(1);
   });
 
   test("that miss routes which are there take a second look, and nothing is repaired", async () => {
-    const bench = await installed();
-    bench.kernel.missNext = 1;
-    bench.installer.reconcile();
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.kernel.takeCounts()).toEqual({});
-    expect(bench.takeWarnings()).toEqual([]);
-    expect(bench.status.drift.routeMissing).toBe(0);
+    const rig = await installed();
+    rig.kernel.missNext = 1;
+    rig.installer.reconcile();
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.kernel.takeCounts()).toEqual({});
+    expect(rig.takeWarnings()).toEqual([]);
+    expect(rig.status.drift.routeMissing).toBe(0);
   });
 
   test("that are not whole take nothing away: what was not met is added, which shows whether it is there", async () => {
-    const bench = await installed();
-    bench.kernel.isMuted = true;
-    bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
-    bench.kernel.isMuted = false;
-    bench.kernel.cutAfter = 1;
-    bench.installer.reconcile();
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.kernel.takeCounts()).toEqual({ "add-route": 1, "add-route EEXIST": 1 });
-    expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, collided: 0, failed: 0 });
-    expect(bench.status.drift.routeMissing).toBe(1);
-    expect(bench.takeWarnings()).toHaveLength(1);
+    const rig = await installed();
+    rig.kernel.isMuted = true;
+    rig.kernel.deleteRoute(({ destination }) => destination.family === 6);
+    rig.kernel.isMuted = false;
+    rig.kernel.cutAfter = 1;
+    rig.installer.reconcile();
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1, "add-route EEXIST": 1 });
+    expect(rig.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, collided: 0, failed: 0 });
+    expect(rig.status.drift.routeMissing).toBe(1);
+    expect(rig.takeWarnings()).toHaveLength(1);
     // Moved, and withdrawn, as the model has it; what is not needed any more stays.
-    await bench.remove(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${B}`]);
-    expect(bench.kernel.ourNexthops()).toHaveLength(3);
-    bench.kernel.cutAfter = Number.POSITIVE_INFINITY;
-    bench.installer.reconcile();
-    await bench.rest();
-    expect(bench.kernel.ourNexthops()).toHaveLength(1);
-    expect(bench.kernel.violations).toEqual([]);
+    await rig.remove(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${B}`, `100 fd00::/64 via ${B}`]);
+    expect(rig.kernel.ourNexthops()).toHaveLength(3);
+    rig.kernel.cutAfter = Number.POSITIVE_INFINITY;
+    rig.installer.reconcile();
+    await rig.rest();
+    expect(rig.kernel.ourNexthops()).toHaveLength(1);
+    expect(rig.kernel.violations).toEqual([]);
   });
 
   test("keep no more events than they need: a flood of them is answered by another scan", async () => {
-    const bench = await installed();
-    const { eachRoute } = bench.kernel;
+    const rig = await installed();
+    const { eachRoute } = rig.kernel;
     const flood = { ...FOREIGN, table: 9, destination: prefix("192.0.2.0/24") };
-    bench.kernel.eachRoute = (ours, visit) => {
-      bench.kernel.eachRoute = eachRoute;
-      bench.kernel.deleteRoute(({ destination }) => destination.family === 6);
+    rig.kernel.eachRoute = (ours, visit) => {
+      rig.kernel.eachRoute = eachRoute;
+      rig.kernel.deleteRoute(({ destination }) => destination.family === 6);
       for (let i = 0; i < 20_000; i++)
-        bench.kernel.notify({ type: "route", isDeleted: false, isReplacing: false, route: flood });
-      return eachRoute.call(bench.kernel, ours, visit);
+        rig.kernel.notify({ type: "route", isDeleted: false, isReplacing: false, route: flood });
+      return eachRoute.call(rig.kernel, ours, visit);
     };
-    bench.installer.reconcile();
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toEqual(ROUTES);
-    expect(bench.status.readings).toBe(3);
+    rig.installer.reconcile();
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toEqual(ROUTES);
+    expect(rig.status.readings).toBe(3);
   });
 
   test("come at most once a second in a storm of events, and nothing is done blindly", async () => {
-    const bench = await installed();
+    const rig = await installed();
     for (let i = 0; i < 50; i++) {
-      bench.kernel.notify({ type: "overrun" });
-      await bench.advance(100);
+      rig.kernel.notify({ type: "overrun" });
+      await rig.advance(100);
     }
-    expect(bench.status.readings).toBeLessThan(8);
-    bench.kernel.notify({ type: "overrun" });
-    bench.kernel.isMuted = true;
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
-    await bench.add(`100 10.0.2.0/24 via ${B}`);
-    await bench.rest();
-    expect(bench.kernel.violations).toEqual([]);
-    expect(bench.table(100).ipv4.collided).toBe(1);
+    expect(rig.status.readings).toBeLessThan(8);
+    rig.kernel.notify({ type: "overrun" });
+    rig.kernel.isMuted = true;
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
+    await rig.add(`100 10.0.2.0/24 via ${B}`);
+    await rig.rest();
+    expect(rig.kernel.violations).toEqual([]);
+    expect(rig.table(100).ipv4.collided).toBe(1);
   });
 
   test("that fail are tried again", async () => {
-    const bench = await installed();
-    const { eachRoute } = bench.kernel;
-    bench.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
-    bench.installer.reconcile();
-    await bench.advance(3_000);
-    expect(bench.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
-    bench.kernel.eachRoute = eachRoute;
-    await bench.add(`100 10.0.3.0/24 via ${A}`);
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toHaveLength(4);
+    const rig = await installed();
+    const { eachRoute } = rig.kernel;
+    rig.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
+    rig.installer.reconcile();
+    await rig.advance(3_000);
+    expect(rig.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+    rig.kernel.eachRoute = eachRoute;
+    await rig.add(`100 10.0.3.0/24 via ${A}`);
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toHaveLength(4);
   });
 });
 
 describe("failures", () => {
   test("of one route hold up no other, and are tried again with back-off", async () => {
-    const bench = await InstallerUnderTest.started();
-    bench.kernel.refuse = (operation) =>
+    const rig = await InstallerUnderTest.started();
+    rig.kernel.refuse = (operation) =>
       operation.type === "add-route" && operation.destination.lengthBits === 25
         ? ["EINVAL", "Invalid prefix"]
         : null;
-    await bench.add(`100 10.0.1.0/25 via ${A}`, `100 10.0.2.0/24 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
-    expect(bench.lines.find(({ level }) => level === "warn")).toMatchObject({
+    await rig.add(`100 10.0.1.0/25 via ${A}`, `100 10.0.2.0/24 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
+    expect(rig.lines.find(({ level }) => level === "warn")).toMatchObject({
       message: "the kernel refuses; it is tried again",
       fields: {
         operation: `ip route add 10.0.1.0/25 table 100 nhid ${FIRST_ID} proto 254`,
@@ -515,68 +515,67 @@ describe("failures", () => {
         message: "Invalid prefix",
       },
     });
-    expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 1, failed: 1 });
-    bench.kernel.takeCounts();
-    await bench.advance(8_000);
-    expect(bench.kernel.takeCounts()["add-route EINVAL"]).toBeLessThanOrEqual(4);
+    expect(rig.table(100).ipv4).toMatchObject({ wanted: 2, installed: 1, failed: 1 });
+    rig.kernel.takeCounts();
+    await rig.advance(8_000);
+    expect(rig.kernel.takeCounts()["add-route EINVAL"]).toBeLessThanOrEqual(4);
     // One to see whether the object is there; more would not help.
-    expect(bench.status.readings).toBe(2);
-    bench.kernel.refuse = () => null;
-    await bench.rest();
-    expect(bench.kernel.ours()).toHaveLength(2);
-    expect(bench.table(100).ipv4).toMatchObject({ installed: 2, failed: 0 });
+    expect(rig.status.readings).toBe(2);
+    rig.kernel.refuse = () => null;
+    await rig.rest();
+    expect(rig.kernel.ours()).toHaveLength(2);
+    expect(rig.table(100).ipv4).toMatchObject({ installed: 2, failed: 0 });
   });
 
   test("of an object leave its destinations as they are", async () => {
-    const bench = await InstallerUnderTest.started();
-    await bench.add(`100 10.0.1.0/24 via ${A}`);
-    bench.kernel.refuse = ({ type }) =>
-      type === "add-nexthop" ? ["ENOMEM", "Cannot allocate memory"] : null;
-    await bench.add(`100 10.0.1.0/24 via ${B}`, `100 10.0.2.0/24 via ${B}`, `100 10.0.3.0/24 via ${A}`);
-    expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.3.0/24 via ${A}`]);
-    expect(bench.table(100).ipv4.failed).toBe(2);
+    const rig = await InstallerUnderTest.started();
+    await rig.add(`100 10.0.1.0/24 via ${A}`);
+    rig.kernel.refuse = ({ type }) => (type === "add-nexthop" ? ["ENOMEM", "Cannot allocate memory"] : null);
+    await rig.add(`100 10.0.1.0/24 via ${B}`, `100 10.0.2.0/24 via ${B}`, `100 10.0.3.0/24 via ${A}`);
+    expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.3.0/24 via ${A}`]);
+    expect(rig.table(100).ipv4.failed).toBe(2);
     const reason = "its nexthop could not be made: Cannot allocate memory";
-    expect(bench.installer.faults(9)).toMatchObject([
+    expect(rig.installer.faults(9)).toMatchObject([
       { code: "ENOMEM", message: reason },
       { code: "ENOMEM", message: reason },
     ]);
     // The object's failure is a warning; that of what needs it is logged at debug level.
-    expect(bench.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
-    bench.kernel.refuse = () => null;
-    await bench.advance(2_000);
-    expect(bench.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
-    expect(bench.kernel.ours()).toContain(`100 10.0.2.0/24 via ${B}`);
-    expect(bench.table(100).ipv4.failed).toBe(0);
+    expect(rig.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
+    rig.kernel.refuse = () => null;
+    await rig.advance(2_000);
+    expect(rig.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
+    expect(rig.kernel.ours()).toContain(`100 10.0.2.0/24 via ${B}`);
+    expect(rig.table(100).ipv4.failed).toBe(0);
   });
 
   test("of a route that is not wanted any more are forgotten", async () => {
-    const bench = await InstallerUnderTest.started();
-    bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
-    await bench.add(`100 10.0.1.0/24 via ${A}`);
-    await bench.remove(`100 10.0.1.0/24 via ${A}`);
-    await bench.rest();
-    expect(bench.table(100).ipv4).toMatchObject({ wanted: 0, failed: 0 });
-    expect(bench.kernel.ourNexthops()).toEqual([]);
-    expect(bench.clock.pendingTimers).toBe(0);
+    const rig = await InstallerUnderTest.started();
+    rig.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
+    await rig.add(`100 10.0.1.0/24 via ${A}`);
+    await rig.remove(`100 10.0.1.0/24 via ${A}`);
+    await rig.rest();
+    expect(rig.table(100).ipv4).toMatchObject({ wanted: 0, failed: 0 });
+    expect(rig.kernel.ourNexthops()).toEqual([]);
+    expect(rig.clock.pendingTimers).toBe(0);
   });
 
   test("of the socket are answered by a scan", async () => {
-    const bench = await installed();
-    const apply = bench.kernel.apply;
-    bench.kernel.apply = () => {
+    const rig = await installed();
+    const apply = rig.kernel.apply;
+    rig.kernel.apply = () => {
       throw new KernelError("SOCKET_FAILED", "no buffer space");
     };
-    await bench.add(`100 10.0.3.0/24 via ${A}`);
-    bench.kernel.apply = apply;
-    await bench.advance(3_000);
-    expect(bench.kernel.ours()).toContain(`100 10.0.3.0/24 via ${A}`);
+    await rig.add(`100 10.0.3.0/24 via ${A}`);
+    rig.kernel.apply = apply;
+    await rig.advance(3_000);
+    expect(rig.kernel.ours()).toContain(`100 10.0.3.0/24 via ${A}`);
   });
 
   test("are logged ten times a minute, not a thousand", async () => {
-    const bench = await InstallerUnderTest.started();
-    bench.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
-    for (let i = 0; i < 100; i++) bench.installer.added(route(`100 10.0.${i}.0/24 via ${A}`));
-    await bench.settle();
-    expect(bench.takeWarnings()).toHaveLength(10);
+    const rig = await InstallerUnderTest.started();
+    rig.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
+    for (let i = 0; i < 100; i++) rig.installer.added(route(`100 10.0.${i}.0/24 via ${A}`));
+    await rig.settle();
+    expect(rig.takeWarnings()).toHaveLength(10);
   });
 });

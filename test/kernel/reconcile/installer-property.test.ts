@@ -48,9 +48,9 @@ const FOREIGN = { protocol: 3, tos: 0, type: 1, linkIndex: 1 };
 
 class Killed extends Error {}
 
-class World {
+class Machine {
   #ecmp: EcmpMode;
-  readonly bench: InstallerUnderTest;
+  readonly rig: InstallerUnderTest;
   mappings = MAPPINGS[0] ?? [];
   readonly view = new Set<string>();
   readonly own = new Set<string>();
@@ -63,8 +63,8 @@ class World {
 
   constructor(ecmp: EcmpMode) {
     this.#ecmp = ecmp;
-    this.bench = new InstallerUnderTest({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
-    this.bench.kernel.onOperation = (operation) => {
+    this.rig = new InstallerUnderTest({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
+    this.rig.kernel.onOperation = (operation) => {
       if (--this.killAfter < 0) throw new Killed();
       this.#judge(operation);
     };
@@ -74,7 +74,7 @@ class World {
   isCovering(table: number, destination: string): boolean {
     if (table !== MAIN || destination !== COVERING) return false;
     const isHeld = (hop: string) => /^2001:db8::[ab]$/.test(hop);
-    const isInKernel = this.bench.kernel
+    const isInKernel = this.rig.kernel
       .ourNexthops()
       .some(
         ({ encapAddress, isOdd }) => encapAddress !== null && !isOdd && isHeld(formatAddress(encapAddress)),
@@ -106,7 +106,7 @@ class World {
   }
 
   /** Runs until nothing is due, through deaths. */
-  async settle(run: () => Promise<void> = () => this.bench.settle()): Promise<void> {
+  async settle(run: () => Promise<void> = () => this.rig.settle()): Promise<void> {
     try {
       await run();
     } catch (error) {
@@ -119,21 +119,21 @@ class World {
     this.#ecmp = ecmp;
     this.killAfter = Number.POSITIVE_INFINITY;
     // A start without it fails.
-    this.bench.kernel.setLink({ name: "tun" });
-    this.bench.kernel.missNext = 0;
-    await this.bench.restart({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
+    this.rig.kernel.setLink({ name: "tun" });
+    this.rig.kernel.missNext = 0;
+    await this.rig.restart({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
     this.untold = [...this.view];
     this.isReplay = true;
-    for (const text of this.own) this.bench.installer.announced(route(text));
+    for (const text of this.own) this.rig.installer.announced(route(text));
   }
 
   tell(count: number): void {
-    for (const text of this.untold.splice(0, count)) this.bench.installer.added(route(text));
+    for (const text of this.untold.splice(0, count)) this.rig.installer.added(route(text));
   }
 
   /** All is well from here on: everything is told, and everybody leaves the kernel alone. */
   async quiet(): Promise<void> {
-    const { kernel } = this.bench;
+    const { kernel } = this.rig;
     this.killAfter = Number.POSITIVE_INFINITY;
     kernel.refuse = () => null;
     kernel.isMuted = false;
@@ -143,15 +143,15 @@ class World {
     kernel.poll();
     if (!kernel.link?.isUp || kernel.link.name !== "tun") kernel.setLink({ isUp: true, name: "tun" });
     this.tell(this.untold.length);
-    for (const vni of VNIS) this.bench.installer.complete(vni);
-    this.bench.installer.reconcile();
-    await this.bench.advance(5_000);
-    this.bench.installer.reconcile();
-    await this.bench.rest();
+    for (const vni of VNIS) this.rig.installer.complete(vni);
+    this.rig.installer.reconcile();
+    await this.rig.advance(5_000);
+    this.rig.installer.reconcile();
+    await this.rig.rest();
   }
 
   check(): void {
-    const { kernel } = this.bench;
+    const { kernel } = this.rig;
     expect(kernel.violations).toEqual([]);
     const isForeign = (table: number, destination: string) =>
       [...kernel.routes.values()].flat().some((found) => {
@@ -195,7 +195,7 @@ class World {
 
   /** Resilient groups are one for each route, plain ones one for each set. */
   #checkGroups(): void {
-    const { kernel } = this.bench;
+    const { kernel } = this.rig;
     const routes = [...kernel.routes.values()].flat();
     const named = new Set<string>();
     for (const { protocol, nexthopId } of routes) {
@@ -212,7 +212,7 @@ class World {
   #text({ members, encapAddress }: FoundNexthop): string {
     if (members === null) return encapAddress === null ? "none" : formatAddress(encapAddress);
     const hops = members.map(({ id, weight }) => {
-      const object = this.bench.kernel.nexthops.get(id);
+      const object = this.rig.kernel.nexthops.get(id);
       return `${object === undefined ? "none" : this.#text(object)}${weight === 1 ? "" : `*${weight}`}`;
     });
     return hops.sort().join(" ");
@@ -225,7 +225,7 @@ class World {
     if (priority !== (destination.family === 6 ? 1024 : 0)) return;
     const text = formatPrefix(destination);
     if (this.isCovering(table, text)) return;
-    const routes = [...this.bench.kernel.routes.values()].find(([first]) => {
+    const routes = [...this.rig.kernel.routes.values()].find(([first]) => {
       return (
         first?.table === table && first.priority === priority && formatPrefix(first.destination) === text
       );
@@ -234,7 +234,7 @@ class World {
     if (routes?.some(({ protocol }) => protocol !== PROTOCOL)) return;
     const told = new Set(this.view).difference(new Set(this.untold));
     const hops = this.wanted(table, text, this.isReplay ? this.view : told);
-    if (hops !== null) this.bench.kernel.violations.push(`took out ${table} ${text} via ${hops}`);
+    if (hops !== null) this.rig.kernel.violations.push(`took out ${table} ${text} via ${hops}`);
   }
 }
 
@@ -248,94 +248,95 @@ const text = fc
   .map(([vni, destination, hop, type]) => `${vni} ${destination} via ${hop}${type}`);
 const nth = fc.nat({ max: 20 });
 
-type Step = (world: World) => void | Promise<void>;
+type Step = (machine: Machine) => void | Promise<void>;
 
 function step<T>(
   weight: number,
   input: fc.Arbitrary<T>,
-  run: (world: World, input: T) => void | Promise<void>,
+  run: (machine: Machine, input: T) => void | Promise<void>,
 ) {
   const arbitrary = input.map((value): { readonly run: Step; toString(): string } => {
-    return { run: (world) => run(world, value), toString: () => `${run.name} ${JSON.stringify(value)}` };
+    return { run: (machine) => run(machine, value), toString: () => `${run.name} ${JSON.stringify(value)}` };
   });
   return { weight, arbitrary };
 }
 
 const steps = fc.oneof(
-  step(12, fc.array(text, { minLength: 1, maxLength: 4 }), function add({ view, untold, bench }, texts) {
+  step(12, fc.array(text, { minLength: 1, maxLength: 4 }), function add({ view, untold, rig }, texts) {
     for (const added of texts) {
       if (view.has(added)) continue;
       view.add(added);
-      if (!untold.includes(added)) bench.installer.added(route(added));
+      if (!untold.includes(added)) rig.installer.added(route(added));
     }
   }),
-  step(8, nth, function remove(world, n) {
-    const removed = [...world.view][n % Math.max(1, world.view.size)];
+  step(8, nth, function remove(machine, n) {
+    const removed = [...machine.view][n % Math.max(1, machine.view.size)];
     if (removed === undefined) return;
-    world.view.delete(removed);
-    world.isReplay = false;
-    if (world.untold.includes(removed)) world.untold = world.untold.filter((other) => other !== removed);
-    else world.bench.installer.removed(route(removed));
+    machine.view.delete(removed);
+    machine.isReplay = false;
+    if (machine.untold.includes(removed))
+      machine.untold = machine.untold.filter((other) => other !== removed);
+    else machine.rig.installer.removed(route(removed));
   }),
-  step(2, text, function announce(world, announced) {
-    const { own, bench } = world;
-    world.isReplay = false;
+  step(2, text, function announce(machine, announced) {
+    const { own, rig } = machine;
+    machine.isReplay = false;
     if (own.has(announced)) own.delete(announced);
     else own.add(announced);
-    if (own.has(announced)) bench.installer.announced(route(announced));
-    else bench.installer.withdrawn(route(announced));
+    if (own.has(announced)) rig.installer.announced(route(announced));
+    else rig.installer.withdrawn(route(announced));
   }),
-  step(6, fc.constantFrom(0, 0, 0, 300, 1_500, 4_000), function wait({ bench }, ms) {
-    return ms === 0 ? bench.settle() : bench.advance(ms);
+  step(6, fc.constantFrom(0, 0, 0, 300, 1_500, 4_000), function wait({ rig }, ms) {
+    return ms === 0 ? rig.settle() : rig.advance(ms);
   }),
-  step(4, nth, function tell(world, n) {
-    world.tell(n);
+  step(4, nth, function tell(machine, n) {
+    machine.tell(n);
   }),
-  step(2, fc.constantFrom(...VNIS), function complete(world, vni) {
-    world.tell(world.untold.length);
-    world.bench.installer.complete(vni);
+  step(2, fc.constantFrom(...VNIS), function complete(machine, vni) {
+    machine.tell(machine.untold.length);
+    machine.rig.installer.complete(vni);
   }),
-  step(2, fc.constant(0), function restart(world) {
-    return world.restart();
+  step(2, fc.constant(0), function restart(machine) {
+    return machine.restart();
   }),
-  step(1, fc.constantFrom(...ECMP_MODES), function restartWith(world, ecmp) {
-    return world.restart(ecmp);
+  step(1, fc.constantFrom(...ECMP_MODES), function restartWith(machine, ecmp) {
+    return machine.restart(ecmp);
   }),
-  step(3, fc.nat({ max: 6 }), function die(world, operations) {
-    world.killAfter = operations;
+  step(3, fc.nat({ max: 6 }), function die(machine, operations) {
+    machine.killAfter = operations;
   }),
-  step(2, fc.constantFrom(...MAPPINGS), function map(world, mappings) {
-    world.mappings = mappings;
-    world.isReplay = false;
-    world.bench.installer.setMappings(mappings);
+  step(2, fc.constantFrom(...MAPPINGS), function map(machine, mappings) {
+    machine.mappings = mappings;
+    machine.isReplay = false;
+    machine.rig.installer.setMappings(mappings);
   }),
-  step(2, fc.constantFrom("", ...HOPS.slice(0, 3)), function setLocal(world, local) {
+  step(2, fc.constantFrom("", ...HOPS.slice(0, 3)), function setLocal(machine, local) {
     // What is local is learned by a scan only: until then the model would be ahead.
-    world.local = local;
+    machine.local = local;
     // It may have been the only hop of a destination that was told of so far: then that goes, whatever is still to be told.
-    const isTold = (text: string) => !world.untold.includes(text) && text.split(" ")[3] === local;
-    if ([...world.view].some(isTold)) world.isReplay = false;
-    world.bench.kernel.locals = local === "" ? [] : [address(local)];
-    world.bench.installer.reconcile();
-    return world.bench.advance(1_500);
+    const isTold = (text: string) => !machine.untold.includes(text) && text.split(" ")[3] === local;
+    if ([...machine.view].some(isTold)) machine.isReplay = false;
+    machine.rig.kernel.locals = local === "" ? [] : [address(local)];
+    machine.rig.installer.reconcile();
+    return machine.rig.advance(1_500);
   }),
-  step(2, nth, function deleteOurRoute({ bench }, n) {
-    const ours = [...bench.kernel.routes.values()].flat().filter(({ protocol }) => protocol === PROTOCOL);
-    bench.kernel.deleteRoute((found) => found === ours[n % Math.max(1, ours.length)]);
+  step(2, nth, function deleteOurRoute({ rig }, n) {
+    const ours = [...rig.kernel.routes.values()].flat().filter(({ protocol }) => protocol === PROTOCOL);
+    rig.kernel.deleteRoute((found) => found === ours[n % Math.max(1, ours.length)]);
   }),
-  step(2, nth, function deleteOurNexthop({ bench }, n) {
-    const ours = bench.kernel.ourNexthops();
-    bench.kernel.deleteNexthop(ours[n % Math.max(1, ours.length)]?.id ?? 0);
+  step(2, nth, function deleteOurNexthop({ rig }, n) {
+    const ours = rig.kernel.ourNexthops();
+    rig.kernel.deleteNexthop(ours[n % Math.max(1, ours.length)]?.id ?? 0);
   }),
-  step(2, fc.constant(0), function flushGroups({ bench }) {
-    for (const { id, members } of bench.kernel.ourNexthops()) {
-      if (members !== null) bench.kernel.deleteNexthop(id);
+  step(2, fc.constant(0), function flushGroups({ rig }) {
+    for (const { id, members } of rig.kernel.ourNexthops()) {
+      if (members !== null) rig.kernel.deleteNexthop(id);
     }
   }),
   step(
     3,
     fc.tuple(nth, fc.constantFrom("foreign", "odd", "other hop", "other link")),
-    function replaceNexthop({ bench: { kernel } }, [n, how]) {
+    function replaceNexthop({ rig: { kernel } }, [n, how]) {
       const objects = kernel.ourNexthops().filter(({ members }) => members === null);
       const found = objects[n % Math.max(1, objects.length)];
       if (found === undefined) return;
@@ -345,18 +346,18 @@ const steps = fc.oneof(
       else kernel.replaceNexthop({ ...found, encapAddress: address(HOPS[n % 4] ?? "") });
     },
   ),
-  step(1, fc.nat({ max: 4 }), function cutDumps({ bench }, count) {
-    bench.kernel.cutAfter = count;
-    bench.installer.reconcile();
+  step(1, fc.nat({ max: 4 }), function cutDumps({ rig }, count) {
+    rig.kernel.cutAfter = count;
+    rig.installer.reconcile();
   }),
-  step(1, fc.constant(0), function endCuts({ bench }) {
-    bench.kernel.cutAfter = Number.POSITIVE_INFINITY;
+  step(1, fc.constant(0), function endCuts({ rig }) {
+    rig.kernel.cutAfter = Number.POSITIVE_INFINITY;
   }),
   step(
     3,
     fc.tuple(fc.constantFrom(...DESTINATIONS), fc.constantFrom("append", "replace"), nth),
-    function addForeignRoute({ bench }, [destination, how, n]) {
-      const { kernel } = bench;
+    function addForeignRoute({ rig }, [destination, how, n]) {
+      const { kernel } = rig;
       const key = prefix(destination);
       const id = kernel.ourNexthops()[n]?.id ?? 0;
       const priority = key.family === 6 ? 1024 : 0;
@@ -371,29 +372,29 @@ const steps = fc.oneof(
       kernel.foreignRoute(found, how as "append" | "replace");
     },
   ),
-  step(3, fc.constant(0), function deleteForeignRoute({ bench }) {
-    bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
+  step(3, fc.constant(0), function deleteForeignRoute({ rig }) {
+    rig.kernel.deleteRoute(({ protocol }) => protocol === 3);
   }),
-  step(1, nth, function addForeignNexthop({ bench }, n) {
+  step(1, nth, function addForeignNexthop({ rig }, n) {
     const id = FIRST_ID + n;
-    if (bench.kernel.nexthops.has(id)) return;
-    bench.kernel.foreignNexthop({
-      ...bench.kernel.ourNexthop(id, address("fd00::9"), 5),
+    if (rig.kernel.nexthops.has(id)) return;
+    rig.kernel.foreignNexthop({
+      ...rig.kernel.ourNexthop(id, address("fd00::9"), 5),
       isOdd: n % 2 === 0,
       protocol: n % 2 === 0 ? PROTOCOL : 3,
     });
   }),
-  step(1, nth, function addNexthopLikeOurs({ bench }, n) {
+  step(1, nth, function addNexthopLikeOurs({ rig }, n) {
     const id = FIRST_ID + n;
-    if (!bench.kernel.nexthops.has(id))
-      bench.kernel.foreignNexthop(bench.kernel.ourNexthop(id, address(HOPS[n % 4] ?? ""), 5));
+    if (!rig.kernel.nexthops.has(id))
+      rig.kernel.foreignNexthop(rig.kernel.ourNexthop(id, address(HOPS[n % 4] ?? ""), 5));
   }),
-  step(2, fc.constantFrom(true, false), function setLinkUp({ bench }, isUp) {
-    bench.kernel.setLink({ isUp });
+  step(2, fc.constantFrom(true, false), function setLinkUp({ rig }, isUp) {
+    rig.kernel.setLink({ isUp });
   }),
-  step(1, fc.constantFrom(5, 6, 7), function makeLinkAnew({ bench }, index) {
-    bench.kernel.setLink(null);
-    bench.kernel.setLink({ index });
+  step(1, fc.constantFrom(5, 6, 7), function makeLinkAnew({ rig }, index) {
+    rig.kernel.setLink(null);
+    rig.kernel.setLink({ index });
   }),
   step(
     2,
@@ -403,24 +404,24 @@ const steps = fc.oneof(
         ...(["add-route", "replace-route", "delete-route", "none"] as const),
       ),
     }),
-    function refuse({ bench }, { type }) {
-      bench.kernel.refuse = (operation) =>
+    function refuse({ rig }, { type }) {
+      rig.kernel.refuse = (operation) =>
         operation.type === type ? ["ENOMEM", "Cannot allocate memory"] : null;
     },
   ),
-  step(2, fc.nat({ max: 4 }), function missRoutes({ bench }, count) {
-    bench.kernel.missNext = count;
-    bench.installer.reconcile();
+  step(2, fc.nat({ max: 4 }), function missRoutes({ rig }, count) {
+    rig.kernel.missNext = count;
+    rig.installer.reconcile();
   }),
-  step(3, fc.boolean(), function setBusy({ bench }, isBusy) {
-    bench.kernel.isBusy = isBusy;
-    if (!isBusy) bench.kernel.poll();
+  step(3, fc.boolean(), function setBusy({ rig }, isBusy) {
+    rig.kernel.isBusy = isBusy;
+    if (!isBusy) rig.kernel.poll();
   }),
-  step(1, fc.constant(0), function rename({ bench }) {
-    bench.kernel.setLink({ name: bench.kernel.link?.name === "tun" ? "old" : "tun" });
+  step(1, fc.constant(0), function rename({ rig }) {
+    rig.kernel.setLink({ name: rig.kernel.link?.name === "tun" ? "old" : "tun" });
   }),
-  step(1, fc.constant(0), function overrun({ bench }) {
-    bench.kernel.notify({ type: "overrun" });
+  step(1, fc.constant(0), function overrun({ rig }) {
+    rig.kernel.notify({ type: "overrun" });
   }),
 );
 
@@ -430,17 +431,17 @@ test("the kernel ends as wanted, and nothing is lost or touched on the way", asy
       fc.constantFrom(...ECMP_MODES),
       fc.array(steps, { maxLength: 40 }),
       async (ecmp, script) => {
-        const world = new World(ecmp);
-        await world.bench.start();
+        const machine = new Machine(ecmp);
+        await machine.rig.start();
         for (const { run } of script) {
-          await world.settle(async () => {
-            await run(world);
+          await machine.settle(async () => {
+            await run(machine);
           });
-          await world.settle();
-          expect(world.bench.kernel.violations).toEqual([]);
+          await machine.settle();
+          expect(machine.rig.kernel.violations).toEqual([]);
         }
-        await world.quiet();
-        world.check();
+        await machine.quiet();
+        machine.check();
       },
     ),
     { numRuns: Number(BUNBOND_RUNS ?? 100) },

@@ -106,59 +106,59 @@ const numbered = (from: number, to: number, destination = TO) =>
   Array.from({ length: to - from }, (_, at) => `100 ${destination} via 2001:db8:1::${hex(from + at)}`);
 
 async function flooded(): Promise<InstallerUnderTest> {
-  const bench = await InstallerUnderTest.started();
-  await bench.add(...numbered(1_000, 1_000 + MAX_HOPS));
-  bench.kernel.takeCounts();
-  return bench;
+  const rig = await InstallerUnderTest.started();
+  await rig.add(...numbered(1_000, 1_000 + MAX_HOPS));
+  rig.kernel.takeCounts();
+  return rig;
 }
 
 describe("the kernel", () => {
   test("hears nothing of hops after those that are used", async () => {
-    const bench = await flooded();
-    for (const text of numbered(2_000, 4_000)) await bench.add(text);
-    expect(bench.kernel.takeCounts()).toEqual({});
-    expect(bench.table(100).ipv4.skipped.tooManyHops).toBe(2_000);
-    for (const text of numbered(2_000, 3_000)) await bench.remove(text);
-    expect(bench.kernel.takeCounts()).toEqual({});
-    expect(bench.table(100).ipv4.skipped.tooManyHops).toBe(1_000);
+    const rig = await flooded();
+    for (const text of numbered(2_000, 4_000)) await rig.add(text);
+    expect(rig.kernel.takeCounts()).toEqual({});
+    expect(rig.table(100).ipv4.skipped.tooManyHops).toBe(2_000);
+    for (const text of numbered(2_000, 3_000)) await rig.remove(text);
+    expect(rig.kernel.takeCounts()).toEqual({});
+    expect(rig.table(100).ipv4.skipped.tooManyHops).toBe(1_000);
     // One that is used goes: the next one takes its place.
-    await bench.remove(...numbered(1_000, 1_001));
-    expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 1, "add-group": 1, "replace-route": 1 });
+    await rig.remove(...numbered(1_000, 1_001));
+    expect(rig.kernel.takeCounts()).toEqual({ "add-nexthop": 1, "add-group": 1, "replace-route": 1 });
   });
 
   test("gets other destinations within a few steps, although one changes all the time", async () => {
-    const bench = await flooded();
+    const rig = await flooded();
     const others = numbered(1, 2, "10.0.2.0/24");
     // Each step brings a better hop, and so another group; then comes the route of somebody else.
-    for (const text of numbered(1, 1_000).toReversed()) bench.installer.added(route(text));
-    for (const text of others) bench.installer.added(route(text));
+    for (const text of numbered(1, 1_000).toReversed()) rig.installer.added(route(text));
+    for (const text of others) rig.installer.added(route(text));
     let [steps, largest] = [0, 0];
-    const apply = bench.kernel.apply.bind(bench.kernel);
-    bench.kernel.apply = (operations, linkIndex) => {
+    const apply = rig.kernel.apply.bind(rig.kernel);
+    rig.kernel.apply = (operations, linkIndex) => {
       steps++;
       largest = Math.max(largest, operations.length);
       return apply(operations, linkIndex);
     };
-    while (bench.kernel.find(100, "10.0.2.0/24") === undefined) bench.clock.advance(1);
+    while (rig.kernel.find(100, "10.0.2.0/24") === undefined) rig.clock.advance(1);
     expect(steps).toBeLessThanOrEqual(2);
     expect(largest).toBeLessThanOrEqual(MAX_HOPS + 4);
   });
 
   test("is changed in slices that count the hops of the rows", async () => {
-    const bench = await InstallerUnderTest.started();
+    const rig = await InstallerUnderTest.started();
     let largest = 0;
-    const apply = bench.kernel.apply.bind(bench.kernel);
-    bench.kernel.apply = (operations, linkIndex) => {
+    const apply = rig.kernel.apply.bind(rig.kernel);
+    rig.kernel.apply = (operations, linkIndex) => {
       largest = Math.max(largest, operations.length);
       return apply(operations, linkIndex);
     };
     for (let destination = 0; destination < 50; destination++) {
       for (const text of numbered(destination * 100, destination * 100 + 60, `10.1.${destination}.0/24`)) {
-        bench.installer.added(route(text));
+        rig.installer.added(route(text));
       }
     }
-    await bench.settle();
-    expect(bench.kernel.ours()).toHaveLength(50);
+    await rig.settle();
+    expect(rig.kernel.ours()).toHaveLength(50);
     // Those of a full slice, and of one row more.
     expect(largest).toBeLessThanOrEqual(2 * 512 + 62 + 50);
   });

@@ -26,30 +26,30 @@ test("routes for which there is no memory are named and counted, and all others 
       { vni: 100, table: 100 },
       { vni: 101, table: MAIN },
     ];
-    const bench = await InstallerUnderTest.started({ mappings });
+    const rig = await InstallerUnderTest.started({ mappings });
     const first = texts(0, COUNT);
     memory.allowing(allowed, () => {
-      for (const text of first) bench.installer.added(route(text));
-      bench.clock.settle();
+      for (const text of first) rig.installer.added(route(text));
+      rig.clock.settle();
     });
-    await bench.settle();
-    const { problems } = bench.status;
-    const warnings = bench.takeWarnings();
+    await rig.settle();
+    const { problems } = rig.status;
+    const warnings = rig.takeWarnings();
     expect(warnings.includes(REFUSED)).toBe(problems.length > 0);
-    expect(bench.kernel.violations).toEqual([]);
-    const installed = bench.kernel.ours();
+    expect(rig.kernel.violations).toEqual([]);
+    const installed = rig.kernel.ours();
     if (problems.length === 0 && warnings.length === 0) {
       expect(installed).toHaveLength(COUNT);
       break;
     }
     refusals++;
     // What comes later has its place, and what is withdrawn goes, whether it was known or not.
-    await bench.add(...texts(COUNT, COUNT + 3));
-    expect(bench.kernel.ours().length).toBeGreaterThan(installed.length);
-    await bench.remove(...first, ...texts(COUNT, COUNT + 3));
-    await bench.complete(100, 101);
-    await bench.rest();
-    expect(bench.kernel.ours()).toEqual([]);
+    await rig.add(...texts(COUNT, COUNT + 3));
+    expect(rig.kernel.ours().length).toBeGreaterThan(installed.length);
+    await rig.remove(...first, ...texts(COUNT, COUNT + 3));
+    await rig.complete(100, 101);
+    await rig.rest();
+    expect(rig.kernel.ours()).toEqual([]);
   }
   expect(refusals).toBeGreaterThan(8);
 });
@@ -58,25 +58,25 @@ test("a scan finds more of ours than there is memory for: they stay as they are"
   using memory = new RefusedMemory();
   let refusals = 0;
   for (let allowed = 0; allowed < 40; allowed++) {
-    const bench = await InstallerUnderTest.started();
-    await bench.add(...texts(0, COUNT).map((text) => text.replace(/^101/, "100")));
-    const before = bench.kernel.ours();
+    const rig = await InstallerUnderTest.started();
+    await rig.add(...texts(0, COUNT).map((text) => text.replace(/^101/, "100")));
+    const before = rig.kernel.ours();
     expect(before).toHaveLength(COUNT);
     memory.growthsLeft = allowed;
     try {
-      await bench.restart();
+      await rig.restart();
     } catch (error) {
       // Without memory for its first arrays it does not start.
       expect(error).toBeInstanceOf(CapacityError);
-      expect(bench.kernel.ours()).toEqual(before);
+      expect(rig.kernel.ours()).toEqual(before);
       continue;
     } finally {
       memory.growthsLeft = Number.POSITIVE_INFINITY;
     }
-    if (bench.takeWarnings().includes(REFUSED)) refusals++;
-    await bench.settle();
-    expect(bench.kernel.ours()).toEqual(before);
-    expect(bench.kernel.violations).toEqual([]);
+    if (rig.takeWarnings().includes(REFUSED)) refusals++;
+    await rig.settle();
+    expect(rig.kernel.ours()).toEqual(before);
+    expect(rig.kernel.violations).toEqual([]);
   }
   expect(refusals).toBeGreaterThan(5);
 });

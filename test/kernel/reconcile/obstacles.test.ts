@@ -8,60 +8,60 @@ const FOREIGN = { protocol: 4, priority: 0, tos: 0, type: 1, nexthopId: 0, linkI
 const IN_THE_WAY = "something foreign is in the way; it is not touched";
 
 /** With foreign routes to 10.N.1.0/24, and how often a table was searched. */
-async function collided(count: number): Promise<{ bench: InstallerUnderTest; searches: () => number }> {
-  const bench = await InstallerUnderTest.started({ reconcileIntervalSeconds: 0 });
+async function collided(count: number): Promise<{ rig: InstallerUnderTest; searches: () => number }> {
+  const rig = await InstallerUnderTest.started({ reconcileIntervalSeconds: 0 });
   let searches = 0;
-  const { eachRouteIn } = bench.kernel;
-  bench.kernel.eachRouteIn = (...args) => {
+  const { eachRouteIn } = rig.kernel;
+  rig.kernel.eachRouteIn = (...args) => {
     searches++;
-    return eachRouteIn.apply(bench.kernel, args);
+    return eachRouteIn.apply(rig.kernel, args);
   };
   for (let n = 0; n < count; n++) {
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix(`10.${n}.1.0/24`) });
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix(`10.${n}.1.0/24`) });
   }
-  await bench.add(...Array.from({ length: count }, (_, n) => `100 10.${n}.1.0/24 via ${A}`));
-  await bench.advance(0);
-  return { bench, searches: () => searches };
+  await rig.add(...Array.from({ length: count }, (_, n) => `100 10.${n}.1.0/24 via ${A}`));
+  await rig.advance(0);
+  return { rig, searches: () => searches };
 }
 
-const messages = (bench: InstallerUnderTest) => bench.installer.faults(99).map(({ message }) => message);
+const messages = (rig: InstallerUnderTest) => rig.installer.faults(99).map(({ message }) => message);
 
 describe("a foreign route in the way", () => {
   test("is named in the log and in the status, with the command that shows it", async () => {
-    const { bench } = await collided(1);
-    const lines = bench.lines.filter(({ message }) => message === IN_THE_WAY);
+    const { rig } = await collided(1);
+    const lines = rig.lines.filter(({ message }) => message === IN_THE_WAY);
     const inTheWay = "10.0.1.0/24 dev if1 proto static metric 0";
     const show = "ip route show table 100 exact 10.0.1.0/24";
     expect(lines.map(({ fields }) => fields)).toMatchObject([{ code: "EEXIST", inTheWay, show }]);
-    expect(messages(bench)).toEqual([`File exists: ${inTheWay} (${show})`]);
+    expect(messages(rig)).toEqual([`File exists: ${inTheWay} (${show})`]);
     // Also when it has failed once more.
-    await bench.advance(2_000);
-    expect(bench.installer.faults(1)).toMatchObject([{ attempts: 2 }]);
-    expect(messages(bench)).toEqual([`File exists: ${inTheWay} (${show})`]);
+    await rig.advance(2_000);
+    expect(rig.installer.faults(1)).toMatchObject([{ attempts: 2 }]);
+    expect(messages(rig)).toEqual([`File exists: ${inTheWay} (${show})`]);
   });
 
   test("is one of many: one search names all", async () => {
-    const { bench, searches } = await collided(50);
+    const { rig, searches } = await collided(50);
     expect(searches()).toBe(1);
-    expect(messages(bench).filter((message) => message.includes("proto static"))).toHaveLength(50);
+    expect(messages(rig).filter((message) => message.includes("proto static"))).toHaveLength(50);
   });
 
   test("is another one later: that is named then, and searches are seldom", async () => {
-    const { bench, searches } = await collided(1);
-    bench.kernel.foreignRoute({ ...FOREIGN, protocol: 12, destination: prefix("10.0.1.0/24") }, "replace");
-    await bench.advance(60_000);
-    expect(messages(bench).join()).toContain("proto bird");
+    const { rig, searches } = await collided(1);
+    rig.kernel.foreignRoute({ ...FOREIGN, protocol: 12, destination: prefix("10.0.1.0/24") }, "replace");
+    await rig.advance(60_000);
+    expect(messages(rig).join()).toContain("proto bird");
     expect(searches()).toBeLessThanOrEqual(6);
   });
 
   test("cannot be looked for: it is reported without its name", async () => {
-    const bench = await InstallerUnderTest.started({ reconcileIntervalSeconds: 0 });
-    bench.kernel.eachRouteIn = async () => {};
-    bench.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.1.0/24") });
-    await bench.add(`100 10.0.1.0/24 via ${A}`);
-    await bench.advance(0);
-    expect(bench.takeWarnings()).toEqual([IN_THE_WAY]);
-    expect(messages(bench)).toEqual(["File exists (ip route show table 100 exact 10.0.1.0/24)"]);
+    const rig = await InstallerUnderTest.started({ reconcileIntervalSeconds: 0 });
+    rig.kernel.eachRouteIn = async () => {};
+    rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.1.0/24") });
+    await rig.add(`100 10.0.1.0/24 via ${A}`);
+    await rig.advance(0);
+    expect(rig.takeWarnings()).toEqual([IN_THE_WAY]);
+    expect(messages(rig)).toEqual(["File exists (ip route show table 100 exact 10.0.1.0/24)"]);
   });
 });
 

@@ -13,7 +13,7 @@ const MANY = 100_000;
 const NO_LIMIT = 10_000_000;
 const TIMEOUT_MS = 60_000;
 
-class Bench {
+class Rig {
   #later: (() => void)[] = [];
   readonly exchange: RouteExchange;
   readonly #fields = new UpdateFields();
@@ -67,18 +67,18 @@ describe("one destination with very many next hops", () => {
   test(
     "that somebody else announces, too, and whose announcers leave",
     () => {
-      const bench = new Bench();
-      const { exchange } = bench;
-      const [a, b, s] = [bench.peer(), bench.peer(), bench.peer()];
-      for (let h = 0; h < MANY; h++) exchange.add(s, bench.fields(0, h));
-      for (let h = MANY - 1; h >= 0; h--) exchange.add(a, bench.fields(0, h));
-      for (let h = 0; h < MANY; h += 2) exchange.add(b, bench.fields(0, h));
+      const rig = new Rig();
+      const { exchange } = rig;
+      const [a, b, s] = [rig.peer(), rig.peer(), rig.peer()];
+      for (let h = 0; h < MANY; h++) exchange.add(s, rig.fields(0, h));
+      for (let h = MANY - 1; h >= 0; h--) exchange.add(a, rig.fields(0, h));
+      for (let h = 0; h < MANY; h += 2) exchange.add(b, rig.fields(0, h));
       exchange.subscribe(s, VNI);
-      expect(bench.drain(s)).toBe(MANY * addBytes + frameOfText(`END ${VNI}`).length);
+      expect(rig.drain(s)).toBe(MANY * addBytes + frameOfText(`END ${VNI}`).length);
       for (const peer of [b, a]) exchange.leave(peer);
-      expect(bench.drain(s)).toBe(MANY * (addBytes + 2));
+      expect(rig.drain(s)).toBe(MANY * (addBytes + 2));
       exchange.leave(s);
-      while (bench.turn());
+      while (rig.turn());
       expect(exchange.usage()).toMatchObject({ rows: 0, origins: 0, nextHops: 0, prefixes: 0, vnis: 0 });
     },
     TIMEOUT_MS,
@@ -87,20 +87,20 @@ describe("one destination with very many next hops", () => {
   test(
     "of which one comes and goes while a reader that was told of all stands still",
     () => {
-      const bench = new Bench();
-      const { exchange } = bench;
-      const [a, s] = [bench.peer(), bench.peer()];
-      for (let h = 0; h < MANY; h++) exchange.add(a, bench.fields(0, h));
+      const rig = new Rig();
+      const { exchange } = rig;
+      const [a, s] = [rig.peer(), rig.peer()];
+      for (let h = 0; h < MANY; h++) exchange.add(a, rig.fields(0, h));
       exchange.subscribe(s, VNI);
-      bench.drain(s);
-      for (let h = 0; h < MANY; h++) exchange.remove(a, bench.fields(0, h));
+      rig.drain(s);
+      for (let h = 0; h < MANY; h++) exchange.remove(a, rig.fields(0, h));
       // All are tombstones.
       for (let times = 0; times < MANY; times++) {
-        exchange.add(a, bench.fields(0, MANY));
-        exchange.remove(a, bench.fields(0, MANY));
+        exchange.add(a, rig.fields(0, MANY));
+        exchange.remove(a, rig.fields(0, MANY));
       }
-      exchange.add(a, bench.fields(0, MANY));
-      expect(bench.drain(s)).toBe(MANY * (addBytes + 2) + addBytes);
+      exchange.add(a, rig.fields(0, MANY));
+      expect(rig.drain(s)).toBe(MANY * (addBytes + 2) + addBytes);
     },
     TIMEOUT_MS,
   );
@@ -109,56 +109,56 @@ describe("one destination with very many next hops", () => {
 test(
   "routes that very many peers announce",
   () => {
-    const bench = new Bench();
-    const { exchange } = bench;
-    const watcher = bench.peer();
-    const server = bench.peer(true);
-    const peers = Array.from({ length: 2_000 }, (_, n) => bench.peer(n % 2 === 1));
-    for (const peer of peers) for (let d = 0; d < 50; d++) exchange.add(peer, bench.fields(d, 1));
+    const rig = new Rig();
+    const { exchange } = rig;
+    const watcher = rig.peer();
+    const server = rig.peer(true);
+    const peers = Array.from({ length: 2_000 }, (_, n) => rig.peer(n % 2 === 1));
+    for (const peer of peers) for (let d = 0; d < 50; d++) exchange.add(peer, rig.fields(d, 1));
     for (const peer of [watcher, server]) exchange.subscribe(peer, VNI);
-    for (const peer of [watcher, server]) bench.drain(peer);
+    for (const peer of [watcher, server]) rig.drain(peer);
     for (let times = 0; times < 50; times++) {
       for (const peer of peers) {
-        const fields = bench.fields(times, 1);
+        const fields = rig.fields(times, 1);
         exchange.remove(peer, fields);
         exchange.add(peer, fields);
       }
-      bench.drain(watcher);
+      rig.drain(watcher);
     }
     for (const [n, peer] of peers.entries()) if (n % 2 === 0) exchange.leave(peer);
-    expect(bench.drain(server)).toBe(50 * (addBytes + 2));
+    expect(rig.drain(server)).toBe(50 * (addBytes + 2));
     for (const [n, peer] of peers.entries()) if (n % 2 === 1) exchange.leave(peer);
-    expect(bench.drain(watcher)).toBe(50 * (addBytes + 2));
+    expect(rig.drain(watcher)).toBe(50 * (addBytes + 2));
   },
   TIMEOUT_MS,
 );
 
 test("a run ends where thousands of a route's origins are found to be leaving", () => {
   const [ANNOUNCERS, ROUTES] = [400, 200];
-  const bench = new Bench();
-  const { exchange } = bench;
-  const peers = Array.from({ length: ANNOUNCERS }, () => bench.peer());
-  for (const peer of peers) for (let d = 0; d < ROUTES; d++) exchange.add(peer, bench.fields(d, 1));
+  const rig = new Rig();
+  const { exchange } = rig;
+  const peers = Array.from({ length: ANNOUNCERS }, () => rig.peer());
+  for (const peer of peers) for (let d = 0; d < ROUTES; d++) exchange.add(peer, rig.fields(d, 1));
   // The first one stays.
   for (const peer of peers.slice(1)) exchange.leave(peer);
-  const reader = bench.peer();
+  const reader = rig.peer();
   exchange.subscribe(reader, VNI);
   expect(exchange.nextRun(reader, 65_536).length).toBeLessThanOrEqual(20 * addBytes);
-  expect(bench.drain(reader)).toBeGreaterThan((ROUTES - 20) * addBytes);
+  expect(rig.drain(reader)).toBeGreaterThan((ROUTES - 20) * addBytes);
 });
 
 test("a peer that announces little and leaves is not behind all who announced much and leave", () => {
   const [LEAVERS, ROUTES] = [200, 1_000];
-  const bench = new Bench();
-  const { exchange } = bench;
-  const peers = Array.from({ length: LEAVERS }, () => bench.peer());
+  const rig = new Rig();
+  const { exchange } = rig;
+  const peers = Array.from({ length: LEAVERS }, () => rig.peer());
   for (const [p, peer] of peers.entries()) {
-    for (let d = 0; d < ROUTES; d++) exchange.add(peer, bench.fields(d, p));
+    for (let d = 0; d < ROUTES; d++) exchange.add(peer, rig.fields(d, p));
   }
-  const small = bench.peer();
-  exchange.add(small, Object.assign(bench.fields(0, 1), { vni: VNI + 1 }));
+  const small = rig.peer();
+  exchange.add(small, Object.assign(rig.fields(0, 1), { vni: VNI + 1 }));
   for (const peer of [...peers, small]) exchange.leave(peer);
-  for (let turns = 0; turns < 8; turns++) bench.turn();
+  for (let turns = 0; turns < 8; turns++) rig.turn();
   const [left, ...others] = exchange.vnis();
   expect([left?.vni, others]).toEqual([VNI, []]);
   expect(exchange.routeCount).toBeGreaterThan((LEAVERS * ROUTES) / 2);
@@ -169,30 +169,30 @@ describe("in slices go", () => {
   const ROUTES = 5_000;
 
   test("a lost peer's announcements, of all that are lost together", () => {
-    const bench = new Bench(STEPS);
-    const peers = Array.from({ length: 10 }, () => bench.peer());
+    const rig = new Rig(STEPS);
+    const peers = Array.from({ length: 10 }, () => rig.peer());
     for (const [n, peer] of peers.entries()) {
-      for (let d = 0; d < ROUTES / 10; d++) bench.exchange.add(peer, bench.fields(n * ROUTES + d, 1));
+      for (let d = 0; d < ROUTES / 10; d++) rig.exchange.add(peer, rig.fields(n * ROUTES + d, 1));
     }
-    let routes = bench.exchange.routeCount;
-    for (const peer of peers) bench.exchange.leave(peer);
+    let routes = rig.exchange.routeCount;
+    for (const peer of peers) rig.exchange.leave(peer);
     let turns = 0;
     do {
-      expect(routes - bench.exchange.routeCount).toBeLessThanOrEqual(STEPS / 64 + 1);
-      routes = bench.exchange.routeCount;
+      expect(routes - rig.exchange.routeCount).toBeLessThanOrEqual(STEPS / 64 + 1);
+      routes = rig.exchange.routeCount;
       turns++;
-    } while (bench.turn());
+    } while (rig.turn());
     expect([routes, turns >= ROUTES / (STEPS / 64 + 1) - 1]).toEqual([0, true]);
   });
 
   test("what an ended subscription is owed, while others go on", () => {
-    const bench = new Bench(STEPS);
-    const { exchange } = bench;
-    const [a, s, other] = [bench.peer(), bench.peer(), bench.peer()];
-    for (let d = 0; d < ROUTES; d++) exchange.add(a, bench.fields(d, 1));
+    const rig = new Rig(STEPS);
+    const { exchange } = rig;
+    const [a, s, other] = [rig.peer(), rig.peer(), rig.peer()];
+    for (let d = 0; d < ROUTES; d++) exchange.add(a, rig.fields(d, 1));
     exchange.subscribe(s, VNI);
-    bench.drain(s);
-    for (let d = 0; d < ROUTES; d++) exchange.remove(a, bench.fields(d, 1));
+    rig.drain(s);
+    for (let d = 0; d < ROUTES; d++) exchange.remove(a, rig.fields(d, 1));
     const { rows } = exchange.usage();
     expect(rows).toBeGreaterThan(ROUTES);
     exchange.unsubscribe(s, VNI);
@@ -201,58 +201,58 @@ describe("in slices go", () => {
     // The same VNI again, at once.
     exchange.subscribe(s, VNI);
     exchange.subscribe(other, VNI);
-    for (let d = 0; d < ROUTES; d += 2) exchange.add(a, bench.fields(d, 1));
+    for (let d = 0; d < ROUTES; d += 2) exchange.add(a, rig.fields(d, 1));
     const wanted = (ROUTES / 2) * addBytes + frameOfText(`END ${VNI}`).length;
-    expect([bench.drain(s), bench.drain(other)]).toEqual([wanted, wanted]);
-    while (bench.turn());
+    expect([rig.drain(s), rig.drain(other)]).toEqual([wanted, wanted]);
+    while (rig.turn());
     expect(exchange.usage().rows).toBe(ROUTES / 2 + 1);
   });
 
   test("End-of-RIBs that were held back", () => {
-    const bench = new Bench(STEPS, true);
-    const { exchange } = bench;
-    const s = bench.peer();
+    const rig = new Rig(STEPS, true);
+    const { exchange } = rig;
+    const s = rig.peer();
     for (let vni = 0; vni < ROUTES; vni++) exchange.subscribe(s, vni);
-    bench.drain(s);
+    rig.drain(s);
     exchange.releaseEndOfRib();
     let turns = 0;
-    while (bench.turn()) turns++;
+    while (rig.turn()) turns++;
     expect(turns).toBeGreaterThan(ROUTES / (STEPS / 32 + 1) - 1);
     let bytes = 0;
     for (let vni = 0; vni < ROUTES; vni++) bytes += frameOfText(`END ${vni}`).length;
-    expect(bench.drain(s)).toBe(bytes);
+    expect(rig.drain(s)).toBe(bytes);
   });
 
   test("what brings nothing, for all readers together", () => {
-    const bench = new Bench(STEPS);
-    const { exchange } = bench;
-    const peers = Array.from({ length: 5 }, () => bench.peer());
+    const rig = new Rig(STEPS);
+    const { exchange } = rig;
+    const peers = Array.from({ length: 5 }, () => rig.peer());
     for (const peer of peers)
-      for (let d = 0; d < ROUTES; d++) exchange.add(peer, bench.fields(d, 1 + peers.indexOf(peer)));
+      for (let d = 0; d < ROUTES; d++) exchange.add(peer, rig.fields(d, 1 + peers.indexOf(peer)));
     for (const peer of peers) exchange.subscribe(peer, VNI);
     // Theirs are four fifths of the routes: each hears those of the others, in the end.
     for (const peer of peers) {
-      expect(bench.drain(peer)).toBe(4 * ROUTES * addBytes + frameOfText(`END ${VNI}`).length);
+      expect(rig.drain(peer)).toBe(4 * ROUTES * addBytes + frameOfText(`END ${VNI}`).length);
     }
   });
 });
 
 test("End-of-RIBs of many subscriptions go out together", () => {
-  const bench = new Bench();
-  const peer = bench.peer();
-  for (let vni = 1; vni <= 10_000; vni++) bench.exchange.subscribe(peer, vni);
-  expect(bench.exchange.nextRun(peer, 65_536).length).toBeGreaterThan(60_000);
-  expect(bench.exchange.nextRun(peer, 1_400).length).toBeGreaterThan(1_300);
+  const rig = new Rig();
+  const peer = rig.peer();
+  for (let vni = 1; vni <= 10_000; vni++) rig.exchange.subscribe(peer, vni);
+  expect(rig.exchange.nextRun(peer, 65_536).length).toBeGreaterThan(60_000);
+  expect(rig.exchange.nextRun(peer, 1_400).length).toBeGreaterThan(1_300);
 });
 
 test("a subscription that has ended waits for nothing", () => {
-  const bench = new Bench();
-  const peer = bench.peer();
+  const rig = new Rig();
+  const peer = rig.peer();
   for (let times = 0; times < 1_000; times++) {
-    bench.exchange.subscribe(peer, VNI);
-    bench.exchange.unsubscribe(peer, VNI);
+    rig.exchange.subscribe(peer, VNI);
+    rig.exchange.unsubscribe(peer, VNI);
   }
-  expect(bench.exchange.usage()).toMatchObject({ rows: 0, vnis: 0 });
-  const { wakes } = bench;
-  expect([bench.exchange.nextRun(peer, 65_536).length, bench.wakes]).toEqual([0, wakes]);
+  expect(rig.exchange.usage()).toMatchObject({ rows: 0, vnis: 0 });
+  const { wakes } = rig;
+  expect([rig.exchange.nextRun(peer, 65_536).length, rig.wakes]).toEqual([0, wakes]);
 });

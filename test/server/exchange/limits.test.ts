@@ -16,7 +16,7 @@ import { RawPeer } from "../../support/network/raw-peer.ts";
 const LISTEN = { host: "::", port: 4711 };
 const MESSAGE = "at a limit: messages are skipped; more of this kind from this peer are only counted";
 
-class Stage {
+class Rig {
   readonly clock = new FakeClock();
   readonly network = new MemoryNetwork({ clock: this.clock, capacityBytes: 65_536 });
   readonly warnings: { readonly message: string; readonly fields: LogFields }[] = [];
@@ -66,60 +66,60 @@ const COUNTED: readonly (readonly [LimitName, (n: number) => string])[] = [
 
 describe("a limit of a peer's announcements", () => {
   test.each(COUNTED)("%s", async (name, routeOf) => {
-    const stage = new Stage();
-    const server = await stage.start({ [name]: 2 });
+    const rig = new Rig();
+    const server = await rig.start({ [name]: 2 });
     const { code } = LIMITS[name];
-    const watcher = stage.peer("SUBSCRIBE 101", "SUBSCRIBE 102", "SUBSCRIBE 103", "SUBSCRIBE 100");
+    const watcher = rig.peer("SUBSCRIBE 101", "SUBSCRIBE 102", "SUBSCRIBE 103", "SUBSCRIBE 100");
     watcher.takeHeard();
-    const peer = stage.peer();
-    for (const n of [1, 2, 3, 3, 1, 2]) stage.say(peer, `ADD ${routeOf(n)}`);
+    const peer = rig.peer();
+    for (const n of [1, 2, 3, 3, 1, 2]) rig.say(peer, `ADD ${routeOf(n)}`);
     expect(watcher.takeHeard()).toEqual([`ADD ${routeOf(1)}`, `ADD ${routeOf(2)}`]);
     expect(server.stats().counters.skippedUpdates).toEqual({ [code]: 2 });
     expect(server.peers()[1]).toMatchObject({ announcedRoutes: 2, skippedUpdates: 2, limitsMet: [code] });
-    expect(stage.warnings).toEqual([{ message: MESSAGE, fields: expect.objectContaining({ id: 2, code }) }]);
+    expect(rig.warnings).toEqual([{ message: MESSAGE, fields: expect.objectContaining({ id: 2, code }) }]);
     // What was refused was not announced: its withdrawal changes nothing. One that was makes room.
-    stage.say(peer, `REMOVE ${routeOf(3)}`);
+    rig.say(peer, `REMOVE ${routeOf(3)}`);
     expect(server.stats().counters.unmatchedRemoves).toBe(1);
-    stage.say(peer, `REMOVE ${routeOf(1)}`, `ADD ${routeOf(3)}`, `ADD ${routeOf(1)}`);
+    rig.say(peer, `REMOVE ${routeOf(1)}`, `ADD ${routeOf(3)}`, `ADD ${routeOf(1)}`);
     expect(watcher.takeHeard().sort()).toEqual([`ADD ${routeOf(3)}`, `REMOVE ${routeOf(1)}`]);
     expect(server.stats().counters.skippedUpdates).toEqual({ [code]: 3 });
-    expect(stage.warnings.length).toBe(1);
+    expect(rig.warnings.length).toBe(1);
     // More from now on; or less, which takes nothing away.
     server.configure({ [name]: 3 });
-    stage.say(peer, `ADD ${routeOf(1)}`);
+    rig.say(peer, `ADD ${routeOf(1)}`);
     expect(watcher.takeHeard()).toEqual([`ADD ${routeOf(1)}`]);
     server.configure({ [name]: 1 });
-    stage.say(peer, `ADD ${routeOf(2)}`, `ADD ${routeOf(4)}`);
+    rig.say(peer, `ADD ${routeOf(2)}`, `ADD ${routeOf(4)}`);
     expect(watcher.takeHeard()).toEqual([]);
     expect(server.stats().routes).toBe(3);
     expect([peer.isClosed, watcher.isClosed]).toEqual([false, false]);
     peer.end();
-    stage.clock.settle();
+    rig.clock.settle();
     expect(watcher.takeHeard().sort()).toEqual([1, 2, 3].map((n) => `REMOVE ${routeOf(n)}`));
   });
 
   test("of next hops counts those of all, and who is refused can have the place of one that goes", async () => {
-    const stage = new Stage();
-    const server = await stage.start({ maxHops: 2 });
-    const first = stage.peer(`ADD ${hop(1)}`, `ADD ${hop(2)}`);
-    const other = stage.peer(`ADD ${hop(3)}`, `ADD ${hop(2)}`, `ADD ${route(7)}`);
+    const rig = new Rig();
+    const server = await rig.start({ maxHops: 2 });
+    const first = rig.peer(`ADD ${hop(1)}`, `ADD ${hop(2)}`);
+    const other = rig.peer(`ADD ${hop(3)}`, `ADD ${hop(2)}`, `ADD ${route(7)}`);
     expect(server.peers().map(({ skippedUpdates }) => skippedUpdates)).toEqual([0, 1]);
-    stage.say(first, `REMOVE ${hop(2)}`);
+    rig.say(first, `REMOVE ${hop(2)}`);
     // The other still announces it.
-    stage.say(other, `ADD ${hop(3)}`);
+    rig.say(other, `ADD ${hop(3)}`);
     expect(server.stats().routes).toBe(3);
     first.abort();
-    stage.clock.settle();
-    stage.say(other, `ADD ${hop(3)}`);
+    rig.clock.settle();
+    rig.say(other, `ADD ${hop(3)}`);
     expect(server.stats().routes).toBe(3);
     expect(server.peers()).toMatchObject([{ announcedRoutes: 3, skippedUpdates: 2 }]);
   });
 
   test("of routes leaves other peers' alone", async () => {
-    const stage = new Stage();
-    const server = await stage.start({ maxRoutes: 2 });
-    stage.peer(...[1, 2, 3].map((n) => `ADD ${route(n)}`));
-    stage.peer(...[1, 3, 4].map((n) => `ADD ${route(n)}`));
+    const rig = new Rig();
+    const server = await rig.start({ maxRoutes: 2 });
+    rig.peer(...[1, 2, 3].map((n) => `ADD ${route(n)}`));
+    rig.peer(...[1, 3, 4].map((n) => `ADD ${route(n)}`));
     expect(server.peers()).toMatchObject([
       { announcedRoutes: 2, skippedUpdates: 1 },
       { announcedRoutes: 2, skippedUpdates: 1 },
@@ -128,17 +128,17 @@ describe("a limit of a peer's announcements", () => {
 });
 
 test("a limit of subscriptions", async () => {
-  const stage = new Stage();
-  const server = await stage.start({ maxSubscriptions: 2 });
-  const peer = stage.peer("SUBSCRIBE 1", "SUBSCRIBE 2", "SUBSCRIBE 2", "SUBSCRIBE 3", "SUBSCRIBE 4");
+  const rig = new Rig();
+  const server = await rig.start({ maxSubscriptions: 2 });
+  const peer = rig.peer("SUBSCRIBE 1", "SUBSCRIBE 2", "SUBSCRIBE 2", "SUBSCRIBE 3", "SUBSCRIBE 4");
   expect(peer.takeHeard()).toEqual(["END 1", "END 2"]);
   expect(server.stats().counters.skippedSubscribes).toEqual({ TOO_MANY_SUBSCRIPTIONS: 2 });
   expect(server.peers()).toMatchObject([
     { subscriptionCount: 2, subscriptions: [1, 2], limitsMet: ["TOO_MANY_SUBSCRIPTIONS"], skippedUpdates: 0 },
   ]);
-  stage.say(peer, "UNSUBSCRIBE 1", "SUBSCRIBE 3", "SUBSCRIBE 1");
+  rig.say(peer, "UNSUBSCRIBE 1", "SUBSCRIBE 3", "SUBSCRIBE 1");
   expect(peer.takeHeard()).toEqual(["END 3"]);
-  expect([stage.warnings.length, server.stats().vnis]).toEqual([1, 2]);
+  expect([rig.warnings.length, server.stats().vnis]).toEqual([1, 2]);
 });
 
 test("limits are whole numbers from 1", async () => {
@@ -151,9 +151,9 @@ test("limits are whole numbers from 1", async () => {
 });
 
 test("a peer's VNIs are counted, and a hundred of them are shown, in order", async () => {
-  const stage = new Stage();
-  const server = await stage.start({});
-  stage.peer(...Array.from({ length: 250 }, (_, n) => `SUBSCRIBE ${1_000 - n}`));
+  const rig = new Rig();
+  const server = await rig.start({});
+  rig.peer(...Array.from({ length: 250 }, (_, n) => `SUBSCRIBE ${1_000 - n}`));
   const [info] = server.peers();
   expect([info?.subscriptionCount, info?.subscriptions.length]).toEqual([250, 100]);
   expect(info?.subscriptions).toEqual(info?.subscriptions.toSorted((a, b) => a - b) ?? []);

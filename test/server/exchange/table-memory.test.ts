@@ -9,7 +9,7 @@ const MAX_BYTES = 32 << 20;
 const EACH = 5_000;
 const fields = new UpdateFields();
 
-function stage() {
+function setup() {
   const later: (() => void)[] = [];
   const exchange = new RouteExchange({
     deferEndOfRib: false,
@@ -46,7 +46,7 @@ describe.each(Object.entries(TAKE))("%s", (_, take) => {
   };
 
   test("are refused to those that have most, once they all together take too much", () => {
-    const { exchange, peer, settle } = stage();
+    const { exchange, peer, settle } = setup();
     const innocents = Array.from({ length: 20 }, peer);
     for (const [i, innocent] of innocents.entries()) takeMany(exchange, innocent, 1_000_000 + i * 100, 10);
     const attackers = Array.from({ length: 40 }, peer);
@@ -65,7 +65,7 @@ describe.each(Object.entries(TAKE))("%s", (_, take) => {
 });
 
 test("a peer that has one already loses nothing at the limit", () => {
-  const { exchange, peer } = stage();
+  const { exchange, peer } = setup();
   const first = peer();
   const { vni, destination, nextHop } = routeOfText("100 10.0.0.0/32 via 2001:db8::1");
   fillUpdateFields(fields, vni, destination, nextHop);

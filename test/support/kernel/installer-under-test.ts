@@ -36,9 +36,9 @@ export class InstallerUnderTest {
 
   /** One that is started already. */
   static async started(options: Partial<InstallerOptions> = {}): Promise<InstallerUnderTest> {
-    const bench = new InstallerUnderTest(options);
-    await bench.start();
-    return bench;
+    const rig = new InstallerUnderTest(options);
+    await rig.start();
+    return rig;
   }
 
   /** Starts, and settles. */

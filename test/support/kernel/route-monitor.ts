@@ -19,12 +19,13 @@ export class RouteMonitor implements AsyncDisposable {
     this.#program = new ChildProcess({ command });
   }
 
-  /** It hears all that happens from now on. */
+  /** It reports all that happens from now on. */
   static async start(namespace: NetworkNamespace): Promise<RouteMonitor> {
     const monitor = new RouteMonitor(namespace);
     try {
       while (!monitor.#program.stdoutLines.some(isMark)) {
         monitor.#mark();
+        // `ip monitor` does not say when it has subscribed: marks are made until one is seen.
         await Bun.sleep(20);
       }
       await monitor.take();

@@ -1,4 +1,4 @@
-/** What can happen to the servers and clients of a fault world: an operator's wishes, and faults. */
+/** What can happen to the servers and clients of a network under faults (network-under-faults.ts): an operator's wishes, and faults. */
 import fc from "fast-check";
 import { DEFAULT_STALE_TIMES, type StaleTimes } from "../../../src/client/view/stale-timers.ts";
 
@@ -135,7 +135,7 @@ export const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant("wait"), fc.integer({ min: 20_000, max: 90_000 })) },
 );
 
-/** The stale times of the worlds: the default, at once, and so long that it does not help. */
+/** The stale times to try: the default, at once, and so long that it does not help. */
 export const arbitraryStaleTimes: fc.Arbitrary<StaleTimes> = fc.constantFrom(
   DEFAULT_STALE_TIMES,
   { staleTimeMs: 0, staleTimeAloneMs: 0 },

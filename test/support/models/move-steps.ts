@@ -1,4 +1,4 @@
-/** What can happen in a moving world (moving-world.ts): moves of destinations, and faults. */
+/** What can happen in a network under moves (network-under-moves.ts): moves of destinations, and faults. */
 import fc from "fast-check";
 
 export const MOVERS = [0, 1] as const;

@@ -1,12 +1,12 @@
 /**
  * Scenarios of whole networks as data: servers and clients of ours that start, speak, and end. The same steps are
- * played twice: with real processes that wait a tenth of the default times (process-stage.ts), and on the fake clock
- * with times ten times as long (memory-stage.ts). Steps:
+ * run twice, each time in another environment: with real processes that wait a tenth of the default times
+ * (process-environment.ts), and on the fake clock with times ten times as long (memory-environment.ts). Steps:
  *
  *     server s starts                     and again after its end, at the same address
  *     server s starts with settle, retain 20, keepalive 1      settle: holds End-of-RIBs back until all are back
- *     server s stops | is killed | stands still | goes on
- *     server s resets everybody
+ *     server s stops | is killed | is suspended | continues
+ *     server s resets all peers
  *     server s comes to have 3 routes | 2 peers
  *     a starts at s, t                    wants nothing yet, and is not waited for
  *     a starts at s with keepalive 1, staleTime 6, staleTimeAlone 30, onStop keep
@@ -17,52 +17,53 @@
  *     a subscribes to 100, 200 | unsubscribes from 100
  *     a drains | undrains
  *     a resets s                          its connection to it
- *     a stops | is killed | stands still | goes on
+ *     a stops | is killed | is suspended | continues
  *     a sees R, Q | nothing               it comes to see exactly these
- *     a was told + R, - Q | nothing       all its changes since it was last asked, in this order
- *     a was told, in any order, + R, + Q
+ *     a reports + R, - Q | nothing        all its changes since it was last asked, in this order
+ *     a reports, in any order, + R, + Q
  *
- * "It comes to" is waited for. That something does not happen is shown by what comes behind it: a marker route.
+ * "It comes to" is waited for. That something does not happen is shown by what comes after it: a marker route.
  * Times are a real process's in seconds; on the fake clock they are ten times as long, but for keepalive.
  */
 import type { OnStop } from "../../../src/client/options.ts";
+import { expectList, expectSet, itemsOf, runSteps, type StepKind } from "./steps.ts";
 
 export interface NetworkScenarios {
   /** Name → "100 10.0.1.0/24 via 2001:db8::1". */
   readonly routes: Readonly<Record<string, string>>;
-  readonly scenarios: readonly NetworkScenario[];
+  readonly scenarios: NetworkScenario[];
 }
 
 export interface NetworkScenario {
   readonly name: string;
-  /** Numbered from 1 on. */
-  readonly steps: readonly string[];
+  steps: readonly string[];
 }
 
-export interface StageServerOptions {
+export interface ServerSettings {
   readonly settles?: boolean;
   readonly retain?: number;
   readonly keepalive?: number;
 }
 
-export interface StageClientOptions {
+export interface ClientSettings {
   readonly keepalive?: number;
   readonly staleTime?: number;
   readonly staleTimeAlone?: number;
   readonly onStop?: OnStop;
 }
 
-/** What can be done to a process from outside. */
-export type Blow = "stop" | "kill" | "pause" | "resume";
+/** What can be done to a process from outside: SIGTERM, SIGKILL, SIGSTOP, SIGCONT. */
+export type ProcessSignal = "stop" | "kill" | "pause" | "resume";
 
-/** Where a scenario is played. Servers and clients go by their names, routes by their text. */
-export interface NetworkStage extends AsyncDisposable {
-  startServer(server: string, options: StageServerOptions): Promise<void>;
-  blowServer(server: string, blow: Blow): Promise<void>;
+/** What a scenario is run in. Servers and clients go by their names, routes by their text. */
+export interface NetworkEnvironment extends AsyncDisposable {
+  startServer(server: string, options: ServerSettings): Promise<void>;
+  signalServer(server: string, signal: ProcessSignal): Promise<void>;
   resetPeers(server: string): Promise<void>;
-  waitForServer(server: string, what: "routes" | "peers", count: number): Promise<void>;
-  startClient(client: string, servers: readonly string[], options: StageClientOptions): void;
-  blowClient(client: string, blow: Blow): Promise<void>;
+  /** Waits until the server has so many, and returns their number; if it does not come to that, the number after long. */
+  waitForServer(server: string, what: "routes" | "peers", count: number): Promise<number>;
+  startClient(client: string, servers: readonly string[], options: ClientSettings): void;
+  signalClient(client: string, signal: ProcessSignal): Promise<void>;
   /** Waits until the client has been established there so many times, and is now; how often that was. */
   waitForSession(client: string, server: string, atLeast: number): Promise<number>;
   waitForLoss(client: string, server: string): Promise<void>;
@@ -70,81 +71,68 @@ export interface NetworkStage extends AsyncDisposable {
   changeVnis(client: string, change: "subscribe" | "unsubscribe", vnis: readonly number[]): Promise<void>;
   drain(client: string, action: "start" | "undo"): Promise<void>;
   resetServer(client: string, server: string): Promise<void>;
-  waitForView(client: string, routes: readonly string[]): Promise<void>;
+  /**
+   * Waits until the client sees exactly these routes, and returns them. If it does not come to that: returns what it sees after long, or throws.
+   */
+  waitForView(client: string, routes: readonly string[]): Promise<readonly string[]>;
   /** "+ " or "- " and the route's text, since the last call. */
   takeChanges(client: string): string[];
 }
 
-const BLOWS: Readonly<Record<string, Blow>> = {
+const SIGNALS: Readonly<Record<string, ProcessSignal>> = {
   stops: "stop",
   "is killed": "kill",
-  "stands still": "pause",
-  "goes on": "resume",
+  "is suspended": "pause",
+  continues: "resume",
 };
 
-type Perform = (words: readonly string[]) => void | Promise<void>;
-
-export async function playNetworkScenario(
+/** Runs a scenario, and returns its steps (steps.ts). */
+export async function runNetworkScenario(
   { steps }: NetworkScenario,
   routes: NetworkScenarios["routes"],
-  stage: NetworkStage,
-): Promise<void> {
-  const player = new Player(routes, stage);
-  for (const [index, step] of steps.entries()) {
-    const text = step.replace(`${index + 1} `, "");
-    if (text === step) throw new Error(`step ${index + 1} has another number: "${step}"`);
-    try {
-      await player.perform(text);
-    } catch (error) {
-      throw new Error(`step ${step}\n${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
+  environment: NetworkEnvironment,
+  differentOutput: "fails" | "is rewritten" = "fails",
+): Promise<string[]> {
+  return runSteps(steps, new NetworkSteps(routes, environment).kinds, differentOutput);
 }
 
-class Player {
+class NetworkSteps {
   readonly #routes: NetworkScenarios["routes"];
-  readonly #stage: NetworkStage;
+  readonly #environment: NetworkEnvironment;
   /** By client and server: how often it had been established when that was last asked for. */
   readonly #sessions = new Map<string, number>();
 
-  constructor(routes: NetworkScenarios["routes"], stage: NetworkStage) {
+  constructor(routes: NetworkScenarios["routes"], environment: NetworkEnvironment) {
     this.#routes = routes;
-    this.#stage = stage;
+    this.#environment = environment;
   }
 
-  async perform(step: string): Promise<void> {
-    for (const [pattern, perform] of this.#steps) {
-      const [found, ...words] = pattern.exec(step) ?? [];
-      if (found === undefined) continue;
-      await perform(words.map((word) => word ?? ""));
-      return;
-    }
-    throw new Error("no such step");
-  }
-
-  readonly #steps: readonly (readonly [RegExp, Perform])[] = [
+  readonly kinds: readonly StepKind[] = [
     [
       /^server (\w+) starts(?: with (.+))?$/,
-      ([server = "", options]) => this.#stage.startServer(server, serverOptions(options)),
+      ([server = "", options]) => this.#environment.startServer(server, serverOptions(options)),
     ],
     [
-      /^server (\w+) (stops|is killed|stands still|goes on)$/,
-      ([server = "", blow]) => this.#stage.blowServer(server, blowOf(blow)),
+      /^server (\w+) (stops|is killed|is suspended|continues)$/,
+      ([server = "", signal]) => this.#environment.signalServer(server, signalOf(signal)),
     ],
-    [/^server (\w+) resets everybody$/, ([server = ""]) => this.#stage.resetPeers(server)],
+    [/^server (\w+) resets all peers$/, ([server = ""]) => this.#environment.resetPeers(server)],
     [
-      /^server (\w+) comes to have (\d+) (routes|peers)$/,
-      ([server = "", count, what]) =>
-        this.#stage.waitForServer(server, what === "peers" ? "peers" : "routes", Number(count)),
+      /^server (\w+) comes to have (?<output>\d+) (routes|peers)$/,
+      async ([server = "", count = "", name]) => {
+        const what = name === "peers" ? "peers" : "routes";
+        const real = await this.#environment.waitForServer(server, what, Number(count));
+        expectList([`${real}`], [count], ", ");
+      },
     ],
     [
       /^(\w+) starts at ([\w, ]+?)(?: with (.+))?$/,
       ([client = "", servers, options]) =>
-        this.#stage.startClient(client, listOf(servers), clientOptions(options)),
+        this.#environment.startClient(client, listOf(servers), clientOptions(options)),
     ],
     [
-      /^(\w+) (stops|is killed|stands still|goes on)$/,
-      ([client = "", blow]) => this.#stage.blowClient(client, blowOf(blow)),
+      /^(\w+) (stops|is killed|is suspended|continues)$/,
+      ([client = "", signal]) => this.#environment.signalClient(client, signalOf(signal)),
     ],
     [
       /^(\w+) is established at (.+)$/,
@@ -160,43 +148,49 @@ class Player {
         return this.#established(client, server, before + 1);
       },
     ],
-    [/^(\w+) has lost (\w+)$/, ([client = "", server = ""]) => this.#stage.waitForLoss(client, server)],
+    [/^(\w+) has lost (\w+)$/, ([client = "", server = ""]) => this.#environment.waitForLoss(client, server)],
     [
       /^(\w+) announces (.+)$/,
-      ([client = "", routes]) => this.#stage.changeRoutes(client, "announce", this.#routesOf(routes)),
+      ([client = "", routes]) => this.#environment.changeRoutes(client, "announce", this.#routesOf(routes)),
     ],
     [
       /^(\w+) withdraws (.+)$/,
-      ([client = "", routes]) => this.#stage.changeRoutes(client, "withdraw", this.#routesOf(routes)),
+      ([client = "", routes]) => this.#environment.changeRoutes(client, "withdraw", this.#routesOf(routes)),
     ],
     [
       /^(\w+) subscribes to (.+)$/,
-      ([client = "", vnis]) => this.#stage.changeVnis(client, "subscribe", listOf(vnis).map(Number)),
+      ([client = "", vnis]) => this.#environment.changeVnis(client, "subscribe", listOf(vnis).map(Number)),
     ],
     [
       /^(\w+) unsubscribes from (.+)$/,
-      ([client = "", vnis]) => this.#stage.changeVnis(client, "unsubscribe", listOf(vnis).map(Number)),
+      ([client = "", vnis]) => this.#environment.changeVnis(client, "unsubscribe", listOf(vnis).map(Number)),
     ],
-    [/^(\w+) drains$/, ([client = ""]) => this.#stage.drain(client, "start")],
-    [/^(\w+) undrains$/, ([client = ""]) => this.#stage.drain(client, "undo")],
-    [/^(\w+) resets (\w+)$/, ([client = "", server = ""]) => this.#stage.resetServer(client, server)],
+    [/^(\w+) drains$/, ([client = ""]) => this.#environment.drain(client, "start")],
+    [/^(\w+) undrains$/, ([client = ""]) => this.#environment.drain(client, "undo")],
+    [/^(\w+) resets (\w+)$/, ([client = "", server = ""]) => this.#environment.resetServer(client, server)],
     [
-      /^(\w+) sees (.+)$/,
-      ([client = "", routes]) => this.#stage.waitForView(client, this.#routesOf(routes).sort()),
+      /^(\w+) sees (?<output>.+)$/,
+      async ([client = "", names = ""]) => {
+        const view = await this.#environment.waitForView(client, this.#routesOf(names).sort());
+        const real = view.map((route) => this.#nameOf(route));
+        expectSet(real, listOf(names), ", ");
+      },
     ],
     [
-      /^(\w+) was told, in any order, (.+)$/,
-      ([client = "", changes]) =>
-        same(this.#stage.takeChanges(client).sort(), this.#changesOf(changes).sort()),
+      /^(\w+) reports, in any order, (?<output>.+)$/,
+      ([client = "", changes]) => expectSet(this.#takeChanges(client), listOf(changes), ", "),
     ],
     [
-      /^(\w+) was told (.+)$/,
-      ([client = "", changes]) => same(this.#stage.takeChanges(client), this.#changesOf(changes)),
+      /^(\w+) reports (?<output>.+)$/,
+      ([client = "", changes]) => expectList(this.#takeChanges(client), listOf(changes), ", "),
     ],
   ];
 
   async #established(client: string, server: string, atLeast: number): Promise<void> {
-    this.#sessions.set(`${client} ${server}`, await this.#stage.waitForSession(client, server, atLeast));
+    this.#sessions.set(
+      `${client} ${server}`,
+      await this.#environment.waitForSession(client, server, atLeast),
+    );
   }
 
   #routesOf(names: string | undefined): string[] {
@@ -207,22 +201,27 @@ class Player {
     });
   }
 
-  #changesOf(changes: string | undefined): string[] {
-    return listOf(changes).map((change) => {
-      const [sign = "", name] = change.split(" ");
-      return `${sign} ${this.#routesOf(name)[0]}`;
-    });
+  #nameOf(route: string): string {
+    const [name] = Object.entries(this.#routes).find(([, text]) => text === route) ?? [];
+    if (name === undefined) throw new Error(`the file has no name for the route ${route}`);
+    return name;
+  }
+
+  /** Returns "+ " or "- " and the route's name, since the last call. */
+  #takeChanges(client: string): string[] {
+    const changes = this.#environment.takeChanges(client);
+    return changes.map((change) => change.slice(0, 2) + this.#nameOf(change.slice(2)));
   }
 }
 
 function listOf(text = ""): string[] {
-  return text === "nothing" ? [] : text.split(", ");
+  return itemsOf(text, ", ");
 }
 
-function blowOf(text = ""): Blow {
-  const blow = BLOWS[text];
-  if (blow === undefined) throw new Error(`nothing is known of "${text}"`);
-  return blow;
+function signalOf(text = ""): ProcessSignal {
+  const signal = SIGNALS[text];
+  if (signal === undefined) throw new Error(`nothing is known of "${text}"`);
+  return signal;
 }
 
 /** "settle, retain 20" */
@@ -235,13 +234,13 @@ function settingsOf(text: string | undefined): Map<string, string> {
   );
 }
 
-function serverOptions(text: string | undefined): StageServerOptions {
+function serverOptions(text: string | undefined): ServerSettings {
   const settings = settingsOf(text);
   const settles = settings.delete("settle");
   return { settles, ...numbersOf(settings, ["retain", "keepalive"]) };
 }
 
-function clientOptions(text: string | undefined): StageClientOptions {
+function clientOptions(text: string | undefined): ClientSettings {
   const settings = settingsOf(text);
   const onStop = settings.get("onStop");
   settings.delete("onStop");
@@ -260,9 +259,4 @@ function numbersOf<Name extends string>(
     numbers[known] = Number(value);
   }
   return numbers;
-}
-
-function same(real: readonly string[], expected: readonly string[]): void {
-  if (Bun.deepEquals(real, expected)) return;
-  throw new Error(`expected: ${expected.join("; ") || "nothing"}\n    real: ${real.join("; ") || "nothing"}`);
 }

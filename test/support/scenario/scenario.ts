@@ -1,13 +1,13 @@
 /**
- * Scenarios as data: a server on a network in memory, raw peers that say and hear frames, and a clock. Steps:
+ * Scenarios as data: a server on a network in memory, raw peers that send and receive frames, and a clock. Steps:
  *
- *     a opens                          connects, and says nothing
+ *     a opens                          connects, and sends nothing
  *     a connects [with keepalive 1] [as server]      and is ESTABLISHED; the handshake's frames are forgotten
  *     a sends FRAME; FRAME             in one write; frames as in frame-text.ts
  *     a sends byte by byte FRAME; …    each in a write of its own
  *     a sends 20000 times FRAME; …     in writes of a hundred times
- *     a hears FRAME; FRAME | nothing   exactly this, in this order, since the last time
- *     a hears, in any order, FRAME; …
+ *     a receives FRAME; FRAME | nothing              exactly this, in this order, since the last time
+ *     a receives, in any order, FRAME; …
  *     a keeps alive | falls silent     a KEEPALIVE each 5 seconds by itself; the answers are not shown
  *     a disconnects | breaks off       in order, or not
  *     a stops reading | reads again
@@ -28,11 +28,11 @@ import { frameOfText } from "../models/frame-text.ts";
 import { FakeClock } from "../network/fake-clock.ts";
 import { MemoryNetwork } from "../network/memory-network.ts";
 import { RawPeer } from "../network/raw-peer.ts";
+import { expectList, expectSet, itemsOf, runSteps, type StepKind } from "./steps.ts";
 
 export interface Scenario {
   readonly name: string;
-  /** Numbered from 1 on. */
-  readonly steps: readonly string[];
+  steps: readonly string[];
   /** Default: settled from the start, and not pacing. */
   readonly server?: Pick<ServerOptions, "settleSeconds" | "pacing" | "keepaliveSeconds" | "retainSeconds">;
 }
@@ -44,23 +44,17 @@ interface ScenarioPeer {
   hidesKeepalives: boolean;
 }
 
-type Perform = (words: readonly string[]) => void;
-
-export async function playScenario({ steps, server: options = {} }: Scenario): Promise<void> {
-  const stage = new Stage();
-  await stage.open(options);
-  for (const [index, step] of steps.entries()) {
-    const text = step.replace(`${index + 1} `, "");
-    if (text === step) throw new Error(`step ${index + 1} has another number: "${step}"`);
-    try {
-      stage.perform(text);
-    } catch (error) {
-      throw new Error(`step ${step}\n${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
+/** Runs a scenario, and returns its steps (steps.ts). */
+export async function runScenario(
+  { steps, server = {} }: Scenario,
+  differentOutput: "fails" | "is rewritten" = "fails",
+): Promise<string[]> {
+  const rig = new ScenarioRig();
+  await rig.open(server);
+  return runSteps(steps, rig.kinds, differentOutput);
 }
 
-class Stage {
+class ScenarioRig {
   readonly #clock = new FakeClock();
   readonly #network = new MemoryNetwork({ clock: this.#clock });
   readonly #peers = new Map<string, ScenarioPeer>();
@@ -83,18 +77,18 @@ class Stage {
     });
   }
 
-  perform(step: string): void {
-    for (const [pattern, perform] of this.#steps) {
-      const [found, ...words] = pattern.exec(step) ?? [];
-      if (found === undefined) continue;
-      perform(words.map((word) => word ?? ""));
-      this.#clock.settle();
-      return;
-    }
-    throw new Error("no such step");
+  /** The kinds of steps; after each one all happens that does not wait for the clock. */
+  get kinds(): readonly StepKind[] {
+    return this.#kinds.map(([pattern, perform]) => [
+      pattern,
+      (words) => {
+        perform(words);
+        this.#clock.settle();
+      },
+    ]);
   }
 
-  readonly #steps: readonly (readonly [RegExp, Perform])[] = [
+  readonly #kinds: readonly StepKind[] = [
     [/^(\w+) opens$/, ([name = ""]) => this.#openPeer(name)],
     [
       /^(\w+) connects(?: with keepalive (\d+))?(?: as (server))?$/,
@@ -118,25 +112,30 @@ class Stage {
     ],
     [/^(\w+) sends (.+)$/, ([name = "", frames = ""]) => this.#raw(name).send(...framesOf(frames))],
     [
-      /^(\w+) hears, in any order, (.+)$/,
-      ([name = "", frames = ""]) => same(this.#heard(name).sort(), framesOf(frames).sort()),
+      /^(\w+) receives, in any order, (?<output>.+)$/,
+      ([name = "", frames = ""]) => expectSet(this.#received(name), framesOf(frames), "; "),
     ],
-    [/^(\w+) hears (.+)$/, ([name = "", frames = ""]) => same(this.#heard(name), framesOf(frames))],
+    [
+      /^(\w+) receives (?<output>.+)$/,
+      ([name = "", frames = ""]) => expectList(this.#received(name), framesOf(frames), "; "),
+    ],
     [/^(\w+) keeps alive$/, ([name = ""]) => this.#keepAlive(name)],
     [/^(\w+) falls silent$/, ([name = ""]) => this.#raw(name).fallSilent()],
     [/^(\w+) disconnects$/, ([name = ""]) => this.#raw(name).end()],
     [/^(\w+) breaks off$/, ([name = ""]) => this.#raw(name).abort()],
     [/^(\w+) stops reading$/, ([name = ""]) => this.#setReading(name, false)],
     [/^(\w+) reads again$/, ([name = ""]) => this.#setReading(name, true)],
-    [/^(\w+) is established$/, ([name = ""]) => same([this.#stateOf(name)], ["established"])],
-    [/^(\w+) is closed for (.+)$/, ([name = "", reason = ""]) => this.#checkClosed(name, reason)],
+    [/^(\w+) is established$/, ([name = ""]) => this.#checkState(name, "established")],
+    [/^(\w+) is closed for (?<output>.+)$/, ([name = "", reason = ""]) => this.#checkClosed(name, reason)],
     [/^clock \+(\d+)$/, ([byMs]) => this.#clock.advance(Number(byMs))],
     [
-      /^server knows (.+)$/,
-      ([routes = ""]) =>
-        same(Array.from(this.#running.routes(), formatRoute).sort(), framesOf(routes).sort()),
+      /^server knows (?<output>.+)$/,
+      ([routes = ""]) => expectSet(Array.from(this.#running.routes(), formatRoute), framesOf(routes), "; "),
     ],
-    [/^server counts (\w+) (\d+)$/, ([name = "", count = ""]) => same([this.#count(name)], [count])],
+    [
+      /^server counts (\w+) (?<output>\d+)$/,
+      ([name = "", count = ""]) => expectList([this.#count(name)], [count], "; "),
+    ],
   ];
 
   get #running(): Server {
@@ -167,7 +166,7 @@ class Stage {
       this.#clock.settle();
     }
     this.#raw(name).takeHeard();
-    same([this.#stateOf(name)], ["established"]);
+    this.#checkState(name, "established");
   }
 
   #keepAlive(name: string): void {
@@ -180,7 +179,7 @@ class Stage {
     this.#raw(name).stream.isReading = isReading;
   }
 
-  #heard(name: string): string[] {
+  #received(name: string): string[] {
     const { raw, hidesKeepalives } = this.#peer(name);
     return raw.takeHeard().filter((frame) => !hidesKeepalives || frame !== "KEEPALIVE");
   }
@@ -190,11 +189,17 @@ class Stage {
     return this.#running.peers().find((peer) => peer.id === id)?.state ?? "gone";
   }
 
+  #checkState(name: string, expected: string): void {
+    const state = this.#stateOf(name);
+    if (state !== expected) throw new Error(`expected: ${expected}\n    real: ${state}`);
+  }
+
   #checkClosed(name: string, reason: string): void {
     const { raw, id } = this.#peer(name);
-    // In brackets stands what is for people.
-    same([this.#closed.get(id)?.replace(/ \(.*/, "") ?? this.#stateOf(name)], [reason]);
-    same([this.#stateOf(name)], ["gone"]);
+    this.#checkState(name, "gone");
+    // What stands in brackets is for people.
+    const real = this.#closed.get(id)?.replace(/ \(.*/, "") ?? "gone";
+    expectList([real], [reason], "; ");
     if (!raw.isClosed) throw new Error("its side of the connection is still open");
   }
 
@@ -209,10 +214,5 @@ class Stage {
 }
 
 function framesOf(text: string): string[] {
-  return text === "nothing" ? [] : text.split("; ");
-}
-
-function same(real: readonly string[], expected: readonly string[]): void {
-  if (Bun.deepEquals(real, expected)) return;
-  throw new Error(`expected: ${expected.join("; ") || "nothing"}\n    real: ${real.join("; ") || "nothing"}`);
+  return itemsOf(text, "; ");
 }

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { TurnClass } from "../../../src/base/clock.ts";
 import { TurnQueue } from "../../../src/transport/schedule/turn-queue.ts";
 
-class Stage {
+class Rig {
   nowMs = 0;
   /** Of each turn, what was done in it, and what it took. */
   readonly turns: { readonly done: string[]; tookMs: number }[] = [];
@@ -42,26 +42,25 @@ class Stage {
 }
 
 test("each turn does all classes, in their order, and takes about 10 ms", () => {
-  const stage = new Stage();
-  for (const turnClass of ["background", "input", "output", "urgent"] as const)
-    stage.ask(turnClass, 1_000, 1);
-  stage.run();
-  expect(stage.turns[0]?.done).toEqual([
+  const rig = new Rig();
+  for (const turnClass of ["background", "input", "output", "urgent"] as const) rig.ask(turnClass, 1_000, 1);
+  rig.run();
+  expect(rig.turns[0]?.done).toEqual([
     ...["urgent", "urgent", "urgent"],
     ...["output", "output"],
     ...["input", "input"],
     "background",
   ]);
-  expect(Math.max(...stage.turns.map(({ tookMs }) => tookMs))).toBeLessThanOrEqual(8);
-  expect(stage.turns.flatMap(({ done }) => done).length).toBe(4_000);
+  expect(Math.max(...rig.turns.map(({ tookMs }) => tookMs))).toBeLessThanOrEqual(8);
+  expect(rig.turns.flatMap(({ done }) => done).length).toBe(4_000);
 });
 
 test("whoever takes too long keeps no other class from its turn", () => {
-  const stage = new Stage();
-  stage.ask("urgent", 3, 100);
-  stage.ask("background", 3, 1);
-  stage.run();
-  expect(stage.turns.map(({ done }) => done)).toEqual([
+  const rig = new Rig();
+  rig.ask("urgent", 3, 100);
+  rig.ask("background", 3, 1);
+  rig.run();
+  expect(rig.turns.map(({ done }) => done)).toEqual([
     ["urgent", "background"],
     ["urgent", "background"],
     ["urgent", "background"],
@@ -69,19 +68,19 @@ test("whoever takes too long keeps no other class from its turn", () => {
 });
 
 test("what is asked for meanwhile waits for the next turn", () => {
-  const stage = new Stage();
-  stage.ask("input", 1, 0, () => stage.ask("urgent", 1, 0, () => stage.ask("background", 1, 0)));
-  stage.run();
-  expect(stage.turns.map(({ done }) => done)).toEqual([["input"], ["urgent"], ["background"]]);
+  const rig = new Rig();
+  rig.ask("input", 1, 0, () => rig.ask("urgent", 1, 0, () => rig.ask("background", 1, 0)));
+  rig.run();
+  expect(rig.turns.map(({ done }) => done)).toEqual([["input"], ["urgent"], ["background"]]);
 });
 
 test("one that throws costs the others nothing", () => {
-  const stage = new Stage();
-  stage.ask("output", 1, 0, () => {
+  const rig = new Rig();
+  rig.ask("output", 1, 0, () => {
     throw new Error("a fault");
   });
-  stage.ask("output", 2, 0);
-  expect(() => stage.run()).toThrow("a fault");
-  stage.run();
-  expect(stage.turns.map(({ done }) => done)).toEqual([["output"], ["output", "output"]]);
+  rig.ask("output", 2, 0);
+  expect(() => rig.run()).toThrow("a fault");
+  rig.run();
+  expect(rig.turns.map(({ done }) => done)).toEqual([["output"], ["output", "output"]]);
 });

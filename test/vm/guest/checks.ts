@@ -23,7 +23,7 @@ import {
 } from "./network.ts";
 import { isAnswered, Pings } from "./pings.ts";
 
-export interface World {
+export interface Rig {
   readonly daemons: Daemons;
   /** What was in hypervisor A's kernel before its client came. */
   readonly before: readonly string[];
@@ -31,7 +31,7 @@ export interface World {
 
 export interface Check {
   readonly name: string;
-  readonly run: (world: World) => Promise<void>;
+  readonly run: (rig: Rig) => Promise<void>;
 }
 
 const FAMILIES = ["ipv4", "ipv6"] as const satisfies readonly (keyof Address)[];
@@ -101,7 +101,7 @@ async function checkAnycast(): Promise<void> {
   }
 }
 
-async function checkAnycastTakeover({ daemons }: World): Promise<void> {
+async function checkAnycastTakeover({ daemons }: Rig): Promise<void> {
   await withoutLoss(A, ANYCAST, async () => {
     await daemons.stop(B.name);
     for (const family of FAMILIES) {
@@ -134,7 +134,7 @@ async function checkWithdrawal(): Promise<void> {
 }
 
 /** Kills the servers and starts them again; passes the point where they say that their tables are complete. */
-function restartingServers(count: 1 | 2): (world: World) => Promise<void> {
+function restartingServers(count: 1 | 2): (rig: Rig) => Promise<void> {
   const servers = SERVERS.slice(0, count);
   return ({ daemons }) =>
     withoutLoss(A, B.tenant.address, async () => {
@@ -143,7 +143,7 @@ function restartingServers(count: 1 | 2): (world: World) => Promise<void> {
     });
 }
 
-async function checkAdoption({ daemons }: World): Promise<void> {
+async function checkAdoption({ daemons }: Rig): Promise<void> {
   const before = await dump(A);
   await using monitor = new ChildProcess({
     command: inside(A.name, "ip", "-o", "monitor", "route", "nexthop"),
@@ -172,7 +172,7 @@ async function seenBy(monitor: ChildProcess, address: string): Promise<void> {
   }
 }
 
-async function checkCleanup({ daemons, before }: World): Promise<void> {
+async function checkCleanup({ daemons, before }: Rig): Promise<void> {
   await daemons.stop(A.name);
   assert((await nexthopOf(A, B.tenant.network.ipv4)) !== null, "its routes went with the stopped client");
   await runInside(A.name, "bunbond", "cleanup");
@@ -183,7 +183,7 @@ async function checkCleanup({ daemons, before }: World): Promise<void> {
  * A's namespace came with the module's own ip6tnl0, which is not external: what is sent there vanishes. The warning has
  * the command that makes a right device, and with that it works. For a change the tenant's packets wait until then.
  */
-async function checkFallbackDevice({ daemons }: World): Promise<void> {
+async function checkFallbackDevice({ daemons }: Rig): Promise<void> {
   await daemons.stop(A.name);
   await runInside(A.name, "bunbond", "cleanup");
   // There can be only one external device.

@@ -5,7 +5,7 @@
  *     # more about the failure that follows
  *     not ok NAME: why
  */
-import { CHECKS, type World } from "./checks.ts";
+import { CHECKS, type Rig } from "./checks.ts";
 import { Daemons } from "./daemons.ts";
 import { runFlowCommand, serveFlows } from "./flows.ts";
 import { dump } from "./kernel-state.ts";
@@ -16,7 +16,7 @@ Reflect.deleteProperty(process.env, "BUN_BE_BUN");
 
 const daemons = new Daemons();
 
-async function start(): Promise<World> {
+async function start(): Promise<Rig> {
   await buildNetwork();
   // Somebody else's, in table and beside it, with a nexthop object too.
   await ip(
@@ -57,12 +57,12 @@ async function report(name: string, run: () => Promise<void>): Promise<void> {
 }
 
 async function runChecks(): Promise<void> {
-  let world: World | undefined;
+  let rig: Rig | undefined;
   await report("start", async () => {
-    world = await start();
+    rig = await start();
   });
-  if (world === undefined) return;
-  const started = world;
+  if (rig === undefined) return;
+  const started = rig;
   for (const { name, run } of CHECKS) {
     await report(name, async () => {
       await daemons.startMissing();

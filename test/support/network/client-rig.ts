@@ -15,14 +15,14 @@ import { ViewLog } from "../models/view-log.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { MemoryNetwork, type MemoryNetworkOptions } from "./memory-network.ts";
 
-/** Clock and network: other than the bench's own. */
-export type BenchClientOptions = Partial<Omit<ClientOptions, "servers" | "handler">>;
+/** Clock and network: other than the rig's own. */
+export type RigClientOptions = Partial<Omit<ClientOptions, "servers" | "handler">>;
 
 export function serverEndpoint(port: number): Endpoint {
   return { host: "::1", port };
 }
 
-export class ClientBench {
+export class ClientRig {
   readonly clock = new FakeClock();
   readonly network: MemoryNetwork;
   readonly #servers = new Map<number, Server>();
@@ -76,9 +76,9 @@ export class ClientBench {
   }
 
   /** Started, with a log of its events. */
-  client(ports: readonly number[], options: BenchClientOptions = {}): BenchClient {
+  client(ports: readonly number[], options: RigClientOptions = {}): RigClient {
     const { clock, network, random } = this;
-    return new BenchClient({ servers: ports.map(serverEndpoint), clock, network, random, ...options });
+    return new RigClient({ servers: ports.map(serverEndpoint), clock, network, random, ...options });
   }
 
   /** Of a client: from 0 to 1. */
@@ -107,7 +107,7 @@ export class ClientBench {
 }
 
 /** A client that is told in text: routes as "100 10.0.1.0/24 via 2001:db8::1". */
-export class BenchClient {
+export class RigClient {
   readonly log = new ViewLog();
   readonly client: ClientCore;
 

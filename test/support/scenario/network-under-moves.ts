@@ -21,7 +21,7 @@ import { routeOfText } from "../models/frame-text.ts";
 import { GapLog } from "../models/gap-log.ts";
 import { DESTINATIONS, MOVERS, type MoveStep, type Place, WATCHERS } from "../models/move-steps.ts";
 import { SeededRandom } from "../models/random.ts";
-import { ClientBench, serverEndpoint } from "../network/client-bench.ts";
+import { ClientRig, serverEndpoint } from "../network/client-rig.ts";
 import { ForeignServer } from "../network/foreign-server.ts";
 import type { MemoryConnection } from "../network/memory-network.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
@@ -31,11 +31,11 @@ import { SimulatedProcess } from "./simulated-process.ts";
  * - "sharing": both are ours and do not. Both movers announce the same hops.
  * - "foreign": the same, but server 2 is of another make: no End-of-RIBs.
  */
-export type MovingWorldKind = "retaining" | "sharing" | "foreign";
+export type MovesKind = "retaining" | "sharing" | "foreign";
 
-export interface MovingWorldOptions {
+export interface MovesOptions {
   readonly seed: number;
-  readonly kind: MovingWorldKind;
+  readonly kind: MovesKind;
   /** Of a connection, one way. In a small one changes wait, and come to less than they were. */
   readonly capacityBytes: number;
 }
@@ -79,11 +79,11 @@ interface Withdrawal {
   readonly dueMs: number;
 }
 
-export class MovingWorld {
-  readonly #options: MovingWorldOptions;
+export class NetworkUnderMoves {
+  readonly #options: MovesOptions;
   /** "watcher 0: 100 10.0.1.0/24": what must not be. */
   readonly gaps: string[] = [];
-  readonly #bench: ClientBench;
+  readonly #rig: ClientRig;
   readonly #random: SeededRandom;
   readonly #servers = new Map<number, RunningServer>();
   /** When the server of a port is started again. */
@@ -97,12 +97,12 @@ export class MovingWorld {
   readonly #notStalledBeforeMs = new Map<MemoryConnection, number>();
   #delayMs = 0;
 
-  constructor(options: MovingWorldOptions) {
+  constructor(options: MovesOptions) {
     this.#options = options;
     const { seed, capacityBytes } = options;
     const random = new SeededRandom(seed);
     this.#random = random;
-    this.#bench = new ClientBench({
+    this.#rig = new ClientRig({
       seed,
       capacityBytes,
       delayMs: () => (this.#delayMs === 0 ? 0 : random.below(this.#delayMs)),
@@ -134,7 +134,7 @@ export class MovingWorld {
   // --- steps -------------------------------------------------------------------------------------
 
   async #act(step: MoveStep): Promise<void> {
-    const { clock } = this.#bench;
+    const { clock } = this.#rig;
     const retains = this.#options.kind === "retaining";
     switch (step[0]) {
       case "move":
@@ -188,7 +188,7 @@ export class MovingWorld {
 
   /** Time passes, and servers come back in it. */
   async #pass(forMs: number): Promise<void> {
-    const { clock } = this.#bench;
+    const { clock } = this.#rig;
     const untilMs = clock.nowMs() + forMs;
     for (;;) {
       const [port, atMs] = [...this.#startsMs].sort((a, b) => a[1] - b[1])[0] ?? [];
@@ -206,7 +206,7 @@ export class MovingWorld {
     const { place, stopAsking } = existing(this.#present[destination]);
     if (isSame(place, to)) return;
     stopAsking();
-    const { clock } = this.#bench;
+    const { clock } = this.#rig;
     for (const withdrawal of this.#withdrawals) {
       const isTo = withdrawal.destination === destination && isSame(withdrawal.place, to);
       if (isTo) this.#withdrawals.delete(withdrawal);
@@ -229,7 +229,7 @@ export class MovingWorld {
   }
 
   #tryWithdrawals(): void {
-    const nowMs = this.#bench.clock.nowMs();
+    const nowMs = this.#rig.clock.nowMs();
     for (const withdrawal of this.#withdrawals) {
       const { destination, place, dueMs } = withdrawal;
       const present = existing(this.#present[destination]);
@@ -251,7 +251,7 @@ export class MovingWorld {
   // --- faults ------------------------------------------------------------------------------------
 
   #openConnections(clients: readonly RunningClient[], which: number): MemoryConnection | undefined {
-    const open = this.#bench.network.connections.filter(
+    const open = this.#rig.network.connections.filter(
       ({ client, server }) =>
         !client.isClosed && !server.isClosed && clients.some(({ network }) => network.streams.has(client)),
     );
@@ -259,7 +259,7 @@ export class MovingWorld {
   }
 
   #stall(clients: readonly RunningClient[], which: number, forMs: number): void {
-    const { clock } = this.#bench;
+    const { clock } = this.#rig;
     const connection = this.#openConnections(clients, which);
     if (connection === undefined || clock.nowMs() < (this.#notStalledBeforeMs.get(connection) ?? 0)) return;
     this.#notStalledBeforeMs.set(connection, clock.nowMs() + forMs + BETWEEN_STALLS_MS);
@@ -269,7 +269,7 @@ export class MovingWorld {
 
   #pauseFor(process: SimulatedProcess | undefined, forMs: number): void {
     process?.pause();
-    this.#bench.clock.after(forMs, () => process?.resume());
+    this.#rig.clock.after(forMs, () => process?.resume());
   }
 
   #cut(how: (MoveStep & readonly [string, which: number])[0], which: number): void {
@@ -286,7 +286,7 @@ export class MovingWorld {
     const server = this.#servers.get(port);
     if (server === undefined) return;
     // Its clients hear of it.
-    for (const connection of this.#bench.network.connections) {
+    for (const connection of this.#rig.network.connections) {
       const { client } = connection;
       if (
         connection.server.local === `[::1]:${port}` &&
@@ -306,10 +306,10 @@ export class MovingWorld {
   // --- processes ---------------------------------------------------------------------------------
 
   #startClient(name: string, ports: readonly number[]): RunningClient {
-    const network = new OwnNetwork(this.#bench.network);
+    const network = new OwnNetwork(this.#rig.network);
     const process = this.#process(network);
     const log = new GapLog((destination) => this.gaps.push(`${name}: ${destination}`));
-    const { random } = this.#bench;
+    const { random } = this.#rig;
     const servers = ports.map(serverEndpoint);
     const client = new ClientCore({ servers, clock: process, network: process, random, handler: log });
     client.start();
@@ -324,7 +324,7 @@ export class MovingWorld {
 
   async #startServer(port: number): Promise<void> {
     if (this.#servers.has(port)) return;
-    const process = this.#process(this.#bench.network);
+    const process = this.#process(this.#rig.network);
     const endpoint = serverEndpoint(port);
     const shared = { clock: process, network: process };
     const { kind } = this.#options;
@@ -341,7 +341,7 @@ export class MovingWorld {
   }
 
   #process(network: Network): SimulatedProcess {
-    return new SimulatedProcess(this.#bench.clock, network, this.#random.word());
+    return new SimulatedProcess(this.#rig.clock, network, this.#random.word());
   }
 
   #mover(index: number): RunningClient {

@@ -20,12 +20,12 @@ import {
   VNIS,
 } from "../models/fault-steps.ts";
 import { SeededRandom } from "../models/random.ts";
-import { type BenchClient, ClientBench, serverEndpoint } from "../network/client-bench.ts";
+import { ClientRig, type RigClient, serverEndpoint } from "../network/client-rig.ts";
 import { ForeignServer } from "../network/foreign-server.ts";
 import { GoClient } from "../network/go-client.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 
-export interface FaultWorldOptions {
+export interface FaultsOptions {
   readonly seed: number;
   /** Server 2 is of another make, Go's habits included. */
   readonly isSecondForeign: boolean;
@@ -36,8 +36,8 @@ export interface FaultWorldOptions {
 }
 
 /** A process of a client, and the client. */
-interface RunningClient extends Pick<BenchClient, "client" | "log"> {
-  readonly bench: BenchClient;
+interface RunningClient extends Pick<RigClient, "client" | "log"> {
+  readonly rig: RigClient;
   readonly process: SimulatedProcess;
 }
 
@@ -66,9 +66,9 @@ const GO_START_MS = 20_000;
 /** Longer than the default, and the views would not be exact when all is quiet. */
 const LONGEST_HOLD_MS = 60_000;
 
-export class FaultWorld {
-  readonly #options: FaultWorldOptions;
-  readonly #bench: ClientBench;
+export class NetworkUnderFaults {
+  readonly #options: FaultsOptions;
+  readonly #rig: ClientRig;
   readonly #random: SeededRandom;
   readonly #servers = new Map<number, RunningServer>();
   readonly #clients: RunningClient[];
@@ -92,17 +92,17 @@ export class FaultWorld {
   readonly harm: string[] = [];
   #delayMs = 0;
 
-  constructor(options: FaultWorldOptions) {
+  constructor(options: FaultsOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
-    this.#bench = new ClientBench({
+    this.#rig = new ClientRig({
       seed: options.seed,
       // Go sets no limit to its attempts.
       retransmitsSyn: true,
       delayMs: () => (this.#delayMs === 0 ? 0 : this.#random.below(this.#delayMs)),
       cutRandomly: () => (this.#random.chance(0.5) ? 0.999 : this.#random.word() / 2 ** 32),
     });
-    this.#bench.network.aliases.set(nameOfPort(TWIN_PORT), nameOfPort(1));
+    this.#rig.network.aliases.set(nameOfPort(TWIN_PORT), nameOfPort(1));
     this.#clients = CLIENTS.map((client) => this.#startClient(client));
     this.#goClients = GO_CLIENTS.map((goClient) => this.#startGoClient(goClient));
   }
@@ -120,16 +120,16 @@ export class FaultWorld {
       if (!this.#servers.has(port)) await this.#startServer(port, 15, 0);
     }
     this.#delayMs = 5;
-    this.#bench.clock.advance(QUIET_MS);
+    this.#rig.clock.advance(QUIET_MS);
     // Several of Go's resets at once can wait for each other for ever, whatever a server does.
     for (const [index, { client }] of this.#goClients.entries())
       if (client.isWedged) this.#restartGoClient(index);
-    this.#bench.clock.advance(GO_START_MS);
+    this.#rig.clock.advance(GO_START_MS);
   }
 
   /** What each client sees, by its events and when it is asked. */
   get views(): string[][] {
-    return this.#clients.map(({ bench }) => bench.view);
+    return this.#clients.map(({ rig }) => rig.view);
   }
 
   /** What each client with Go's habits was told. */
@@ -162,11 +162,11 @@ export class FaultWorld {
 
   /** Ends everything; what is still set then was forgotten. */
   async timersLeftAtTheEnd(): Promise<number> {
-    for (const { client } of this.#clients) await this.#bench.until(client.stop());
+    for (const { client } of this.#clients) await this.#rig.until(client.stop());
     for (const { process } of this.#goClients) process.kill("end");
     for (const { stop } of this.#servers.values()) stop();
-    this.#bench.clock.advance(1_000);
-    return this.#bench.clock.pendingTimers;
+    this.#rig.clock.advance(1_000);
+    return this.#rig.clock.pendingTimers;
   }
 
   /** All see something from the start, and for so long that it counts as undisturbed. */
@@ -175,7 +175,7 @@ export class FaultWorld {
       for (const vni of VNIS) await this.#act(["subscribe", client, vni]);
       await this.#act(["announce", client, ROUTES[client] ?? ""]);
     }
-    this.#bench.clock.advance(2 * PATH_STEADY_MS);
+    this.#rig.clock.advance(2 * PATH_STEADY_MS);
   }
 
   #disturbsCalm(step: Step): boolean {
@@ -213,7 +213,7 @@ export class FaultWorld {
   }
 
   async #act(step: Step): Promise<void> {
-    const bench = this.#bench;
+    const rig = this.#rig;
     switch (step[0]) {
       case "announce":
       case "withdraw":
@@ -282,7 +282,7 @@ export class FaultWorld {
         this.#resume(this.#servers.get(step[1])?.process);
         break;
       case "set time of day":
-        bench.clock.wallAheadMs += step[1];
+        rig.clock.wallAheadMs += step[1];
         break;
       case "restart Go client":
         this.#restartGoClient(step[1]);
@@ -329,7 +329,7 @@ export class FaultWorld {
       case "stall":
       case "resume":
         this.#trouble(null, step[1]);
-        bench.setStalled(step[1], step[0] === "stall");
+        rig.setStalled(step[1], step[0] === "stall");
         break;
       case "part":
       case "join":
@@ -340,10 +340,10 @@ export class FaultWorld {
         break;
       case "suspend":
         this.#trouble(null, null);
-        bench.clock.freeze(step[1]);
+        rig.clock.freeze(step[1]);
         break;
       case "wait":
-        bench.clock.advance(step[1]);
+        rig.clock.advance(step[1]);
     }
   }
 
@@ -351,7 +351,7 @@ export class FaultWorld {
     if (what === "announce") this.#announced[index]?.add(route);
     else this.#announced[index]?.delete(route);
     this.#note(what === "announce" && !this.#drained.has(index), `${clientName(index)} ${route}`);
-    this.#client(index).bench[what](route);
+    this.#client(index).rig[what](route);
   }
 
   #offered(client: number): ReadonlySet<string> {
@@ -372,7 +372,7 @@ export class FaultWorld {
   /** Something is wanted from now on, or no longer. */
   #note(isWanted: boolean, what: string): void {
     if (!isWanted) this.#wantedSinceMs.delete(what);
-    else if (!this.#wantedSinceMs.has(what)) this.#wantedSinceMs.set(what, this.#bench.clock.nowMs());
+    else if (!this.#wantedSinceMs.has(what)) this.#wantedSinceMs.set(what, this.#rig.clock.nowMs());
   }
 
   /** Something happens to the way between a client and a server, or all clients, or all servers. */
@@ -380,7 +380,7 @@ export class FaultWorld {
     const clients = client === null ? [...CLIENTS.map(clientName), ...GO_CLIENTS.map(goName)] : [client];
     for (const name of clients) {
       for (const each of port === null ? PORTS : [port]) {
-        this.#troubledMs.set(`${name} ${each}`, this.#bench.clock.nowMs());
+        this.#troubledMs.set(`${name} ${each}`, this.#rig.clock.nowMs());
       }
     }
   }
@@ -396,14 +396,14 @@ export class FaultWorld {
       const owner = owners.find((name) => this.#isSteady(name, port));
       if (owner === undefined || !this.#isSteady(clientName(client), port)) continue;
       this.lost.push(
-        `${clientName(client)} lost ${route} at ${this.#bench.clock.nowMs()} ms: ${owner} has it, by server ${port}`,
+        `${clientName(client)} lost ${route} at ${this.#rig.clock.nowMs()} ms: ${owner} has it, by server ${port}`,
       );
     }
   }
 
   #isOld(what: string): boolean {
     return (
-      this.#bench.clock.nowMs() - (this.#wantedSinceMs.get(what) ?? Number.POSITIVE_INFINITY) > PATH_STEADY_MS
+      this.#rig.clock.nowMs() - (this.#wantedSinceMs.get(what) ?? Number.POSITIVE_INFINITY) > PATH_STEADY_MS
     );
   }
 
@@ -415,7 +415,7 @@ export class FaultWorld {
     const server = this.#servers.get(port);
     if (!isThere || isWedged || !process?.isRunning || !server?.process.isRunning || this.#parted.has(port))
       return false;
-    return this.#bench.clock.nowMs() - (this.#troubledMs.get(`${name} ${port}`) ?? 0) > PATH_STEADY_MS;
+    return this.#rig.clock.nowMs() - (this.#troubledMs.get(`${name} ${port}`) ?? 0) > PATH_STEADY_MS;
   }
 
   // --- processes ---------------------------------------------------------------------------------
@@ -449,7 +449,7 @@ export class FaultWorld {
       server: serverEndpoint(1),
       clock: process,
       network: process,
-      random: this.#bench.random,
+      random: this.#rig.random,
       vnis: [GO_VNI],
       announce,
     });
@@ -465,7 +465,7 @@ export class FaultWorld {
     else if (how === "vanish") this.#options.isSecondForeign ? process.kill("reset") : process.vanish();
     else {
       this.#resume(process);
-      await this.#bench.until(client.stop(2_000, how));
+      await this.#rig.until(client.stop(2_000, how));
     }
     this.#drained.delete(index);
     this.#announced[index]?.delete(forgotten);
@@ -480,15 +480,15 @@ export class FaultWorld {
     const process = this.#newProcess();
     const ports = [...(this.#ports[index] ?? [])];
     const { staleTimes } = this.#options;
-    const bench = this.#bench.client(ports, { clock: process, network: process, staleTimes });
-    bench.announce(...(this.#announced[index] ?? [])).subscribe(...(this.#vnis[index] ?? []));
-    bench.log.onRemoved = (route) => this.#checkLoss(index, route);
-    return { bench, client: bench.client, log: bench.log, process };
+    const rig = this.#rig.client(ports, { clock: process, network: process, staleTimes });
+    rig.announce(...(this.#announced[index] ?? [])).subscribe(...(this.#vnis[index] ?? []));
+    rig.log.onRemoved = (route) => this.#checkLoss(index, route);
+    return { rig, client: rig.client, log: rig.log, process };
   }
 
   /** Their clocks are far apart. */
   #newProcess(): SimulatedProcess {
-    const { clock, network } = this.#bench;
+    const { clock, network } = this.#rig;
     return new SimulatedProcess(clock, network, this.#random.word());
   }
 
@@ -519,7 +519,7 @@ export class FaultWorld {
   }
 
   #setParted(port: number, isParted: boolean): void {
-    const { network } = this.#bench;
+    const { network } = this.#rig;
     this.#trouble(null, port);
     if (isParted) this.#parted.add(port);
     else this.#parted.delete(port);
@@ -527,11 +527,11 @@ export class FaultWorld {
       if (isParted) network.silent.add(name);
       else network.silent.delete(name);
     }
-    this.#bench.setStalled(port, isParted);
+    this.#rig.setStalled(port, isParted);
   }
 
   #cut(how: (Step & readonly [string, which: number])[0], which: number): void {
-    const open = this.#bench.network.connections.filter(
+    const open = this.#rig.network.connections.filter(
       ({ client, server }) =>
         !client.isClosed &&
         !server.isClosed &&

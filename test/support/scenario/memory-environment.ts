@@ -1,4 +1,4 @@
-/** A stage for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
+/** An environment for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
 import { ClientCore } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
@@ -8,8 +8,13 @@ import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";
 import { ViewLog } from "../models/view-log.ts";
-import { ClientBench, serverEndpoint } from "../network/client-bench.ts";
-import type { Blow, NetworkStage, StageClientOptions, StageServerOptions } from "./network-scenario.ts";
+import { ClientRig, serverEndpoint } from "../network/client-rig.ts";
+import type {
+  ClientSettings,
+  NetworkEnvironment,
+  ProcessSignal,
+  ServerSettings,
+} from "./network-scenario.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 
 /** Of the times in scenarios, which are a real process's. */
@@ -33,8 +38,8 @@ interface RunningClient {
   readonly onStop: OnStop;
 }
 
-export class MemoryStage implements NetworkStage {
-  readonly #bench: ClientBench;
+export class MemoryEnvironment implements NetworkEnvironment {
+  readonly #rig: ClientRig;
   readonly #servers = new Map<string, RunningServer>();
   readonly #clients = new Map<string, RunningClient>();
   #started = 0;
@@ -45,10 +50,10 @@ export class MemoryStage implements NetworkStage {
   constructor(seed?: number) {
     const random = new SeededRandom(seed ?? 0);
     const delayMs = () => random.below(random.chance(0.3) ? LONG_DELAY_MS : SHORT_DELAY_MS);
-    this.#bench = new ClientBench(seed === undefined ? {} : { seed, delayMs });
+    this.#rig = new ClientRig(seed === undefined ? {} : { seed, delayMs });
   }
 
-  async startServer(name: string, { settles = false, retain = 0, keepalive = 5 }: StageServerOptions) {
+  async startServer(name: string, { settles = false, retain = 0, keepalive = 5 }: ServerSettings) {
     const process = this.#process();
     const server = await Server.start({
       listen: this.#endpoint(name),
@@ -61,11 +66,11 @@ export class MemoryStage implements NetworkStage {
     this.#servers.set(name, { process, server });
   }
 
-  async blowServer(name: string, blow: Blow): Promise<void> {
+  async signalServer(name: string, signal: ProcessSignal): Promise<void> {
     const { server, process } = found(this.#servers, name);
-    if (blow === "stop") server.stop();
-    else blowOn(process, blow);
-    this.#bench.clock.settle();
+    if (signal === "stop") server.stop();
+    else sendSignal(process, signal);
+    this.#rig.clock.settle();
   }
 
   async resetPeers(name: string): Promise<void> {
@@ -73,15 +78,13 @@ export class MemoryStage implements NetworkStage {
     for (const { id } of server.peers()) server.resetPeer(id);
   }
 
-  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<void> {
+  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<number> {
     const { server } = found(this.#servers, name);
-    this.#until(
-      () => server.stats()[what] === count,
-      () => `${server.stats()[what]} ${what}`,
-    );
+    this.#comesTo(() => server.stats()[what] === count);
+    return server.stats()[what];
   }
 
-  startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
+  startClient(name: string, servers: readonly string[], options: ClientSettings): void {
     const {
       keepalive = 5,
       staleTime = 60,
@@ -97,17 +100,17 @@ export class MemoryStage implements NetworkStage {
       handler: log,
       clock: process,
       network: process,
-      random: this.#bench.random,
+      random: this.#rig.random,
     });
     client.start();
     this.#clients.set(name, { process, client, log, onStop });
   }
 
-  async blowClient(name: string, blow: Blow): Promise<void> {
+  async signalClient(name: string, signal: ProcessSignal): Promise<void> {
     const { client, process, onStop } = found(this.#clients, name);
-    if (blow === "stop") await this.#bench.until(client.stop(2_000, onStop));
-    else blowOn(process, blow);
-    this.#bench.clock.settle();
+    if (signal === "stop") await this.#rig.until(client.stop(2_000, onStop));
+    else sendSignal(process, signal);
+    this.#rig.clock.settle();
   }
 
   async waitForSession(name: string, server: string, atLeast: number): Promise<number> {
@@ -140,14 +143,13 @@ export class MemoryStage implements NetworkStage {
     found(this.#clients, name).client.resetServer(this.#endpoint(server));
   }
 
-  async waitForView(name: string, routes: readonly string[]): Promise<void> {
+  async waitForView(name: string, routes: readonly string[]): Promise<readonly string[]> {
     const { log, client } = found(this.#clients, name);
-    this.#until(
-      () => Bun.deepEquals(log.view, routes),
-      () => log.view.join("; ") || "nothing",
-    );
+    this.#comesTo(() => Bun.deepEquals(log.view, routes));
     const asked = Array.from(client.routes(), formatRoute).sort();
-    if (!Bun.deepEquals(asked, routes)) throw new Error(`by its events it is so, but routes() says ${asked}`);
+    if (!Bun.deepEquals(asked, log.view))
+      throw new Error(`events say ${log.view}, but routes() says ${asked}`);
+    return log.view;
   }
 
   takeChanges(name: string): string[] {
@@ -158,14 +160,14 @@ export class MemoryStage implements NetworkStage {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { process, client } of this.#clients.values()) {
       process.resume();
-      if (!process.isDead) await this.#bench.until(client.stop());
+      if (!process.isDead) await this.#rig.until(client.stop());
     }
     for (const { process, server } of this.#servers.values()) {
       process.resume();
       if (!process.isDead) server.stop();
     }
-    this.#bench.clock.advance(1_000);
-    const { pendingTimers } = this.#bench.clock;
+    this.#rig.clock.advance(1_000);
+    const { pendingTimers } = this.#rig.clock;
     if (pendingTimers > 0) throw new Error(`${pendingTimers} timers are left at the end`);
   }
 
@@ -177,7 +179,7 @@ export class MemoryStage implements NetworkStage {
 
   /** Their clocks are eleven days apart, from one to the next. */
   #process(): SimulatedProcess {
-    return new SimulatedProcess(this.#bench.clock, this.#bench.network, ++this.#started * 1e9);
+    return new SimulatedProcess(this.#rig.clock, this.#rig.network, ++this.#started * 1e9);
   }
 
   #endpoint(server: string) {
@@ -185,19 +187,25 @@ export class MemoryStage implements NetworkStage {
   }
 
   #until(probe: () => boolean, howFar: () => string): void {
-    const { clock } = this.#bench;
+    if (!this.#comesTo(probe)) throw new Error(`it does not come to that, but to ${howFar()}`);
+  }
+
+  /** Moves time on until it is so; returns false if it is not so after long. */
+  #comesTo(probe: () => boolean): boolean {
+    const { clock } = this.#rig;
     const deadlineMs = clock.nowMs() + PATIENCE_MS;
     clock.settle();
     while (!probe()) {
-      if (clock.nowMs() >= deadlineMs) throw new Error(`it does not come to that, but to ${howFar()}`);
+      if (clock.nowMs() >= deadlineMs) return false;
       clock.advance(STEP_MS);
     }
+    return true;
   }
 }
 
-function blowOn(process: SimulatedProcess, blow: Exclude<Blow, "stop">): void {
-  if (blow === "kill") process.kill("end");
-  else process[blow]();
+function sendSignal(process: SimulatedProcess, signal: Exclude<ProcessSignal, "stop">): void {
+  if (signal === "kill") process.kill("end");
+  else process[signal]();
 }
 
 function found<T>(things: ReadonlyMap<string, T>, name: string): T {

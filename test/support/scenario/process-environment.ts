@@ -1,4 +1,4 @@
-/** A stage for network scenarios with real processes, told by their control sockets and signals. */
+/** An environment for network scenarios with real processes, driven by their control sockets and signals. */
 import { join } from "node:path";
 import { ControlClient } from "../../../src/cli/commands/control-client.ts";
 import { routeOfText } from "../models/frame-text.ts";
@@ -8,7 +8,12 @@ import { type BunbondServer, startBunbondClient, startBunbondServer } from "../p
 import type { ChildProcess } from "../process/child-process.ts";
 import type { RouteClient } from "../process/route-client.ts";
 import { temporaryDirectory } from "../process/temporary-directory.ts";
-import type { Blow, NetworkStage, StageClientOptions, StageServerOptions } from "./network-scenario.ts";
+import type {
+  ClientSettings,
+  NetworkEnvironment,
+  ProcessSignal,
+  ServerSettings,
+} from "./network-scenario.ts";
 
 /** A tenth of the default: slow enough that not everybody is back before the first one is told everything. */
 const RETRY = "0.5-1";
@@ -30,7 +35,7 @@ interface RunningServer {
   readonly control: ControlClient;
 }
 
-export class ProcessStage implements NetworkStage {
+export class ProcessEnvironment implements NetworkEnvironment {
   readonly #directory = temporaryDirectory();
   readonly #children = new AsyncDisposableStack();
   readonly #servers = new Map<string, RunningServer>();
@@ -40,10 +45,7 @@ export class ProcessStage implements NetworkStage {
   readonly #texts = new Map<string, string>();
   #started = 0;
 
-  async startServer(
-    name: string,
-    { settles = false, retain = 0, keepalive }: StageServerOptions,
-  ): Promise<void> {
+  async startServer(name: string, { settles = false, retain = 0, keepalive }: ServerSettings): Promise<void> {
     const socket = this.#newSocket();
     const program = await startBunbondServer({
       listen: this.#address(name),
@@ -56,8 +58,8 @@ export class ProcessStage implements NetworkStage {
     this.#servers.set(name, { program, control: controlOf(socket) });
   }
 
-  blowServer(name: string, blow: Blow): Promise<void> {
-    return blowOn(found(this.#servers, name).program, blow);
+  signalServer(name: string, signal: ProcessSignal): Promise<void> {
+    return sendSignal(found(this.#servers, name).program, signal);
   }
 
   async resetPeers(name: string): Promise<void> {
@@ -66,19 +68,19 @@ export class ProcessStage implements NetworkStage {
     for (const { id } of peers) await control.call("/v1/peers/reset", { peer: `${id}` });
   }
 
-  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<void> {
+  async waitForServer(name: string, what: "routes" | "peers", count: number): Promise<number> {
     const { control } = found(this.#servers, name);
     const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
       const status = await control.call("/v1/status", null);
-      const real = status.program === "server" ? status[what] : null;
-      if (real === count) return;
-      if (performance.now() >= deadlineMs) throw new Error(`it does not come to that, but to ${real}`);
+      if (status.program !== "server") throw new Error(`${name} is a ${status.program}`);
+      if (status[what] === count || performance.now() >= deadlineMs) return status[what];
+      // A server has no event for its counts that another process can wait for.
       await Bun.sleep(POLL_MS);
     }
   }
 
-  startClient(name: string, servers: readonly string[], options: StageClientOptions): void {
+  startClient(name: string, servers: readonly string[], options: ClientSettings): void {
     const { keepalive, staleTime, staleTimeAlone, onStop = "withdraw" } = options;
     const socket = this.#newSocket();
     const seconds = (flag: string, value: number | undefined) =>
@@ -99,8 +101,8 @@ export class ProcessStage implements NetworkStage {
     this.#clients.set(name, { program, control: controlOf(socket), eventsTaken: 0 });
   }
 
-  blowClient(name: string, blow: Blow): Promise<void> {
-    return blowOn(found(this.#clients, name).program, blow);
+  signalClient(name: string, signal: ProcessSignal): Promise<void> {
+    return sendSignal(found(this.#clients, name).program, signal);
   }
 
   waitForSession(name: string, server: string, atLeast: number): Promise<number> {
@@ -139,8 +141,9 @@ export class ProcessStage implements NetworkStage {
     await (await this.#ready(name)).call("/v1/peers/reset", { peer: this.#address(server) });
   }
 
-  async waitForView(name: string, routes: readonly string[]): Promise<void> {
+  async waitForView(name: string, routes: readonly string[]): Promise<readonly string[]> {
     await found(this.#clients, name).program.viewIs(routes.map((route) => this.#textRoute(route)));
+    return routes;
   }
 
   takeChanges(name: string): string[] {
@@ -184,14 +187,14 @@ function controlOf(socketPath: string): ControlClient {
   return new ControlClient({ socketPath, program: null, asJson: false });
 }
 
-async function blowOn(program: ChildProcess, blow: Blow): Promise<void> {
-  if (blow === "stop") {
+async function sendSignal(program: ChildProcess, signal: ProcessSignal): Promise<void> {
+  if (signal === "stop") {
     const exitCode = await program.stop();
     if (exitCode !== 0) throw new Error(`it ended with ${exitCode}`);
     return;
   }
-  program.signal(SIGNALS[blow]);
-  if (blow === "kill") await program.ended;
+  program.signal(SIGNALS[signal]);
+  if (signal === "kill") await program.ended;
 }
 
 function found<T>(things: ReadonlyMap<string, T>, name: string): T {
