@@ -1,9 +1,10 @@
 /** Numbers with their unit in the name, as everywhere: `{ peer: "10.0.0.1:33012", retryAfterMs: 6200 }`. */
-export type LogFields = Readonly<Record<string, string | number | boolean>>;
+export type LogFields = Readonly<Record<string, LogValue>>;
+export type LogValue = string | number | boolean;
 
 /**
- * Where sessions, servers and clients tell what happens. The message is a fixed text, so that lines can be
- * counted and searched by it; whatever varies goes into the fields.
+ * Takes the lines of the log. The message is a fixed text, so that lines can be counted and searched by it; whatever varies
+ * goes into the fields. Servers and clients write to it by an EventLog (log-event.ts).
  */
 export interface Logger {
   /** What only someone hunting a fault wants to know. */

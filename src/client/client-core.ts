@@ -1,7 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
-import { type Logger, silentLogger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
+import { silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteSource } from "../route/table/route-source.ts";
@@ -40,7 +42,7 @@ export class Client {
   readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #handler: GuardedHandler;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
@@ -346,7 +348,7 @@ export class Client {
     }
     for (const link of links) {
       if (!link.idle) {
-        this.#logger.warn("stopped before this server had been told everything", { server: link.name });
+        this.#logger.log(LOG.stoppedEarly, { server: link.name });
       }
       link.stop();
     }

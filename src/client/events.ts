@@ -1,6 +1,8 @@
 /** What a client tells of its life, and ready-made listeners. */
 
 import { guardedCall } from "../base/guarded-call.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
@@ -57,8 +59,8 @@ export function loggingHandler(logger: Pick<Logger, "info">): Required<ClientHan
 /** Passes everything on, and keeps what goes wrong there away from the client. */
 export class GuardedHandler implements Required<ClientHandler> {
   readonly #handler: ClientHandler;
-  readonly #logger: Logger;
-  constructor(handler: ClientHandler, logger: Logger) {
+  readonly #logger: EventLog;
+  constructor(handler: ClientHandler, logger: EventLog) {
     this.#handler = handler;
     this.#logger = logger;
   }
@@ -84,7 +86,7 @@ export class GuardedHandler implements Required<ClientHandler> {
 
   #tell(event: keyof ClientHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
-      this.#logger.error("the handler failed; the client goes on", { event, error });
+      this.#logger.log(LOG.clientHandlerFailed, { event, error });
     });
   }
 }

@@ -14,7 +14,8 @@
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import { hostOf, sourceNetwork } from "../net/source-network.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
@@ -45,7 +46,7 @@ const SILENT: StreamEvents = { received() {}, writable() {}, closed() {} };
 export interface AdmissionContext {
   readonly network: Network;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   readonly counters: RunningCounters;
   readonly maxHalfOpen: number;
 }
@@ -273,7 +274,7 @@ export class Admission {
     refusals.sinceWarning = 0;
     switch (reason) {
       case "descriptor-limit":
-        logger.warn("connections are refused: the limit of open files is reached", {
+        logger.log(LOG.descriptorLimit, {
           connections,
           openFilesLimit: this.#descriptorLimit,
           refused,
@@ -281,7 +282,7 @@ export class Admission {
         });
         break;
       case "half-open-limit":
-        logger.warn("connections without a handshake are reset: there are too many", {
+        logger.log(LOG.halfOpenLimit, {
           connections,
           refused,
           halfOpen: this.#halfOpenCount,
@@ -290,7 +291,7 @@ export class Admission {
         });
         break;
       case "source-share":
-        logger.warn("connections are refused: places are scarce, and their source has its share", {
+        logger.log(LOG.sourceShare, {
           connections,
           refused,
           lastPeer: stream.remote,

@@ -2,7 +2,9 @@ import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
-import { type Logger, silentLogger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
+import { silentLogger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { endpointOf } from "../net/endpoint-argument.ts";
 import { printableRoute } from "../route/printable-route.ts";
@@ -62,7 +64,7 @@ export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
   readonly #exchange: RouteExchange;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
   #listener: Listener | null = null;
@@ -155,7 +157,7 @@ export class Server {
       () => server.#shortestIntervalMs,
       (forMs) => server.#stoodStill(forMs),
     );
-    server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
+    server.#logger.log(LOG.listening, { address: formatEndpoint(server.endpoint) });
     return server;
   }
 
@@ -284,7 +286,7 @@ export class Server {
    * they had been lost, and no End-of-RIB tells those who are back first that the others have nothing.
    */
   #stoodStill(forMs: number): void {
-    this.#logger.warn("this process stood still; its clients are waited for", {
+    this.#logger.log(LOG.suspended, {
       forSeconds: Math.round(forMs / 100) / 10,
       settleSeconds: this.#settleMs / 1000,
     });
@@ -300,16 +302,13 @@ export class Server {
    */
   #wasCutOff(): boolean {
     if (!this.#believedCuts.believe()) {
-      this.#logger.warn("most announcers were lost at once, once more: they are not waited for any more");
+      this.#logger.log(LOG.mostAnnouncersLostAgain, {});
       return false;
     }
     if (!this.#awaitsReturn) {
-      this.#logger.warn(
-        "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
-        {
-          settleSeconds: this.#settleMs / 1000,
-        },
-      );
+      this.#logger.log(LOG.mostAnnouncersLost, {
+        settleSeconds: this.#settleMs / 1000,
+      });
     }
     this.#awaitsReturn = true;
     this.#settlesAgain = true;
@@ -357,7 +356,7 @@ export class Server {
           const routes = forget();
           if (routes === 0) return;
           const fields = { ...name, routes };
-          this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
+          this.#logger.log(LOG.retainedWithdrawn, fields);
         },
       },
       forMs,

@@ -2,8 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import type { LogEvent } from "../../src/base/log-event.ts";
+import * as LOG from "../../src/base/log-events.ts";
+import { commands } from "../../src/cli/commands.ts";
 import { parseClientOptions } from "../../src/cli/daemon/client-command.ts";
 import { parseServerOptions } from "../../src/cli/daemon/server-command.ts";
+import { parseMarkdown } from "../../src/cli/help/markdown.ts";
+import { topicPages } from "../../src/cli/help/topics.ts";
 import { HttpCounters } from "../../src/http/connections/http-counters.ts";
 import { ClientCounters } from "../../src/http/control/client-operations.ts";
 import { flatCounters } from "../../src/http/control/server-operations.ts";
@@ -26,24 +31,20 @@ test("every reason for a connection's end is explained", async () => {
   expect(namesIn("Why a connection ended", "reason").sort()).toEqual(reasons.sort());
 });
 
-test("every warning and error of the daemons is explained, at its level, and no other", async () => {
-  const shown = rowsOf("Warnings and errors in the log", "level").map(([levels = "", message = ""]) => ({
-    levels,
-    message: codesOf(message)[0] ?? message,
-  }));
-  const sources = Array.from(new Bun.Glob("src/**/*.ts").scanSync(REPOSITORY))
-    // The library's own, and what the load generator says.
-    .filter((path) => !/^src\/(library\/|client\/events\.ts|server\/events\.ts|cli\/bench\/)/.test(path));
-  const logged = new Map<string, string>();
-  for (const path of sources) {
-    const text = await source(path);
-    const calls = text.matchAll(/\blog(?:ger)?(?:\.(warn|error)|\[level\])\(\s*"([^"]+)"/g);
-    for (const [, level = "warn", message = ""] of calls) logged.set(message, level);
-    // Only once for each hop or table, as a warning.
-    for (const [, message = ""] of text.matchAll(/#once\([^,]+,\s*"([^"]+)"/g)) logged.set(message, "warn");
-  }
-  expect(shown.map(({ message }) => message).sort()).toEqual([...logged.keys()].sort());
-  for (const { levels, message } of shown) expect(levels).toContain(`\`${logged.get(message)}\``);
+test("every event of the log is explained, at its level, and no other", () => {
+  const page = topicPages(commands).find(({ name }) => name === "log");
+  const tables = parseMarkdown(page?.markdown ?? "").flatMap((block) =>
+    block.type === "table" ? [block.rows] : [],
+  );
+  const events: readonly LogEvent[] = Object.values(LOG);
+  const expected = [["error", "warn"], ["info"]].map((levels) =>
+    events.filter(({ level }) => levels.includes(level)).map(({ level, message }) => `${level} ${message}`),
+  );
+  const shown = tables.map((rows) =>
+    rows.map(([level = "", message = ""]) => codesOf(level + message).join(" ")),
+  );
+  expect(shown.map((lines) => lines.toSorted())).toEqual(expected.map((lines) => lines.toSorted()));
+  expect(expected.flat().length).toBeGreaterThan(70);
 });
 
 test("every counter is explained", () => {

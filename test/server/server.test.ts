@@ -96,7 +96,9 @@ describe("a handler", () => {
     server.stop();
     stage.clock.settle();
     await Bun.sleep(0);
-    const failures = stage.log.filter(({ message }) => message === "the handler failed; the server goes on");
+    const failures = stage.log.filter(
+      ({ message }) => message === "the handler failed; the server continues",
+    );
     expect(failures.map(({ fields: { event } }) => event)).toEqual(["peerEstablished", "peerGone"]);
   });
 });
@@ -199,7 +201,7 @@ describe("what is logged of a peer that goes", () => {
     stage.clock.settle();
     stage.peer(`ADD ${Q}`);
     stage.clock.advance(30_000);
-    const message = "retained routes are withdrawn: nobody has announced them again in time";
+    const message = "retained routes are withdrawn: they were not announced again in time";
     expect(saysWithdrawn(stage)).toEqual(named.map((name) => ({ message, fields: { ...name, routes: 1 } })));
     expect(named).toHaveLength(1);
     expect(server.stats().routes).toBe(1);

@@ -1,5 +1,7 @@
 /** The kernel's routes as the command line asks for them, and what it says of them. */
 
+import { type EventLog, eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import { type KernelReport, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
@@ -15,14 +17,14 @@ export interface KernelContext {
 export class ClientKernel {
   readonly routes: KernelRoutes;
   readonly #options: KernelFlagOptions;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   /** At the end, the routes are removed. */
   cleanup: boolean;
 
   private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
     this.routes = routes;
     this.#options = options;
-    this.#logger = logger;
+    this.#logger = eventLog(logger);
     this.cleanup = options.cleanup;
   }
 
@@ -64,12 +66,12 @@ export class ClientKernel {
       await this.routes.close({ cleanup });
       const routes = tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
       if (!cleanup && !this.#options.dryRun && routes > 0) {
-        this.#logger.info("routes stay in the kernel; 'bunbond cleanup' removes them", { routes });
+        this.#logger.log(LOG.routesStay, { routes });
       }
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.error("the kernel's routes could not be removed; 'bunbond cleanup' does it", { reason });
+      this.#logger.log(LOG.routesNotRemoved, { reason });
       return false;
     }
   }

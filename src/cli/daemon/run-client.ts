@@ -1,3 +1,5 @@
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { Client } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
@@ -48,16 +50,17 @@ export async function runClient(
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
-  warnOfAddressSpace(logger);
-  for (const warning of options.warnings) logger.warn(warning);
+  const log = eventLog(logger);
+  warnOfAddressSpace(log);
+  for (const problem of options.warnings) log.log(LOG.optionWarning, { problem });
 
   const asked = Promise.withResolvers<void>();
   io.stdout.onGone((failure) => {
     if (failure === null) asked.resolve();
     // That a disk is full must not take the tenants' networks along.
-    else logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
+    else log.log(LOG.outputLost, { reason: failure.message });
   });
-  stopOnHangup(options, hangup, logger, asked.resolve);
+  stopOnHangup(options, hangup, log, asked.resolve);
   let kernel: ClientKernel | null = null;
   const stopped = untilStopped({
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
@@ -104,6 +107,7 @@ interface Surroundings {
 
 async function serve(options: ClientConfig, surroundings: Surroundings): Promise<void> {
   const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = surroundings;
+  const log = eventLog(logger);
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();
@@ -152,7 +156,7 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
     read: () => readClientOptions(rawArgs),
     difference: clientDifference,
     apply: (change) => applyToClient({ client, logger, kernel }, change),
-    logger,
+    logger: log,
   });
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
@@ -162,20 +166,28 @@ async function serve(options: ClientConfig, surroundings: Surroundings): Promise
       leave();
       stop();
     };
-    const controlled = { client, daemon, counters, kernel: report, logger, stop: stopByCommand, drainLeftMs };
+    const controlled = {
+      client,
+      daemon,
+      counters,
+      kernel: report,
+      logger: log,
+      stop: stopByCommand,
+      drainLeftMs,
+    };
     control?.serve(clientOperations(controlled));
     client.start();
-    logger.info("started", { program: "client", ...versionInfo });
+    log.log(LOG.started, { program: "client", ...versionInfo });
     if (kernel !== null) void announceWhenReady(client, kernel.routes, logger);
     const http = await serveRoutes(options, client.routeSource(), daemon, logger);
     await stopped;
     leave();
     reloader.stop();
-    logger.info("stopping", { routes: client.routeCount });
+    log.log(LOG.stopping, { routes: client.routeCount });
     if (reloader.inForce.onStop === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {
-      logger.info("draining", {
+      log.log(LOG.draining, {
         withdrawn: client.announcementCount,
         forSeconds: Math.ceil(waitMs / 100) / 10,
       });

@@ -1,3 +1,5 @@
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { ControlServer } from "../../http/control/server.ts";
 import { serverOperations } from "../../http/control/server-operations.ts";
@@ -26,9 +28,10 @@ export async function runServer(
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
-  warnOfAddressSpace(logger);
+  const log = eventLog(logger);
+  warnOfAddressSpace(log);
   const asked = Promise.withResolvers<void>();
-  stopOnHangup(options, hangup, logger, asked.resolve);
+  stopOnHangup(options, hangup, log, asked.resolve);
   const stopped = untilStopped({ also: asked.promise });
   // Before all else: where another daemon runs, this one is refused before any client has seen it.
   const control = await openDaemonSocket(options.socket, "server", logger);
@@ -55,12 +58,13 @@ async function serve(
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;
   const start = { listen, settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
-  logger.info("started", { program: "server", ...versionInfo });
+  const log = eventLog(logger);
+  log.log(LOG.started, { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),
     difference: serverDifference,
     apply: (change) => applyToServer(server, logger, change),
-    logger,
+    logger: log,
   });
   try {
     control?.serve(serverOperations(server, daemon));
@@ -68,7 +72,7 @@ async function serve(
     await stopped;
     daemon.isStopping = true;
     reloader.stop();
-    logger.info("stopping", { routes: server.stats().routes, peers: server.stats().peers });
+    log.log(LOG.stopping, { routes: server.stats().routes, peers: server.stats().peers });
     await http?.stop();
   } finally {
     server.stop();

@@ -1,4 +1,6 @@
-/** Tables of reference in Markdown, made from the commands' definitions. */
+/** Tables of reference in Markdown, made from the commands' definitions and the catalogues. */
+import type { LogEvent } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { settingNames } from "../config/config-values.ts";
 import { CLIENT_AT_START, SERVER_AT_START } from "../daemon/config-diff.ts";
 import type { Command } from "../program/command.ts";
@@ -34,6 +36,22 @@ export function exitCodeTable(commands: readonly Command[]): string {
     ["code", "meaning"],
     rows.map(({ left, right }) => [code(left), right]),
   );
+}
+
+/** The events of these levels, level by level, in the order of their messages. */
+export function logEventTable(...levels: readonly LogEvent["level"][]): string {
+  const events: readonly LogEvent[] = Object.values(LOG);
+  const ordered = events.toSorted((a, b) => (a.message < b.message ? -1 : 1));
+  const rows = levels.flatMap((level) =>
+    ordered
+      .filter((event) => event.level === level)
+      .map(({ message, fields, whatToDo }) => [code(level), code(message), whatToDo + fieldsText(fields)]),
+  );
+  return markdownTable(["level", "message", "what it means, and what to do"], rows);
+}
+
+function fieldsText(fields: readonly string[]): string {
+  return fields.length === 0 ? "" : ` Fields: ${fields.map(code).join(", ")}.`;
 }
 
 function valueText(def: FlagDef): string {

@@ -16,7 +16,8 @@
  */
 
 import type { Clock, Random, Timer } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
@@ -64,7 +65,7 @@ export interface LinkContext {
   readonly network: Network;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   readonly wanted: Wanted;
   readonly view: MergedView;
   readonly completeness: Completeness;
@@ -334,13 +335,10 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     }
     if (!this.#hasWarnedOfSame) {
       this.#hasWarnedOfSame = true;
-      this.#context.logger.warn(
-        "two of the servers are one under two names: the second connection is given up",
-        {
-          server: this.name,
-          sameAs: same.name,
-        },
-      );
+      this.#context.logger.log(LOG.sameServer, {
+        server: this.name,
+        sameAs: same.name,
+      });
     }
     this.#waitsForId = id;
     for (const vni of same.#toldVnis) this.vniToldThere(id, vni);
@@ -351,7 +349,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     const { clock, logger } = this.#context;
     this.#waitsForId = "";
     this.#hasWarnedOfSame = false;
-    logger.info("server established", {
+    logger.log(LOG.serverEstablished, {
       server: this.name,
       keepaliveSeconds: this.#connection?.keepaliveSeconds ?? 0,
     });
@@ -417,7 +415,7 @@ export class ServerLink implements ConnectionHandler, TellingServer {
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
-    this.#context.logger.warn("update skipped; more of this kind from this server are not logged", {
+    this.#context.logger.log(LOG.serverUpdateSkipped, {
       server: this.name,
       code,
     });

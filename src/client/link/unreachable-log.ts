@@ -4,13 +4,14 @@
  * and then that says that it still is away; who hunts a fault sees all tries.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 
 /** So long after a warning there is another one for the same reason. */
 const REPEAT_MS = 300_000;
 
 export class UnreachableLog {
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #server: string;
   /** Told already, since `#toldSinceMs`. */
@@ -19,7 +20,7 @@ export class UnreachableLog {
   /** Null: it is not. */
   #awaySinceMs: number | null = null;
 
-  constructor(logger: Logger, clock: Clock, server: string) {
+  constructor(logger: EventLog, clock: Clock, server: string) {
     this.#logger = logger;
     this.#clock = clock;
     this.#server = server;
@@ -31,14 +32,15 @@ export class UnreachableLog {
     this.#awaySinceMs ??= nowMs;
     if (nowMs - this.#toldSinceMs >= REPEAT_MS) this.#reasons.clear();
     if (this.#reasons.size === 0) this.#toldSinceMs = nowMs;
-    const level = this.#reasons.has(reason) ? "debug" : "warn";
-    this.#reasons.add(reason);
-    this.#logger[level]("server away, trying again", {
+    const fields = {
       server: this.#server,
       reason,
       afterSeconds: seconds(retryAfterMs),
       awayForSeconds: seconds(nowMs - this.#awaySinceMs),
-    });
+    };
+    if (this.#reasons.has(reason)) this.#logger.debug(LOG.serverUnreachable.message, fields);
+    else this.#logger.log(LOG.serverUnreachable, fields);
+    this.#reasons.add(reason);
   }
 
   /** Since its connection ended, or the first attempt failed; null: it is not away, or it is not known yet. */

@@ -9,11 +9,14 @@
  * in are handed to node:http, which parses strictly and knows HTTP's corners. Its time-outs do not hold for such connections,
  * so they are kept here.
  */
+
 import { edenGC } from "bun:jsc";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { PausableListener } from "../../transport/pausable-listener.ts";
@@ -91,6 +94,7 @@ const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bu
 
 export class HttpListener {
   readonly #options: HttpListenerOptions;
+  readonly #log: EventLog;
   readonly #idleMs: number;
   /** Never listens: it is handed the connections. */
   readonly #http: Server;
@@ -107,7 +111,8 @@ export class HttpListener {
   #check: Timer | null = null;
 
   constructor(options: HttpListenerOptions) {
-    this.#options = { ...options, logger: new LimitedLog(options.logger, options.clock, LOG_LIMITS) };
+    this.#options = options;
+    this.#log = new LimitedLog(options.logger, options.clock, LOG_LIMITS);
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#queue = new AnswerQueue(options.clock, COLLECTOR);
     this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
@@ -203,9 +208,9 @@ export class HttpListener {
 
   /** For want of room. */
   #noteClosed(connections: number): void {
-    const { counters, logger } = this.#options;
+    const { counters } = this.#options;
     counters.refused("no-room");
-    logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
+    this.#log.log(LOG.httpConnectionsClosed, { address: this.#address, connections });
   }
 
   readonly #handOver = (stream: Duplex, connection: HttpConnection): void => {
@@ -286,14 +291,14 @@ export class HttpListener {
   }
 
   #eventsOf({ remoteAddress }: HttpConnection): AnswerEvents {
-    const { counters, logger } = this.#options;
+    const { counters } = this.#options;
     const address = this.#address;
     return {
       tooSlow: () => {
         counters.refused("slow-reader");
-        logger.warn("an HTTP reader is too slow; its answer is cut off", { address, reader: remoteAddress });
+        this.#log.log(LOG.httpReaderSlow, { address, reader: remoteAddress });
       },
-      failed: (error) => logger.error("an HTTP answer could not be made", { address, error: String(error) }),
+      failed: (error) => this.#log.log(LOG.httpAnswerFailed, { address, error: String(error) }),
     };
   }
 

@@ -1,7 +1,8 @@
 /** What a client does and tells over its control socket. */
 
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Client } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { ClientHandler } from "../../client/events.ts";
@@ -61,7 +62,7 @@ export interface ClientControlOptions {
   readonly counters: ClientCounters;
   /** How its routes in the kernel are; null: it puts none there. */
   readonly kernel: (() => KernelReport) | null;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   /** Ends the daemon as SIGTERM does: from now on it is stopping. */
   readonly stop: () => void;
   /** How long it will still wait for the network to turn away, once it is drained and told to stop. */
@@ -75,7 +76,7 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
     const [first] = changed;
     // Whoever reads the log sees what did not come from flags.
     if (first !== undefined) {
-      logger.info("changed by command", {
+      logger.log(LOG.changedByCommand, {
         change: first.outcome,
         count: changed.length,
         first: "route" in first ? first.route : first.vni,
@@ -89,7 +90,7 @@ export function clientOperations(options: ClientControlOptions): Operation[] {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
       if (!("code" in endpoint) && client.resetServer(endpoint)) {
         const server = formatEndpoint(endpoint);
-        logger.info("reset by command", { server });
+        logger.log(LOG.resetByCommand, { server });
         return { peer: server };
       }
       throw new ControlError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
@@ -185,7 +186,7 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
     outcome = "stopping";
     stopsInSeconds = Math.ceil(drainLeftMs() / 1000);
   }
-  logger.info("drain by command", { outcome, announcements: client.announcementCount });
+  logger.log(LOG.drainByCommand, { outcome, announcements: client.announcementCount });
   return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
 }
 

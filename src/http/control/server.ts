@@ -3,8 +3,11 @@
  * daemon does anything, so that a second one is refused in time; until it is told what to serve it asks for
  * patience.
  */
+
 import type { Clock } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
+import { type EventLog, eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
@@ -100,7 +103,7 @@ export async function openControlSocket({
     counters,
     serve(served) {
       operations = new Map(served.map((operation) => [operation.path, operation]));
-      logger.info("control socket open", { path });
+      eventLog(logger).log(LOG.controlSocketOpen, { path });
     },
     stop: () => socket.release(() => socket.bound.stop(ANSWER_WITHIN_MS)),
   };
@@ -137,8 +140,8 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   }
 }
 
-function refusal(error: unknown, program: ProgramName, logger: Logger): HttpAnswer {
-  if (!(error instanceof ControlError)) logger.error("a control request failed", { error: String(error) });
+function refusal(error: unknown, program: ProgramName, logger: EventLog): HttpAnswer {
+  if (!(error instanceof ControlError)) logger.log(LOG.controlRequestFailed, { error: String(error) });
   const known =
     error instanceof ControlError
       ? error

@@ -18,6 +18,7 @@
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
+import { eventLog } from "../../base/log-event.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
@@ -101,7 +102,7 @@ export class Installer {
     this.#kernel = kernel;
     this.#clock = clock;
     this.#reports = new InstallerReports(logger, clock, protocol, device);
-    this.#device = new TunnelDevice(device, logger, optionNames);
+    this.#device = new TunnelDevice(device, eventLog(logger), optionNames);
     this.#schedule = new ReadingSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks, ecmp };
@@ -113,7 +114,7 @@ export class Installer {
       (destination) => this.#reports.memoryRefused(destination),
     );
     this.#fib.setMappings(mappings);
-    this.#multipathHash = new MultipathHash(this.#fib, kernel, logger);
+    this.#multipathHash = new MultipathHash(this.#fib, kernel, eventLog(logger));
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const doubt = (reason: string) => this.#askForReading(reason);
     this.#news = new KernelNews(this.#fib, clock, this.#reports.log, doubt);

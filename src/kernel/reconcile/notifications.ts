@@ -11,8 +11,8 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import type { LimitedLog } from "../../base/limited-log.ts";
-import type { LogFields } from "../../base/logger.ts";
+import type { EventFields, EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { sameAddress } from "../../net/address.ts";
 import { formatPrefix } from "../../net/prefix.ts";
 import type { FibNexthop } from "../desired/hop-set.ts";
@@ -26,9 +26,9 @@ import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "../kernel.ts";
 export class KernelNews {
   readonly #fib: Fib;
   readonly #clock: Clock;
-  readonly #log: LimitedLog;
+  readonly #log: EventLog;
   readonly #doubt: (reason: string) => void;
-  constructor(fib: Fib, clock: Clock, log: LimitedLog, doubt: (reason: string) => void) {
+  constructor(fib: Fib, clock: Clock, log: EventLog, doubt: (reason: string) => void) {
     this.#fib = fib;
     this.#clock = clock;
     this.#log = log;
@@ -75,7 +75,7 @@ export class KernelNews {
         fib.setInstalled(row, isOurs ? named : 0);
         fib.rows.raise(row, UNSURE);
         fib.disturbed(row, this.#clock.nowMs());
-        this.#log.warn("a route of ours was replaced by somebody else", replacementOf(route));
+        this.#log.log(LOG.routeReplaced, replacementOf(route));
       } else {
         fib.rows.raise(row, UNREAD);
         this.#doubt("a route was put beside one of ours");
@@ -89,7 +89,7 @@ export class KernelNews {
       }
       fib.drift.routeMissing++;
       fib.disturbed(row, this.#clock.nowMs());
-      this.#log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
+      this.#log.log(LOG.routeDeleted, fieldsOf(route));
     } else if (isOurs) return;
     else if (isContested) {
       fib.rows.raise(row, UNREAD);
@@ -107,7 +107,7 @@ export class KernelNews {
     if (!isOurs) return;
     drift.nexthopMissing++;
     if (!isUp) return;
-    this.#log.warn("a nexthop of ours was deleted by somebody else; its routes are to be put back", {
+    this.#log.log(LOG.nexthopDeleted, {
       id,
       routes,
     });
@@ -151,7 +151,7 @@ export class KernelNews {
     const { routes } = known;
     fib.drift.nexthopChanged++;
     fib.nexthopChanged(known, isOurs, this.#clock.nowMs());
-    this.#log.warn("a nexthop of ours was changed by somebody else; its routes are to name a new one", {
+    this.#log.log(LOG.nexthopChanged, {
       id,
       routes,
     });
@@ -159,7 +159,7 @@ export class KernelNews {
 }
 
 /** In words only where the line is written: thousands may not be. */
-function fieldsOf(route: FoundRoute): LogFields {
+function fieldsOf(route: FoundRoute): EventFields<"table" | "destination"> {
   return {
     table: route.table,
     get destination() {
@@ -169,7 +169,7 @@ function fieldsOf(route: FoundRoute): LogFields {
 }
 
 /** Likewise, of a route that has the place of ours. */
-function replacementOf(route: FoundRoute): LogFields {
+function replacementOf(route: FoundRoute): EventFields<"table" | "destination" | "by"> {
   return {
     table: route.table,
     get destination() {

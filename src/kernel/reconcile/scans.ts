@@ -6,7 +6,9 @@
  * without a word. So a device that has been away for a moment leads to a reading, too. It is none of those that the
  * schedule counts: whatever it has cost, the kernel is read at once when the device is back.
  */
+
 import type { Clock } from "../../base/clock.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import type { LocalAddresses } from "./local-addresses.ts";
@@ -79,7 +81,7 @@ export class KernelReadings {
   failed(error: unknown): void {
     const { schedule, reports, clock } = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
+    reports.log.log(LOG.netlinkFailed, { message });
     schedule.failed(clock.nowMs());
     // Should it be away, that is found out anew.
     this.#leftDueMs = null;

@@ -211,7 +211,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
         `2001:db8:1::/48 by ${B}`,
       ]);
       // Now that it is known what others' routes name, what nothing needs goes.
-      await installer.logged(/info the kernel's routes can be read whole again/);
+      await installer.logged(/info the scan is complete again/);
       await eventually(() => ourNexthops(namespace).length, 2);
       expect(installer.warnings.join("\n")).not.toMatch(/had drifted|in the way/);
     },

@@ -216,7 +216,7 @@ describe("foreign", () => {
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
     expect(bench.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
     expect(bench.table(100).ipv4).toMatchObject({ wanted: 2, installed: 1, collided: 1, failed: 0 });
-    expect(bench.takeWarnings()).toEqual(["something foreign is in the way; it is not touched"]);
+    expect(bench.takeWarnings()).toEqual(["an object of another program is in the way; it is not changed"]);
     expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
     await bench.rest();
     expect(bench.kernel.foreign()).toEqual(before);
@@ -252,7 +252,7 @@ describe("foreign", () => {
     bench.kernel.routes.get(key)?.reverse();
     await bench.advance(1_000);
     // The kernel may take that one: nobody can see it from what is installed.
-    const warned = "a foreign route with the same metric stands beside one of ours; it is not touched";
+    const warned = "another program has a route with the same metric as one of ours; it is not changed";
     expect(bench.takeWarnings()).toEqual([warned]);
     expect(bench.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
     expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 0 }]);
@@ -288,7 +288,7 @@ describe("foreign", () => {
     expect(bench.kernel.takeCounts()).toEqual({ "add-nexthop": 1 });
     expect(bench.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
     expect(bench.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
-    expect(bench.takeWarnings()).toEqual(["a destination cannot be made right"]);
+    expect(bench.takeWarnings()).toEqual(["a destination cannot be repaired"]);
     bench.kernel.deleteRoute(({ protocol }) => protocol === 3);
     await bench.rest();
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`]);
@@ -312,7 +312,7 @@ describe("foreign", () => {
     bench.kernel.foreignNexthop({ ...bench.kernel.ourNexthop(FIRST_ID, address(A), 5), protocol: 3 });
     await bench.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`);
     expect(bench.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A} ${B}`]);
-    expect(bench.takeWarnings()).toContain("something foreign is in the way; it is not touched");
+    expect(bench.takeWarnings()).toContain("an object of another program is in the way; it is not changed");
   });
 
   test.each(["route", "group"])("a %s that names our object keeps it", async (what) => {
@@ -333,7 +333,9 @@ describe("foreign", () => {
     await bench.rest();
     expect(bench.kernel.ours()).toEqual([]);
     expect(bench.kernel.ourNexthops()).toHaveLength(1);
-    expect(bench.takeWarnings()).toContain("a nexthop of ours stays, for foreign routes or groups name it");
+    expect(bench.takeWarnings()).toContain(
+      "one of our nexthops is kept, because foreign routes or groups use it",
+    );
     if (isGroup) bench.kernel.deleteNexthop(9);
     else bench.kernel.deleteRoute(({ table }) => table === 9);
     bench.installer.reconcile();

@@ -138,7 +138,7 @@ describe("a destination's group", () => {
     bench.kernel.refuse = ({ type }) => (type === "replace-resilient-group" ? ["ENOMEM", "no memory"] : null);
     await bench.add(...via(X, C));
     expect(bench.installer.faults(9)).toMatchObject([{ code: "ENOMEM", message: "no memory", attempts: 1 }]);
-    expect(bench.takeWarnings()).toContain("the kernel refuses; it is tried again");
+    expect(bench.takeWarnings()).toContain("the kernel refused an operation; it is tried again");
     bench.kernel.refuse = () => null;
     await bench.rest();
     expect([bench.kernel.ours(), bench.installer.faults(9)]).toEqual([[`100 ${X} via ${A} ${B} ${C}`], []]);
