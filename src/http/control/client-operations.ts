@@ -3,6 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { EventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
+import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import type { Client } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { ClientHandler } from "../../client/events.ts";
@@ -47,12 +48,8 @@ export class ClientCounters implements ClientHandler {
   }
 
   flat(): Counters {
-    const closes = Array.from(this.#closes, ([reason, count]) => [`closes.${reason}`, count] as const);
-    return {
-      routesAdded: this.#routesAdded,
-      routesRemoved: this.#routesRemoved,
-      ...Object.fromEntries(closes),
-    };
+    const plain = { routesAdded: this.#routesAdded, routesRemoved: this.#routesRemoved };
+    return { ...(plain satisfies Partial<Record<PlainMetric, number>>), ...labelled("closes", this.#closes) };
   }
 }
 
@@ -222,9 +219,7 @@ async function clientStatus({
 }
 
 function skipCounters({ skippedUpdates }: Client): Counters {
-  return Object.fromEntries(
-    Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
-  );
+  return labelled("skippedUpdates", skippedUpdates);
 }
 
 /** Below a millisecond's work. */
