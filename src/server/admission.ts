@@ -21,7 +21,6 @@ import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
 import type { RefusalReason, RunningCounters } from "./stats.ts";
 
-export const DEFAULT_MAX_HALF_OPEN = 512;
 const WARN_EVERY_MS = 60_000;
 /** Where it is reached, the limit is read again, since prlimit(1) may have raised it. */
 const READ_EVERY_MS = 10_000;

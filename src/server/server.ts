@@ -1,5 +1,11 @@
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import {
+  DEFAULT_MAX_HALF_OPEN,
+  DEFAULT_RETAIN_SECONDS,
+  DEFAULT_SEND_HOLD_SECONDS,
+  DEFAULT_SETTLE_SECONDS,
+} from "../base/defaults.ts";
 import { reserveMemory } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import type { EventLog } from "../base/log-event.ts";
@@ -15,19 +21,14 @@ import type { ByteStream, Listener } from "../transport/network.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
-import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
+import { type Accepted, Admission } from "./admission.ts";
 import { BelievedCuts } from "./believed-cuts.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
-import {
-  checkServerOptions,
-  checkServerSettings,
-  DEFAULT_SEND_HOLD_SECONDS,
-  DEFAULT_SETTLE_SECONDS,
-} from "./options.ts";
+import { checkServerOptions, checkServerSettings } from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { RetainedPeers } from "./retained-peers.ts";
 import { makeServerId } from "./server-id.ts";
@@ -88,7 +89,7 @@ export class Server {
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
-    this.#retainAlwaysMs = (options.retainSeconds ?? 0) * 1000;
+    this.#retainAlwaysMs = (options.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
     this.#settleMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);

@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
+import { DEFAULT_SEND_HOLD_SECONDS } from "../base/defaults.ts";
 import { errorText } from "../base/error-text.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import {
@@ -59,8 +60,6 @@ export interface ConnectionConfig extends SessionConfig {
   /** Of a server: goes out with its HELLO. 16 hex digits; left out: none. */
   readonly serverId?: string;
 }
-
-export const DEFAULT_SEND_HOLD_MS = 90_000;
 
 /** So many are read between two looks at the clock. */
 const FRAMES_PER_LOOK = 32;
@@ -122,7 +121,7 @@ export class Connection implements StreamEvents, Reader {
     this.#clock = clock;
     this.#handler = handler;
     this.#session = new Session(config, clock.nowMs());
-    const sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_MS;
+    const sendHoldMs = config.sendHoldMs ?? DEFAULT_SEND_HOLD_SECONDS * 1000;
     this.#turns = Turns.of(clock);
     this.#fairSource = this.#turns.join(stream.remote);
     this.#input = this.#turns.reading.join(this.#fairSource, this, config.role);

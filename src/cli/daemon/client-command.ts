@@ -1,6 +1,12 @@
+import {
+  DEFAULT_DRAIN_SECONDS,
+  DEFAULT_MAX_HOPS,
+  DEFAULT_STALE_TIME_ALONE_SECONDS,
+  DEFAULT_STALE_TIME_SECONDS,
+} from "../../base/defaults.ts";
 import type { OnStop } from "../../client/options.ts";
 import { TABLE_SETTLES_MS } from "../../client/view/completeness.ts";
-import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
+import { MOST_HOPS } from "../../client/view/merged-view.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
@@ -26,6 +32,7 @@ import {
 } from "../flags/shared-flags.ts";
 import { readSocket, type SocketChoice, socketFlag } from "../flags/socket-flag.ts";
 import {
+  formatSecondsOrForever,
   readAnnouncements,
   readEndpoints,
   readHostNames,
@@ -92,7 +99,7 @@ export const clientDefinition = {
       formerName: "hold",
       valueHint: "SEC",
       example: "60",
-      default: "60",
+      default: `${DEFAULT_STALE_TIME_SECONDS}`,
       description: "Keep a lost server's routes this long while another server is connected.",
     },
     "stale-time-alone": {
@@ -100,7 +107,7 @@ export const clientDefinition = {
       formerName: "hold-alone",
       valueHint: "SEC|forever",
       example: "forever",
-      default: "forever",
+      default: formatSecondsOrForever(DEFAULT_STALE_TIME_ALONE_SECONDS),
       description: "Keep them this long while none is.",
     },
     "max-hops": {
@@ -126,7 +133,7 @@ export const clientDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "5",
-      default: "0",
+      default: `${DEFAULT_DRAIN_SECONDS}`,
       description:
         "Between withdrawing and closing, stay connected this long: the network turns away in the meantime.",
     },

@@ -1,3 +1,9 @@
+import {
+  DEFAULT_MAX_HALF_OPEN,
+  DEFAULT_RETAIN_SECONDS,
+  DEFAULT_SEND_HOLD_SECONDS,
+  DEFAULT_SETTLE_SECONDS,
+} from "../../base/defaults.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import {
   GREATEST_LIMIT,
@@ -62,7 +68,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "15",
-      default: "15",
+      default: `${DEFAULT_SETTLE_SECONDS}`,
       description:
         "After the start, wait this long for clients to return before telling anyone that a table is complete.",
     },
@@ -73,7 +79,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "30",
-      default: "0",
+      default: `${DEFAULT_RETAIN_SECONDS}`,
       description:
         "Keep a lost client's routes this long, as far as it did not withdraw them, so that it can restart unnoticed.",
     },
@@ -81,7 +87,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "90",
-      default: "90",
+      default: `${DEFAULT_SEND_HOLD_SECONDS}`,
       description: "Close a peer that takes no byte for this long although some are due.",
     },
     [LIMITS.maxHops.flag]: limitFlag("maxHops"),
@@ -92,7 +98,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "N",
       example: "512",
-      default: "512",
+      default: `${DEFAULT_MAX_HALF_OPEN}`,
       description:
         "Of more connections that have not completed their handshake, reset the oldest: so those that say nothing keep nobody out.",
     },

@@ -6,6 +6,7 @@
  * so. Go's example unit writes 0 for it, which in a route message means main as well.
  */
 
+import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
 import {
   DEFAULT_PREFERRED_WEIGHT,
   ECMP_MODES,
@@ -105,7 +106,7 @@ export const kernelFlags = {
     type: "string",
     valueHint: "SEC",
     example: "300",
-    default: "300",
+    default: `${DEFAULT_RECONCILE_INTERVAL_SECONDS}`,
     description:
       "Compare the kernel's tables with what is wanted this often, and put them right; 0: never. What the kernel reports as changed is put right at once.",
   },

@@ -71,6 +71,11 @@ export function readSecondsOrForever(flag: string, text: string): number {
   throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
 }
 
+/** As {@link readSecondsOrForever} reads it. */
+export function formatSecondsOrForever(seconds: number): string {
+  return seconds === Number.POSITIVE_INFINITY ? "forever" : `${seconds}`;
+}
+
 /** A crowd of clients that tries more often would keep a server from its work. */
 const LEAST_RETRY_SECONDS = 0.1;
 

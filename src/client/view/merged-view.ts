@@ -31,6 +31,7 @@
  * A destination has at most `maxHops` routes here: one more is left out, unless it can take the place of one that is only
  * stale. So nothing that is done per destination grows with what anybody announces.
  */
+import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
@@ -73,8 +74,6 @@ export type Received = (typeof Received)[keyof typeof Received];
 /** Why a route is left out. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
 
-/** Routes to one destination of one VNI, unless another limit is given. */
-export const DEFAULT_MAX_HOPS = 4_096;
 /** The largest limit: what is done per destination stays below some milliseconds. */
 export const MOST_HOPS = 65_536;
 

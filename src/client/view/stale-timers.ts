@@ -8,6 +8,7 @@
  * A server can be lost again before it has confirmed all that it had: each loss has a clock of its own, or one
  * that flaps would keep its routes for ever.
  */
+import { DEFAULT_STALE_TIME_ALONE_SECONDS, DEFAULT_STALE_TIME_SECONDS } from "../../base/defaults.ts";
 import type { ServerNumber } from "./merged-view.ts";
 
 /** For how long a lost server's routes stay: while another server is established, and while none is. */
@@ -18,8 +19,8 @@ export interface StaleTimes {
 }
 
 export const DEFAULT_STALE_TIMES: StaleTimes = {
-  staleTimeMs: 60_000,
-  staleTimeAloneMs: Number.POSITIVE_INFINITY,
+  staleTimeMs: DEFAULT_STALE_TIME_SECONDS * 1000,
+  staleTimeAloneMs: DEFAULT_STALE_TIME_ALONE_SECONDS * 1000,
 };
 
 /** What the server had when it was lost at `lostUntilMs` or before is to be dropped, where it is still stale. */

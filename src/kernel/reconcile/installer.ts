@@ -18,6 +18,7 @@
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
+import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
 import { eventLog } from "../../base/log-event.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
 import type { IpAddress } from "../../net/ip.ts";
@@ -38,7 +39,6 @@ import { KernelReadings } from "./scans.ts";
 import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./status.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
 
-export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
 /** Events that wait for the end of a reading. More are as good as lost: then the kernel is read once more. */
 const MAX_WAITING_FOR_READING = 10_000;
 /** Those that wait for their turn. */

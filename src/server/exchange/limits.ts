@@ -7,6 +7,8 @@
  * away from whoever has more.
  */
 
+import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
+
 export interface Limit {
   readonly flag: string;
   readonly fallback: number;
@@ -22,7 +24,7 @@ export interface Limit {
 export const LIMITS = {
   maxHops: {
     flag: "max-hops",
-    fallback: 4_096,
+    fallback: DEFAULT_MAX_HOPS,
     code: "TOO_MANY_HOPS",
     meaning: "the destination has as many next hops as `--max-hops` allows",
     description:

@@ -162,7 +162,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
       const { ipv4, ipv6 } = await installer.table();
       return [ipv4.installed, ipv4.collided, ipv6.installed, ipv6.collided];
     }, [1, 1, 1, 1]);
-    await installer.logged(/warn a foreign route with the same metric stands beside one of ours/);
+    await installer.logged(/warn another program has a route with the same metric as one of ours/);
     await installer.add(...via(B));
     // Ours makes room, since which of the two a replace would hit nobody can say. It comes back when there is room.
     await eventually(async () => {
