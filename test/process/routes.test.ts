@@ -139,6 +139,6 @@ test("an IPv4 next hop is announced with a warning", async () => {
   });
   await client.viewIs([standardRoute(100, "10.0.1.0/24", "192.0.2.1")]);
   await announcer.logged(
-    / warn {2}--announce 100#10\.0\.1\.0\/24@192\.0\.2\.1: the next hop 192\.0\.2\.1 is an IPv4 address/,
+    / warn {2}an option or setting has an unexpected effect problem="--announce 100#10\.0\.1\.0\/24@192\.0\.2\.1: the next hop 192\.0\.2\.1 is an IPv4 address/,
   );
 });
