@@ -1,11 +1,12 @@
 /**
  * A logger that others cannot flood. Lines that a peer, an HTTP client or another program can cause by the thousand are logged
  * from the first one on. After a burst of one kind only one line is logged in each interval, with the number of lines that
- * were left out (`suppressed`). A kind is a message, since a message is a fixed text (logger.ts).
+ * were left out (`suppressed`). A kind is an event (log-event.ts).
  *
  * No timer reports what is left out at the end of a flood: it would keep a program alive that has nothing else to do.
  */
 import type { Clock } from "./clock.ts";
+import type { EventLog, LogEvent } from "./log-event.ts";
 import type { LogFields, Logger } from "./logger.ts";
 
 export interface LogLimits {
@@ -25,8 +26,8 @@ interface Kind {
   suppressed: number;
 }
 
-export class LimitedLog implements Logger {
-  readonly #kinds = new Map<string, Kind>();
+export class LimitedLog implements EventLog {
+  readonly #kinds = new Map<LogEvent, Kind>();
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #limits: LogLimits;
@@ -42,21 +43,10 @@ export class LimitedLog implements Logger {
     this.#logger.debug(message, fields);
   }
 
-  info(message: string, fields?: LogFields): void {
-    this.#log("info", message, fields);
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.#log("warn", message, fields);
-  }
-
-  error(message: string, fields?: LogFields): void {
-    this.#log("error", message, fields);
-  }
-
   /** Lines that are left out are still there at debug level. */
-  #log(level: "info" | "warn" | "error", message: string, fields: LogFields | undefined): void {
-    const kind = this.#kindOf(message);
+  log(event: LogEvent, fields: LogFields): void {
+    const kind = this.#kindOf(event);
+    const { level, message } = event;
     if (kind.tokens < 1) {
       kind.suppressed++;
       this.#logger.debug(message, fields);
@@ -68,13 +58,13 @@ export class LimitedLog implements Logger {
     this.#logger[level](message, suppressed === 0 ? fields : { ...fields, suppressed });
   }
 
-  #kindOf(message: string): Kind {
+  #kindOf(event: LogEvent): Kind {
     const { burst, intervalMs } = this.#limits;
     const nowMs = this.#clock.nowMs();
-    const known = this.#kinds.get(message);
+    const known = this.#kinds.get(event);
     if (known === undefined) {
       const kind = { tokens: burst, filledMs: nowMs, suppressed: 0 };
-      this.#kinds.set(message, kind);
+      this.#kinds.set(event, kind);
       return kind;
     }
     known.tokens = Math.min(burst, known.tokens + (nowMs - known.filledMs) / intervalMs);

@@ -1,9 +1,10 @@
 /** The fields of a log line. A number has its unit in its name, as everywhere: `{ peer: "10.0.0.1:33012", retryAfterMs: 6200 }`. */
-export type LogFields = Readonly<Record<string, string | number | boolean>>;
+export type LogFields = Readonly<Record<string, LogValue>>;
+export type LogValue = string | number | boolean;
 
 /**
  * Logs what sessions, servers and clients do. The message is a fixed text, so that lines can be counted and searched by it; all
- * that varies is in the fields.
+ * that varies is in the fields. Servers and clients write to it by an EventLog (log-event.ts).
  */
 export interface Logger {
   /** Logs details for finding a fault. */

@@ -21,7 +21,9 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
-import { type Logger, silentLogger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
+import { silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteSource } from "../route/table/route-source.ts";
@@ -66,7 +68,7 @@ export class ClientCore {
   readonly #links: ServerLinks;
   readonly #linkContext: { -readonly [Name in keyof LinkContext]: LinkContext[Name] };
   readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
@@ -408,7 +410,7 @@ export class ClientCore {
     if (links.some((link) => !link.idle)) await this.#untilIdle(links, withinMs);
     for (const link of links) {
       if (!link.idle) {
-        this.#logger.warn("stopped before this server had been told everything", { server: link.name });
+        this.#logger.log(LOG.stoppedEarly, { server: link.name });
       }
       link.stop();
     }

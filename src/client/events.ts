@@ -1,6 +1,8 @@
 /** The events of a client, ready-made handlers, and the fan-out to all handlers. */
 
 import { failureText } from "../base/guarded-call.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement.ts";
@@ -56,11 +58,11 @@ export function loggingHandler(logger: Pick<Logger, "info">): Required<ClientHan
 
 /** Passes every event on to several handlers, in the order in which they were added; a handler that fails affects no other. */
 export class HandlerFanOut implements Required<ClientHandler> {
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   /** Replaced at each change, so that a handler may add or remove handlers during an event. */
   #handlers: readonly ClientHandler[];
 
-  constructor(handlers: ClientHandler | readonly ClientHandler[], logger: Logger) {
+  constructor(handlers: ClientHandler | readonly ClientHandler[], logger: EventLog) {
     this.#logger = logger;
     this.#handlers = isList(handlers) ? [...handlers] : [handlers];
   }
@@ -144,7 +146,7 @@ export class HandlerFanOut implements Required<ClientHandler> {
 
   /** Logs the failure of something that a program has given. */
   failed(event: keyof ClientHandler | "announceWhen", error: unknown): void {
-    this.#logger.error("the handler failed; the client goes on", { event, error: failureText(error) });
+    this.#logger.log(LOG.clientHandlerFailed, { event, error: failureText(error) });
   }
 }
 

@@ -1,6 +1,8 @@
 /** Waits for the servers of a client: until they are established, or until they have read what is wanted. */
 
 import type { Clock } from "../base/clock.ts";
+import { type EventLog, eventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import type { Logger } from "../base/logger.ts";
 import { ConnectionTimeoutError, NotEstablishedError, TimeoutError } from "../client/errors.ts";
 import type { ServerInfo } from "../client/options.ts";
@@ -22,13 +24,13 @@ export interface WaitedServers {
 export class ServerWaits {
   readonly #client: WaitedServers;
   readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #waits: Waits;
 
   constructor(client: WaitedServers, clock: Clock, logger: Logger) {
     this.#client = client;
     this.#clock = clock;
-    this.#logger = logger;
+    this.#logger = eventLog(logger);
     this.#waits = new Waits(clock);
   }
 
@@ -82,8 +84,8 @@ export class ServerWaits {
     }
     for (const { server, state } of unread()) {
       const fields = { server: formatEndpoint(server), state };
-      if (state === "established") this.#logger.warn("a server has not read what another one has", fields);
-      else this.#logger.warn("a server is away, and is told when it is back", fields);
+      if (state === "established") this.#logger.log(LOG.changesUnread, fields);
+      else this.#logger.log(LOG.changesDelayed, fields);
     }
   }
 

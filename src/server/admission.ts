@@ -14,14 +14,14 @@
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import { formatPeer } from "../net/peer-identity.ts";
 import { sourceNetwork } from "../net/source-network.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
 import type { RefusalReason, RunningCounters } from "./stats.ts";
 
-export const DEFAULT_MAX_HALF_OPEN = 512;
 const WARN_EVERY_MS = 60_000;
 /** At the limit it is read again at most this often, since prlimit(1) may have raised it. */
 const READ_EVERY_MS = 10_000;
@@ -45,7 +45,7 @@ const SILENT: StreamEvents = { received() {}, writable() {}, closed() {} };
 export interface AdmissionContext {
   readonly network: Network;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   readonly counters: RunningCounters;
   readonly maxHalfOpen: number;
 }
@@ -274,7 +274,7 @@ export class Admission {
     refusals.sinceWarning = 0;
     switch (reason) {
       case "descriptor-limit":
-        logger.warn("connections are refused: the limit of open files is reached", {
+        logger.log(LOG.descriptorLimit, {
           connections,
           openFilesLimit: this.#descriptorLimit,
           refused,
@@ -282,7 +282,7 @@ export class Admission {
         });
         break;
       case "half-open-limit":
-        logger.warn("connections without a handshake are reset: there are too many", {
+        logger.log(LOG.halfOpenLimit, {
           connections,
           refused,
           halfOpen: this.#halfOpenCount,
@@ -291,7 +291,7 @@ export class Admission {
         });
         break;
       case "source-share":
-        logger.warn("connections are refused: places are scarce, and their source has its share", {
+        logger.log(LOG.sourceShare, {
           connections,
           refused,
           lastPeer: formatPeer(stream.remote),

@@ -1,7 +1,8 @@
 /** The events of a server: peers that come and go. */
 
 import { guardedCall } from "../base/guarded-call.ts";
-import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import type { PeerInfo, PeerListener } from "./peer.ts";
 
@@ -21,9 +22,9 @@ export const SERVER_EVENTS = ["peerEstablished", "peerGone"] as const satisfies 
 /** Calls a program's handler, and logs what goes wrong there. */
 export class GuardedServerHandler implements PeerListener {
   readonly #handler: ServerHandler;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
 
-  constructor(handler: ServerHandler, logger: Logger) {
+  constructor(handler: ServerHandler, logger: EventLog) {
     this.#handler = handler;
     this.#logger = logger;
   }
@@ -38,7 +39,7 @@ export class GuardedServerHandler implements PeerListener {
 
   #call(event: keyof ServerHandler, call: () => unknown): void {
     guardedCall(call, (error) => {
-      this.#logger.error("the handler failed; the server goes on", { event, error });
+      this.#logger.log(LOG.serverHandlerFailed, { event, error });
     });
   }
 }

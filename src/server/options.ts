@@ -64,8 +64,6 @@ export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
-export const DEFAULT_SETTLE_SECONDS = 15;
-export const DEFAULT_SEND_HOLD_SECONDS = 90;
 /** With less, a peer whose socket is full for a moment would be taken for dead. */
 export const LEAST_SEND_HOLD_SECONDS = 1;
 

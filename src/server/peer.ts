@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
 import { formatPeer } from "../net/peer-identity.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { SessionState } from "../session/session.ts";
@@ -56,7 +57,7 @@ export interface PeerContext {
   readonly sendHoldMs: number;
   readonly serverId: string;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   readonly exchange: RouteExchange;
   readonly counters: RunningCounters;
   readonly listener: PeerListener;
@@ -154,7 +155,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.#establishedMs = this.#context.clock.nowMs();
     this.#context.exchange.join(this);
     if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
-    this.#context.logger.info("peer established", {
+    this.#context.logger.log(LOG.peerEstablished, {
       ...this.name,
       keepaliveSeconds: this.connection.session.keepaliveSeconds,
       isServer: this.isServer,
@@ -187,13 +188,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   #noteLimit(code: LimitCode): void {
     if (this.#limitsMet.includes(code)) return;
     this.#limitsMet.push(code);
-    this.#context.logger.warn(
-      "at a limit: messages are skipped; more of this kind from this peer are only counted",
-      {
-        ...this.name,
-        code,
-      },
-    );
+    this.#context.logger.log(LOG.peerAtLimit, {
+      ...this.name,
+      code,
+    });
   }
 
   onSkipped(code: SkipCode): void {
@@ -202,7 +200,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.#skipCodesLogged ??= new Set();
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
-    this.#context.logger.warn("update skipped; more of this kind from this peer are only counted", {
+    this.#context.logger.log(LOG.peerUpdateSkipped, {
       ...this.name,
       code,
     });
@@ -231,7 +229,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     this.#hellos++;
     if (this.#hellos === 1) return;
     counters.repeatedHellos++;
-    if (this.#hellos === 2) logger.info("peer has sent a further HELLO, which is answered", this.name);
+    if (this.#hellos === 2) logger.log(LOG.repeatedHello, this.name);
     if (this.#establishedMs === null || this.#isPaced || pacing === "never") return;
     this.#isPaced = true;
     this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
@@ -243,14 +241,14 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     counters.countClose(reason);
     const routes = exchange.announcedRoutesOf(this);
     const fields = { ...this.name, reason: describeCloseReason(reason), routes };
-    const level = LEFT.includes(reason.reason) ? "info" : "warn";
+    const hasLeft = LEFT.includes(reason.reason);
     if (this.#establishedMs === null) {
       // A port probe or a load balancer's health check is no reason for a warning.
       const isProbe =
         reason.reason === "closed-by-peer" ||
         (reason.reason === "connection-lost" && !this.connection.session.receivedHello);
       if (isProbe) logger.debug("connection ended before its handshake", fields);
-      else logger.warn("connection refused or lost before its handshake was complete", fields);
+      else logger.log(LOG.handshakeFailed, fields);
     } else if (routes > 0 && mayReturn(reason)) {
       const announcements = exchange.retain(this);
       this.#context.onLost({
@@ -258,11 +256,12 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         reason: reason.reason,
         establishedForMs: this.#context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
-          logger[level]("peer gone, its routes are withdrawn", fields);
+          logger.log(hasLeft ? LOG.peerLeft : LOG.peerLost, fields);
           exchange.withdrawRetained(announcements);
         },
         retain: (forMs) => {
-          logger[level]("peer gone, its routes are retained", { ...fields, forSeconds: forMs / 1000 });
+          const event = hasLeft ? LOG.peerLeftRetained : LOG.peerLostRetained;
+          logger.log(event, { ...fields, forSeconds: forMs / 1000 });
           return announcements;
         },
       });
@@ -270,7 +269,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       exchange.leave(this);
       // For the peers it is the server that leaves, and no withdrawal is sent.
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
-      else logger[level]("peer gone, its routes are withdrawn", fields);
+      else logger.log(hasLeft ? LOG.peerLeft : LOG.peerLost, fields);
     }
     this.#context.onClosed(this);
     if (info !== null) listener.peerGone(info, reason);

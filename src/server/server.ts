@@ -20,9 +20,17 @@
  */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import {
+  DEFAULT_MAX_HALF_OPEN,
+  DEFAULT_RETAIN_SECONDS,
+  DEFAULT_SEND_HOLD_SECONDS,
+  DEFAULT_SETTLE_SECONDS,
+} from "../base/defaults.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
-import { type Logger, silentLogger } from "../base/logger.ts";
+import type { EventLog } from "../base/log-event.ts";
+import * as LOG from "../base/log-events.ts";
+import { silentLogger } from "../base/logger.ts";
 import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
@@ -32,7 +40,7 @@ import type { ByteStream, Listener } from "../transport/network.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
-import { type Accepted, Admission, DEFAULT_MAX_HALF_OPEN } from "./admission.ts";
+import { type Accepted, Admission } from "./admission.ts";
 import { BelievedCuts } from "./believed-cuts.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
@@ -40,12 +48,7 @@ import { Retention } from "./exchange/retention.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
-import {
-  checkServerOptions,
-  checkServerSettings,
-  DEFAULT_SEND_HOLD_SECONDS,
-  DEFAULT_SETTLE_SECONDS,
-} from "./options.ts";
+import { checkServerOptions, checkServerSettings } from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { makeServerId } from "./server-id.ts";
 import { RunningCounters, type ServerCounters } from "./stats.ts";
@@ -88,7 +91,7 @@ export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
   readonly #exchange: RouteExchange;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
   #listener: Listener | null = null;
@@ -116,7 +119,7 @@ export class Server {
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
-    this.#retainAlwaysMs = (options.retainSeconds ?? 0) * 1000;
+    this.#retainAlwaysMs = (options.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
     this.#deferralMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);
@@ -182,7 +185,7 @@ export class Server {
       () => server.#shortestIntervalMs,
       (forMs) => server.#onSuspended(forMs),
     );
-    server.#logger.info("listening", { address: formatEndpoint(server.endpoint) });
+    server.#logger.log(LOG.listening, { address: formatEndpoint(server.endpoint) });
     return server;
   }
 
@@ -316,7 +319,7 @@ export class Server {
    * return first, which would take the others' routes for withdrawn.
    */
   #onSuspended(forMs: number): void {
-    this.#logger.warn("this process stood still; its clients are waited for", {
+    this.#logger.log(LOG.suspended, {
       forSeconds: Math.round(forMs / 100) / 10,
       settleSeconds: this.#deferralMs / 1000,
     });
@@ -332,16 +335,13 @@ export class Server {
    */
   #onCutOff(): boolean {
     if (!this.#believedCuts.believe()) {
-      this.#logger.warn("most announcers were lost at once, once more: they are not waited for any more");
+      this.#logger.log(LOG.mostAnnouncersLostAgain, {});
       return false;
     }
     if (!this.#awaitsReturn) {
-      this.#logger.warn(
-        "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
-        {
-          settleSeconds: this.#deferralMs / 1000,
-        },
-      );
+      this.#logger.log(LOG.mostAnnouncersLost, {
+        settleSeconds: this.#deferralMs / 1000,
+      });
     }
     this.#awaitsReturn = true;
     this.#defersAgain = true;
@@ -407,7 +407,7 @@ export class Server {
       const routes = this.#exchange.withdrawRetained(announcements);
       if (routes === 0) continue;
       const fields = { ...name, routes };
-      this.#logger.warn("retained routes are withdrawn: nobody has announced them again in time", fields);
+      this.#logger.log(LOG.retainedWithdrawn, fields);
     }
   }
 

@@ -2,12 +2,14 @@ import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./exchange/limits.ts";
 
-/**
- * Why a connection was not accepted. `descriptor-limit`: the process may not have more files and sockets. `half-open-limit`: too
- * many were not ESTABLISHED, and it was the oldest of them, or all were too young. `source-share`: few places are left, and its
- * source has its share.
- */
-export type RefusalReason = "descriptor-limit" | "half-open-limit" | "source-share";
+/** Why a connection was refused, or reset before its handshake, with the explanation that help gives. */
+export const REFUSAL_REASONS = {
+  "descriptor-limit": "the process may not open more files and sockets",
+  "half-open-limit":
+    "too many connections had not completed the handshake, and this was the oldest of them, or all were too young to be reset",
+  "source-share": "few connections are free, and the source address has used its share",
+} as const;
+export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
 /** What has happened since the server's start, by reason. */
 export interface ServerCounters {

@@ -1,36 +1,34 @@
 import type { ProtocolErrorCode } from "../wire/protocol-error.ts";
 
 /**
- * Why a connection ended. The words appear unchanged in logs, in HTTP output and in tests.
- *
- * - `stopped`: this side was stopped
- * - `reset`: an operator or a program has reset the peer
- * - `closed-by-peer`: the other side closed it in order (so does the system of a killed process)
- * - `connection-lost`: the network or the other side's kernel broke it
- * - `connect-failed`, `connect-timeout`: the connection could not be made
- * - `handshake-timeout`: a step towards ESTABLISHED took longer than 2.5 of our keepalive intervals
- * - `keepalive-timeout`: nothing was received for 2.5 negotiated intervals
- * - `send-hold-timeout`: the peer has taken no byte of what was due for too long
- * - `send-queue-full`: the peer asked for answer upon answer and read none of them
- * - `same-server`: another connection of this client leads to the same server
- * - `internal-error`: a fault of this program, which should be reported; only this connection is closed for it
- * - `protocol-error`: the other side broke the protocol; `code` says how
+ * Why a connection ended, with the explanation that help gives, in Markdown. The words appear unchanged in logs, in HTTP
+ * output and in tests.
  */
+export const CLOSE_REASONS = {
+  stopped: "This side was stopped.",
+  reset: "An operator reset the connection on this side (`bunbond peer reset`).",
+  "closed-by-peer": "The other side closed the connection: it was stopped, or its process died.",
+  "connection-lost": "The network, or the other side's kernel, broke the connection.",
+  "connect-failed":
+    "No connection could be made, for the reason in brackets. `ECONNREFUSED`: nobody listens there, or there is no route to that host. `EAI_AGAIN`: no name server answers. `ENOTFOUND`: the name does not exist. `EMFILE`: this process has no file descriptor left, raise `LimitNOFILE=`.",
+  "connect-timeout": "The host does not answer at all: it is down, or a firewall drops the packets.",
+  "handshake-timeout":
+    "The connection was made, but the other side did not complete the handshake: it hangs, or is not a MetalBond peer.",
+  "keepalive-timeout":
+    "No message arrived for 2.5 keepalive intervals: the host or the network to it is down.",
+  "send-hold-timeout":
+    "The other side accepted no byte for `--send-hold` (at a client: 90 s) although data was waiting: it hangs.",
+  "send-queue-full": "The other side sends requests and never reads the answers.",
+  "protocol-error":
+    "The other side broke the protocol; a code says how, see `bunbond help protocol-errors`. A server withdraws the routes of such a client at once, even with `--retain`.",
+  "same-server":
+    "At a client: the address leads to the server in brackets, which is connected already. It is tried again every minute.",
+  "internal-error": "A fault in BunBond: please report it. Only this connection ended.",
+} as const;
+
 export type CloseReason =
   | {
-      readonly reason:
-        | "stopped"
-        | "reset"
-        | "closed-by-peer"
-        | "connection-lost"
-        | "connect-failed"
-        | "connect-timeout"
-        | "handshake-timeout"
-        | "keepalive-timeout"
-        | "send-hold-timeout"
-        | "send-queue-full"
-        | "same-server"
-        | "internal-error";
+      readonly reason: Exclude<keyof typeof CLOSE_REASONS, "protocol-error">;
       /** The system's text, if there is one. */
       readonly detail?: string;
     }

@@ -19,6 +19,7 @@
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
+import { DEFAULT_SEND_HOLD_SECONDS } from "../base/defaults.ts";
 import { errorText } from "../base/error-text.ts";
 import { FRAMES_PER_CLOCK_CHECK } from "../base/turn-budget.ts";
 import type { PeerIdentity } from "../net/peer-identity.ts";
@@ -96,8 +97,6 @@ export type SessionStatus = Readonly<
   >
 >;
 
-const DEFAULT_SEND_HOLD_MS = 90_000;
-
 /** While input is unread, the peer's silence is judged again after this time. */
 const UNREAD_MS = 100;
 /** A peer that continues to send after we have ended the connection is reset after this many bytes: they are ignored anyway. */
@@ -144,7 +143,15 @@ export class Connection implements StreamEvents, Reader {
   #peerServerId = "";
 
   constructor(options: ConnectionOptions) {
-    const { stream, clock, source, handler, role, pace, sendHoldMs = DEFAULT_SEND_HOLD_MS } = options;
+    const {
+      stream,
+      clock,
+      source,
+      handler,
+      role,
+      pace,
+      sendHoldMs = DEFAULT_SEND_HOLD_SECONDS * 1000,
+    } = options;
     this.#serverId = options.serverId;
     this.#stream = stream;
     this.#clock = clock;

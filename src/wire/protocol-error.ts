@@ -43,6 +43,11 @@ function isKeyOf<T extends object>(key: PropertyKey, object: T): key is keyof T 
   return Object.hasOwn(object, key);
 }
 
+/** All codes after which the connection is closed, for help. */
+export const CLOSING_CODES: readonly ClosingCode[] = Object.keys(CLOSING_TEXT).filter((code) =>
+  isKeyOf(code, CLOSING_TEXT),
+);
+
 /** All skip codes, for counters by reason. */
 export const SKIP_CODES: readonly SkipCode[] = Object.keys(SKIP_TEXT).filter((code) =>
   isKeyOf(code, SKIP_TEXT),

@@ -20,7 +20,7 @@ async function setup({ settleSeconds = 0, delayMs = 1 } = {}) {
 }
 
 const SAID =
-  'two of the servers are one under two names: the second connection is given up {"server":"[::1]:2","sameAs":"[::1]:1"}';
+  'two server addresses lead to the same server; the second connection is closed {"server":"[::1]:2","sameAs":"[::1]:1"}';
 
 describe("a server under two names", () => {
   test("is noticed before it hears anything twice, warned of once, and shown", async () => {

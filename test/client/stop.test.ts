@@ -189,9 +189,7 @@ describe("stopping", () => {
     expect(rig.clock.nowMs() - beforeMs).toBeGreaterThanOrEqual(500);
     expect(rig.clock.nowMs() - beforeMs).toBeLessThan(520);
     expect(a.states).toEqual(["stopped", "stopped"]);
-    expect(warnings).toEqual([
-      ["stopped before this server had been told everything", { server: "[::1]:1" }],
-    ]);
+    expect(warnings).toEqual([["stopped before this server had read all changes", { server: "[::1]:1" }]]);
   });
 
   test("in whatever state, and with stale routes held", async () => {

@@ -1,49 +1,51 @@
 /** The tables of reference name exactly what the program has. */
 
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import type { LogEvent } from "../../src/base/log-event.ts";
+import * as LOG from "../../src/base/log-events.ts";
+import { commands } from "../../src/cli/commands.ts";
 import { parseClientOptions } from "../../src/cli/daemon/client-command.ts";
 import { parseServerOptions } from "../../src/cli/daemon/server-command.ts";
-import { HttpCounters } from "../../src/http/connections/http-counters.ts";
+import { parseMarkdown } from "../../src/cli/help/markdown.ts";
+import { topicPages } from "../../src/cli/help/topics.ts";
+import { HTTP_REFUSALS, HttpCounters } from "../../src/http/connections/http-counters.ts";
 import { ClientCounters } from "../../src/http/control/client-operations.ts";
 import { flatCounters } from "../../src/http/control/server-operations.ts";
 import { LIMITS } from "../../src/server/exchange/limits.ts";
-import { RunningCounters } from "../../src/server/stats.ts";
-import { ProtocolError, SKIP_CODES } from "../../src/wire/protocol-error.ts";
-import { codesOf, REPOSITORY, rowsOf } from "../support/process/documents.ts";
+import { REFUSAL_REASONS, RunningCounters } from "../../src/server/stats.ts";
+import { CLOSE_REASONS } from "../../src/session/close-reason.ts";
+import { CLOSING_CODES, ProtocolError, SKIP_CODES } from "../../src/wire/protocol-error.ts";
+import { codesOf, rowsOf } from "../support/process/documents.ts";
 
-const source = (path: string) => Bun.file(join(REPOSITORY, path)).text();
+/** The tables of a help topic, generated ones included: each row's cells. */
+function tablesOf(topic: string): readonly (readonly (readonly string[])[])[] {
+  const page = topicPages(commands).find(({ name }) => name === topic);
+  return parseMarkdown(page?.markdown ?? "").flatMap((block) => (block.type === "table" ? [block.rows] : []));
+}
 
 /** The names in backquotes in a table's first column. */
-const namesIn = (heading: string, firstHead: string) =>
-  rowsOf(heading, firstHead).flatMap(([cell]) => codesOf(cell));
+function namesIn(rows: readonly (readonly string[])[] = []): string[] {
+  return rows.flatMap(([cell]) => codesOf(cell));
+}
 
-test("every reason for a connection's end is explained", async () => {
-  const text = await source("src/session/close-reason.ts");
-  const [, union = ""] = /export type CloseReason =([\s\S]*?);\n\n/.exec(text) ?? [];
-  const reasons = [...union.matchAll(/"([a-z-]+)"/g)].map(([, reason = ""]) => reason);
-  expect(reasons.length).toBeGreaterThan(10);
-  expect(namesIn("Why a connection ended", "reason").sort()).toEqual(reasons.sort());
+test("every reason for a connection's end is explained", () => {
+  const [rows] = tablesOf("close-reasons");
+  expect(namesIn(rows)).toEqual(Object.keys(CLOSE_REASONS));
+  expect(rows?.length).toBeGreaterThan(10);
+  for (const [, meaning] of rows ?? []) expect(meaning).toMatch(/^[A-Z].*\.$/);
 });
 
-test("every warning and error of the daemons is explained, at its level, and no other", async () => {
-  const shown = rowsOf("Warnings and errors in the log", "level").map(([levels = "", message = ""]) => ({
-    levels,
-    message: codesOf(message)[0] ?? message,
-  }));
-  const sources = Array.from(new Bun.Glob("src/**/*.ts").scanSync(REPOSITORY))
-    // The library's own, and what the load generator says.
-    .filter((path) => !/^src\/(library\/|client\/events\.ts|server\/events\.ts|cli\/bench\/)/.test(path));
-  const logged = new Map<string, string>();
-  for (const path of sources) {
-    const text = await source(path);
-    const calls = text.matchAll(/\blog(?:ger)?(?:\.(warn|error)|\[level\])\(\s*"([^"]+)"/g);
-    for (const [, level = "warn", message = ""] of calls) logged.set(message, level);
-    // Only once for each hop or table, as a warning.
-    for (const [, message = ""] of text.matchAll(/#once\([^,]+,\s*"([^"]+)"/g)) logged.set(message, "warn");
-  }
-  expect(shown.map(({ message }) => message).sort()).toEqual([...logged.keys()].sort());
-  for (const { levels, message } of shown) expect(levels).toContain(`\`${logged.get(message)}\``);
+test("every event of the log is explained, at its level, and no other", () => {
+  const tables = tablesOf("log");
+  const events: readonly LogEvent[] = Object.values(LOG);
+  const expected = [["error", "warn"], ["info"]].map((levels) =>
+    events.filter(({ level }) => levels.includes(level)).map(({ level, message }) => `${level} ${message}`),
+  );
+  const shown = tables.map((rows) =>
+    rows.map(([level = "", message = ""]) => codesOf(level + message).join(" ")),
+  );
+  expect(shown.map((lines) => lines.toSorted())).toEqual(expected.map((lines) => lines.toSorted()));
+  expect(expected.flat().length).toBeGreaterThan(70);
 });
 
 test("every counter is explained", () => {
@@ -60,26 +62,28 @@ test("every counter is explained", () => {
   counted.push(...Object.keys(http.flat()));
   const ofKernel = ["kernelReadings", "kernelDone.", "kernelFailed.", "kernelDrift."];
   const plain = counted.map((name) => name.replace(/\..*/, "."));
-  expect(namesIn("What is counted", "counter").sort()).toEqual([...new Set([...plain, ...ofKernel])].sort());
+  const [rows, refusals, httpRefusals] = tablesOf("metrics");
+  expect(namesIn(rows).sort()).toEqual([...new Set([...plain, ...ofKernel])].sort());
+  expect([namesIn(refusals), namesIn(httpRefusals)]).toEqual([
+    Object.keys(REFUSAL_REASONS),
+    Object.keys(HTTP_REFUSALS),
+  ]);
 });
 
 describe("codes of protocol errors", () => {
-  const heading = "Codes of protocol errors and skipped messages";
-  const [closing = [], skipping = []] = ["what the peer did", "what is wrong with the message"].map(
-    (secondHead) => rowsOf(heading, "code", secondHead).flatMap(([cell]) => codesOf(cell)),
-  );
+  const [closing, skipping] = tablesOf("protocol-errors");
 
-  test("that close the connection are all explained", async () => {
-    const [, text = ""] =
-      /CLOSING_TEXT = \{([\s\S]*?)\n\}/.exec(await source("src/wire/protocol-error.ts")) ?? [];
-    const codes = [...text.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code = ""]) => code);
-    expect(closing.toSorted()).toEqual(codes.sort());
-    for (const code of codes) expect(new ProtocolError(code as "UNKNOWN_TYPE").closesConnection).toBe(true);
+  test("that close the connection are all explained", () => {
+    const codes: readonly string[] = CLOSING_CODES;
+    expect(namesIn(closing)).toEqual([...codes]);
+    expect(codes).toContain("UNKNOWN_TYPE");
+    for (const code of CLOSING_CODES) expect(new ProtocolError(code).closesConnection).toBe(true);
   });
 
   test("that skip a message are all explained", () => {
     const limits = Object.values(LIMITS).map(({ code }) => code);
-    expect(skipping.toSorted()).toEqual([...SKIP_CODES, ...limits, "TABLE_FULL"].sort());
+    expect(namesIn(skipping).sort()).toEqual([...SKIP_CODES, ...limits, "TABLE_FULL"].sort());
+    for (const code of SKIP_CODES) expect(new ProtocolError(code).closesConnection).toBe(false);
   });
 });
 

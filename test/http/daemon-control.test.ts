@@ -1,5 +1,6 @@
 /** The operations of client and server, on clients and servers in memory. Their answers as text are in test/cli. */
 import { describe, expect, test } from "bun:test";
+import { eventLog } from "../../src/base/log-event.ts";
 import type { LogFields } from "../../src/base/logger.ts";
 import type { ControlPath } from "../../src/http/control/api.ts";
 import { ClientCounters, clientOperations } from "../../src/http/control/client-operations.ts";
@@ -64,7 +65,7 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & RigClie
     daemon,
     counters: new ClientCounters(),
     kernel: null,
-    logger: { debug: note, info: note, warn: note, error: note },
+    logger: eventLog({ debug: note, info: note, warn: note, error: note }),
     stop: () => {
       stops.push(client.drainedForMs === null ? "stop" : "stop, drained before");
       daemon.isStopping = true;

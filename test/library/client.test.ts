@@ -331,7 +331,7 @@ describe("confirmed", () => {
     expect([outcome.now, server.stats().routes]).toEqual(["kept", 1]);
     expect(server.peers()[0]?.subscriptions).toEqual([200]);
     expect(warnings).toEqual([
-      ["a server is away, and is told when it is back", { server: "[::1]:2", state: "retry" }],
+      ["a server is unreachable; it gets the changes when it is back", { server: "[::1]:2", state: "retry" }],
     ]);
   });
 
@@ -357,7 +357,7 @@ describe("confirmed", () => {
     await pass(rig, 900);
     expect(patient.now).toBe("kept");
     const warning = [
-      "a server has not read what another one has",
+      "a server has not read the changes that another one has read",
       { server: "[::1]:2", state: "established" },
     ];
     expect(warnings).toEqual([warning, warning]);
@@ -372,7 +372,7 @@ describe("confirmed", () => {
     const second = await rig.startServer(2);
     await pass(rig, 10 * SECOND_MS);
     expect([outcome.now, second.stats().routes]).toEqual(["kept", 1]);
-    expect(warnings.filter((line) => `${line}`.includes("told when"))).toEqual([]);
+    expect(warnings.filter((line) => `${line}`.includes("gets the changes when"))).toEqual([]);
   });
 
   test("not before it has been read: a server that does not answer is a timeout", async () => {
@@ -592,7 +592,7 @@ describe("the handler", () => {
     });
     await pass(rig, 0);
     expect(console.mock.calls[0]).toEqual([
-      "the handler failed; the client goes on",
+      "the handler failed; the client continues",
       { event: "serverState", error: expect.stringContaining("no such thing") },
     ]);
     console.mockRestore();

@@ -45,7 +45,7 @@ function logOf(peer: TcpPeer, from = logStart): string[] {
 /** Waits for the server's one line on the peer's end. */
 function logOfEnd(peer: TcpPeer, from = logStart): Promise<string> {
   return server.until(`the end of ${peer.name} in the log`, () =>
-    logOf(peer, from).find((line) => /peer gone|refused or lost/.test(line)),
+    logOf(peer, from).find((line) => /peer disconnected|refused or lost/.test(line)),
   );
 }
 

@@ -107,9 +107,9 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     await across.viewIs([R]);
     cut();
     await beside.viewIs([]);
-    await server.logged(/ warn {2}peer gone.*fd00::2.* reason=keepalive-timeout routes=1$/);
-    await across.logged(/server away.* reason=keepalive-timeout/);
-    await across.logged(/server away.* reason=connect-timeout/);
+    await server.logged(/ warn {2}peer disconnected.*fd00::2.* reason=keepalive-timeout routes=1$/);
+    await across.logged(/server unreachable.* reason=keepalive-timeout/);
+    await across.logged(/server unreachable.* reason=connect-timeout/);
     mend();
     await beside.viewIs([Q]);
     await across.established();
@@ -141,9 +141,9 @@ describe.skipIf(noNamespaces !== null)(`a cut cable${because}`, () => {
     await beside.viewIs([Q]);
     cut();
     await server.logged(
-      / warn {2}peer gone, its routes are retained.*fd00::2.* reason=keepalive-timeout routes=1 /,
+      / warn {2}peer disconnected, its routes are retained.*fd00::2.* reason=keepalive-timeout routes=1 /,
     );
-    await across.logged(/server away.* reason=keepalive-timeout/);
+    await across.logged(/server unreachable.* reason=keepalive-timeout/);
     mend();
     // Its route is its own again once it has announced it anew; the server has no event for that, only a number.
     while ((await retained(directory.path)) > 0) await Bun.sleep(20);

@@ -131,7 +131,7 @@ test("commands change what a running client wants, and everybody sees it", async
     await run("announce", ...socket, announceFlag(ROUTE));
     await watcher.viewIs([ROUTE]);
     expect(await run("peer", "reset", address, ...socket)).toEqual(done(`reset: ${address}`));
-    await server.logged(/peer gone.* id=1 reason=closed-by-peer/);
+    await server.logged(/peer disconnected.* id=1 reason=closed-by-peer/);
     await server.logged(/peer established.* id=3 /);
     await watcher.viewIs([ROUTE]);
   });

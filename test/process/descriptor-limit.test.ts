@@ -41,7 +41,7 @@ test("those that are too many are refused; HTTP, the control socket and the othe
   const [first, ...others] = peers;
   first?.end();
   await first?.closedByServer();
-  await server.logged(/peer gone/);
+  await server.logged(/peer disconnected/);
   using _late = await TcpPeer.establish(server.address);
   for (const peer of others) await peer.roundTrip();
   for (const peer of peers) peer[Symbol.dispose]();
@@ -74,7 +74,7 @@ test("idle HTTP connections keep a client with few descriptors from nothing", as
   });
   await client.logged(/ warn .*HTTP connections are closed: there are too many .*connections=4/);
   await server[Symbol.asyncDispose]();
-  await client.logged(/server away, trying again/);
+  await client.logged(/server unreachable, retrying/);
   await using again = await startBunbondServer({ listen: server.address });
   await again.logged(/peer established/);
   isOver = true;

@@ -281,7 +281,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     const flags = ["--install-routes", "100#100", "--ecmp", "resilient"];
     await using client = rig.client({ socket: socketPath, flags });
     await rig.routesAre(TABLE_100);
-    await client.logged(/ warn .* sysctl -w net\.ipv4\.fib_multipath_hash_policy=1$/);
+    await client.logged(/ warn .* sysctl -w net\.ipv4\.fib_multipath_hash_policy=1"$/);
     const control = new ControlClient({ socketPath, program: "client", asJson: true });
     const ofTable = { table: 100, vnis: [100], wanted: 1, installed: 1, failed: 0 };
     expect(await control.call("/v1/status", null)).toMatchObject({

@@ -29,7 +29,7 @@ test("--on-stop keep at a server that retains: a client is replaced by the next 
   await watcher.viewIs(ROUTES);
 
   expect(await old.stop()).toBe(0);
-  await server.logged(/peer gone, its routes are retained .*reason=closed-by-peer routes=3 /);
+  await server.logged(/peer disconnected, its routes are retained .*reason=closed-by-peer routes=3 /);
   expect(await control(socket).call("/v1/status", null)).toMatchObject({
     peers: 1,
     routes: 3,
@@ -54,7 +54,7 @@ test("--on-stop withdraw takes them away at once, though the server would retain
   await watcher.viewIs(ROUTES);
   expect(await leaving.stop()).toBe(0);
   await watcher.viewIs([]);
-  await server.logged(/peer gone, its routes are withdrawn .*reason=closed-by-peer routes=0$/);
+  await server.logged(/peer disconnected, its routes are withdrawn .*reason=closed-by-peer routes=0$/);
 });
 
 test("--drain: withdrawn first, then connected as before until the time is over", async () => {

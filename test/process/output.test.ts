@@ -35,7 +35,7 @@ test("a client on a full disk says so in its log, and its announcements stay", a
   });
   await peer.heardUntil(`ADD ${own}`);
   announcer.send("ADD 100 10.0.1.0/24 via 2001:db8::1");
-  await shell.logged(/ error changes cannot be printed any more; the client goes on reason=.*ENOSPC/);
+  await shell.logged(/ error changes can no longer be printed; the client continues reason=.*ENOSPC/);
   announcer.send("ADD 100 10.0.2.0/24 via 2001:db8::1");
   await peer.heardAll("ADD 100 10.0.1.0/24 via 2001:db8::1", "ADD 100 10.0.2.0/24 via 2001:db8::1");
   expect(await shell.stop()).toBe(1);
@@ -60,7 +60,7 @@ test("a reader that stands still holds nothing up, and has the present routes in
   await hasRoutes(client, ROUTES.length);
   for (const route of ROUTES.filter((_, i) => i % 2 === 0)) announcer.withdraw(route);
   await hasRoutes(client, ROUTES.length / 2);
-  expect(server.stderrLines.filter((line) => line.includes("peer gone"))).toEqual([]);
+  expect(server.stderrLines.filter((line) => line.includes("peer disconnected"))).toEqual([]);
 
   await using cat = new ChildProcess({ command: ["cat", pipe.path] });
   announcer.announce(MARKER);

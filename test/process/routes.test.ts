@@ -23,7 +23,7 @@ test.each(["SIGTERM", "SIGINT"] as const)("every kind of route arrives, and goes
   expect(performance.now() - signalledMs).toBeLessThan(QUICKLY_MS);
   await two.viewIs([]);
   // It withdrew its routes itself; its going was not what took them away. What it knew it did not unsay.
-  await server.logged(/peer gone.* reason=closed-by-peer routes=0$/);
+  await server.logged(/peer disconnected.* reason=closed-by-peer routes=0$/);
   expect(one.changes()).toEqual([`+ ${routeLine(OTHER)}`]);
 });
 
@@ -43,7 +43,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     expect(performance.now() - signalledMs).toBeLessThan(QUICKLY_MS);
     await client.serverState("retry");
     await client.logged(
-      / error no server is left; the routes stay as they were last known routes=1 forSeconds=forever/,
+      / error no server is established; the last known routes are kept routes=1 forSeconds=forever/,
     );
     expect(client.view()).toEqual([routeLine(OTHER)]);
     expect(await announcer.stop()).toBe(0);
@@ -139,6 +139,6 @@ test("an IPv4 next hop is announced with a warning", async () => {
   });
   await client.viewIs([standardRoute(100, "10.0.1.0/24", "192.0.2.1")]);
   await announcer.logged(
-    / warn {2}--announce 100#10\.0\.1\.0\/24@192\.0\.2\.1: the next hop 192\.0\.2\.1 is an IPv4 address/,
+    / warn {2}an option or setting has an unexpected effect problem="--announce 100#10\.0\.1\.0\/24@192\.0\.2\.1: the next hop 192\.0\.2\.1 is an IPv4 address/,
   );
 });

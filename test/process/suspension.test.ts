@@ -21,7 +21,7 @@ test.concurrent("with keepalive 1, a peer silent for 2 to 4 s is dropped, and it
   const silentMs = performance.now() - silentFromMs;
   expect(silentMs).toBeGreaterThanOrEqual(2_000);
   expect(silentMs).toBeLessThanOrEqual(4_000);
-  await server.logged(/peer gone.* reason=keepalive-timeout routes=1$/);
+  await server.logged(/peer disconnected.* reason=keepalive-timeout routes=1$/);
   // The watcher, which sends KEEPALIVEs, was not meant.
   expect(watcher.events.filter(({ event }) => event === "server").at(-1)).toMatchObject({
     state: "established",
@@ -55,7 +55,7 @@ test.concurrent("a client drops a server that stands still, and returns when it 
   await announcer.established();
   server.signal("SIGSTOP");
   await client.viewIs([]);
-  await client.logged(/server away.* reason=keepalive-timeout/);
+  await client.logged(/server unreachable.* reason=keepalive-timeout/);
   server.signal("SIGCONT");
   await client.viewIs([ROUTE]);
 });

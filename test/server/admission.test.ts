@@ -1,5 +1,6 @@
 /** Who is let in when descriptors run out. With real ones: test/process/descriptor-limit.test.ts. */
 import { describe, expect, test } from "bun:test";
+import { eventLog } from "../../src/base/log-event.ts";
 import { type LogFields, silentLogger } from "../../src/base/logger.ts";
 import { Admission } from "../../src/server/admission.ts";
 import { RunningCounters } from "../../src/server/stats.ts";
@@ -167,7 +168,7 @@ describe("while as many are half-open as may be", () => {
     readonly #admission = new Admission({
       network: new MemoryNetwork({ clock: this.clock }),
       clock: this.clock,
-      logger: silentLogger,
+      logger: eventLog(silentLogger),
       counters: this.#counters,
       maxHalfOpen: 64,
     });
@@ -262,7 +263,7 @@ describe("while more than three quarters of 100 places are taken", () => {
     readonly #admission = new Admission({
       network: Object.assign(new MemoryNetwork({ clock: new FakeClock() }), { descriptorLimit: 150 }),
       clock: new FakeClock(),
-      logger: silentLogger,
+      logger: eventLog(silentLogger),
       counters: this.counters,
       maxHalfOpen: 512,
     });

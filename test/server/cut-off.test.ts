@@ -39,7 +39,7 @@ async function setup(
     ...silentLogger,
     warn(message: string) {
       // That a peer is gone is said for each; here it is about what the server makes of it.
-      if (!message.startsWith("peer gone")) warnings.push(message);
+      if (!message.startsWith("peer disconnected")) warnings.push(message);
     },
   };
   const server = await rig.startServer(1, {
@@ -126,7 +126,7 @@ describe("a server whose link is cut", () => {
     // Whoever goes on doing so cannot keep End-of-RIBs and withdrawals back for ever.
     for (let times = 0; times < 30; times++) cutAgain();
     expect(warnings).toContain(
-      "most announcers were lost at once, once more: they are not waited for any more",
+      "most announcers were lost at once again; the server no longer waits for them",
     );
     expect(changes(hypervisors)).not.toEqual([]);
     warnings.length = 0;
@@ -143,7 +143,7 @@ describe("a server whose link is cut", () => {
     setCut(rig, rig, false);
     rig.clock.advance(60_000);
     expect(warnings).toEqual([
-      "most announcers were lost at once: they are waited for, as after a cut of this server's own link",
+      "most announcers were lost at once; the server waits for them, as after a failure of its own link",
     ]);
   });
 
@@ -198,7 +198,7 @@ describe("a server whose machine was paused, with its clock", () => {
 });
 
 describe("a time of day that is set", () => {
-  const STOOD_STILL = "this process stood still; its clients are waited for";
+  const STOOD_STILL = "this process was suspended; it waits for its clients to return";
 
   test("forward looks like a suspension, and harms nobody", async () => {
     const { rig, hypervisors, warnings, server } = await setup();

@@ -71,10 +71,10 @@ class Departures {
   }
 
   #logged(message: string, { peer }: LogFields = {}): void {
-    if (message.startsWith("most announcers were lost") || message.includes("stood still")) {
+    if (message.startsWith("most announcers were lost") || message.includes("was suspended")) {
       this.#breach ??= new Breach(`the server says: ${message}`);
     }
-    if (message !== "peer gone, its routes are withdrawn") return;
+    if (message !== "peer disconnected, its routes are withdrawn") return;
     if (typeof peer !== "string" || !this.#undecided.delete(peer)) return;
     this.#model.forget(peer);
     const leftMs = this.#leftMs.get(peer) ?? 0;

@@ -97,7 +97,7 @@ describe("a handler", () => {
     rig.clock.settle();
     // A rejected promise of the handler is logged in a later turn, which has no event.
     await Bun.sleep(0);
-    const failures = rig.log.filter(({ message }) => message === "the handler failed; the server goes on");
+    const failures = rig.log.filter(({ message }) => message === "the handler failed; the server continues");
     expect(failures.map(({ fields: { event } }) => event)).toEqual(["peerEstablished", "peerGone"]);
   });
 });
@@ -200,7 +200,7 @@ describe("what is logged of a peer that goes", () => {
     rig.clock.settle();
     rig.peer(`ADD ${Q}`);
     rig.clock.advance(30_000);
-    const message = "retained routes are withdrawn: nobody has announced them again in time";
+    const message = "retained routes are withdrawn: they were not announced again in time";
     expect(saysWithdrawn(rig)).toEqual(named.map((name) => ({ message, fields: { ...name, routes: 1 } })));
     expect(named).toHaveLength(1);
     expect(server.stats().routes).toBe(1);

@@ -1,8 +1,9 @@
 /** A peer that sends, but takes nothing (RFC 9687): its keepalives must not keep it for ever. */
 import { expect, test } from "bun:test";
+import { DEFAULT_SEND_HOLD_SECONDS } from "../../src/base/defaults.ts";
 import { ConnectionUnderTest, manyAdds } from "../support/network/connection-under-test.ts";
 
-const SEND_HOLD_MS = 90_000;
+const SEND_HOLD_MS = DEFAULT_SEND_HOLD_SECONDS * 1000;
 
 /** An established pair whose peer has stopped reading, with more due than the pipe holds. */
 function stalled(): ConnectionUnderTest {

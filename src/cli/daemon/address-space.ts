@@ -8,8 +8,10 @@
  *
  * So below twice that a daemon warns. Memory in use is limited by other means (cgroups: MemoryMax=).
  */
+
 import { readFileSync } from "node:fs";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 
 const MIB = 1 << 20;
 const LEAST_MIB = 4_600;
@@ -21,13 +23,10 @@ export function parseAddressSpaceBytes(limits: string): number {
 }
 
 /** `limits`: the text of /proc/self/limits. */
-export function warnOfAddressSpace(logger: Logger, limits = readLimits()): void {
+export function warnOfAddressSpace(logger: EventLog, limits = readLimits()): void {
   const limitMib = Math.floor(parseAddressSpaceBytes(limits) / MIB);
   if (limitMib >= LEAST_MIB) return;
-  logger.warn(
-    "the address space is limited, and Bun may be slow or crash: remove LimitAS= (ulimit -v), and limit memory by MemoryMax=",
-    { limitMib, leastMib: LEAST_MIB },
-  );
+  logger.log(LOG.addressSpaceLimited, { limitMib, leastMib: LEAST_MIB });
 }
 
 function readLimits(): string {

@@ -1,6 +1,12 @@
+import {
+  DEFAULT_DRAIN_SECONDS,
+  DEFAULT_MAX_HOPS,
+  DEFAULT_STALE_TIME_ALONE_SECONDS,
+  DEFAULT_STALE_TIME_SECONDS,
+} from "../../base/defaults.ts";
 import type { OnStop } from "../../client/options.ts";
 import { TABLE_SETTLES_MS } from "../../client/view/completeness.ts";
-import { DEFAULT_MAX_HOPS, MOST_HOPS } from "../../client/view/merged-view.ts";
+import { MOST_HOPS } from "../../client/view/merged-view.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
 import { DEFAULT_RETRY, type RetryBounds } from "../../session/retry.ts";
@@ -23,6 +29,7 @@ import {
 } from "../flags/shared-flags.ts";
 import { socketFlag } from "../flags/socket-flag.ts";
 import {
+  formatSecondsOrForever,
   readAnnouncements,
   readEndpoints,
   readOneOf,
@@ -88,7 +95,7 @@ export const clientDefinition = {
       formerName: "hold",
       valueHint: "SEC",
       example: "60",
-      default: "60",
+      default: `${DEFAULT_STALE_TIME_SECONDS}`,
       description: "Keep a lost server's routes this long while another server is connected.",
     },
     "stale-time-alone": {
@@ -96,7 +103,7 @@ export const clientDefinition = {
       formerName: "hold-alone",
       valueHint: "SEC|forever",
       example: "forever",
-      default: "forever",
+      default: formatSecondsOrForever(DEFAULT_STALE_TIME_ALONE_SECONDS),
       description: "Keep them this long while no server is connected.",
     },
     "max-hops": {
@@ -122,7 +129,7 @@ export const clientDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "5",
-      default: "0",
+      default: `${DEFAULT_DRAIN_SECONDS}`,
       description:
         "Stay connected this long between withdrawing and closing, while other hypervisors turn to other next hops.",
     },

@@ -1,5 +1,7 @@
 /** The kernel routes of `bunbond client --install-routes`: how the flags open them, and what the daemon reports about them. */
 
+import { type EventLog, eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ClientHandler } from "../../client/events.ts";
 import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
@@ -16,7 +18,7 @@ export interface KernelContext {
 export class ClientKernel implements KernelReporter {
   readonly routes: KernelRoutes;
   readonly #options: KernelFlagOptions;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   /** True if the routes are removed at the end. */
   cleanup: boolean;
   /**
@@ -28,7 +30,7 @@ export class ClientKernel implements KernelReporter {
   private constructor(routes: KernelRoutes, options: KernelFlagOptions, logger: Logger) {
     this.routes = routes;
     this.#options = options;
-    this.#logger = logger;
+    this.#logger = eventLog(logger);
     this.cleanup = options.cleanup;
   }
 
@@ -85,12 +87,12 @@ export class ClientKernel implements KernelReporter {
       await this.routes.close({ cleanup });
       const routes = tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
       if (!cleanup && !this.#options.dryRun && routes > 0) {
-        this.#logger.info("routes stay in the kernel; 'bunbond cleanup' removes them", { routes });
+        this.#logger.log(LOG.routesStay, { routes });
       }
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.error("the kernel's routes could not be removed; 'bunbond cleanup' does it", { reason });
+      this.#logger.log(LOG.routesNotRemoved, { reason });
       return false;
     }
   }

@@ -3,7 +3,9 @@
  * and the daemon goes on as before.
  */
 
-import type { LogFields, Logger } from "../../base/logger.ts";
+import { type EventFields, type EventLog, eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
+import type { LogFields } from "../../base/logger.ts";
 import type { ClientCore } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { KernelRoutes } from "../../kernel/kernel-routes.ts";
@@ -24,7 +26,7 @@ export interface ReloaderOptions<Options, Change> {
   readonly read: () => Promise<Options>;
   readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
   readonly apply: (change: Change) => void;
-  readonly logger: Logger;
+  readonly logger: EventLog;
 }
 
 /** Makes SIGHUP reload the options from now on, if they are from a file. Called when the daemon runs. */
@@ -45,7 +47,7 @@ export function reloadOnHangup<
 export function stopOnHangup(
   { config }: { readonly config: string | null },
   hangup: HangupSignal,
-  logger: Logger,
+  logger: EventLog,
   stop: () => void,
 ): void {
   if (config !== null) return;
@@ -56,7 +58,7 @@ export function stopOnHangup(
     }
     // A terminal that is closed may send more than one.
     hangup.handle(() => {});
-    logger.info("SIGHUP ends this process: there is no --config to read again");
+    logger.log(LOG.hangupStops, {});
     stop();
   });
 }
@@ -105,19 +107,19 @@ export class Reloader<Options, Change extends LoggedChange> {
     try {
       after = await read();
     } catch (error) {
-      logger.error("configuration not reloaded, nothing has changed", faultFields(error));
+      logger.log(LOG.configurationNotReloaded, faultFields(error));
       return;
     }
     if (this.#isStopped) return;
     const { changes, needRestart, warnings, inForce } = difference(this.#inEffect, after);
     this.#inEffect = inForce;
-    for (const warning of warnings) logger.warn(warning);
+    for (const problem of warnings) logger.log(LOG.optionWarning, { problem });
     for (const change of changes) apply(change);
     if (needRestart.length > 0) {
-      logger.warn("changed settings that take effect at the next start", { settings: needRestart.join() });
+      logger.log(LOG.settingsNeedRestart, { settings: needRestart.join() });
     }
-    if (changes.length === 0) logger.info("configuration reloaded, nothing to change");
-    else logger.info("configuration reloaded", changeFields(changes));
+    if (changes.length === 0) logger.log(LOG.configurationUnchanged, {});
+    else logger.log(LOG.configurationReloaded, changeFields(changes));
   }
 }
 
@@ -133,7 +135,7 @@ function changeFields(changes: readonly LoggedChange[]): LogFields {
   return Object.fromEntries(fields);
 }
 
-function faultFields(error: unknown): LogFields {
+function faultFields(error: unknown): EventFields<(typeof LOG.configurationNotReloaded.fields)[number]> {
   if (!(error instanceof UsageError))
     return { error: error instanceof Error ? error.message : String(error) };
   const { message, hint, place, value, others } = error;
@@ -179,7 +181,7 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
         client.announce(change.route);
       } catch (error) {
         if (!(error instanceof TableFullError)) throw error;
-        logger.error("a new announcement of the configuration cannot be made", faultFields(error));
+        eventLog(logger).log(LOG.announcementImpossible, faultFields(error));
       }
       break;
     case "withdraw":

@@ -1,3 +1,5 @@
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
 import { Daemon } from "../../http/control/daemon.ts";
@@ -38,7 +40,7 @@ export async function runClient(options: ClientConfig, context: DaemonContext): 
         if (failure === null) stop();
         // That a disk is full must not take the tenants' networks along.
         else {
-          logger.error("changes cannot be printed any more; the client goes on", { reason: failure.message });
+          eventLog(logger).log(LOG.outputLost, { reason: failure.message });
         }
       });
       const plan = new PlanPrinter(stdout, options.json ? "json" : "text");
@@ -63,6 +65,7 @@ interface ClientSetup extends DaemonSetup {
 
 async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = setup;
+  const log = eventLog(logger);
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();
@@ -92,7 +95,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     read: () => readClientOptions(rawArgs),
     difference: clientDifference,
     apply: (change) => applyToClient({ client, logger, kernel }, change),
-    logger,
+    logger: log,
   });
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
@@ -101,19 +104,19 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
       leave();
       stop();
     };
-    const controlled = { client, daemon, counters, kernel, logger, stop: stopByCommand, drainLeftMs };
+    const controlled = { client, daemon, counters, kernel, logger: log, stop: stopByCommand, drainLeftMs };
     control?.serve(clientOperations(controlled));
     client.start();
-    logger.info("started", { program: "client", ...versionInfo });
+    log.log(LOG.started, { program: "client", ...versionInfo });
     const http = await serveRoutes(options, client.routeSource(), daemon, logger);
     await stopped;
     leave();
     reloader.stop();
-    logger.info("stopping", { routes: client.routeCount });
+    log.log(LOG.stopping, { routes: client.routeCount });
     if (reloader.inForce.onStop === "withdraw") client.drain();
     const waitMs = drainLeftMs();
     if (waitMs > 0) {
-      logger.info("draining", {
+      log.log(LOG.draining, {
         withdrawn: client.announcementCount,
         forSeconds: Math.ceil(waitMs / 100) / 10,
       });

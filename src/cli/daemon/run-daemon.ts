@@ -6,6 +6,8 @@
  *                        └── SIGTERM, SIGINT, SIGHUP, stop() ── stopped
  */
 
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { ProgramName } from "../../http/control/api.ts";
 import type { ControlServer } from "../../http/control/server.ts";
 import type { DaemonFlagOptions } from "../flags/daemon-flags.ts";
@@ -51,10 +53,11 @@ export async function runDaemon(
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
-  warnOfAddressSpace(logger);
-  for (const warning of warnings) logger.warn(warning);
+  const log = eventLog(logger);
+  warnOfAddressSpace(log);
+  for (const problem of warnings) log.log(LOG.optionWarning, { problem });
   const asked = Promise.withResolvers<void>();
-  stopOnHangup(options, hangup, logger, asked.resolve);
+  stopOnHangup(options, hangup, log, asked.resolve);
   const stopped = untilStopped({ ...(graceMs && { graceMs }), also: asked.promise });
   // Before all else: where another daemon runs, this one is refused before any peer has seen it.
   const control = await openDaemonSocket(options.socket, program, logger);

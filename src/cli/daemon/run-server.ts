@@ -1,3 +1,5 @@
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import { serverOperations } from "../../http/control/server-operations.ts";
 import { ROUTE_SOURCE } from "../../route/table/route-source.ts";
@@ -23,12 +25,13 @@ async function serve(
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;
   const start = { listen, settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
-  logger.info("started", { program: "server", ...versionInfo });
+  const log = eventLog(logger);
+  log.log(LOG.started, { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),
     difference: serverDifference,
     apply: (change) => applyToServer(server, logger, change),
-    logger,
+    logger: log,
   });
   try {
     control?.serve(serverOperations(server, daemon));
@@ -36,7 +39,7 @@ async function serve(
     await stopped;
     daemon.isStopping = true;
     reloader.stop();
-    logger.info("stopping", { routes: server.stats().routes, peers: server.stats().peers });
+    log.log(LOG.stopping, { routes: server.stats().routes, peers: server.stats().peers });
     await http?.stop();
   } finally {
     server.stop();

@@ -1,3 +1,5 @@
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Daemon } from "../../http/control/daemon.ts";
 import { startHttpServer } from "../../http/public/http-server.ts";
@@ -21,6 +23,6 @@ export async function serveRoutes(
   if (endpoint === null) return null;
   const { version } = versionInfo;
   const http = await startHttpServer({ endpoint, hostNames, routes, version, logger, clock, counters });
-  logger.info("serving HTTP", { address: formatEndpoint(http.endpoint) });
+  eventLog(logger).log(LOG.servingHttp, { address: formatEndpoint(http.endpoint) });
   return http;
 }

@@ -1,3 +1,9 @@
+import {
+  DEFAULT_MAX_HALF_OPEN,
+  DEFAULT_RETAIN_SECONDS,
+  DEFAULT_SEND_HOLD_SECONDS,
+  DEFAULT_SETTLE_SECONDS,
+} from "../../base/defaults.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import {
   GREATEST_LIMIT,
@@ -59,7 +65,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "15",
-      default: "15",
+      default: `${DEFAULT_SETTLE_SECONDS}`,
       description:
         "Wait this long after the start for clients to return, before End-of-RIBs say that tables are complete.",
     },
@@ -70,7 +76,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "30",
-      default: "0",
+      default: `${DEFAULT_RETAIN_SECONDS}`,
       description:
         "Keep the routes of a lost client this long, unless it withdrew them, so that it can restart unnoticed.",
     },
@@ -78,7 +84,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "SEC",
       example: "90",
-      default: "90",
+      default: `${DEFAULT_SEND_HOLD_SECONDS}`,
       description:
         "Close the connection to a peer that takes no byte for this long although some are waiting.",
     },
@@ -90,7 +96,7 @@ export const serverDefinition = {
       type: "string",
       valueHint: "N",
       example: "512",
-      default: "512",
+      default: `${DEFAULT_MAX_HALF_OPEN}`,
       description:
         "Limit of connections that have not completed their handshake. Beyond it, the oldest is reset, so that silent connections keep no client out.",
     },

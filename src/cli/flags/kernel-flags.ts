@@ -6,6 +6,7 @@
  * so. Go's example unit writes 0 for it, which in a route message means main as well.
  */
 
+import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
 import {
   DEFAULT_PREFERRED_WEIGHT,
   ECMP_MODES,
@@ -100,7 +101,7 @@ export const kernelFlags = {
     type: "string",
     valueHint: "SEC",
     example: "300",
-    default: "300",
+    default: `${DEFAULT_RECONCILE_INTERVAL_SECONDS}`,
     description:
       "Compare the kernel's tables with the desired routes this often, and repair them; 0: never. Changes that the kernel reports are repaired at once.",
   },

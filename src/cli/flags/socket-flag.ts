@@ -5,8 +5,11 @@
  * another daemon has it: several on a host are no mistake, and network namespaces share the file system. A path that was asked
  * for is taken or refused.
  */
+
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ProgramName } from "../../http/control/api.ts";
 import { type ControlServer, openControlSocket } from "../../http/control/server.ts";
@@ -77,7 +80,7 @@ export async function openDaemonSocket(
     return control;
   } catch (error) {
     if (!(error instanceof ControlSocketError && error.code === "NOT_PERMITTED")) throw error;
-    logger.warn("no control socket: 'bunbond status' and the like cannot reach this daemon", {
+    eventLog(logger).log(LOG.noControlSocket, {
       reason: error.message,
     });
     return null;
@@ -94,7 +97,7 @@ async function openFirstFree(
     const path = paths.next().value;
     try {
       const control = await openControlSocket({ path, program, logger });
-      if (taken !== null) logger.info("another daemon has the default control socket", { taken, path });
+      if (taken !== null) eventLog(logger).log(LOG.defaultSocketTaken, { taken, path });
       return control;
     } catch (error) {
       if (!(error instanceof ControlSocketError && error.code === "IN_USE")) throw error;

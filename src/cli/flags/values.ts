@@ -71,6 +71,11 @@ export function readSecondsOrForever(flag: string, text: string): number {
   throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
 }
 
+/** As {@link readSecondsOrForever} reads it. */
+export function formatSecondsOrForever(seconds: number): string {
+  return seconds === Number.POSITIVE_INFINITY ? "forever" : `${seconds}`;
+}
+
 /** Least wait: many clients that retried more often would overload a server. */
 const LEAST_RETRY_SECONDS = 0.1;
 

@@ -1,4 +1,10 @@
-/** Tables of reference in Markdown, made from the commands' definitions. */
+/** Tables of reference in Markdown, made from the commands' definitions and the catalogues. */
+import type { LogEvent } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
+import { METRICS, type Metric } from "../../base/metrics.ts";
+import { LIMIT_CODES } from "../../server/exchange/limits.ts";
+import { CLOSE_REASONS } from "../../session/close-reason.ts";
+import { CLOSING_CODES, describeCode, SKIP_CODES } from "../../wire/protocol-error.ts";
 import { settingNames } from "../config/config-values.ts";
 import { CLIENT_AT_START, SERVER_AT_START } from "../daemon/config-diff.ts";
 import type { Command } from "../program/command.ts";
@@ -34,6 +40,66 @@ export function exitCodeTable(commands: readonly Command[]): string {
     ["code", "meaning"],
     rows.map(({ left, right }) => [code(left), right]),
   );
+}
+
+/** The events of these levels, level by level, in the order of their messages. */
+export function logEventTable(...levels: readonly LogEvent["level"][]): string {
+  const events: readonly LogEvent[] = Object.values(LOG);
+  const ordered = events.toSorted((a, b) => (a.message < b.message ? -1 : 1));
+  const rows = levels.flatMap((level) =>
+    ordered
+      .filter((event) => event.level === level)
+      .map(({ message, fields, whatToDo }) => [code(level), code(message), whatToDo + fieldsText(fields)]),
+  );
+  return markdownTable(["level", "message", "what it means, and what to do"], rows);
+}
+
+function fieldsText(fields: readonly string[]): string {
+  return fields.length === 0 ? "" : ` Fields: ${fields.map(code).join(", ")}.`;
+}
+
+export function closeReasonTable(): string {
+  const rows = Object.entries(CLOSE_REASONS).map(([reason, meaning]) => [code(reason), meaning]);
+  return markdownTable(["reason", "what happened"], rows);
+}
+
+/** The protocol errors after which a connection is closed. */
+export function closingCodeTable(): string {
+  const rows = CLOSING_CODES.map((name) => [code(name), sentence(describeCode(name))]);
+  return markdownTable(["code", "what the peer did"], rows);
+}
+
+/** The codes for which a message is skipped. */
+export function skipCodeTable(): string {
+  const meanings = [
+    ...SKIP_CODES.map((name) => [name, describeCode(name)] as const),
+    ...Object.entries(LIMIT_CODES),
+  ];
+  const rows = meanings.map(([name, meaning]) => [code(name), sentence(meaning)]);
+  return markdownTable(["code", "what is wrong with the message"], rows);
+}
+
+export function counterTable(): string {
+  const metrics: [name: string, metric: Metric][] = Object.entries(METRICS);
+  const rows = metrics.map(([name, { of, label, help }]) => [
+    code(label === null ? name : `${name}.`),
+    of.length > 1 ? "both" : of.join(),
+    label ?? "",
+    help,
+  ]);
+  return markdownTable(["counter", "of", "label", "what it counts"], rows);
+}
+
+/** The labels of a counter. */
+export function labelTable(meanings: Readonly<Record<string, string>>): string {
+  return markdownTable(
+    ["label", "what is counted"],
+    Object.entries(meanings).map(([label, meaning]) => [code(label), meaning]),
+  );
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function valueText(def: FlagDef): string {

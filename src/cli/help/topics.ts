@@ -1,7 +1,9 @@
 /**
  * The pages of `bunbond help TOPIC`: Markdown files beside this one, which the executable holds inside. A line
- * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions.
+ * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions and the catalogues.
  */
+import { HTTP_REFUSALS } from "../../http/connections/http-counters.ts";
+import { REFUSAL_REASONS } from "../../server/stats.ts";
 import type { Command } from "../program/command.ts";
 import type { HelpTopic } from "../program/help.ts";
 import closeReasons from "./close-reasons.md" with { type: "text" };
@@ -17,7 +19,16 @@ import migration from "./migration.md" with { type: "text" };
 import operations from "./operations.md" with { type: "text" };
 import output from "./output.md" with { type: "text" };
 import protocolErrors from "./protocol-errors.md" with { type: "text" };
-import { exitCodeTable, settingsTable } from "./reference-tables.ts";
+import {
+  closeReasonTable,
+  closingCodeTable,
+  counterTable,
+  exitCodeTable,
+  labelTable,
+  logEventTable,
+  settingsTable,
+  skipCodeTable,
+} from "./reference-tables.ts";
 import { renderText } from "./render-text.ts";
 import restarts from "./restarts.md" with { type: "text" };
 import troubleshooting from "./troubleshooting.md" with { type: "text" };
@@ -78,6 +89,22 @@ function generated(what: string, commands: readonly Command[]): string {
       return settingsTable("server", commands);
     case "settings of the client":
       return settingsTable("client", commands);
+    case "warnings and errors of the log":
+      return logEventTable("error", "warn");
+    case "normal events of the log":
+      return logEventTable("info");
+    case "close reasons":
+      return closeReasonTable();
+    case "codes that close the connection":
+      return closingCodeTable();
+    case "codes that skip a message":
+      return skipCodeTable();
+    case "counters":
+      return counterTable();
+    case "reasons of refusals":
+      return labelTable(REFUSAL_REASONS);
+    case "reasons of HTTP refusals":
+      return labelTable(HTTP_REFUSALS);
     case "exit codes":
       return exitCodeTable(commands);
     default:

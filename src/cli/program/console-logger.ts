@@ -8,6 +8,7 @@
  */
 import { createConsola, LogLevels, type LogObject } from "consola/core";
 import { printable } from "../../base/caret.ts";
+import { logLinesLost } from "../../base/log-events.ts";
 import type { LogFields, Logger } from "../../base/logger.ts";
 import type { Style } from "./style.ts";
 
@@ -28,7 +29,7 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Levell
 
   /** A log that stalls must not stop the program, and that lines are missing must show once there is room again. */
   function writeOrCount(entry: Entry): void {
-    const loss: Entry = { ...entry, type: "warn", args: ["the log's reader is too slow", { lostLines }] };
+    const loss: Entry = { ...entry, type: "warn", args: [logLinesLost.message, { lostLines }] };
     const notice = lostLines === 0 ? "" : formatEntry(loss, style);
     if (write(notice + formatEntry(entry, style))) lostLines = 0;
     else lostLines++;

@@ -33,7 +33,8 @@
  */
 
 import type { Clock, Random, Timer } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
@@ -78,7 +79,7 @@ export interface LinkContext {
   readonly network: Network;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   readonly intent: ClientIntent;
   readonly view: MergedView;
   readonly completeness: Completeness;
@@ -360,13 +361,10 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     }
     if (!this.#hasWarnedOfSame) {
       this.#hasWarnedOfSame = true;
-      this.#context.logger.warn(
-        "two of the servers are one under two names: the second connection is given up",
-        {
-          server: this.name,
-          sameAs: same.name,
-        },
-      );
+      this.#context.logger.log(LOG.sameServer, {
+        server: this.name,
+        sameAs: same.name,
+      });
     }
     this.#waitsForId = id;
     for (const vni of same.#completeVnis) this.tableReceivedElsewhere(id, vni);
@@ -377,7 +375,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     const { clock, logger } = this.#context;
     this.#waitsForId = "";
     this.#hasWarnedOfSame = false;
-    logger.info("server established", {
+    logger.log(LOG.serverEstablished, {
       server: this.name,
       keepaliveSeconds: this.#connection?.session.keepaliveSeconds ?? 0,
     });
@@ -442,7 +440,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     skippedUpdates.set(code, (skippedUpdates.get(code) ?? 0) + 1);
     if (this.#skipCodesLogged.has(code)) return;
     this.#skipCodesLogged.add(code);
-    this.#context.logger.warn("update skipped; more of this kind from this server are not logged", {
+    this.#context.logger.log(LOG.serverUpdateSkipped, {
       server: this.name,
       code,
     });

@@ -4,13 +4,14 @@
  * reason, and a repetition every five minutes. The attempts between are logged at debug level.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 
 /** The same warning is repeated at most this often. */
 const REPEAT_MS = 300_000;
 
 export class UnreachableLog {
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #server: string;
   /** The reasons that were warned of since `#loggedSinceMs`. */
@@ -19,7 +20,7 @@ export class UnreachableLog {
   /** Null while the server is reachable. */
   #unreachableSinceMs: number | null = null;
 
-  constructor(logger: Logger, clock: Clock, server: string) {
+  constructor(logger: EventLog, clock: Clock, server: string) {
     this.#logger = logger;
     this.#clock = clock;
     this.#server = server;
@@ -31,14 +32,15 @@ export class UnreachableLog {
     this.#unreachableSinceMs ??= nowMs;
     if (nowMs - this.#loggedSinceMs >= REPEAT_MS) this.#reasons.clear();
     if (this.#reasons.size === 0) this.#loggedSinceMs = nowMs;
-    const level = this.#reasons.has(reason) ? "debug" : "warn";
-    this.#reasons.add(reason);
-    this.#logger[level]("server away, trying again", {
+    const fields = {
       server: this.#server,
       reason,
       afterSeconds: seconds(retryAfterMs),
       awayForSeconds: seconds(nowMs - this.#unreachableSinceMs),
-    });
+    };
+    if (this.#reasons.has(reason)) this.#logger.debug(LOG.serverUnreachable.message, fields);
+    else this.#logger.log(LOG.serverUnreachable, fields);
+    this.#reasons.add(reason);
   }
 
   /** How long ago its connection ended or the first attempt failed; null if the server is reachable, or was not tried yet. */

@@ -31,6 +31,7 @@
  * A destination has at most `maxHops` routes here: another one is skipped, unless it can replace a route that is only stale. So
  * nothing that is done per destination grows without limit.
  */
+import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
@@ -73,8 +74,6 @@ export type Received = (typeof Received)[keyof typeof Received];
 /** Why a route is skipped. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
 
-/** Default limit of routes to one destination of one VNI. */
-export const DEFAULT_MAX_HOPS = 4_096;
 /** The largest limit of routes to one destination: it keeps the work per destination below some milliseconds. */
 export const MOST_HOPS = 65_536;
 

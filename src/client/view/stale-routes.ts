@@ -1,18 +1,19 @@
 /** Keeps the routes of lost servers in the view until their stale time ends (see stale-timers.ts), then drops them. */
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { MergedView, ServerNumber } from "./merged-view.ts";
 import { StaleTimers, type StaleTimes } from "./stale-timers.ts";
 
 export class StaleRoutes {
   readonly #view: MergedView;
   readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly staleTimers: StaleTimers;
   #timer: Timer | null = null;
   #isStopped = false;
 
-  constructor(times: StaleTimes, view: MergedView, clock: Clock, logger: Logger) {
+  constructor(times: StaleTimes, view: MergedView, clock: Clock, logger: EventLog) {
     this.#view = view;
     this.#clock = clock;
     this.#logger = logger;
@@ -53,9 +54,9 @@ export class StaleRoutes {
   #warnAlone(): void {
     const seconds = this.staleTimers.times.staleTimeAloneMs / 1000;
     const routes = this.#view.routeCount;
-    if (seconds === 0) this.#logger.error("no server is left; the routes are dropped", { routes });
+    if (seconds === 0) this.#logger.log(LOG.noServerDropped, { routes });
     else {
-      this.#logger.error("no server is left; the routes stay as they were last known", {
+      this.#logger.log(LOG.noServerKept, {
         routes,
         forSeconds: Number.isFinite(seconds) ? seconds : "forever",
       });
@@ -71,7 +72,7 @@ export class StaleRoutes {
       copies += this.#view.sweep(server, lostUntilMs);
     }
     if (copies > 0) {
-      this.#logger.warn("held long enough: what a lost server had is dropped, unless another one has it", {
+      this.#logger.log(LOG.staleDropped, {
         routes: copies,
       });
     }

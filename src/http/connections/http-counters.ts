@@ -1,12 +1,14 @@
 /** Counts refused HTTP connections and requests, for `bunbond status`. */
+import { labelled } from "../../base/metrics.ts";
 
-/**
- * - `no-room`: the connection was closed because there are too many
- * - `slow-reader`: the reader took too little of an answer
- * - `bad-request`: the request was malformed, or not complete in time
- * - `foreign-host`: the request named another host
- */
-export type HttpRefusal = "no-room" | "slow-reader" | "bad-request" | "foreign-host";
+/** Why HTTP and the control socket refuse, with the explanation that help gives. */
+export const HTTP_REFUSALS = {
+  "no-room": "connections closed because there were 48",
+  "slow-reader": "responses cut off because they were read too slowly",
+  "bad-request": "connections that sent no valid request, or none within 10 s",
+  "foreign-host": "requests for a host name that is not configured",
+} as const;
+export type HttpRefusal = keyof typeof HTTP_REFUSALS;
 
 export class HttpCounters {
   readonly #refusals = new Map<HttpRefusal, number>();
@@ -16,8 +18,6 @@ export class HttpCounters {
   }
 
   flat(): Readonly<Record<string, number>> {
-    return Object.fromEntries(
-      Array.from(this.#refusals, ([reason, count]) => [`httpRefusals.${reason}`, count]),
-    );
+    return labelled("httpRefusals", this.#refusals);
   }
 }

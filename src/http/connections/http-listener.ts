@@ -18,6 +18,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import { HTTP_ACCEPTED_PER_TURN } from "../../base/turn-budget.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
@@ -79,6 +81,7 @@ const COLLECTOR: GarbageCollector = { collectYoung: edenGC, collectAll: () => Bu
 
 export class HttpListener {
   readonly #options: HttpListenerOptions;
+  readonly #log: EventLog;
   readonly #idleMs: number;
   /** Never listens: it is given the connections. */
   readonly #http: Server;
@@ -95,7 +98,8 @@ export class HttpListener {
   #check: Timer | null = null;
 
   constructor(options: HttpListenerOptions) {
-    this.#options = { ...options, logger: new LimitedLog(options.logger, options.clock, LOG_LIMITS) };
+    this.#options = options;
+    this.#log = new LimitedLog(options.logger, options.clock, LOG_LIMITS);
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#queue = new AnswerQueue(options.clock, COLLECTOR);
     this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
@@ -191,9 +195,9 @@ export class HttpListener {
 
   /** Counts and logs a connection that was closed because there are too many. */
   #noteClosed(connections: number): void {
-    const { counters, logger } = this.#options;
+    const { counters } = this.#options;
     counters.refused("no-room");
-    logger.warn("HTTP connections are closed: there are too many", { address: this.#address, connections });
+    this.#log.log(LOG.httpConnectionsClosed, { address: this.#address, connections });
   }
 
   readonly #handOver = (stream: Duplex, connection: HttpConnection): void => {
@@ -282,14 +286,14 @@ export class HttpListener {
   }
 
   #eventsOf({ remoteAddress }: HttpConnection): AnswerEvents {
-    const { counters, logger } = this.#options;
+    const { counters } = this.#options;
     const address = this.#address;
     return {
       tooSlow: () => {
         counters.refused("slow-reader");
-        logger.warn("an HTTP reader is too slow; its answer is cut off", { address, reader: remoteAddress });
+        this.#log.log(LOG.httpReaderSlow, { address, reader: remoteAddress });
       },
-      failed: (error) => logger.error("an HTTP answer could not be made", { address, error: String(error) }),
+      failed: (error) => this.#log.log(LOG.httpAnswerFailed, { address, error: String(error) }),
     };
   }
 

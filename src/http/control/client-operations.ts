@@ -1,7 +1,9 @@
 /** The requests that a client answers on its control socket. */
 
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
+import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import type { ClientCore } from "../../client/client-core.ts";
 import { TableFullError } from "../../client/errors.ts";
 import type { ClientHandler } from "../../client/events.ts";
@@ -47,12 +49,8 @@ export class ClientCounters implements ClientHandler {
   }
 
   flat(): Counters {
-    const closes = Array.from(this.#closes, ([reason, count]) => [`closes.${reason}`, count] as const);
-    return {
-      routesAdded: this.#routesAdded,
-      routesRemoved: this.#routesRemoved,
-      ...Object.fromEntries(closes),
-    };
+    const plain = { routesAdded: this.#routesAdded, routesRemoved: this.#routesRemoved };
+    return { ...(plain satisfies Partial<Record<PlainMetric, number>>), ...labelled("closes", this.#closes) };
   }
 }
 
@@ -62,7 +60,7 @@ export interface ClientControlOptions {
   readonly counters: ClientCounters;
   /** Null if the client puts no routes into the kernel. */
   readonly kernel: KernelReporter | null;
-  readonly logger: Logger;
+  readonly logger: EventLog;
   /** Ends the daemon as SIGTERM does: from now on it is stopping. */
   readonly stop: () => void;
   /** How long the client would still wait for others to use other next hops, if it were stopped now. */
@@ -76,7 +74,7 @@ export function clientOperations(options: ClientControlOptions): HttpRoute[] {
     const [first] = changed;
     // The log shows what does not come from flags.
     if (first !== undefined) {
-      logger.info("changed by command", {
+      logger.log(LOG.changedByCommand, {
         change: first.outcome,
         count: changed.length,
         first: "route" in first ? first.route : first.vni,
@@ -90,7 +88,7 @@ export function clientOperations(options: ClientControlOptions): HttpRoute[] {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
       if (!("code" in endpoint) && client.resetServer(endpoint)) {
         const server = formatEndpoint(endpoint);
-        logger.info("reset by command", { server });
+        logger.log(LOG.resetByCommand, { server });
         return { peer: server };
       }
       throw new HttpError("PEER_NOT_FOUND", `no server ${peer}; 'bunbond status' shows them`);
@@ -186,7 +184,7 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
     outcome = "stopping";
     stopsInSeconds = Math.ceil(drainLeftMs() / 1000);
   }
-  logger.info("drain by command", { outcome, announcements: client.announcementCount });
+  logger.log(LOG.drainByCommand, { outcome, announcements: client.announcementCount });
   return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
 }
 
@@ -222,9 +220,7 @@ async function clientStatus({
 }
 
 function skipCounters({ skippedUpdates }: ClientCore): Counters {
-  return Object.fromEntries(
-    Array.from(skippedUpdates, ([code, count]) => [`skippedUpdates.${code}`, count] as const),
-  );
+  return labelled("skippedUpdates", skippedUpdates);
 }
 
 /** Number of routes counted in one go: less than a millisecond of work. */

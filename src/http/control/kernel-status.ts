@@ -1,5 +1,6 @@
 /** The state of a client's routes in the kernel, for its status. */
 
+import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import type { EcmpMode } from "../../kernel/desired/settings.ts";
 import type { FibCounts } from "../../kernel/fib/tables.ts";
 import type { Installer } from "../../kernel/reconcile/installer.ts";
@@ -67,12 +68,23 @@ function tableEntry(
 
 function countersOf({ operations, drift, readings }: InstallerStatus): Counters {
   const results = Object.entries(operations);
+  const plain = { kernelReadings: readings };
   return {
-    kernelReadings: readings,
+    ...(plain satisfies Partial<Record<PlainMetric, number>>),
     ...nonZero([
-      ...results.map(([type, { done }]) => [`kernelDone.${type}`, done] as const),
-      ...results.map(([type, { failed }]) => [`kernelFailed.${type}`, failed] as const),
-      ...Object.entries(drift).map(([kind, count]) => [`kernelDrift.${kind}`, count] as const),
+      ...Object.entries(
+        labelled(
+          "kernelDone",
+          results.map(([type, { done }]) => [type, done]),
+        ),
+      ),
+      ...Object.entries(
+        labelled(
+          "kernelFailed",
+          results.map(([type, { failed }]) => [type, failed]),
+        ),
+      ),
+      ...Object.entries(labelled("kernelDrift", Object.entries(drift))),
     ]),
   };
 }

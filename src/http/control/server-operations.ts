@@ -1,4 +1,5 @@
 /** The requests that a server answers on its control socket. */
+import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
@@ -45,21 +46,14 @@ function serverStatus(server: Server, daemon: Daemon): ServerStatus {
 /** Returns counters with one name each, as "closes.keepalive-timeout". */
 export function flatCounters(counters: ServerCounters): Counters {
   const { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos } = counters;
-  const byReason = Object.entries({
-    refusals: counters.refusals,
-    closes: counters.closes,
-    protocolErrors: counters.protocolErrors,
-    skippedUpdates: counters.skippedUpdates,
-    skippedSubscribes: counters.skippedSubscribes,
-  }).flatMap(([name, counts]) =>
-    Object.entries(counts).map(([reason, count]) => [`${name}.${reason}`, count] as const),
-  );
+  const plain = { connectionsAccepted, updatesReceived, unmatchedRemoves, repeatedHellos };
   return {
-    connectionsAccepted,
-    updatesReceived,
-    unmatchedRemoves,
-    repeatedHellos,
-    ...Object.fromEntries(byReason),
+    ...(plain satisfies Partial<Record<PlainMetric, number>>),
+    ...labelled("refusals", Object.entries(counters.refusals)),
+    ...labelled("closes", Object.entries(counters.closes)),
+    ...labelled("protocolErrors", Object.entries(counters.protocolErrors)),
+    ...labelled("skippedUpdates", Object.entries(counters.skippedUpdates)),
+    ...labelled("skippedSubscribes", Object.entries(counters.skippedSubscribes)),
   };
 }
 

@@ -2,8 +2,11 @@
  * The control socket of a running daemon: HTTP with JSON, as described in api.ts. The socket is bound before the daemon does
  * anything, so that a second daemon is refused in time. Until {@link ControlServer.serve} is called, requests get STARTING.
  */
+
 import type { Clock } from "../../base/clock.ts";
 import { LimitedLog } from "../../base/limited-log.ts";
+import { type EventLog, eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
@@ -91,12 +94,12 @@ export async function openControlSocket({
     counters,
     serve(routes) {
       router = new Router({ ...common, routes });
-      logger.info("control socket open", { path });
+      eventLog(logger).log(LOG.controlSocketOpen, { path });
     },
     stop: () => socket.release(() => socket.bound.stop(ANSWER_WITHIN_MS)),
   };
 }
 
-function logFailure(logger: Logger, error: unknown): void {
-  logger.error("a control request failed", { error: String(error) });
+function logFailure(log: EventLog, error: unknown): void {
+  log.log(LOG.controlRequestFailed, { error: String(error) });
 }

@@ -3,6 +3,8 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
+import { eventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
@@ -95,7 +97,7 @@ function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
       route("GET", "/routes.json", () => document("json", "application/json")),
       route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
     ],
-    onFailure: (error) => logger.error("an HTTP answer could not be made", { error: String(error) }),
+    onFailure: (error) => eventLog(logger).log(LOG.httpAnswerFailed, { error: String(error) }),
   });
   return router;
 }

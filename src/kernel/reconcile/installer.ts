@@ -18,6 +18,8 @@
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
+import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
+import { eventLog } from "../../base/log-event.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
 import { KERNEL_EVENTS_MS, KERNEL_EVENTS_PER_TURN } from "../../base/turn-budget.ts";
 import type { IpAddress } from "../../net/ip.ts";
@@ -38,7 +40,6 @@ import { Scans } from "./scans.ts";
 import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./status.ts";
 import { TunnelDevice } from "./tunnel-device.ts";
 
-export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
 /** How many events wait for the end of a scan. More are treated as lost: then the kernel is scanned once more. */
 const MAX_WAITING_FOR_SCAN = 10_000;
 /** How many events wait for their turn. */
@@ -101,7 +102,7 @@ export class Installer {
     this.#kernel = kernel;
     this.#clock = clock;
     this.#reports = new InstallerReports(logger, clock, protocol, device);
-    this.#device = new TunnelDevice(device, logger, optionNames);
+    this.#device = new TunnelDevice(device, eventLog(logger), optionNames);
     this.#schedule = new ScanSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
     const settings = { excludedTypes, nat, ipv4Only, preferredNetworks, ecmp };
@@ -113,7 +114,7 @@ export class Installer {
       (destination) => this.#reports.memoryRefused(destination),
     );
     this.#fib.setMappings(mappings);
-    this.#multipathHash = new MultipathHash(this.#fib, kernel, logger);
+    this.#multipathHash = new MultipathHash(this.#fib, kernel, eventLog(logger));
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
     const requestScan = (reason: string) => this.#requestScan(reason);
     this.#notifications = new NotificationHandler(this.#fib, clock, this.#reports.log, requestScan);

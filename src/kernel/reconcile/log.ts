@@ -2,7 +2,9 @@
 
 import type { Clock } from "../../base/clock.ts";
 import { LimitedLog, type LogLimits } from "../../base/limited-log.ts";
-import type { LogFields, Logger } from "../../base/logger.ts";
+import { type EventFields, type EventLog, eventLog, type LogEvent } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
+import type { Logger } from "../../base/logger.ts";
 import { formatAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/ip.ts";
 import { formatPrefix } from "../../net/prefix.ts";
@@ -23,17 +25,17 @@ const MAX_REPORTED = 1_000;
 const FIGHT_LINE_PAUSE_MS = 60_000;
 
 export class InstallerReports {
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #protocol: number;
   readonly #device: string;
-  readonly log: LimitedLog;
+  readonly log: EventLog;
   readonly #reported = new Set<string>();
   #isScanWhole = true;
   #foughtMs = Number.NEGATIVE_INFINITY;
 
   constructor(logger: Logger, clock: Clock, protocol: number, device: string) {
-    this.#logger = logger;
+    this.#logger = eventLog(logger);
     this.#clock = clock;
     this.#protocol = protocol;
     this.#device = device;
@@ -50,10 +52,9 @@ export class InstallerReports {
       show: DEVICE_CODES.has(code) ? `ip -d link show ${this.#device}` : showCommand(operation),
     };
     if (attempts > 1) this.#logger.debug("still fails", { ...fields, attempts });
-    else if (kind === "collision")
-      this.log.warn("something foreign is in the way; it is not touched", fields);
+    else if (kind === "collision") this.log.log(LOG.foreignInTheWay, fields);
     else if (kind === "dependent") this.#logger.debug("cannot be installed without its nexthop", fields);
-    else this.log.warn("the kernel refuses; it is tried again", fields);
+    else this.log.log(LOG.kernelRefused, fields);
   }
 
   /** Logs that nothing can be done for the destination. */
@@ -61,7 +62,7 @@ export class InstallerReports {
     const show = showRouteCommand(table.id, destination);
     const fields = { table: table.id, destination: formatPrefix(destination), message, show };
     if (attempts > 1) this.#logger.debug("still cannot be made right", { ...fields, attempts });
-    else this.log.warn("a destination cannot be made right", fields);
+    else this.log.log(LOG.unrepairable, fields);
   }
 
   skipped(table: FibTable, destination: Prefix, desired: Desired): void {
@@ -69,54 +70,42 @@ export class InstallerReports {
     const text = formatPrefix(destination);
     if (covered !== null) {
       const fields = { table: table.id, destination: text, address: formatAddress(covered) };
-      this.#once(
-        `covers ${text}`,
-        "a destination is not installed in the host's own table: the host could not reach that next hop or server",
-        fields,
-      );
+      this.#once(`covers ${text}`, LOG.destinationCovers, fields);
     }
     if (refusal !== null) {
       const fields = { reason: refusal, table: table.id, destination: text };
-      this.#once(
-        `destination ${refusal}`,
-        "destinations of a kind that no tenant can have are not installed; the first is named",
-        fields,
-      );
+      this.#once(`destination ${refusal}`, LOG.destinationRefused, fields);
     }
     for (const { address, reason } of refusedHops) {
       const nextHop = formatAddress(address);
-      this.#once(`hop ${nextHop}`, "a next hop is not installed", { nextHop, reason, destination: text });
+      this.#once(`hop ${nextHop}`, LOG.hopSkipped, { nextHop, reason, destination: text });
     }
     if (shadowed > 0) {
       const fields = { table: table.id, destination: text, ...(vni !== null && { winner: vni }) };
-      this.#once(
-        `shadow ${table.id}`,
-        "several VNIs of a table have a destination; the first mapped wins",
-        fields,
-      );
+      this.#once(`shadow ${table.id}`, LOG.destinationShadowed, fields);
     }
     const skippedHops = skipped?.get("tooManyHops");
     if (skippedHops !== undefined) {
       const fields = { table: table.id, destination: text, leftOut: skippedHops };
-      this.log.warn("a destination has more next hops than a group can hold", fields);
+      this.log.log(LOG.tooManyHops, fields);
     }
   }
 
   memoryRefused(destination: Prefix): void {
-    this.log.error("no memory is left for a route: it is not installed, or not known to be there", {
+    this.log.log(LOG.memoryRefused, {
       destination: formatPrefix(destination),
       remedy: "give the process more (MemoryMax=, ulimit -v), and restart it",
     });
   }
 
   started(fib: Fib): void {
-    this.#logger.info("kernel routes read", held(fib));
+    this.#logger.log(LOG.kernelRead, held(fib));
   }
 
   /** Logs a foreign route beside one of ours; the kernel decides which of them a packet takes. */
   ambiguous(route: FoundRoute): void {
     const { table, destination } = route;
-    this.log.warn("a foreign route with the same metric stands beside one of ours; it is not touched", {
+    this.log.log(LOG.ambiguous, {
       table,
       destination: formatPrefix(destination),
       foreign: formatRoute(route),
@@ -126,25 +115,19 @@ export class InstallerReports {
 
   /** Logs that routes of ours name the id, and that the object or group with it is not ours. */
   replaced(id: number): void {
-    this.#once(
-      `replaced ${id}`,
-      "routes of ours name a nexthop that is not ours; they are to name a new one",
-      {
-        id,
-        show: `ip nexthop show id ${id}`,
-      },
-    );
+    this.#once(`replaced ${id}`, LOG.nexthopForeign, {
+      id,
+      show: `ip nexthop show id ${id}`,
+    });
   }
 
   /** Logs a change of whether scans are complete. */
   scanWhole(isWhole: boolean): void {
     if (isWhole === this.#isScanWhole) return;
     this.#isScanWhole = isWhole;
-    if (isWhole) this.#logger.info("the kernel's routes can be read whole again");
+    if (isWhole) this.#logger.log(LOG.scanComplete, {});
     else {
-      this.#logger.warn(
-        "the kernel cannot tell all its routes: one of another program is too large for a dump; ours are read apart, and unneeded nexthops stay",
-      );
+      this.#logger.log(LOG.scanIncomplete, {});
     }
   }
 
@@ -153,13 +136,10 @@ export class InstallerReports {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#foughtMs < FIGHT_LINE_PAUSE_MS) return;
     this.#foughtMs = nowMs;
-    this.#logger.warn(
-      "another program removes routes of ours again and again; they are put back less often",
-      {
-        table: table.id,
-        destination: formatPrefix(destination),
-      },
-    );
+    this.#logger.log(LOG.foughtOver, {
+      table: table.id,
+      destination: formatPrefix(destination),
+    });
   }
 
   /** Logs the end of a scan. `before`: the drift counters when it began. */
@@ -170,21 +150,21 @@ export class InstallerReports {
     if (drift.length === 0) this.#logger.debug("kernel routes read", { reason, ...held(fib) });
     else {
       const fields = { reason, ...Object.fromEntries(drift) };
-      this.#logger.warn("the kernel's routes had drifted; what is ours of them is to be put right", fields);
+      this.#logger.log(LOG.drift, fields);
     }
   }
 
   /** Logs a nexthop that stays although we no longer need it. */
   pinned(id: number): void {
     const show = `(ip route show table all; ip -6 route show table all; ip nexthop) | grep ${id}`;
-    this.log.warn("a nexthop of ours stays, for foreign routes or groups name it", { id, show });
+    this.log.log(LOG.nexthopPinned, { id, show });
   }
 
   cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
-    this.#logger.info("kernel routes removed", { routes, nexthops });
-    if (kept > 0) this.#logger.warn("nexthops stay, for foreign routes name them", { nexthops: kept });
+    this.#logger.log(LOG.routesRemoved, { routes, nexthops });
+    if (kept > 0) this.#logger.log(LOG.nexthopsPinned, { nexthops: kept });
     for (const { operation, message } of failures) {
-      this.log.warn("cannot be removed", {
+      this.log.log(LOG.notRemoved, {
         operation: this.#text(operation),
         message,
         show: showCommand(operation),
@@ -192,14 +172,14 @@ export class InstallerReports {
     }
   }
 
-  #once(key: string, message: string, fields: LogFields): void {
+  #once<Field extends string>(key: string, event: LogEvent<Field>, fields: EventFields<Field>): void {
     if (this.#reported.has(key)) {
-      this.#logger.debug(message, fields);
+      this.#logger.debug(event.message, fields);
       return;
     }
     if (this.#reported.size === MAX_REPORTED) this.#reported.clear();
     this.#reported.add(key);
-    this.log.warn(message, fields);
+    this.log.log(event, fields);
   }
 
   #text(operation: Operation): string {
@@ -208,7 +188,7 @@ export class InstallerReports {
 }
 
 /** Counts what the kernel has of ours. */
-function held({ nexthops, tables }: Fib): LogFields {
+function held({ nexthops, tables }: Fib) {
   let routes = 0;
   for (const { counts } of tables.all()) routes += counts[4].installed + counts[6].installed;
   return { routes, objects: nexthops.objectCount, groups: nexthops.groupCount };

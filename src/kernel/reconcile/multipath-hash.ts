@@ -4,7 +4,8 @@
  * label, which may change in the midst of a connection. Tenants' packets are looked up before the tunnel wraps them, so it
  * is the family of the inner packet that counts.
  */
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import { multipathHashPolicyName } from "../netlink/sysctl.ts";
@@ -16,12 +17,12 @@ const BY_ADDRESSES = 0;
 export class MultipathHash {
   readonly #fib: Fib;
   readonly #kernel: Pick<Kernel, "multipathHashPolicy">;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   /** What the last check depended on: the policy itself is read once for each scan. */
   #lookedAt = "";
   #said: string | null = null;
 
-  constructor(fib: Fib, kernel: Pick<Kernel, "multipathHashPolicy">, logger: Logger) {
+  constructor(fib: Fib, kernel: Pick<Kernel, "multipathHashPolicy">, logger: EventLog) {
     this.#fib = fib;
     this.#kernel = kernel;
     this.#logger = logger;
@@ -43,7 +44,7 @@ export class MultipathHash {
     if (lookedAt === this.#lookedAt) return;
     this.#lookedAt = lookedAt;
     const { problem } = this;
-    if (problem !== null && problem !== this.#said) this.#logger.warn(problem);
+    if (problem !== null && problem !== this.#said) this.#logger.log(LOG.multipathHash, { problem });
     this.#said = problem;
   }
 

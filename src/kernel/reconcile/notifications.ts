@@ -11,8 +11,8 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import type { LimitedLog } from "../../base/limited-log.ts";
-import type { LogFields } from "../../base/logger.ts";
+import type { EventFields, EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { formatPrefix } from "../../net/prefix.ts";
 import type { FibNexthop } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
@@ -25,9 +25,9 @@ import type { FoundNexthop, FoundRoute, KernelEvent, Link } from "../kernel.ts";
 export class NotificationHandler {
   readonly #fib: Fib;
   readonly #clock: Clock;
-  readonly #log: LimitedLog;
+  readonly #log: EventLog;
   readonly #requestScan: (reason: string) => void;
-  constructor(fib: Fib, clock: Clock, log: LimitedLog, requestScan: (reason: string) => void) {
+  constructor(fib: Fib, clock: Clock, log: EventLog, requestScan: (reason: string) => void) {
     this.#fib = fib;
     this.#clock = clock;
     this.#log = log;
@@ -70,7 +70,7 @@ export class NotificationHandler {
         fib.drift.routeChanged++;
         fib.lost(row, named);
         fib.disturbed(row, this.#clock.nowMs());
-        this.#log.warn("a route of ours was replaced by somebody else", replacementOf(route));
+        this.#log.log(LOG.routeReplaced, replacementOf(route));
       } else {
         fib.rows.obscured(row);
         this.#requestScan("a route was put beside one of ours");
@@ -83,7 +83,7 @@ export class NotificationHandler {
       }
       fib.drift.routeMissing++;
       fib.disturbed(row, this.#clock.nowMs());
-      this.#log.warn("a route of ours was deleted by somebody else; it is to be put back", fieldsOf(route));
+      this.#log.log(LOG.routeDeleted, fieldsOf(route));
     } else if (isOurs) return;
     else if (isAmbiguous) {
       fib.rows.obscured(row);
@@ -101,7 +101,7 @@ export class NotificationHandler {
     if (!isOurs) return;
     drift.nexthopMissing++;
     if (!isUp) return;
-    this.#log.warn("a nexthop of ours was deleted by somebody else; its routes are to be put back", {
+    this.#log.log(LOG.nexthopDeleted, {
       id,
       routes,
     });
@@ -140,7 +140,7 @@ export class NotificationHandler {
     const { routes } = known;
     fib.drift.nexthopChanged++;
     fib.nexthopChanged(known, isOurs, this.#clock.nowMs());
-    this.#log.warn("a nexthop of ours was changed by somebody else; its routes are to name a new one", {
+    this.#log.log(LOG.nexthopChanged, {
       id,
       routes,
     });
@@ -148,7 +148,7 @@ export class NotificationHandler {
 }
 
 /** Log fields that are formatted only if the line is written: thousands may not be. */
-function fieldsOf(route: FoundRoute): LogFields {
+function fieldsOf(route: FoundRoute): EventFields<"table" | "destination"> {
   return {
     table: route.table,
     get destination() {
@@ -158,7 +158,7 @@ function fieldsOf(route: FoundRoute): LogFields {
 }
 
 /** Log fields of a route that has replaced one of ours. */
-function replacementOf(route: FoundRoute): LogFields {
+function replacementOf(route: FoundRoute): EventFields<"table" | "destination" | "by"> {
   return {
     table: route.table,
     get destination() {

@@ -6,7 +6,9 @@
  * routes disappear with the device, without notification. So a device that has been down for a moment leads to a scan, too.
  * The schedule does not count that one: the kernel is scanned at once when the device is up again.
  */
+
 import type { Clock } from "../../base/clock.ts";
+import * as LOG from "../../base/log-events.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
 import type { LocalAddresses } from "./local-addresses.ts";
@@ -77,7 +79,7 @@ export class Scans {
   failed(error: unknown): void {
     const { schedule, reports, clock } = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    reports.log.warn("the kernel cannot be spoken to; it is tried again", { message });
+    reports.log.log(LOG.netlinkFailed, { message });
     schedule.failed(clock.nowMs());
     // The next scan finds out whether the device is down.
     this.#leftDueMs = null;

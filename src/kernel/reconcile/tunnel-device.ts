@@ -6,7 +6,8 @@
  * unless neither is.
  */
 
-import type { Logger } from "../../base/logger.ts";
+import type { EventLog } from "../../base/log-event.ts";
+import * as LOG from "../../base/log-events.ts";
 import { KernelError, type Link } from "../kernel.ts";
 import type { KernelOptionNames } from "../option-names.ts";
 import { OPTION_NAMES } from "../option-names.ts";
@@ -20,14 +21,14 @@ const OTHER_DEVICE = "overlay0";
 
 export class TunnelDevice {
   readonly #name: string;
-  readonly #logger: Logger;
+  readonly #logger: EventLog;
   readonly #optionNames: KernelOptionNames;
   #link: Link | null = null;
   /** What {@link tunnelProblems} found when the links were last looked at. */
   #problems: readonly string[] = [];
   #refusalCauses: readonly string[] = [];
 
-  constructor(name: string, logger: Logger, optionNames: KernelOptionNames = OPTION_NAMES) {
+  constructor(name: string, logger: EventLog, optionNames: KernelOptionNames = OPTION_NAMES) {
     this.#name = name;
     this.#logger = logger;
     this.#optionNames = optionNames;
@@ -110,7 +111,7 @@ export class TunnelDevice {
     if (before?.isUp && !link?.isUp) {
       const state = link === null ? "gone" : "down";
       const remedy = link === null ? remedyFor(device, this.#optionNames) : upCommand(link.name);
-      logger.error("the tunnel device is no longer up: its routes are gone until it is", {
+      logger.log(LOG.deviceDown, {
         device,
         state,
         remedy,
@@ -118,10 +119,10 @@ export class TunnelDevice {
     }
     if (link === null) return;
     const isSame = link.index === before?.index;
-    if (link.isUp && !before?.isUp) logger.info("the tunnel device is up", { device });
-    else if (link.isUp && !isSame) logger.warn("the tunnel device was made anew", { device });
+    if (link.isUp && !before?.isUp) logger.log(LOG.deviceUp, { device });
+    else if (link.isUp && !isSame) logger.log(LOG.deviceRecreated, { device });
     if (isSame && link.name !== before.name && link.name !== device) {
-      logger.warn("the tunnel device has another name now; its routes stay with it", {
+      logger.log(LOG.deviceRenamed, {
         device,
         name: link.name,
       });
@@ -136,10 +137,11 @@ export class TunnelDevice {
     this.#refusalCauses = link === null ? [] : refusalCauses(link, links);
     for (const problem of this.#problems) {
       // That it went down was logged before.
-      if (!before.includes(problem) && (isNewDevice || link?.isUp)) this.#logger.warn(problem);
+      if (!before.includes(problem) && (isNewDevice || link?.isUp))
+        this.#logger.log(LOG.deviceProblem, { problem });
     }
     if (before.length > 0 && this.#problems.length === 0 && link !== null) {
-      this.#logger.info("nothing is wrong with the tunnel device any more", { device: link.name });
+      this.#logger.log(LOG.deviceProblemsSolved, { device: link.name });
     }
   }
 }

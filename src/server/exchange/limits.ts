@@ -7,11 +7,15 @@
  * nothing away from a peer that has more.
  */
 
+import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
+
 export interface Limit {
   readonly flag: string;
   readonly fallback: number;
   /** The code with which frames beyond the limit are skipped. */
   readonly code: string;
+  /** What the code says, in Markdown. */
+  readonly meaning: string;
   /** What the flag does, for people. */
   readonly description: string;
 }
@@ -20,8 +24,9 @@ export interface Limit {
 export const LIMITS = {
   maxHops: {
     flag: "max-hops",
-    fallback: 4_096,
+    fallback: DEFAULT_MAX_HOPS,
     code: "TOO_MANY_HOPS",
+    meaning: "the destination has as many next hops as `--max-hops` allows",
     description:
       "Skip announcements of further next hops for a destination that has this many, whoever announced them.",
   },
@@ -29,18 +34,21 @@ export const LIMITS = {
     flag: "max-routes",
     fallback: 1_000_000,
     code: "TOO_MANY_ROUTES",
+    meaning: "the peer announces as many routes as `--max-routes` allows",
     description: "Skip further announcements of a peer that announces this many routes.",
   },
   maxVnis: {
     flag: "max-vnis",
     fallback: 100_000,
     code: "TOO_MANY_VNIS",
+    meaning: "the peer announces routes in as many VNIs as `--max-vnis` allows",
     description: "Skip a peer's announcements in further VNIs once it announces routes in this many.",
   },
   maxSubscriptions: {
     flag: "max-subscriptions",
     fallback: 100_000,
     code: "TOO_MANY_SUBSCRIPTIONS",
+    meaning: "the peer subscribes to as many VNIs as `--max-subscriptions` allows",
     description: "Skip further SUBSCRIBEs of a peer that subscribes to this many VNIs.",
   },
 } as const satisfies Readonly<Record<string, Limit>>;
@@ -53,6 +61,16 @@ export const GREATEST_LIMIT = 2 ** 24;
 
 /** Why a valid frame was skipped. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
 export type LimitCode = (typeof LIMITS)[LimitName]["code"] | "TABLE_FULL";
+
+/** What each code says, in Markdown. */
+export const LIMIT_CODES: Readonly<Record<LimitCode, string>> = {
+  TOO_MANY_HOPS: LIMITS.maxHops.meaning,
+  TOO_MANY_ROUTES: LIMITS.maxRoutes.meaning,
+  TOO_MANY_VNIS: LIMITS.maxVnis.meaning,
+  TOO_MANY_SUBSCRIPTIONS: LIMITS.maxSubscriptions.meaning,
+  TABLE_FULL:
+    "the server has no row number for another route, or the tables have the memory that they may take",
+};
 
 // A literal's keys are those of its type.
 export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];

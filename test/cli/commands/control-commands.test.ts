@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { eventLog } from "../../../src/base/log-event.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { statusText } from "../../../src/cli/commands/status-text.ts";
 import { controlCommands } from "../../../src/cli/commands.ts";
@@ -63,7 +64,7 @@ async function openClient(): Promise<void> {
       daemon,
       counters: new ClientCounters(),
       kernel: null,
-      logger: silentLogger,
+      logger: eventLog(silentLogger),
       stop: () => {},
       drainLeftMs: () => 5_000,
     }),

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { eventLog } from "../../../src/base/log-event.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { parseAddressSpaceBytes, warnOfAddressSpace } from "../../../src/cli/daemon/address-space.ts";
 import { builtExecutable } from "../../support/process/built-executable.ts";
@@ -16,7 +17,8 @@ test.each([
 ])("a limit of %s", (soft, bytes, isWarned) => {
   expect(parseAddressSpaceBytes(limits(soft))).toBe(bytes);
   const warnings: string[] = [];
-  warnOfAddressSpace({ ...silentLogger, warn: (message) => warnings.push(message) }, limits(soft));
+  const logger = { ...silentLogger, warn: (message: string) => warnings.push(message) };
+  warnOfAddressSpace(eventLog(logger), limits(soft));
   expect(warnings).toHaveLength(isWarned ? 1 : 0);
   for (const name of isWarned ? ["LimitAS=", "ulimit -v"] : []) expect(warnings[0]).toContain(name);
 });

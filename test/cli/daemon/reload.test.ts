@@ -1,5 +1,6 @@
 /** Reloading itself. With files and signals: test/process/reload.test.ts. */
 import { expect, test } from "bun:test";
+import { eventLog } from "../../../src/base/log-event.ts";
 import type { LogFields } from "../../../src/base/logger.ts";
 import type { Difference } from "../../../src/cli/daemon/config-diff.ts";
 import { Reloader } from "../../../src/cli/daemon/reload.ts";
@@ -24,12 +25,12 @@ class Rig {
       inForce: after,
     }),
     apply: ({ type }) => this.applied.push(type),
-    logger: {
+    logger: eventLog({
       debug: () => {},
       info: (message, fields = {}) => this.log.push(["info", message, fields]),
       warn: (message, fields = {}) => this.log.push(["warn", message, fields]),
       error: (message, fields = {}) => this.log.push(["error", message, fields]),
-    },
+    }),
   });
 
   async reload(read: string | Error): Promise<void> {
@@ -70,7 +71,7 @@ test("of settings the log says which they are", async () => {
       inForce: 2,
     }),
     apply: () => {},
-    logger: { debug: note, info: note, warn: note, error: note },
+    logger: eventLog({ debug: note, info: note, warn: note, error: note }),
   });
   await reloader.reload();
   expect(log).toEqual([
@@ -82,7 +83,7 @@ test("warnings and what needs a restart are told", async () => {
   const rig = new Rig();
   await rig.reload("?a!");
   expect(rig.log.slice(0, 2)).toEqual([
-    ["warn", "odd", {}],
+    ["warn", "an option or setting has an unexpected effect", { problem: "odd" }],
     ["warn", "changed settings that take effect at the next start", { settings: "http,json" }],
   ]);
 });

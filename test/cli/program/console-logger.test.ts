@@ -101,7 +101,7 @@ describe("createLogger", () => {
     const lines = text.trimEnd().split("\n");
     expect(lines.map((line) => line.replace(TIME, ""))).toEqual([
       "info  a",
-      "warn  the log's reader is too slow lostLines=3",
+      "warn  log lines are lost: the log's reader is too slow lostLines=3",
       "info  c",
       "info  d",
     ]);

@@ -1,5 +1,6 @@
 /** When SIGHUP comes, and what it does then. With signals: test/process/reload.test.ts. */
 import { expect, test } from "bun:test";
+import { eventLog } from "../../../src/base/log-event.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { stopOnHangup } from "../../../src/cli/daemon/reload.ts";
 import { HangupSignal, ignoresHangup } from "../../../src/cli/program/hangup-signal.ts";
@@ -27,7 +28,7 @@ test("one that comes early does what it means as soon as that is known, once", (
 test("without a file it stops, and says why, once; with one that is the reloader's", () => {
   const log: string[] = [];
   let stops = 0;
-  const logger = { ...silentLogger, info: (message: string) => log.push(message) };
+  const logger = eventLog({ ...silentLogger, info: (message: string) => log.push(message) });
   using hangup = new HangupSignal();
   hangUp();
   stopOnHangup({ config: "edge.yaml" }, hangup, logger, () => stops++);

@@ -1,11 +1,12 @@
 /** What is logged of a server that is away, at the level that an operator sees and at that of who hunts a fault. */
 import { expect, test } from "bun:test";
+import { eventLog } from "../../../src/base/log-event.ts";
 import type { LogFields } from "../../../src/base/logger.ts";
 import { UnreachableLog } from "../../../src/client/link/unreachable-log.ts";
 import { ClientRig } from "../../support/network/client-rig.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
 
-const AWAY = "server away, trying again";
+const AWAY = "server unreachable, retrying";
 
 class Lines {
   readonly all: { readonly level: string; readonly message: string; readonly fields: LogFields }[] = [];
@@ -88,7 +89,7 @@ test("another reason is told at once, and so is each outage", async () => {
 test("reasons that take turns are each told once in five minutes", () => {
   const clock = new FakeClock();
   const lines = new Lines();
-  const log = new UnreachableLog(lines.logger, clock, "[::1]:1");
+  const log = new UnreachableLog(eventLog(lines.logger), clock, "[::1]:1");
   for (let tries = 0; tries < 60; tries++) {
     log.unreachable(tries % 2 === 0 ? "connect-failed" : "connect-timeout", 10_000);
     clock.advance(10_000);

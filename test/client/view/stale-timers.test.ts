@@ -295,7 +295,7 @@ describe("a server stays away", () => {
     rig.clock.advance(10 * MINUTE_MS);
     expect(log.takeChanges()).toEqual([`+ ${R}`]);
     expect(errors).toEqual([
-      ["no server is left; the routes stay as they were last known", { routes: 1, forSeconds: "forever" }],
+      ["no server is established; the last known routes are kept", { routes: 1, forSeconds: "forever" }],
     ]);
   });
 
@@ -314,7 +314,10 @@ describe("a server stays away", () => {
     rig.clock.advance(20);
     expect(log.takeChanges()).toEqual([`- ${R}`]);
     expect(warnings).toEqual([
-      ["held long enough: what a lost server had is dropped, unless another one has it", { routes: 1 }],
+      [
+        "stale time is over: routes of a lost server are dropped unless another server has them",
+        { routes: 1 },
+      ],
     ]);
   });
 
@@ -330,7 +333,7 @@ describe("a server stays away", () => {
     rig.stopServer(1);
     rig.clock.advance(10);
     expect(log.takeChanges()).toEqual([`+ ${R}`, `- ${R}`]);
-    expect(errors).toEqual([["no server is left; the routes are dropped", { routes: 1 }]]);
+    expect(errors).toEqual([["no server is established; the received routes are dropped", { routes: 1 }]]);
   });
 
   test("when another server comes back after that, the stale time starts then", async () => {

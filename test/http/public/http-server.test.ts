@@ -245,7 +245,7 @@ describe("what there is not", () => {
       .then((response) => response.text())
       .catch(() => "broken off");
     expect(outcome).toBe("broken off");
-    expect(errors).toEqual(["an HTTP answer could not be made"]);
+    expect(errors).toEqual(["an HTTP response could not be produced"]);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 });

@@ -5,7 +5,7 @@ import { InstallerUnderTest, prefix } from "../../support/kernel/installer-under
 
 const MAIN = 254;
 const HOP = "2001:db8::a";
-const REFUSED = "destinations of a kind that no tenant can have are not installed; the first is named";
+const REFUSED = "destinations that no tenant can have are not installed; only the first of a kind is logged";
 
 /** A destination, why it is refused in a tenant's table, and why in the host's own. */
 const ROWS: readonly (readonly [string, DestinationReason | null, DestinationReason | null])[] = [

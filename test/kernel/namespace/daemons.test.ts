@@ -279,7 +279,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await namespace.routesAre(routes, 200, 200);
     await namespace.routesAre([`10.0.3.0/24 by ${C}`], 100, 200);
     await two.logged(
-      /something foreign is in the way; it is not touched.* route add 10\.0\.1\.0\/24 table 100 /,
+      /an object of another program is in the way; it is not changed.* route add 10\.0\.1\.0\/24 table 100 /,
     );
     expect(namespace.routes()).toEqual(routes);
     await two.kill();

@@ -135,7 +135,7 @@ describe.skipIf(reason !== null)(`another program${because}`, () => {
       const counted = Object.entries(drift).flatMap(([kind, count]) => (count > 0 ? [kind] : []));
       expect(counted).toEqual(expect.arrayContaining([...kinds]));
       expect(installer.warnings.join("\n")).toMatch(
-        /the kernel's routes had drifted; what is ours of them is to be put right|(route|nexthop) of ours was (deleted|replaced|changed) by somebody else/,
+        /the kernel's routes had drifted; ours will be repaired|one of our (routes|nexthops) was (deleted|replaced|changed) by another program/,
       );
     },
   );
@@ -175,8 +175,10 @@ describe.skipIf(reason !== null)(`another program${because}`, () => {
     expect(namespace.routes(100, 99)).toEqual(taken.map((to) => `${to} plain by`));
     expect(namespace.routes()).toEqual(ROUTES.filter((line) => !isTaken(line)));
     // The table is searched for what is in the way before the line is written.
-    await installer.logged(/something foreign is in the way; it is not touched/);
-    expect(installer.warnings.join("\n")).toContain("something foreign is in the way; it is not touched");
+    await installer.logged(/an object of another program is in the way; it is not changed/);
+    expect(installer.warnings.join("\n")).toContain(
+      "an object of another program is in the way; it is not changed",
+    );
     commit(
       namespace,
       taken.map((to) => `route del ${to} table 100 proto 99`),

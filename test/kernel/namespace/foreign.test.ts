@@ -106,7 +106,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
       const { ipv4, ipv6 } = await installer.table();
       expect([ipv4.collided + ipv6.collided, ipv4.installed, ipv6.installed]).toEqual([1, 1, 1]);
       const [warning] = await installer.logged(
-        /^warn something foreign is in the way; it is not touched .*$/,
+        /^warn an object of another program is in the way; it is not changed .*$/,
       );
       const inTheWay = `${type}${to} ${words}`;
       const show = `ip ${to.includes(":") ? "-6 " : ""}route show table 100 exact ${to}`;
@@ -162,7 +162,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
       const { ipv4, ipv6 } = await installer.table();
       return [ipv4.installed, ipv4.collided, ipv6.installed, ipv6.collided];
     }, [1, 1, 1, 1]);
-    await installer.logged(/warn a foreign route with the same metric stands beside one of ours/);
+    await installer.logged(/warn another program has a route with the same metric as one of ours/);
     await installer.add(...via(B));
     // Ours is deleted, since it is not known which of the two a replace would hit. It comes back when there is room.
     await eventually(async () => {
@@ -205,7 +205,7 @@ describe.skipIf(reason !== null)(`what is foreign${because}`, () => {
     const ids = () => namespace.nexthops().map((line) => Number(line.split(" ")[1]));
     // That of D, which no other route names, is gone.
     await eventually(ids, [9, a, b, c]);
-    await installer.logged(/a nexthop of ours stays, for foreign routes or groups name it/);
+    await installer.logged(/one of our nexthops is kept, because foreign routes or groups use it/);
     expect(namespace.routes()).toEqual([]);
     expect(namespace.routes(9000, 99)).toHaveLength(3);
     namespace.ip(

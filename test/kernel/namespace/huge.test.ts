@@ -159,7 +159,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
       await using installer = await NamespaceInstaller.start(namespace, { reconcileIntervalSeconds: 1 });
       // Longer than what nothing needs is kept, and a scan more.
       await eventually(async () => (await installer.status()).readings >= 4, true);
-      await installer.logged(/warn the kernel cannot tell all its routes/);
+      await installer.logged(/warn the scan is incomplete/);
       dropHuge(namespace);
       expect(ours(namespace)).toEqual(ROUTES);
       expect(ourNexthops(namespace)).toEqual(before);
@@ -197,7 +197,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
       await using namespace = await OverlayNamespace.create();
       await using installer = await installed(namespace, { reconcileIntervalSeconds: 1 });
       await addHuge(namespace, { what, ...huge });
-      await installer.logged(/warn the kernel cannot tell all its routes/);
+      await installer.logged(/warn the scan is incomplete/);
       await installer.remove(`100 10.0.1.0/24 via ${A}`, `100 2001:db8:1::/48 via ${A}`);
       await installer.remove(`100 10.0.2.0/24 via ${A}`, `100 2001:db8:2::/48 via ${A}`);
       await installer.add(`100 10.0.3.0/24 via ${C}`);
@@ -211,7 +211,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
         `2001:db8:1::/48 by ${B}`,
       ]);
       // Now that it is known what others' routes name, what nothing needs goes.
-      await installer.logged(/info the kernel's routes can be read whole again/);
+      await installer.logged(/info the scan is complete again/);
       await eventually(() => ourNexthops(namespace).length, 2);
       expect(installer.warnings.join("\n")).not.toMatch(/had drifted|in the way/);
     },

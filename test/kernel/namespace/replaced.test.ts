@@ -109,7 +109,7 @@ describe.skipIf(reason !== null)(`another program replaces${because}`, () => {
         expect(before).toHaveLength(foreignIds.length);
         await isRight(namespace, foreignIds);
         expect(foreign()).toEqual(before);
-        await installer.logged(/a nexthop of ours was (changed|deleted) by somebody else/);
+        await installer.logged(/one of our nexthops was (changed|deleted) by another program/);
         await installer.kill();
       }
       // The same while no client runs, to the ones that are in use now.
@@ -144,7 +144,7 @@ describe.skipIf(reason !== null)(`another program replaces${because}`, () => {
       await isRight(namespace, foreignIds);
     }
     expect(new Set(foreignIds).size).toBe(30);
-    const lines = installer.warnings.filter((line) => line.includes("was changed by somebody else"));
+    const lines = installer.warnings.filter((line) => line.includes("was changed by another program"));
     expect(lines.length).toBeLessThanOrEqual(10);
     const { objects, groups, readings } = await installer.status();
     expect([objects, groups, readings]).toEqual([3, 1, 1]);

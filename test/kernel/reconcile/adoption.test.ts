@@ -216,7 +216,7 @@ describe("foreign", () => {
     await rig.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`);
     expect(rig.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
     expect(rig.table(100).ipv4).toMatchObject({ wanted: 2, installed: 1, collided: 1, failed: 0 });
-    expect(rig.takeWarnings()).toEqual(["something foreign is in the way; it is not touched"]);
+    expect(rig.takeWarnings()).toEqual(["an object of another program is in the way; it is not changed"]);
     expect(rig.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
     await rig.rest();
     expect(rig.kernel.foreign()).toEqual(before);
@@ -252,7 +252,7 @@ describe("foreign", () => {
     rig.kernel.routes.get(key)?.reverse();
     await rig.advance(1_000);
     // The kernel may take that one: it is not seen from what is installed.
-    const warned = "a foreign route with the same metric stands beside one of ours; it is not touched";
+    const warned = "another program has a route with the same metric as one of ours; it is not changed";
     expect(rig.takeWarnings()).toEqual([warned]);
     expect(rig.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
     expect(rig.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 0 }]);
@@ -288,7 +288,7 @@ describe("foreign", () => {
     expect(rig.kernel.takeCounts()).toEqual({ "add-nexthop": 1 });
     expect(rig.table(100).ipv4).toMatchObject({ wanted: 1, installed: 1, collided: 1 });
     expect(rig.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
-    expect(rig.takeWarnings()).toEqual(["a destination cannot be made right"]);
+    expect(rig.takeWarnings()).toEqual(["a destination cannot be repaired"]);
     rig.kernel.deleteRoute(({ protocol }) => protocol === 3);
     await rig.rest();
     expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`]);
@@ -312,7 +312,7 @@ describe("foreign", () => {
     rig.kernel.foreignNexthop({ ...rig.kernel.ourNexthop(FIRST_ID, address(A), 5), protocol: 3 });
     await rig.add(`100 10.0.1.0/24 via ${A}`, `100 10.0.1.0/24 via ${B}`);
     expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A} ${B}`]);
-    expect(rig.takeWarnings()).toContain("something foreign is in the way; it is not touched");
+    expect(rig.takeWarnings()).toContain("an object of another program is in the way; it is not changed");
   });
 
   test.each(["route", "group"])("a %s that names our object keeps it", async (what) => {
@@ -333,7 +333,9 @@ describe("foreign", () => {
     await rig.rest();
     expect(rig.kernel.ours()).toEqual([]);
     expect(rig.kernel.ourNexthops()).toHaveLength(1);
-    expect(rig.takeWarnings()).toContain("a nexthop of ours stays, for foreign routes or groups name it");
+    expect(rig.takeWarnings()).toContain(
+      "one of our nexthops is kept, because foreign routes or groups use it",
+    );
     if (isGroup) rig.kernel.deleteNexthop(9);
     else rig.kernel.deleteRoute(({ table }) => table === 9);
     rig.installer.reconcile();

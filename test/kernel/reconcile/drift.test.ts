@@ -35,7 +35,7 @@ describe("another program", () => {
     expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1 });
     expect(rig.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
     expect(rig.takeWarnings()).toEqual([
-      "a route of ours was deleted by somebody else; it is to be put back",
+      "one of our routes was deleted by another program; it will be restored",
     ]);
   });
 
@@ -68,8 +68,8 @@ describe("another program", () => {
     expect(rig.kernel.ours()).toEqual(ROUTES);
     expect(rig.status.drift).toMatchObject({ nexthopMissing: 1, nexthopChanged: 1 });
     expect(rig.takeWarnings()).toEqual([
-      "a nexthop of ours was deleted by somebody else; its routes are to be put back",
-      "a nexthop of ours was changed by somebody else; its routes are to name a new one",
+      "one of our nexthops was deleted by another program; its routes will be restored",
+      "one of our nexthops was changed by another program; its routes will use a new one",
     ]);
     expect(rig.status.readings).toBe(1);
     expect(rig.kernel.ourNexthops()).toHaveLength(3);
@@ -179,7 +179,7 @@ describe("another program", () => {
       }
       return failures;
     };
-    const isLess = "another program removes routes of ours again and again; they are put back less often";
+    const isLess = "another program removes our routes again and again; they are restored less often";
     deleteIt();
     await rig.advance(600_000);
     const { done } = rig.status.operations["add-route"];
@@ -292,9 +292,7 @@ describe("the device", () => {
     await rig.rest();
     await rig.add(`100 10.0.3.0/24 via ${A}`);
     expect(rig.kernel.log).toEqual([]);
-    expect(rig.takeWarnings()).toEqual([
-      "the tunnel device is no longer up: its routes are gone until it is",
-    ]);
+    expect(rig.takeWarnings()).toEqual(["the tunnel device is not up; the kernel has removed its routes"]);
     expect(rig.status.isUp).toBe(false);
     rig.kernel.setLink({ isUp: true });
     await rig.advance(1_500);
@@ -342,7 +340,7 @@ describe("the device", () => {
     rig.kernel.eachRoute = eachRoute;
     await rig.advance(3_000);
     expect(rig.table(100).ipv4.installed).toBe(0);
-    expect(rig.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+    expect(rig.takeWarnings()).toContain("netlink failed; it is tried again");
   });
 
   test("flaps faster than the kernel is read", async () => {
@@ -373,7 +371,7 @@ describe("the device", () => {
     await rig.remove(`100 10.0.2.0/24 via ${A}`);
     await rig.rest();
     expect(rig.kernel.ours()).toEqual(ROUTES.filter((line) => !line.startsWith("100 10.0.2.0/24")));
-    expect(rig.takeWarnings()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+    expect(rig.takeWarnings()).toEqual(["the tunnel device was renamed; its routes stay on it"]);
   });
 
   test("is made anew, with another index", async () => {
@@ -398,9 +396,7 @@ describe("scans", () => {
     await rig.advance(61_000);
     expect(rig.kernel.ours()).toEqual(ROUTES);
     expect(rig.status.drift).toMatchObject({ routeMissing: 1, routeChanged: 1, routeExtra: 1 });
-    expect(rig.takeWarnings()).toEqual([
-      "the kernel's routes had drifted; what is ours of them is to be put right",
-    ]);
+    expect(rig.takeWarnings()).toEqual(["the kernel's routes had drifted; ours will be repaired"]);
     expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1, "replace-route": 1, "delete-route": 1 });
   });
 
@@ -490,7 +486,7 @@ describe("scans", () => {
     rig.kernel.eachRoute = () => Promise.reject(new KernelError("SOCKET_FAILED", "no buffer space"));
     rig.installer.reconcile();
     await rig.advance(3_000);
-    expect(rig.takeWarnings()).toContain("the kernel cannot be spoken to; it is tried again");
+    expect(rig.takeWarnings()).toContain("netlink failed; it is tried again");
     rig.kernel.eachRoute = eachRoute;
     await rig.add(`100 10.0.3.0/24 via ${A}`);
     await rig.advance(3_000);
@@ -508,7 +504,7 @@ describe("failures", () => {
     await rig.add(`100 10.0.1.0/25 via ${A}`, `100 10.0.2.0/24 via ${A}`);
     expect(rig.kernel.ours()).toEqual([`100 10.0.2.0/24 via ${A}`]);
     expect(rig.lines.find(({ level }) => level === "warn")).toMatchObject({
-      message: "the kernel refuses; it is tried again",
+      message: "the kernel refused an operation; it is tried again",
       fields: {
         operation: `ip route add 10.0.1.0/25 table 100 nhid ${FIRST_ID} proto 254`,
         code: "EINVAL",
@@ -540,7 +536,7 @@ describe("failures", () => {
       { code: "ENOMEM", message: reason },
     ]);
     // The object's failure is a warning; that of what needs it is logged at debug level.
-    expect(rig.takeWarnings()).toEqual(["the kernel refuses; it is tried again"]);
+    expect(rig.takeWarnings()).toEqual(["the kernel refused an operation; it is tried again"]);
     rig.kernel.refuse = () => null;
     await rig.advance(2_000);
     expect(rig.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);

@@ -16,7 +16,7 @@ const texts = (from: number, to: number) =>
     return `${vni} ${destination} via 2001:db8:ffff::${((from + n) % 20) + 1}`;
   });
 
-const REFUSED = "no memory is left for a route: it is not installed, or not known to be there";
+const REFUSED = "out of memory for a route: it is not installed, or its state is unknown";
 
 test("routes for which there is no memory are named and counted, and all others are right", async () => {
   using memory = new RefusedMemory();

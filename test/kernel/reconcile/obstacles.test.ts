@@ -5,7 +5,7 @@ import { InstallerUnderTest, prefix } from "../../support/kernel/installer-under
 
 const A = "2001:db8::a";
 const FOREIGN = { protocol: 4, priority: 0, tos: 0, type: 1, nexthopId: 0, linkIndex: 1, table: 100 };
-const IN_THE_WAY = "something foreign is in the way; it is not touched";
+const IN_THE_WAY = "an object of another program is in the way; it is not changed";
 
 /** With foreign routes to 10.N.1.0/24, and how often a table was searched. */
 async function collided(count: number): Promise<{ rig: InstallerUnderTest; searches: () => number }> {

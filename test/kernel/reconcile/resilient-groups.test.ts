@@ -138,7 +138,7 @@ describe("a destination's group", () => {
     rig.kernel.refuse = ({ type }) => (type === "replace-resilient-group" ? ["ENOMEM", "no memory"] : null);
     await rig.add(...via(X, C));
     expect(rig.installer.faults(9)).toMatchObject([{ code: "ENOMEM", message: "no memory", attempts: 1 }]);
-    expect(rig.takeWarnings()).toContain("the kernel refuses; it is tried again");
+    expect(rig.takeWarnings()).toContain("the kernel refused an operation; it is tried again");
     rig.kernel.refuse = () => null;
     await rig.rest();
     expect([rig.kernel.ours(), rig.installer.faults(9)]).toEqual([[`100 ${X} via ${A} ${B} ${C}`], []]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { silentLogger } from "../../../src/base/logger.ts";
+import { eventLog } from "../../../src/base/log-event.ts";
+import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { kernelOptionNames } from "../../../src/cli/flags/kernel-flags.ts";
 import type { Link } from "../../../src/kernel/kernel.ts";
 import { OPTION_NAMES } from "../../../src/kernel/option-names.ts";
@@ -98,13 +99,14 @@ test.each([
 test("to an operator its option is a flag, in errors and warnings", () => {
   const fallback = { ...LINK, name: "ip6tnl0", isExternal: false };
   const warnings: string[] = [];
-  const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const warn: Logger["warn"] = (message, fields) => void warnings.push(`${fields?.["problem"] ?? message}`);
+  const logger = eventLog({ ...silentLogger, warn });
   const device = new TunnelDevice("ip6tnl0", logger, kernelOptionNames);
   expect(() => device.find([])).toThrow(/ip link set overlay0 up, and --tun overlay0$/);
   device.find([fallback]);
   device.look([{ ...fallback, index: 8 }]);
   const remedy = expect.stringMatching(/, and --tun overlay0$/);
-  expect(warnings).toEqual([remedy, "the tunnel device was made anew", remedy]);
+  expect(warnings).toEqual([remedy, "the tunnel device was recreated", remedy]);
 });
 
 describe("it is followed", () => {
@@ -113,8 +115,11 @@ describe("it is followed", () => {
 
   function found(link = LINK): { device: TunnelDevice; takeLog(): string[] } {
     const log: string[] = [];
-    const note = (message: string) => void log.push(message);
-    const device = new TunnelDevice("overlay0", { ...silentLogger, info: note, warn: note, error: note });
+    const note: Logger["info"] = (message, fields) => void log.push(`${fields?.["problem"] ?? message}`);
+    const device = new TunnelDevice(
+      "overlay0",
+      eventLog({ ...silentLogger, info: note, warn: note, error: note }),
+    );
     device.find([OTHER, link]);
     log.length = 0;
     return { device, takeLog: () => log.splice(0) };
@@ -138,11 +143,11 @@ describe("it is followed", () => {
   test("down, up, away, and made anew as what does not work", () => {
     const { device, takeLog } = found();
     device.handle(7, DOWN);
-    expect(takeLog()).toEqual(["the tunnel device is no longer up: its routes are gone until it is"]);
+    expect(takeLog()).toEqual(["the tunnel device is not up; the kernel has removed its routes"]);
     device.look([OTHER, LINK]);
     expect(takeLog()).toEqual(["the tunnel device is up"]);
     device.look([OTHER]);
-    expect(takeLog()).toEqual(["the tunnel device is no longer up: its routes are gone until it is"]);
+    expect(takeLog()).toEqual(["the tunnel device is not up; the kernel has removed its routes"]);
     device.look([OTHER, { ...LINK, index: 12, isExternal: false }]);
     expect(takeLog()).toEqual([
       "the tunnel device is up",
@@ -157,7 +162,7 @@ describe("it is followed", () => {
     expect(device.link).toEqual(renamed);
     device.look([OTHER, renamed]);
     expect(device.handle(7, renamed)).toBe(false);
-    expect(takeLog()).toEqual(["the tunnel device has another name now; its routes stay with it"]);
+    expect(takeLog()).toEqual(["the tunnel device was renamed; its routes stay on it"]);
     // One that is not up yet is waited for: the old one works.
     const next = { ...LINK, index: 12 };
     device.look([OTHER, renamed, { ...next, isUp: false }]);
@@ -166,7 +171,7 @@ describe("it is followed", () => {
     expect(device.handle(12, next)).toBe(true);
     device.look([OTHER, renamed, next]);
     expect(device.link).toEqual(next);
-    expect(takeLog()).toEqual(["the tunnel device was made anew"]);
+    expect(takeLog()).toEqual(["the tunnel device was recreated"]);
   });
 
   test("what is wrong with it is said once, and that it is right again", () => {
@@ -181,7 +186,7 @@ describe("it is followed", () => {
     device.look([OTHER, off]);
     expect(takeLog()).toEqual([]);
     device.lookAgain([OTHER, LINK]);
-    expect(takeLog()).toEqual(["nothing is wrong with the tunnel device any more"]);
+    expect(takeLog()).toEqual(["the tunnel device has no problem any more"]);
     expect(device.problems).toEqual([]);
     // What concerns the kernel's routes is left to a scan.
     expect(device.lookAgain([OTHER, DOWN])).toBe(false);

@@ -14,7 +14,7 @@ import { MemoryNetwork } from "../../support/network/memory-network.ts";
 import { RawPeer } from "../../support/network/raw-peer.ts";
 
 const LISTEN = { host: "::", port: 4711 };
-const MESSAGE = "at a limit: messages are skipped; more of this kind from this peer are only counted";
+const MESSAGE = "limit reached: messages are skipped; more of this kind from this peer are only counted";
 
 class Rig {
   readonly clock = new FakeClock();

@@ -125,11 +125,13 @@ export class InstallerUnderTest {
     return found;
   }
 
-  /** Messages of warnings and errors since the last call. */
+  /** Messages of warnings and errors since the last call; of those about a problem that they name, the problem. */
   takeWarnings(): string[] {
     return this.lines
       .splice(0)
-      .flatMap(({ level, message }) => (level === "warn" || level === "error" ? [message] : []));
+      .flatMap(({ level, message, fields }) =>
+        level === "warn" || level === "error" ? [`${fields["problem"] ?? message}`] : [],
+      );
   }
 
   #make(options: Partial<InstallerOptions> = this.#options): Installer {

@@ -3,8 +3,11 @@
  *
  * Tests wait for what the program says, never for an amount of time: `until` looks again whenever a
  * line has come, and fails at once when the program has ended, with the end of its stderr. A child
- * never outlives its test (`await using`), nor the test run.
+ * never outlives its test (`await using`), nor the test run. Every line of our log is checked to be in its catalogue.
  */
+
+import type { LogEvent } from "../../../src/base/log-event.ts";
+import * as LOG from "../../../src/base/log-events.ts";
 
 const DEFAULT_WAIT_MS = 30_000;
 /** How long a program may take from SIGTERM to its end. */
@@ -35,6 +38,17 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
     for (const line of lines) onLine(line);
   }
   if (rest !== "") onLine(rest);
+}
+
+const EVENTS: readonly LogEvent[] = Object.values(LOG);
+/** A line of our log, but for debug lines. */
+const LOG_LINE = /^\S+Z (info|warn|error) +(.*)$/;
+
+/** Returns false if the line is one of our log that has an event which the catalogue does not have. */
+function isCatalogued(line: string): boolean {
+  const [, level, text = ""] = LOG_LINE.exec(line) ?? [];
+  if (level === undefined) return true;
+  return EVENTS.some((event) => event.level === level && text.startsWith(event.message));
 }
 
 export class ChildProcess {
@@ -166,8 +180,10 @@ export class ChildProcess {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const unknown = this.stderrLines.filter((line) => !isCatalogued(line));
     await this.kill();
     children.delete(this);
+    if (unknown.length > 0) throw new Error(`not in the catalogue of the log:\n${unknown.join("\n")}`);
   }
 }
 

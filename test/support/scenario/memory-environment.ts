@@ -1,9 +1,9 @@
 /** An environment for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
+import { DEFAULT_SETTLE_SECONDS } from "../../../src/base/defaults.ts";
 import { ClientCore } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
 import { formatRoute } from "../../../src/route/announcement.ts";
-import { DEFAULT_SETTLE_SECONDS } from "../../../src/server/options.ts";
 import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";

@@ -1,0 +1,24 @@
+/**
+ * Defaults of the options, each in one place: flags, help, the library and tests take them from here. Units are in the
+ * names. Two more belong to rooms of their own: the keepalive interval to the protocol (wire/protocol.ts), the pause before a
+ * new connection to the session (session/retry.ts). What one peer may have of a server is in server/exchange/limits.ts.
+ */
+
+/** How long a server waits after its start for clients to return: their longest retry of 10 s, plus the handshake. */
+export const DEFAULT_SETTLE_SECONDS = 15;
+/** How long a server keeps a lost client's routes: not at all, as other servers do. */
+export const DEFAULT_RETAIN_SECONDS = 0;
+/** How long a peer may take no byte although some are due. A client has no option for it. */
+export const DEFAULT_SEND_HOLD_SECONDS = 90;
+/** How many connections to a server may be without a complete handshake. */
+export const DEFAULT_MAX_HALF_OPEN = 512;
+/** How many next hops a server or a client takes of one destination. */
+export const DEFAULT_MAX_HOPS = 4_096;
+/** How long a client keeps a lost server's routes while another server is established. */
+export const DEFAULT_STALE_TIME_SECONDS = 60;
+/** The same while no server is established: forever. */
+export const DEFAULT_STALE_TIME_ALONE_SECONDS = Number.POSITIVE_INFINITY;
+/** How long a client stays connected between withdrawing its announcements and closing. */
+export const DEFAULT_DRAIN_SECONDS = 0;
+/** How often a client compares the kernel's tables with the desired routes. */
+export const DEFAULT_RECONCILE_INTERVAL_SECONDS = 300;
