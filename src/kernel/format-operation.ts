@@ -68,9 +68,9 @@ function group({ members }: { readonly members: readonly GroupMember[] }): strin
   return `group ${texts.join("/")}`;
 }
 
-type RouteOperation = Extract<Operation, { destination: unknown }>;
+type OperationOnRoute = Extract<Operation, { destination: unknown }>;
 
-function routeCommand(verb: string, { destination, table }: RouteOperation): string {
+function routeCommand(verb: string, { destination, table }: OperationOnRoute): string {
   const family = destination.family === 6 ? "-6 " : "";
   return `ip ${family}route ${verb} ${formatPrefix(destination)} table ${table}`;
 }

@@ -95,13 +95,13 @@ async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
   return report.failures.length + report.kept === 0 ? 0 : 1;
 }
 
-interface RemovalOptions {
+interface CleanupSettings {
   readonly protocol: number;
   readonly tables: readonly number[];
   readonly dryRun: boolean;
 }
 
-async function remove({ protocol, tables, dryRun }: RemovalOptions): Promise<CleanupReport> {
+async function remove({ protocol, tables, dryRun }: CleanupSettings): Promise<CleanupReport> {
   // A dry run may stand beside the client.
   const lock = dryRun ? null : lockProtocol(protocol, kernelOptionNames);
   try {

@@ -9,7 +9,7 @@ import { type FibRows, OBSERVED } from "./rows.ts";
 /** How many rows one step of the walk looks at. */
 const ROWS_PER_STEP = 64;
 
-interface Loss {
+interface LostNexthop {
   /** Whether the kernel has deleted its routes with it; else they are there, and still name it. */
   readonly isGone: boolean;
   readonly atMs: number;
@@ -20,9 +20,9 @@ export class FibLosses {
   readonly #nexthops: FibNexthops;
   readonly #visit: (row: number, isGone: boolean, atMs: number) => void;
   /** Losses by nexthop id. */
-  #losses = new Map<number, Loss>();
+  #losses = new Map<number, LostNexthop>();
   /** The losses that the walk under way looks for. */
-  #walked: ReadonlyMap<number, Loss> = new Map();
+  #walked: ReadonlyMap<number, LostNexthop> = new Map();
   #isWalking = false;
 
   constructor(
@@ -36,7 +36,7 @@ export class FibLosses {
   }
 
   /** Records a loss. Returns true if a walk is to begin. */
-  add(id: number, loss: Loss): boolean {
+  add(id: number, loss: LostNexthop): boolean {
     this.#losses.set(id, loss);
     if (this.#isWalking) return false;
     this.#isWalking = true;
@@ -73,7 +73,7 @@ export class FibLosses {
   }
 
   /** A group whose member was changed no longer stands for a hop set. */
-  #addGroups(losses: Map<number, Loss>): void {
+  #addGroups(losses: Map<number, LostNexthop>): void {
     const changed = [...losses].find(([, { isGone }]) => !isGone);
     if (changed === undefined) return;
     const [, loss] = changed;

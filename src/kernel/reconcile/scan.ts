@@ -44,7 +44,7 @@ export async function scanKernel(
   linkIndex: number,
   clock: Clock,
 ): Promise<ScanFindings> {
-  const scan = new Scan(fib, linkIndex);
+  const scan = new KernelScan(fib, linkIndex);
   const ours: KnownOfOurs = {
     linkIndex,
     nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
@@ -64,7 +64,7 @@ export async function scanKernel(
 
 type FoundGroup = Pick<FoundNexthop, "isResilient"> & { readonly members: readonly GroupMember[] };
 
-class Scan {
+class KernelScan {
   readonly #fib: Fib;
   readonly #linkIndex: number;
   readonly #objects = new Map<number, FoundNexthop>();
