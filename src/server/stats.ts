@@ -9,6 +9,7 @@ export const REFUSAL_REASONS = {
     "too many connections had not completed the handshake, and this was the oldest of them, or all were too young to be reset",
   "source-share": "few connections are free, and the source address has used its share",
 } as const;
+/** Why a connection was refused: a key of {@link REFUSAL_REASONS}. */
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
 /** What has happened since the server's start, by reason. */

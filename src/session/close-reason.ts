@@ -26,6 +26,7 @@ export const CLOSE_REASONS = {
   "internal-error": "A fault in BunBond: please report it. Only this connection ended.",
 } as const;
 
+/** Why a connection ended; {@link CLOSE_REASONS} explains each. */
 export type CloseReason =
   | {
       readonly reason: Exclude<keyof typeof CLOSE_REASONS, "protocol-error">;

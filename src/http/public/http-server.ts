@@ -6,7 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Endpoint } from "../../net/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
 import { listenError } from "../../transport/listen-error.ts";
@@ -97,7 +97,11 @@ function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
       route("GET", "/routes.json", () => document("json", "application/json")),
       route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
     ],
-    onFailure: (error) => eventLog(logger).log(LOG.httpAnswerFailed, { error: String(error) }),
+    onFailure: (error) =>
+      eventLog(logger).log(LOG.httpAnswerFailed, {
+        address: formatEndpoint(options.endpoint),
+        error: String(error),
+      }),
   });
   return router;
 }
