@@ -20,13 +20,8 @@ export { type ClientHandler, loggingHandler, silentHandler } from "./client/even
 export type { ServerState } from "./client/link/server-link.ts";
 export type { ClientSettings, OnStop, ServerInfo } from "./client/options.ts";
 export type { StaleTimes } from "./client/view/stale-timers.ts";
-export type {
-  DesiredSettings,
-  EcmpMode,
-  PreferredNetwork,
-  SkipReason,
-  TableMapping,
-} from "./kernel/desired/settings.ts";
+export type { DesiredSettings, EcmpMode, PreferredNetwork, TableMapping } from "./kernel/desired/settings.ts";
+export type { SkipReason } from "./kernel/desired/skip-reason.ts";
 export type { DriftKind } from "./kernel/fib/fib.ts";
 export type { FibCounts } from "./kernel/fib/tables.ts";
 export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
@@ -69,17 +64,17 @@ export {
   formatAnnouncement,
   formatRoute,
   type ParsedAnnouncement,
-} from "./route/announcement.ts";
+} from "./route/announcement-text.ts";
 export { type BadRouteCode, BadRouteError, makeRoute, type RouteParts } from "./route/make-route.ts";
 export { parseAnnouncement } from "./route/printable-announcement.ts";
 export type { RouteJson } from "./route/printable-route.ts";
 export type { Route } from "./route/route.ts";
+export type { RefusalReason, ServerCounters } from "./server/counters.ts";
 export type { ServerHandler } from "./server/events.ts";
 export type { VniInfo } from "./server/exchange/route-exchange.ts";
 export type { ServerOptions, ServerSettings } from "./server/options.ts";
 export type { PeerInfo } from "./server/peer.ts";
 export { Server, type ServerStats } from "./server/server.ts";
-export type { RefusalReason, ServerCounters } from "./server/stats.ts";
 export { type CloseReason, describeCloseReason } from "./session/close-reason.ts";
 export type { RetryBounds } from "./session/retry.ts";
 export type { SessionState } from "./session/session.ts";

@@ -29,6 +29,7 @@ const ROOMS = [
   "kernel/option-names.ts",
   "kernel/format-operation.ts",
   "kernel/format-route.ts",
+  "kernel/dry-run-kernel.ts",
   "kernel/netlink",
   "kernel/desired",
   "kernel/fib",

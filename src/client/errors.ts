@@ -1,7 +1,7 @@
 /** The errors that the library's client throws at once, or rejects with later. */
 import { BunBondError } from "../base/bunbond-error.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
-import { formatRoute } from "../route/announcement.ts";
+import { formatRoute } from "../route/announcement-text.ts";
 import type { Route } from "../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { IoError } from "../transport/network.ts";

@@ -5,7 +5,7 @@ import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
-import { formatRoute } from "../route/announcement.ts";
+import { formatRoute } from "../route/announcement-text.ts";
 import type { Route } from "../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { ServerState } from "./link/server-link.ts";

@@ -2,7 +2,7 @@
 
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
-import type { GroupMember, Kernel, Operation } from "./kernel.ts";
+import type { GroupMember, Operation } from "./kernel.ts";
 import { RESILIENT_GROUP } from "./kernel.ts";
 
 /** Returns text such as "ip route add 10.0.1.0/24 table 100 nhid 1340080129 proto 254" */
@@ -33,31 +33,6 @@ export function formatOperation(operation: Operation, protocol: number, device: 
       return `${routeCommand("del", operation)}${metric(operation.priority)}${nexthop} proto ${protocol}`;
     }
   }
-}
-
-/** Makes a kernel that is never changed: `print` gets each operation, which counts as done; all else is the real kernel's. */
-export function dryRunKernel(
-  kernel: Kernel,
-  protocol: number,
-  device: string,
-  print: (line: string) => void,
-): Kernel {
-  return {
-    links: () => kernel.links(),
-    localAddresses: () => kernel.localAddresses(),
-    multipathHashPolicy: (family) => kernel.multipathHashPolicy(family),
-    eachNexthop: (ours, visit) => kernel.eachNexthop(ours, visit),
-    eachRoute: (ours, visit) => kernel.eachRoute(ours, visit),
-    eachRouteOfOurs: (ours, visit) => kernel.eachRouteOfOurs(ours, visit),
-    eachRouteIn: (table, family, visit) => kernel.eachRouteIn(table, family, visit),
-    apply(operations) {
-      for (const operation of operations) print(formatOperation(operation, protocol, device));
-      return [];
-    },
-    watch: () => {},
-    poll: () => true,
-    close: () => kernel.close(),
-  };
 }
 
 const BUCKETS = RESILIENT_GROUP.buckets;

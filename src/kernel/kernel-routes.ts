@@ -16,8 +16,8 @@ import type { Route } from "../route/route.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import type { TableMapping } from "./desired/settings.ts";
+import { dryRunKernel } from "./dry-run-kernel.ts";
 import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib/rows.ts";
-import { dryRunKernel } from "./format-operation.ts";
 import type { Kernel } from "./kernel.ts";
 import { lockProtocol, type ProtocolLock } from "./lock.ts";
 import { RT_TABLE_MAIN } from "./netlink/netlink-constants.ts";
@@ -27,7 +27,7 @@ import { checkKernelCloseOptions, checkKernelOptions, checkMappings, DEFAULT_PRO
 import { Installer } from "./reconcile/installer.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
-import { untilUpToDate } from "./up-to-date.ts";
+import { untilUpToDate } from "./until-up-to-date.ts";
 
 const MAX_FAULTS = 100;
 

@@ -37,7 +37,7 @@ import {
   checkConnectOptions,
   checkHandler,
   checkSettings,
-} from "./check-options.ts";
+} from "./client-option-checks.ts";
 import {
   type ChangesOptions,
   type CloseOptions,

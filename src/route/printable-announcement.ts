@@ -1,5 +1,5 @@
 /** Parses an announcement's text for programs. */
-import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement.ts";
+import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement-text.ts";
 import { printableRoute } from "./printable-route.ts";
 
 /**

@@ -8,7 +8,7 @@ import type { IpAddress, Prefix } from "../net/ip.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { NextHop } from "../wire/message.ts";
 import type { NextHopType } from "../wire/protocol.ts";
-import { formatNextHop, formatRoute } from "./announcement.ts";
+import { formatNextHop, formatRoute } from "./announcement-text.ts";
 import { PROTOCOL_TYPE_NAMES } from "./next-hop-type.ts";
 import type { Route } from "./route.ts";
 

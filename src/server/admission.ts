@@ -20,7 +20,7 @@ import { formatPeer } from "../net/peer-identity.ts";
 import { sourceNetwork } from "../net/source-network.ts";
 import { connectionLimit } from "../transport/descriptor-limit.ts";
 import type { ByteStream, Listener, Network, StreamEvents } from "../transport/network.ts";
-import type { RefusalReason, RunningCounters } from "./stats.ts";
+import type { RefusalReason, RunningCounters } from "./counters.ts";
 
 const WARN_EVERY_MS = 60_000;
 /** At the limit it is read again at most this often, since prlimit(1) may have raised it. */

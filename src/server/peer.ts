@@ -11,9 +11,9 @@ import { PacedWrites, type Pacing, UnpacedWrites } from "../transport/pacing.ts"
 import type { UpdateFields } from "../wire/message.ts";
 import { Action } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
+import type { RunningCounters } from "./counters.ts";
 import type { LimitCode } from "./exchange/limits.ts";
 import type { ExchangePeer, RetainedAnnouncements, RouteExchange } from "./exchange/route-exchange.ts";
-import type { RunningCounters } from "./stats.ts";
 
 /** A peer as operators see it. */
 export interface PeerInfo {

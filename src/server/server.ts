@@ -42,16 +42,16 @@ import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission } from "./admission.ts";
 import { BelievedCuts } from "./believed-cuts.ts";
+import { RunningCounters, type ServerCounters } from "./counters.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
-import { Retention } from "./exchange/retention.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
 import { checkServerOptions, checkServerSettings } from "./options.ts";
 import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
+import { Retention } from "./retention.ts";
 import { makeServerId } from "./server-id.ts";
-import { RunningCounters, type ServerCounters } from "./stats.ts";
 import { SuspensionWatch } from "./suspension.ts";
 
 /** Retention is extended by at most this many deferral times, however often the server is cut off. */

@@ -1,6 +1,6 @@
 /** A client at servers of other make: they echo its own routes and send no End-of-RIBs; Go's have habits of their own. */
 import { describe, expect, test } from "bun:test";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import { manyRoutes } from "../support/models/many-routes.ts";
 import { SeededRandom } from "../support/models/random.ts";
 import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";

@@ -1,7 +1,7 @@
 /** The client's limit of next hops per destination: see src/client/view/merged-view.ts. */
 import { expect, test } from "bun:test";
 import { Echo, MergedView } from "../../src/client/view/merged-view.ts";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";
 import { routeOfText } from "../support/models/frame-text.ts";

@@ -1,14 +1,16 @@
 /** The operations of client and server, on clients and servers in memory. Their answers as text are in test/cli. */
+
 import { describe, expect, test } from "bun:test";
 import { eventLog } from "../../src/base/log-event.ts";
 import type { LogFields } from "../../src/base/logger.ts";
+import { ClientCounters } from "../../src/client/counters.ts";
 import type { ControlPath } from "../../src/http/control/api.ts";
-import { ClientCounters, clientOperations } from "../../src/http/control/client-operations.ts";
+import { clientOperations } from "../../src/http/control/client-endpoints.ts";
 import { Daemon } from "../../src/http/control/daemon.ts";
-import { serverOperations } from "../../src/http/control/server-operations.ts";
+import { serverOperations } from "../../src/http/control/server-endpoints.ts";
 import { HttpError } from "../../src/http/http-error.ts";
 import { type HttpRoute, Router } from "../../src/http/router.ts";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import { RefusedMemory } from "../support/models/refused-memory.ts";
 import { ClientRig, type RigClientOptions } from "../support/network/client-rig.ts";
 

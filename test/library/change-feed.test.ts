@@ -2,7 +2,7 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { ChangeFeed, type FeedSource } from "../../src/library/change-feed.ts";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 

@@ -6,7 +6,7 @@ import type { ClientHandler } from "../../src/client/events.ts";
 import { Client } from "../../src/library/client.ts";
 import type { ConnectOptions, ServerAddress } from "../../src/library/connect-options.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";

@@ -119,7 +119,7 @@ describe("announceWhen", () => {
     expect(known()).toBe(1);
     expect(errors).toEqual([
       [
-        "the handler failed; the client goes on",
+        "the handler failed; the client continues",
         { event: "announceWhen", error: expect.stringContaining("no device") },
       ],
     ]);

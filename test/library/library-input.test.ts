@@ -7,7 +7,7 @@ import { Client } from "../../src/library/client.ts";
 import { parseAddress } from "../../src/net/address.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { parsePrefix } from "../../src/net/prefix.ts";
-import { parseAnnouncement } from "../../src/route/announcement.ts";
+import { parseAnnouncement } from "../../src/route/announcement-text.ts";
 import { makeRoute } from "../../src/route/make-route.ts";
 import { Server } from "../../src/server/server.ts";
 import { ClientRig } from "../support/network/client-rig.ts";

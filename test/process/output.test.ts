@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { ClientCore } from "../../src/client/client-core.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
-import { parseAnnouncement } from "../../src/route/announcement.ts";
+import { parseAnnouncement } from "../../src/route/announcement-text.ts";
 import { StalledPipe } from "../support/network/stalled-pipe.ts";
 import { TcpPeer } from "../support/network/tcp-peer.ts";
 import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import { BadRouteError, checkRoute, makeRoute, type RouteParts } from "../../src/route/make-route.ts";
 import type { Route } from "../../src/route/route.ts";
 import { NextHopType } from "../../src/wire/protocol.ts";

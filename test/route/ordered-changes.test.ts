@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { announcementKey } from "../../src/client/link/client-intent.ts";
-import { formatRoute } from "../../src/route/announcement.ts";
+import { formatRoute } from "../../src/route/announcement-text.ts";
 import { OrderedChanges } from "../../src/route/ordered-changes.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { eventLog } from "../../src/base/log-event.ts";
 import { type LogFields, silentLogger } from "../../src/base/logger.ts";
 import { Admission } from "../../src/server/admission.ts";
-import { RunningCounters } from "../../src/server/stats.ts";
+import { RunningCounters } from "../../src/server/counters.ts";
 import { ClientRig, serverEndpoint } from "../support/network/client-rig.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 import { MemoryNetwork } from "../support/network/memory-network.ts";

@@ -5,7 +5,7 @@ import {
   type ChangeResults,
   MAX_ITEMS,
 } from "../../http/control/api.ts";
-import { formatAnnouncement } from "../../route/announcement.ts";
+import { formatAnnouncement } from "../../route/announcement-text.ts";
 import { readAnnouncements, readVnis } from "../flags/values.ts";
 import type { Command, Example } from "../program/command.ts";
 import type { CommandDefinition, WordsDef } from "../program/command-definition.ts";

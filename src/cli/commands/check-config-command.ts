@@ -14,6 +14,7 @@ import {
 import { parseServerOptions, type ServerConfig, serverDefinition } from "../daemon/server-command.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { EXIT_USAGE } from "../program/exit-codes.ts";
 import { parseArguments } from "../program/flags.ts";
 import { describeUsageError, UsageError } from "../program/usage-error.ts";
 
@@ -69,7 +70,7 @@ async function checkConfig({ rawArgs, io }: CommandContext): Promise<number> {
     if (flags.json) io.stdout.write(document({ file: path, ok: false, errors: errors.map(errorDocument) }));
     // As one text: a stream that is busy takes no more than a part of many.
     else io.stderr.write(errors.map((error) => `${describeUsageError(error)}\n`).join(""));
-    return 2;
+    return EXIT_USAGE;
   }
   const { role, text, facts, warnings } = summary;
   if (flags.json) io.stdout.write(document({ file: path, ok: true, role, ...facts, warnings }));

@@ -1,6 +1,7 @@
 /** `bunbond cleanup` removes a client's routes from the kernel when that client does not run. */
 
-import { dryRunKernel, formatOperation } from "../../kernel/format-operation.ts";
+import { dryRunKernel } from "../../kernel/dry-run-kernel.ts";
+import { formatOperation } from "../../kernel/format-operation.ts";
 import { KernelError } from "../../kernel/kernel.ts";
 import { lockProtocol } from "../../kernel/lock.ts";
 import { NetlinkKernel } from "../../kernel/netlink/netlink-kernel.ts";

@@ -1,7 +1,9 @@
 /** Sends requests to a running daemon over its control socket. Failures become errors with exit codes. */
+
 import { systemErrorCode } from "../../base/system-error.ts";
 import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
 import { CommandError } from "../program/command-error.ts";
+import { type CommandExitCode, EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
 
 export interface ControlClientOptions {
   readonly socketPath: string;
@@ -68,24 +70,28 @@ export class ControlClient {
       );
     }
     if (error instanceof Error && error.name === "TimeoutError") {
-      return this.#error("NO_ANSWER", 4, `the daemon at ${socketPath} does not answer`);
+      return this.#error("NO_ANSWER", EXIT_NO_DAEMON, `the daemon at ${socketPath} does not answer`);
     }
     const what = program === null ? "daemon" : program;
-    return this.#error("DAEMON_AWAY", 4, `no ${what} answers at ${socketPath}; --socket names another`);
+    return this.#error(
+      "DAEMON_AWAY",
+      EXIT_NO_DAEMON,
+      `no ${what} answers at ${socketPath}; --socket names another`,
+    );
   }
 
   #refused({ code, message, program }: ControlErrorBody): CommandError {
     const { socketPath, program: expected } = this.#options;
-    if (code === "PEER_NOT_FOUND") return this.#error(code, 3, message);
-    if (code === "STARTING") return this.#error(code, 4, message);
+    if (code === "PEER_NOT_FOUND") return this.#error(code, EXIT_NOT_FOUND, message);
+    if (code === "STARTING") return this.#error(code, EXIT_NO_DAEMON, message);
     if (code === "NOT_FOUND" && expected !== null && program !== expected) {
       const what = `${socketPath} belongs to a ${program}, and this command is for a ${expected}`;
-      return this.#error("WRONG_DAEMON", 1, what);
+      return this.#error("WRONG_DAEMON", EXIT_FAILED, what);
     }
-    return this.#error(code, 1, message);
+    return this.#error(code, EXIT_FAILED, message);
   }
 
-  #error(code: string, exitCode: 1 | 3 | 4, message: string): CommandError {
+  #error(code: string, exitCode: CommandExitCode, message: string): CommandError {
     return new CommandError(message, { code, exitCode, asJson: this.#options.asJson });
   }
 }

@@ -1,4 +1,5 @@
 /** Flags of the commands that talk to a running daemon, and the daemon that they select. */
+
 import { basename, join } from "node:path";
 import type { ProgramName } from "../../http/control/api.ts";
 import { findSockets } from "../../http/control/socket.ts";
@@ -6,6 +7,7 @@ import { defaultSocket, socketNamed } from "../flags/socket-flag.ts";
 import type { CommandContext, ExitCode } from "../program/command.ts";
 import type { SwitchDef, ValueFlagDef } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
+import { EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
 import { type Style, styleFor } from "../program/style.ts";
 import { ControlClient } from "./control-client.ts";
 
@@ -29,8 +31,11 @@ export function controlFlags(program: ProgramName | null) {
   };
 }
 
-export const DAEMON_AWAY: ExitCode = { code: 4, meaning: "no daemon answers" };
-export const NOT_FOUND: ExitCode = { code: 3, meaning: "not found: no such route, VNI, peer or server" };
+export const DAEMON_AWAY: ExitCode = { code: EXIT_NO_DAEMON, meaning: "no daemon answers" };
+export const NOT_FOUND: ExitCode = {
+  code: EXIT_NOT_FOUND,
+  meaning: "not found: no such route, VNI, peer or server",
+};
 
 /** A note for people: the change has no visible effect yet. */
 export const NO_SERVER = "no server is connected now; the change is sent to each server that connects";
@@ -55,7 +60,7 @@ export async function clientOf(
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
   const message = `${names.length} ${program}s run here; select one by --socket ${names.join(" or --socket ")}`;
-  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: 1, asJson: json });
+  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
 }
 
 /** Returns the sockets in the directories at which daemons answer; if there are none, those that this user may not use. */

@@ -3,6 +3,7 @@ import { socketNamed } from "../flags/socket-flag.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
+import { EXIT_NO_DAEMON } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
 import { styleFor } from "../program/style.ts";
 import { ControlClient } from "./control-client.ts";
@@ -78,5 +79,5 @@ async function showAll(
 
 function nobody({ json }: ControlFlagValues, directories: readonly string[]): CommandError {
   const message = `no daemon answers at ${awayPaths(directories, null).join(" or ")}; --socket names another`;
-  return new CommandError(message, { code: "DAEMON_AWAY", exitCode: 4, asJson: json });
+  return new CommandError(message, { code: "DAEMON_AWAY", exitCode: EXIT_NO_DAEMON, asJson: json });
 }

@@ -6,7 +6,7 @@
 
 import type { ClientHandler } from "../../client/events.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
-import { formatRoute } from "../../route/announcement.ts";
+import { formatRoute } from "../../route/announcement-text.ts";
 import { type OrderedChange, OrderedChanges } from "../../route/ordered-changes.ts";
 import { routeJson } from "../../route/printable-route.ts";
 import type { Route } from "../../route/route.ts";

@@ -13,7 +13,7 @@ import type { Server } from "../../server/server.ts";
 import type { LevelledLogger } from "../program/console-logger.ts";
 import type { HangupSignal } from "../program/hangup-signal.ts";
 import { UsageError } from "../program/usage-error.ts";
-import type { ClientChange, Difference, ServerChange } from "./config-diff.ts";
+import type { ClientChange, Difference, ServerChange } from "./reload-changes.ts";
 
 /** A change as it is logged. */
 interface LoggedChange {

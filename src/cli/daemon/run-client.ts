@@ -1,7 +1,8 @@
 import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { ClientCore } from "../../client/client-core.ts";
-import { ClientCounters, clientOperations } from "../../http/control/client-operations.ts";
+import { ClientCounters } from "../../client/counters.ts";
+import { clientOperations } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { DaemonContext } from "../program/command.ts";
 
@@ -10,9 +11,9 @@ import { versionInfo } from "../program/version.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientConfig, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import { ClientKernel } from "./client-kernel.ts";
-import { clientDifference, clientSettings } from "./config-diff.ts";
 import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup } from "./reload.ts";
+import { clientDifference, clientSettings } from "./reload-changes.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 

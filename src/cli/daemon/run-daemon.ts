@@ -9,7 +9,7 @@
 import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { ProgramName } from "../../http/control/api.ts";
-import type { ControlServer } from "../../http/control/server.ts";
+import type { ControlServer } from "../../http/control/control-server.ts";
 import type { DaemonFlagOptions } from "../flags/daemon-flags.ts";
 import { openDaemonSocket } from "../flags/socket-flag.ts";
 import type { DaemonContext } from "../program/command.ts";
@@ -17,7 +17,7 @@ import { createLogger, type LevelledLogger } from "../program/console-logger.ts"
 import type { HangupSignal } from "../program/hangup-signal.ts";
 import { untilStopped } from "../program/stop-signal.ts";
 import { styleFor } from "../program/style.ts";
-import { warnOfAddressSpace } from "./address-space.ts";
+import { warnOfAddressSpace } from "./memory-limit.ts";
 import { stopOnHangup } from "./reload.ts";
 
 /** What a daemon's work is given. */

@@ -1,13 +1,13 @@
 import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
-import { serverOperations } from "../../http/control/server-operations.ts";
+import { serverOperations } from "../../http/control/server-endpoints.ts";
 import { ROUTE_SOURCE } from "../../route/table/route-source.ts";
 import { Server } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { versionInfo } from "../program/version.ts";
-import { serverDifference, serverSettings } from "./config-diff.ts";
 import { applyToServer, reloadOnHangup } from "./reload.ts";
+import { serverDifference, serverSettings } from "./reload-changes.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 import { readServerOptions, type ServerConfig } from "./server-command.ts";

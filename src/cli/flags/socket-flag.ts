@@ -12,7 +12,7 @@ import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ProgramName } from "../../http/control/api.ts";
-import { type ControlServer, openControlSocket } from "../../http/control/server.ts";
+import { type ControlServer, openControlSocket } from "../../http/control/control-server.ts";
 import { ControlSocketError, defaultPaths, removeStaleSockets } from "../../http/control/socket.ts";
 import type { ValueFlagDef } from "../program/command-definition.ts";
 

@@ -2,7 +2,7 @@
 
 import type { TextRange } from "../../base/caret.ts";
 import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
-import { AnnouncementError, formatRoute, parseAnnouncement } from "../../route/announcement.ts";
+import { AnnouncementError, formatRoute, parseAnnouncement } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import type { RetryBounds } from "../../session/retry.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";

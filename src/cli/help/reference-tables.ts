@@ -6,7 +6,7 @@ import { LIMIT_CODES } from "../../server/exchange/limits.ts";
 import { CLOSE_REASONS } from "../../session/close-reason.ts";
 import { CLOSING_CODES, describeCode, SKIP_CODES } from "../../wire/protocol-error.ts";
 import { settingNames } from "../config/config-values.ts";
-import { CLIENT_AT_START, SERVER_AT_START } from "../daemon/config-diff.ts";
+import { CLIENT_AT_START, SERVER_AT_START } from "../daemon/reload-changes.ts";
 import type { Command } from "../program/command.ts";
 import type { FlagDef } from "../program/command-definition.ts";
 import { EXIT_CODE_ROWS, exitCodeRow, exitCodesOf } from "../program/help.ts";

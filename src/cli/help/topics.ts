@@ -3,7 +3,7 @@
  * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions and the catalogues.
  */
 import { HTTP_REFUSALS } from "../../http/connections/http-counters.ts";
-import { REFUSAL_REASONS } from "../../server/stats.ts";
+import { REFUSAL_REASONS } from "../../server/counters.ts";
 import type { Command } from "../program/command.ts";
 import type { HelpTopic } from "../program/help.ts";
 import closeReasons from "./close-reasons.md" with { type: "text" };

@@ -1,7 +1,9 @@
+import type { CommandExitCode } from "./exit-codes.ts";
+
 export interface CommandErrorDetail {
   /** Stable; the message is for people. */
   readonly code: string;
-  readonly exitCode: 1 | 3 | 4;
+  readonly exitCode: CommandExitCode;
   /** The command was asked for JSON, and its errors are, too. */
   readonly asJson: boolean;
 }
@@ -10,7 +12,7 @@ export interface CommandErrorDetail {
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly code: string;
-  readonly exitCode: 1 | 3 | 4;
+  readonly exitCode: CommandExitCode;
   readonly asJson: boolean;
 
   constructor(message: string, { code, exitCode, asJson }: CommandErrorDetail) {

@@ -2,7 +2,7 @@
  * Reads bodies of control requests strictly: exactly the known fields, each of its type. The whole body is read before anything
  * is changed.
  */
-import { AnnouncementError, parseAnnouncement } from "../../route/announcement.ts";
+import { AnnouncementError, parseAnnouncement } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
 import { HttpError } from "../http-error.ts";

@@ -15,11 +15,13 @@ import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route
 import { Change, RouteTable, type VniTable } from "../../route/table/route-table.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { type NextHop, UpdateFields } from "../../wire/message.ts";
+import { RankedHops } from "./hop-choice.ts";
 import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
-import { RankedHops } from "./ranked-hops.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
-import { type DesiredSettings, reasonToSkip, type SkipReason, weightOf } from "./settings.ts";
+import { type DesiredSettings, weightOf } from "./settings.ts";
+import type { SkipReason } from "./skip-reason.ts";
+import { reasonToSkip } from "./skip-reason.ts";
 
 /** A destination with this many routes has them ranked (ranked-hops.ts) instead of walked through. */
 const RANKED_FROM = 64;

@@ -1,7 +1,8 @@
 /** Keeps which rows have routes that are skipped or shadowed, and counts those routes in the tables' counts. */
+
 import type { Prefix } from "../../net/ip.ts";
 import type { Desired } from "../desired/desired-routes.ts";
-import type { SkipReason } from "../desired/settings.ts";
+import type { SkipReason } from "../desired/skip-reason.ts";
 import { type FibRows, familyOf } from "./rows.ts";
 import type { FibCounts, FibTable } from "./tables.ts";
 

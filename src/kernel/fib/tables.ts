@@ -1,5 +1,8 @@
 /** Keeps the routing tables that concern us: the mapped ones, and those in which routes of ours were found. */
-import { SKIP_REASONS, type SkipReason, type TableMapping } from "../desired/settings.ts";
+
+import type { TableMapping } from "../desired/settings.ts";
+import type { SkipReason } from "../desired/skip-reason.ts";
+import { SKIP_REASONS } from "../desired/skip-reason.ts";
 
 export const NO_ROOT = -1;
 

@@ -1,4 +1,5 @@
 /** The commands that talk to a running daemon: a real socket, and behind it a client and a server in memory. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -7,11 +8,12 @@ import { silentLogger } from "../../../src/base/logger.ts";
 import { statusText } from "../../../src/cli/commands/status-text.ts";
 import { controlCommands } from "../../../src/cli/commands.ts";
 import { styleFor } from "../../../src/cli/program/style.ts";
+import { ClientCounters } from "../../../src/client/counters.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
-import { ClientCounters, clientOperations } from "../../../src/http/control/client-operations.ts";
+import { clientOperations } from "../../../src/http/control/client-endpoints.ts";
+import { type ControlServer, openControlSocket } from "../../../src/http/control/control-server.ts";
 import { Daemon } from "../../../src/http/control/daemon.ts";
-import { type ControlServer, openControlSocket } from "../../../src/http/control/server.ts";
-import { serverOperations } from "../../../src/http/control/server-operations.ts";
+import { serverOperations } from "../../../src/http/control/server-endpoints.ts";
 import type { HttpRoute } from "../../../src/http/router.ts";
 import type { Server } from "../../../src/server/server.ts";
 import { ClientRig, type RigClient } from "../../support/network/client-rig.ts";

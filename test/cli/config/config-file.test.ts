@@ -22,7 +22,7 @@ import {
 import { allNames, type CommandDefinition } from "../../../src/cli/program/command-definition.ts";
 import { describeUsageError, UsageError } from "../../../src/cli/program/usage-error.ts";
 import { formatEndpoint } from "../../../src/net/endpoint.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { runInProcess } from "../in-process.ts";
 
 const FILE = "edge.yaml";

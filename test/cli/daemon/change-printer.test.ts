@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ChangePrinter } from "../../../src/cli/daemon/change-printer.ts";
 import { LineWriter } from "../../../src/cli/program/output.ts";
-import { parseAnnouncement } from "../../../src/route/announcement.ts";
+import { parseAnnouncement } from "../../../src/route/announcement-text.ts";
 import { MemorySink } from "../in-process.ts";
 
 const A = parseAnnouncement("100#10.0.1.0/24@2001:db8::1").route;

@@ -8,7 +8,7 @@ import { runDirectories } from "../../../src/cli/flags/socket-flag.ts";
 import { UsageError, type UsageErrorCode } from "../../../src/cli/program/usage-error.ts";
 import { formatEndpoint } from "../../../src/net/endpoint.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { NextHopType } from "../../../src/wire/protocol.ts";
 
 /** Options with endpoints, routes, mappings and networks as text. */

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { eventLog } from "../../../src/base/log-event.ts";
 import type { LogFields } from "../../../src/base/logger.ts";
-import type { Difference } from "../../../src/cli/daemon/config-diff.ts";
 import { Reloader } from "../../../src/cli/daemon/reload.ts";
+import type { Difference } from "../../../src/cli/daemon/reload-changes.ts";
 import { UsageError } from "../../../src/cli/program/usage-error.ts";
 
 /** A daemon whose options are one word; each of its letters that is new is a change. */

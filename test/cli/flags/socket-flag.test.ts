@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:
 import { join } from "node:path";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { openDaemonSocket, runDirectories } from "../../../src/cli/flags/socket-flag.ts";
-import type { ControlServer } from "../../../src/http/control/server.ts";
+import type { ControlServer } from "../../../src/http/control/control-server.ts";
 import { temporaryDirectory } from "../../support/process/temporary-directory.ts";
 
 /** A logger whose warnings and news are kept. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "../../../src/http/control/bodies.ts";
 import { HttpError } from "../../../src/http/http-error.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 
 const ROUTE = "100#10.0.1.0/24@2001:db8::1";
 

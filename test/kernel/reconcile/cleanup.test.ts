@@ -1,7 +1,9 @@
 /** Cleanup leaves nothing, with and without a daemon; a dry run changes nothing; one client per protocol. */
+
 import { describe, expect, test } from "bun:test";
 import { kernelOptionNames } from "../../../src/cli/flags/kernel-flags.ts";
-import { dryRunKernel, formatOperation } from "../../../src/kernel/format-operation.ts";
+import { dryRunKernel } from "../../../src/kernel/dry-run-kernel.ts";
+import { formatOperation } from "../../../src/kernel/format-operation.ts";
 import { KernelError, type Operation } from "../../../src/kernel/kernel.ts";
 import { lockProtocol } from "../../../src/kernel/lock.ts";
 import { cleanUp } from "../../../src/kernel/reconcile/cleanup.ts";

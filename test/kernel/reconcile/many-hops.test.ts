@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { DesiredRoutes } from "../../../src/kernel/desired/desired-routes.ts";
+import { MAX_GROUP_HOPS } from "../../../src/kernel/desired/hop-choice.ts";
 import { HopSets } from "../../../src/kernel/desired/hop-sets.ts";
-import { MAX_HOPS } from "../../../src/kernel/desired/ranked-hops.ts";
 import { type DesiredSettings, weightOf } from "../../../src/kernel/desired/settings.ts";
 import { compareAddress, formatAddress } from "../../../src/net/address.ts";
 import type { IpAddress } from "../../../src/net/ip.ts";
@@ -41,8 +41,8 @@ function model(present: ReadonlySet<string>, locals: readonly IpAddress[]) {
   const byText = new Map(usable.map(({ nextHop }) => [formatAddress(nextHop.address), nextHop.address]));
   const ranked = [...byText.values()].sort((a, b) => weight(b) - weight(a) || compareAddress(a, b));
   return {
-    hops: ranked.slice(0, MAX_HOPS).map(formatAddress).sort(),
-    leftOut: Math.max(0, ranked.length - MAX_HOPS),
+    hops: ranked.slice(0, MAX_GROUP_HOPS).map(formatAddress).sort(),
+    leftOut: Math.max(0, ranked.length - MAX_GROUP_HOPS),
     ipv4: routes.filter(({ nextHop }) => nextHop.address.family === 4).length,
   };
 }
@@ -107,7 +107,7 @@ const numbered = (from: number, to: number, destination = TO) =>
 
 async function flooded(): Promise<InstallerUnderTest> {
   const rig = await InstallerUnderTest.started();
-  await rig.add(...numbered(1_000, 1_000 + MAX_HOPS));
+  await rig.add(...numbered(1_000, 1_000 + MAX_GROUP_HOPS));
   rig.kernel.takeCounts();
   return rig;
 }
@@ -141,7 +141,7 @@ describe("the kernel", () => {
     };
     while (rig.kernel.find(100, "10.0.2.0/24") === undefined) rig.clock.advance(1);
     expect(steps).toBeLessThanOrEqual(2);
-    expect(largest).toBeLessThanOrEqual(MAX_HOPS + 4);
+    expect(largest).toBeLessThanOrEqual(MAX_GROUP_HOPS + 4);
   });
 
   test("is changed in slices that count the hops of the rows", async () => {

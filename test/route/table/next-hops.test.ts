@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { NextHops } from "../../../src/route/table/next-hops.ts";
 import { fillUpdateFields, nextHopOf } from "../../../src/wire/codec.ts";
 import { type NextHop, UpdateFields } from "../../../src/wire/message.ts";

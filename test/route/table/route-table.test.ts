@@ -6,7 +6,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { comparePrefix } from "../../../src/net/prefix.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { NIL, ORIGIN, ROW_SHIFT, SIBLING, SLOT } from "../../../src/route/table/route-rows.ts";
 import { Change, RouteTable } from "../../../src/route/table/route-table.ts";

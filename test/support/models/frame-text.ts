@@ -8,7 +8,7 @@
  * Host bits behind a prefix's length are sent as they are written.
  */
 import { parseAddress } from "../../../src/net/address.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { encodeMessage } from "../../../src/wire/codec.ts";
 import type { Message } from "../../../src/wire/message.ts";

@@ -1,4 +1,4 @@
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { ViewLog } from "./view-log.ts";
 

@@ -1,7 +1,7 @@
 import type { ClientHandler } from "../../../src/client/events.ts";
 import type { ServerState } from "../../../src/client/link/server-link.ts";
 import { type Endpoint, formatEndpoint } from "../../../src/net/endpoint.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { type CloseReason, describeCloseReason } from "../../../src/session/close-reason.ts";
 

@@ -6,7 +6,7 @@
 import { ClientCore } from "../../../src/client/client-core.ts";
 import type { ClientOptions } from "../../../src/client/options.ts";
 import { type Endpoint, formatEndpoint } from "../../../src/net/endpoint.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
 import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";

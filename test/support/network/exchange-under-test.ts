@@ -1,5 +1,5 @@
 /** A RouteExchange and the slow model, told the same: every answer and every frame is compared at once. */
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { type ExchangePeer, RouteExchange } from "../../../src/server/exchange/route-exchange.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";

@@ -14,7 +14,7 @@
 
 import type { Clock, Random, Timer } from "../../../src/base/clock.ts";
 import type { Endpoint } from "../../../src/net/endpoint.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { ByteStream, Network, StreamEvents } from "../../../src/transport/network.ts";
 import type { Message } from "../../../src/wire/message.ts";
 import { Action } from "../../../src/wire/protocol.ts";

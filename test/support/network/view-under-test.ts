@@ -5,7 +5,7 @@
  */
 import { expect } from "bun:test";
 import { Echo, MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";

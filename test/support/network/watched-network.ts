@@ -10,7 +10,7 @@
  */
 import type { Endpoint } from "../../../src/net/endpoint.ts";
 import { formatPeer, type PeerIdentity } from "../../../src/net/peer-identity.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type {
   ByteStream,
   ConnectEvents,

@@ -3,7 +3,7 @@
 import { DEFAULT_SETTLE_SECONDS } from "../../../src/base/defaults.ts";
 import { ClientCore } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import { SeededRandom } from "../models/random.ts";

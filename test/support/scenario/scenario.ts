@@ -21,7 +21,7 @@
  */
 
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
 import { Server } from "../../../src/server/server.ts";
 import { frameOfText } from "../models/frame-text.ts";

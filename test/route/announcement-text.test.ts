@@ -7,7 +7,7 @@ import {
   formatAnnouncement,
   formatRoute,
   parseAnnouncement,
-} from "../../src/route/announcement.ts";
+} from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
 import { NextHopType } from "../../src/wire/protocol.ts";
 import { address, anyAddress, anyPrefix, prefix } from "../net/model.ts";

@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { jsonLines } from "../../../src/http/connections/http-answer.ts";
 import { readVnis } from "../../../src/http/control/bodies.ts";
-import { change, openControlSocket, query } from "../../../src/http/control/server.ts";
+import { change, openControlSocket, query } from "../../../src/http/control/control-server.ts";
 import { ControlSocketError } from "../../../src/http/control/socket.ts";
 import { HttpError } from "../../../src/http/http-error.ts";
 import { type HttpRoute, route } from "../../../src/http/router.ts";

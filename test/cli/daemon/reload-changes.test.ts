@@ -6,10 +6,10 @@ import {
   clientDifference,
   type ServerChange,
   serverDifference,
-} from "../../../src/cli/daemon/config-diff.ts";
+} from "../../../src/cli/daemon/reload-changes.ts";
 import { parseServerOptions } from "../../../src/cli/daemon/server-command.ts";
 import { formatEndpoint } from "../../../src/net/endpoint.ts";
-import { formatRoute } from "../../../src/route/announcement.ts";
+import { formatRoute } from "../../../src/route/announcement-text.ts";
 
 const R = "100#10.0.1.0/24@2001:db8::1";
 const R_BY_2 = "100#10.0.1.0/24@2001:db8::2";

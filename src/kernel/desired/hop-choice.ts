@@ -15,7 +15,7 @@ import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
 
 /** The most hops of a group. The kernel's limit is higher, but a dump's record has to fit into its buffer. */
-export const MAX_HOPS = 256;
+export const MAX_GROUP_HOPS = 256;
 
 /** Which hops of a destination are used. */
 export interface HopChoice {
@@ -81,7 +81,7 @@ export class RankedHops {
     let localRoutes = 0;
     let looked = 0;
     for (const { address, routes } of this.#ranked) {
-      if (chosen.length === MAX_HOPS) break;
+      if (chosen.length === MAX_GROUP_HOPS) break;
       looked++;
       if (hops.isLocal(address)) localRoutes += routes;
       else chosen.push(hops.hopOf(address));
@@ -98,7 +98,7 @@ export class RankedHops {
   #changed(at: number, by: 1 | -1): void {
     const choice = this.#choice;
     if (choice === null) return;
-    const isAfterChoice = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_HOPS;
+    const isAfterChoice = at >= this.#looked && (choice.set?.hops.length ?? 0) === MAX_GROUP_HOPS;
     this.#choice = isAfterChoice ? { ...choice, skippedHops: choice.skippedHops + by } : null;
   }
 

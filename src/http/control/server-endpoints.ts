@@ -1,15 +1,15 @@
 /** The requests that a server answers on its control socket. */
 import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
+import type { ServerCounters } from "../../server/counters.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
-import type { ServerCounters } from "../../server/stats.ts";
 import { HttpError } from "../http-error.ts";
 import type { HttpRoute } from "../router.ts";
 import type { Counters, PeerEntry, ServerStatus } from "./api.ts";
 import { readPeer } from "./bodies.ts";
+import { change, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
-import { change, query } from "./server.ts";
 
 export function serverOperations(server: Server, daemon: Daemon): HttpRoute[] {
   return [

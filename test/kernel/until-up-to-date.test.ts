@@ -1,7 +1,7 @@
 /** The wait for a kernel that is up to date: when it ends, and how signals end it. */
 import { describe, expect, test } from "bun:test";
 import { ClosedError } from "../../src/base/bunbond-error.ts";
-import { untilUpToDate } from "../../src/kernel/up-to-date.ts";
+import { untilUpToDate } from "../../src/kernel/until-up-to-date.ts";
 import { InstallerUnderTest } from "../support/kernel/installer-under-test.ts";
 
 const A = "2001:db8::1";

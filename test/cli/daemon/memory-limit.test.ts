@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { eventLog } from "../../../src/base/log-event.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { parseAddressSpaceBytes, warnOfAddressSpace } from "../../../src/cli/daemon/address-space.ts";
+import { parseAddressSpaceBytes, warnOfAddressSpace } from "../../../src/cli/daemon/memory-limit.ts";
 import { builtExecutable } from "../../support/process/built-executable.ts";
 import { ChildProcess } from "../../support/process/child-process.ts";
 

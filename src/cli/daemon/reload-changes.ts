@@ -10,7 +10,7 @@
 import type { ClientSettings } from "../../client/options.ts";
 import type { TableMapping } from "../../kernel/desired/settings.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
-import { formatRoute } from "../../route/announcement.ts";
+import { formatRoute } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { type LimitName, valuesByLimit } from "../../server/exchange/limits.ts";
 import type { ServerSettings } from "../../server/options.ts";

@@ -3,14 +3,14 @@
 import type { Clock } from "../../base/clock.ts";
 import type { EventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
-import { labelled, type PlainMetric } from "../../base/metrics.ts";
+import { labelled } from "../../base/metrics.ts";
 import type { ClientCore } from "../../client/client-core.ts";
+import type { ClientCounters } from "../../client/counters.ts";
 import { TableFullError } from "../../client/errors.ts";
-import type { ClientHandler } from "../../client/events.ts";
 import { formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
-import { formatRoute } from "../../route/announcement.ts";
+import { formatRoute } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
-import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
+import { describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { HttpError } from "../http-error.ts";
 import type { HttpRoute } from "../router.ts";
@@ -26,33 +26,9 @@ import type {
   ServerEntry,
 } from "./api.ts";
 import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
+import { change, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
 import type { KernelReporter } from "./kernel-status.ts";
-import { change, query } from "./server.ts";
-
-/** Counts what has happened since the start of the client. */
-export class ClientCounters implements ClientHandler {
-  #routesAdded = 0;
-  #routesRemoved = 0;
-  readonly #closes = new Map<CloseReason["reason"], number>();
-
-  routeAdded(): void {
-    this.#routesAdded++;
-  }
-
-  routeRemoved(): void {
-    this.#routesRemoved++;
-  }
-
-  serverState(_server: unknown, _state: unknown, reason: CloseReason | null): void {
-    if (reason !== null) this.#closes.set(reason.reason, (this.#closes.get(reason.reason) ?? 0) + 1);
-  }
-
-  flat(): Counters {
-    const plain = { routesAdded: this.#routesAdded, routesRemoved: this.#routesRemoved };
-    return { ...(plain satisfies Partial<Record<PlainMetric, number>>), ...labelled("closes", this.#closes) };
-  }
-}
 
 export interface ClientControlOptions {
   readonly client: ClientCore;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { Retention } from "../../../src/server/exchange/retention.ts";
+import { Retention } from "../../src/server/retention.ts";
 
 interface Named {
   readonly name: string;
