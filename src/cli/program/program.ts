@@ -7,6 +7,7 @@ import { printable } from "../../base/caret.ts";
 import { KernelError } from "../../kernel/kernel.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";
+import { EXIT_USAGE } from "./exit-codes.ts";
 import { givenFlags } from "./flags.ts";
 import { commandHelp, type HelpLayout, type HelpTopic, programHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
@@ -44,7 +45,7 @@ async function runCommand(
   const [word, ...words] = argv;
   if (word === undefined) {
     io.stderr.write(programHelp(commands, topics, layoutFor(io, io.stderrIsTty)));
-    return 2;
+    return EXIT_USAGE;
   }
   let command: Command | null = null;
   let rawArgs: readonly string[] = [];
@@ -69,7 +70,7 @@ async function runCommand(
     if (error instanceof UsageError) {
       const isJson = command !== null && asksForJsonErrors(command, rawArgs);
       io.stderr.write(isJson ? errorJson(error) : usageReport(name, error));
-      return 2;
+      return EXIT_USAGE;
     }
     if (error instanceof CommandError) {
       io.stderr.write(error.asJson ? errorJson(error) : `${name}: ${describe(error)}\n`);
