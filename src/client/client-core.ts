@@ -163,6 +163,8 @@ export class ClientCore {
 
   #announceWhen(ready: PromiseLike<unknown>): void {
     const failed = (error: unknown) => {
+      // What is awaited ends with the client, as its kernel routes do: that is no failure.
+      if (this.#stopped) return;
       this.#handlers.failed("announceWhen", error);
       this.#announceNow(false);
     };

@@ -125,6 +125,16 @@ describe("announceWhen", () => {
     ]);
   });
 
+  test("says nothing of a promise that rejects after the client has stopped", async () => {
+    const { bench, client, ready, errors } = await waitingClient();
+    const stopped = client.stop();
+    bench.clock.advance(5_000);
+    await stopped;
+    ready.reject(new Error("the kernel routes were closed"));
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    expect(errors).toEqual([]);
+  });
+
   test("a confirmation waits for the announcements, too", async () => {
     const { bench, client, ready, known } = await waitingClient();
     const confirmed: number[] = [];

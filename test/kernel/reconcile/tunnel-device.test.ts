@@ -99,7 +99,7 @@ test.each([
 test("to an operator its option is a flag, in errors and warnings", () => {
   const fallback = { ...LINK, name: "ip6tnl0", isExternal: false };
   const warnings: string[] = [];
-  const warn: Logger["warn"] = (message, fields) => void warnings.push(`${fields?.["problem"] ?? message}`);
+  const warn: Logger["warn"] = (message, { problem = message } = {}) => void warnings.push(`${problem}`);
   const logger = eventLog({ ...silentLogger, warn });
   const device = new TunnelDevice("ip6tnl0", logger, kernelOptionNames);
   expect(() => device.find([])).toThrow(/ip link set overlay0 up, and --tun overlay0$/);
@@ -115,7 +115,7 @@ describe("it is followed", () => {
 
   function found(link = LINK): { device: TunnelDevice; takeLog(): string[] } {
     const log: string[] = [];
-    const note: Logger["info"] = (message, fields) => void log.push(`${fields?.["problem"] ?? message}`);
+    const note: Logger["info"] = (message, { problem = message } = {}) => void log.push(`${problem}`);
     const device = new TunnelDevice(
       "overlay0",
       eventLog({ ...silentLogger, info: note, warn: note, error: note }),

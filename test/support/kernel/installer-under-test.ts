@@ -129,8 +129,8 @@ export class InstallerUnderTest {
   takeWarnings(): string[] {
     return this.lines
       .splice(0)
-      .flatMap(({ level, message, fields }) =>
-        level === "warn" || level === "error" ? [`${fields["problem"] ?? message}`] : [],
+      .flatMap(({ level, message, fields: { problem = message } }) =>
+        level === "warn" || level === "error" ? [`${problem}`] : [],
       );
   }
 
