@@ -1,7 +1,8 @@
 /**
- * Defaults of the options, each in one place: flags, help, the library and tests take them from here. Units are in the
- * names. Two more belong to rooms of their own: the keepalive interval to the protocol (wire/protocol.ts), the pause before a
- * new connection to the session (session/retry.ts). What one peer may have of a server is in server/exchange/limits.ts.
+ * Defaults of options that several rooms share, each in one place: flags, help, the library and tests take them from here. Units
+ * are in the names. Defaults that belong to one room stand there: keepalive interval and ports in wire/protocol.ts, the pause
+ * before a new connection in session/retry.ts, what one peer may have of a server in server/exchange/limits.ts, the route
+ * protocol in kernel/options.ts, the weight of preferred next hops in kernel/desired/settings.ts.
  */
 
 /** How long a server waits after its start for clients to return: their longest retry of 10 s, plus the handshake. */

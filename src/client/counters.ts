@@ -1,8 +1,8 @@
-import type { PlainMetric } from "../base/metrics.ts";
-import { labelled } from "../base/metrics.ts";
+/** Counts what a client's handlers are called for; base/metrics.ts names and explains the counters. */
+import { labelled, type PlainMetric } from "../base/metrics.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import type { ClientHandler } from "./events.ts";
-/** The counters of a client (base/metrics.ts names and explains them). */
+
 /** Counts what has happened since the start of the client. */
 export class ClientCounters implements ClientHandler {
   #routesAdded = 0;

@@ -88,7 +88,7 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
 
   const warnings: string[] = [];
   if (hostBitsMasked) {
-    warnings.push(`${prefixPart.text} has bits behind its length: taken as ${formatPrefix(destination)}`);
+    warnings.push(`${prefixPart.text} has host bits set: taken as ${formatPrefix(destination)}`);
   }
   const hopWarning = warningOfHop(address);
   if (hopWarning !== null) warnings.push(`the next hop ${formatAddress(address)} is ${hopWarning}`);

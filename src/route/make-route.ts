@@ -120,7 +120,7 @@ function badDestination(value: unknown): BadRouteError {
   const message =
     typeof value === "string"
       ? `destination ${value}: not a prefix, as 10.0.1.0/24 is`
-      : "destination: not a prefix, or with bits behind its length";
+      : "destination: not a prefix, or with host bits set";
   return new BadRouteError("BAD_DESTINATION", value, message);
 }
 

@@ -1,4 +1,4 @@
-/** What a program may ask of the kernel; that it is done, test/readme.test.ts and test/process/kernel-routes.test.ts say. */
+/** What a program may ask of the kernel; that it is done, test/docs/library.test.ts and test/process/kernel-routes.test.ts say. */
 
 import { describe, expect, test } from "bun:test";
 import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";

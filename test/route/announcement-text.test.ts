@@ -55,7 +55,7 @@ describe("parseAnnouncement", () => {
 
   /** Text, what it is taken for, a part of each warning. */
   const WARNED: [string, string, string[]][] = [
-    ["1#10.0.1.7/24@fd00::1", "1 10.0.1.0/24 via fd00::1", ["10.0.1.7/24 has bits behind its length"]],
+    ["1#10.0.1.7/24@fd00::1", "1 10.0.1.0/24 via fd00::1", ["10.0.1.7/24 has host bits set"]],
     [
       "1#2001:db8::1/32#2001:db8::1#LB",
       "1 2001:db8::/32 via 2001:db8::1 type lb",

@@ -66,7 +66,7 @@ describe("made by hand", () => {
   });
 
   test.each<[string, Route, string]>([
-    ["bits behind the length", { ...good, destination: { ...destination, w0: -1 } }, "BAD_DESTINATION"],
+    ["host bits set", { ...good, destination: { ...destination, w0: -1 } }, "BAD_DESTINATION"],
     ["a length of no bits", { ...good, destination: { ...destination, lengthBits: -1 } }, "BAD_DESTINATION"],
     [
       "an unsigned word",

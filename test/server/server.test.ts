@@ -10,53 +10,23 @@ import { SKIP_CODES } from "../../src/wire/protocol-error.ts";
 import { frameOfText } from "../support/models/frame-text.ts";
 import { refusedVectors } from "../support/models/wire-vectors.ts";
 import { manyAdds } from "../support/network/connection-under-test.ts";
-import { FakeClock } from "../support/network/fake-clock.ts";
-import { MemoryNetwork } from "../support/network/memory-network.ts";
 import { RawPeer } from "../support/network/raw-peer.ts";
+import { ServerRig } from "../support/network/server-rig.ts";
 
 const LISTEN = { host: "::", port: 4711 };
 const R = "100 10.0.1.0/24 via 2001:db8::1";
 const Q = "100 10.0.2.0/24 via 2001:db8::2";
 
-class Rig {
-  readonly clock = new FakeClock();
-  readonly network: MemoryNetwork;
+class Rig extends ServerRig {
   readonly log: { readonly message: string; readonly fields: LogFields }[] = [];
   readonly logger: Logger;
 
-  constructor(capacityBytes = 65_536) {
-    this.network = new MemoryNetwork({ clock: this.clock, capacityBytes });
+  constructor(capacityBytes?: number) {
+    super(capacityBytes);
     const note = (message: string, fields: LogFields = {}) => {
       this.log.push({ message, fields });
     };
     this.logger = { debug: note, info: note, warn: note, error: note };
-  }
-
-  start(options: Partial<ServerOptions> = {}): Promise<Server> {
-    const { clock, network, logger } = this;
-    return Server.start({
-      listen: LISTEN,
-      settleSeconds: 0,
-      pacing: "never",
-      clock,
-      network,
-      logger,
-      ...options,
-    });
-  }
-
-  /** An established peer that says this, and whose handshake is forgotten. */
-  peer(...frames: readonly string[]): RawPeer {
-    const peer = new RawPeer(this.clock).connect(this.network, LISTEN);
-    for (const frame of ["HELLO 5", "KEEPALIVE"]) {
-      peer.send(frame);
-      this.clock.settle();
-    }
-    peer.takeHeard();
-    peer.chunks.length = 0;
-    peer.send(...frames);
-    this.clock.settle();
-    return peer;
   }
 }
 

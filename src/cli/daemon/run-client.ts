@@ -1,11 +1,9 @@
-import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters } from "../../client/counters.ts";
 import { clientOperations } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { DaemonContext } from "../program/command.ts";
-
 import type { LineWriter } from "../program/output.ts";
 import { versionInfo } from "../program/version.ts";
 import { ChangePrinter } from "./change-printer.ts";
@@ -36,13 +34,11 @@ export async function runClient(options: ClientConfig, context: DaemonContext): 
     warnings: options.warnings,
     graceMs: () => options.drainSeconds * 1000 + (kernel?.cleanup ? CLEANUP_WITHIN_MS : 0),
     async serve(setup) {
-      const { logger, stop } = setup;
+      const { logger, log, stop } = setup;
       stdout.onGone((failure) => {
         if (failure === null) stop();
-        // That a disk is full must not take the tenants' networks along.
-        else {
-          eventLog(logger).log(LOG.outputLost, { reason: failure.message });
-        }
+        // A full disk must not become an outage of the tenants' networks.
+        else log.log(LOG.outputLost, { reason: failure.message });
       });
       const plan = new PlanPrinter(stdout, options.json ? "json" : "text");
       kernel = await ClientKernel.open(options, { logger, print: (command) => plan.print(command) });
@@ -65,8 +61,7 @@ interface ClientSetup extends DaemonSetup {
 }
 
 async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
-  const { rawArgs, hangup, out, logger, control, kernel, stop, stopped } = setup;
-  const log = eventLog(logger);
+  const { rawArgs, hangup, out, logger, log, control, kernel, stop, stopped } = setup;
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();

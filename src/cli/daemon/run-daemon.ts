@@ -6,7 +6,7 @@
  *                        └── SIGTERM, SIGINT, SIGHUP, stop() ── stopped
  */
 
-import { eventLog } from "../../base/log-event.ts";
+import { type EventLog, eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { ProgramName } from "../../http/control/api.ts";
 import type { ControlServer } from "../../http/control/control-server.ts";
@@ -25,6 +25,8 @@ export interface DaemonSetup {
   readonly rawArgs: readonly string[];
   readonly hangup: HangupSignal;
   readonly logger: LevelledLogger;
+  /** The same, for events of the catalogue. */
+  readonly log: EventLog;
   /** Null: no control socket. */
   readonly control: ControlServer | null;
   /** Asks the daemon to stop, as SIGTERM does. */
@@ -62,7 +64,7 @@ export async function runDaemon(
   // Before all else: where another daemon runs, this one is refused before any peer has seen it.
   const control = await openDaemonSocket(options.socket, program, logger);
   try {
-    return await serve({ rawArgs, hangup, logger, control, stop: asked.resolve, stopped });
+    return await serve({ rawArgs, hangup, logger, log, control, stop: asked.resolve, stopped });
   } finally {
     await control?.stop();
   }

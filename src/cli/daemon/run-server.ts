@@ -1,4 +1,3 @@
-import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import { serverOperations } from "../../http/control/server-endpoints.ts";
@@ -12,20 +11,19 @@ import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 import { readServerOptions, type ServerConfig } from "./server-command.ts";
 
-/** `bunbond server`: runs until SIGTERM or SIGINT, or SIGHUP without `--config`. */
+/** Runs `bunbond server` until SIGTERM or SIGINT, or SIGHUP without `--config`. */
 export function runServer(options: ServerConfig, context: DaemonContext): Promise<number> {
   return runDaemon(options, context, { program: "server", serve: (setup) => serve(options, setup) });
 }
 
 async function serve(
   options: ServerConfig,
-  { rawArgs, hangup, logger, control, stopped }: DaemonSetup,
+  { rawArgs, hangup, logger, log, control, stopped }: DaemonSetup,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;
   const start = { listen, settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
-  const log = eventLog(logger);
   log.log(LOG.started, { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readServerOptions(rawArgs),

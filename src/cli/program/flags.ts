@@ -117,7 +117,7 @@ function takeWord({ valueHint, repeatable, second }: WordsDef, word: string, wor
   if (repeatable) return listItems(valueHint, word);
   if (wordsBefore < (second === undefined ? 1 : 2) && word !== "") return [word];
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
-    hint: `one ${valueHint} is taken${second === undefined ? "" : `, and ${second.valueHint} behind it`}`,
+    hint: `one ${valueHint} is taken${second === undefined ? "" : `, and ${second.valueHint} after it`}`,
   });
 }
 
@@ -166,7 +166,7 @@ function normalize(defs: FlagDefs, names: ReadonlyMap<string, string>, rawArgs: 
       args.push(`--${numberFlag}=${next}`);
       i++;
     } else if (numberFlag !== undefined && arg[2] !== "=" && !areSwitches(defs, names, attached)) {
-      throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected "${attached}" behind -${letter}`, {
+      throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected "${attached}" after -${letter}`, {
         hint: numberOrSwitch(letter, numberFlag),
       });
     } else if (arg[2] === "=" && names.has(`-${letter}`)) {

@@ -235,7 +235,7 @@ function unknownCommand(
   const word = isTwoWords ? `${first} ${second}` : first;
   if (first.startsWith("-")) {
     const guess = nearest(first, ["--help", "--version"]);
-    const hint = guess === null ? "flags go behind a command" : `did you mean ${guess}?`;
+    const hint = guess === null ? "flags go after a command" : `did you mean ${guess}?`;
     return new UsageError("UNKNOWN_FLAG", `unknown flag ${first}`, { hint });
   }
   if (topics.some(({ name }) => name === first)) {

@@ -20,10 +20,9 @@ import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
 import { type DesiredSettings, weightOf } from "./settings.ts";
-import type { SkipReason } from "./skip-reason.ts";
-import { reasonToSkip } from "./skip-reason.ts";
+import { reasonToSkip, type SkipReason } from "./skip-reason.ts";
 
-/** A destination with this many routes has them ranked (ranked-hops.ts) instead of walked through. */
+/** A destination with this many routes has them ranked (hop-choice.ts) instead of walked through. */
 const RANKED_FROM = 64;
 /** A ranked destination with fewer routes than this is walked through again. */
 const RANKED_UNTIL = 32;

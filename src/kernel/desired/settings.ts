@@ -1,4 +1,4 @@
-/** Decides which received routes are for the kernel at all, and why the others are skipped. */
+/** Holds the settings of a client's routes in the kernel: tables, what is skipped (skip-reason.ts), and weights of next hops. */
 import { contains } from "../../net/cidr.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { NextHopType } from "../../wire/protocol.ts";

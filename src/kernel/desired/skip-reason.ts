@@ -1,11 +1,11 @@
+/** Decides which routes in view are not installed in the kernel, and gives the reason. */
 import type { IpAddress } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { NextHopType } from "../../wire/protocol.ts";
-import type { DestinationReason } from "./refused-destinations.ts";
-import { DESTINATION_REASONS } from "./refused-destinations.ts";
+import { DESTINATION_REASONS, type DestinationReason } from "./refused-destinations.ts";
 import type { DesiredSettings } from "./settings.ts";
-/** Which routes in view are not installed in the kernel, and why. */
-/** Why a route in view is not in the kernel although its VNI is mapped. */
+
+/** The reasons for which a route in view is not in the kernel although its VNI is mapped. */
 export type SkipReason =
   /** We announce the destination ourselves in that VNI. */
   | "ownAnnouncement"
@@ -43,7 +43,7 @@ export const SKIP_REASONS: readonly SkipReason[] = [
   ...DESTINATION_REASONS,
 ];
 
-/** Why a route is skipped, whatever others there are; null if it is not. */
+/** Returns why a route is skipped, regardless of other routes to its destination; null if it is not. */
 export function reasonToSkip(
   { excludedTypes, nat, ipv4Only }: DesiredSettings,
   destinationFamily: 4 | 6,

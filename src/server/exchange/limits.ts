@@ -28,7 +28,7 @@ export const LIMITS = {
     code: "TOO_MANY_HOPS",
     meaning: "the destination has as many next hops as `--max-hops` allows",
     description:
-      "Skip announcements of further next hops for a destination that has this many, whoever announced them.",
+      "Skip announcements of further next hops for a destination that has this many, from all peers together.",
   },
   maxRoutes: {
     flag: "max-routes",

@@ -158,7 +158,7 @@ describe("announce and withdraw", () => {
     const { exitCode, stdout, stderr } = await run("announce", "100#10.0.1.7/24@2001:db8::1");
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `announced: ${R}\n` });
     expect(stderr).toStartWith(
-      "bunbond announce: ROUTE 100#10.0.1.7/24@2001:db8::1: 10.0.1.7/24 has bits behind",
+      "bunbond announce: ROUTE 100#10.0.1.7/24@2001:db8::1: 10.0.1.7/24 has host bits set",
     );
   });
 

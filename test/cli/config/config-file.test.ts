@@ -702,7 +702,7 @@ describe("files on disk", () => {
         vnis: 0,
         announcements: 1,
         installRoutes: 0,
-        warnings: [expect.stringContaining("10.0.0.7/8 has bits behind its length")],
+        warnings: [expect.stringContaining("10.0.0.7/8 has host bits set")],
       });
       await write("check.yaml", "server: a\nannounce:\n- 1#::/0@::1\n- 1#::/129@::1\nfoo: 1\n");
       const bad = await runInProcess(["check-config", path, "--json"], commands);
@@ -748,7 +748,7 @@ describe("files on disk", () => {
     test.each([
       [[], "FILE is missing"],
       [["a", "router"], 'unexpected argument "router"; after the file comes server or client'],
-      [["a", "client", "b"], 'unexpected argument "b"; one FILE is taken, and server|client behind it'],
+      [["a", "client", "b"], 'unexpected argument "b"; one FILE is taken, and server|client after it'],
     ])("%j is a wrong command line", async (words, message) => {
       const { exitCode, stderr } = await runInProcess(["check-config", ...words], commands);
       expect(exitCode).toBe(2);

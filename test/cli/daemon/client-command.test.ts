@@ -149,7 +149,7 @@ describe("parseClientOptions takes", () => {
     const { announcements, warnings } = parseClientOptions(["-s", "a", "-a", "100#10.0.1.7/24@192.0.2.1"]);
     expect(announcements.map(formatRoute)).toEqual(["100 10.0.1.0/24 via 192.0.2.1"]);
     expect(warnings).toEqual([
-      expect.stringMatching(/^--announce 100#10\.0\.1\.7\/24@192\.0\.2\.1: .*bits behind its length/),
+      expect.stringMatching(/^--announce 100#10\.0\.1\.7\/24@192\.0\.2\.1: .*host bits set/),
       expect.stringMatching(/^--announce 100#10\.0\.1\.7\/24@192\.0\.2\.1: .*IPv4/),
     ]);
   });

@@ -112,7 +112,7 @@ describe("parseFlags refuses", () => {
     [["a"], "UNEXPECTED_ARGUMENT", `unexpected argument "a"`, "everything here is given by flags"],
     [["--json", "true"], "UNEXPECTED_ARGUMENT", `unexpected argument "true"`, "--json takes no value"],
     [["-v", "10.0.0.1"], "UNEXPECTED_ARGUMENT", `unexpected argument "10.0.0.1"`, NUMBER_HINT],
-    [["-vabc"], "UNEXPECTED_ARGUMENT", `unexpected "abc" behind -v`, NUMBER_HINT],
+    [["-vabc"], "UNEXPECTED_ARGUMENT", `unexpected "abc" after -v`, NUMBER_HINT],
     [["-v", "abc"], "UNEXPECTED_ARGUMENT", `unexpected argument "abc"`, NUMBER_HINT],
     [
       ["--", "--json"],
@@ -197,7 +197,7 @@ describe("words", () => {
       ["7", "8", "9"],
       "UNEXPECTED_ARGUMENT",
       `unexpected argument "9"`,
-      "one ID is taken, and OTHER behind it",
+      "one ID is taken, and OTHER after it",
     ],
     [many, ["a,,b"], "MISSING_VALUE", `ID has an empty item in its list "a,,b"`, null],
     [one, ["7", "--jsno"], "UNKNOWN_FLAG", "unknown flag --jsno", "did you mean --json?"],

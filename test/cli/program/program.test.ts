@@ -98,7 +98,7 @@ describe("runProgram", () => {
     [["peers"], "bunbond: unknown command peers. Run 'bunbond --help'.\n"],
     [["a\x1bb"], "bunbond: unknown command a\ufffdb. Run 'bunbond --help'.\n"],
     [["--verion"], "bunbond: unknown flag --verion; did you mean --version? Run 'bunbond --help'.\n"],
-    [["-v", "100"], "bunbond: unknown flag -v; flags go behind a command. Run 'bunbond --help'.\n"],
+    [["-v", "100"], "bunbond: unknown flag -v; flags go after a command. Run 'bunbond --help'.\n"],
     [["help", "cleint"], "bunbond: unknown command cleint; did you mean client? Run 'bunbond --help'.\n"],
     [["server", "--jsno"], "bunbond server: unknown flag --jsno. Run 'bunbond server --help'.\n"],
     [

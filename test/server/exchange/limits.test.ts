@@ -1,55 +1,26 @@
 /** What one peer may have: a frame too many is skipped and counted, nobody else notices, and a withdrawal makes room. */
 
 import { describe, expect, test } from "bun:test";
-import type { LogFields } from "../../../src/base/logger.ts";
+import type { LogFields, Logger } from "../../../src/base/logger.ts";
 import { LIMIT_NAMES, LIMITS, type LimitName } from "../../../src/server/exchange/limits.ts";
 import { type ExchangePeer, RouteExchange } from "../../../src/server/exchange/route-exchange.ts";
-import type { ServerOptions } from "../../../src/server/options.ts";
 import { Server } from "../../../src/server/server.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
-import { FakeClock } from "../../support/network/fake-clock.ts";
-import { MemoryNetwork } from "../../support/network/memory-network.ts";
-import { RawPeer } from "../../support/network/raw-peer.ts";
+import { ServerRig } from "../../support/network/server-rig.ts";
 
 const LISTEN = { host: "::", port: 4711 };
 const MESSAGE = "limit reached: messages are skipped; more of this kind from this peer are only counted";
 
-class Rig {
-  readonly clock = new FakeClock();
-  readonly network = new MemoryNetwork({ clock: this.clock, capacityBytes: 65_536 });
+class Rig extends ServerRig {
   readonly warnings: { readonly message: string; readonly fields: LogFields }[] = [];
+  readonly logger: Logger;
 
-  start(options: Partial<ServerOptions>): Promise<Server> {
-    const { clock, network } = this;
+  constructor() {
+    super();
     const warn = (message: string, fields: LogFields = {}) => void this.warnings.push({ message, fields });
-    const logger = { debug() {}, info() {}, warn, error: warn };
-    return Server.start({
-      listen: LISTEN,
-      settleSeconds: 0,
-      pacing: "never",
-      clock,
-      network,
-      logger,
-      ...options,
-    });
-  }
-
-  peer(...frames: readonly string[]): RawPeer {
-    const peer = new RawPeer(this.clock).connect(this.network, LISTEN);
-    for (const frame of ["HELLO 5", "KEEPALIVE"]) {
-      peer.send(frame);
-      this.clock.settle();
-    }
-    peer.takeHeard();
-    this.say(peer, ...frames);
-    return peer;
-  }
-
-  say(peer: RawPeer, ...frames: readonly string[]): void {
-    peer.send(...frames);
-    this.clock.settle();
+    this.logger = { debug() {}, info() {}, warn, error: warn };
   }
 }
 
