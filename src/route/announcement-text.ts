@@ -11,7 +11,7 @@
  */
 
 import { BunBondError, shown } from "../base/bunbond-error.ts";
-import type { TextRange } from "../base/caret.ts";
+import type { TextRange } from "../base/marked-text.ts";
 import { formatAddress, parseAddress } from "../net/address.ts";
 import { classifyAddress } from "../net/address-class.ts";
 import type { IpAddress } from "../net/ip.ts";

@@ -19,7 +19,8 @@
  * no echo: it comes into view as soon as we withdraw ours. Servers whose views are exact (BunBond) send no echoes.
  *
  * A Go server does not inform an announcer when another one withdraws the same route. So after our own withdrawal neither kind
- * of copy is certain, and the server's table is read once more (second-look.ts): what it still has is confirmed, the rest removed.
+ * of copy is certain, and the server's table is read once more (link/copy-verification.ts): what it still has is confirmed, the
+ * rest removed.
  *
  * A server that died without closing the connection counts as live for up to 2.5 keepalive intervals, and withdrawals by other
  * servers in this time leave its copies in place. When the loss is noticed, the contradicted copies are dropped, as if it had been
@@ -34,9 +35,10 @@
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Route } from "../../route/route.ts";
-import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
+import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
 import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
+import { NIL } from "../../route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";

@@ -11,8 +11,9 @@
 
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
-import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
+import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { Change, RouteTable, type VniTable } from "../../route/table/route-table.ts";
+import { NIL } from "../../route/table/row-pool.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { type NextHop, UpdateFields } from "../../wire/message.ts";
 import { RankedHops } from "./hop-choice.ts";

@@ -17,7 +17,8 @@
  * subscriptions at the same position (server/exchange/frame-window.ts). This saves some 45 bytes a route, and no dead
  * entries have to be removed.
  */
-import { NEXT, NIL, PREFIX, PREVIOUS, ROW_SHIFT, type RouteRows, SLOT, VNI } from "./route-rows.ts";
+import { NEXT, PREFIX, PREVIOUS, ROW_SHIFT, SLOT, VNI } from "./route-rows.ts";
+import { NIL, type RowPool } from "./row-pool.ts";
 
 /** One VNI's list. */
 export interface JournalEnds {
@@ -28,8 +29,8 @@ export interface JournalEnds {
 }
 
 export class Journal {
-  readonly #rows: RouteRows;
-  constructor(rows: RouteRows) {
+  readonly #rows: RowPool;
+  constructor(rows: RowPool) {
     this.#rows = rows;
   }
 

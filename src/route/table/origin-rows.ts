@@ -8,8 +8,7 @@
  *     NEXT_OF_PEER       the peer's announcements, so that those of a lost peer are removed
  *     PREVIOUS_OF_PEER   without looking at those of others
  */
-import { NIL } from "./route-rows.ts";
-import { WordRows } from "./word-rows.ts";
+import { NIL, RowPool } from "./row-pool.ts";
 
 export const PEER = 0;
 export const ROUTE = 1;
@@ -29,7 +28,7 @@ export const Standing = {
 export type Standing = (typeof Standing)[keyof typeof Standing];
 
 export class OriginRows {
-  protected readonly rows: WordRows;
+  protected readonly rows: RowPool;
   /** The newest announcement of each peer. */
   readonly #firstOfPeer: number[] = [];
   protected readonly standings: Standing[] = [];
@@ -37,7 +36,7 @@ export class OriginRows {
   standingsVersion = 0;
 
   constructor(maxWords: number | undefined) {
-    this.rows = new WordRows(ROW_WORDS, maxWords);
+    this.rows = new RowPool(ROW_WORDS, maxWords);
   }
 
   /** Origins of all routes. */

@@ -4,55 +4,55 @@
  *     below -1           it is a tombstone (route-rows.ts)
  *     -1                 no origin
  *     0 to 2^30 - 1      its newest origin, which begins the list (origin-rows.ts)
- *     from 2^30 on       it has many: 2^30 + the number of its crowd (origin-crowds.ts)
+ *     from 2^30 on       it has many: 2^30 + the number of its long list (long-origin-lists.ts)
  */
-import { OriginCrowds } from "./origin-crowds.ts";
+import { LongOriginLists } from "./long-origin-lists.ts";
 import { NEXT_OF_ROUTE, OriginRows, PEER, ROW_WORDS, Standing } from "./origin-rows.ts";
-import { NIL } from "./route-rows.ts";
+import { NIL } from "./row-pool.ts";
 
-/** ORIGIN words from here on name a crowd: no array has room for so many origins. */
-export const CROWD = 1 << 30;
+/** ORIGIN words from here on name a long list: no array has room for so many origins. */
+export const LONG_LIST = 1 << 30;
 
 export interface OriginsOptions {
   readonly seed: number;
-  /** A route with more origins than this has a crowd of them; Infinity for no crowds. */
-  readonly crowdFrom: number;
+  /** A route with more origins than this has a long list of them; Infinity for no long lists. */
+  readonly longListFrom: number;
   readonly maxWords?: number | undefined;
 }
 
 export class Origins extends OriginRows {
-  readonly #crowds: OriginCrowds;
-  readonly #crowdFrom: number;
+  readonly #longLists: LongOriginLists;
+  readonly #longListFrom: number;
 
-  constructor({ seed, crowdFrom, maxWords }: OriginsOptions) {
+  constructor({ seed, longListFrom, maxWords }: OriginsOptions) {
     super(maxWords);
-    this.#crowds = new OriginCrowds(this, seed, maxWords);
-    this.#crowdFrom = crowdFrom;
+    this.#longLists = new LongOriginLists(this, seed, maxWords);
+    this.#longListFrom = longListFrom;
   }
 
   get bytes(): number {
-    return this.rows.bytes + this.#crowds.bytes;
+    return this.rows.bytes + this.#longLists.bytes;
   }
 
-  /** How many members of crowds were found while they were leaving, and set aside, once each. */
+  /** How many members of long lists were found while they were leaving, and set aside, once each. */
   get setAside(): number {
-    return this.#crowds.setAside;
+    return this.#longLists.setAside;
   }
 
   /**
-   * Makes room for this many more origins: adding them does not throw, even if each makes a crowd.
+   * Makes room for this many more origins: adding them does not throw, even if each makes a long list.
    * @throws CapacityError
    */
   reserve(origins: number): void {
     this.rows.reserve(origins);
-    if (this.#crowdFrom !== Number.POSITIVE_INFINITY) {
-      this.#crowds.reserve(origins, origins * (this.#crowdFrom + 1));
+    if (this.#longListFrom !== Number.POSITIVE_INFINITY) {
+      this.#longLists.reserve(origins, origins * (this.#longListFrom + 1));
     }
   }
 
   /** Returns true if the peer is one of the origins of this ORIGIN word. */
   has(first: number, route: number, peer: number): boolean {
-    if (first >= CROWD) return this.#crowds.has(route, peer);
+    if (first >= LONG_LIST) return this.#longLists.has(route, peer);
     for (let origin = first; origin >= 0; origin = this.nextOfRoute(origin)) {
       if (this.peerOf(origin) === peer) return true;
     }
@@ -61,21 +61,22 @@ export class Origins extends OriginRows {
 
   /** Neither none nor one. */
   areSeveral(first: number): boolean {
-    return first >= 0 && (first >= CROWD || this.nextOfRoute(first) !== NIL);
+    return first >= 0 && (first >= LONG_LIST || this.nextOfRoute(first) !== NIL);
   }
 
   /** Puts all of them into `peers`, in no particular order: as many steps as there are. */
   peersOf(first: number, peers: number[]): void {
     peers.length = 0;
-    if (first >= CROWD) this.#crowds.forEach(first - CROWD, (origin) => peers.push(this.peerOf(origin)));
+    if (first >= LONG_LIST)
+      this.#longLists.forEach(first - LONG_LIST, (origin) => peers.push(this.peerOf(origin)));
     else for (let at = first; at >= 0; at = this.nextOfRoute(at)) peers.push(this.peerOf(at));
   }
 
   /** Adds the peer, for which there is room, and returns the new ORIGIN word; NIL if the peer is an origin already. */
   add(first: number, route: number, peer: number): number {
-    if (first >= CROWD) {
-      if (this.#crowds.has(route, peer)) return NIL;
-      this.#crowds.add(first - CROWD, this.make(route, peer, NIL));
+    if (first >= LONG_LIST) {
+      if (this.#longLists.has(route, peer)) return NIL;
+      this.#longLists.add(first - LONG_LIST, this.make(route, peer, NIL));
       return first;
     }
     let count = 1;
@@ -84,17 +85,19 @@ export class Origins extends OriginRows {
       count++;
     }
     const origin = this.make(route, peer, first);
-    return count > this.#crowdFrom ? CROWD + this.#crowds.make(origin) : origin;
+    return count > this.#longListFrom ? LONG_LIST + this.#longLists.make(origin) : origin;
   }
 
   /** Removes the peer, if it is an origin, and returns the new ORIGIN word. */
   remove(first: number, route: number, peer: number): number {
-    if (first >= CROWD) {
-      const crowd = first - CROWD;
-      const found = this.#crowds.remove(crowd, route, peer);
+    if (first >= LONG_LIST) {
+      const longList = first - LONG_LIST;
+      const found = this.#longLists.remove(longList, route, peer);
       if (found === NIL) return first;
       this.free(found, peer);
-      return this.#crowds.countOf(crowd) * 2 > this.#crowdFrom ? first : this.#crowds.dissolve(crowd);
+      return this.#longLists.countOf(longList) * 2 > this.#longListFrom
+        ? first
+        : this.#longLists.dissolve(longList);
     }
     const { words } = this.rows;
     let before = NIL;
@@ -112,10 +115,10 @@ export class Origins extends OriginRows {
 
   /**
    * Returns true if the route is in the peer's view: it has an origin other than the peer itself and, if that is a server, other
-   * than a server. Takes a few looks, and one for each member of a crowd that is found to be leaving, the first time.
+   * than a server. Takes a few looks, and one for each member of a long list that is found to be leaving, the first time.
    */
   isInView(first: number, peer: number, isServer: boolean): boolean {
-    if (first >= CROWD) return this.#crowds.isInView(first - CROWD, peer, isServer);
+    if (first >= LONG_LIST) return this.#longLists.isInView(first - LONG_LIST, peer, isServer);
     const { words } = this.rows;
     for (let at = first; at >= 0; at = words[at * ROW_WORDS + NEXT_OF_ROUTE] as number) {
       const announcer = words[at * ROW_WORDS + PEER] as number;
@@ -128,7 +131,7 @@ export class Origins extends OriginRows {
 
   /** Returns the only origin, if it counts for every other peer; NIL if {@link isInView} has to be called. */
   onlyClient(first: number): number {
-    if (first >= CROWD || this.nextOfRoute(first) !== NIL) return NIL;
+    if (first >= LONG_LIST || this.nextOfRoute(first) !== NIL) return NIL;
     const peer = this.peerOf(first);
     return this.standings[peer] === Standing.CLIENT ? peer : NIL;
   }
@@ -138,6 +141,6 @@ export class Origins extends OriginRows {
    * searched each time.
    */
   isNewTo(first: number, epoch: number): boolean {
-    return first < CROWD || this.#crowds.isNewTo(first - CROWD, epoch);
+    return first < LONG_LIST || this.#longLists.isNewTo(first - LONG_LIST, epoch);
   }
 }

@@ -1,8 +1,9 @@
 /** A source of routes for a document: by VNI and destination, read a little at a time while they change. */
 import type { Prefix } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
-import { NIL, ROW_SHIFT, SIBLING } from "./route-rows.ts";
+import { ROW_SHIFT, SIBLING } from "./route-rows.ts";
 import type { DestinationCursor, RouteTable } from "./route-table.ts";
+import { NIL } from "./row-pool.ts";
 
 export interface RouteSource {
   /** Iterates over the VNIs that may have routes, in no particular order. The iteration may pause. */

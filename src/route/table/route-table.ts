@@ -9,7 +9,7 @@
  * all VNIs share; per VNI there is one object.
  *
  * An announcement or a withdrawal takes the trie's work for its destination, and otherwise a few looks: at most as many
- * as a short list has members (CROWD_FROM), however many next hops a destination and however many origins a route has.
+ * as a short list has members (LONG_LIST_FROM), however many next hops a destination and however many origins a route has.
  * Where the table has no room, or the destination no place for another next hop, an announcement changes nothing: room
  * for all that it may need is made before anything is written.
  *
@@ -22,13 +22,14 @@ import type { NextHop, UpdateFields } from "../../wire/message.ts";
 import type { Route } from "../route.ts";
 import { PrefixCursor } from "../trie/prefix-cursor.ts";
 import { PrefixPool } from "../trie/prefix-trie.ts";
-import { CROWD_FROM } from "./crowd-index.ts";
+import { DestinationRoutes } from "./destination-routes.ts";
 import type { JournalEnds } from "./journal.ts";
+import { LONG_LIST_FROM } from "./long-list-index.ts";
 import { NextHops } from "./next-hops.ts";
 import { Origins } from "./origins.ts";
-import { HOP, NIL, ORIGIN, PREFIX, ROW_SHIFT, RouteRows, SIBLING, SLOT, VNI } from "./route-rows.ts";
+import { HOP, ORIGIN, PREFIX, ROUTE_ROW_WORDS, ROW_SHIFT, SIBLING, SLOT, VNI } from "./route-rows.ts";
+import { NIL, RowPool } from "./row-pool.ts";
 import { SeededMap } from "./seeded-map.ts";
-import { Siblings } from "./siblings.ts";
 import type { OrderedPrefixes } from "./text-order.ts";
 
 /** One VNI of the table. */
@@ -107,8 +108,8 @@ export interface TableCapacity {
 
 export interface TableOptions {
   readonly capacity?: TableCapacity;
-  /** Lists of more next hops or origins are crowds (crowd-index.ts). */
-  readonly crowdFrom?: number;
+  /** Lists of more next hops or origins are long (long-list-index.ts). */
+  readonly longListFrom?: number;
   /** There are few peers, and what each is one of is read from the lists of origins directly. */
   readonly hasFewPeers?: boolean;
   /** The seed of the hashes; if left out, a random one that no peer can know. */
@@ -122,16 +123,16 @@ export interface DestinationCursor extends OrderedPrefixes {
 }
 
 export class RouteTable {
-  readonly rows: RouteRows;
+  readonly rows: RowPool;
   readonly origins: Origins;
   /** How many next hops a destination may have. */
   maxHops = Number.POSITIVE_INFINITY;
   readonly #maxPrefixes: number;
   readonly #hops: NextHops;
-  readonly #siblings: Siblings;
+  readonly #siblings: DestinationRoutes;
   readonly #prefixes4 = new PrefixPool(4);
   readonly #prefixes6 = new PrefixPool(6);
-  /** The routes of each prefix: see siblings.ts. */
+  /** The routes of each prefix: see destination-routes.ts. */
   readonly #first4: GrowableInt32Array;
   readonly #first6: GrowableInt32Array;
   readonly #vnis: SeededMap<VniTable>;
@@ -141,6 +142,8 @@ export class RouteTable {
   #routeCount = 0;
   /** How many announcements there is room for in all arrays but those that have a word per prefix. */
   #room = 0;
+  /** How many rows routes leave free: enough for a row for each cursor. */
+  #rowsForCursors = 0;
   /** The last `#insert` made the prefix. */
   #isNewPrefix = false;
   /** The route of the last {@link add} or {@link remove}. */
@@ -149,18 +152,22 @@ export class RouteTable {
   isNewRow = false;
 
   constructor(options: TableOptions = {}) {
-    const { capacity = {}, crowdFrom = CROWD_FROM, hasFewPeers = false } = options;
+    const { capacity = {}, longListFrom = LONG_LIST_FROM, hasFewPeers = false } = options;
     const seed = options.seed ?? crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
-    this.rows = new RouteRows(capacity.rowWords);
+    this.rows = new RowPool(ROUTE_ROW_WORDS, capacity.rowWords);
     this.origins = new Origins({
       seed,
-      crowdFrom: hasFewPeers ? Number.POSITIVE_INFINITY : crowdFrom,
+      longListFrom: hasFewPeers ? Number.POSITIVE_INFINITY : longListFrom,
       maxWords: capacity.originWords,
     });
     this.#maxPrefixes = capacity.prefixes ?? MAX_PREFIXES;
     this.#vnis = new SeededMap(seed);
     this.#hops = new NextHops(seed, capacity.nextHopWords);
-    this.#siblings = new Siblings(this.rows, { seed, crowdFrom, maxWords: capacity.siblingWords });
+    this.#siblings = new DestinationRoutes(this.rows, {
+      seed,
+      longListFrom,
+      maxWords: capacity.siblingWords,
+    });
     this.#first4 = new GrowableInt32Array(capacity.firstRowWords);
     this.#first6 = new GrowableInt32Array(capacity.firstRowWords);
   }
@@ -323,7 +330,7 @@ export class RouteTable {
   }
 
   #reserve(rows: number): void {
-    this.rows.reserve(rows + this.rows.keptForCursors);
+    this.rows.reserve(rows + this.#rowsForCursors);
     this.origins.reserve(rows);
     this.#siblings.reserve(rows);
     this.#hops.reserve(rows);
@@ -337,8 +344,13 @@ export class RouteTable {
   keepRowForCursor(): void {
     // It may take the room that was made for routes.
     this.#room = 0;
-    this.rows.reserve(this.rows.keptForCursors + 1);
-    this.rows.keptForCursors++;
+    this.rows.reserve(this.#rowsForCursors + 1);
+    this.#rowsForCursors++;
+  }
+
+  /** Undoes one call of {@link keepRowForCursor}. */
+  giveUpRowForCursor(): void {
+    this.#rowsForCursors--;
   }
 
   /** Returns true if the peer announces the route in `f`. */
@@ -597,7 +609,7 @@ export class RouteTable {
 
   #addLive(row: number, change: 1 | -1): void {
     // The usual case: nothing has to be looked up.
-    if (!this.#siblings.anyCrowd) return;
+    if (!this.#siblings.anyLongList) return;
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     this.#siblings.addLive(this.#firstsOf(prefix)[prefix >> 1] as number, change);
   }

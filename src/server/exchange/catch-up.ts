@@ -4,9 +4,10 @@
  * several subscriptions share.
  */
 import type { Journal } from "../../route/table/journal.ts";
-import { CROWD, type Origins } from "../../route/table/origins.ts";
-import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
+import { LONG_LIST, type Origins } from "../../route/table/origins.ts";
+import { NEXT, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import type { RouteTable, VniTable } from "../../route/table/route-table.ts";
+import { NIL } from "../../route/table/row-pool.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
 import {
   encodeEndOfRib,
@@ -160,7 +161,7 @@ export class CatchUp {
         const origin = words[((rows[i] as number) << ROW_SHIFT) + ORIGIN] as number;
         isInView = origins.isInView(origin, number, isServer);
         // This is the last entry of the pass: thousands of peers that all announced the same route may have left.
-        if (origin >= CROWD && origins.setAside - setAside > SET_ASIDE_PER_PASS) hasRoom = false;
+        if (origin >= LONG_LIST && origins.setAside - setAside > SET_ASIDE_PER_PASS) hasRoom = false;
       }
       if (isInView === wasSent) {
         fruitless++;
@@ -221,7 +222,7 @@ export class CatchUp {
   /**
    * Make before break: before a subscriber gets the REMOVE of this route it gets the ADD of another route to the same
    * destination, if there is one that it has not been sent yet. Such a route comes after this one in the journal, so it
-   * is among the newer siblings (route/table/siblings.ts). Returns NIL if there is none, or if the subscriber knows a newer
+   * is among the newer siblings (route/table/destination-routes.ts). Returns NIL if there is none, or if the subscriber knows a newer
    * route that comes first: it keeps that one, and gets the others before that one is withdrawn.
    *
    * Work: a look at each newer sibling that the subscriber does not know and that is not in its view, up to the first

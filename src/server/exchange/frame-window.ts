@@ -11,8 +11,9 @@
  * announcer, so that only the first one reads the rows. A window is valid as long as no route changes, and no peer's
  * announcements begin or cease to count.
  */
-import { NEXT, NIL, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
+import { NEXT, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import type { RouteTable } from "../../route/table/route-table.ts";
+import { NIL } from "../../route/table/row-pool.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";

@@ -40,7 +40,7 @@ import { CapacityError } from "../../base/growable-int32-array.ts";
 import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
-import { NEXT, NIL, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
+import { NEXT, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
 import {
   Change,
@@ -49,6 +49,7 @@ import {
   type TableUsage,
   type VniTable,
 } from "../../route/table/route-table.ts";
+import { NIL } from "../../route/table/row-pool.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
 import { MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import type { UpdateFields } from "../../wire/message.ts";
@@ -568,7 +569,7 @@ export class RouteExchange {
     subscribers.remove(subscription);
     subscribers.ended--;
     this.#journal.removeCursor(table, subscription.cursor);
-    this.#table.rows.keptForCursors--;
+    this.#table.giveUpRowForCursor();
     this.#disposeIfUnused(table);
   }
 

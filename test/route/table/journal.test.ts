@@ -9,14 +9,14 @@ import fc from "fast-check";
 import { Journal, type JournalEnds } from "../../../src/route/table/journal.ts";
 import {
   NEXT,
-  NIL,
   PREFIX,
   PREVIOUS,
+  ROUTE_ROW_WORDS,
   ROW_SHIFT,
-  RouteRows,
   SLOT,
   VNI,
 } from "../../../src/route/table/route-rows.ts";
+import { NIL, RowPool } from "../../../src/route/table/row-pool.ts";
 
 const { BUNBOND_RUNS } = process.env;
 
@@ -39,7 +39,7 @@ interface ModelList {
 }
 
 class JournalUnderTest {
-  readonly #rows = new RouteRows();
+  readonly #rows = new RowPool(ROUTE_ROW_WORDS);
   readonly #journal = new Journal(this.#rows);
   readonly lists: ModelList[];
   #moment = 0;

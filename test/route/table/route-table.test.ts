@@ -8,8 +8,9 @@ import fc from "fast-check";
 import { comparePrefix } from "../../../src/net/prefix.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
-import { NIL, ORIGIN, ROW_SHIFT, SIBLING, SLOT } from "../../../src/route/table/route-rows.ts";
+import { ORIGIN, ROW_SHIFT, SIBLING, SLOT } from "../../../src/route/table/route-rows.ts";
 import { Change, RouteTable } from "../../../src/route/table/route-table.ts";
+import { NIL } from "../../../src/route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { MAX_VNI } from "../../../src/wire/protocol.ts";
@@ -32,7 +33,7 @@ interface ModelRow {
 /** A table and the maps, told the same. */
 class TableUnderTest {
   /** Lists of three are long ones. */
-  readonly table = new RouteTable({ crowdFrom: 2 });
+  readonly table = new RouteTable({ longListFrom: 2 });
   /** VNI → route as text → row. */
   readonly #model = new Map<number, Map<string, ModelRow>>();
   readonly #mostInVni = new Map<number, number>();

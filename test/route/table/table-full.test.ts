@@ -3,8 +3,9 @@
  * none go on, and a withdrawal makes room.
  */
 import { describe, expect, test } from "bun:test";
-import { NIL, ORIGIN, ROW_SHIFT } from "../../../src/route/table/route-rows.ts";
+import { ORIGIN, ROW_SHIFT } from "../../../src/route/table/route-rows.ts";
 import { Change, RouteTable, type TableCapacity } from "../../../src/route/table/route-table.ts";
+import { NIL } from "../../../src/route/table/row-pool.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { routeOfText } from "../../support/models/frame-text.ts";
@@ -39,7 +40,7 @@ const EXHAUSTIONS: Record<string, readonly [capacity: TableCapacity, route: (n: 
 describe("no room for", () => {
   for (const [name, [capacity, route]] of Object.entries(EXHAUSTIONS)) {
     test(name, () => {
-      const table = new RouteTable({ capacity, crowdFrom: 4 });
+      const table = new RouteTable({ capacity, longListFrom: 4 });
       let count = 0;
       while (table.add(0, fieldsOf(route(count))) === Change.EXISTENCE) count++;
       expect(count).toBeGreaterThan(8);
@@ -75,7 +76,7 @@ describe("no room for", () => {
   }
 
   test("another origin of a route that is there", () => {
-    const table = new RouteTable({ capacity: { originWords: 100 }, crowdFrom: 4 });
+    const table = new RouteTable({ capacity: { originWords: 100 }, longListFrom: 4 });
     let peers = 0;
     while (table.add(peers, fieldsOf(hop(0))) !== Change.TABLE_FULL) peers++;
     expect(peers).toBeGreaterThan(2);
@@ -103,7 +104,7 @@ function removeAll(table: RouteTable, texts: readonly string[]): void {
 describe("a limit of next hops", () => {
   for (const maxHops of [1, 3, 4, 5, 30]) {
     test(`of ${maxHops}`, () => {
-      const table = new RouteTable({ crowdFrom: 4 });
+      const table = new RouteTable({ longListFrom: 4 });
       table.maxHops = maxHops;
       for (let n = 0; n < maxHops; n++) expect(table.add(0, fieldsOf(hop(n)))).toBe(Change.EXISTENCE);
       const full = table.usage();

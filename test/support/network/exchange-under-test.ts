@@ -27,7 +27,7 @@ class TestPeer implements ExchangePeer {
 }
 
 /** Lists of three are long ones: each test meets both kinds, and lists that change from one to the other. */
-const CROWD_FROM = 2;
+const LONG_LIST_FROM = 2;
 
 const MAX_TURNS = 100_000;
 
@@ -49,7 +49,7 @@ export class ExchangeUnderTest {
   constructor({ deferEndOfRib, stepsPerTurn }: ExchangeUnderTestOptions) {
     this.exchange = new RouteExchange({
       deferEndOfRib,
-      table: { crowdFrom: CROWD_FROM },
+      table: { longListFrom: LONG_LIST_FROM },
       ...(stepsPerTurn === undefined ? {} : { stepsPerTurn, soon: (run) => this.#later.push(run) }),
     });
     this.model = new SlowModel({ deferEndOfRib });

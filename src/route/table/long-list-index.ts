@@ -2,7 +2,7 @@
  * Finds members of long lists in constant time.
  *
  * Most lists of the route table are short: one or two next hops of a destination, one or two origins of a route. They
- * are linked in one direction and walked. A list of more than {@link CROWD_FROM} members is a crowd: its members are
+ * are linked in one direction and walked. A list of more than {@link LONG_LIST_FROM} members is long: they are
  * entered here, by the list and by their key in it, with the member before them, so that finding one and
  * taking it out need no walk, however long the list is. At half as many it is a short list again; between the two
  * nothing is entered or taken out in bulk, so that a list that changes all the time costs no more.
@@ -18,11 +18,10 @@
  * share a bucket.
  */
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
-import { NIL } from "./route-rows.ts";
-import { WordRows } from "./word-rows.ts";
+import { NIL, RowPool } from "./row-pool.ts";
 
-/** A list of more members is a crowd. */
-export const CROWD_FROM = 16;
+/** A list of more members is long. */
+export const LONG_LIST_FROM = 16;
 
 const LIST = 0;
 const KEY = 1;
@@ -33,9 +32,9 @@ const ROW_WORDS = 5;
 /** A power of 2. */
 const FIRST_BUCKETS = 64;
 
-export class CrowdIndex {
+export class LongListIndex {
   readonly #seed: number;
-  readonly #rows: WordRows;
+  readonly #rows: RowPool;
   /** First row of each bucket. */
   readonly #buckets: GrowableInt32Array;
   #bucketCount = FIRST_BUCKETS;
@@ -44,7 +43,7 @@ export class CrowdIndex {
 
   constructor(seed: number, maxWords?: number) {
     this.#seed = seed;
-    this.#rows = new WordRows(ROW_WORDS, maxWords);
+    this.#rows = new RowPool(ROW_WORDS, maxWords);
     this.#buckets = new GrowableInt32Array(maxWords);
     this.#buckets.reserve(FIRST_BUCKETS).fill(NIL, 0, FIRST_BUCKETS);
   }

@@ -7,69 +7,69 @@
  *
  *     from 0 on     its newest row
  *     -1            none
- *     up to -2      -2 - the number of its crowd, a row of
+ *     up to -2      -2 - the number of its long list, a row of
  *                       NEWEST  the row that changed last
  *                       COUNT   its rows
  *                       LIVE    those of them that are announced: not the tombstones
  *
- * A crowd's rows are found by their hops in an index (crowd-index.ts), which knows the newer neighbour of each, too: a
+ * A long list's rows are found by their hops in an index (long-list-index.ts), which knows the newer neighbour of each, too: a
  * change costs the same however many hops the destination has. A short list is walked.
  *
  * The order is that of the rows in their VNI's journal. It shows what is still to be sent of the destination to a subscriber
  * whose cursor has reached a row: only rows newer than that one.
  */
-import { CrowdIndex } from "./crowd-index.ts";
-import { HOP, NIL, ORIGIN, ROW_SHIFT, type RouteRows, SIBLING } from "./route-rows.ts";
-import { WordRows } from "./word-rows.ts";
+import { LongListIndex } from "./long-list-index.ts";
+import { HOP, ORIGIN, ROW_SHIFT, SIBLING } from "./route-rows.ts";
+import { NIL, RowPool } from "./row-pool.ts";
 
 const NEWEST = 0;
 const COUNT = 1;
 const LIVE = 2;
 const ROW_WORDS = 3;
-const FIRST_CROWD = -2;
+const FIRST_LONG_LIST = -2;
 
-export interface SiblingsOptions {
+export interface DestinationRoutesOptions {
   readonly seed: number;
-  /** A destination with more rows than this has a crowd of them. */
-  readonly crowdFrom: number;
+  /** A destination with more rows than this has a long list of them. */
+  readonly longListFrom: number;
   readonly maxWords?: number | undefined;
 }
 
-export class Siblings {
-  readonly #rows: RouteRows;
-  readonly #crowdFrom: number;
-  readonly #crowds: WordRows;
+export class DestinationRoutes {
+  readonly #rows: RowPool;
+  readonly #longListFrom: number;
+  readonly #longLists: RowPool;
   /** By PREFIX and HOP. */
-  readonly #index: CrowdIndex;
+  readonly #index: LongListIndex;
 
-  constructor(rows: RouteRows, { seed, crowdFrom, maxWords }: SiblingsOptions) {
+  constructor(rows: RowPool, { seed, longListFrom, maxWords }: DestinationRoutesOptions) {
     this.#rows = rows;
-    this.#crowdFrom = crowdFrom;
-    this.#crowds = new WordRows(ROW_WORDS, maxWords);
-    this.#index = new CrowdIndex(seed, maxWords);
+    this.#longListFrom = longListFrom;
+    this.#longLists = new RowPool(ROW_WORDS, maxWords);
+    this.#index = new LongListIndex(seed, maxWords);
   }
 
   get bytes(): number {
-    return this.#crowds.bytes + this.#index.bytes;
+    return this.#longLists.bytes + this.#index.bytes;
   }
 
   /**
-   * Makes room for this many more rows: adding them does not throw, even if each makes a crowd.
+   * Makes room for this many more rows: adding them does not throw, even if each makes a long list.
    * @throws CapacityError
    */
   reserve(rows: number): void {
-    this.#crowds.reserve(rows);
-    this.#index.reserve(rows * (this.#crowdFrom + 1));
+    this.#longLists.reserve(rows);
+    this.#index.reserve(rows * (this.#longListFrom + 1));
   }
 
   /** Some destination has many rows. */
-  get anyCrowd(): boolean {
-    return this.#crowds.used > 0;
+  get anyLongList(): boolean {
+    return this.#longLists.used > 0;
   }
 
   /** Returns the row with this hop, or NIL. */
   find(first: number, prefix: number, hop: number): number {
-    if (first <= FIRST_CROWD) {
+    if (first <= FIRST_LONG_LIST) {
       const entry = this.#index.find(prefix, hop);
       return entry === NIL ? NIL : this.#index.memberOf(entry);
     }
@@ -83,13 +83,13 @@ export class Siblings {
 
   /** Returns the row that changed last; SIBLING leads to the others. */
   newest(first: number): number {
-    return first <= FIRST_CROWD ? this.#newestOf(FIRST_CROWD - first) : first;
+    return first <= FIRST_LONG_LIST ? this.#newestOf(FIRST_LONG_LIST - first) : first;
   }
 
   /** Returns the row that changed next after this one, or NIL. */
   newerThan(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
-    if (first <= FIRST_CROWD) {
+    if (first <= FIRST_LONG_LIST) {
       return this.#index.previousOf(this.#index.find(prefix, words[(row << ROW_SHIFT) + HOP] as number));
     }
     let newer = NIL;
@@ -99,7 +99,8 @@ export class Siblings {
 
   /** Returns how many of the rows are announced. */
   liveOf(first: number): number {
-    if (first <= FIRST_CROWD) return this.#crowds.words[(FIRST_CROWD - first) * ROW_WORDS + LIVE] as number;
+    if (first <= FIRST_LONG_LIST)
+      return this.#longLists.words[(FIRST_LONG_LIST - first) * ROW_WORDS + LIVE] as number;
     const { words } = this.#rows;
     let live = 0;
     for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
@@ -110,37 +111,37 @@ export class Siblings {
 
   /** Counts one of the rows, which has become a route or a tombstone. */
   addLive(first: number, change: 1 | -1): void {
-    if (first > FIRST_CROWD) return;
-    const at = (FIRST_CROWD - first) * ROW_WORDS + LIVE;
-    this.#crowds.words[at] = (this.#crowds.words[at] as number) + change;
+    if (first > FIRST_LONG_LIST) return;
+    const at = (FIRST_LONG_LIST - first) * ROW_WORDS + LIVE;
+    this.#longLists.words[at] = (this.#longLists.words[at] as number) + change;
   }
 
   /** Adds a new row, still a tombstone, for which there is room. Returns the new `first`. */
   add(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
-    if (first <= FIRST_CROWD) {
-      const crowd = FIRST_CROWD - first;
-      this.#count(crowd, 1);
+    if (first <= FIRST_LONG_LIST) {
+      const longList = FIRST_LONG_LIST - first;
+      this.#count(longList, 1);
       this.#index.add(prefix, words[(row << ROW_SHIFT) + HOP] as number, row, NIL);
-      this.#prepend(crowd, prefix, row);
+      this.#prepend(longList, prefix, row);
       return first;
     }
     words[(row << ROW_SHIFT) + SIBLING] = first;
     let count = 1;
     for (let other = first; other !== NIL; other = words[(other << ROW_SHIFT) + SIBLING] as number) count++;
-    return count > this.#crowdFrom ? FIRST_CROWD - this.#makeCrowd(prefix, row, count) : row;
+    return count > this.#longListFrom ? FIRST_LONG_LIST - this.#makeLongList(prefix, row, count) : row;
   }
 
   /** Removes a tombstone, and returns the new `first`. */
   remove(first: number, prefix: number, row: number): number {
     const { words } = this.#rows;
     const older = words[(row << ROW_SHIFT) + SIBLING] as number;
-    if (first <= FIRST_CROWD) {
-      const crowd = FIRST_CROWD - first;
+    if (first <= FIRST_LONG_LIST) {
+      const longList = FIRST_LONG_LIST - first;
       const entry = this.#index.find(prefix, words[(row << ROW_SHIFT) + HOP] as number);
-      this.#unlink(crowd, prefix, row, this.#index.previousOf(entry));
+      this.#unlink(longList, prefix, row, this.#index.previousOf(entry));
       this.#index.remove(entry);
-      return this.#count(crowd, -1) * 2 > this.#crowdFrom ? first : this.#dissolve(crowd, prefix);
+      return this.#count(longList, -1) * 2 > this.#longListFrom ? first : this.#dissolve(longList, prefix);
     }
     if (first === row) return older;
     const newer = this.newerThan(first, prefix, row);
@@ -153,10 +154,10 @@ export class Siblings {
     if (first === row) return first;
     const { words } = this.#rows;
     const newer = this.newerThan(first, prefix, row);
-    if (first <= FIRST_CROWD) {
+    if (first <= FIRST_LONG_LIST) {
       if (newer === NIL) return first;
-      this.#unlink(FIRST_CROWD - first, prefix, row, newer);
-      this.#prepend(FIRST_CROWD - first, prefix, row);
+      this.#unlink(FIRST_LONG_LIST - first, prefix, row, newer);
+      this.#prepend(FIRST_LONG_LIST - first, prefix, row);
       return first;
     }
     words[(newer << ROW_SHIFT) + SIBLING] = words[(row << ROW_SHIFT) + SIBLING] as number;
@@ -164,58 +165,58 @@ export class Siblings {
     return row;
   }
 
-  #newestOf(crowd: number): number {
-    return this.#crowds.words[crowd * ROW_WORDS + NEWEST] as number;
+  #newestOf(longList: number): number {
+    return this.#longLists.words[longList * ROW_WORDS + NEWEST] as number;
   }
 
-  #count(crowd: number, change: 1 | -1): number {
-    const at = crowd * ROW_WORDS + COUNT;
-    const count = (this.#crowds.words[at] as number) + change;
-    this.#crowds.words[at] = count;
+  #count(longList: number, change: 1 | -1): number {
+    const at = longList * ROW_WORDS + COUNT;
+    const count = (this.#longLists.words[at] as number) + change;
+    this.#longLists.words[at] = count;
     return count;
   }
 
-  #makeCrowd(prefix: number, newest: number, count: number): number {
+  #makeLongList(prefix: number, newest: number, count: number): number {
     const { words } = this.#rows;
     const live = this.liveOf(newest);
-    const crowd = this.#crowds.allocate();
-    const at = crowd * ROW_WORDS;
-    this.#crowds.words[at + NEWEST] = newest;
-    this.#crowds.words[at + COUNT] = count;
-    this.#crowds.words[at + LIVE] = live;
+    const longList = this.#longLists.allocate();
+    const at = longList * ROW_WORDS;
+    this.#longLists.words[at + NEWEST] = newest;
+    this.#longLists.words[at + COUNT] = count;
+    this.#longLists.words[at + LIVE] = live;
     let newer = NIL;
     for (let row = newest; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
       this.#index.add(prefix, words[(row << ROW_SHIFT) + HOP] as number, row, newer);
       newer = row;
     }
-    return crowd;
+    return longList;
   }
 
-  /** Makes a crowd a short list again, and returns its newest row. */
-  #dissolve(crowd: number, prefix: number): number {
+  /** Makes a long list a short list again, and returns its newest row. */
+  #dissolve(longList: number, prefix: number): number {
     const { words } = this.#rows;
-    const newest = this.#newestOf(crowd);
+    const newest = this.#newestOf(longList);
     for (let row = newest; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
       this.#index.remove(this.#index.find(prefix, words[(row << ROW_SHIFT) + HOP] as number));
     }
-    this.#crowds.release(crowd);
+    this.#longLists.release(longList);
     return newest;
   }
 
-  #prepend(crowd: number, prefix: number, row: number): void {
+  #prepend(longList: number, prefix: number, row: number): void {
     const { words } = this.#rows;
-    const older = this.#newestOf(crowd);
+    const older = this.#newestOf(longList);
     words[(row << ROW_SHIFT) + SIBLING] = older;
     this.#setNewer(prefix, older, row);
     this.#setNewer(prefix, row, NIL);
-    this.#crowds.words[crowd * ROW_WORDS + NEWEST] = row;
+    this.#longLists.words[longList * ROW_WORDS + NEWEST] = row;
   }
 
-  #unlink(crowd: number, prefix: number, row: number, newer: number): void {
+  #unlink(longList: number, prefix: number, row: number, newer: number): void {
     const { words } = this.#rows;
     const older = words[(row << ROW_SHIFT) + SIBLING] as number;
     if (older !== NIL) this.#setNewer(prefix, older, newer);
-    if (newer === NIL) this.#crowds.words[crowd * ROW_WORDS + NEWEST] = older;
+    if (newer === NIL) this.#longLists.words[longList * ROW_WORDS + NEWEST] = older;
     else words[(newer << ROW_SHIFT) + SIBLING] = older;
   }
 

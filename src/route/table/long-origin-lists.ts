@@ -1,5 +1,5 @@
 /*
- * The origins of a route that very many peers announce, in three lists:
+ * The long list of the origins of a route that very many peers announce. It consists of three lists:
  *
  *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      which count for every peer
  *     SERVERS   ─▶ origin 5 ─▶ …                  which count for clients
@@ -9,10 +9,9 @@
  * begins to leave does so for all of its routes at once: its origins stay in the other lists until each is found,
  * and are set aside then, once each.
  */
-import { CrowdIndex } from "./crowd-index.ts";
+import { LongListIndex } from "./long-list-index.ts";
 import { type OriginRows, Standing } from "./origin-rows.ts";
-import { NIL } from "./route-rows.ts";
-import { WordRows } from "./word-rows.ts";
+import { NIL, RowPool } from "./row-pool.ts";
 
 // The first word of each list, by standing.
 const LISTS = 3;
@@ -20,18 +19,18 @@ const COUNT = 3;
 const EPOCH = 4;
 const ROW_WORDS = 5;
 
-export class OriginCrowds {
+export class LongOriginLists {
   readonly #origins: OriginRows;
-  readonly #rows: WordRows;
+  readonly #rows: RowPool;
   /** By route and peer. */
-  readonly #index: CrowdIndex;
+  readonly #index: LongListIndex;
   /** How many members have been set aside. */
   setAside = 0;
 
   constructor(origins: OriginRows, seed: number, maxWords: number | undefined) {
     this.#origins = origins;
-    this.#rows = new WordRows(ROW_WORDS, maxWords);
-    this.#index = new CrowdIndex(seed, maxWords);
+    this.#rows = new RowPool(ROW_WORDS, maxWords);
+    this.#index = new LongListIndex(seed, maxWords);
   }
 
   get bytes(): number {
@@ -39,50 +38,50 @@ export class OriginCrowds {
   }
 
   /** @throws CapacityError */
-  reserve(crowds: number, members: number): void {
-    this.#rows.reserve(crowds);
+  reserve(longLists: number, members: number): void {
+    this.#rows.reserve(longLists);
     this.#index.reserve(members);
   }
 
-  countOf(crowd: number): number {
-    return this.#rows.words[crowd * ROW_WORDS + COUNT] as number;
+  countOf(longList: number): number {
+    return this.#rows.words[longList * ROW_WORDS + COUNT] as number;
   }
 
   has(route: number, peer: number): boolean {
     return this.#index.find(route, peer) !== NIL;
   }
 
-  /** Makes one of a list of origins. */
+  /** Makes a long list of a short one. */
   make(first: number): number {
-    const crowd = this.#rows.allocate();
-    const at = crowd * ROW_WORDS;
+    const longList = this.#rows.allocate();
+    const at = longList * ROW_WORDS;
     this.#rows.words.fill(NIL, at, at + LISTS);
     this.#rows.words[at + COUNT] = 0;
     this.#rows.words[at + EPOCH] = NIL;
     for (let origin = first; origin !== NIL; ) {
       const next = this.#origins.nextOfRoute(origin);
-      this.add(crowd, origin);
+      this.add(longList, origin);
       origin = next;
     }
-    return crowd;
+    return longList;
   }
 
-  /** Makes a list of it again, and returns its first origin. */
-  dissolve(crowd: number): number {
+  /** Makes it a short list again, and returns its first origin. */
+  dissolve(longList: number): number {
     let first = NIL;
-    this.forEach(crowd, (origin) => {
+    this.forEach(longList, (origin) => {
       this.#index.remove(this.#index.find(this.#origins.routeOf(origin), this.#origins.peerOf(origin)));
       this.#origins.setNextOfRoute(origin, first);
       first = origin;
     });
-    this.#rows.release(crowd);
+    this.#rows.release(longList);
     return first;
   }
 
   /** `take` may do with the origin what it likes. */
-  forEach(crowd: number, take: (origin: number) => void): void {
+  forEach(longList: number, take: (origin: number) => void): void {
     for (let list = 0; list < LISTS; list++) {
-      let origin = this.#rows.words[crowd * ROW_WORDS + list] as number;
+      let origin = this.#rows.words[longList * ROW_WORDS + list] as number;
       while (origin !== NIL) {
         const next = this.#origins.nextOfRoute(origin);
         take(origin);
@@ -91,43 +90,43 @@ export class OriginCrowds {
     }
   }
 
-  add(crowd: number, origin: number): void {
+  add(longList: number, origin: number): void {
     const peer = this.#origins.peerOf(origin);
     const { words } = this.#rows;
-    const at = crowd * ROW_WORDS;
+    const at = longList * ROW_WORDS;
     words[at + COUNT] = (words[at + COUNT] as number) + 1;
     this.#index.add(this.#origins.routeOf(origin), peer, origin, NIL);
     this.#prepend(at + this.#origins.standingOf(peer), origin);
   }
 
   /** Removes the peer's origin and returns it; NIL if there is none. */
-  remove(crowd: number, route: number, peer: number): number {
+  remove(longList: number, route: number, peer: number): number {
     const entry = this.#index.find(route, peer);
     if (entry === NIL) return NIL;
     const origin = this.#index.memberOf(entry);
-    this.#unlink(crowd * ROW_WORDS, origin, this.#index.previousOf(entry));
+    this.#unlink(longList * ROW_WORDS, origin, this.#index.previousOf(entry));
     this.#index.remove(entry);
-    const at = crowd * ROW_WORDS + COUNT;
+    const at = longList * ROW_WORDS + COUNT;
     this.#rows.words[at] = (this.#rows.words[at] as number) - 1;
     return origin;
   }
 
-  isInView(crowd: number, peer: number, isServer: boolean): boolean {
-    if (this.#hasOther(crowd, Standing.CLIENT, peer)) return true;
-    return !isServer && this.#hasOther(crowd, Standing.SERVER, peer);
+  isInView(longList: number, peer: number, isServer: boolean): boolean {
+    if (this.#hasOther(longList, Standing.CLIENT, peer)) return true;
+    return !isServer && this.#hasOther(longList, Standing.SERVER, peer);
   }
 
-  isNewTo(crowd: number, epoch: number): boolean {
-    const at = crowd * ROW_WORDS + EPOCH;
+  isNewTo(longList: number, epoch: number): boolean {
+    const at = longList * ROW_WORDS + EPOCH;
     if (this.#rows.words[at] === epoch) return false;
     this.#rows.words[at] = epoch;
     return true;
   }
 
   /** Returns true if the list has an origin of another peer that is not leaving. Origins of peers that are leaving are set aside. */
-  #hasOther(crowd: number, list: number, peer: number): boolean {
+  #hasOther(longList: number, list: number, peer: number): boolean {
     const origins = this.#origins;
-    const at = crowd * ROW_WORDS;
+    const at = longList * ROW_WORDS;
     let origin = this.#rows.words[at + list] as number;
     while (origin !== NIL) {
       const next = origins.nextOfRoute(origin);

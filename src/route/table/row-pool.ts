@@ -1,13 +1,16 @@
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
-import { NIL } from "./route-rows.ts";
 
-/** Rows of a fixed number of words; the numbers of rows that were released are used again. */
-export class WordRows {
+/** Stands for no row, no origin and no prefix. */
+export const NIL = -1;
+
+/** Rows of a fixed number of words in one array; the numbers of rows that were released are used again. */
+export class RowPool {
   readonly #rowWords: number;
-  /** All rows' words, row `n` from n × `rowWords` on. Replaced by `reserve`. */
-  words: Int32Array;
   readonly #store: GrowableInt32Array;
+  /** The words of all rows, row `n` from n × `rowWords` on. Replaced by `reserve` and `allocate`: to be read again after them. */
+  words: Int32Array;
   #count = 0;
+  /** The row that was released last; its first word is the one before, or NIL. */
   #free = NIL;
   #used = 0;
 
@@ -17,6 +20,7 @@ export class WordRows {
     this.words = this.#store.words;
   }
 
+  /** How many rows are in use. */
   get used(): number {
     return this.#used;
   }
@@ -34,13 +38,16 @@ export class WordRows {
     if (free < rows) this.words = this.#store.reserve((this.#count + rows - free) * this.#rowWords);
   }
 
-  /** Returns a row that was reserved; its words have no meaning yet. */
+  /**
+   * Returns the number of a row whose words have no meaning yet.
+   * @throws CapacityError if none was reserved
+   */
   allocate(): number {
-    this.#used++;
     const row = this.#free;
-    if (row === NIL) return this.#count++;
-    this.#free = this.words[row * this.#rowWords] as number;
-    return row;
+    if (row === NIL) this.reserve(1);
+    else this.#free = this.words[row * this.#rowWords] as number;
+    this.#used++;
+    return row === NIL ? this.#count++ : row;
   }
 
   release(row: number): void {
