@@ -44,7 +44,7 @@ export type {
   ConnectOptions,
   ServerAddress,
   WaitOptions,
-} from "./library/connect-options.ts";
+} from "./library/options.ts";
 export { formatAddress, parseAddress } from "./net/address.ts";
 export {
   type BadEndpointCode,

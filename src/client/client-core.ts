@@ -126,7 +126,7 @@ export class ClientCore {
       clock: this.#clock,
       random: options.random ?? Math.random,
       logger: this.#logger,
-      intent: { vnis: this.#vnis, announcements: this.#own.advertised },
+      desired: { vnis: this.#vnis, announcements: this.#own.advertised },
       view: this.#view,
       completeness: this.#completeness,
       skippedUpdates: this.#skippedUpdates,

@@ -1,9 +1,9 @@
 /** The events of a client, ready-made handlers, and the fan-out to all handlers. */
 
-import { failureText } from "../base/guarded-call.ts";
 import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import type { Logger } from "../base/logger.ts";
+import { failureText } from "../base/user-callback.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { formatRoute } from "../route/announcement-text.ts";
 import type { Route } from "../route/route.ts";

@@ -10,7 +10,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Route } from "../route/route.ts";
 import { TableFullError } from "./errors.ts";
-import { announcementKey } from "./link/client-intent.ts";
+import { announcementKey } from "./link/desired-state.ts";
 
 /** All methods are called last, since they may change anything here. */
 export interface OfferListener {

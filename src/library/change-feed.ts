@@ -14,7 +14,7 @@
  * The event that the view of a VNI is complete follows all of its routes; so during the walk it waits for the end.
  */
 
-import { announcementKey } from "../client/link/client-intent.ts";
+import { announcementKey } from "../client/link/desired-state.ts";
 import { OrderedChanges } from "../route/ordered-changes.ts";
 import type { Route } from "../route/route.ts";
 

@@ -32,20 +32,18 @@ import { SystemClock } from "../transport/schedule/system-clock.ts";
 import type { RouteChanges } from "./change-feed.ts";
 import { ChangeFeeds } from "./change-feeds.ts";
 import {
+  type ChangesOptions,
+  type CloseOptions,
+  type ConnectOptions,
   checkChangesOptions,
   checkCloseOptions,
   checkConnectOptions,
   checkHandler,
   checkSettings,
-} from "./client-option-checks.ts";
-import {
-  type ChangesOptions,
-  type CloseOptions,
-  type ConnectOptions,
   readServer,
   type ServerAddress,
   type WaitOptions,
-} from "./connect-options.ts";
+} from "./options.ts";
 import { ServerWaits } from "./server-waits.ts";
 
 /** Prints errors, since a failure of the program's own handler must not go unnoticed. */

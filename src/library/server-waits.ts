@@ -7,8 +7,7 @@ import type { Logger } from "../base/logger.ts";
 import { ConnectionTimeoutError, NotEstablishedError, TimeoutError } from "../client/errors.ts";
 import type { ServerInfo } from "../client/options.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
-import { checkWaitOptions } from "./client-option-checks.ts";
-import type { WaitOptions } from "./connect-options.ts";
+import { checkWaitOptions, type WaitOptions } from "./options.ts";
 import { Waits } from "./waits.ts";
 
 /** How long the other established servers are waited for after the first one has read everything. */

@@ -1,8 +1,8 @@
 /** The events of a server: peers that come and go. */
 
-import { guardedCall } from "../base/guarded-call.ts";
 import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
+import { runUserCallback } from "../base/user-callback.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import type { PeerInfo, PeerListener } from "./peer.ts";
 
@@ -38,7 +38,7 @@ export class GuardedServerHandler implements PeerListener {
   }
 
   #call(event: keyof ServerHandler, call: () => unknown): void {
-    guardedCall(call, (error) => {
+    runUserCallback(call, (error) => {
       this.#logger.log(LOG.serverHandlerFailed, { event, error });
     });
   }

@@ -1,5 +1,5 @@
 /**
- * Gathers losses of announcers, and judges whose fault they are (own-trouble.ts) before their routes are withdrawn:
+ * Gathers losses of announcers, and judges whether the server was cut off (cut-off-detection.ts) before their routes are withdrawn:
  *
  * - A single loss is judged as soon as the sockets have had a turn, two or more in a row after another 100 ms: connections that
  *   end because the server was suspended end close together.
@@ -10,7 +10,7 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
-import { type Announcer, isOwnTrouble } from "./own-trouble.ts";
+import { type Announcer, isCutOff } from "./cut-off-detection.ts";
 
 const GATHER_MS = 100;
 /** How long a connection that has ended counts together with those that end later. */
@@ -22,7 +22,7 @@ export interface Loss {
   readonly wasSilent: boolean;
   readonly keepaliveSeconds: number;
   /** Called once with the judgement. */
-  decide(isOwnTrouble: boolean): void;
+  decide(wasCutOff: boolean): void;
 }
 
 /** An announcer that is connected now. */
@@ -35,7 +35,7 @@ export interface PresentAnnouncer {
 export class LossWatch {
   readonly #clock: Clock;
   readonly #present: () => Iterable<PresentAnnouncer>;
-  /** Called before the losses are decided if most announcers are lost. Returns false if that is not believed to be our trouble. */
+  /** Called before the losses are decided if most announcers are lost. Returns false if that does not count as a cut-off. */
   readonly #onMostLost: () => boolean;
   #undecided: Loss[] = [];
   /** Losses that were decided, and still count for later ones. */
@@ -82,13 +82,13 @@ export class LossWatch {
     this.#isAsked = false;
     const nowMs = this.#clock.nowMs();
     this.#judgedMs = nowMs;
-    const isTrouble = this.#areMostLost() && this.#onMostLost();
+    const wasCutOff = this.#areMostLost() && this.#onMostLost();
     const decided = this.#undecided;
     this.#undecided = [];
     for (const { address, wasSilent, keepaliveSeconds, decide } of decided) {
       const countsMs = wasSilent ? keepaliveSeconds * 1000 * TIMEOUT_INTERVALS : ENDED_COUNTS_MS;
       this.#recent.push({ address, wasSilent, untilMs: nowMs + countsMs });
-      decide(isTrouble);
+      decide(wasCutOff);
     }
   }
 
@@ -105,6 +105,6 @@ export class LossWatch {
     for (const { address, isSilent } of this.#present()) {
       announcers.push({ address, isLost: countsSilence && isSilent });
     }
-    return isOwnTrouble(announcers);
+    return isCutOff(announcers);
   }
 }

@@ -41,8 +41,8 @@ import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission } from "./admission.ts";
-import { BelievedCuts } from "./believed-cuts.ts";
 import { RunningCounters, type ServerCounters } from "./counters.ts";
+import { CutOffLimit } from "./cut-off-limit.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
@@ -109,7 +109,7 @@ export class Server {
   #retentionTimerMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
   readonly #lossWatch: LossWatch;
-  readonly #believedCuts: BelievedCuts;
+  readonly #cutOffLimit: CutOffLimit;
   /** The server was cut off, and no peer has returned yet. */
   #awaitsReturn = false;
   /** After a cut, the deferral begins anew with each peer that returns before this time. */
@@ -144,7 +144,7 @@ export class Server {
       onClosed: (peer) => this.#peers.delete(peer),
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
-    this.#believedCuts = new BelievedCuts(this.#clock, this.#deferralMs);
+    this.#cutOffLimit = new CutOffLimit(this.#clock, this.#deferralMs);
     this.#lossWatch = new LossWatch(
       this.#clock,
       () => this.#presentAnnouncers(),
@@ -331,10 +331,10 @@ export class Server {
    * Called when most announcers are lost at once: it was this server that could not be reached. The routes are retained as after a
    * suspension; but it is not known how long the cut lasts, and attempts to connect that began meanwhile have to end first. So
    * the deferral begins anew when the first peer returns, and with each that returns within it, up to twice the deferral time.
-   * Returns false if this has happened too often to be believed.
+   * Returns false if this has happened too often (cut-off-limit.ts).
    */
   #onCutOff(): boolean {
-    if (!this.#believedCuts.believe()) {
+    if (!this.#cutOffLimit.accept()) {
       this.#logger.log(LOG.mostAnnouncersLostAgain, {});
       return false;
     }

@@ -6,7 +6,7 @@
  * bits lose the upper ones, as in every protobuf implementation.
  */
 import { maskWord } from "../net/prefix.ts";
-import { decodeCanonicalUpdate } from "./canonical.ts";
+import { decodeCanonicalUpdate } from "./decode-canonical.ts";
 import type { UpdateFields } from "./message.ts";
 import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, Proto3Reader, SUBSCRIPTION, UPDATE } from "./proto3.ts";
 import { Action, IpVersion, MAX_PORT, NextHopType, SERVER_ID_BYTES } from "./protocol.ts";

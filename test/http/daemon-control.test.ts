@@ -5,9 +5,9 @@ import { eventLog } from "../../src/base/log-event.ts";
 import type { LogFields } from "../../src/base/logger.ts";
 import { ClientCounters } from "../../src/client/counters.ts";
 import type { ControlPath } from "../../src/http/control/api.ts";
-import { clientOperations } from "../../src/http/control/client-endpoints.ts";
+import { clientEndpoints } from "../../src/http/control/client-endpoints.ts";
 import { Daemon } from "../../src/http/control/daemon.ts";
-import { serverOperations } from "../../src/http/control/server-endpoints.ts";
+import { serverEndpoints } from "../../src/http/control/server-endpoints.ts";
 import { HttpError } from "../../src/http/http-error.ts";
 import { type HttpRoute, Router } from "../../src/http/router.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
@@ -62,7 +62,7 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & RigClie
   const stops: string[] = [];
   const logged: [message: string, fields: LogFields][] = [];
   const note = (message: string, fields: LogFields = {}) => void logged.push([message, fields]);
-  const operations = clientOperations({
+  const operations = clientEndpoints({
     client,
     daemon,
     counters: new ClientCounters(),
@@ -345,7 +345,7 @@ describe("a server", () => {
   async function serverSetup() {
     const { rig, server, settle, client, watcher } = await setup();
     const daemon = new Daemon(VERSION, rig.clock);
-    return { rig, server, settle, client, watcher, daemon, operations: serverOperations(server, daemon) };
+    return { rig, server, settle, client, watcher, daemon, operations: serverEndpoints(server, daemon) };
   }
 
   test("tells how it is", async () => {

@@ -4,7 +4,7 @@ import { BunBondError } from "../../src/base/bunbond-error.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
 import type { ClientHandler } from "../../src/client/events.ts";
 import { Client } from "../../src/library/client.ts";
-import type { ConnectOptions, ServerAddress } from "../../src/library/connect-options.ts";
+import type { ConnectOptions, ServerAddress } from "../../src/library/options.ts";
 import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
@@ -599,11 +599,11 @@ describe("the handler", () => {
   });
 
   test("may be several, and more at run time; the routes of each print themselves", async () => {
-    const bench = new LibraryRig();
-    await bench.startServer(1);
+    const rig = new LibraryRig();
+    await rig.startServer(1);
     const notes: string[] = [];
     const noted = (name: string) => ({ announced: (route: Route) => notes.push(`${name} ${route}`) });
-    const client = bench.connect(["[::1]:1"], { handler: [noted("a"), noted("b")] });
+    const client = rig.connect(["[::1]:1"], { handler: [noted("a"), noted("b")] });
     const remove = client.addHandler(noted("c"));
     client.announce(routeOfText(R));
     remove();
@@ -615,7 +615,7 @@ describe("the handler", () => {
     expect(() => client.addHandler(none as ClientHandler)).toThrow(
       expect.objectContaining({ code: "BAD_OPTION", option: "handler" }),
     );
-    await bench.until(client.close());
+    await rig.until(client.close());
     expect(() => client.addHandler(noted("d"))).toThrow(expect.objectContaining({ code: "CLOSED" }));
   });
 

@@ -71,23 +71,23 @@ test("also to a server that was away at the release", async () => {
 
 describe("announceWhen", () => {
   async function waitingClient(options: { readonly announceWithinMs?: number } = {}) {
-    const bench = new ClientRig();
-    const server = await bench.startServer(1);
+    const rig = new ClientRig();
+    const server = await rig.startServer(1);
     const ready = Promise.withResolvers<void>();
     const errors: unknown[] = [];
     const logger = { ...silentLogger, error: (...line: unknown[]) => errors.push(line) };
-    const { client } = bench.client([1], { announceWhen: ready.promise, logger, ...options });
+    const { client } = rig.client([1], { announceWhen: ready.promise, logger, ...options });
     client.announce(routeOfText(R));
-    bench.clock.advance(100);
-    return { bench, client, ready, errors, known: () => [...server.routes()].length };
+    rig.clock.advance(100);
+    return { rig, client, ready, errors, known: () => [...server.routes()].length };
   }
 
   test("announces as soon as the promise resolves", async () => {
-    const { bench, ready, known } = await waitingClient();
+    const { rig, ready, known } = await waitingClient();
     expect(known()).toBe(0);
     ready.resolve();
     await ready.promise;
-    bench.clock.advance(10);
+    rig.clock.advance(10);
     expect(known()).toBe(1);
   });
 
@@ -96,26 +96,26 @@ describe("announceWhen", () => {
       [undefined, 2_000],
       [500, 500],
     ] as const) {
-      const { bench, client, ready, known } = await waitingClient(
+      const { rig, client, ready, known } = await waitingClient(
         announceWithinMs === undefined ? {} : { announceWithinMs },
       );
-      bench.clock.advance(limitMs - 101);
+      rig.clock.advance(limitMs - 101);
       expect(known()).toBe(0);
-      bench.clock.advance(10);
+      rig.clock.advance(10);
       expect(known()).toBe(1);
       expect(client.releaseAnnouncements()).toBeFalse();
       ready.resolve();
       await ready.promise;
-      bench.clock.advance(100);
+      rig.clock.advance(100);
       expect(known()).toBe(1);
     }
   });
 
   test("announces at once when the promise rejects, and logs why", async () => {
-    const { bench, ready, errors, known } = await waitingClient();
+    const { rig, ready, errors, known } = await waitingClient();
     ready.reject(new Error("no device"));
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-    bench.clock.advance(10);
+    rig.clock.advance(10);
     expect(known()).toBe(1);
     expect(errors).toEqual([
       [
@@ -126,9 +126,9 @@ describe("announceWhen", () => {
   });
 
   test("says nothing of a promise that rejects after the client has stopped", async () => {
-    const { bench, client, ready, errors } = await waitingClient();
+    const { rig, client, ready, errors } = await waitingClient();
     const stopped = client.stop();
-    bench.clock.advance(5_000);
+    rig.clock.advance(5_000);
     await stopped;
     ready.reject(new Error("the kernel routes were closed"));
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
@@ -136,34 +136,34 @@ describe("announceWhen", () => {
   });
 
   test("a confirmation waits for the announcements, too", async () => {
-    const { bench, client, ready, known } = await waitingClient();
+    const { rig, client, ready, known } = await waitingClient();
     const confirmed: number[] = [];
     client.confirm(() => confirmed.push(known()));
-    bench.clock.advance(500);
-    bench.stopServer(1);
-    bench.clock.advance(100);
+    rig.clock.advance(500);
+    rig.stopServer(1);
+    rig.clock.advance(100);
     expect(confirmed).toEqual([]);
     ready.resolve();
     await ready.promise;
-    await bench.startServer(1);
-    bench.clock.advance(20_000);
+    await rig.startServer(1);
+    rig.clock.advance(20_000);
     expect(confirmed.length).toBe(1);
     const other = await waitingClient();
     other.client.confirm(() => confirmed.push(other.known()));
     other.ready.resolve();
     await other.ready.promise;
-    other.bench.clock.advance(100);
+    other.rig.clock.advance(100);
     expect(confirmed[1]).toBe(1);
   });
 
   test("a confirmation waits for nothing if nothing is announced", async () => {
-    const bench = new ClientRig();
-    await bench.startServer(1);
-    const { client } = bench.client([1], { announceWhen: new Promise(() => {}) });
-    bench.clock.advance(100);
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    const { client } = rig.client([1], { announceWhen: new Promise(() => {}) });
+    rig.clock.advance(100);
     const confirmed: string[] = [];
     client.confirm(({ host }) => confirmed.push(host));
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(confirmed).toEqual(["::1"]);
   });
 
@@ -183,14 +183,14 @@ describe("announceWhen", () => {
   });
 
   test("announces nothing after the client has stopped, and leaves no timer", async () => {
-    const { bench, client, ready, known } = await waitingClient();
+    const { rig, client, ready, known } = await waitingClient();
     await client.stop();
     ready.resolve();
     await ready.promise;
-    bench.clock.advance(100);
+    rig.clock.advance(100);
     expect(known()).toBe(0);
-    bench.stopServer(1);
-    bench.clock.advance(100);
-    expect(bench.clock.pendingTimers).toBe(0);
+    rig.stopServer(1);
+    rig.clock.advance(100);
+    expect(rig.clock.pendingTimers).toBe(0);
   });
 });

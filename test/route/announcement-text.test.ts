@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { caretText } from "../../src/base/caret.ts";
+import { markedText } from "../../src/base/marked-text.ts";
 import {
   AnnouncementError,
   type AnnouncementErrorCode,
@@ -147,7 +147,7 @@ describe("parseAnnouncement", () => {
     const error = refusal(text);
     expect(error.code).toBe(code);
     expect(error.message).toContain(part);
-    expect(caretText(text, error)).toBe(`${text}\n${caretLine}`);
+    expect(markedText(text, error)).toBe(`${text}\n${caretLine}`);
   });
 
   test("gives a route or an AnnouncementError within the text, whatever the input", () => {

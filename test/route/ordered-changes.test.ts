@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { announcementKey } from "../../src/client/link/client-intent.ts";
+import { announcementKey } from "../../src/client/link/desired-state.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
 import { OrderedChanges } from "../../src/route/ordered-changes.ts";
 import { routeOfText } from "../support/models/frame-text.ts";

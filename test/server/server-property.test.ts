@@ -18,7 +18,7 @@ import { tellHeard, WatchedNetwork } from "../support/network/watched-network.ts
 const { BUNBOND_RUNS } = process.env;
 const LISTEN = { host: "::", port: 4711 };
 const SETTLE_MS = 3_000;
-/** So many announcers stay, where the server settles: those that go are never most of all, which would be its own trouble. */
+/** So many announcers stay, where the server settles: those that go are never most of all, which would be a cut-off. */
 const STEADY = 16;
 
 /** Losses of peers that were established for less are not judged (server.ts). */

@@ -1,6 +1,6 @@
 /** `bunbond check-config` reports all errors that `--config` and SIGHUP would report about a file, and changes nothing. */
 
-import { printable } from "../../base/caret.ts";
+import { printable } from "../../base/marked-text.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { type ConfigFile, parseConfig, readConfigText } from "../config/config-file.ts";
 import { type Judgement, judgeOptions } from "../config/config-options.ts";

@@ -1,7 +1,7 @@
 import * as LOG from "../../base/log-events.ts";
 import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters } from "../../client/counters.ts";
-import { clientOperations } from "../../http/control/client-endpoints.ts";
+import { clientEndpoints } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import type { DaemonContext } from "../program/command.ts";
 import type { LineWriter } from "../program/output.ts";
@@ -101,7 +101,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
       stop();
     };
     const controlled = { client, daemon, counters, kernel, logger: log, stop: stopByCommand, drainLeftMs };
-    control?.serve(clientOperations(controlled));
+    control?.serve(clientEndpoints(controlled));
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
     const http = await serveRoutes(options, client.routeSource(), daemon, logger);

@@ -1,6 +1,6 @@
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
-import { serverOperations } from "../../http/control/server-endpoints.ts";
+import { serverEndpoints } from "../../http/control/server-endpoints.ts";
 import { ROUTE_SOURCE } from "../../route/table/route-source.ts";
 import { Server } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
@@ -32,7 +32,7 @@ async function serve(
     logger: log,
   });
   try {
-    control?.serve(serverOperations(server, daemon));
+    control?.serve(serverEndpoints(server, daemon));
     const http = await serveRoutes(options, server[ROUTE_SOURCE](), daemon, logger);
     await stopped;
     daemon.isStopping = true;

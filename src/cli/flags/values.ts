@@ -1,6 +1,6 @@
 /** Reads values of flags. Each reader takes the flag's name for its message, and throws a UsageError with a caret. */
 
-import type { TextRange } from "../../base/caret.ts";
+import type { TextRange } from "../../base/marked-text.ts";
 import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
 import { AnnouncementError, formatRoute, parseAnnouncement } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";

@@ -7,9 +7,9 @@
  * one line and can be split again.
  */
 import { createConsola, LogLevels, type LogObject } from "consola/core";
-import { printable } from "../../base/caret.ts";
 import { logLinesLost } from "../../base/log-events.ts";
 import type { LogFields, Logger } from "../../base/logger.ts";
+import { printable } from "../../base/marked-text.ts";
 import type { Style } from "./style.ts";
 
 export interface LoggerOptions {

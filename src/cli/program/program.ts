@@ -3,7 +3,7 @@
  * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line; some commands have more.
  */
 
-import { printable } from "../../base/caret.ts";
+import { printable } from "../../base/marked-text.ts";
 import { KernelError } from "../../kernel/kernel.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";

@@ -1,4 +1,4 @@
-import { printable } from "../../base/caret.ts";
+import { printable } from "../../base/marked-text.ts";
 import type { Style } from "./style.ts";
 
 export type Cell = string | number | boolean | null;

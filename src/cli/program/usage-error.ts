@@ -1,4 +1,4 @@
-import { caretText, printable, type TextRange } from "../../base/caret.ts";
+import { markedText, printable, type TextRange } from "../../base/marked-text.ts";
 
 export type UsageErrorCode =
   | "NO_COMMAND"
@@ -63,7 +63,7 @@ export class UsageError extends Error {
     this.code = code;
     this.name = "UsageError";
     this.hint = hint === undefined ? null : printable(hint);
-    this.caret = value === undefined ? null : caretText(value.text, value.range);
+    this.caret = value === undefined ? null : markedText(value.text, value.range);
     this.value = value ?? null;
     this.flag = flag ?? null;
     this.place = place ?? null;

@@ -19,7 +19,7 @@ import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
-import { receivedKey } from "./client-intent.ts";
+import { receivedKey } from "./desired-state.ts";
 
 // Filled and read within one call, so all links share it.
 const fields = new UpdateFields();

@@ -1,5 +1,5 @@
 /**
- * What is still to be sent to one server: the difference between what the client wants (ClientIntent) and what was sent on this
+ * What is still to be sent to one server: the difference between what the client wants (DesiredState) and what was sent on this
  * connection. It is worked out when the socket has room.
  *
  * Order: subscriptions, a KEEPALIVE in a write of its own (it shows the server that this client is not Go's, and is the fence
@@ -24,7 +24,7 @@ import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
-import type { ClientIntent } from "./client-intent.ts";
+import type { DesiredState } from "./desired-state.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
 
 const PACED_WRITES = 10;
@@ -54,7 +54,7 @@ export class LinkOutput implements OutputSource {
 
   /** @param onIdle is called, perhaps repeatedly, when nothing is left to be sent and the socket has taken everything */
   constructor(
-    intent: ClientIntent,
+    desired: DesiredState,
     connection: () => Connection,
     clock: Clock,
     pacing: Pacing,
@@ -64,8 +64,8 @@ export class LinkOutput implements OutputSource {
     this.#clock = clock;
     this.#pacing = pacing;
     this.#onIdle = onIdle;
-    this.#subscriptions = new SubscriptionOutput(intent.vnis, clock);
-    this.#announcements = new AnnouncementOutput(intent.announcements, this);
+    this.#subscriptions = new SubscriptionOutput(desired.vnis, clock);
+    this.#announcements = new AnnouncementOutput(desired.announcements, this);
   }
 
   /** What the server is known to be. */

@@ -11,7 +11,7 @@
  *                ── vniChanged, announcementChanged ▶│            │ ── tableReceived, … ─────────▶ the other links
  *     Network ───── connected, failed ─────────────▶ │ ServerLink │ ── received, withdrawn, sweep ▶ MergedView
  *     Connection ── hello, established, closed ────▶ │            │ ── tableReceived, check ──────▶ Completeness
- *                ── update, endOfRib, keepalive ───▶ │            │ ── ask, onUpdate ─────────────▶ SecondLook
+ *                ── update, endOfRib, keepalive ───▶ │            │ ── ask, onUpdate ─────────────▶ CopyVerification
  *     #timer ──────────────────────────────────────▶ └────────────┘
  *                                                      │        ▲
  *                     changed, confirm (these wake the │        │ confirmed; onIdle: nothing is
@@ -55,9 +55,9 @@ import {
 } from "../view/completeness.ts";
 import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
-import { type ClientIntent, receivedKey } from "./client-intent.ts";
+import { CopyVerification } from "./copy-verification.ts";
+import { type DesiredState, receivedKey } from "./desired-state.ts";
 import { LinkOutput } from "./link-output.ts";
-import { SecondLook } from "./second-look.ts";
 import { UnreachableLog } from "./unreachable-log.ts";
 
 /** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
@@ -80,7 +80,7 @@ export interface LinkContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: EventLog;
-  readonly intent: ClientIntent;
+  readonly desired: DesiredState;
   readonly view: MergedView;
   readonly completeness: Completeness;
   /** Returns another link that leads to that server already. */
@@ -124,7 +124,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   readonly #completeVnis = new Set<number>();
   /** Set by the first warning since it was established last. */
   #hasWarnedOfSame = false;
-  #secondLook: SecondLook | null = null;
+  #verification: CopyVerification | null = null;
   readonly #skipCodesLogged = new Set<UpdateSkipCode>();
   readonly #unreachableLog: UnreachableLog;
   #idleCallbacks: (() => void)[] = [];
@@ -236,16 +236,16 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     else this.#connection.close({ reason: "reset" });
   }
 
-  // Both are called during the handshake, too: the intent was read when the connection was made.
+  // Both are called during the handshake, too: the desired state was read when the connection was made.
 
   vniChanged(vni: number): void {
     this.#completeVnis.delete(vni);
-    this.#secondLook?.dropVni(vni);
+    this.#verification?.dropVni(vni);
     this.#output?.vniChanged(vni);
   }
 
   announcementChanged(...change: Parameters<LinkOutput["announcementChanged"]>): void {
-    this.#secondLook?.forget(change[0]);
+    this.#verification?.forget(change[0]);
     this.#output?.announcementChanged(...change);
   }
 
@@ -256,10 +256,10 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   }
 
   #askAnew(key: string, route: Route): void {
-    this.#secondLook ??= new SecondLook(this.number, this.endpoint, this.#context, (read) =>
+    this.#verification ??= new CopyVerification(this.number, this.endpoint, this.#context, (read) =>
       this.#output?.confirm(read),
     );
-    this.#secondLook.ask(key, route);
+    this.#verification.ask(key, route);
   }
 
   /** Connects, if the link waits for another link's connection to that server to end. */
@@ -304,10 +304,10 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   }
 
   #open(stream: ByteStream): StreamEvents {
-    const { clock, intent, keepaliveSeconds } = this.#context;
+    const { clock, desired, keepaliveSeconds } = this.#context;
     this.#timer?.cancel();
     this.#completeVnis.clear();
-    const output = new LinkOutput(intent, () => connection, clock, this.#context.pacing, this.#reportIdle);
+    const output = new LinkOutput(desired, () => connection, clock, this.#context.pacing, this.#reportIdle);
     const connection = new Connection({
       role: "client",
       keepaliveSeconds,
@@ -395,8 +395,8 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   }
 
   #stopSecondLook(): void {
-    this.#secondLook?.stop();
-    this.#secondLook = null;
+    this.#verification?.stop();
+    this.#verification = null;
   }
 
   #release(): void {
@@ -410,7 +410,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.#context;
-    this.#secondLook?.onUpdate(fields);
+    this.#verification?.onUpdate(fields);
     if (fields.action === Action.REMOVE) {
       view.withdrawn(this.number, fields);
       return;
@@ -429,7 +429,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   /** Asks about an ADD that may be an echo, unless we announce the route again: then that follows its withdrawal. */
   #askAboutEcho(fields: UpdateFields): void {
     const key = receivedKey(fields);
-    if (this.#context.intent.announcements.has(key)) return;
+    if (this.#context.desired.announcements.has(key)) return;
     const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
     this.#askAnew(key, route);
   }

@@ -43,7 +43,7 @@ export interface ClientControlOptions {
   readonly drainLeftMs: () => number;
 }
 
-export function clientOperations(options: ClientControlOptions): HttpRoute[] {
+export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
   const { client, daemon, logger } = options;
   const results = (results: ChangeResult[]): ChangeResults => {
     const changed = results.filter(({ outcome }) => CHANGES.has(outcome));

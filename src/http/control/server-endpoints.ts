@@ -11,7 +11,7 @@ import { readPeer } from "./bodies.ts";
 import { change, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
 
-export function serverOperations(server: Server, daemon: Daemon): HttpRoute[] {
+export function serverEndpoints(server: Server, daemon: Daemon): HttpRoute[] {
   return [
     query("/v1/status", () => serverStatus(server, daemon)),
     query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),

@@ -20,8 +20,8 @@ import { formatAddress } from "../../net/address.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { inTextOrder } from "../../route/table/text-order.ts";
 import type { NextHop } from "../../wire/message.ts";
-import { inOrder } from "./numbers-in-order.ts";
-import { sortedInSteps } from "./sorted-steps.ts";
+import { sortedLines } from "./sorted-lines.ts";
+import { sortedNumbers } from "./sorted-numbers.ts";
 
 export type RoutesFormat = "json" | "yaml";
 
@@ -52,7 +52,7 @@ export function* routesDocument(
   let vnis = 0;
   /** The VNI that the last destination is of; null: there was none. */
   let lastVni: number | null = null;
-  for (const key of inOrder(() => source.vnis(), layout.keyOf)) {
+  for (const key of sortedNumbers(() => source.vnis(), layout.keyOf)) {
     if (key === null || ++vnis % VNIS_PER_PIECE === 0) {
       yield piece;
       piece = "";
@@ -77,7 +77,7 @@ export function* routesDocument(
         lastVni = vni;
         piece += layout.destination(`{"IPVersion":${prefix.family},"Prefix":"${text}"}`);
         let isFirst = true;
-        for (const line of sortedInSteps(hops.map(hopLine))) {
+        for (const line of sortedLines(hops.map(hopLine))) {
           if (line === null || piece.length > PIECE_CHARS) {
             yield piece;
             piece = "";

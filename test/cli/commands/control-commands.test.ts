@@ -10,10 +10,10 @@ import { controlCommands } from "../../../src/cli/commands.ts";
 import { styleFor } from "../../../src/cli/program/style.ts";
 import { ClientCounters } from "../../../src/client/counters.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
-import { clientOperations } from "../../../src/http/control/client-endpoints.ts";
+import { clientEndpoints } from "../../../src/http/control/client-endpoints.ts";
 import { type ControlServer, openControlSocket } from "../../../src/http/control/control-server.ts";
 import { Daemon } from "../../../src/http/control/daemon.ts";
-import { serverOperations } from "../../../src/http/control/server-endpoints.ts";
+import { serverEndpoints } from "../../../src/http/control/server-endpoints.ts";
 import type { HttpRoute } from "../../../src/http/router.ts";
 import type { Server } from "../../../src/server/server.ts";
 import { ClientRig, type RigClient } from "../../support/network/client-rig.ts";
@@ -61,7 +61,7 @@ async function openClient(): Promise<void> {
   const daemon = new Daemon(VERSION, rig.clock);
   await open(
     "client",
-    clientOperations({
+    clientEndpoints({
       client: controlled.client,
       daemon,
       counters: new ClientCounters(),
@@ -74,7 +74,7 @@ async function openClient(): Promise<void> {
 }
 
 async function openServer(): Promise<void> {
-  await open("server", serverOperations(server, new Daemon(VERSION, rig.clock)));
+  await open("server", serverEndpoints(server, new Daemon(VERSION, rig.clock)));
 }
 
 function run(...argv: readonly string[]) {

@@ -1,8 +1,9 @@
 /**
- * Calls a function of a program that uses the library. `onFailure` gets the text of what it throws, or of what a promise that it
- * returns rejects with: a program may pass an async function where none is expected, and its rejection would end the process.
+ * Calls a callback of a program that uses the library (a handler of events). `onFailure` gets the text of what it throws, or of
+ * what a promise that it returns rejects with: a program may pass an async function where none is expected, and its rejection
+ * would end the process.
  */
-export function guardedCall(call: () => unknown, onFailure: (text: string) => void): void {
+export function runUserCallback(call: () => unknown, onFailure: (text: string) => void): void {
   const failed = (error: unknown): void => onFailure(failureText(error));
   try {
     const result = call();

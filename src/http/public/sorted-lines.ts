@@ -15,7 +15,7 @@ const RUN_LINES = 1024;
  * two values there is never more work than gathering and sorting one run (about a millisecond), but for the
  * first line, which visits each run once.
  */
-export function* sortedInSteps(lines: Iterable<string>): Generator<string | null> {
+export function* sortedLines(lines: Iterable<string>): Generator<string | null> {
   const runs: string[][] = [];
   let run: string[] = [];
   for (const line of lines) {

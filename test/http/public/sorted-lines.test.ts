@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { sortedInSteps } from "../../../src/http/public/sorted-steps.ts";
+import { sortedLines } from "../../../src/http/public/sorted-lines.ts";
 import { SeededRandom } from "../../support/models/random.ts";
 
 function randomLines(count: number): string[] {
@@ -7,10 +7,10 @@ function randomLines(count: number): string[] {
   return Array.from({ length: count }, () => String(random.below(2 * count)));
 }
 
-describe("sortedInSteps", () => {
+describe("sortedLines", () => {
   test.each([0, 1, 2, 1023, 1024, 1025, 2048, 3000, 20_000])("sorts %i lines as text", (count) => {
     const lines = randomLines(count);
-    const sorted = [...sortedInSteps(lines)].filter((line) => line !== null);
+    const sorted = [...sortedLines(lines)].filter((line) => line !== null);
     expect(sorted).toEqual(lines.toSorted());
   });
 
@@ -23,7 +23,7 @@ describe("sortedInSteps", () => {
         yield line;
       }
     }
-    for (const line of sortedInSteps(lines())) {
+    for (const line of sortedLines(lines())) {
       if (line === null) read.push(taken);
       else break;
     }

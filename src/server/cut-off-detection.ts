@@ -1,7 +1,7 @@
 /**
- * Judges whose fault it is that peers are lost. When one peer dies, its routes are withdrawn at once. But when most are lost at
- * the same time, more likely the server itself was cut off, or was suspended and no clock shows it (in a paused virtual
- * machine the monotonic clock is paused, too): the peers have not left, and will return.
+ * Detects from lost peers that the server itself was cut off. When one peer dies, its routes are withdrawn at once. But when most
+ * are lost at the same time, more likely the server itself was cut off, or was suspended and no clock shows it (in a paused
+ * virtual machine the monotonic clock is paused, too): the peers have not left, and will return.
  *
  * Only announcers count, since the others have no routes to be kept, and only those that have been established for a while.
  * Most are lost when at least two are, and more than half of all sources. A source is an IPv4 address, or an IPv6 network of
@@ -24,7 +24,7 @@ export interface Announcer {
 }
 
 /** Returns true if most announcers are lost: the server was cut off, or suspended. */
-export function isOwnTrouble(announcers: readonly Announcer[]): boolean {
+export function isCutOff(announcers: readonly Announcer[]): boolean {
   if (announcers.filter(({ isLost }) => isLost).length < LEAST_LOST) return false;
   const named = announcers.map(({ address, isLost }) => ({ ...sourceOf(address), isLost }));
   const distant = named.filter(({ isLoopback }) => !isLoopback);

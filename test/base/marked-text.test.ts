@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { caretText, printable } from "../../src/base/caret.ts";
+import { markedText, printable } from "../../src/base/marked-text.ts";
 
-describe("caretText", () => {
+describe("markedText", () => {
   const CASES = [
     ["one character", "100#x", 4, 5, "100#x\n    ^"],
     ["several", "100#nonsense@::1", 4, 12, "100#nonsense@::1\n    ^~~~~~~~"],
@@ -15,7 +15,7 @@ describe("caretText", () => {
   ] as const;
 
   test.each(CASES)("marks %s", (_name, text, start, end, expected) => {
-    expect(caretText(text, { start, end })).toBe(expected);
+    expect(markedText(text, { start, end })).toBe(expected);
   });
 });
 

@@ -8,7 +8,7 @@ export interface TextRange {
  * Returns two lines: the text, and under its wrong part `^~~~`, aligned by what a terminal shows (wide and
  * combining characters count as wide as they are).
  */
-export function caretText(text: string, { start, end }: TextRange): string {
+export function markedText(text: string, { start, end }: TextRange): string {
   const shown = printable(text);
   const indent = " ".repeat(Bun.stringWidth(shown.slice(0, start)));
   const widthCells = Math.max(1, Bun.stringWidth(shown.slice(start, end)));

@@ -10,7 +10,7 @@ const FIRST_CAPACITY = 64;
 const NUMBERS_PER_PAUSE = 16_384;
 
 /** The keys of the numbers, each once, in order. A null is a place to pause; the numbers may change meanwhile. */
-export function* inOrder(
+export function* sortedNumbers(
   numbers: () => Iterable<number>,
   keyOf: (number: number) => number,
 ): Generator<number | null> {

@@ -1,7 +1,7 @@
 /**
- * Reads the present table of a server without End-of-RIBs, for some VNIs, by a second connection that announces nothing. The first
- * connection cannot be used for that, since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection withdraws
- * our announcements.
+ * Reads the table of a server without End-of-RIBs anew, for some VNIs. BGP has a message for this (ROUTE-REFRESH, RFC 2918);
+ * MetalBond has none, so a second connection that announces nothing subscribes to the VNIs. The first connection cannot be used,
+ * since a second SUBSCRIBE locks up a Go server, and an UNSUBSCRIBE or a reconnection withdraws our announcements.
  *
  * The table is complete after the server has read our SUBSCRIBEs, has sent no ADD for a second, and has answered a KEEPALIVE
  * that was sent since. A VNI that is never quiet counts as complete 15 s after its SUBSCRIBE was read. A server that turns out to be
@@ -18,24 +18,24 @@ import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import { TABLE_QUIET_MS, TABLE_SETTLES_MS } from "../view/completeness.ts";
 import { LinkOutput } from "./link-output.ts";
 
-export interface LookContext {
+export interface RefreshContext {
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
   readonly network: Network;
   readonly clock: Clock;
 }
 
-/** One of `complete` and `failed` is the last call, unless the look is stopped before. */
-export interface LookEvents {
+/** One of `complete` and `failed` is the last call, unless the refresh is stopped before. */
+export interface RefreshEvents {
   added(fields: UpdateFields): void;
   complete(): void;
   failed(): void;
 }
 
-export class Look implements ConnectionHandler {
+export class RouteRefresh implements ConnectionHandler {
   readonly #vnis: ReadonlySet<number>;
-  readonly #context: LookContext;
-  readonly #events: LookEvents;
+  readonly #context: RefreshContext;
+  readonly #events: RefreshEvents;
   readonly #incomplete: Set<number>;
   readonly #output: LinkOutput;
   #connection: Connection | null = null;
@@ -45,7 +45,7 @@ export class Look implements ConnectionHandler {
   #probeAnsweredMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
-  constructor(endpoint: Endpoint, vnis: ReadonlySet<number>, context: LookContext, events: LookEvents) {
+  constructor(endpoint: Endpoint, vnis: ReadonlySet<number>, context: RefreshContext, events: RefreshEvents) {
     this.#vnis = vnis;
     this.#context = context;
     this.#events = events;

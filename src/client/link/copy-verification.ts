@@ -1,9 +1,10 @@
 /**
- * Finds out what a server without exact views has of routes that we announced until now. A Go server does not inform an announcer
+ * Verifies what a server without exact views has of routes that we announced until now. A Go server does not inform an announcer
  * when another one withdraws the same route, and sends our own routes back as if they were another client's. So after our
- * withdrawal, neither the copies that it had sent before nor those that came in the meantime are certain. Its table is read anew:
+ * withdrawal, neither the copies that it had sent before nor those that came in the meantime are certain. Its table is read anew
+ * (route-refresh.ts):
  *
- *     asked ── our REMOVE was read, and a second has passed ──▶ due ── a look (look.ts) at all that are due ──▶ answered
+ *     asked ── our REMOVE was read, and a second has passed ──▶ due ── a route refresh for all that are due ──▶ answered
  *
  * Until then, a copy that was there before our announcement stays in view, and another one does not come into view. A question is
  * dropped when we announce the route again, or when the server sends the route on its first connection: a REMOVE at any time,
@@ -20,11 +21,11 @@ import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 import { Echo, type MergedView, type ServerNumber } from "../view/merged-view.ts";
-import { receivedKey } from "./client-intent.ts";
-import { Look, type LookContext } from "./look.ts";
+import { receivedKey } from "./desired-state.ts";
+import { type RefreshContext, RouteRefresh } from "./route-refresh.ts";
 import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
 
-export interface SecondLookContext extends LookContext {
+export interface VerificationContext extends RefreshContext {
   readonly retry: RetryBounds;
   readonly random: Random;
   readonly view: MergedView;
@@ -36,26 +37,26 @@ interface Question {
   isDue: boolean;
 }
 
-export class SecondLook {
+export class CopyVerification {
   readonly #server: ServerNumber;
   readonly #endpoint: Endpoint;
-  readonly #context: SecondLookContext;
+  readonly #context: VerificationContext;
   /** Calls `read` after the server has read everything that is wanted now. */
   readonly #confirm: (read: () => void) => void;
-  /** By key (client-intent.ts). */
+  /** By key (desired-state.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
   #isStopped = false;
-  #look: Look | null = null;
+  #refresh: RouteRefresh | null = null;
   /** Runs until the first questions are due. */
   #timer: Timer | null = null;
-  /** Runs until a look that failed is repeated. */
+  /** Runs until a route refresh that failed is repeated. */
   #retryTimer: Timer | null = null;
 
   constructor(
     server: ServerNumber,
     endpoint: Endpoint,
-    context: SecondLookContext,
+    context: VerificationContext,
     confirm: (read: () => void) => void,
   ) {
     this.#server = server;
@@ -88,13 +89,13 @@ export class SecondLook {
     for (const [key, { route }] of this.#questions) if (route.vni === vni) this.#questions.delete(key);
   }
 
-  /** Ends the second look for good. */
+  /** Ends the verification for good. */
   stop(): void {
     this.#isStopped = true;
     this.#questions.clear();
     this.#timer?.cancel();
     this.#retryTimer?.cancel();
-    this.#look?.stop();
+    this.#refresh?.stop();
   }
 
   /** Waits until the questions so far are due. Questions that follow wait for the next KEEPALIVE. */
@@ -106,13 +107,13 @@ export class SecondLook {
         for (const [, question] of asked) question.isDue = true;
         this.#isFencing = this.#questions.values().some(({ isDue }) => !isDue);
         if (this.#isFencing) this.#fence();
-        this.#lookAtDue();
+        this.#refreshDue();
       });
     });
   }
 
-  #lookAtDue(): void {
-    if (this.#look !== null) return;
+  #refreshDue(): void {
+    if (this.#refresh !== null) return;
     const asked = new Map([...this.#questions].filter(([, { isDue }]) => isDue));
     if (asked.size === 0) return;
     this.#retryTimer?.cancel();
@@ -120,7 +121,7 @@ export class SecondLook {
     const server = this.#server;
     const isOpen = (key: string, question: Question) => this.#questions.get(key) === question;
     const vnis = new Set(Array.from(asked.values(), ({ route }) => route.vni));
-    this.#look = new Look(this.#endpoint, vnis, context, {
+    this.#refresh = new RouteRefresh(this.#endpoint, vnis, context, {
       added: (fields) => {
         const key = receivedKey(fields);
         const question = asked.get(key);
@@ -129,19 +130,19 @@ export class SecondLook {
         context.view.received(server, fields, Echo.NEVER);
       },
       complete: () => {
-        this.#look = null;
+        this.#refresh = null;
         for (const [key, question] of asked) {
           // The handler of an event may have changed the rest.
           if (!isOpen(key, question)) continue;
           this.#questions.delete(key);
           context.view.refuted(server, question.route);
         }
-        this.#lookAtDue();
+        this.#refreshDue();
       },
       failed: () => {
-        this.#look = null;
+        this.#refresh = null;
         const afterMs = retryAfterMs(context.retry, context.random);
-        this.#retryTimer = context.clock.after(afterMs, () => this.#lookAtDue());
+        this.#retryTimer = context.clock.after(afterMs, () => this.#refreshDue());
       },
     });
   }

@@ -3,10 +3,10 @@ import { fillUpdateFields } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
 
 /**
- * What a client wants of every server, present or not: its subscriptions and announcements. They are sent to each server
+ * The subscriptions and announcements that a client wants each server to have, whether it is there or not. They are sent to a server
  * whenever it becomes ESTABLISHED, and kept up to date while it is.
  */
-export interface ClientIntent {
+export interface DesiredState {
   readonly vnis: ReadonlySet<number>;
   /** By {@link announcementKey}. */
   readonly announcements: ReadonlyMap<string, Route>;

@@ -1,6 +1,6 @@
-/** When losses are the server's own trouble: peers, "-" before those that are lost. */
+/** When losses mean that the server was cut off: peers, "-" before those that are lost. */
 import { expect, test } from "bun:test";
-import { isOwnTrouble } from "../../src/server/own-trouble.ts";
+import { isCutOff } from "../../src/server/cut-off-detection.ts";
 import { peerOf } from "../support/network/memory-network.ts";
 
 const many = (count: number, text: (n: number) => string) => Array.from({ length: count }, (_, n) => text(n));
@@ -55,10 +55,10 @@ test.each<readonly [string, boolean, readonly string[]]>([
     ["-[::1]:1", "-127.0.0.1:2", "[fd00::1]:1", "[fd00::2]:1"],
   ],
   ["all on this host, where there are no others", true, ["-[::1]:1", "-[::1]:2"]],
-])("%s: %p", (_, isTrouble, peers) => {
+])("%s: %p", (_, expected, peers) => {
   const announcers = peers.map((peer) => ({
     address: peerOf(peer.replace("-", "")).address,
     isLost: peer.startsWith("-"),
   }));
-  expect(isOwnTrouble(announcers)).toBe(isTrouble);
+  expect(isCutOff(announcers)).toBe(expected);
 });
