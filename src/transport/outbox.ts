@@ -18,6 +18,7 @@ import type { ByteStream } from "./network.ts";
 import { type Pace, UnpacedWrites } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
 import { WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
+import { SendHold } from "./send-hold.ts";
 
 /** The source of a connection's frames, once it is established. */
 export interface OutputSource {
@@ -58,23 +59,19 @@ export class Outbox implements Writer {
   readonly #clock: Clock;
   readonly #schedule: WriteSchedule;
   readonly #source: OutputSource;
-  readonly #sendHoldMs: number;
+  readonly #sendHold: SendHold;
   readonly #onFailed: (reason: CloseReason) => void;
   #pace: Pace;
   readonly #turn: WriteMember;
   #rest: Uint8Array = NO_BYTES;
   #control = NO_CONTROL;
   #controlBytes = 0;
-  /** The socket did not take everything: nothing is written until `writable`. */
-  #isBlocked = false;
   #isFlushing = false;
   /** Control frames are gathered for one write. */
   #gathers = false;
   /** The peer is ESTABLISHED, so that the source is pulled. */
   #pulls = false;
   #paceTimer: Timer | null = null;
-  #sendHoldTimer: Timer | null = null;
-  #lastTakenMs = 0;
   #isStopped = false;
 
   constructor(options: OutboxOptions) {
@@ -82,8 +79,10 @@ export class Outbox implements Writer {
     this.#clock = options.clock;
     this.#schedule = options.schedule;
     this.#source = options.source;
-    this.#sendHoldMs = options.sendHoldMs;
     this.#onFailed = options.onFailed;
+    this.#sendHold = new SendHold(options.clock, options.sendHoldMs, () =>
+      this.#onFailed({ reason: "send-hold-timeout" }),
+    );
     this.#pace = options.pace ?? new UnpacedWrites(RUN_BYTES);
     this.#turn = new WriteMember(options.peer, this);
   }
@@ -103,7 +102,7 @@ export class Outbox implements Writer {
     this.#isStopped = true;
     this.#schedule.leave(this.#turn);
     this.#paceTimer?.cancel();
-    this.#sendHoldTimer?.cancel();
+    this.#sendHold.stop();
     this.#rest = NO_BYTES;
     this.#control = NO_CONTROL;
     this.#controlBytes = 0;
@@ -111,7 +110,7 @@ export class Outbox implements Writer {
 
   /** Notes that the source has something to send: it is pulled when it is this peer's turn. */
   wake(): void {
-    if (!this.#isBlocked && !this.#isStopped) this.#schedule.wake(this.#turn);
+    if (!this.#sendHold.isBlocked && !this.#isStopped) this.#schedule.wake(this.#turn);
   }
 
   /** Sets the pace of the runs from now on. */
@@ -146,7 +145,7 @@ export class Outbox implements Writer {
   }
 
   writable(): void {
-    this.#isBlocked = false;
+    this.#sendHold.writable();
     // Nothing is written here: when many peers have room again, they are served some in each turn.
     if (!this.#isStopped) this.#schedule.resume(this.#turn);
   }
@@ -168,7 +167,7 @@ export class Outbox implements Writer {
   /** Returns true if it ends because of the limit. */
   #writeWhatIsDue(limitBytes: number): boolean {
     let pulledBytes = 0;
-    while (!this.#isBlocked && !this.#isStopped) {
+    while (!this.#sendHold.isBlocked && !this.#isStopped) {
       if (this.#rest.length > 0) {
         this.#write(this.#rest);
         continue;
@@ -209,22 +208,8 @@ export class Outbox implements Writer {
   /** Writes, and copies what the socket does not take, since the caller's bytes are valid only until its next call. */
   #write(bytes: Uint8Array): void {
     const taken = this.#stream.write(bytes);
-    this.#isBlocked = taken < bytes.length;
-    if (this.#isBlocked) this.#watchProgress(taken > 0);
-    if (!this.#isBlocked) this.#rest = NO_BYTES;
+    this.#sendHold.wrote(taken, bytes.length);
+    if (taken === bytes.length) this.#rest = NO_BYTES;
     else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);
   }
-
-  #watchProgress(hasTaken: boolean): void {
-    if (hasTaken || this.#sendHoldTimer === null) this.#lastTakenMs = this.#clock.nowMs();
-    this.#sendHoldTimer ??= this.#clock.after(this.#sendHoldMs, this.#judgeProgress);
-  }
-
-  readonly #judgeProgress = (): void => {
-    this.#sendHoldTimer = null;
-    if (!this.#isBlocked || this.#isStopped) return;
-    const waitMs = this.#lastTakenMs + this.#sendHoldMs - this.#clock.nowMs();
-    if (waitMs <= 0) this.#onFailed({ reason: "send-hold-timeout" });
-    else this.#sendHoldTimer = this.#clock.after(waitMs, this.#judgeProgress);
-  };
 }
