@@ -9,8 +9,8 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Route } from "../route/route.ts";
+import { routeKey } from "../route/route-key.ts";
 import { TableFullError } from "./errors.ts";
-import { announcementKey } from "./link/desired-state.ts";
 
 /** All methods are called last, since they may change anything here. */
 export interface OfferListener {
@@ -39,12 +39,12 @@ export class OwnAnnouncements {
     this.#isHeldBack = isHeldBack;
   }
 
-  /** The offered routes, by {@link announcementKey}. */
+  /** The offered routes, by {@link routeKey}. */
   get offered(): ReadonlyMap<string, Route> {
     return this.#offered;
   }
 
-  /** The routes that the servers are to have, by {@link announcementKey}. */
+  /** The routes that the servers are to have, by {@link routeKey}. */
   get advertised(): ReadonlyMap<string, Route> {
     return this.#advertised;
   }
@@ -77,7 +77,7 @@ export class OwnAnnouncements {
    * @throws TableFullError, and nothing has changed
    */
   announce(route: Route): boolean {
-    const key = announcementKey(route);
+    const key = routeKey(route);
     if (this.#announced.has(key)) return false;
     this.#announced.set(key, route);
     if (this.#drainedMs !== null || this.#offer(key, route)) return true;
@@ -87,7 +87,7 @@ export class OwnAnnouncements {
 
   /** Withdraws a route. Returns false if it is not announced. */
   withdraw(route: Route): boolean {
-    const key = announcementKey(route);
+    const key = routeKey(route);
     if (!this.#announced.delete(key)) return false;
     this.#retract(key, route);
     return true;

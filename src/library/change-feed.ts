@@ -14,9 +14,9 @@
  * The event that the view of a VNI is complete follows all of its routes; so during the walk it waits for the end.
  */
 
-import { announcementKey } from "../client/link/desired-state.ts";
 import { OrderedChanges } from "../route/ordered-changes.ts";
 import type { Route } from "../route/route.ts";
+import { routeKey } from "../route/route-key.ts";
 
 /** An event: a route came into view, or left it. */
 export interface RouteChange {
@@ -62,7 +62,7 @@ export class ChangeFeed implements RouteChanges {
   readonly #source: FeedSource;
   readonly #signal: AbortSignal | undefined;
   readonly #wanted: ReadonlySet<number> | null;
-  /** Not read yet, in order, by {@link announcementKey}. */
+  /** Not read yet, in order, by {@link routeKey}. */
   readonly #unread = new OrderedChanges<CompleteVni>();
   /** During the walk: VNIs that are complete, to be reported at its end. */
   readonly #complete = new Set<number>();
@@ -148,7 +148,7 @@ export class ChangeFeed implements RouteChanges {
       reader({ done: false, value: { type, route } });
       return;
     }
-    const key = announcementKey(route);
+    const key = routeKey(route);
     if (this.#existing !== null && !this.#isNews(type, key)) return;
     if (!this.#unread.delete(key)) this.#unread.append(key, route, type === "added");
   }

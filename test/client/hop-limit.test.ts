@@ -1,6 +1,7 @@
 /** The client's limit of next hops per destination: see src/client/view/merged-view.ts. */
 import { expect, test } from "bun:test";
-import { Echo, MergedView } from "../../src/client/view/merged-view.ts";
+import { MergedView } from "../../src/client/view/merged-view.ts";
+import { Echo } from "../../src/client/view/own-echoes.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";
 import { UpdateFields } from "../../src/wire/message.ts";

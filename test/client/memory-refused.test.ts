@@ -4,7 +4,8 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TableFullError } from "../../src/client/errors.ts";
-import { Echo, MergedView } from "../../src/client/view/merged-view.ts";
+import { MergedView } from "../../src/client/view/merged-view.ts";
+import { Echo } from "../../src/client/view/own-echoes.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
 import { fillUpdateFields } from "../../src/wire/codec.ts";

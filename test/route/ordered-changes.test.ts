@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { announcementKey } from "../../src/client/link/desired-state.ts";
 import { formatRoute } from "../../src/route/announcement-text.ts";
 import { OrderedChanges } from "../../src/route/ordered-changes.ts";
+import { routeKey } from "../../src/route/route-key.ts";
 import { routeOfText } from "../support/models/frame-text.ts";
 
 /** Changes told as "+ DESTINATION HOP", each of which takes an opposite one back; and what is left, in order. */
@@ -10,7 +10,7 @@ function left(...changes: readonly string[]): string[] {
   for (const change of changes) {
     const [sign, vni, destination, hop] = change.split(" ");
     const route = routeOfText(`${vni} ${destination} via 2001:db8::${hop}`);
-    const key = announcementKey(route);
+    const key = routeKey(route);
     if (!ordered.delete(key)) ordered.append(key, route, sign === "+");
   }
   return Array.from(ordered.entries(), ([, { route, isAdded }]) => {

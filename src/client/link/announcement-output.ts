@@ -5,29 +5,18 @@
  * A destination that moves from hop to hop, announced at each before it is withdrawn from the one before, always has a hop (see
  * ordered-changes.ts). If all ADDs went before all REMOVEs, the REMOVEs would never be sent while routes move faster than the
  * server reads.
- *
- * Servers that echo (Go, rustbond) send our own announcements back on SUBSCRIBE and never withdraw such an echo. An echo can be
- * under way while we withdraw the route, and would be taken for another client's announcement. So after a withdrawal every ADD of
- * the route may be an echo, until the KEEPALIVE after its REMOVE is answered.
  */
 
 import { OrderedChanges } from "../../route/ordered-changes.ts";
 import type { Route } from "../../route/route.ts";
-import { Barrier } from "../../transport/barrier.ts";
 import { fillUpdateFields } from "../../wire/codec.ts";
 import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
-import type { PeerKind } from "../view/peer-kind.ts";
-import { receivedKey } from "./desired-state.ts";
+import type { OwnEchoes } from "../view/own-echoes.ts";
 
 // Filled and read within one call, so all links share it.
 const fields = new UpdateFields();
-
-/** A REMOVE that was written; a later one of the same route is another object. */
-interface Removal {
-  readonly key: string;
-}
 
 export class AnnouncementOutput {
   #wanted: ReadonlyMap<string, Route>;
@@ -38,14 +27,11 @@ export class AnnouncementOutput {
   readonly #pending = new OrderedChanges();
   /** Keys of routes whose last frame was an ADD. */
   readonly #sent = new Set<string>();
-  /** By key: withdrawn routes whose echoes may be under way, with the REMOVE that ends this; null until that is written. */
-  readonly #echoing = new Map<string, Removal | null>();
-  readonly #server: { readonly peerKind: PeerKind };
-  readonly #unreadRemovals = new Barrier<Removal>();
+  readonly #echoes: OwnEchoes;
 
-  /** @param server its kind decides whether echoes are expected */
-  constructor(wanted: ReadonlyMap<string, Route>, server: { readonly peerKind: PeerKind }) {
-    this.#server = server;
+  /** @param echoes is informed of withdrawals */
+  constructor(wanted: ReadonlyMap<string, Route>, echoes: OwnEchoes) {
+    this.#echoes = echoes;
     this.#wanted = wanted;
     for (const [key, route] of wanted) this.#pending.append(key, route, true);
   }
@@ -54,17 +40,12 @@ export class AnnouncementOutput {
     return this.#pending.size === 0;
   }
 
-  /** Returns true if REMOVEs were written after the last KEEPALIVE. */
-  get needsKeepalive(): boolean {
-    return this.#unreadRemovals.needsKeepalive;
-  }
-
   changed(key: string, route: Route): void {
     const isWanted = this.#wanted.has(key);
     this.#pending.delete(key);
     if (isWanted === this.#sent.has(key)) return;
     this.#pending.append(key, route, isWanted);
-    if (!isWanted && this.#server.peerKind === "unknown") this.#echoing.set(key, null);
+    if (!isWanted) this.#echoes.withdrawn(key);
   }
 
   /** Withdraws everything from this server, whatever the client announces to others. */
@@ -72,11 +53,6 @@ export class AnnouncementOutput {
     const before = this.#wanted;
     this.#wanted = new Map();
     for (const [key, route] of before) this.changed(key, route);
-  }
-
-  /** Returns true if the received ADD may be the echo of a route that we have withdrawn. */
-  mayBeEcho(received: UpdateFields): boolean {
-    return this.#echoing.size > 0 && this.#echoing.has(receivedKey(received));
   }
 
   /** Writes what fits below the offset `limit`, and returns the offset after it. */
@@ -88,7 +64,7 @@ export class AnnouncementOutput {
       if (isAdded) this.#sent.add(key);
       else {
         this.#sent.delete(key);
-        if (this.#echoing.has(key)) this.#expectEchoUntilRead({ key });
+        this.#echoes.removeWritten(key);
       }
       fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
       end = encodeUpdate(view, end, fields, isAdded ? Action.ADD : Action.REMOVE);
@@ -101,28 +77,5 @@ export class AnnouncementOutput {
     for (const [key, route] of this.#wanted) {
       if (vnis.has(route.vni) && this.#sent.delete(key)) this.#pending.append(key, route, true);
     }
-  }
-
-  #expectEchoUntilRead(removal: Removal): void {
-    this.#echoing.set(removal.key, removal);
-    this.#unreadRemovals.add(removal);
-  }
-
-  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was written before. */
-  keepaliveSent(keepalive: number): void {
-    this.#unreadRemovals.sent(keepalive);
-  }
-
-  keepaliveAnswered(keepalivesAnswered: number): void {
-    for (const removal of this.#unreadRemovals.answered(keepalivesAnswered)) {
-      // If the route was withdrawn once more meanwhile, the last REMOVE counts.
-      if (this.#echoing.get(removal.key) === removal) this.#echoing.delete(removal.key);
-    }
-  }
-
-  /** Ends the expectation of echoes: the server has turned out to send none. */
-  forgetEchoes(): void {
-    this.#echoing.clear();
-    this.#unreadRemovals.clear();
   }
 }

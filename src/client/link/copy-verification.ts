@@ -17,11 +17,12 @@
 import type { Random, Timer } from "../../base/clock.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
+import { receivedRouteKey } from "../../route/route-key.ts";
 import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
-import { Echo, type MergedView, type ServerNumber } from "../view/merged-view.ts";
-import { receivedKey } from "./desired-state.ts";
+import type { MergedView, ServerNumber } from "../view/merged-view.ts";
+import { Echo } from "../view/own-echoes.ts";
 import { type RefreshContext, RouteRefresh } from "./route-refresh.ts";
 import { SUBSCRIPTION_PAUSE_MS } from "./subscription-output.ts";
 
@@ -43,7 +44,7 @@ export class CopyVerification {
   readonly #context: VerificationContext;
   /** Calls `read` after the server has read everything that is wanted now. */
   readonly #confirm: (read: () => void) => void;
-  /** By key (desired-state.ts). */
+  /** By key (route-key.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
   #isStopped = false;
@@ -81,7 +82,7 @@ export class CopyVerification {
   /** Drops the question if an UPDATE of the server itself has answered it. */
   onUpdate(fields: UpdateFields): void {
     if (this.#questions.size === 0) return;
-    const key = receivedKey(fields);
+    const key = receivedRouteKey(fields);
     if (fields.action === Action.REMOVE || this.#questions.get(key)?.isDue) this.#questions.delete(key);
   }
 
@@ -123,7 +124,7 @@ export class CopyVerification {
     const vnis = new Set(Array.from(asked.values(), ({ route }) => route.vni));
     this.#refresh = new RouteRefresh(this.#endpoint, vnis, context, {
       added: (fields) => {
-        const key = receivedKey(fields);
+        const key = receivedRouteKey(fields);
         const question = asked.get(key);
         if (question === undefined || !isOpen(key, question)) return;
         this.#questions.delete(key);

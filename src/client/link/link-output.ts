@@ -12,7 +12,7 @@
  *   that everything before was read.
  * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read, when the server has
  *   certainly carried it out. A new SUBSCRIBE waits as long (see subscription-output.ts).
- * - Our own routes come back as echoes (see announcement-output.ts).
+ * - Our own routes come back as echoes (see own-echoes.ts).
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -22,6 +22,7 @@ import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
 import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
+import { type Echo, OwnEchoes } from "../view/own-echoes.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
 import type { DesiredState } from "./desired-state.ts";
@@ -40,6 +41,7 @@ export class LinkOutput implements OutputSource {
   readonly #pacing: Pacing;
   readonly #subscriptions: SubscriptionOutput;
   readonly #announcements: AnnouncementOutput;
+  readonly #echoes = new OwnEchoes(this);
   readonly #timers = new Set<Timer>();
   /** Callbacks of {@link confirm}. */
   readonly #confirmations = new Barrier<() => void>();
@@ -65,7 +67,7 @@ export class LinkOutput implements OutputSource {
     this.#pacing = pacing;
     this.#onIdle = onIdle;
     this.#subscriptions = new SubscriptionOutput(desired.vnis, clock);
-    this.#announcements = new AnnouncementOutput(desired.announcements, this);
+    this.#announcements = new AnnouncementOutput(desired.announcements, this.#echoes);
   }
 
   /** What the server is known to be. */
@@ -116,16 +118,16 @@ export class LinkOutput implements OutputSource {
     this.#connection().wake();
   }
 
-  /** Returns true if the received ADD may be the echo of a route that we have withdrawn. */
-  mayBeEcho(received: UpdateFields): boolean {
-    return this.#announcements.mayBeEcho(received);
+  /** Returns when the received ADD may be an echo of our own announcement. */
+  echoKindOf(received: UpdateFields): Echo {
+    return this.#echoes.kindOf(received);
   }
 
   /** Records that the server has sent its id or an End-of-RIB: from now on it is treated as a BunBond. */
   identifyAsBunBond(): void {
     if (this.#peerKind === "bunbond") return;
     this.#peerKind = "bunbond";
-    this.#announcements.forgetEchoes();
+    this.#echoes.clear();
     this.#connection().wake();
   }
 
@@ -136,7 +138,7 @@ export class LinkOutput implements OutputSource {
     if (this.#isPaced && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
-    this.#announcements.keepaliveAnswered(answered);
+    this.#echoes.keepaliveAnswered(answered);
     for (const read of this.#confirmations.answered(answered)) read();
     this.#connection().wake();
   }
@@ -167,7 +169,7 @@ export class LinkOutput implements OutputSource {
       return run.subarray(0, end);
     }
     const isAsked = this.#confirmations.needsKeepalive && this.idle;
-    return this.#announcements.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;
+    return this.#echoes.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;
   }
 
   /** The connection writes it before it asks for the next run. */
@@ -176,7 +178,7 @@ export class LinkOutput implements OutputSource {
     if (this.#unreadWrites.isEmpty) this.#unreadWrites.add(this.#writes);
     this.#unreadWrites.sent(number);
     this.#subscriptions.keepaliveSent(number);
-    this.#announcements.keepaliveSent(number);
+    this.#echoes.keepaliveSent(number);
     if (this.idle) this.#confirmations.sent(number);
     return NOTHING;
   }

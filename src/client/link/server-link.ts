@@ -38,6 +38,7 @@ import * as LOG from "../../base/log-events.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Route } from "../../route/route.ts";
+import { receivedRouteKey } from "../../route/route-key.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
 import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
 import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
@@ -53,10 +54,11 @@ import {
   TABLE_QUIET_MS,
   TABLE_SETTLES_MS,
 } from "../view/completeness.ts";
-import { Echo, type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
+import { type LeftOutCode, type MergedView, Received, type ServerNumber } from "../view/merged-view.ts";
+import { Echo } from "../view/own-echoes.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
 import { CopyVerification } from "./copy-verification.ts";
-import { type DesiredState, receivedKey } from "./desired-state.ts";
+import type { DesiredState } from "./desired-state.ts";
 import { LinkOutput } from "./link-output.ts";
 import { UnreachableLog } from "./unreachable-log.ts";
 
@@ -415,20 +417,16 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
       view.withdrawn(this.number, fields);
       return;
     }
-    if (output.peerKind === "bunbond") {
-      view.received(this.number, fields, Echo.NEVER);
-      return;
-    }
-    completeness.added(this.number, fields.vni);
-    const isLate = output.mayBeEcho(fields);
-    const received = view.received(this.number, fields, isLate ? Echo.PERHAPS : Echo.OF_OWN);
+    const echo = output.echoKindOf(fields);
+    if (output.peerKind === "unknown") completeness.added(this.number, fields.vni);
+    const received = view.received(this.number, fields, echo);
     if (received === Received.CONFIRMED) this.#lastConfirmedMs = clock.nowMs();
-    if (received === Received.UNVERIFIED && isLate) this.#askAboutEcho(fields);
+    if (received === Received.UNVERIFIED && echo === Echo.PERHAPS) this.#askAboutEcho(fields);
   }
 
   /** Asks about an ADD that may be an echo, unless we announce the route again: then that follows its withdrawal. */
   #askAboutEcho(fields: UpdateFields): void {
-    const key = receivedKey(fields);
+    const key = receivedRouteKey(fields);
     if (this.#context.desired.announcements.has(key)) return;
     const route = { vni: fields.vni, destination: destinationOf(fields), nextHop: nextHopOf(fields) };
     this.#askAnew(key, route);

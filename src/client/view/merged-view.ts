@@ -14,9 +14,8 @@
  * and adds nothing.
  *
  * A route that we announce ourselves is not part of the view, but copies of it are kept, since another hypervisor may announce
- * the same. A copy that is received while we announce the route may be an echo: some servers send our own routes back on
- * SUBSCRIBE and never withdraw them. From such a server it is unverified. A copy that was there before our own announcement is
- * no echo: it comes into view as soon as we withdraw ours. Servers whose views are exact (BunBond) send no echoes.
+ * the same. A copy that may be an echo of our own announcement (own-echoes.ts) is unverified. A copy that was there before our own
+ * announcement is no echo: it comes into view as soon as we withdraw ours.
  *
  * A Go server does not inform an announcer when another one withdraws the same route. So after our own withdrawal neither kind
  * of copy is certain, and the server's table is read once more (link/copy-verification.ts): what it still has is confirmed, the
@@ -42,6 +41,7 @@ import { NIL } from "../../route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";
+import { Echo } from "./own-echoes.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
 
@@ -51,17 +51,6 @@ export interface ViewListener {
   /** A server announces a route that is skipped: its destination has `maxHops` already, or there is no memory for it. */
   leftOut(server: ServerNumber, code: LeftOutCode): void;
 }
-
-/** Says when a received ADD may be our own announcement that comes back. */
-export const Echo = {
-  /** Never: the server sends no echoes. */
-  NEVER: 0,
-  /** If we announce the route at present. */
-  OF_OWN: 1,
-  /** Perhaps: we have only just withdrawn the route. */
-  PERHAPS: 2,
-} as const;
-export type Echo = (typeof Echo)[keyof typeof Echo];
 
 /** The result of a received ADD. */
 export const Received = {

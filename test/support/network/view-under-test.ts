@@ -4,7 +4,8 @@
  * order, and all that can be asked of the view agrees with the model.
  */
 import { expect } from "bun:test";
-import { Echo, MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
+import { MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
+import { Echo } from "../../../src/client/view/own-echoes.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
