@@ -7,9 +7,9 @@
  *
  * Until the server is known to be a BunBond (peer-kind.ts), it is treated as a Go server:
  *
- * - A read of a Go server must never be full nor end inside a frame. So at most ten writes of up to 1,400 bytes are sent
- *   between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection (RFC 6928), and an answer means
- *   that everything before was read.
+ * - A read of a Go server must never be full nor end inside a frame. So, unless `pacing` says otherwise, at most ten writes of
+ *   up to 1,400 bytes are sent between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
+ *   (RFC 6928), and an answer means that everything before was read.
  * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read, when the server has
  *   certainly carried it out. A new SUBSCRIBE waits as long (see subscription-output.ts).
  * - Our own routes come back as echoes (see own-echoes.ts).
@@ -75,8 +75,13 @@ export class LinkOutput implements OutputSource {
     return this.#peerKind;
   }
 
+  /** The size of writes is a setting; everything else depends on what the server is. */
   get #isPaced(): boolean {
-    return this.#pacing === "always" || (this.#pacing === "auto" && this.#peerKind === "unknown");
+    return this.#pacing === "always" || (this.#pacing === "auto" && this.#mayBeGo);
+  }
+
+  get #mayBeGo(): boolean {
+    return this.#peerKind === "unknown";
   }
 
   /** Returns true if UPDATEs of the VNI count. */
@@ -135,7 +140,7 @@ export class LinkOutput implements OutputSource {
     const answered = this.#connection().keepalivesAnswered;
     for (const writes of this.#unreadWrites.answered(answered)) this.#writesRead = writes;
     const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
-    if (this.#isPaced && unsubscribed.size > 0) {
+    if (this.#mayBeGo && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
     }
     this.#echoes.keepaliveAnswered(answered);
@@ -185,7 +190,7 @@ export class LinkOutput implements OutputSource {
 
   #encodeSubscriptions(limit: number): number {
     if (this.#subscriptions.idle) return 0;
-    const end = this.#subscriptions.encode(runView, limit, this.#isPaced);
+    const end = this.#subscriptions.encode(runView, limit, this.#mayBeGo);
     const { nextDueMs } = this.#subscriptions;
     if (nextDueMs < this.#wakesAtMs) {
       this.#wakesAtMs = nextDueMs;

@@ -10,7 +10,7 @@
  *   that, or an ADD under way would be attributed to the new subscription and stay for ever.
  *
  * A Go server may carry out a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a SUBSCRIBE of a VNI that
- * it considers subscribed locks it up for all its clients. So at a Go server (`isPaced`) the second of the two waits until the
+ * it considers subscribed locks it up for all its clients. So at a server that may be a Go server the second of the two waits until the
  * KEEPALIVE after the first one is answered, which means that it was read, and a second more.
  */
 import type { Clock } from "../../base/clock.ts";
@@ -77,7 +77,7 @@ export class SubscriptionOutput {
   }
 
   /** Writes what may be sent now and fits below the offset `limit`, and returns the offset after it. */
-  encode(view: DataView, limit: number, isPaced: boolean): number {
+  encode(view: DataView, limit: number, mayBeGo: boolean): number {
     this.nextDueMs = Number.POSITIVE_INFINITY;
     let end = 0;
     for (const vni of this.#pending) {
@@ -85,13 +85,13 @@ export class SubscriptionOutput {
       const isWanted = this.#wanted.has(vni);
       const dropped = this.#dropped.get(vni);
       if (dropped !== undefined) {
-        if (isPaced && this.#mustWait(dropped, isPaced)) continue;
+        if (mayBeGo && this.#mustWait(dropped, mayBeGo)) continue;
         this.#dropped.delete(vni);
         this.#ending.set(vni, this.#written(vni, true));
         end = encodeSubscription(view, end, MessageType.UNSUBSCRIBE, vni);
       } else if (isWanted && !this.#subscribed.has(vni)) {
         const ending = this.#ending.get(vni);
-        if (ending !== undefined && this.#mustWait(ending, isPaced)) continue;
+        if (ending !== undefined && this.#mustWait(ending, mayBeGo)) continue;
         this.#ending.delete(vni);
         this.#subscribed.set(vni, this.#written(vni, false));
         end = encodeSubscription(view, end, MessageType.SUBSCRIBE, vni);
@@ -124,8 +124,8 @@ export class SubscriptionOutput {
     return written;
   }
 
-  #mustWait({ answeredMs }: Written, isPaced: boolean): boolean {
-    const dueMs = answeredMs + (isPaced ? SUBSCRIPTION_PAUSE_MS : 0);
+  #mustWait({ answeredMs }: Written, mayBeGo: boolean): boolean {
+    const dueMs = answeredMs + (mayBeGo ? SUBSCRIPTION_PAUSE_MS : 0);
     if (this.#clock.nowMs() >= dueMs) return false;
     this.nextDueMs = Math.min(this.nextDueMs, dueMs);
     return true;

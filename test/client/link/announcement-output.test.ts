@@ -49,9 +49,10 @@ describe("only what differs is sent", () => {
   });
 });
 
-describe("echoes under way", () => {
+// The pacing of writes makes no difference.
+describe.each(["auto", "always", "never"] as const)("echoes under way, pacing %s", (pacing) => {
   test("an ADD of what we have just withdrawn is not believed before the KEEPALIVE behind is answered", () => {
-    const link = subscribedLink([100], { endOfRibs: false });
+    const link = subscribedLink([100], { endOfRibs: false, pacing });
     link.announce(R);
     link.withdraw(R);
     expect(link.take()).toEqual([`ADD ${R}`, `REMOVE ${R}`, "KEEPALIVE"]);
@@ -63,7 +64,7 @@ describe("echoes under way", () => {
   });
 
   test("the End-of-RIB shows that it was none", () => {
-    const link = subscribedLink([100], { endOfRibs: false });
+    const link = subscribedLink([100], { endOfRibs: false, pacing });
     link.announce(R, Q);
     link.say(`ADD ${R}`);
     link.withdraw(R, Q);
@@ -74,7 +75,7 @@ describe("echoes under way", () => {
   });
 
   test("announced again meanwhile: the last REMOVE counts", () => {
-    const link = subscribedLink([100], { endOfRibs: false });
+    const link = subscribedLink([100], { endOfRibs: false, pacing });
     link.announce(R);
     link.withdraw(R);
     link.announce(R);
@@ -84,6 +85,15 @@ describe("echoes under way", () => {
     link.say(`ADD ${R}`);
     expect(link.log.takeChanges()).toEqual([]);
     link.answerAll();
+    link.say(`ADD ${R}`);
+    expect(link.log.takeChanges()).toEqual([`+ ${R}`]);
+  });
+
+  test("a BunBond sends none: an ADD of what we have withdrawn is another client's, and no KEEPALIVE is needed", () => {
+    const link = subscribedLink([100], { endOfRibs: true, pacing });
+    link.announce(R);
+    link.withdraw(R);
+    expect(link.take()).toEqual([`ADD ${R}`, `REMOVE ${R}`]);
     link.say(`ADD ${R}`);
     expect(link.log.takeChanges()).toEqual([`+ ${R}`]);
   });

@@ -99,67 +99,71 @@ describe("UNSUBSCRIBE, and SUBSCRIBE again", () => {
   });
 });
 
-describe("SUBSCRIBE and UNSUBSCRIBE at a Go server", () => {
-  test("a second between UNSUBSCRIBE and SUBSCRIBE, even if the KEEPALIVE is answered at once", () => {
-    const link = subscribedLink([100], { endOfRibs: false });
-    link.unsubscribe(100);
-    link.subscribe(100);
-    link.answerAll();
-    expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
-    link.clock.advance(999);
-    expect(link.take()).toEqual([]);
-    link.clock.advance(1);
-    expect(link.take()).toEqual(["SUBSCRIBE 100", "KEEPALIVE"]);
-  });
+// The pacing of writes makes no difference.
+describe.each(["auto", "always", "never"] as const)(
+  "SUBSCRIBE and UNSUBSCRIBE at a Go server, pacing %s",
+  (pacing) => {
+    test("a second between UNSUBSCRIBE and SUBSCRIBE, even if the KEEPALIVE is answered at once", () => {
+      const link = subscribedLink([100], { endOfRibs: false, pacing });
+      link.unsubscribe(100);
+      link.subscribe(100);
+      link.answerAll();
+      expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
+      link.clock.advance(999);
+      expect(link.take()).toEqual([]);
+      link.clock.advance(1);
+      expect(link.take()).toEqual(["SUBSCRIBE 100", "KEEPALIVE"]);
+    });
 
-  test("and a second between SUBSCRIBE and UNSUBSCRIBE: it may take them in either order", () => {
-    const link = subscribedLink([], { endOfRibs: false });
-    link.subscribe(100);
-    link.answerAll();
-    link.unsubscribe(100);
-    expect(link.take()).toEqual(["SUBSCRIBE 100", "KEEPALIVE"]);
-    link.clock.advance(999);
-    expect(link.take()).toEqual([]);
-    link.say(`ADD ${R}`);
-    link.clock.advance(1);
-    expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
-    expect(link.log.takeChanges()).toEqual([]);
-  });
+    test("and a second between SUBSCRIBE and UNSUBSCRIBE: it may take them in either order", () => {
+      const link = subscribedLink([], { endOfRibs: false, pacing });
+      link.subscribe(100);
+      link.answerAll();
+      link.unsubscribe(100);
+      expect(link.take()).toEqual(["SUBSCRIBE 100", "KEEPALIVE"]);
+      link.clock.advance(999);
+      expect(link.take()).toEqual([]);
+      link.say(`ADD ${R}`);
+      link.clock.advance(1);
+      expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
+      expect(link.log.takeChanges()).toEqual([]);
+    });
 
-  test("the VNI's announcements go with UNSUBSCRIBE, and are sent again a second later", () => {
-    const link = subscribedLink([100], { endOfRibs: false });
-    link.announce(R, Q, OTHER);
-    link.take();
-    link.unsubscribe(100);
-    expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
-    link.answerAll();
-    link.clock.advance(500);
-    link.withdraw(Q);
-    expect(link.take()).toEqual([`REMOVE ${Q}`, "KEEPALIVE"]);
-    link.clock.advance(500);
-    expect(link.take()).toEqual([`ADD ${R}`]);
-    link.clock.advance(2_000);
-    expect(link.take()).toEqual([]);
-  });
+    test("the VNI's announcements go with UNSUBSCRIBE, and are sent again a second later", () => {
+      const link = subscribedLink([100], { endOfRibs: false, pacing });
+      link.announce(R, Q, OTHER);
+      link.take();
+      link.unsubscribe(100);
+      expect(link.take()).toEqual(["UNSUBSCRIBE 100", "KEEPALIVE"]);
+      link.answerAll();
+      link.clock.advance(500);
+      link.withdraw(Q);
+      expect(link.take()).toEqual([`REMOVE ${Q}`, "KEEPALIVE"]);
+      link.clock.advance(500);
+      expect(link.take()).toEqual([`ADD ${R}`]);
+      link.clock.advance(2_000);
+      expect(link.take()).toEqual([]);
+    });
 
-  test("not at a BunBond", () => {
-    const link = subscribedLink([100], { endOfRibs: true });
-    link.announce(R);
-    link.unsubscribe(100);
-    link.answerAll();
-    link.take();
-    link.clock.advance(2_000);
-    expect(link.take()).toEqual([]);
-  });
+    test("not at a BunBond", () => {
+      const link = subscribedLink([100], { endOfRibs: true, pacing });
+      link.announce(R);
+      link.unsubscribe(100);
+      link.answerAll();
+      link.take();
+      link.clock.advance(2_000);
+      expect(link.take()).toEqual([]);
+    });
 
-  test("nothing of it is left when the connection ends", async () => {
-    const link = subscribedLink([100], { endOfRibs: false });
-    link.announce(R);
-    link.unsubscribe(100);
-    link.subscribe(100);
-    link.answerAll();
-    link.breakConnection();
-    await link.client.stop();
-    expect(link.clock.pendingTimers).toBe(0);
-  });
-});
+    test("nothing of it is left when the connection ends", async () => {
+      const link = subscribedLink([100], { endOfRibs: false, pacing });
+      link.announce(R);
+      link.unsubscribe(100);
+      link.subscribe(100);
+      link.answerAll();
+      link.breakConnection();
+      await link.client.stop();
+      expect(link.clock.pendingTimers).toBe(0);
+    });
+  },
+);
