@@ -12,7 +12,7 @@
  *                                      LossWatch ──decide──▶ withdrawn at once, or Retention ──due──▶ withdrawn
  *                                         │ most are lost                        ▲ renew
  *                                         ▼                                      │
- *     start, SuspensionWatch ─────────▶ deferral of End-of-RIBs ◀── the first peers that return
+ *     start, SuspensionWatch ─────────▶ Deferral of End-of-RIBs ◀── the first peers that return
  *
  * Timers of the server: the end of the deferral, the next time of the Retention, SuspensionWatch's look four times a second,
  * and LossWatch's judgement. Each connection has its own (transport/connection.ts); long jobs of the exchange run in slices
@@ -43,6 +43,7 @@ import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission } from "./admission.ts";
 import { RunningCounters, type ServerCounters } from "./counters.ts";
 import { CutOffLimit } from "./cut-off-limit.ts";
+import { Deferral } from "./deferral.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
@@ -54,8 +55,6 @@ import { Retention } from "./retention.ts";
 import { makeServerId } from "./server-id.ts";
 import { SuspensionWatch } from "./suspension.ts";
 
-/** Retention is extended by at most this many deferral times, however often the server is cut off. */
-const MOST_EXTENSIONS = 2;
 /** The loss of a peer that was established for a shorter time is not counted. */
 const SEASONED_MS = 5_000;
 /** A peer that has sent nothing for this many keepalive intervals is silent: each sends something in every interval. */
@@ -98,10 +97,7 @@ export class Server {
   /** The configured retention time. */
   #retainAlwaysMs: number;
   readonly #deferralMs: number;
-  /** While this timer runs, End-of-RIBs are deferred (RFC 4724, Selection_Deferral_Timer). */
-  #deferralTimer: Timer | null = null;
-  /** End-of-RIBs are deferred once more, after a suspension or a cut: lost peers are retained meanwhile. */
-  #defersAgain = false;
+  readonly #deferral: Deferral;
   #suspensionWatch: SuspensionWatch | null = null;
   readonly #retention = new Retention<RetainedPeer>();
   #retentionTimer: Timer | null = null;
@@ -110,11 +106,6 @@ export class Server {
   #isStopped = false;
   readonly #lossWatch: LossWatch;
   readonly #cutOffLimit: CutOffLimit;
-  /** The server was cut off, and no peer has returned yet. */
-  #awaitsReturn = false;
-  /** After a cut, the deferral begins anew with each peer that returns before this time. */
-  #returnsUntilMs = Number.NEGATIVE_INFINITY;
-  #deferralEndsMs = Number.NEGATIVE_INFINITY;
   #limits: ServerLimits;
   #nextPeerId = 1;
 
@@ -150,7 +141,14 @@ export class Server {
       () => this.#presentAnnouncers(),
       () => this.#onCutOff(),
     );
-    this.#defer();
+    this.#deferral = new Deferral(this.#clock, this.#deferralMs, {
+      onBegin: () => this.#exchange.deferEndOfRib(),
+      onEnd: () => {
+        this.#logger.debug("settled: End-of-RIBs are sent from now on");
+        this.#exchange.releaseEndOfRib();
+      },
+    });
+    this.#deferral.onStart();
   }
 
   /**
@@ -177,7 +175,7 @@ export class Server {
       server.#listener = listener;
       admission.setListener(listener);
     } catch (error) {
-      server.#deferralTimer?.cancel();
+      server.#deferral.stop();
       throw error;
     }
     server.#suspensionWatch = new SuspensionWatch(
@@ -262,7 +260,7 @@ export class Server {
     this.#suspensionWatch?.stop();
     // From now on a suspension that the peers' ends show defers nothing.
     this.#suspensionWatch = null;
-    this.#deferralTimer?.cancel();
+    this.#deferral.stop();
     this.#isStopped = true;
     this.#retentionTimer?.cancel();
     this.#lossWatch.stop();
@@ -280,7 +278,7 @@ export class Server {
   /** How long a peer that is lost now is retained. */
   get #retainMs(): number {
     this.#suspensionWatch?.look();
-    return Math.max(this.#retainAlwaysMs, this.#defersAgain ? this.#deferralMs : 0);
+    return Math.max(this.#retainAlwaysMs, this.#deferral.retainMs);
   }
 
   /** The shortest keepalive interval in use. */
@@ -291,73 +289,35 @@ export class Server {
     return seconds * 1000;
   }
 
-  /** Defers End-of-RIBs for the deferral time: the table is not complete before the clients have returned. */
-  #defer(): void {
-    if (this.#deferralMs === 0) return;
-    this.#exchange.deferEndOfRib();
-    this.#deferralEndsMs = this.#clock.nowMs() + this.#deferralMs;
-    this.#armDeferral(this.#deferralMs);
-  }
-
-  #armDeferral(waitMs: number): void {
-    this.#deferralTimer?.cancel();
-    this.#deferralTimer = this.#clock.after(waitMs, () => {
-      const leftMs = this.#deferralEndsMs - this.#clock.nowMs();
-      if (leftMs > 0) {
-        this.#armDeferral(leftMs);
-        return;
-      }
-      this.#logger.debug("settled: End-of-RIBs are sent from now on");
-      this.#defersAgain = false;
-      this.#exchange.releaseEndOfRib();
-    });
-  }
-
-  /**
-   * Called after a suspension of this process. Clients have closed their sessions because of our silence, and will return. Until
-   * they have had the time for that, their routes are retained as if they had been lost, and no End-of-RIB is sent to those that
-   * return first, which would take the others' routes for withdrawn.
-   */
+  /** Called after a suspension of this process. */
   #onSuspended(forMs: number): void {
     this.#logger.log(LOG.suspended, {
       forSeconds: Math.round(forMs / 100) / 10,
       settleSeconds: this.#deferralMs / 1000,
     });
-    this.#defersAgain = this.#deferralMs > 0;
-    this.#defer();
+    this.#deferral.onSuspended();
   }
 
   /**
-   * Called when most announcers are lost at once: it was this server that could not be reached. The routes are retained as after a
-   * suspension; but it is not known how long the cut lasts, and attempts to connect that began meanwhile have to end first. So
-   * the deferral begins anew when the first peer returns, and with each that returns within it, up to twice the deferral time.
-   * Returns false if this has happened too often (cut-off-limit.ts).
+   * Called when most announcers are lost at once: it was this server that could not be reached. Returns false if this has
+   * happened too often (cut-off-limit.ts).
    */
   #onCutOff(): boolean {
     if (!this.#cutOffLimit.accept()) {
       this.#logger.log(LOG.mostAnnouncersLostAgain, {});
       return false;
     }
-    if (!this.#awaitsReturn) {
+    if (!this.#deferral.awaitsReturn) {
       this.#logger.log(LOG.mostAnnouncersLost, {
         settleSeconds: this.#deferralMs / 1000,
       });
     }
-    this.#awaitsReturn = true;
-    this.#defersAgain = true;
-    this.#defer();
+    this.#deferral.onCutOff();
     return true;
   }
 
   #onPeerEstablished(): void {
-    const nowMs = this.#clock.nowMs();
-    if (this.#awaitsReturn) {
-      this.#awaitsReturn = false;
-      this.#returnsUntilMs = nowMs + this.#deferralMs;
-      this.#defersAgain = true;
-      this.#defer();
-      this.#retention.renew(nowMs + this.#deferralMs);
-    } else if (nowMs < this.#returnsUntilMs) this.#deferralEndsMs = nowMs + this.#deferralMs;
+    if (this.#deferral.onEstablished()) this.#retention.renew(this.#clock.nowMs() + this.#deferralMs);
   }
 
   #onPeerLost(loss: PeerLoss): void {
@@ -401,7 +361,7 @@ export class Server {
 
   #withdrawDue(): void {
     const due = this.#retention.due(this.#clock.nowMs(), (isLate, extendedMs) =>
-      this.#extendRetentionMs(isLate, extendedMs),
+      this.#deferral.extensionMs(isLate, extendedMs, this.#hasEstablishedPeers),
     );
     for (const { name, announcements } of due) {
       const routes = this.#exchange.withdrawRetained(announcements);
@@ -409,18 +369,6 @@ export class Server {
       const fields = { ...name, routes };
       this.#logger.log(LOG.retainedWithdrawn, fields);
     }
-  }
-
-  /**
-   * Returns for how much longer a lost peer is retained whose time is over. While no peer is ESTABLISHED there is nobody to
-   * withdraw for. After a suspension of this process the peers get their time once more. After a cut all have the same time,
-   * but at most {@link MOST_EXTENSIONS} deferral times in all.
-   */
-  #extendRetentionMs(isLate: boolean, extendedMs: number): number {
-    const isAlone = this.#awaitsReturn && !this.#hasEstablishedPeers;
-    if (isAlone || isLate) return this.#deferralMs;
-    if (!this.#defersAgain || extendedMs >= MOST_EXTENSIONS * this.#deferralMs) return 0;
-    return this.#deferralEndsMs - this.#clock.nowMs();
   }
 
   get #hasEstablishedPeers(): boolean {
