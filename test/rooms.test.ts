@@ -33,6 +33,7 @@ const ROOMS = [
   "kernel/netlink",
   "kernel/desired",
   "kernel/fib",
+  "kernel/objects",
   "kernel/reconcile",
   "kernel",
   "library",

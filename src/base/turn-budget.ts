@@ -58,5 +58,8 @@ export const KERNEL_DUMP_MS = 3;
 /** Notifications of the kernel that have waited: they are handled until one of these is reached (kernel/reconcile/). */
 export const KERNEL_EVENTS_MS = 2;
 export const KERNEL_EVENTS_PER_TURN = 1_024;
-/** Operations on the kernel: a slice is made as large as takes about this long. */
+/** Operations on the kernel, in steps that are made as large as takes about this long. */
 export const KERNEL_OPERATIONS_MS = 2;
+export const KERNEL_STEP_MS = 0.5;
+/** Rows and operations in all steps of a turn. */
+export const KERNEL_ROWS_PER_TURN = 4_096;

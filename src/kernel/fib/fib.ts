@@ -25,10 +25,10 @@ import { type DesiredSettings, type TableMapping, weightOf } from "../desired/se
 import { Underlay } from "../desired/underlay.ts";
 import type { FoundNexthop, FoundRoute } from "../kernel.ts";
 import { RT_TABLE_MAIN } from "../netlink/netlink-constants.ts";
-import { FibChanges } from "./changes.ts";
-import { FibFights } from "./fights.ts";
-import { FibLosses } from "./losses.ts";
-import { MisplacedRoutes } from "./misplaced.ts";
+import { ChangedRows } from "./changed-rows.ts";
+import { DisturbedRows } from "./disturbed-rows.ts";
+import { LostNexthops } from "./lost-nexthops.ts";
+import { MisplacedRoutes } from "./misplaced-routes.ts";
 import { FibNexthops } from "./nexthops.ts";
 import { type Fault, FibRetries } from "./retries.ts";
 import {
@@ -44,7 +44,7 @@ import {
   SKIPPED,
   UNSCANNED,
 } from "./rows.ts";
-import { SkippedRows } from "./skipped.ts";
+import { SkippedRows } from "./skipped-rows.ts";
 import { type FibCounts, type FibTable, FibTables } from "./tables.ts";
 import {
   isInSlot,
@@ -84,7 +84,7 @@ export class Fib {
   readonly rows = new FibRows();
   readonly tables = new FibTables();
   readonly retries = new FibRetries();
-  readonly changes = new FibChanges(this.rows);
+  readonly changes = new ChangedRows(this.rows);
   readonly misplaced: MisplacedRoutes;
   readonly drift: Record<DriftKind, number> = {
     routeMissing: 0,
@@ -102,12 +102,12 @@ export class Fib {
   scans = 0;
   /** How many changes of the view, or routes found in the kernel, there was no memory for: the model stays incomplete. */
   refusedMemory = 0;
-  /** Whether the last scan was complete: see reconcile/scan.ts. */
+  /** Whether the last scan was complete: see objects/route-kind.ts. */
   isScanWhole = true;
   readonly #desired: DesiredRoutes;
   readonly #underlay = new Underlay();
-  readonly #fights = new FibFights();
-  readonly #losses: FibLosses;
+  readonly #fights = new DisturbedRows();
+  readonly #losses: LostNexthops;
   /** One object for all verdicts. */
   readonly #routeContext: { -readonly [K in keyof RouteContext]: RouteContext[K] };
   readonly #skipped: SkippedRows;
@@ -132,7 +132,7 @@ export class Fib {
     this.#desired = new DesiredRoutes(settings, this.hops);
     this.#skipped = new SkippedRows(this.rows, noteSkipped);
     this.#routeContext = { protocol, block: this.nexthops.block, isMapped: false, isNexthopOurs: false };
-    this.#losses = new FibLosses(this.rows, this.nexthops, (row, isGone, atMs) => {
+    this.#losses = new LostNexthops(this.rows, this.nexthops, (row, isGone, atMs) => {
       if (isGone) {
         this.drift.routeMissing++;
         this.observed(row, 0);
@@ -266,6 +266,11 @@ export class Fib {
   rowOf(route: FoundRoute): number {
     const table = this.tables.get(route.table);
     return table === undefined || !isInSlot(route) ? -1 : this.rows.find(table, route.destination);
+  }
+
+  /** Counts a difference that a scan has found; the first one compares with nothing. */
+  countScanDrift(kind: DriftKind): void {
+    if (this.scans > 1) this.drift[kind]++;
   }
 
   /** Keeps the nexthop, if it is ours: a foreign route or group names it. */

@@ -42,7 +42,7 @@ export class FibRetries {
     attempts = (this.#faults.get(row)?.attempts ?? 0) + 1,
   ): Fault {
     const before = this.#faults.get(row);
-    // The obstacle is taken to be still there until the next search.
+    // It is taken to be still in the way until the next search.
     const isSame = before?.inTheWay !== undefined && before.code === fault.code;
     const counted = { ...fault, attempts, ...(isSame && { inTheWay: before.inTheWay }) };
     this.#faults.set(row, counted);
@@ -53,7 +53,7 @@ export class FibRetries {
   }
 
   /** Records the route that was found in the row's place. */
-  nameObstacle(row: number, inTheWay: string): void {
+  setInTheWay(row: number, inTheWay: string): void {
     const fault = this.#faults.get(row);
     if (fault?.code === "EEXIST") this.#faults.set(row, { ...fault, inTheWay });
   }

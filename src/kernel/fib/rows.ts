@@ -65,13 +65,13 @@ const ROW_WORDS = 5;
 /** OBSERVED of a route of our protocol with its hops written out, as our predecessors made them. */
 export const PLAIN = -1;
 
-/** The row waits for its turn (changes.ts). */
+/** The row waits for its turn (changed-rows.ts). */
 export const CHANGED = 1;
 /** Our route was there before we were, and the view is not complete yet. */
 export const ADOPTED = 2;
 /** Others are said to have deleted our route: it is not known whether that was before or after our last operation. */
 export const UNSURE = 4;
-/** Routes to the destination are skipped or shadowed (skipped.ts). */
+/** Routes to the destination are skipped or shadowed (skipped-rows.ts). */
 export const SKIPPED = 8;
 /** A foreign route has the same destination and priority as ours: a replace might hit that one. */
 export const AMBIGUOUS = 16;

@@ -22,7 +22,7 @@ const DUMP_BUFFER_BYTES = 256 * 1024;
 /**
  * How often a dump is read if something changes meanwhile (NLM_F_DUMP_INTR); then it is taken as it is: the kernel continues
  * after the last id or IPv4 prefix that it has sent, so that what did not change is never missing. (IPv6 routes may be
- * missing without the flag: see reconcile/scan.ts.)
+ * missing without the flag: see objects/route-kind.ts.)
  */
 const MAX_ATTEMPTS = 5;
 const SEQUENCE = 1;

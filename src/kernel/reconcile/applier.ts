@@ -1,130 +1,85 @@
 /**
- * Brings the kernel from the observed to the desired state, a slice at a time:
+ * Brings the kernel from the observed to the desired state, a step at a time:
  *
- *     retries that are due ─▶ rows ─▶ the first of: walks that find rows │ misplaced routes │ changed rows │ unneeded nexthops
- *                                                                           │
- *     due-rows.ts ─▶ plan.ts ─▶ kernel.apply ─▶ results.ts ◀────────────────┘
+ *     retries that are due ─▶ rows ─▶ walks that find rows, or else
+ *                                     a plan ─▶ kernel.apply ─▶ results        (objects/object-kinds.ts)
+ *
+ * A turn of the event loop has as many steps as there is time for (installer.ts), and the clock is read after each. So a
+ * single operation that takes long, which nobody can foresee, ends the turn, and the next one begins with other work.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
-import { leaveAsItIs, takeDueRows } from "./due-rows.ts";
-import type { InstallerReports } from "./log.ts";
-import type { Obstacles } from "./obstacles.ts";
-import { type Obstacle, planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
-import { applyResults } from "./results.ts";
-import { SliceSize } from "./slice-size.ts";
+import type { ObjectKinds } from "../objects/object-kinds.ts";
+import type { Step } from "../objects/plan.ts";
+import type { InstallerLog } from "./installer-log.ts";
+import type { RoutesInTheWay } from "./routes-in-the-way.ts";
 import { OperationCounts } from "./status.ts";
+import { StepSize } from "./step-size.ts";
 
-/** How long unneeded nexthops stay: one that has lost its last use may be desired again the next moment. */
-const GARBAGE_AFTER_MS = 1_000;
-/** How many failed rows are marked for another attempt in one slice. */
-const RETRIES_PER_SLICE = 4_096;
+/** How many failed rows are marked for another attempt in one step. */
+const RETRIES_PER_STEP = 4_096;
+
+export interface ApplierParts {
+  readonly fib: Fib;
+  readonly kinds: ObjectKinds;
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly log: InstallerLog;
+  readonly inTheWay: RoutesInTheWay;
+  /** Called when the model may be wrong. */
+  readonly requestScan: (reason: string) => void;
+}
 
 export class Applier {
-  readonly #fib: Fib;
-  readonly #kernel: Kernel;
-  readonly #clock: Clock;
-  readonly #reports: InstallerReports;
-  readonly #obstacles: Obstacles;
-  /** Called when the model may be wrong. */
-  readonly #requestScan: (reason: string) => void;
+  readonly #parts: ApplierParts;
   readonly operations = new OperationCounts();
-  readonly #slices = new SliceSize();
-  #garbageDueMs = Number.POSITIVE_INFINITY;
-  /** How many rows or operations the slice under way has handled. */
-  #looked = 0;
+  readonly #size = new StepSize();
 
-  constructor(
-    fib: Fib,
-    kernel: Kernel,
-    clock: Clock,
-    reports: InstallerReports,
-    obstacles: Obstacles,
-    requestScan: (reason: string) => void,
-  ) {
-    this.#fib = fib;
-    this.#kernel = kernel;
-    this.#clock = clock;
-    this.#reports = reports;
-    this.#obstacles = obstacles;
-    this.#requestScan = requestScan;
+  constructor(parts: ApplierParts) {
+    this.#parts = parts;
   }
 
   /** When there is something to do again if nothing changes; Infinity: never. */
   get dueMs(): number {
-    return Math.min(this.#fib.retries.nextDueMs, this.#garbageDueMs);
+    const { fib, kinds } = this.#parts;
+    return Math.min(fib.retries.nextDueMs, kinds.dueMs);
   }
 
   /**
-   * Does one slice. Returns false if there is nothing to do now.
+   * Does one step. Returns how many rows or operations it has handled; 0 if there is nothing to do now.
    * @throws KernelError when the socket itself fails
    */
-  slice(linkIndex: number, nowMs: number): boolean {
-    this.#looked = 0;
-    if (!this.#doSlice(this.#slices.size, linkIndex, nowMs)) return false;
-    this.#slices.took(this.#clock.nowMs() - nowMs, this.#looked);
-    return true;
-  }
-
-  #doSlice(size: number, linkIndex: number, nowMs: number): boolean {
-    const fib = this.#fib;
-    const { changes, misplaced, nexthops, retries } = fib;
-    for (const row of retries.takeDue(nowMs, RETRIES_PER_SLICE)) changes.mark(row);
-    if (changes.hasWalks) {
-      changes.walk(size);
-      this.#looked = size;
-    } else if (misplaced.hasDue) this.#run(planMisplaced(misplaced.take(size)), linkIndex);
-    else if (changes.hasRows) {
-      this.#applyRows(size, linkIndex, nowMs);
-    } else if (!nexthops.hasGcCandidates || !fib.isScanWhole) {
-      this.#garbageDueMs = Number.POSITIVE_INFINITY;
-      return false;
-    } else if (this.#garbageDueMs === Number.POSITIVE_INFINITY) {
-      this.#garbageDueMs = nowMs + GARBAGE_AFTER_MS;
-      return false;
-    } else if (nowMs < this.#garbageDueMs) return false;
-    else this.#collectGarbage(size, linkIndex);
-    return true;
-  }
-
-  #applyRows(limit: number, linkIndex: number, nowMs: number): void {
-    const fib = this.#fib;
-    const { rows, taken } = takeDueRows(fib, limit);
-    this.#looked = taken;
-    const { steps, stuck, unchanged } = planRows(fib, rows);
-    for (const row of unchanged) leaveAsItIs(fib, row);
-    for (const { row, obstacle } of stuck) this.#noteStuck(row, obstacle, nowMs);
-    this.#run(steps, linkIndex);
-  }
-
-  #collectGarbage(limit: number, linkIndex: number): void {
-    const fib = this.#fib;
-    const { steps, pinned } = planGarbage(fib, fib.nexthops.takeGcCandidates(limit));
-    for (const { id } of pinned) this.#reports.pinned(id);
-    this.#run(steps, linkIndex);
-  }
-
-  #run(steps: readonly Step[], linkIndex: number): void {
-    if (steps.length === 0) return;
-    const startMs = this.#clock.nowMs();
-    this.#looked = Math.max(this.#looked, steps.length);
-    const failures = this.#kernel.apply(
-      steps.map(({ operation }) => operation),
-      linkIndex,
-    );
-    this.operations.count(steps, failures);
-    const outcome = applyResults(this.#fib, steps, failures, startMs);
-    for (const failure of outcome.failures) {
-      if (failure.collidedRow === null) this.#reports.failure(failure);
-      else this.#obstacles.add(failure.collidedRow, failure);
+  step(linkIndex: number): number {
+    const { fib, kinds, clock, log } = this.#parts;
+    const { changes, retries } = fib;
+    const startMs = clock.nowMs();
+    const { size } = this.#size;
+    for (const row of retries.takeDue(startMs, RETRIES_PER_STEP)) changes.mark(row);
+    let handled = size;
+    if (changes.hasWalks) changes.walk(size);
+    else {
+      const plan = kinds.plan(size, startMs, log);
+      if (plan === null) return 0;
+      this.#apply(plan.steps, linkIndex);
+      handled = Math.max(1, plan.taken);
     }
-    if (outcome.needsScan) this.#requestScan("operations failed");
+    this.#size.took(clock.nowMs() - startMs, handled);
+    return handled;
   }
 
-  #noteStuck(row: number, obstacle: Obstacle, nowMs: number): void {
-    const { rows } = this.#fib;
-    const { attempts } = this.#fib.failed(row, obstacle, nowMs);
-    this.#reports.stuck(rows.tableOf(row), rows.prefixOf(row), obstacle.message, attempts);
+  #apply(steps: readonly Step[], linkIndex: number): void {
+    if (steps.length === 0) return;
+    const { kinds, kernel, clock, log, inTheWay, requestScan } = this.#parts;
+    const startMs = clock.nowMs();
+    const operations = steps.map(({ operation }) => operation);
+    const failures = kernel.apply(operations, linkIndex);
+    this.operations.count(steps, failures);
+    const batch = kinds.results(steps, failures, startMs);
+    for (const failure of batch.failures) {
+      if (failure.collidedRow === null) log.failure(failure);
+      else inTheWay.search(failure.collidedRow, failure);
+    }
+    if (batch.needsScan) requestScan("operations failed");
   }
 }

@@ -7,11 +7,11 @@ import type { DesiredSettings } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { defaultPriority } from "../fib/verdict.ts";
 import type { Kernel, Operation, OperationFailure } from "../kernel.ts";
-import { leaveAsItIs, takeDueRows } from "./due-rows.ts";
-import { planGarbage, planMisplaced, planRows, type Step } from "./plan.ts";
-import { applyResults } from "./results.ts";
-import { NO_LINK, scanKernel } from "./scan.ts";
-import { SliceSize } from "./slice-size.ts";
+import type { PlanReport } from "../objects/object-kind.ts";
+import { NO_LINK, ObjectKinds } from "../objects/object-kinds.ts";
+import { isGone } from "../objects/operation-batch.ts";
+import type { Step } from "../objects/plan.ts";
+import { StepSize } from "./step-size.ts";
 
 export interface CleanupOptions {
   readonly kernel: Kernel;
@@ -46,63 +46,58 @@ export async function cleanUp({
   clock,
 }: CleanupOptions): Promise<CleanupResult> {
   const fib = new Fib(protocol, NOTHING_DESIRED, () => {});
+  const kinds = new ObjectKinds(fib, { unneededForMs: 0 });
   // A table counts as mapped while it has a VNI; which one does not matter, for it has no routes.
   fib.setMappings(tables.map((table, vni) => ({ vni, table })));
-  await scanKernel(fib, kernel, NO_LINK, clock);
+  await kinds.scan(kernel, NO_LINK, clock);
   for (const vni of tables.keys()) fib.complete(vni);
 
-  let [routes, nexthops, kept] = [0, 0, 0];
+  const removed: Record<Step["kind"], number> = { route: 0, nexthop: 0 };
+  let kept = 0;
   const failures: CleanupResult["failures"][number][] = [];
-  const slices = new SliceSize();
-  const run = async (steps: readonly Step[]) => {
-    if (steps.length === 0) return;
-    const startMs = clock.nowMs();
-    const failed = kernel.apply(
-      steps.map(({ operation }) => operation),
-      NO_LINK,
-    );
-    applyResults(fib, steps, failed, startMs);
-    slices.took(clock.nowMs() - startMs, steps.length);
-    const indexes = new Set(failed.map(({ index }) => index));
-    for (const failure of failed) {
-      const step = steps[failure.index];
-      const isGone = failure.code === "ENOENT" || failure.code === "ESRCH";
-      const { code, message } = failure;
-      if (step !== undefined && !isGone) failures.push({ code, message, operation: step.operation });
-    }
-    steps.forEach(({ about }, index) => {
-      if (indexes.has(index)) return;
-      if (about === "nexthop") nexthops++;
-      else routes++;
-    });
-    await pause(clock);
-  };
-  while (fib.changes.hasWalks) {
-    fib.changes.walk(slices.size);
-    await pause(clock);
-  }
-  while (fib.misplaced.hasDue) await run(planMisplaced(fib.misplaced.take(slices.size)));
-  while (fib.changes.hasRows) {
-    const { steps, stuck, unchanged } = planRows(fib, takeDueRows(fib, slices.size).rows);
-    for (const row of unchanged) leaveAsItIs(fib, row);
-    for (const { row, obstacle } of stuck) {
-      const { code, message } = obstacle;
-      const destination = fib.rows.prefixOf(row);
+  const report: PlanReport = {
+    stuck(table, destination, { code, message }) {
       const priority = defaultPriority(destination.family);
-      const table = fib.rows.tableOf(row).id;
-      const operation = { type: "delete-route", table, destination, priority, nexthopId: 0 } as const;
+      const operation = {
+        type: "delete-route",
+        table: table.id,
+        destination,
+        priority,
+        nexthopId: 0,
+      } as const;
       failures.push({ code, message, operation });
+    },
+    pinned() {
+      kept++;
+    },
+  };
+  const sizes = new StepSize();
+  for (;;) {
+    const startMs = clock.nowMs();
+    const { size } = sizes;
+    if (fib.changes.hasWalks) fib.changes.walk(size);
+    else {
+      const plan = kinds.plan(size, startMs, report);
+      if (plan === null) break;
+      const { steps, taken } = plan;
+      const failed = kernel.apply(
+        steps.map(({ operation }) => operation),
+        NO_LINK,
+      );
+      kinds.results(steps, failed, startMs);
+      sizes.took(clock.nowMs() - startMs, taken);
+      for (const { kind } of steps) removed[kind]++;
+      for (const { index, code, message } of failed) {
+        const step = steps[index];
+        if (step === undefined) continue;
+        removed[step.kind]--;
+        if (!isGone(code)) failures.push({ code, message, operation: step.operation });
+      }
     }
-    await run(steps);
+    await pause(clock);
   }
-  if (fib.isScanWhole) {
-    while (fib.nexthops.hasGcCandidates) {
-      const { steps, pinned } = planGarbage(fib, fib.nexthops.takeGcCandidates(slices.size));
-      kept += pinned.length;
-      await run(steps);
-    }
-  } else kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
-  return { routes, nexthops, kept, failures };
+  if (!fib.isScanWhole) kept = fib.nexthops.objectCount + fib.nexthops.groupCount;
+  return { routes: removed.route, nexthops: removed.nexthop, kept, failures };
 }
 
 function pause(clock: Clock): Promise<void> {

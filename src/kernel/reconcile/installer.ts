@@ -21,20 +21,26 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
 import { eventLog } from "../../base/log-event.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
-import { KERNEL_EVENTS_MS, KERNEL_EVENTS_PER_TURN } from "../../base/turn-budget.ts";
+import {
+  KERNEL_EVENTS_MS,
+  KERNEL_EVENTS_PER_TURN,
+  KERNEL_OPERATIONS_MS,
+  KERNEL_ROWS_PER_TURN,
+} from "../../base/turn-budget.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
 import { type Kernel, KernelError, type KernelEvent } from "../kernel.ts";
+import type { NotificationContext } from "../objects/object-kind.ts";
+import { ObjectKinds } from "../objects/object-kinds.ts";
 import type { KernelOptionNames } from "../option-names.ts";
 import { Applier } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
+import { InstallerLog } from "./installer-log.ts";
 import { LocalAddresses } from "./local-addresses.ts";
-import { InstallerReports } from "./log.ts";
 import { MultipathHash } from "./multipath-hash.ts";
-import { NotificationHandler } from "./notifications.ts";
-import { Obstacles } from "./obstacles.ts";
+import { RoutesInTheWay } from "./routes-in-the-way.ts";
 import { ScanSchedule } from "./scan-schedule.ts";
 import { Scans } from "./scans.ts";
 import { faultsOf, type InstallerStatus, type KernelFault, statusOf } from "./status.ts";
@@ -69,15 +75,15 @@ export class Installer {
   readonly #options: InstallerOptions;
   readonly #kernel: Kernel;
   readonly #clock: Clock;
-  readonly #reports: InstallerReports;
+  readonly #log: InstallerLog;
   readonly #device: TunnelDevice;
   readonly #fib: Fib;
+  readonly #kinds: ObjectKinds;
   readonly #addresses: LocalAddresses;
-  readonly #notifications: NotificationHandler;
   readonly #schedule: ScanSchedule;
   readonly #applier: Applier;
   readonly #scans: Scans;
-  readonly #obstacles: Obstacles;
+  readonly #inTheWay: RoutesInTheWay;
   readonly #multipathHash: MultipathHash;
   #mappings: readonly TableMapping[];
   /**
@@ -101,7 +107,7 @@ export class Installer {
     const { ecmp = "plain" } = options;
     this.#kernel = kernel;
     this.#clock = clock;
-    this.#reports = new InstallerReports(logger, clock, protocol, device);
+    this.#log = new InstallerLog(logger, clock, protocol, device);
     this.#device = new TunnelDevice(device, eventLog(logger), optionNames);
     this.#schedule = new ScanSchedule(reconcileIntervalSeconds * 1000, clock.nowMs());
     this.#mappings = mappings;
@@ -109,36 +115,28 @@ export class Installer {
     this.#fib = new Fib(
       protocol,
       settings,
-      (table, destination, desired) => this.#reports.skipped(table, destination, desired),
-      (table, destination) => this.#reports.foughtOver(table, destination),
-      (destination) => this.#reports.memoryRefused(destination),
+      (table, destination, desired) => this.#log.skipped(table, destination, desired),
+      (table, destination) => this.#log.foughtOver(table, destination),
+      (destination) => this.#log.memoryRefused(destination),
     );
+    this.#kinds = new ObjectKinds(this.#fib);
     this.#fib.setMappings(mappings);
     this.#multipathHash = new MultipathHash(this.#fib, kernel, eventLog(logger));
     this.#addresses = new LocalAddresses(this.#fib, kernel, clock);
-    const requestScan = (reason: string) => this.#requestScan(reason);
-    this.#notifications = new NotificationHandler(this.#fib, clock, this.#reports.log, requestScan);
     // If another program has caused a failure, a notification arrives within a moment: then no scan is needed.
     const requestScanSoon = (reason: string) => this.#schedule.askLater(reason, clock.nowMs());
-    this.#obstacles = new Obstacles(this.#fib, kernel, clock, {
-      named: (failure, inTheWay) => this.#reports.failure(failure, inTheWay),
+    this.#inTheWay = new RoutesInTheWay(this.#fib, kernel, clock, {
+      named: (failure, inTheWay) => this.#log.failure(failure, inTheWay),
       oursFound: () => {
         if (this.#scans.isUnderWay) return;
         requestScanSoon("a route of ours was not known");
         this.#wake();
       },
     });
-    this.#applier = new Applier(this.#fib, kernel, clock, this.#reports, this.#obstacles, requestScanSoon);
-    const parts = {
-      fib: this.#fib,
-      kernel,
-      device: this.#device,
-      addresses: this.#addresses,
-      schedule: this.#schedule,
-      clock,
-      reports: this.#reports,
-    };
-    this.#scans = new Scans(parts, () => this.#wake());
+    const parts = { fib: this.#fib, kinds: this.#kinds, kernel, clock, log: this.#log };
+    this.#applier = new Applier({ ...parts, inTheWay: this.#inTheWay, requestScan: requestScanSoon });
+    const scanned = { device: this.#device, addresses: this.#addresses, schedule: this.#schedule };
+    this.#scans = new Scans({ ...parts, ...scanned }, () => this.#wake());
   }
 
   /**
@@ -149,7 +147,7 @@ export class Installer {
     this.#kernel.watch((event) => this.#receive(event));
     await this.#scans.first();
     this.#isStarted = true;
-    this.#reports.started(this.#fib);
+    this.#log.started(this.#fib);
     this.#wake();
   }
 
@@ -207,12 +205,12 @@ export class Installer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#alarm?.cancel();
-    this.#obstacles.stop();
+    this.#inTheWay.stop();
     await this.#scans.untilIdle();
     if (!cleanup) return;
     const tables = [...new Set(this.#mappings.map(({ table }) => table))];
     const { protocol } = this.#options;
-    this.#reports.cleanedUp(await cleanUp({ kernel: this.#kernel, protocol, tables, clock: this.#clock }));
+    this.#log.cleanedUp(await cleanUp({ kernel: this.#kernel, protocol, tables, clock: this.#clock }));
   }
 
   status(): InstallerStatus {
@@ -275,9 +273,9 @@ export class Installer {
     }
     const nowMs = this.#clock.nowMs();
     if (this.#scans.begin(nowMs)) return;
-    if (this.#applySlice(nowMs)) this.#wake();
+    if (this.#work(nowMs)) this.#wake();
     else {
-      this.#sleep(nowMs);
+      this.#sleep(this.#clock.nowMs());
       this.#reportUpToDate();
     }
   }
@@ -286,13 +284,21 @@ export class Installer {
     return this.#device.isUp && !this.#schedule.isUrgent;
   }
 
-  #applySlice(nowMs: number): boolean {
-    // A notification that is not read yet may change the plan.
-    if (!this.#kernel.poll() || this.#waitingEvents.length > 0) return true;
-    const { link } = this.#device;
-    if (link === null || !this.#mayWork) return false;
+  /** Applies as many steps as there is time for in this turn of the event loop. Returns false if nothing is left to do now. */
+  #work(nowMs: number): boolean {
+    const untilMs = nowMs + KERNEL_OPERATIONS_MS;
     try {
-      return this.#applier.slice(link.index, nowMs);
+      for (let handled = 0; handled < KERNEL_ROWS_PER_TURN; ) {
+        // A notification that is not read yet may change the plan.
+        if (!this.#kernel.poll() || this.#waitingEvents.length > 0) return true;
+        const { link } = this.#device;
+        if (link === null || !this.#mayWork) return false;
+        const count = this.#applier.step(link.index);
+        if (count === 0) return false;
+        handled += count;
+        if (this.#clock.nowMs() >= untilMs) return true;
+      }
+      return true;
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       // The scan looks at the rows again.
@@ -320,7 +326,7 @@ export class Installer {
 
   #receive(event: KernelEvent): void {
     if (this.#isStopped) return;
-    if (event.type === "route" && this.#notifications.isKnown(event)) return;
+    if (this.#kinds.isKnown(event)) return;
     const mustWait = this.#scans.isUnderWay || !this.#isStarted;
     const isInTurn = this.#waitingEvents.length === 0 && this.#handledInTurn < EVENTS_HANDLED_AT_ONCE;
     const limit = mustWait ? MAX_WAITING_FOR_SCAN : MAX_WAITING_EVENTS;
@@ -357,6 +363,15 @@ export class Installer {
     }
   }
 
+  #notificationContext(): NotificationContext {
+    return {
+      link: this.#device.link,
+      nowMs: this.#clock.nowMs(),
+      log: this.#log.limited,
+      requestScan: (reason) => this.#requestScan(reason),
+    };
+  }
+
   #handle(event: KernelEvent): void {
     if (event.type === "link") {
       if (this.#device.handle(event.index, event.link)) this.#schedule.ask("the device has changed");
@@ -365,7 +380,7 @@ export class Installer {
       if (event.linkIndex === this.#device.link?.index) this.#addresses.ask();
     } else if (event.type === "address") this.#handleAddress(event);
     else if (event.type === "overrun") this.#schedule.insist("notifications were lost");
-    else this.#notifications.handle(event, this.#device.link);
+    else this.#kinds.notify(event, this.#notificationContext());
     this.#wake();
   }
 }

@@ -11,9 +11,9 @@ import type { Clock } from "../../base/clock.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel } from "../kernel.ts";
+import { NO_LINK, type ObjectKinds } from "../objects/object-kinds.ts";
+import type { InstallerLog } from "./installer-log.ts";
 import type { LocalAddresses } from "./local-addresses.ts";
-import type { InstallerReports } from "./log.ts";
-import { NO_LINK, scanKernel } from "./scan.ts";
 import type { ScanSchedule } from "./scan-schedule.ts";
 import type { TunnelDevice } from "./tunnel-device.ts";
 
@@ -23,12 +23,13 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export interface ScanParts {
   readonly fib: Fib;
+  readonly kinds: ObjectKinds;
   readonly kernel: Kernel;
   readonly device: TunnelDevice;
   readonly addresses: LocalAddresses;
   readonly schedule: ScanSchedule;
   readonly clock: Clock;
-  readonly reports: InstallerReports;
+  readonly log: InstallerLog;
 }
 
 export class Scans {
@@ -61,7 +62,7 @@ export class Scans {
   async first(): Promise<void> {
     const { device, kernel } = this.#parts;
     const { index } = device.find(await kernel.links());
-    await this.#readAll(index);
+    await this.#scanAll(index);
   }
 
   /** Begins a scan that is due. Returns false if none is. */
@@ -69,7 +70,7 @@ export class Scans {
     const { schedule, addresses } = this.#parts;
     const reason = schedule.takeDue(nowMs);
     if (reason !== null) this.#occupy(this.#reconcile(reason));
-    else if (nowMs >= (this.#leftDueMs ?? NEVER)) this.#occupy(this.#readWithoutDevice());
+    else if (nowMs >= (this.#leftDueMs ?? NEVER)) this.#occupy(this.#scanWithoutDevice());
     else if (nowMs >= addresses.dueMs) this.#occupy(this.#lookAgain());
     else return false;
     return true;
@@ -77,9 +78,9 @@ export class Scans {
 
   /** The socket has failed: it is not known which of the last operations were carried out. */
   failed(error: unknown): void {
-    const { schedule, reports, clock } = this.#parts;
+    const { schedule, log, clock } = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    reports.log.log(LOG.netlinkFailed, { message });
+    log.limited.log(LOG.netlinkFailed, { message });
     schedule.failed(clock.nowMs());
     // The next scan finds out whether the device is down.
     this.#leftDueMs = null;
@@ -100,7 +101,7 @@ export class Scans {
   }
 
   async #reconcile(reason: string): Promise<void> {
-    const { device, fib, kernel, reports, clock } = this.#parts;
+    const { device, fib, kernel, log, clock } = this.#parts;
     device.look(await kernel.links());
     if (device.link === null || !device.isUp) {
       this.#leftDueMs ??= clock.nowMs() + AWAY_FOR_MS;
@@ -108,8 +109,8 @@ export class Scans {
     }
     this.#leftDueMs = null;
     const before = { ...fib.drift };
-    await this.#readAll(device.link.index);
-    reports.scanned(fib, reason, before);
+    await this.#scanAll(device.link.index);
+    log.scanned(fib, reason, before);
   }
 
   /** Reads addresses and device again, since one of them has changed: the kernel may accept now what it has refused. */
@@ -121,19 +122,19 @@ export class Scans {
     fib.retries.makeAllDue();
   }
 
-  async #readWithoutDevice(): Promise<void> {
-    const { device, fib, kernel, clock } = this.#parts;
+  async #scanWithoutDevice(): Promise<void> {
+    const { device, kinds, kernel, clock } = this.#parts;
     this.#leftDueMs = NEVER;
-    await scanKernel(fib, kernel, device.link?.index ?? NO_LINK, clock);
+    await kinds.scan(kernel, device.link?.index ?? NO_LINK, clock);
   }
 
-  async #readAll(linkIndex: number): Promise<void> {
-    const { addresses, fib, kernel, clock, schedule, reports } = this.#parts;
+  async #scanAll(linkIndex: number): Promise<void> {
+    const { addresses, fib, kinds, kernel, clock, schedule, log } = this.#parts;
     await addresses.read();
-    const { ambiguous, replacedIds } = await scanKernel(fib, kernel, linkIndex, clock);
-    for (const route of ambiguous) reports.ambiguous(route);
-    for (const id of replacedIds) reports.replaced(id);
-    reports.scanWhole(fib.isScanWhole);
+    const { ambiguous, replacedIds } = await kinds.scan(kernel, linkIndex, clock);
+    for (const route of ambiguous) log.ambiguous(route);
+    for (const id of replacedIds) log.replaced(id);
+    log.scanWhole(fib.isScanWhole);
     schedule.ended(clock.nowMs());
   }
 }

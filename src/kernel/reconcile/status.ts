@@ -6,7 +6,7 @@ import { AMBIGUOUS, familyOf, OBSERVED } from "../fib/rows.ts";
 import type { FibCounts } from "../fib/tables.ts";
 import { showRouteCommand } from "../format-route.ts";
 import type { Operation, OperationFailure } from "../kernel.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "../objects/plan.ts";
 
 /** A kind of change to the kernel. */
 export type OperationType = Operation["type"];

@@ -73,25 +73,6 @@ describe("routes", () => {
     expect(rig.kernel.takeCounts()).toEqual({ "add-nexthop": 1, "add-route": 1 });
   });
 
-  test("go into the kernel in slices, between which others have their turn", async () => {
-    const rig = await started();
-    const sizes: number[] = [];
-    let [turns, turnsBetween] = [0, 0];
-    const apply = rig.kernel.apply.bind(rig.kernel);
-    rig.kernel.apply = (operations, linkIndex) => {
-      sizes.push(operations.length);
-      turnsBetween += Math.min(turns, 1);
-      turns = 0;
-      rig.clock.soon(() => turns++);
-      return apply(operations, linkIndex);
-    };
-    for (let i = 0; i < 4_000; i++) rig.installer.added(route(`100 10.${i >> 8}.${i & 255}.0/24 via ${A}`));
-    await rig.settle();
-    expect(rig.kernel.ours()).toHaveLength(4_000);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(513);
-    expect(turnsBetween).toBe(sizes.length - 1);
-  });
-
   test("of a VNI that is not mapped are left alone", async () => {
     const rig = await started();
     await rig.add(`200 10.0.1.0/24 via ${A}`);

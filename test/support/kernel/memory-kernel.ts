@@ -61,7 +61,7 @@ export class MemoryKernel implements Kernel {
   refuse: (operation: Operation) => Refusal | null = () => null;
   /** Called before each operation. */
   onOperation: (operation: Operation) => void = () => {};
-  /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see reconcile/scan.ts). */
+  /** So many IPv6 routes the next dump misses, as when others change their table meanwhile (see objects/route-kind.ts). */
   missNext = 0;
   /** Dumps of routes end after so many destinations, and are said not to be whole. */
   cutAfter = Number.POSITIVE_INFINITY;

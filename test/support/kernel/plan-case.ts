@@ -25,10 +25,10 @@ import { Fib } from "../../../src/kernel/fib/fib.ts";
 import { defaultPriority } from "../../../src/kernel/fib/verdict.ts";
 import { formatOperation } from "../../../src/kernel/format-operation.ts";
 import type { FoundNexthop, FoundRoute, GroupMember } from "../../../src/kernel/kernel.ts";
-import { leaveAsItIs, takeDueRows } from "../../../src/kernel/reconcile/due-rows.ts";
-import { planGarbage, planMisplaced, planRows, type Step } from "../../../src/kernel/reconcile/plan.ts";
-import { applyResults } from "../../../src/kernel/reconcile/results.ts";
-import { scanKernel } from "../../../src/kernel/reconcile/scan.ts";
+import { takeDueRows } from "../../../src/kernel/objects/due-rows.ts";
+import type { PlanReport } from "../../../src/kernel/objects/object-kind.ts";
+import { ObjectKinds } from "../../../src/kernel/objects/object-kinds.ts";
+import { planRows } from "../../../src/kernel/objects/plan.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
 import { FakeClock } from "../network/fake-clock.ts";
 import { FIRST_ID, PROTOCOL, prefix, route } from "./installer-under-test.ts";
@@ -81,6 +81,7 @@ export async function playPlanCase(given: readonly string[]): Promise<string[]> 
   fib.setMappings(mappings.length > 0 ? mappings : [{ vni: 100, table: 100 }]);
   fib.setLocalAddresses(of("local").map(address));
 
+  const kinds = new ObjectKinds(fib, { unneededForMs: 0 });
   const clock = new FakeClock();
   const kernel = new MemoryKernel(PROTOCOL, clock);
   for (const text of of("nexthop")) kernel.foreignNexthop(nexthopOf(text));
@@ -90,7 +91,7 @@ export async function playPlanCase(given: readonly string[]): Promise<string[]> 
   for (let scan = 0; scan < scans; scan++) {
     if (cutAfter !== undefined && scan === scans - 1) kernel.cutAfter = cutAfter;
     let isDone = false;
-    void scanKernel(fib, kernel, DEVICE_INDEX, clock).then(() => {
+    void kinds.scan(kernel, DEVICE_INDEX, clock).then(() => {
       isDone = true;
     });
     while (!isDone) {
@@ -109,45 +110,40 @@ export async function playPlanCase(given: readonly string[]): Promise<string[]> 
   for (const vni of mappings.length > 0 ? mappings.map(({ vni: mapped }) => mapped) : [100]) {
     if (!incomplete.includes(vni)) fib.complete(vni);
   }
-  return planAll(fib, kernel);
+  return planAll(fib, kinds, kernel);
 }
 
-function planAll(fib: Fib, kernel: MemoryKernel): string[] {
+function planAll(fib: Fib, kinds: ObjectKinds, kernel: MemoryKernel): string[] {
   const lines: string[] = [];
   const notes: string[] = [];
+  const report: PlanReport = {
+    stuck: (_, destination, { code }) => notes.push(`stuck> ${formatPrefix(destination)} ${code}`),
+    pinned: (id) => notes.push(`pinned> ${named(`${id}`)}`),
+  };
   for (let plan = 1; plan <= MAX_PLANS; ) {
     while (fib.changes.hasWalks) fib.changes.walk(LIMIT);
-    const steps = nextPlan(fib, notes);
-    if (steps === null) return [...lines, ...notes];
+    checkPurity(fib);
+    const next = kinds.plan(LIMIT, 0, report);
+    if (next === null) return [...lines, ...notes];
+    const { steps } = next;
     if (steps.length === 0) continue;
     const operations = steps.map(({ operation }) => operation);
     lines.push(
       ...operations.map((operation) => `${plan}> ${named(formatOperation(operation, PROTOCOL, "tun"))}`),
     );
-    applyResults(fib, steps, kernel.apply(operations, DEVICE_INDEX), 0);
+    kinds.results(steps, kernel.apply(operations, DEVICE_INDEX), 0);
     plan++;
   }
   return [...lines, ...notes, "… and so on"];
 }
 
-/** In the order of applier.ts; null: there is nothing to do. */
-function nextPlan(fib: Fib, notes: string[]): readonly Step[] | null {
-  if (fib.misplaced.hasDue) return planMisplaced(fib.misplaced.take(LIMIT));
-  if (fib.changes.hasRows) {
-    const { rows } = takeDueRows(fib, LIMIT);
-    const plan = planRows(fib, rows);
-    if (!Bun.deepEquals(plan, planRows(fib, rows))) throw new Error("planning has changed the model");
-    const { steps, stuck, unchanged } = plan;
-    for (const row of unchanged) leaveAsItIs(fib, row);
-    for (const { row, obstacle } of stuck) {
-      notes.push(`stuck> ${formatPrefix(fib.rows.prefixOf(row))} ${obstacle.code}`);
-    }
-    return steps;
+/** Planning reads the model only. The rows are due afterwards as before. */
+function checkPurity(fib: Fib): void {
+  const { rows } = takeDueRows(fib, LIMIT);
+  if (!Bun.deepEquals(planRows(fib, rows), planRows(fib, rows))) {
+    throw new Error("planning has changed the model");
   }
-  if (!fib.nexthops.hasGcCandidates || !fib.isScanWhole) return null;
-  const { steps, pinned } = planGarbage(fib, fib.nexthops.takeGcCandidates(LIMIT));
-  for (const { id } of pinned) notes.push(`pinned> ${named(`${id}`)}`);
-  return steps;
+  for (const row of rows) fib.changes.mark(row);
 }
 
 const DEFAULTS: DesiredSettings = {

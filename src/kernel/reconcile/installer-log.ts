@@ -14,8 +14,9 @@ import type { FibTable } from "../fib/tables.ts";
 import { formatOperation } from "../format-operation.ts";
 import { formatRoute, showCommand, showRouteCommand } from "../format-route.ts";
 import type { FoundRoute, Operation } from "../kernel.ts";
+import type { PlanReport } from "../objects/object-kind.ts";
+import type { StepFailure } from "../objects/operation-batch.ts";
 import type { CleanupResult } from "./cleanup.ts";
-import type { StepFailure } from "./results.ts";
 import { DEVICE_CODES } from "./status.ts";
 
 /** One fault may affect a whole table: some lines a minute show what it is. */
@@ -24,12 +25,13 @@ const LOG_LIMITS: LogLimits = { burst: 10, intervalMs: 6_000 };
 const MAX_REPORTED = 1_000;
 const FIGHT_LINE_PAUSE_MS = 60_000;
 
-export class InstallerReports {
+export class InstallerLog implements PlanReport {
   readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #protocol: number;
   readonly #device: string;
-  readonly log: EventLog;
+  /** For events of other files: some lines for each kind. */
+  readonly limited: EventLog;
   readonly #reported = new Set<string>();
   #isScanWhole = true;
   #foughtMs = Number.NEGATIVE_INFINITY;
@@ -39,7 +41,7 @@ export class InstallerReports {
     this.#clock = clock;
     this.#protocol = protocol;
     this.#device = device;
-    this.log = new LimitedLog(logger, clock, LOG_LIMITS);
+    this.limited = new LimitedLog(logger, clock, LOG_LIMITS);
   }
 
   /** Logs a failed operation. `inTheWay`: the route that was found in the place of the one that was to be added. */
@@ -52,17 +54,22 @@ export class InstallerReports {
       show: DEVICE_CODES.has(code) ? `ip -d link show ${this.#device}` : showCommand(operation),
     };
     if (attempts > 1) this.#logger.debug("still fails", { ...fields, attempts });
-    else if (kind === "collision") this.log.log(LOG.foreignInTheWay, fields);
+    else if (kind === "collision") this.limited.log(LOG.foreignInTheWay, fields);
     else if (kind === "dependent") this.#logger.debug("cannot be installed without its nexthop", fields);
-    else this.log.log(LOG.kernelRefused, fields);
+    else this.limited.log(LOG.kernelRefused, fields);
   }
 
   /** Logs that nothing can be done for the destination. */
-  stuck(table: FibTable, destination: Prefix, message: string, attempts: number): void {
+  stuck(
+    table: FibTable,
+    destination: Prefix,
+    { message }: { readonly message: string },
+    attempts: number,
+  ): void {
     const show = showRouteCommand(table.id, destination);
     const fields = { table: table.id, destination: formatPrefix(destination), message, show };
     if (attempts > 1) this.#logger.debug("still cannot be made right", { ...fields, attempts });
-    else this.log.log(LOG.unrepairable, fields);
+    else this.limited.log(LOG.unrepairable, fields);
   }
 
   skipped(table: FibTable, destination: Prefix, desired: Desired): void {
@@ -87,12 +94,12 @@ export class InstallerReports {
     const skippedHops = skipped?.get("tooManyHops");
     if (skippedHops !== undefined) {
       const fields = { table: table.id, destination: text, leftOut: skippedHops };
-      this.log.log(LOG.tooManyHops, fields);
+      this.limited.log(LOG.tooManyHops, fields);
     }
   }
 
   memoryRefused(destination: Prefix): void {
-    this.log.log(LOG.memoryRefused, {
+    this.limited.log(LOG.memoryRefused, {
       destination: formatPrefix(destination),
       remedy: "give the process more (MemoryMax=, ulimit -v), and restart it",
     });
@@ -105,7 +112,7 @@ export class InstallerReports {
   /** Logs a foreign route beside one of ours; the kernel decides which of them a packet takes. */
   ambiguous(route: FoundRoute): void {
     const { table, destination } = route;
-    this.log.log(LOG.ambiguous, {
+    this.limited.log(LOG.ambiguous, {
       table,
       destination: formatPrefix(destination),
       foreign: formatRoute(route),
@@ -157,14 +164,14 @@ export class InstallerReports {
   /** Logs a nexthop that stays although we no longer need it. */
   pinned(id: number): void {
     const show = `(ip route show table all; ip -6 route show table all; ip nexthop) | grep ${id}`;
-    this.log.log(LOG.nexthopPinned, { id, show });
+    this.limited.log(LOG.nexthopPinned, { id, show });
   }
 
   cleanedUp({ routes, nexthops, kept, failures }: CleanupResult): void {
     this.#logger.log(LOG.routesRemoved, { routes, nexthops });
     if (kept > 0) this.#logger.log(LOG.nexthopsPinned, { nexthops: kept });
     for (const { operation, message } of failures) {
-      this.log.log(LOG.notRemoved, {
+      this.limited.log(LOG.notRemoved, {
         operation: this.#text(operation),
         message,
         show: showCommand(operation),
@@ -179,7 +186,7 @@ export class InstallerReports {
     }
     if (this.#reported.size === MAX_REPORTED) this.#reported.clear();
     this.#reported.add(key);
-    this.log.log(event, fields);
+    this.limited.log(event, fields);
   }
 
   #text(operation: Operation): string {

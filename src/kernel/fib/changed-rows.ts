@@ -7,7 +7,7 @@ import { CHANGED, type FibRows, familyOf } from "./rows.ts";
 /** Taken rows are removed from the front of the array when there are this many: moving the rest costs time. */
 const TAKEN_KEPT = 100_000;
 
-export class FibChanges {
+export class ChangedRows {
   readonly #rows: FibRows;
   /** Rows with the flag CHANGED, from `#from` on. */
   readonly #changed: number[] = [];

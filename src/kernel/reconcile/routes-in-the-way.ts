@@ -15,7 +15,7 @@ import { OBSERVED } from "../fib/rows.ts";
 import { observedOf } from "../fib/verdict.ts";
 import { formatRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
-import type { StepFailure } from "./results.ts";
+import type { StepFailure } from "../objects/operation-batch.ts";
 
 /** The time from the end of a search to the start of the next. */
 const SEARCH_PAUSE_MS = 10_000;
@@ -29,34 +29,34 @@ interface Collision {
   readonly operation: AddRoute;
 }
 
-export interface ObstacleListener {
+export interface InTheWayListener {
   /** Called for each failure. `route`: what is in the way, as text; null if there was no search, or it has gone meanwhile. */
   named(failure: StepFailure, route: string | null): void;
   /** Called when a route of ours is in the way, which the model does not have. */
   oursFound(): void;
 }
 
-export class Obstacles {
+export class RoutesInTheWay {
   readonly #fib: Fib;
   readonly #kernel: Kernel;
   readonly #clock: Clock;
-  readonly #listener: ObstacleListener;
+  readonly #listener: InTheWayListener;
   /** Collisions that wait for the search, by row. */
   #waiting = new Map<number, Collision>();
-  #search: Timer | null = null;
+  #timer: Timer | null = null;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #isSearching = false;
   #isStopped = false;
 
-  constructor(fib: Fib, kernel: Kernel, clock: Clock, listener: ObstacleListener) {
+  constructor(fib: Fib, kernel: Kernel, clock: Clock, listener: InTheWayListener) {
     this.#fib = fib;
     this.#kernel = kernel;
     this.#clock = clock;
     this.#listener = listener;
   }
 
-  /** Adds a failure: there is a route where the row's was to be added. */
-  add(row: number, failure: StepFailure): void {
+  /** Searches for the route that is where the row's was to be added. */
+  search(row: number, failure: StepFailure): void {
     const { operation } = failure;
     if (operation.type !== "add-route") return;
     if (this.#waiting.size >= MAX_NAMED && !this.#waiting.has(row)) {
@@ -69,14 +69,14 @@ export class Obstacles {
 
   stop(): void {
     this.#isStopped = true;
-    this.#search?.cancel();
+    this.#timer?.cancel();
   }
 
   #schedule(): void {
-    if (this.#isSearching || this.#search !== null || this.#isStopped || this.#waiting.size === 0) return;
+    if (this.#isSearching || this.#timer !== null || this.#isStopped || this.#waiting.size === 0) return;
     const delayMs = Math.max(0, this.#notBeforeMs - this.#clock.nowMs());
-    this.#search = this.#clock.after(delayMs, () => {
-      this.#search = null;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = null;
       this.#isSearching = true;
       void this.#find().finally(() => {
         this.#isSearching = false;
@@ -120,7 +120,7 @@ export class Obstacles {
     const text = route === undefined ? null : formatRoute(route, linkNames);
     const isOurs = route !== undefined && observedOf(this.#fib.verdictOf(route), route) !== 0;
     if (!isOurs) {
-      if (text !== null) retries.nameObstacle(row, text);
+      if (text !== null) retries.setInTheWay(row, text);
       this.#listener.named(failure, text);
     } else if (rows.get(row, OBSERVED) === 0) this.#listener.oursFound();
   }

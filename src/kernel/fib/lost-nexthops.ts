@@ -15,7 +15,7 @@ interface LostNexthop {
   readonly atMs: number;
 }
 
-export class FibLosses {
+export class LostNexthops {
   readonly #rows: FibRows;
   readonly #nexthops: FibNexthops;
   readonly #visit: (row: number, isGone: boolean, atMs: number) => void;

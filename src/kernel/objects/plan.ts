@@ -2,9 +2,9 @@
  * What is to be done: from the FIB model and the rows that are due to operations. Nothing here changes the model, nor
  * the kernel:
  *
- *     due-rows.ts ── rows ──▶ plan.ts ── steps ──▶ applier.ts ── operations ──▶ the kernel
- *                             reads the model                                      │
- *     the FIB model ◀── results.ts ◀─────────────────────────────── failures ──────┘
+ *     due-rows.ts ── rows ──▶ plan.ts ── steps ──▶ reconcile/applier.ts ── operations ──▶ the kernel
+ *                             reads the model                                                │
+ *     the FIB model ◀── result, the verb of each step's kind ◀──────────────── failures ─────┘
  *
  * The order within a plan keeps every packet's way open: objects, then the groups of them, then the routes. A
  * route moves to another nexthop by one replace; the old one stays until nothing names it, and goes in a plan
@@ -12,7 +12,7 @@
  */
 
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
-import type { MisplacedRoute } from "../fib/misplaced.ts";
+import type { MisplacedRoute } from "../fib/misplaced-routes.ts";
 import type { FibNexthops } from "../fib/nexthops.ts";
 import type { Fault } from "../fib/retries.ts";
 import { AMBIGUOUS, type FibRows, familyOf, OBSERVED, PLAIN, UNPROVEN } from "../fib/rows.ts";
@@ -20,12 +20,12 @@ import { defaultPriority } from "../fib/verdict.ts";
 import type { GroupMember, Operation } from "../kernel.ts";
 
 /** A replace would hit one of the two, and the kernel does not say which: the foreign one must stay. */
-const TWO_PLAIN: Obstacle = {
+const TWO_PLAIN: NoOperation = {
   isCollision: true,
   code: "EEXIST",
   message: "beside a predecessor's plain route there is another to the same destination: delete one of them",
 };
-const NO_ID: Obstacle = {
+const NO_ID: NoOperation = {
   isCollision: false,
   code: "ENOSPC",
   message:
@@ -40,22 +40,38 @@ export type ReplaceGroup = Extract<Operation, { type: "replace-resilient-group" 
 export type RouteOperation = Extract<Operation, { type: "add-route" | "replace-route" | "delete-route" }>;
 export type DeleteNexthop = Extract<Operation, { type: "delete-nexthop" }>;
 
-/** An operation, and the part of the FIB model that it is about. */
+/** An operation, the kind of object that it changes (object-kind.ts), and the part of the FIB model that it is about. */
 export type Step =
-  | { readonly about: "set"; readonly set: HopSet; readonly operation: NexthopOperation }
   | {
+      readonly kind: "nexthop";
+      readonly about: "set";
+      readonly set: HopSet;
+      readonly operation: NexthopOperation;
+    }
+  | {
+      readonly kind: "nexthop";
       readonly about: "group";
       readonly row: number;
       readonly group: FibNexthop;
       readonly set: HopSet;
       readonly operation: ReplaceGroup;
     }
-  | { readonly about: "row"; readonly row: number; readonly operation: RouteOperation }
-  | { readonly about: "misplaced"; readonly operation: RouteOperation }
-  | { readonly about: "nexthop"; readonly nexthop: FibNexthop; readonly operation: DeleteNexthop };
+  | {
+      readonly kind: "route";
+      readonly about: "row";
+      readonly row: number;
+      readonly operation: RouteOperation;
+    }
+  | { readonly kind: "route"; readonly about: "misplaced"; readonly operation: RouteOperation }
+  | {
+      readonly kind: "nexthop";
+      readonly about: "nexthop";
+      readonly nexthop: FibNexthop;
+      readonly operation: DeleteNexthop;
+    };
 
 /** Why nothing can be done for a row. */
-export type Obstacle = Omit<Fault, "attempts">;
+export type NoOperation = Omit<Fault, "attempts">;
 
 /** What a plan reads of the FIB model (see {@link Fib}). */
 export interface FibView {
@@ -70,7 +86,7 @@ export interface FibView {
 export interface RowPlan {
   readonly steps: readonly Step[];
   /** Rows for which nothing can be done now. */
-  readonly stuck: readonly { readonly row: number; readonly obstacle: Obstacle }[];
+  readonly stuck: readonly { readonly row: number; readonly reason: NoOperation }[];
   /** Rows whose route needs no operation of its own. */
   readonly unchanged: readonly number[];
 }
@@ -90,8 +106,8 @@ export function planRows(fib: FibView, rows: readonly number[]): RowPlan {
   for (const row of rows) {
     const operation = routeOperation(fib, row, made);
     if (operation === null) unchanged.push(row);
-    else if ("isCollision" in operation) stuck.push({ row, obstacle: operation });
-    else routes.push({ about: "row", row, operation });
+    else if ("isCollision" in operation) stuck.push({ row, reason: operation });
+    else routes.push({ kind: "route", about: "row", row, operation });
   }
   return { steps: [...made.objects, ...made.groups, ...routes], stuck, unchanged };
 }
@@ -99,7 +115,7 @@ export function planRows(fib: FibView, rows: readonly number[]): RowPlan {
 /** Plans the deletion of routes of ours that stand where we put none. */
 export function planMisplaced(routes: readonly MisplacedRoute[]): Step[] {
   return routes.map((route): Step => {
-    return { about: "misplaced", operation: { type: "delete-route", ...route } };
+    return { kind: "route", about: "misplaced", operation: { type: "delete-route", ...route } };
   });
 }
 
@@ -110,13 +126,18 @@ export function planGarbage({ nexthops }: FibView, candidates: readonly FibNexth
   const groups = free.filter(({ members }) => members !== null);
   const objects = free.filter(({ members }) => members === null);
   const steps = [...groups, ...objects].map((nexthop): Step => {
-    return { about: "nexthop", nexthop, operation: { type: "delete-nexthop", id: nexthop.id } };
+    return {
+      kind: "nexthop",
+      about: "nexthop",
+      nexthop,
+      operation: { type: "delete-nexthop", id: nexthop.id },
+    };
   });
   return { steps, pinned: unneeded.filter(({ isPinned }) => isPinned) };
 }
 
 /** The operation on the row's route; null: it needs none. */
-function routeOperation(fib: FibView, row: number, made: NewNexthops): RouteOperation | Obstacle | null {
+function routeOperation(fib: FibView, row: number, made: NewNexthops): RouteOperation | NoOperation | null {
   const { rows } = fib;
   const set = fib.desiredSet(row);
   const installed = rows.get(row, OBSERVED);
@@ -161,13 +182,18 @@ class NewNexthops {
     if (members === null) return 0;
     if (own !== null) {
       const operation = { type: "replace-resilient-group", id: own.id, members } as const;
-      this.groups.push({ about: "group", row, group: own, set, operation });
+      this.groups.push({ kind: "nexthop", about: "group", row, group: own, set, operation });
       return own.id;
     }
     const id = this.#newId();
     if (id === 0) return 0;
     this.#newResilient++;
-    this.groups.push({ about: "set", set, operation: { type: "add-resilient-group", id, members } });
+    this.groups.push({
+      kind: "nexthop",
+      about: "set",
+      set,
+      operation: { type: "add-resilient-group", id, members },
+    });
     return id;
   }
 
@@ -183,8 +209,9 @@ class NewNexthops {
     this.#ids.set(set, id);
     if (isObject) {
       const operation = { type: "add-nexthop", id, address: first.address } as const;
-      this.objects.push({ about: "set", set, operation });
-    } else this.groups.push({ about: "set", set, operation: { type: "add-group", id, members } });
+      this.objects.push({ kind: "nexthop", about: "set", set, operation });
+    } else
+      this.groups.push({ kind: "nexthop", about: "set", set, operation: { type: "add-group", id, members } });
     return id;
   }
 

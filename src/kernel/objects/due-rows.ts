@@ -2,10 +2,10 @@
 import type { Fib } from "../fib/fib.ts";
 import { OBSERVED } from "../fib/rows.ts";
 
-/** How many hops of a row are looked at within a slice without making the slice smaller. */
+/** How many hops of a row are looked at within a step without making the step smaller. */
 const LOOKS_PER_ROW = 2;
-/** To replace a resilient group takes the kernel some milliseconds (see fib/nexthops.ts). */
-const REPLACED_GROUPS_PER_PLAN = 4;
+/** To replace a resilient group may take the kernel some milliseconds (see fib/nexthops.ts): the clock is read after each. */
+const REPLACED_GROUPS_PER_PLAN = 1;
 
 export interface DueRows {
   /** Rows to plan for. */

@@ -15,7 +15,7 @@ interface Fight {
   lastMs: number;
 }
 
-export class FibFights {
+export class DisturbedRows {
   /** How often each row was disturbed in this period. */
   #repairs = new Map<number, number>();
   #sinceMs = Number.NEGATIVE_INFINITY;
