@@ -40,6 +40,7 @@ const ROOMS = [
   "http",
   "http/control",
   "http/public",
+  "tools/ip",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -72,6 +73,7 @@ const PURE = [
   "client/view",
   "kernel/desired",
   "kernel/fib",
+  "tools/ip",
 ];
 /** Bun.stringWidth, which measures text, is the exception. */
 const IMPURE =
