@@ -41,6 +41,7 @@ const ROOMS = [
   "http",
   "http/control",
   "http/public",
+  "tools/ip",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -73,6 +74,7 @@ const PURE = [
   "client/view",
   "kernel/desired",
   "kernel/fib",
+  "tools/ip",
 ];
 /** Bun.stringWidth, which measures text, is the exception. */
 const IMPURE =

@@ -5,6 +5,7 @@ import { checkConfigCommand } from "./commands/check-config-command.ts";
 import { cleanupCommand } from "./commands/cleanup-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
+import { ipCommand } from "./commands/ip-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   ...controlCommands(),
   cleanupCommand,
   checkConfigCommand,
+  ipCommand,
   benchCommand(runBench),
   demoCommand,
 ];
