@@ -15,7 +15,9 @@ import { serverCommand } from "./daemon/server-command.ts";
 import { runDirectories } from "./flags/socket-flag.ts";
 import type { Command } from "./program/command.ts";
 
-/** Returns the commands that talk to a running daemon. Without --socket they take the only daemon in `directories`. */
+/**
+ * Returns the commands that are sent to a running daemon. Without --socket they use the only daemon in `directories`.
+ */
 export function controlCommands(directories: readonly string[] = runDirectories()): Command[] {
   return [
     statusCommand(directories),

@@ -83,7 +83,7 @@ describe("the socket", () => {
       expect(await run("status", "--socket", server.socket)).toEqual({
         exitCode: 4,
         stdout: [],
-        stderr: [`bunbond status: no daemon answers at ${server.socket}; --socket names another`],
+        stderr: [`bunbond status: no daemon answers at ${server.socket}; name another socket by --socket`],
       });
       await using next = await startBunbondServer({ socket: server.socket });
       expect(await statusAt(server.socket)).toMatchObject({ program: "server", listen: next.address });

@@ -29,7 +29,7 @@ test("a server and two clients exchange every kind of route", async () => {
 test("demo starts the executable itself as server and clients", async () => {
   await using demo = new ChildProcess({ command: [...command, "demo"], cwd: tmpdir() });
   expect(await demo.ended).toBe(0);
-  expect(demo.stdoutLines.at(-1)).toEndWith("All of it was seen.");
+  expect(demo.stdoutLines.at(-1)).toEndWith("Everything happened as expected.");
 });
 
 test("help has its topics inside", async () => {

@@ -403,7 +403,7 @@ describe.skipIf(reason !== null)(`bunbond cleanup${because}`, () => {
       exitCode: 1,
       stdout: [],
       stderr: [
-        "bunbond cleanup: a client installs routes of protocol 254 in this network namespace: stop it before; with --cleanup it removes them itself",
+        "bunbond cleanup: a client that runs in this network namespace installs routes of protocol 254: stop it first; with --cleanup it removes them itself",
       ],
     });
     expect(

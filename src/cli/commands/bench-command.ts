@@ -14,14 +14,14 @@ const MODES = ["fanout", "sync", "latency", "churn"] as const satisfies readonly
 /** A VNI that is unlikely to be in use. */
 const DEFAULT_BENCH_VNI = 9999;
 const MAX_CLIENTS = 10_000;
-/** Each client has a bit for every route of every other. */
+/** The memory bounds it: each client has a bit for every route of every other client. */
 const MAX_CHURN_CLIENTS = 1000;
 const MAX_ROUTES = 10_000_000;
 const MAX_WORKERS = 64;
 const MAX_ROUNDS = 10_000;
 const MAX_UPDATES = 1_000_000;
 const MAX_BATCH = 10_000;
-/** A timer fires at most once in a millisecond. */
+/** The timer bounds it: it fires at most once in a millisecond. */
 const MAX_RATE = 1000;
 const MAX_PID = 2 ** 22;
 
@@ -34,7 +34,7 @@ const definition = {
   meta: {
     name: "bench",
     description:
-      "Put load on any MetalBond server, check every single delivery and measure. The announced routes are hosts of 10.0.0.0/8 (with --ipv6 of 2001:2::/48), in a VNI of their own; they are withdrawn when the run ends.",
+      "Put load on any MetalBond server, check every single delivery, and measure. The announced routes are host routes in 10.0.0.0/8 (with --ipv6 in 2001:2::/48) and in a VNI of their own; they are withdrawn when the run ends.",
   },
   args: {
     server: {
@@ -51,7 +51,7 @@ const definition = {
       example: "sync",
       default: "fanout",
       description:
-        "What to measure; the first word may say it, too. fanout: announce and withdraw routes, which all subscribers receive. sync: load a table, which new subscribers then receive. latency: single updates. churn: every client announces and withdraws batches, and receives those of the others.",
+        "What to measure; it can also be given as the first argument. fanout: announce and withdraw routes, which all subscribers receive. sync: load a table, which new subscribers then receive. latency: single updates. churn: every client announces and withdraws batches, and receives those of the others.",
     },
     subscribers: sizeFlag("50", "Clients that subscribe (fanout and latency: 50, sync: 1)."),
     announcers: sizeFlag("50", "Clients that announce (fanout and sync: 1)."),
@@ -130,7 +130,9 @@ export function parseBenchOptions(rawArgs: readonly string[]): BenchOptions {
   const workload = readWorkload(flags);
   const { announcers, routesPerAnnouncer } = scenarioOf(workload);
   if (!new RouteSet({ vni, family, announcers, routesPerAnnouncer }).fits) {
-    throw new UsageError("BAD_VALUE", "10.0.0.0/8 has no room for so many routes", { hint: "add --ipv6" });
+    throw new UsageError("BAD_VALUE", "10.0.0.0/8 does not have this many host routes", {
+      hint: "add --ipv6",
+    });
   }
   return {
     server: readEndpoint("--server", flags.server, DEFAULT_PORT, "connect"),
@@ -226,7 +228,7 @@ export function benchCommand(
     examples: [
       { comment: "50 subscribers, 20,000 routes", line: "bunbond bench --server '[::1]:4711'" },
       {
-        comment: "A million routes for a new subscriber, and what they cost the server",
+        comment: "A million routes for a new subscriber, and the server's CPU time and memory",
         line: "bunbond bench sync -s '[::1]:4711' --routes 1000000 --server-pid 4321",
       },
       {

@@ -29,7 +29,7 @@ const vniWords: WordsDef = {
   repeatable: true,
 };
 
-/** `directories` are where the default sockets are. */
+/** Returns the commands. `directories` have the default sockets. */
 export function changeCommands(directories: readonly string[]): Command[] {
   return [
     routeCommand(directories, {
@@ -37,7 +37,7 @@ export function changeCommands(directories: readonly string[]): Command[] {
       name: "announce",
       mustExist: false,
       description:
-        "Make a running client announce routes, until it ends. Routes that it announces already stay as they are.",
+        "Make a running client announce routes, until it ends. Routes that it already announces stay as they are.",
       example: {
         comment: "A network on this hypervisor, and a load balancer target",
         line: `bunbond announce ${ROUTE_EXAMPLE} 100#192.0.2.7/32@2001:db8::1#lb`,
@@ -81,7 +81,7 @@ function routeCommand(
   command: ChangeCommand<"/v1/announce" | "/v1/withdraw">,
 ): Command {
   return changeCommand(directories, command, routeWords, (words, client, warn) => {
-    // "100 10.0.1.0/24 via 2001:db8::1" as words of their own is one route, written wrongly.
+    // "100 10.0.1.0/24 via 2001:db8::1" without quotes is one route in the wrong form, not four.
     const isSplit = words.length > 1 && /^\d+$/.test(words[0] ?? "");
     const { routes, warnings } = readAnnouncements("ROUTE", isSplit ? [words.join(" ")] : words);
     for (const warning of warnings) warn(warning);
@@ -138,7 +138,7 @@ function isMissing({ outcome }: ChangeResult): boolean {
   return outcome === "not-announced" || outcome === "not-subscribed";
 }
 
-/** The results that are not errors, also those that needed no change. */
+/** Returns the results that are not errors, including those that needed no change. */
 function changeText({ results, state }: ChangeResults): string {
   const done = results.filter((result) => !isMissing(result));
   return done.map((result) => `${resultLine(result, state === "drained")}\n`).join("");
@@ -146,22 +146,22 @@ function changeText({ results, state }: ChangeResults): string {
 
 function resultLine(result: ChangeResult, isDrained = false): string {
   if (isDrained && result.outcome.endsWith("announced") && "route" in result) {
-    return `held back, since the client is drained: ${result.route}`;
+    return `held back while the client is drained: ${result.route}`;
   }
   return `${result.outcome.replace("-", " ")}: ${"route" in result ? result.route : result.vni}`;
 }
 
-/** Notes on why the change has no visible effect yet. */
+/** Returns notes on why the change has no visible effect yet. */
 function notes({ state, establishedServers }: ChangeFacts): string[] {
   const isDrained =
     state === "drained"
-      ? ["the client is drained, and announces nothing until 'bunbond client drain --undo'"]
+      ? ["the client is drained; it announces nothing until 'bunbond client drain --undo'"]
       : [];
   const isAlone = establishedServers === 0 ? [NO_SERVER] : [];
   return [...isDrained, ...isAlone];
 }
 
-/** Asks at least once. Returns one answer: the results of all batches, and the facts of the last one. */
+/** Sends at least one request. Returns one answer: the results of all batches, and the facts of the last one. */
 async function inBatches<T>(
   items: readonly T[],
   ask: (batch: readonly T[]) => Promise<ChangeResults>,

@@ -34,7 +34,7 @@ const checkConfigDefinition = {
     second: {
       valueHint: ROLES.join("|"),
       description:
-        "The program that the file is for. If left out: what the setting `role` in the file says, or else the program that has more of its settings.",
+        "The program that the file is for. If left out: the setting `role` in the file, or else the program that has more of its settings.",
     },
   },
   args: {
@@ -45,9 +45,9 @@ const checkConfigDefinition = {
 /** What a file without errors contains. */
 interface Summary {
   readonly role: Role;
-  /** For people. */
+  /** The summary for people. */
   readonly text: string;
-  /** The same, by name. */
+  /** The same facts by name, for JSON. */
   readonly facts: Readonly<Record<string, string | number | null>>;
   readonly warnings: readonly string[];
 }
@@ -68,7 +68,7 @@ async function checkConfig({ rawArgs, io }: CommandContext): Promise<number> {
   const { summary, errors } = await judgeFile(path, roleWord === undefined ? null : readRole(roleWord));
   if (summary === null) {
     if (flags.json) io.stdout.write(document({ file: path, ok: false, errors: errors.map(errorDocument) }));
-    // As one text: a stream that is busy takes no more than a part of many.
+    // One write for all lines: a busy stream would take only some of many small writes.
     else io.stderr.write(errors.map((error) => `${describeUsageError(error)}\n`).join(""));
     return EXIT_USAGE;
   }
@@ -94,7 +94,7 @@ function readRole(word: string): Role {
 }
 
 interface FileJudgement {
-  /** Null: there are errors. */
+  /** What the file contains; null if it has errors. */
   readonly summary: Summary | null;
   readonly errors: readonly UsageError[];
 }
@@ -155,7 +155,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** The program that the file is for, by its setting `role` or else by its other settings. */
+/** Returns the program that the file is for, by its setting `role` or else by its other settings. */
 function roleOf({ path, settings }: ConfigFile): Role {
   const said = settings.find(({ name }) => name === ROLE_SETTING);
   if (said !== undefined) {
@@ -170,8 +170,8 @@ function roleOf({ path, settings }: ConfigFile): Role {
   };
   const [byServer, byClient] = [known(serverDefinition), known(clientDefinition)];
   if (byServer !== byClient) return byServer > byClient ? "server" : "client";
-  throw new UsageError("BAD_FILE", "the file does not show which program it is for", {
-    hint: `write ${ROLE_SETTING}: client (or server) in it, or put the word after its name`,
+  throw new UsageError("BAD_FILE", "the file does not say which program it is for", {
+    hint: `write ${ROLE_SETTING}: client (or server) in it, or give client (or server) after the file`,
     place: { path, line: null },
   });
 }

@@ -22,7 +22,7 @@ const definition = {
   meta: {
     name: "cleanup",
     description:
-      "Remove everything from the kernel that a client with this protocol number has installed: its routes in all tables, and its nexthop objects. Refused while that client runs: use its --cleanup. Routes of others are never touched.",
+      "Remove everything from the kernel that a client with this protocol number has installed: its routes in all tables, and its nexthop objects. The command is refused while that client runs: use its --cleanup. Routes of other programs are never touched.",
   },
   args: {
     "route-protocol": {
@@ -35,7 +35,7 @@ const definition = {
       valueHint: "TABLE",
       example: "100",
       description:
-        "In this table, also remove routes with the protocol number that BunBond did not install: metalbond's and rustbond's clients leave such routes.",
+        "In this table, also remove routes with this protocol number that BunBond did not install. metalbond's and rustbond's clients leave such routes.",
     },
     "dry-run": {
       type: "boolean",
@@ -62,14 +62,14 @@ export const cleanupCommand: Command = {
 export interface CleanupReport {
   readonly routeProtocol: number;
   readonly dryRun: boolean;
-  /** How many are removed; of a dry run, would be. */
+  /** How many routes were removed, or would be without a dry run. */
   readonly routes: number;
-  /** Objects and groups. */
+  /** The same for nexthop objects and groups. */
   readonly nexthops: number;
-  /** Objects and groups that stay, since routes or groups of others name them. */
+  /** How many nexthop objects and groups stay, since routes or groups of other programs name them. */
   readonly kept: number;
   readonly failures: readonly { readonly command: string; readonly code: string; readonly message: string }[];
-  /** The commands of a dry run. */
+  /** The ip commands that a dry run prints. */
   readonly commands: readonly string[];
 }
 
@@ -103,7 +103,7 @@ interface CleanupSettings {
 }
 
 async function remove({ protocol, tables, dryRun }: CleanupSettings): Promise<CleanupReport> {
-  // A dry run may stand beside the client.
+  // A dry run may run beside the client.
   const lock = dryRun ? null : lockProtocol(protocol, kernelOptionNames);
   try {
     const kernel = NetlinkKernel.open({ protocol, isReadOnly: dryRun });
@@ -135,7 +135,7 @@ function reportOf(
     nexthops,
     kept,
     failures: failures.map(({ operation, code, message }) => {
-      // Nothing is added, so that no device is named.
+      // A deletion names no device.
       return { command: formatOperation(operation, routeProtocol, ""), code, message };
     }),
     commands,
@@ -145,23 +145,23 @@ function reportOf(
 function cleanupText({ dryRun, routes, nexthops, commands }: CleanupReport): string {
   const counts = `${counted(routes, "route")}, ${counted(nexthops, "nexthop")}`;
   const isNothing = routes + nexthops === 0;
-  // A comment, so that a shell takes it all.
+  // The summary is a comment, so that a shell can run the whole output.
   if (dryRun)
     return [...commands, isNothing ? "# nothing to remove" : `# would remove ${counts}`, ""].join("\n");
   return isNothing ? "nothing to remove\n" : `removed: ${counts}\n`;
 }
 
-/** What is left, and why. */
+/** Returns lines about what was not removed, and why. */
 function complaints({ kept, failures }: CleanupReport): string[] {
   return [
     ...failures.map(({ command, message }) => `failed: ${command}: ${message}`),
-    ...(kept === 0 ? [] : [`${counted(kept, "nexthop")} left: routes or groups of others go by them`]),
+    ...(kept === 0 ? [] : [`${counted(kept, "nexthop")} kept: routes or groups of other programs use them`]),
   ];
 }
 
 function messageOf({ code, message }: KernelError, protocol: number): string {
   if (code !== "PROTOCOL_IN_USE") return message;
-  return `a client installs routes of protocol ${protocol} in this network namespace: stop it before; with --cleanup it removes them itself`;
+  return `a client that runs in this network namespace installs routes of protocol ${protocol}: stop it first; with --cleanup it removes them itself`;
 }
 
 function counted(count: number, noun: string): string {

@@ -7,7 +7,7 @@ import { type CommandExitCode, EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } fro
 
 export interface ControlClientOptions {
   readonly socketPath: string;
-  /** The daemon that is expected to answer; null if it may be either. */
+  /** The daemon that must answer; null if it may be either. */
   readonly program: ProgramName | null;
   /** True if errors are printed as JSON. */
   readonly asJson: boolean;
@@ -26,7 +26,7 @@ export class ControlClient {
   async call<P extends ControlPath>(path: P, body: ControlApi[P]["body"]): Promise<ControlApi[P]["answer"]> {
     const response = await this.#fetch(path, body);
     const answer = await this.#json(response);
-    // The shape of both is not checked: only root and BunBond can make the file of the socket.
+    // The answer's shape is not checked: only root and BunBond can make the socket's file.
     if (response.ok) return answer as ControlApi[P]["answer"];
     throw this.#refused(answer as ControlErrorBody);
   }
@@ -52,7 +52,7 @@ export class ControlClient {
         throw this.#error(
           "BAD_ANSWER",
           1,
-          `not a daemon of BunBond: the answer has status ${response.status} and no JSON`,
+          `this is no BunBond daemon: its answer has status ${response.status} and is not JSON`,
         );
       }
       throw this.#unreachable(error);
@@ -66,7 +66,7 @@ export class ControlClient {
       return this.#error(
         "NO_PERMISSION",
         1,
-        `no permission to talk to ${socketPath}: only its owner and group may use it`,
+        `no permission to use ${socketPath}: only its owner and group have it`,
       );
     }
     if (error instanceof Error && error.name === "TimeoutError") {
@@ -76,7 +76,7 @@ export class ControlClient {
     return this.#error(
       "DAEMON_AWAY",
       EXIT_NO_DAEMON,
-      `no ${what} answers at ${socketPath}; --socket names another`,
+      `no ${what} answers at ${socketPath}; name another socket by --socket`,
     );
   }
 

@@ -1,4 +1,4 @@
-/** Flags of the commands that talk to a running daemon, and the daemon that they select. */
+/** Flags of the commands that are sent to a running daemon, and the daemon that they select. */
 
 import { basename, join } from "node:path";
 import type { ProgramName } from "../../http/control/api.ts";
@@ -21,7 +21,7 @@ export function controlFlags(program: ProgramName | null) {
       type: "string",
       valueHint: "PATH",
       example: defaultSocket(program ?? "client"),
-      description: `The daemon's control socket, or its name, as in server-4711. If left out: the only one there is, at ${defaults.join(" or ")} or in that directory.`,
+      description: `The path of the daemon's control socket, or its name, as in server-4711. If left out: the only socket that there is, ${defaults.join(" or ")} or another one in that directory.`,
     } satisfies ValueFlagDef,
     json: {
       type: "boolean",
@@ -46,7 +46,7 @@ export interface ControlFlagValues {
 }
 
 /**
- * The daemon that the flags name, or the only one at a default socket in the directories.
+ * Resolves to a client of the daemon that the flags name, or of the only one at a default socket in the directories.
  * @throws CommandError when there are several
  */
 export async function clientOf(
@@ -63,7 +63,10 @@ export async function clientOf(
   throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
 }
 
-/** Returns the sockets in the directories at which daemons answer; if there are none, those that this user may not use. */
+/**
+ * Resolves to the sockets in the directories at which daemons answer; if there are none, to those that this user may
+ * not use.
+ */
 export async function socketsIn(
   directories: readonly string[],
   program: ProgramName | null,
@@ -74,7 +77,7 @@ export async function socketsIn(
   return (answered.length > 0 ? answered : sockets).map(({ path }) => path);
 }
 
-/** Returns where the first daemon would have its socket. */
+/** Returns the paths at which a daemon's socket would be. */
 export function awayPaths(directories: readonly string[], program: ProgramName | null): string[] {
   const programs = program === null ? PROGRAMS : [program];
   return directories.flatMap((directory) => programs.map((one) => join(directory, `${one}.sock`)));

@@ -1,6 +1,6 @@
 /**
- * `bunbond demo` shows a server and clients at work within seconds, with real processes on loopback, and fails if anything that
- * it shows does not happen.
+ * `bunbond demo` shows a server and clients at work within seconds, with real processes on loopback. It fails if
+ * anything that it announces does not happen.
  */
 import type { Command, CommandContext } from "../program/command.ts";
 import { parseFlags } from "../program/flags.ts";
@@ -13,7 +13,7 @@ const definition = {
   args: {},
 };
 
-/** The routes that the third client, which announces nothing, has to receive. */
+/** The routes that the third client, which announces nothing, must receive. */
 const ROUTES_OF_FIRST = ["100 10.0.1.0/24 via 2001:db8::1", "100 2001:db8:1::/48 via 2001:db8::1"];
 const ROUTES_OF_SECOND = [
   "100 10.0.1.0/24 via 2001:db8::2",
@@ -25,7 +25,7 @@ const TIMEOUT_MS = 30_000;
 export const demoCommand: Command = {
   definition,
   topics: ["operations", "output"],
-  examples: [{ comment: "Takes a second or two", line: "bunbond demo" }],
+  examples: [{ comment: "It takes a second or two", line: "bunbond demo" }],
   run: (context) => {
     parseFlags(definition.args, context.rawArgs);
     return new Demo(context).run();
@@ -52,7 +52,7 @@ class Demo {
   async run(): Promise<number> {
     try {
       await this.#show();
-      this.#say("All of it was seen.");
+      this.#say("Everything happened as expected.");
       return 0;
     } finally {
       for (const child of this.#children) child.process.kill("SIGKILL");
@@ -96,7 +96,7 @@ class Demo {
     ]);
 
     this.#say(
-      "Everybody knows what the others announced. Now hv-1 is killed (kill -9): its routes have to go.",
+      "Every client has what the others announced. Now hv-1 is killed (kill -9): its routes must be withdrawn.",
     );
     first.process.kill("SIGKILL");
     await this.#changes("-", [
@@ -105,7 +105,7 @@ class Demo {
     ]);
 
     this.#say(
-      "Gone, at both; 10.0.1.0/24 by way of hv-2 stays. hv-2 is stopped (SIGTERM), and withdraws its own.",
+      "They are withdrawn at both; 10.0.1.0/24 via hv-2 stays. hv-2 is stopped (SIGTERM), and withdraws its own.",
     );
     second.process.kill("SIGTERM");
     await this.#changes("-", [[third, ROUTES_OF_SECOND]]);
@@ -146,7 +146,7 @@ class Demo {
         found = child.lines.map((line) => pattern.exec(line)?.[1]).find((match) => match !== undefined);
         return found !== undefined;
       },
-      () => `${child.name} did not say ${pattern.source}; it said: ${child.lines.join(" | ")}`,
+      () => `${child.name} did not print ${pattern.source}; it printed: ${child.lines.join(" | ")}`,
     );
     return found ?? "";
   }
@@ -160,7 +160,7 @@ class Demo {
       );
     await this.#until(
       () => missing().length === 0,
-      () => `not seen within ${TIMEOUT_MS / 1000} s: ${missing().join(", ")}`,
+      () => `did not happen within ${TIMEOUT_MS / 1000} s: ${missing().join(", ")}`,
     );
   }
 
@@ -189,7 +189,7 @@ class Demo {
   }
 }
 
-/** How this program was started: the executable alone, or Bun with the script. */
+/** Returns the command that started this program: the executable alone, or Bun with the script. */
 function ownCommand(): string[] {
   return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
 }

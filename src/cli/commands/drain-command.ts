@@ -9,27 +9,31 @@ const definition = {
   meta: {
     name: "client drain",
     description:
-      "Take a hypervisor out of service: its client withdraws everything that it announces, waits for the time of its --drain so that others can use other next hops, and stops. With --stay the client goes on without its announcements, until --undo.",
+      "Take a hypervisor out of service: its client withdraws everything that it announces, waits for the time of its --drain so that other hypervisors turn to other next hops, and stops. With --stay the client runs on without its announcements, until --undo.",
   },
   args: {
     stay: {
       type: "boolean",
-      description: "Do not stop: stay connected and keep the routes, and remember what was announced.",
+      description:
+        "Do not stop the client: it stays connected, keeps the received routes, and remembers its announcements.",
     },
-    undo: { type: "boolean", description: "Take --stay back: announce everything again." },
+    undo: { type: "boolean", description: "End --stay: announce everything again." },
     ...controlFlags("client"),
   },
 } satisfies CommandDefinition;
 
-/** `directories` are where the default sockets are. */
+/** Returns the command. `directories` have the default sockets. */
 export function drainCommand(directories: readonly string[]): Command {
   return {
     definition,
     topics: ["operations", "upgrade"],
     examples: [
-      { comment: "Before a hypervisor is switched off", line: "bunbond client drain" },
-      { comment: "Before work on a hypervisor that stays up", line: "bunbond client drain --stay" },
-      { comment: "After that work", line: "bunbond client drain --undo" },
+      { comment: "Before the hypervisor is switched off", line: "bunbond client drain" },
+      {
+        comment: "Before maintenance during which the hypervisor stays up",
+        line: "bunbond client drain --stay",
+      },
+      { comment: "After the maintenance", line: "bunbond client drain --undo" },
     ],
     exitCodes: [DAEMON_AWAY],
     async run(context) {

@@ -1,4 +1,4 @@
-/** `bunbond peers` and `bunbond peer reset`. */
+/** `bunbond peers` lists a server's peers; `bunbond peer reset` ends the connection to one. */
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { parseArguments, parseFlags } from "../program/flags.ts";
@@ -17,7 +17,7 @@ const resetDefinition = {
   meta: {
     name: "peer reset",
     description:
-      "End the connection to one peer: a server's peer by its id, or a client's server by its address. The client connects again, at once if it ended the connection itself.",
+      "End the connection to one peer: to a server's peer by its id, or to a client's server by its address. The client then connects again: after its --retry, or at once if the command was for the client.",
   },
   words: {
     valueHint: "ID",
@@ -28,7 +28,7 @@ const resetDefinition = {
   args: controlFlags(null),
 } satisfies CommandDefinition;
 
-/** `directories` are where the default sockets are. */
+/** Returns the commands. `directories` have the default sockets. */
 export function peerCommands(directories: readonly string[]): Command[] {
   return [
     {

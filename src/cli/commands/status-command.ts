@@ -21,7 +21,7 @@ const definition = {
   meta: {
     name: "status",
     description:
-      "Show the state of the running servers and clients: their connections, virtual networks, routes and counters. With --json, print one object per line for each.",
+      "Show the state of the running servers and clients: their connections, virtual networks, routes and counters. With --json, print one object per line for each of them.",
   },
   args: controlFlags(null),
 } satisfies CommandDefinition;
@@ -78,6 +78,6 @@ async function showAll(
 }
 
 function nobody({ json }: ControlFlagValues, directories: readonly string[]): CommandError {
-  const message = `no daemon answers at ${awayPaths(directories, null).join(" or ")}; --socket names another`;
+  const message = `no daemon answers at ${awayPaths(directories, null).join(" or ")}; name another socket by --socket`;
   return new CommandError(message, { code: "DAEMON_AWAY", exitCode: EXIT_NO_DAEMON, asJson: json });
 }

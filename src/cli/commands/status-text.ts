@@ -1,4 +1,4 @@
-/** A daemon's answers as text for people: everything that is in them, and nothing else. */
+/** These functions format a daemon's answers for people: everything that the answers contain, and nothing else. */
 import type {
   ClientStatus,
   Counters,
@@ -151,7 +151,7 @@ function serverSections(status: ServerStatus, style: Style): string[] {
         ["settled", cellText(status.settled)],
         ["peers", `${status.peers}, ${status.establishedPeers} established`],
         ["routes", `${status.routes}`],
-        ["retained", `${status.retainedAnnouncements} announcements of peers that are gone`],
+        ["retained", `${status.retainedAnnouncements} announcements of lost peers`],
         [
           "VNIs",
           otherVnis === 0 ? `${status.vniCount}` : `${status.vniCount}, of which ${vnis.length} are shown`,

@@ -1,7 +1,7 @@
 /**
- * The client's changes on stdout, a line each. A slow reader never holds the client up nor grows its memory
- * beyond its routes: while the writer is full, only which routes differ from what was printed is kept, and each
- * server's last state. A route that came and went in the meantime is not mentioned.
+ * Prints the client's changes to stdout, one per line. A slow reader neither delays the client nor makes its memory
+ * grow beyond its routes: while the writer is full, the printer keeps only which routes differ from what was printed,
+ * and each server's last state. A route that was added and removed in the meantime is not printed.
  */
 
 import type { ClientHandler } from "../../client/events.ts";
@@ -16,7 +16,7 @@ import type { LineWriter } from "../program/output.ts";
 export class ChangePrinter {
   readonly #out: Pick<LineWriter, "write" | "drained">;
   readonly #format: "text" | "json";
-  /** What is not printed yet, in order: changes by route, and by server the line of its state. */
+  /** What is not printed yet, in order: changes by route, and the line of each server's state by server. */
   readonly #behind = new OrderedChanges<string>();
   #isCatchingUp = false;
 
@@ -43,12 +43,12 @@ export class ChangePrinter {
     const change = { route, isAdded };
     if (this.#behind.size === 0 && this.#out.write(this.#line(change))) return;
     const key = formatRoute(route);
-    // A route comes and goes in turn, so a second change takes the first one back.
+    // A route is added and removed in turn, so a second change cancels the first one.
     if (!this.#behind.delete(key)) this.#behind.append(key, route, isAdded);
     void this.#catchUp();
   }
 
-  /** A server's state. In text it is in the log. */
+  /** Prints a server's state as JSON. In the text format nothing is printed, since the log has it. */
   server(server: string, state: string, reason: string | null): void {
     if (this.#format !== "json") return;
     const fields = { event: "server", time: now(), server, state, ...(reason && { reason }) };

@@ -104,14 +104,14 @@ export const clientDefinition = {
       valueHint: "SEC|forever",
       example: "forever",
       default: formatSecondsOrForever(DEFAULT_STALE_TIME_ALONE_SECONDS),
-      description: "Keep them this long while no server is connected.",
+      description: "Keep lost servers' routes this long while no server is connected.",
     },
     "max-hops": {
       type: "string",
       valueHint: "N",
       example: "1000",
       default: `${DEFAULT_MAX_HOPS}`,
-      description: `Take at most this many next hops of one destination, 1 to ${MOST_HOPS}; further ones are skipped and counted.`,
+      description: `Accept at most this many next hops for one destination, 1 to ${MOST_HOPS}; further ones are skipped and counted.`,
     },
     pacing: pacingFlag(
       "Announce in small steps, which Go's servers need. auto: until a server has proven to be BunBond.",
@@ -123,7 +123,7 @@ export const clientDefinition = {
       example: "keep",
       default: "withdraw",
       description:
-        "What happens on SIGTERM. withdraw: withdraw the announced routes, then close. keep: only close, so that a server with --retain keeps the routes for the next start of this client.",
+        "What to do on SIGTERM. withdraw: withdraw the announced routes, then close. keep: only close, so that a server with --retain keeps the routes for the next start of this client.",
     },
     drain: {
       type: "string",
@@ -142,14 +142,14 @@ export const clientDefinition = {
 } satisfies CommandDefinition;
 
 export interface ClientConfig extends KernelFlagOptions, DaemonFlagOptions {
-  /** At least one, each once. */
+  /** The servers: at least one, each once. */
   readonly servers: readonly Endpoint[];
   /** The VNIs of --vni, each once; {@link subscriptionsOf} returns all VNIs. */
   readonly vnis: readonly number[];
   readonly announcements: readonly Route[];
   readonly retry: RetryBounds;
   readonly staleTimeSeconds: number;
-  /** Infinity for "forever". */
+  /** "forever" is Infinity. */
   readonly staleTimeAloneSeconds: number;
   readonly maxHops: number;
   readonly onStop: OnStop;
@@ -178,13 +178,13 @@ export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenV
   const drainSeconds = readSeconds("--drain", flags.drain);
   if (onStop === "keep" && drainSeconds > 0) {
     warnings.push(
-      "--drain: with --on-stop keep only 'bunbond client drain' takes that time, for nothing else turns away",
+      "--drain: with --on-stop keep only 'bunbond client drain' waits for this time, because SIGTERM withdraws nothing",
     );
   }
   const retry = readRetryBounds("--retry", flags.retry);
   if (retry.maxMs >= TABLE_SETTLES_MS) {
     warnings.push(
-      `--retry: when a server restarts, the others wait ${TABLE_SETTLES_MS / 1000} s for what this client announces, and then drop it until it is back`,
+      `--retry: when a server restarts, the other clients keep this client's routes for ${TABLE_SETTLES_MS / 1000} s, and then drop them until it is back`,
     );
   }
   return {

@@ -1,4 +1,7 @@
-/** The kernel routes of `bunbond client --install-routes`: how the flags open them, and what the daemon reports about them. */
+/**
+ * Connects `bunbond client --install-routes` with src/kernel: opens the kernel routes as the flags say, and reports
+ * about them.
+ */
 
 import { type EventLog, eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
@@ -10,7 +13,7 @@ import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags
 
 export interface KernelContext {
   readonly logger: Logger;
-  /** Prints what a dry run would do, one ip command at a time. */
+  /** Prints one ip command of a dry run. */
   readonly print: (command: string) => void;
 }
 
@@ -22,8 +25,8 @@ export class ClientKernel implements KernelReporter {
   /** True if the routes are removed at the end. */
   cleanup: boolean;
   /**
-   * The daemon stops without a drain: its own routes stay in force when they are withdrawn, since there is no time left in which
-   * other announcers' routes to the same destinations would be used.
+   * True if the daemon stops without a drain. Its own routes then still count when they are withdrawn: no time is left
+   * in which other announcers' routes to the same destinations could be used.
    */
   isStoppingAtOnce = false;
 

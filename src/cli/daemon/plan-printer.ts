@@ -1,4 +1,4 @@
-/** The plan of a dry run on stdout, a line for each change to the kernel: all of it, however slow the reader is. */
+/** Prints the plan of a dry run to stdout, one line per change to the kernel: all of it, however slow the reader is. */
 import type { LineWriter } from "../program/output.ts";
 
 export class PlanPrinter {
@@ -28,7 +28,7 @@ export class PlanPrinter {
     while (this.#behind.length > 0) {
       await this.#out.drained();
       const lines = this.#behind;
-      // Whatever its length, it is taken unless somebody else has written in the meantime.
+      // Whatever its length, the writer takes it, unless other text was written in the meantime.
       if (this.#out.write(lines.join(""))) this.#behind = [];
     }
     this.#isCatchingUp = false;

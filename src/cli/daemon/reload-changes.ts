@@ -1,10 +1,8 @@
 /**
- * What a reload has to do: the difference between the options in force and those read anew, as changes to be
+ * Finds what a reload must do: the difference between the options in force and those just read, as changes to be
  * carried out one by one. What is the same in both is in no change, and so is not touched: no connection is made anew,
- * nothing is withdrawn and announced again.
- *
- * What is new comes first and what goes comes last, so that a route that moves to another hop, or a server that takes
- * another one's place, does not leave a gap that could be avoided.
+ * nothing is withdrawn and announced again. Additions come first and removals last, so that a route that moves to
+ * another hop, or a server that replaces another one, does not leave an avoidable gap.
  */
 
 import type { ClientSettings } from "../../client/options.ts";
@@ -36,11 +34,14 @@ export interface Difference<Options, Change> {
   readonly needRestart: readonly string[];
   /** Warnings that the options in force did not have. */
   readonly warnings: readonly string[];
-  /** What is in force once the changes are carried out: what needs a restart stays as it was. */
+  /** The options in force after the changes: what needs a restart stays as it was. */
   readonly inForce: Options;
 }
 
-/** Every option is in one of these, or the program does not compile: so a reload treats each option deliberately. */
+/**
+ * Each option is in one of these two types, or the program does not compile: so nobody adds an option without deciding
+ * about reloads.
+ */
 type ClientAtRunTime =
   | "servers"
   | "vnis"
@@ -52,7 +53,7 @@ type ClientAtRunTime =
   | "verbose"
   | "installRoutes"
   | "cleanup"
-  // Looked at when the client stops.
+  // It is read when the client stops.
   | "onStop";
 /** The names of the flags of options that take effect at the next start. */
 export const CLIENT_AT_START = {
@@ -75,7 +76,7 @@ export const CLIENT_AT_START = {
 } satisfies Record<Exclude<keyof ClientConfig, ClientAtRunTime | "config" | "warnings">, string>;
 
 type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
-/** The same of a server. */
+/** The same for a server. */
 export const SERVER_AT_START = {
   listen: "listen",
   http: "http",
@@ -122,12 +123,18 @@ function clientInForce(before: ClientConfig, after: ClientConfig): ClientConfig 
   return { ...after, ...picked(CLIENT_AT_START, before), installRoutes };
 }
 
-/** Whether the kernel is there to write to at all is settled at the start. */
+/**
+ * Returns true if routes are installed either before or after. Whether the kernel is opened at all is decided at the
+ * start.
+ */
 function isMappingSwitched(before: ClientConfig, after: ClientConfig): boolean {
   return (before.installRoutes.length === 0) !== (after.installRoutes.length === 0);
 }
 
-/** One change with all mappings, or none. Their order decides which VNI wins a destination in a table that several share. */
+/**
+ * Returns one change with all mappings, or none. Their order decides which VNI is used for a destination in a table
+ * that several share.
+ */
 function mapped(before: readonly TableMapping[], mappings: readonly TableMapping[]) {
   return Bun.deepEquals(before, mappings) ? [] : [{ type: "install-routes", mappings } as const];
 }
@@ -144,20 +151,22 @@ export function serverDifference(
   };
 }
 
-/** As the client takes them. */
+/** Returns the settings that a client can change while it runs, as the client takes them. */
 export function clientSettings(options: ClientConfig): ClientSettings {
   const { keepaliveSeconds, retry, staleTimeSeconds, staleTimeAloneSeconds } = options;
   const staleTimes = { staleTimeMs: staleTimeSeconds * 1000, staleTimeAloneMs: staleTimeAloneSeconds * 1000 };
   return { keepaliveSeconds, retry, staleTimes };
 }
 
-/** What of it can be changed while the server runs. */
+/** Returns the settings that a server can change while it runs. */
 export function serverSettings(options: ServerConfig): ServerSettings {
   const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = options;
   return { keepaliveSeconds, retainSeconds, sendHoldSeconds, ...valuesByLimit((name) => options[name]) };
 }
 
-/** Compares two lists. Each item is in its list once; items with the same `keyOf` are the same. */
+/**
+ * Returns what was added and what was removed. Each item is in its list once; items with the same `keyOf` are the same.
+ */
 function listDifference<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string) {
   const keysBefore = new Set(before.map(keyOf));
   const keysAfter = new Set(after.map(keyOf));
@@ -167,7 +176,7 @@ function listDifference<T>(before: readonly T[], after: readonly T[], keyOf: (it
   };
 }
 
-/** One change with the settings that differ, or none. */
+/** Returns one change with the settings that differ, or none. */
 function configured<Settings extends object>(before: Settings, after: Settings) {
   const old = new Map<string, unknown>(Object.entries(before));
   const changed = Object.entries(after).filter(([name, value]) => !Bun.deepEquals(old.get(name), value));
@@ -186,7 +195,7 @@ function cleanup(before: ClientConfig, { cleanup, installRoutes }: ClientConfig)
   return isSame ? [] : [{ type: "cleanup", cleanup } as const];
 }
 
-/** The flags of options that have changed. */
+/** Returns the names of the flags whose options have changed. */
 function needRestart<Name extends string>(
   flags: Readonly<Record<Name, string>>,
   before: Readonly<Record<NoInfer<Name>, unknown>>,

@@ -43,7 +43,10 @@ export function reloadOnHangup<
   return reloader;
 }
 
-/** Without a file, SIGHUP stops the daemon, as it ends other programs, but in an orderly way. */
+/**
+ * Makes SIGHUP stop the daemon if it has no configuration file. By default the signal ends a program; here it ends it
+ * in an orderly way.
+ */
 export function stopOnHangup(
   { config }: { readonly config: string | null },
   hangup: HangupSignal,
@@ -80,12 +83,12 @@ export class Reloader<Options, Change extends LoggedChange> {
     return this.#inEffect;
   }
 
-  /** Nothing is reloaded from here on. */
+  /** Ends reloading: later signals have no effect. */
   stop(): void {
     this.#isStopped = true;
   }
 
-  /** Resolves when it is done. Asked again while it is at it, it reads once more. */
+  /** Reloads the options, and resolves when that is done. A call during a reload makes it read the file once more. */
   reload(): Promise<void> {
     this.#isAsked = true;
     this.#work ??= this.#reloadWhileAsked().finally(() => {
@@ -123,7 +126,7 @@ export class Reloader<Options, Change extends LoggedChange> {
   }
 }
 
-/** How many of each type, or of settings which. */
+/** Returns how many changes of each type there are, or which settings change. */
 function changeFields(changes: readonly LoggedChange[]): LogFields {
   const fields = Array.from(
     Map.groupBy(changes, ({ type }) => type),
@@ -151,7 +154,7 @@ function faultFields(error: unknown): EventFields<(typeof LOG.configurationNotRe
 export interface ClientParts {
   readonly client: ClientCore;
   readonly logger: LevelledLogger;
-  /** Null: the client has nothing to do with the kernel, and no change says so. */
+  /** The kernel routes; null if the client installs none, and then no change is about them. */
   readonly kernel: { readonly routes: Pick<KernelRoutes, "setMappings">; cleanup: boolean } | null;
 }
 
@@ -167,7 +170,7 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       client.addServer(change.server);
       break;
     case "remove-server":
-      // Until the others have all that it had: the new ones among them have only just been added.
+      // Its routes stay until the other servers have sent theirs: some of those were only just added.
       client.removeServer(change.server, { keepStale: true });
       break;
     case "subscribe":

@@ -15,7 +15,7 @@ import { clientDifference, clientSettings } from "./reload-changes.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 
-/** Time to remove routes from the kernel at the end, which may be some millions. */
+/** Time limit for removing routes from the kernel at the end, which may be some millions. */
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
@@ -45,7 +45,7 @@ export async function runClient(options: ClientConfig, context: DaemonContext): 
       try {
         await serve(options, { ...setup, out: stdout, kernel });
       } catch (error) {
-        // The client has hardly begun: what an earlier client left stays.
+        // The client did not get started: routes that an earlier client left stay.
         await kernel?.close(false);
         throw error;
       }
@@ -66,7 +66,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters);
   const counters = new ClientCounters();
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
-  // A dry run prints its plan in the place of the changes.
+  // A dry run prints its plan instead of the changes.
   const isPlanning = kernel !== null && options.dryRun;
   const leave = () => {
     daemon.isStopping = true;

@@ -1,5 +1,5 @@
 /**
- * What both daemons do around their work.
+ * Runs a daemon: this is what both daemons do around their work.
  *
  *     log, warnings → signals → control socket (says STARTING) → serve() → control socket closed
  *                        │                                          ↑
@@ -20,27 +20,27 @@ import { styleFor } from "../program/style.ts";
 import { warnOfAddressSpace } from "./memory-limit.ts";
 import { stopOnHangup } from "./reload.ts";
 
-/** What a daemon's work is given. */
+/** The arguments of a daemon's work. */
 export interface DaemonSetup {
   readonly rawArgs: readonly string[];
   readonly hangup: HangupSignal;
   readonly logger: LevelledLogger;
-  /** The same, for events of the catalogue. */
+  /** The same logger, for events of the catalogue. */
   readonly log: EventLog;
-  /** Null: no control socket. */
+  /** The control socket; null if there is none. */
   readonly control: ControlServer | null;
   /** Asks the daemon to stop, as SIGTERM does. */
   readonly stop: () => void;
-  /** Resolves when the daemon is to stop. */
+  /** Resolves when the daemon has to stop. */
   readonly stopped: Promise<void>;
 }
 
 export interface DaemonWork {
   readonly program: ProgramName;
   readonly warnings?: readonly string[];
-  /** How long the daemon may take to stop beyond the usual time, asked when it has to. */
+  /** Returns how long the daemon may take to stop beyond the usual time. It is called when the daemon has to stop. */
   readonly graceMs?: () => number;
-  /** Resolves to the exit code, after `stopped`. */
+  /** Does the work. Resolves to the exit code, after `stopped`. */
   readonly serve: (setup: DaemonSetup) => Promise<number>;
 }
 
@@ -61,7 +61,7 @@ export async function runDaemon(
   const asked = Promise.withResolvers<void>();
   stopOnHangup(options, hangup, log, asked.resolve);
   const stopped = untilStopped({ ...(graceMs && { graceMs }), also: asked.promise });
-  // Before all else: where another daemon runs, this one is refused before any peer has seen it.
+  // The socket is opened first: if another daemon has it, this one ends before any peer has seen it.
   const control = await openDaemonSocket(options.socket, program, logger);
   try {
     return await serve({ rawArgs, hangup, logger, log, control, stop: asked.resolve, stopped });

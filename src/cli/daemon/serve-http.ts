@@ -8,12 +8,12 @@ import type { RouteSource } from "../../route/table/route-source.ts";
 import { versionInfo } from "../program/version.ts";
 
 export interface HttpOptions {
-  /** Null: no HTTP. */
+  /** Where HTTP is served; null if it is not. */
   readonly http: Endpoint | null;
   readonly httpHosts: readonly string[];
 }
 
-/** Serves a daemon's routes where `--http` says, if it says so. */
+/** Serves a daemon's routes at the address of `--http`. Resolves to null if the flag is not given. */
 export async function serveRoutes(
   { http: endpoint, httpHosts: hostNames }: HttpOptions,
   routes: RouteSource,

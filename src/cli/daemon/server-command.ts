@@ -46,7 +46,7 @@ export const serverDefinition = {
   meta: {
     name: "server",
     description:
-      "Run a MetalBond server: it takes routes from its clients and sends them to the clients that have subscribed.",
+      "Run a MetalBond server: it accepts routes from its clients and sends them to the clients that have subscribed.",
   },
   args: {
     listen: {
@@ -56,7 +56,7 @@ export const serverDefinition = {
       valueHint: "ADDR[:PORT]",
       example: "[::]:4711",
       default: `[::]:${DEFAULT_PORT}`,
-      description: `Accept clients on this address: IPv4, IPv6 ([::] is both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
+      description: `Accept clients on this address: IPv4, IPv6 ([::] accepts both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
     },
     http: httpFlag,
     "http-host": httpHostFlag,
@@ -67,7 +67,7 @@ export const serverDefinition = {
       example: "15",
       default: `${DEFAULT_SETTLE_SECONDS}`,
       description:
-        "Wait this long after the start for clients to return, before End-of-RIBs say that tables are complete.",
+        "Wait this long after the start for clients to return, before sending End-of-RIB, which marks a table as complete.",
     },
     pacing: pacingFlag(
       "Write to subscribers in small steps, which Go's clients need. auto: until a subscriber has proven not to be a Go program.",
@@ -78,7 +78,7 @@ export const serverDefinition = {
       example: "30",
       default: `${DEFAULT_RETAIN_SECONDS}`,
       description:
-        "Keep the routes of a lost client this long, unless it withdrew them, so that it can restart unnoticed.",
+        "Keep the routes of a lost client this long, unless it withdrew them, so that it can restart without a withdrawal.",
     },
     "send-hold": {
       type: "string",
@@ -86,7 +86,7 @@ export const serverDefinition = {
       example: "90",
       default: `${DEFAULT_SEND_HOLD_SECONDS}`,
       description:
-        "Close the connection to a peer that takes no byte for this long although some are waiting.",
+        "Close the connection to a peer that reads nothing for this long although data is waiting for it.",
     },
     [LIMITS.maxHops.flag]: limitFlag("maxHops"),
     [LIMITS.maxRoutes.flag]: limitFlag("maxRoutes"),
@@ -98,7 +98,7 @@ export const serverDefinition = {
       example: "512",
       default: `${DEFAULT_MAX_HALF_OPEN}`,
       description:
-        "Limit of connections that have not completed their handshake. Beyond it, the oldest is reset, so that silent connections keep no client out.",
+        "Allow this many connections that have not completed their handshake. Beyond that the oldest is reset, so that silent connections keep no client out.",
     },
     socket: socketFlag("server"),
     config: configFlag,
@@ -115,7 +115,7 @@ export interface ServerConfig extends ServerLimits, DaemonFlagOptions {
 }
 
 /**
- * `fromFile` are the settings of a configuration file.
+ * Reads the command line. `fromFile` has the settings of a configuration file.
  * @throws UsageError
  */
 export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenValues): ServerConfig {
@@ -134,7 +134,7 @@ export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenV
   };
 }
 
-/** Reads the configuration file, too, anew each time. */
+/** Reads the command line and the configuration file, anew each time. */
 export function readServerOptions(rawArgs: readonly string[]): Promise<ServerConfig> {
   return readOptions(serverDefinition, rawArgs, parseServerOptions);
 }

@@ -18,13 +18,13 @@ import { readHostNames } from "./values.ts";
 
 /** The values of flags that both daemons have. */
 export interface DaemonFlagOptions {
-  /** Null: no HTTP. */
+  /** Where HTTP is served; null if it is not. */
   readonly http: Endpoint | null;
-  /** Further names by which HTTP is asked. */
+  /** Further host names that HTTP requests may have. */
   readonly httpHosts: readonly string[];
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
-  /** Null: no control socket. */
+  /** Where the control socket is; null if there is none. */
   readonly socket: SocketChoice | null;
   /** The configuration file that some values are from; null if there is none. */
   readonly config: string | null;

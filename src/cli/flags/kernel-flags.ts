@@ -1,9 +1,8 @@
 /**
- * The client's flags for routes in the kernel: their definitions, and how their values are read.
- *
- * A table means who looks into it. 253 ("default") and 255 ("local") are the kernel's own ways of ending a look-up, so
- * that tenants' routes there would be taken for the host's. "main" is the host's own table: it takes a flag that says
- * so. Go's example unit writes 0 for it, which in a route message means main as well.
+ * The client's flags for routes in the kernel: their definitions, and how their values are read. What a table means
+ * depends on the rules that look it up. The kernel itself looks up 253 ("default") and 255 ("local") for the host's
+ * packets, so that tenants' routes there would be used as the host's. "main" is the host's own table: it needs a flag
+ * of its own. Go's example unit writes 0 for it, which in a route message means main as well.
  */
 
 import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
@@ -40,7 +39,7 @@ export const routeProtocolFlag = {
   valueHint: "N",
   example: "200",
   default: `${DEFAULT_PROTOCOL}`,
-  description: `Mark BunBond's routes in the kernel with this protocol number, ${LEAST_PROTOCOL} to 255 without ${PROTOCOL_RA}; the other numbers are the kernel's and those of routes made by hand. A network namespace takes one client per number.`,
+  description: `Mark BunBond's routes in the kernel with this protocol number, ${LEAST_PROTOCOL} to 255 except ${PROTOCOL_RA}; the other numbers belong to the kernel and to routes made by hand. A network namespace can have one client per number.`,
 } satisfies ValueFlagDef;
 
 export const kernelFlags = {
@@ -50,14 +49,14 @@ export const kernelFlags = {
     valueHint: "VNI#TABLE",
     example: "100#100",
     description:
-      "Subscribe to this virtual network, and install its routes in this routing table of the kernel, 1 to 4294967295 without 253 and 255.",
+      "Subscribe to this virtual network, and install its routes in this routing table of the kernel: 1 to 4294967295, except 253 and 255.",
   },
   tun: {
     type: "string",
     valueHint: "DEVICE",
     example: "ip6tnl0",
     default: "ip6tnl0",
-    description: "The tunnel device of these routes: of type ip6tnl, mode any, external.",
+    description: "The tunnel device of these routes. It must be of type ip6tnl, mode any, external.",
   },
   "ipv4-only": { type: "boolean", description: "Install only routes to IPv4 destinations in the kernel." },
   cleanup: {
@@ -69,7 +68,7 @@ export const kernelFlags = {
   "dry-run": {
     type: "boolean",
     description:
-      "Change nothing in the kernel: print the ip commands for it, instead of the changes of routes.",
+      "Change nothing in the kernel. Print the ip commands that would make the changes, instead of the changes of routes.",
   },
   "allow-main-table": {
     type: "boolean",
@@ -80,7 +79,7 @@ export const kernelFlags = {
     repeatable: true,
     valueHint: "PREFIX[=WEIGHT]",
     example: "2001:db8:a::/48=10",
-    description: `If a destination has several next hops, give those in this IPv6 network the weight WEIGHT, 1 to ${MAX_WEIGHT}, ${DEFAULT_PREFERRED_WEIGHT} if left out; the others have the weight 1.`,
+    description: `If a destination has several next hops, give those in this IPv6 network the weight WEIGHT, 1 to ${MAX_WEIGHT}, or ${DEFAULT_PREFERRED_WEIGHT} if it is left out. The other next hops have weight 1.`,
   },
   "exclude-type": {
     type: "string",
@@ -95,7 +94,7 @@ export const kernelFlags = {
     example: "resilient",
     default: "plain",
     description:
-      "How destinations with several next hops are balanced. plain: a change of the next hops moves connections of the others, too. resilient (Linux 5.13 or newer): connections of the others stay where they are.",
+      "How the connections to a destination are spread over several next hops. plain: when one next hop comes or goes, some connections through the others move, too. resilient (Linux 5.13 or newer): connections through the others stay.",
   },
   "reconcile-interval": {
     type: "string",
@@ -115,7 +114,7 @@ export const kernelFlags = {
   },
 } satisfies FlagDefs;
 
-/** The names of the options in messages of src/kernel to an operator. */
+/** The names by which messages of src/kernel call the options. */
 export const kernelOptionNames: KernelOptionNames = {
   device: "--tun",
   protocol: "--route-protocol",
@@ -173,7 +172,7 @@ export function kernelFlagWarnings(flags: KernelFlagValues): string[] {
   if (flags["install-routes"].length > 0) {
     const isVain = flags["dry-run"] && flags.cleanup;
     return isVain
-      ? ["--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed"]
+      ? ["--cleanup has no effect with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed"]
       : [];
   }
   const given = Object.entries(kernelFlags).flatMap(([name, def]) => {
@@ -199,7 +198,12 @@ function readDevice(name: string): string {
 export function readRouteProtocol(text: string): number {
   const protocol = readWholeNumber("--route-protocol", text, LEAST_PROTOCOL, 255);
   if (protocol !== PROTOCOL_RA) return protocol;
-  throw badValue("--route-protocol", text, whole(text), `${PROTOCOL_RA} is the kernel's own: take another`);
+  throw badValue(
+    "--route-protocol",
+    text,
+    whole(text),
+    `${PROTOCOL_RA} is reserved for the kernel: use another number`,
+  );
 }
 
 /** Reads tables, in the order given, each once. */
@@ -230,7 +234,12 @@ function readMappings(texts: readonly string[], allowMain: boolean): TableMappin
     const { vni, table } = readMapping(text, allowMain);
     const other = tables.get(vni) ?? table;
     if (other !== table) {
-      throw badValue("--install-routes", text, whole(text), `VNI ${vni} goes into table ${other} already`);
+      throw badValue(
+        "--install-routes",
+        text,
+        whole(text),
+        `VNI ${vni} is already installed in table ${other}`,
+      );
     }
     tables.set(vni, table);
   });
@@ -249,7 +258,7 @@ function readMapping(text: string, allowMain: boolean): TableMapping {
   if (!(vni <= MAX_VNI)) {
     throw badValue(flag, text, { start: 0, end: hash }, `the VNI must be a number from 0 to ${MAX_VNI}`);
   }
-  const mainHint = allowMain ? null : "if it is to be, add --allow-main-table";
+  const mainHint = allowMain ? null : "if that is intended, add --allow-main-table";
   return { vni, table: readTable(flag, text, hash + 1, mainHint) };
 }
 
@@ -260,7 +269,7 @@ function readPreferredNetworks(texts: readonly string[]): PreferredNetwork[] {
     const other = networks.find(({ prefix }) => samePrefix(prefix, network.prefix));
     if (other === undefined) networks.push(network);
     else if (other.weight !== network.weight) {
-      const reason = `${formatPrefix(network.prefix)} has the weight ${other.weight} already`;
+      const reason = `${formatPrefix(network.prefix)} already has weight ${other.weight}`;
       throw badValue("--prefer-network", text, whole(text), reason);
     }
   });

@@ -24,7 +24,7 @@ export const httpFlag = {
   type: "string",
   valueHint: "ADDR[:PORT]",
   example: `[::1]:${DEFAULT_HTTP_PORT}`,
-  description: `Serve /routes.json, /routes.yaml and /healthz on this address, port ${DEFAULT_HTTP_PORT} if left out.`,
+  description: `Serve /routes.json, /routes.yaml and /healthz on this address. Port ${DEFAULT_HTTP_PORT} if left out.`,
 } satisfies ValueFlagDef;
 
 /** Returns null if the flag was not given: there is no HTTP. */
@@ -38,7 +38,7 @@ export const httpHostFlag = {
   valueHint: "NAME",
   example: "routes.example",
   description:
-    "Answer HTTP requests for this host name, too, as behind a reverse proxy that passes its own name on. Addresses, localhost and a name in --http are always answered.",
+    "Also answer HTTP requests for this host name, as when a reverse proxy passes its own name on. Requests for addresses, localhost and a name in --http are always answered.",
 } satisfies ValueFlagDef;
 
 export const verboseFlag = {
@@ -52,7 +52,7 @@ export const configFlag = {
   valueHint: "FILE",
   example: "/etc/bunbond/client.yaml",
   description:
-    "Read settings from this YAML file: flags by their long names, as in keepalive: 5. A flag on the command line replaces the setting in the file, a whole list too. On SIGHUP the file is read again, and changes take effect.",
+    "Read settings from this YAML file: flags by their long names, as in keepalive: 5. A flag on the command line replaces the setting in the file, even a whole list. On SIGHUP the file is read again, and changes take effect.",
 } satisfies ValueFlagDef;
 
 const PACINGS = ["auto", "always", "never"] as const satisfies readonly Pacing[];

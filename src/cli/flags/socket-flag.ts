@@ -1,9 +1,8 @@
 /**
- * `--socket` of the daemons, and of the commands that talk to them.
- *
- * Without it a daemon takes server.sock or client.sock in its user's directory, or beside that server-PID.sock where
- * another daemon has it: several on a host are no mistake, and network namespaces share the file system. A path that was asked
- * for is taken or refused.
+ * The flag `--socket` of the daemons, and of the commands that are sent to them. Without it a daemon uses server.sock
+ * or client.sock in its user's directory, or server-PID.sock beside it if another daemon has that one: a host may have
+ * several daemons, and network namespaces share the file system. A path that the flag names is used, or the daemon does
+ * not start.
  */
 
 import { existsSync } from "node:fs";
@@ -24,8 +23,8 @@ export interface UserContext {
 }
 
 /**
- * Returns where daemons have their control sockets: this user's directory first, then root's. XDG_RUNTIME_DIR is that of the XDG Base
- * Directory Specification.
+ * Returns the directories of control sockets: this user's first, then root's. XDG_RUNTIME_DIR is defined by the XDG
+ * Base Directory Specification.
  */
 export function runDirectories({ isRoot, environment }: UserContext = thisUser()): [string, ...string[]] {
   const { XDG_RUNTIME_DIR: runtime } = environment;
@@ -47,17 +46,17 @@ export function socketFlag(program: ProgramName) {
     type: "string",
     valueHint: "PATH",
     example: defaultSocket(program),
-    description: `Accept commands like 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or ${program}-PID.sock in the same directory if another daemon has that one, or none if it cannot be made. For users other than root the directory is $XDG_RUNTIME_DIR/bunbond.`,
+    description: `Accept commands such as 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or ${program}-PID.sock in the same directory if another daemon has that one, or none if it cannot be made. For users other than root the directory is $XDG_RUNTIME_DIR/bunbond.`,
   } satisfies ValueFlagDef;
 }
 
 /** Where a daemon has its control socket. */
 export type SocketChoice =
   | { readonly path: string }
-  /** None was asked for: without the permission to make one, the daemon runs without it. */
+  /** The flag was not given. If no socket can be made in the directory, the daemon runs without one. */
   | { readonly directory: string };
 
-/** Returns null for no control socket. */
+/** Returns null if there is to be no control socket. */
 export function readSocket(text: string | undefined): SocketChoice | null {
   if (text === undefined) return { directory: runDirectories()[0] };
   return text.toLowerCase() === "none" ? null : { path: text };
@@ -106,7 +105,10 @@ async function openFirstFree(
   }
 }
 
-/** Returns the path that a command's --socket names: a path, or the name of a socket in one of the directories, as "server-4711". */
+/**
+ * Returns the path for a command's --socket, which is a path, or the name of a socket in one of the directories, as
+ * "server-4711".
+ */
 export function socketNamed(text: string, directories: readonly string[]): string {
   if (text.includes("/") || existsSync(text)) return text;
   const paths = directories.flatMap((directory) =>

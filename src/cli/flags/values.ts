@@ -1,4 +1,7 @@
-/** Reads values of flags. Each reader takes the flag's name for its message, and throws a UsageError with a caret. */
+/**
+ * These functions read the values of flags. Each takes the flag's name for its message, and throws a UsageError with a
+ * caret.
+ */
 
 import type { TextRange } from "../../base/marked-text.ts";
 import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
@@ -8,7 +11,7 @@ import type { RetryBounds } from "../../session/retry.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
 import { collectErrors, throwAll, UsageError } from "../program/usage-error.ts";
 
-/** Limit of times: timers count milliseconds in 31 bits, and fire at once beyond 24.8 days. */
+/** The longest time: timers count milliseconds in 31 bits, and fire at once beyond 24.8 days. */
 const MAX_SECONDS = 20 * 86400;
 
 export function readEndpoint(flag: string, text: string, defaultPort: number, use: EndpointUse): Endpoint {
@@ -36,7 +39,7 @@ export function readVnis(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
 }
 
-/** Reads a whole number within bounds. `unit` is for values after which people may write a unit. */
+/** Reads a whole number within bounds. `unit` is named in the message, for values that users may write with a unit. */
 export function readWholeNumber(
   flag: string,
   text: string,
@@ -71,15 +74,17 @@ export function readSecondsOrForever(flag: string, text: string): number {
   throw badValue(flag, text, whole(text), `${secondsRule(0)}, or "forever"`);
 }
 
-/** As {@link readSecondsOrForever} reads it. */
+/** Formats a time so that {@link readSecondsOrForever} reads the same. */
 export function formatSecondsOrForever(seconds: number): string {
   return seconds === Number.POSITIVE_INFINITY ? "forever" : `${seconds}`;
 }
 
-/** Least wait: many clients that retried more often would overload a server. */
+/** The shortest wait: many clients that retried more often would overload a server. */
 const LEAST_RETRY_SECONDS = 0.1;
 
-/** Reads two times as in {@link readSeconds}, "5-10": the wait before the next attempt is drawn from between them. */
+/**
+ * Reads two times as {@link readSeconds} does, "5-10". The wait before the next attempt is a random time between them.
+ */
 export function readRetryBounds(flag: string, text: string): RetryBounds {
   const [min, max, ...more] = text.split("-").map(secondsIn);
   if (min != null && max != null && min >= LEAST_RETRY_SECONDS && min <= max && more.length === 0) {

@@ -107,11 +107,11 @@ export const HELP_ROW: Row = { left: "-h, --help", right: "Print this help." };
 export const VERSION_ROW: Row = { left: "    --version", right: "Print the version." };
 export const COLOR_ROW: Row = {
   left: "NO_COLOR",
-  right: "If set, output has no colours, on a terminal either.",
+  right: "If set, output has no colours, not even on a terminal.",
 };
 export const EXIT_CODE_ROWS: readonly Row[] = [
   { left: "0", right: "success, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
-  { left: "1", right: "failed" },
+  { left: "1", right: "failure" },
   { left: "2", right: "the command line or a configuration file is wrong" },
 ];
 

@@ -27,29 +27,29 @@ export const LIMITS = {
     fallback: DEFAULT_MAX_HOPS,
     code: "TOO_MANY_HOPS",
     meaning: "the destination has as many next hops as `--max-hops` allows",
-    description:
-      "Skip announcements of further next hops for a destination that has this many, from all peers together.",
+    description: "Skip further next hops of a destination that has this many from all peers together.",
   },
   maxRoutes: {
     flag: "max-routes",
     fallback: 1_000_000,
     code: "TOO_MANY_ROUTES",
     meaning: "the peer announces as many routes as `--max-routes` allows",
-    description: "Skip further announcements of a peer that announces this many routes.",
+    description: "Skip further announcements of a peer that already announces this many routes.",
   },
   maxVnis: {
     flag: "max-vnis",
     fallback: 100_000,
     code: "TOO_MANY_VNIS",
     meaning: "the peer announces routes in as many VNIs as `--max-vnis` allows",
-    description: "Skip a peer's announcements in further VNIs once it announces routes in this many.",
+    description:
+      "Skip announcements in further VNIs of a peer that already announces routes in this many VNIs.",
   },
   maxSubscriptions: {
     flag: "max-subscriptions",
     fallback: 100_000,
     code: "TOO_MANY_SUBSCRIPTIONS",
     meaning: "the peer subscribes to as many VNIs as `--max-subscriptions` allows",
-    description: "Skip further SUBSCRIBEs of a peer that subscribes to this many VNIs.",
+    description: "Skip further SUBSCRIBEs of a peer that already subscribes to this many VNIs.",
   },
 } as const satisfies Readonly<Record<string, Limit>>;
 

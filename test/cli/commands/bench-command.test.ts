@@ -64,7 +64,7 @@ describe("parseBenchOptions refuses", () => {
     [["latency", "--workers", "2", ...SERVER], "BAD_VALUE", "--workers: latency uses exactly one thread"],
     [["--routes", "0", ...SERVER], "BAD_VALUE", "--routes: a whole number from 1 to 10000000 is needed"],
     [["--routes", "1e6", ...SERVER], "BAD_VALUE", "--routes: "],
-    [["--routes", "9000000", ...SERVER], "BAD_VALUE", "10.0.0.0/8 has no room for so many routes"],
+    [["--routes", "9000000", ...SERVER], "BAD_VALUE", "10.0.0.0/8 does not have this many host routes"],
     [
       ["latency", "--rate", "1001", ...SERVER],
       "BAD_VALUE",

@@ -173,9 +173,9 @@ describe("announce and withdraw", () => {
     });
     expect(await run("announce", R_TEXT)).toEqual({
       exitCode: 0,
-      stdout: `held back, since the client is drained: ${R}\n`,
+      stdout: `held back while the client is drained: ${R}\n`,
       stderr:
-        "bunbond announce: the client is drained, and announces nothing until 'bunbond client drain --undo'\n" +
+        "bunbond announce: the client is drained; it announces nothing until 'bunbond client drain --undo'\n" +
         "bunbond announce: no server is connected now; the change is sent to each server that connects\n",
     });
   });
@@ -427,7 +427,7 @@ listening  [::]:4711
 settled    no
 peers      22, 11 established
 routes     33
-retained   44 announcements of peers that are gone
+retained   44 announcements of lost peers
 VNIs       1002, of which 1 are shown
 
 VNI  ROUTES  SUBSCRIBERS
@@ -444,19 +444,22 @@ describe("which daemon", () => {
     const client = pathOf("client");
     const serverPath = pathOf("server");
     expect(await run("announce", R_TEXT)).toEqual(
-      failed(4, `bunbond announce: no client answers at ${client}; --socket names another\n`),
+      failed(4, `bunbond announce: no client answers at ${client}; name another socket by --socket\n`),
     );
     expect(await run("peers", "--json")).toEqual(
       failed(
         4,
-        `{"error":"DAEMON_AWAY","message":"no server answers at ${serverPath}; --socket names another"}\n`,
+        `{"error":"DAEMON_AWAY","message":"no server answers at ${serverPath}; name another socket by --socket"}\n`,
       ),
     );
     expect(await run("status")).toEqual(
-      failed(4, `bunbond status: no daemon answers at ${client} or ${serverPath}; --socket names another\n`),
+      failed(
+        4,
+        `bunbond status: no daemon answers at ${client} or ${serverPath}; name another socket by --socket\n`,
+      ),
     );
     expect(await run("status", "--socket", "/nowhere")).toEqual(
-      failed(4, "bunbond status: no daemon answers at /nowhere; --socket names another\n"),
+      failed(4, "bunbond status: no daemon answers at /nowhere; name another socket by --socket\n"),
     );
   });
 
@@ -529,7 +532,7 @@ describe("which daemon", () => {
     const path = pathOf("client");
     const other = Bun.serve({ unix: path, fetch: () => new Response("hello", { status: 418 }) });
     expect(await run("subscribe", "7")).toEqual(
-      failed(1, "bunbond subscribe: not a daemon of BunBond: the answer has status 418 and no JSON\n"),
+      failed(1, "bunbond subscribe: this is no BunBond daemon: its answer has status 418 and is not JSON\n"),
     );
     await other.stop(true);
   });
@@ -540,7 +543,7 @@ describe("which daemon", () => {
     expect(await asNobody(() => run("subscribe", "7"))).toEqual(
       failed(
         1,
-        `bunbond subscribe: no permission to talk to ${pathOf("client")}: only its owner and group may use it\n`,
+        `bunbond subscribe: no permission to use ${pathOf("client")}: only its owner and group have it\n`,
       ),
     );
   });

@@ -654,10 +654,10 @@ describe("files on disk", () => {
         "server: a\ninstall-routes:\n- 1#100\n- 2#0\n- 1#7\nexclude-type: any",
         [],
         [
-          ":4: install-routes: table 0 is main, the host's own; if it is to be, add --allow-main-table.",
+          ":4: install-routes: table 0 is main, the host's own; if that is intended, add --allow-main-table.",
           "2#0",
           "^",
-          ":5: install-routes: VNI 1 goes into table 100 already.",
+          ":5: install-routes: VNI 1 is already installed in table 100.",
           "1#7",
           "^~~",
           ":6: exclude-type: one of std, nat, lb is needed.",
@@ -675,7 +675,7 @@ describe("files on disk", () => {
         "keepalive: 5",
         [],
         [
-          ": the file does not show which program it is for; write role: client (or server) in it, or put the word after its name.",
+          ": the file does not say which program it is for; write role: client (or server) in it, or give client (or server) after the file.",
         ],
       ],
       ["keepalive: [", [], [expect.stringMatching(/^:1: not YAML/)]],

@@ -157,7 +157,7 @@ describe("parseClientOptions takes", () => {
   test("a drain that a signal makes nothing of, with a warning", () => {
     const { warnings } = parseClientOptions(["-s", "a", "-v", "1", "--on-stop", "keep", "--drain", "5"]);
     expect(warnings).toEqual([
-      expect.stringContaining("with --on-stop keep only 'bunbond client drain' takes that time"),
+      expect.stringContaining("with --on-stop keep only 'bunbond client drain' waits for this time"),
     ]);
   });
 
@@ -165,7 +165,7 @@ describe("parseClientOptions takes", () => {
     const warningsOf = (retry: string) =>
       parseClientOptions(["-s", "a", "-v", "1", "--retry", retry]).warnings;
     expect(warningsOf("5-14.9")).toEqual([]);
-    expect(warningsOf("5-15")).toEqual([expect.stringMatching(/^--retry: .* 15 s /)]);
+    expect(warningsOf("5-15")).toEqual([expect.stringMatching(/^--retry: .* 15 s,/)]);
   });
 
   test("a client with nothing to do, with a warning", () => {
@@ -177,7 +177,7 @@ describe("parseClientOptions takes", () => {
     const dry = ["-s", "a", "--install-routes", "1#1", "--dry-run"];
     expect(parseClientOptions(dry).warnings).toEqual([]);
     expect(parseClientOptions([...dry, "--cleanup"]).warnings).toEqual([
-      "--cleanup is of no use with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed",
+      "--cleanup has no effect with --dry-run: 'bunbond cleanup --dry-run' prints what would be removed",
     ]);
   });
 
@@ -266,14 +266,14 @@ describe("parseClientOptions refuses", () => {
         ["install-routes", "1#255", `table 255 ("local") belongs to the kernel`, "1#255\n  ^~~"],
         ["install-routes", "1#0", "table 0 is main, the host's own", "1#0\n  ^"],
         ["install-routes", "1#254", "table 254 is main, the host's own", "1#254\n  ^~~"],
-        ["install-routes", "1#7,2#7,01#8", "VNI 1 goes into table 7 already", "01#8\n^~~~"],
+        ["install-routes", "1#7,2#7,01#8", "VNI 1 is already installed in table 7", "01#8\n^~~~"],
         ["tun", "averyverylongname", "no device can have that name", `averyverylongname\n^${"~".repeat(16)}`],
         ["tun", "a/b", "no device can have that name", "a/b\n^~~"],
         ["tun", "..", "no device can have that name", "..\n^~"],
         ["route-protocol", "0", "a whole number from 5 to 255", "0\n^"],
         ["route-protocol", "2", "a whole number from 5 to 255", "2\n^"],
         ["route-protocol", "4", "a whole number from 5 to 255", "4\n^"],
-        ["route-protocol", "9", "9 is the kernel's own", "9\n^"],
+        ["route-protocol", "9", "9 is reserved for the kernel", "9\n^"],
         ["route-protocol", "256", "a whole number from 5 to 255", "256\n^~~"],
         [
           "prefer-network",
@@ -296,7 +296,7 @@ describe("parseClientOptions refuses", () => {
         ],
         ["prefer-network", "fe00::/8=256", "the weight must be", "fe00::/8=256\n         ^~~"],
         ["prefer-network", "fe00::/8=", "the weight must be", "fe00::/8=\n         ^"],
-        ["prefer-network", "fe00::/8=2,fe00::/8", "fe00::/8 has the weight 2 already", "fe00::/8\n^~~~~~~~"],
+        ["prefer-network", "fe00::/8=2,fe00::/8", "fe00::/8 already has weight 2", "fe00::/8\n^~~~~~~~"],
         ["exclude-type", "anycast", "one of std, nat, lb", "anycast\n^~~~~~~"],
         ["reconcile-interval", "never", "a number of seconds", "never\n^~~~~"],
         ["install-nat", "ports", "one of plain, skip", "ports\n^~~~~"],
