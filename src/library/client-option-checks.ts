@@ -13,6 +13,7 @@ import {
 import { silentHandler } from "../client/events.ts";
 import type { ClientSettings } from "../client/options.ts";
 import { MOST_HOPS } from "../client/view/merged-view.ts";
+import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import type { ChangesOptions, CloseOptions, ConnectOptions, WaitOptions } from "./connect-options.ts";
 
@@ -76,6 +77,7 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   ...SETTINGS,
   ...SHARED_OPTIONS,
   maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
+  historyEntries: wholeNumber({ least: 0, most: MAX_HISTORY_ENTRIES }),
   handler: checkHandlers,
   announceWhen: objectWith(["then"]),
   announceWithinMs: checkTimeout,
