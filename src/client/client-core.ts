@@ -25,12 +25,15 @@ import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { History, HistoryKind, reasonNumber } from "../route/history.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteSource } from "../route/table/route-source.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { DEFAULT_RETRY } from "../session/retry.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
+import { fillUpdateFields } from "../wire/codec.ts";
+import { UpdateFields } from "../wire/message.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { type ClientHandler, HandlerFanOut } from "./events.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
@@ -38,7 +41,7 @@ import { ServerLinks } from "./link/server-links.ts";
 import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
 import { Completeness } from "./view/completeness.ts";
-import { LARGE_ARRAYS_OF_VIEW, MergedView } from "./view/merged-view.ts";
+import { LARGE_ARRAYS_OF_VIEW, MergedView, type ServerNumber, type ViewCause } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
 import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 
@@ -72,6 +75,12 @@ export class ClientCore {
   readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
+  /** What came into view and left it, and the sessions with the servers. */
+  readonly history: History;
+  /** The servers' numbers in the history, and this client's own. A server that was removed keeps its number. */
+  readonly #sources = new Map<ServerNumber | null, number>();
+  readonly #establishedServers = new Set<ServerNumber>();
+  readonly #fields = new UpdateFields();
   readonly #confirmations = new Set<(server: Endpoint) => void>();
   readonly #announceWithinMs: number;
   /** Set from the start until the announcements are released. */
@@ -86,6 +95,8 @@ export class ClientCore {
     reserveLargeArrays(LARGE_ARRAYS_OF_VIEW);
     this.#clock = options.clock ?? new SystemClock();
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
+    this.history = new History(options.historyEntries);
+    this.#sources.set(null, this.history.open({ id: null, name: "client" }));
     this.#handlers = new HandlerFanOut(options.handler ?? [], this.#logger);
     this.#own = new OwnAnnouncements(
       this.#clock,
@@ -98,11 +109,15 @@ export class ClientCore {
     );
     this.#view = new MergedView(
       {
-        added: (route) => {
-          if (!this.#stopped) this.#handlers.routeAdded(route);
+        added: (route, cause) => {
+          if (this.#stopped) return;
+          this.#record(HistoryKind.ADD, route, cause);
+          this.#handlers.routeAdded(route);
         },
-        removed: (route) => {
-          if (!this.#stopped) this.#handlers.routeRemoved(route);
+        removed: (route, cause) => {
+          if (this.#stopped) return;
+          this.#record(HistoryKind.REMOVE, route, cause);
+          this.#handlers.routeRemoved(route);
         },
         leftOut: (server, code) => this.#links.numbered(server)?.onSkipped(code),
       },
@@ -443,6 +458,33 @@ export class ClientCore {
     }
   }
 
+  #record(kind: HistoryKind, { vni, destination, nextHop }: Route, { reason, server }: ViewCause): void {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    this.history.record(
+      this.#clock.nowMs(),
+      kind,
+      true,
+      reasonNumber(reason),
+      this.#sourceOf(server),
+      this.#fields,
+    );
+  }
+
+  /** Returns the number of a server in the history, or that of this client for null. */
+  #sourceOf(server: ServerNumber | null): number {
+    return this.#sources.getOrInsertComputed(server, () => {
+      const name = server === null ? undefined : this.#links.numbered(server)?.name;
+      return this.history.open({ id: null, name: name ?? "removed server" });
+    });
+  }
+
+  #recordSession(link: ServerLink, isUp: boolean): void {
+    if (isUp === this.#establishedServers.has(link.number)) return;
+    if (isUp) this.#establishedServers.add(link.number);
+    else this.#establishedServers.delete(link.number);
+    this.history.recordSession(this.#clock.nowMs(), isUp, this.#sourceOf(link.number));
+  }
+
   #updateLinks(key: string, route: Route): void {
     for (const link of this.#links) link.announcementChanged(key, route);
   }
@@ -472,6 +514,7 @@ export class ClientCore {
       state,
       ...(reason && { reason: describeCloseReason(reason) }),
     });
+    this.#recordSession(link, state === "established");
     if (state === "stopped") this.#links.stopped(link);
     this.#stale.setAnyEstablished(this.#links.isAnyEstablished);
     if (state === "established" && !this.#own.hasHeldBack) this.#confirmAt([link], this.#confirmations);

@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly announceWhen?: PromiseLike<unknown>;
   /** How long after the start the client announces even if `announceWhen` has not settled. Default 2000; Infinity is for ever. */
   readonly announceWithinMs?: number;
+  /** How many of the last changes are remembered, 0 for none. Default 100,000. */
+  readonly historyEntries?: number;
   /** Handles the events of the client as they happen; several handlers are called in their order. */
   readonly handler?: ClientHandler | readonly ClientHandler[];
   /** Takes log lines. Default: nothing is logged. */

@@ -15,6 +15,7 @@ import { silentHandler } from "../client/events.ts";
 import type { ClientOptions, ClientSettings, OnStop } from "../client/options.ts";
 import { MOST_HOPS } from "../client/view/merged-view.ts";
 import { type Endpoint, endpointOf } from "../net/endpoint.ts";
+import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 
@@ -120,6 +121,7 @@ const CONNECT: OptionChecks<ConnectOptions> = {
   ...SETTINGS,
   ...SHARED_OPTIONS,
   maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
+  historyEntries: wholeNumber({ least: 0, most: MAX_HISTORY_ENTRIES }),
   handler: checkHandlers,
   announceWhen: objectWith(["then"]),
   announceWithinMs: checkTimeout,

@@ -11,6 +11,7 @@ import {
   wholeNumber,
 } from "../base/option-checks.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
 import type { Network } from "../transport/network.ts";
 import type { Pacing } from "../transport/pacing.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
@@ -47,6 +48,8 @@ export interface ServerOptions extends Partial<ServerLimits> {
    * what the system lets this process have.
    */
   readonly maxTableBytes?: number;
+  /** How many of the last changes are remembered, 0 for none. Default 100,000. */
+  readonly historyEntries?: number;
   /** Its functions are called when peers come and go. */
   readonly handler?: ServerHandler;
   /** Default: nothing is logged. */
@@ -80,6 +83,7 @@ const START: OptionChecks<ServerOptions> = {
   settleSeconds: timerSeconds({ least: 0 }),
   maxHalfOpen: wholeNumber({ least: 1, most: GREATEST_LIMIT }),
   maxTableBytes: wholeNumber({ least: 1, most: Number.MAX_SAFE_INTEGER }),
+  historyEntries: wholeNumber({ least: 0, most: MAX_HISTORY_ENTRIES }),
   random: isFunction,
   handler: objectWith([], SERVER_EVENTS),
   ...SHARED_OPTIONS,

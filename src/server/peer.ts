@@ -153,7 +153,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   onEstablished(): void {
     this.#onEstablished();
     this.#establishedMs = this.#context.clock.nowMs();
-    this.#context.exchange.join(this);
+    this.#context.exchange.join(this, { id: this.id, name: this.#remote });
     if (this.#isPaced) this.connection.setPace(new PacedWrites(this.connection.session.roundTripMs));
     this.#context.logger.log(LOG.peerEstablished, {
       ...this.name,
@@ -174,6 +174,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   onUpdate(fields: UpdateFields): void {
     const { exchange, counters } = this.#context;
     counters.updatesReceived++;
+    exchange.setTime(this.connection.session.lastReceivedMs);
     if (fields.action === Action.REMOVE) {
       if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
       return;
@@ -257,7 +258,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
         establishedForMs: this.#context.clock.nowMs() - this.#establishedMs,
         withdraw: () => {
           logger.log(hasLeft ? LOG.peerLeft : LOG.peerLost, fields);
-          exchange.withdrawRetained(announcements);
+          exchange.withdrawRetained(announcements, "peer-lost");
         },
         retain: (forMs) => {
           const event = hasLeft ? LOG.peerLeftRetained : LOG.peerLostRetained;

@@ -32,6 +32,7 @@ import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import { silentLogger } from "../base/logger.ts";
 import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
+import { History } from "../route/history.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
 import { ROUTE_SOURCE, type RouteSource } from "../route/table/route-source.ts";
@@ -90,6 +91,7 @@ export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
   readonly #exchange: RouteExchange;
+  readonly #history: History;
   readonly #logger: EventLog;
   readonly #clock: Clock;
   readonly #peerContext: { -readonly [Name in keyof PeerContext]: PeerContext[Name] };
@@ -115,7 +117,10 @@ export class Server {
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
+    this.#history = new History(options.historyEntries);
     this.#exchange = new RouteExchange({
+      history: this.#history,
+      nowMs: () => this.#clock.nowMs(),
       limits: this.#limits,
       deferEndOfRib: this.#deferralMs > 0,
       maxBytes: options.maxTableBytes ?? TABLE_MEMORY_PART * process.constrainedMemory(),

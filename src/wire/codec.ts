@@ -20,7 +20,7 @@ import {
   MAX_UPDATE_FRAME_BYTES,
 } from "./encode.ts";
 import { Framer } from "./framer.ts";
-import { type Message, type NextHop, UpdateFields } from "./message.ts";
+import { type Message, type NextHop, type RouteFields, UpdateFields } from "./message.ts";
 import { Action, MessageType } from "./protocol.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
@@ -112,12 +112,12 @@ export function fillUpdateFields(
   out.canonical = false;
 }
 
-export function destinationOf(fields: UpdateFields): Prefix {
+export function destinationOf(fields: RouteFields): Prefix {
   const { family, p0, p1, p2, p3, lengthBits } = fields;
   return { family, w0: p0, w1: p1, w2: p2, w3: p3, lengthBits };
 }
 
-export function nextHopOf(fields: UpdateFields): NextHop {
+export function nextHopOf(fields: RouteFields): NextHop {
   const { hopFamily, h0, h1, h2, h3, targetVni, hopType, natPortFrom, natPortTo } = fields;
   return {
     address: { family: hopFamily, w0: h0, w1: h1, w2: h2, w3: h3 },

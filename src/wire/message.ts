@@ -57,3 +57,6 @@ export class UpdateFields {
   /** The frame was in canonical form, with host bits zero: its bytes may be passed on unchanged. */
   canonical = false;
 }
+
+/** The numbers of a route in {@link UpdateFields}. */
+export type RouteFields = Readonly<Omit<UpdateFields, "action" | "canonical">>;

@@ -367,8 +367,8 @@ describe("a server", () => {
       retainedAnnouncements: 0,
       vniCount: 2,
       vnis: [
-        { vni: 100, routes: 1, subscribers: 1 },
-        { vni: 200, routes: 0, subscribers: 1 },
+        { vni: 100, routes: 1, subscribers: 1, digest: expect.stringMatching(/^[0-9a-f]{16}$/) },
+        { vni: 200, routes: 0, subscribers: 1, digest: "0000000000000000" },
       ],
       counters: { connectionsAccepted: 2, updatesReceived: 1, unmatchedRemoves: 0, repeatedHellos: 0 },
     });

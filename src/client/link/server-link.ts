@@ -412,6 +412,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     const output = this.#output;
     if (this.#isRetired || output?.isSubscribed(fields.vni) !== true) return;
     const { view, clock, completeness } = this.#context;
+    view.setTime(this.#connection?.session.lastReceivedMs ?? 0);
     this.#verification?.onUpdate(fields);
     if (fields.action === Action.REMOVE) {
       view.withdrawn(this.number, fields);

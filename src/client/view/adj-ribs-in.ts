@@ -14,6 +14,7 @@
  * - stale: announced on a lost connection, and not announced again since; one AdjRibIn per lost connection.
  * - removed: belongs to none of these sets any more, and its copies are being dropped, slice by slice.
  */
+import { RouteDigest } from "../../route/digest.ts";
 import type { PeerNumber } from "../../route/table/route-table.ts";
 
 /** Numbers the servers of a client in the order in which they were added. No number is used again. */
@@ -29,6 +30,8 @@ export interface AdjRibIn {
   isRemoved: boolean;
   /** Number of its routes; there is at most one copy of each. */
   copies: number;
+  /** Of its routes, without those that this client announces itself: what two servers of one table have in common. */
+  readonly digest: RouteDigest;
 }
 
 /** All that one server announced for one VNI. */
@@ -70,6 +73,11 @@ export class AdjRibsIn {
   /** Makes an AdjRibIn that belongs to no set of the server, for copies that are to be dropped. */
   detached(server: ServerNumber, vni: number): AdjRibIn {
     return this.#make(server, vni, false);
+  }
+
+  /** Returns what the server has announced for the VNI on the present connection; null if it has announced nothing. */
+  liveOf(server: ServerNumber, vni: number): AdjRibIn | null {
+    return this.#byServer.get(server)?.get(vni)?.live ?? null;
   }
 
   staleCopies(server: ServerNumber): number {
@@ -153,7 +161,16 @@ export class AdjRibsIn {
 
   #make(server: ServerNumber, vni: number, isUnverified: boolean): AdjRibIn {
     const number = this.#freeNumbers.pop() ?? Math.max(this.#firstNumber, this.#byNumber.length);
-    const rib = { number, server, vni, isUnverified, lostMs: null, isRemoved: false, copies: 0 };
+    const rib = {
+      number,
+      server,
+      vni,
+      isUnverified,
+      lostMs: null,
+      isRemoved: false,
+      copies: 0,
+      digest: new RouteDigest(),
+    };
     this.#byNumber[number] = rib;
     return rib;
   }

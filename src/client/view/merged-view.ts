@@ -33,6 +33,8 @@
  */
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
+import { RouteDigest } from "../../route/digest.ts";
+import type { HistoryReason } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
 import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
@@ -45,9 +47,16 @@ import { Echo } from "./own-echoes.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
 
+/** What changed the view, for the history. */
+export interface ViewCause {
+  readonly reason: HistoryReason;
+  /** The server that caused it; null: this client itself. */
+  readonly server: ServerNumber | null;
+}
+
 export interface ViewListener {
-  added(route: Route): void;
-  removed(route: Route): void;
+  added(route: Route, cause: ViewCause): void;
+  removed(route: Route, cause: ViewCause): void;
   /** A server announces a route that is skipped: its destination has `maxHops` already, or there is no memory for it. */
   leftOut(server: ServerNumber, code: LeftOutCode): void;
 }
@@ -61,6 +70,15 @@ export const Received = {
   UNVERIFIED: 2,
 } as const;
 export type Received = (typeof Received)[keyof typeof Received];
+
+/** A VNI with routes in view. */
+export interface ViewVni {
+  readonly vni: number;
+  readonly ipv4Routes: number;
+  readonly ipv6Routes: number;
+  /** Of its routes in view, 16 hex digits (route/digest.ts). */
+  readonly digest: string;
+}
 
 /** Why a route is skipped. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
@@ -79,8 +97,14 @@ const COPIES_PER_SLICE = 500;
 /** AdjRibIns whose copies are being dropped, and what follows then. */
 interface Removal {
   readonly ribs: AdjRibIn[];
+  readonly reason: HistoryReason;
   readonly done: () => void;
 }
+
+const NO_ROUTES = new RouteDigest();
+const OWN_ANNOUNCEMENT: ViewCause = { reason: "own-announcement", server: null };
+/** The unit of the times at which servers announced routes. */
+const SINCE_UNIT_MS = 100;
 
 export class MergedView {
   readonly #listener: ViewListener;
@@ -116,6 +140,11 @@ export class MergedView {
     return this.#routeCount;
   }
 
+  /** Sets the time of what is received next, in milliseconds. */
+  setTime(nowMs: number): void {
+    this.#table.origins.now = Math.floor(nowMs / SINCE_UNIT_MS);
+  }
+
   /** Records that a server announces a route. */
   received(server: ServerNumber, fields: UpdateFields, echo: Echo): Received {
     const isUnverified = echo === Echo.PERHAPS && !this.#hasCertain(server, fields);
@@ -128,8 +157,8 @@ export class MergedView {
       return Received.OTHER;
     }
     if (change === Change.NOTHING) return isUnverified ? Received.UNVERIFIED : Received.OTHER;
-    rib.copies++;
     const { row, origins, isNewRow } = this.#table;
+    this.#copyAdded(row, rib);
     const routesToDestination = isNewRow ? this.#countRow(row) : 0;
     if (routesToDestination === null) {
       this.#removeCopy(row, rib);
@@ -147,7 +176,7 @@ export class MergedView {
       }
       const wasShown = this.#isShown(stale);
       for (const other of this.#ribsOf(stale)) this.#removeCopy(stale, other);
-      this.#publishIfChanged(stale, wasShown);
+      this.#publishIfChanged(stale, wasShown, { reason: "hop-limit", server });
       // The listener may have changed anything.
       return this.received(server, fields, echo);
     }
@@ -175,18 +204,28 @@ export class MergedView {
       return Received.UNVERIFIED;
     }
     const isConfirmed = hadCopy && this.#replaceCopies(row, rib);
-    this.#publishIfChanged(row, wasHeld && !isOwn);
+    this.#publishIfChanged(row, wasHeld && !isOwn, { reason: "announced", server });
     if (isUnverified) return Received.UNVERIFIED;
     return isConfirmed ? Received.CONFIRMED : Received.OTHER;
   }
 
-  /** Removes the server's other copies of the route. Returns true if one of them was stale. */
+  /** Removes the server's other copies of the route: the new one has their age. Returns true if one of them was stale. */
   #replaceCopies(row: number, rib: AdjRibIn): boolean {
+    const { origins } = this.#table;
     let wasStale = false;
+    let since = origins.now;
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const peer = origins.peerOf(at);
+      if (peer === OWN || this.#ribs.get(peer).server !== rib.server) continue;
+      since = Math.min(since, origins.sinceOf(at));
+    }
     for (const other of this.#ribsOf(row)) {
       if (other.server !== rib.server || other === rib) continue;
       if (other.lostMs !== null && !other.isRemoved) wasStale = true;
       this.#removeCopy(row, other);
+    }
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      if (origins.peerOf(at) === rib.number) origins.setSince(at, since);
     }
     return wasStale;
   }
@@ -206,7 +245,7 @@ export class MergedView {
         this.#contradicted.getOrInsertComputed(rib.server, () => new Set()).add(row);
       }
     }
-    this.#publishIfChanged(row, wasShown);
+    this.#publishIfChanged(row, wasShown, { reason: "withdrawn", server });
   }
 
   /** Removes the copies of a server whose table was read once more, and did not contain the route. */
@@ -218,7 +257,7 @@ export class MergedView {
     for (const rib of this.#ribsOf(row)) {
       if (rib.server === server && rib.lostMs === null) this.#removeCopy(row, rib);
     }
-    this.#publishIfChanged(row, wasShown);
+    this.#publishIfChanged(row, wasShown, { reason: "not-confirmed", server });
   }
 
   /** Returns true if the server has announced the route on the present connection, even as an echo. */
@@ -247,7 +286,7 @@ export class MergedView {
     const outdated = wasSilent ? this.#setApartContradicted(server) : [];
     this.#contradicted.delete(server);
     const { copies, unverified } = this.#ribs.markStale(server, nowMs);
-    this.#drop([...unverified, ...outdated]);
+    this.#drop([...unverified, ...outdated], "withdrawn");
     return copies;
   }
 
@@ -276,14 +315,18 @@ export class MergedView {
 
   /** Drops a server's stale copies in one VNI, and calls `done` after the last of them. */
   sweepVni(server: ServerNumber, vni: number, done?: () => void): void {
-    this.#drop(this.#ribs.takeStaleOfVni(server, vni), done);
+    this.#drop(this.#ribs.takeStaleOfVni(server, vni), "not-confirmed", done);
   }
 
   /** Drops a server's stale copies in all VNIs that were lost at that time or before. Returns their number. */
-  sweep(server: ServerNumber, lostUntilMs = Number.POSITIVE_INFINITY): number {
+  sweep(
+    server: ServerNumber,
+    lostUntilMs = Number.POSITIVE_INFINITY,
+    reason: HistoryReason = "not-confirmed",
+  ): number {
     const stale = this.#ribs.takeStale(server, lostUntilMs);
     const copies = stale.reduce((sum, rib) => sum + rib.copies, 0);
-    this.#drop(stale);
+    this.#drop(stale, reason);
     return copies;
   }
 
@@ -298,19 +341,19 @@ export class MergedView {
         this.#table.fill(row, this.#fields);
         this.#addCopy(this.#ribs.live(server, rib.vni));
         this.#removeCopy(row, rib);
-        this.#publishIfChanged(row, wasShown);
+        this.#publishIfChanged(row, wasShown, { reason: "announced", server });
       }
     }
   }
 
   /** Drops everything that the server announced, stale routes included. */
   dropServer(server: ServerNumber): void {
-    this.#drop(this.#ribs.takeServer(server));
+    this.#drop(this.#ribs.takeServer(server), "server-removed");
   }
 
   /** Drops all routes of a VNI that is no longer subscribed to. */
   dropVni(vni: number): void {
-    this.#drop(this.#ribs.takeVni(vni));
+    this.#drop(this.#ribs.takeVni(vni), "unsubscribed");
   }
 
   /** Records that this client announces a route. Returns false if there is no memory for it; then nothing has changed. */
@@ -318,14 +361,19 @@ export class MergedView {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const known = this.#table.findRow(this.#fields);
     const wasShown = known !== NIL && this.#isShown(known);
-    if (this.#table.add(OWN, this.#fields) === Change.TABLE_FULL) return false;
+    const change = this.#table.add(OWN, this.#fields);
+    if (change === Change.TABLE_FULL) return false;
     const { row, isNewRow } = this.#table;
     if (isNewRow && this.#countRow(row) === null) {
       this.#table.removeOrigin(row, OWN);
       this.#freeRow(row);
       return false;
     }
-    this.#publishIfChanged(row, wasShown);
+    if (change !== Change.NOTHING) {
+      this.#table.hash(row);
+      for (const { digest } of this.#ribsOf(row)) digest.remove(this.#table.hashHigh, this.#table.hashLow);
+    }
+    this.#publishIfChanged(row, wasShown, OWN_ANNOUNCEMENT);
     return true;
   }
 
@@ -334,9 +382,11 @@ export class MergedView {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL || this.#table.removeOrigin(row, OWN) === Change.NOTHING) return;
+    this.#table.hash(row);
+    for (const { digest } of this.#ribsOf(row)) digest.add(this.#table.hashHigh, this.#table.hashLow);
     // A copy that is about to be dropped must not come into view until its turn.
     for (const rib of this.#ribsOf(row)) if (rib.isRemoved) this.#removeCopy(row, rib);
-    this.#publishIfChanged(row, false);
+    this.#publishIfChanged(row, false, OWN_ANNOUNCEMENT);
   }
 
   /** Iterates over the routes in view, in no particular order. The walk may pause: a route that is in view all the time comes once. */
@@ -359,6 +409,22 @@ export class MergedView {
     return new TableSource(this.#table, (row) => this.#isShown(row));
   }
 
+  /** Iterates over the VNIs that have a route in view, in no particular order. To be consumed before the next change. */
+  *vnis(): Iterable<ViewVni> {
+    for (const { vni, counted4, counted6, digest } of this.#table.vnis()) {
+      if (counted4 + counted6 > 0)
+        yield { vni, ipv4Routes: counted4, ipv6Routes: counted6, digest: `${digest}` };
+    }
+  }
+
+  /**
+   * Returns the digest of what a server has announced for the VNI on the present connection, without what this client announces
+   * itself: established servers of one table have equal ones.
+   */
+  digestOf(server: ServerNumber, vni: number): string {
+    return `${this.#ribs.liveOf(server, vni)?.digest ?? NO_ROUTES}`;
+  }
+
   /** Returns the servers that have the route, including lost ones that had it. */
   serversOf({ vni, destination, nextHop }: Route): ServerNumber[] {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
@@ -369,9 +435,9 @@ export class MergedView {
   }
 
   /** Drops all copies of these AdjRibIns: a slice now, the rest in later turns. */
-  #drop(ribs: AdjRibIn[], done: () => void = () => {}): void {
+  #drop(ribs: AdjRibIn[], reason: HistoryReason, done: () => void = () => {}): void {
     for (const rib of ribs) rib.isRemoved = true;
-    this.#removals.push({ ribs, done });
+    this.#removals.push({ ribs, reason, done });
     if (!this.#isRemoving) this.#removeSlice();
   }
 
@@ -396,7 +462,7 @@ export class MergedView {
         const row = origins.routeOf(origin);
         const wasShown = this.#isShown(row);
         this.#removeCopy(row, rib);
-        this.#publishIfChanged(row, wasShown);
+        this.#publishIfChanged(row, wasShown, { reason: first.reason, server: rib.server });
       }
     }
     this.#isRemoving = false;
@@ -420,11 +486,29 @@ export class MergedView {
 
   #addCopyOf(fields: UpdateFields, rib: AdjRibIn): void {
     const change = this.#table.add(rib.number, fields);
-    if (change !== Change.NOTHING && change !== Change.TABLE_FULL) rib.copies++;
+    if (change !== Change.NOTHING && change !== Change.TABLE_FULL) this.#copyAdded(this.#table.row, rib);
+  }
+
+  /** Counts a copy that was added. */
+  #copyAdded(row: number, rib: AdjRibIn): void {
+    rib.copies++;
+    if (this.#isOwn(row)) return;
+    this.#table.hash(row);
+    rib.digest.add(this.#table.hashHigh, this.#table.hashLow);
   }
 
   #removeCopy(row: number, rib: AdjRibIn): void {
-    if (this.#table.removeOrigin(row, rib.number) !== Change.NOTHING) this.#ribs.removeCopy(rib);
+    if (this.#table.removeOrigin(row, rib.number) === Change.NOTHING) return;
+    if (!this.#isOwn(row)) {
+      this.#table.hash(row);
+      rib.digest.remove(this.#table.hashHigh, this.#table.hashLow);
+    }
+    this.#ribs.removeCopy(rib);
+  }
+
+  /** Returns true if this client announces the route itself. */
+  #isOwn(row: number): boolean {
+    return this.#table.origins.has(this.#firstOrigin(row), row, OWN);
   }
 
   /** Returns the AdjRibIns that have the route. */
@@ -454,19 +538,22 @@ export class MergedView {
   }
 
   /** Reports to the listener if the row came into view or left it, and frees the row if it has no origins left. */
-  #publishIfChanged(row: number, wasShown: boolean): void {
+  #publishIfChanged(row: number, wasShown: boolean, cause: ViewCause): void {
     const isShown = this.#isShown(row);
-    if (isShown !== wasShown) this.#publish(row, isShown);
+    if (isShown !== wasShown) this.#publish(row, isShown, cause);
     else this.#freeUnused(row);
   }
 
   /** Calls the listener last, since that may change anything here. */
-  #publish(row: number, isShown: boolean): void {
+  #publish(row: number, isShown: boolean, cause: ViewCause): void {
     const route = this.#routeOf(row);
+    const vni = this.#table.vniOf(row);
+    if (isShown) this.#table.countIn(vni, row);
+    else this.#table.countOut(vni, row);
     this.#freeUnused(row);
     this.#routeCount += isShown ? 1 : -1;
-    if (isShown) this.#listener.added(route);
-    else this.#listener.removed(route);
+    if (isShown) this.#listener.added(route, cause);
+    else this.#listener.removed(route, cause);
   }
 
   /** Counts a new row. Returns how many rows its destination has now, or null if there is no memory to count it. */

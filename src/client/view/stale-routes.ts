@@ -69,7 +69,7 @@ export class StaleRoutes {
     const nowMs = this.#clock.nowMs();
     let copies = 0;
     for (const { server, lostUntilMs } of this.staleTimers.takeOverdue(nowMs)) {
-      copies += this.#view.sweep(server, lostUntilMs);
+      copies += this.#view.sweep(server, lostUntilMs, "stale-time-ended");
     }
     if (copies > 0) {
       this.#logger.log(LOG.staleDropped, {

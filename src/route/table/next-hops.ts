@@ -10,6 +10,7 @@
  *     6        type in bits 0 to 1, bit 2 is set for an IPv6 address
  *     7        number of routes that name it
  *     8        next row of the same hash bucket, or of the free list
+ *     9, 10    the two lanes of its part of a route's digest (../digest.ts)
  */
 
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
@@ -17,13 +18,16 @@ import { nextHopOf } from "../../wire/codec.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import type { NextHopType } from "../../wire/protocol.ts";
+import { HIGH_START, LOW_START, mixHigh, mixLow } from "../digest.ts";
 
-const ROW_WORDS = 9;
+const ROW_WORDS = 11;
 const TARGET_VNI = 4;
 const PORTS = 5;
 const KIND = 6;
 const REFERENCES = 7;
 const NEXT = 8;
+const DIGEST_HIGH = 9;
+const DIGEST_LOW = 10;
 
 const TYPE_BITS = 3;
 const IPV6_BIT = 4;
@@ -150,6 +154,16 @@ export class NextHops {
     out.hopFamily = (kind & IPV6_BIT) === 0 ? 4 : 6;
   }
 
+  /** Returns the high lane of the next hop's part of a digest. */
+  digestHighOf(id: number): number {
+    return this.#store.words[id * ROW_WORDS + DIGEST_HIGH] as number;
+  }
+
+  /** Returns the low lane of the next hop's part of a digest. */
+  digestLowOf(id: number): number {
+    return this.#store.words[id * ROW_WORDS + DIGEST_LOW] as number;
+  }
+
   nextHopOf(id: number): NextHop {
     this.fill(id, this.#fields);
     return nextHopOf(this.#fields);
@@ -169,6 +183,14 @@ export class NextHops {
     words[at + PORTS] = f.natPortFrom | (f.natPortTo << 16);
     words[at + KIND] = f.hopType | (f.hopFamily === 6 ? IPV6_BIT : 0);
     words[at + REFERENCES] = 0;
+    let high = HIGH_START;
+    let low = LOW_START;
+    for (let i = 0; i <= KIND; i++) {
+      high = mixHigh(high, words[at + i] as number);
+      low = mixLow(low, words[at + i] as number);
+    }
+    words[at + DIGEST_HIGH] = high;
+    words[at + DIGEST_LOW] = low;
     const bucket = this.#bucketOf(at);
     const buckets = this.#buckets.words;
     words[at + NEXT] = buckets[bucket] as number;

@@ -7,6 +7,7 @@
  *     NEXT_OF_ROUTE      the route's origins: seldom more than two
  *     NEXT_OF_PEER       the peer's announcements, so that those of a lost peer are removed
  *     PREVIOUS_OF_PEER   without looking at those of others
+ *     SINCE              -                                   when it was announced, by the owner's clock (`now`)
  */
 import { NIL, RowPool } from "./row-pool.ts";
 
@@ -15,7 +16,8 @@ export const ROUTE = 1;
 export const NEXT_OF_ROUTE = 2;
 const NEXT_OF_PEER = 3;
 const PREVIOUS_OF_PEER = 4;
-export const ROW_WORDS = 5;
+const SINCE = 5;
+export const ROW_WORDS = 6;
 
 /** The kind of a peer, which decides for whom its announcements count. */
 export const Standing = {
@@ -34,6 +36,8 @@ export class OriginRows {
   protected readonly standings: Standing[] = [];
   /** Changes with every change of a peer's standing. */
   standingsVersion = 0;
+  /** The time for new rows, a 32-bit integer in the owner's unit; the owner sets it before it adds. */
+  now = 0;
 
   constructor(maxWords: number | undefined) {
     this.rows = new RowPool(ROW_WORDS, maxWords);
@@ -58,6 +62,15 @@ export class OriginRows {
 
   setNextOfRoute(origin: number, next: number): void {
     this.rows.words[origin * ROW_WORDS + NEXT_OF_ROUTE] = next;
+  }
+
+  /** Returns when the peer announced the route, by the owner's clock. */
+  sinceOf(origin: number): number {
+    return this.rows.words[origin * ROW_WORDS + SINCE] as number;
+  }
+
+  setSince(origin: number, since: number): void {
+    this.rows.words[origin * ROW_WORDS + SINCE] = since;
   }
 
   /** The peer's newest announcement, or NIL. */
@@ -86,6 +99,7 @@ export class OriginRows {
     words[at + NEXT_OF_ROUTE] = nextOfRoute;
     words[at + NEXT_OF_PEER] = next;
     words[at + PREVIOUS_OF_PEER] = NIL;
+    words[at + SINCE] = this.now;
     if (next !== NIL) words[next * ROW_WORDS + PREVIOUS_OF_PEER] = origin;
     this.#firstOfPeer[peer] = origin;
     return origin;

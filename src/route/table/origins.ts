@@ -72,6 +72,13 @@ export class Origins extends OriginRows {
     else for (let at = first; at >= 0; at = this.nextOfRoute(at)) peers.push(this.peerOf(at));
   }
 
+  /** Puts the origins' rows into `rows`, in no particular order: as many steps as there are. */
+  rowsOf(first: number, rows: number[]): void {
+    rows.length = 0;
+    if (first >= LONG_LIST) this.#longLists.forEach(first - LONG_LIST, (origin) => rows.push(origin));
+    else for (let at = first; at >= 0; at = this.nextOfRoute(at)) rows.push(at);
+  }
+
   /** Adds the peer, for which there is room, and returns the new ORIGIN word; NIL if the peer is an origin already. */
   add(first: number, route: number, peer: number): number {
     if (first >= LONG_LIST) {

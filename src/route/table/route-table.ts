@@ -13,12 +13,13 @@
  * Where the table has no room, or the destination no place for another next hop, an announcement changes nothing: room
  * for all that it may need is made before anything is written.
  *
- * At 1,000,000 IPv4 routes: 32 bytes of row, 20 of origin, 4 for the destination's list, and the prefix.
+ * At 1,000,000 IPv4 routes: 32 bytes of row, 24 of origin, 4 for the destination's list, and the prefix.
  */
 
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Prefix } from "../../net/ip.ts";
 import type { NextHop, UpdateFields } from "../../wire/message.ts";
+import { finish, mixHigh, mixLow, RouteDigest } from "../digest.ts";
 import type { Route } from "../route.ts";
 import { PrefixCursor } from "../trie/prefix-cursor.ts";
 import { PrefixPool } from "../trie/prefix-trie.ts";
@@ -44,6 +45,10 @@ export interface VniTable extends JournalEnds {
   routeCount: number;
   /** Routes with an origin, and tombstones. */
   rowCount: number;
+  /** The digest, and by family the number, of the routes that the owner has counted by {@link RouteTable.countIn}. */
+  readonly digest: RouteDigest;
+  counted4: number;
+  counted6: number;
   /** Slots are numbers of routes within the VNI, dense, so that a bitmap of them is small. */
   slotCount: number;
   readonly freeSlots: number[];
@@ -150,6 +155,12 @@ export class RouteTable {
   row = NIL;
   /** The last {@link add} made the row: it is in no journal yet. */
   isNewRow = false;
+  /** The hash of the route of the last {@link hash}: signed 32-bit words. */
+  hashHigh = 0;
+  hashLow = 0;
+  /** By family, the number of routes that the owner has counted in all VNIs. */
+  counted4 = 0;
+  counted6 = 0;
 
   constructor(options: TableOptions = {}) {
     const { capacity = {}, longListFrom = LONG_LIST_FROM, hasFewPeers = false } = options;
@@ -446,6 +457,53 @@ export class RouteTable {
     this.#hops.fill(words[at + HOP] as number, out);
   }
 
+  /** Sets `hashHigh` and `hashLow` to the hash of a route (../digest.ts). */
+  hash(row: number): void {
+    const words = this.rows.words;
+    const at = row << ROW_SHIFT;
+    const prefix = words[at + PREFIX] as number;
+    const hop = words[at + HOP] as number;
+    const handle = prefix >> 1;
+    const isIpv6 = (prefix & 1) !== 0;
+    const pool = isIpv6 ? this.#prefixes6 : this.#prefixes4;
+    // The kind of destination in one word: lengths need 8 bits.
+    const kind = (pool.lengthBitsOf(handle) << 1) | (prefix & 1);
+    let high = mixHigh(this.#hops.digestHighOf(hop), kind);
+    let low = mixLow(this.#hops.digestLowOf(hop), kind);
+    for (let i = 0; i < (isIpv6 ? 4 : 1); i++) {
+      const word = pool.wordOf(handle, i);
+      high = mixHigh(high, word);
+      low = mixLow(low, word);
+    }
+    this.hashHigh = finish(high);
+    this.hashLow = finish(low);
+  }
+
+  /** Counts a route in its VNI, and adds it to the VNI's digest. */
+  countIn(table: VniTable, row: number): void {
+    this.hash(row);
+    table.digest.add(this.hashHigh, this.hashLow);
+    this.#count(table, row, 1);
+  }
+
+  /** Takes a route out of the count and the digest of its VNI. */
+  countOut(table: VniTable, row: number): void {
+    this.hash(row);
+    table.digest.remove(this.hashHigh, this.hashLow);
+    this.#count(table, row, -1);
+  }
+
+  #count(table: VniTable, row: number, change: 1 | -1): void {
+    const isIpv6 = ((this.rows.words[(row << ROW_SHIFT) + PREFIX] as number) & 1) !== 0;
+    if (isIpv6) {
+      table.counted6 += change;
+      this.counted6 += change;
+    } else {
+      table.counted4 += change;
+      this.counted4 += change;
+    }
+  }
+
   /** Returns the first of the routes to exactly this destination, or NIL; SIBLING leads to the others. */
   firstRowTo(table: VniTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): number {
     const isIpv6 = family === 6;
@@ -529,7 +587,18 @@ export class RouteTable {
   #make(vni: number): VniTable {
     const index = this.#freeIndexes.pop() ?? this.#byIndex.length;
     const ends = { index, head: NIL, tail: NIL, root4: NIL, root6: NIL };
-    const table = { vni, ...ends, version: 0, routeCount: 0, rowCount: 0, slotCount: 0, freeSlots: [] };
+    const table = {
+      vni,
+      ...ends,
+      version: 0,
+      routeCount: 0,
+      rowCount: 0,
+      slotCount: 0,
+      freeSlots: [],
+      digest: new RouteDigest(),
+      counted4: 0,
+      counted6: 0,
+    };
     this.#byIndex[index] = table;
     this.#vnis.set(vni, table);
     this.#lastVni = table;

@@ -32,12 +32,13 @@
  *                     has left a moment ago.
  *
  * Per turn of the event loop the queue (`#work`) and fruitless passes (`#passing`) take EXCHANGE_STEPS_PER_TURN each, for all peers
- * together. In memory a route has 32 bytes of row, 20 for each origin and its prefix; a subscription some 900 bytes and a
+ * together. In memory a route has 32 bytes of row, 24 for each origin and its prefix; a subscription some 900 bytes and a
  * bit per route of its VNI. A peer has at most as many of either as the limits allow (limits.ts).
  */
 
 import { CapacityError } from "../../base/growable-int32-array.ts";
 import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
+import { History, HistoryKind, type HistorySource, reasonNumber } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
 import { NEXT, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
@@ -52,7 +53,7 @@ import {
 import { NIL } from "../../route/table/row-pool.ts";
 import { RUN_BYTES } from "../../transport/outbox.ts";
 import { MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
-import type { UpdateFields } from "../../wire/message.ts";
+import { UpdateFields } from "../../wire/message.ts";
 import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
@@ -89,7 +90,14 @@ export interface ExchangeOptions {
   readonly table?: TableOptions;
   /** How much memory routes and subscriptions may take in all; if left out, there is no limit. */
   readonly maxBytes?: number;
+  /** The time in milliseconds; if left out, it is 0 for ever. */
+  readonly nowMs?: () => number;
+  /** Where changes are recorded; if left out, nowhere. */
+  readonly history?: History;
 }
+
+/** Why a peer's announcements are removed. */
+export type RemovalReason = "peer-lost" | "retention-ended";
 
 /** A VNI as operators see it. */
 export interface VniInfo {
@@ -98,7 +106,17 @@ export interface VniInfo {
   readonly routes: number;
   /** How many peers subscribe to it. */
   readonly subscribers: number;
+  /** Of its routes, 16 hex digits (route/digest.ts). */
+  readonly digest: string;
 }
+
+/** A peer that has not said what it is. */
+const UNNAMED: HistorySource = { id: null, name: "" };
+/** Times of announcements have this unit: 32 bits of it are six years. */
+const SINCE_UNIT_MS = 100;
+const ANNOUNCED = reasonNumber("announced");
+const WITHDRAWN = reasonNumber("withdrawn");
+const TAKEN_OVER = reasonNumber("taken-over");
 
 /** Cost of removing an announcement, without the look for each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
@@ -135,6 +153,11 @@ export class RouteExchange {
   /** Filled by {@link Origins.peersOf}. */
   readonly #originPeers: number[] = [];
   readonly #memory: TableMemory;
+  readonly #history: History;
+  readonly #readMs: () => number;
+  /** The time of the change that is being made. */
+  #nowMs = 0;
+  readonly #fields = new UpdateFields();
   #limits: ServerLimits;
   /** Includes those that have ended, until they have no pending withdrawals. */
   #subscriptionCount = 0;
@@ -156,6 +179,8 @@ export class RouteExchange {
       subscriptions: this.#subscriptionCount,
       sentBytes: this.#catchUp.sentBytes,
     }));
+    this.#history = options.history ?? new History(0);
+    this.#readMs = options.nowMs ?? (() => 0);
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#table.maxHops = this.#limits.maxHops;
     const free = (vni: VniTable, row: number) => this.#free(vni, row);
@@ -191,23 +216,26 @@ export class RouteExchange {
   /** Lists the VNIs with a route or a subscriber, in order: all, or at most `limit` of them. */
   vnis(limit = Number.POSITIVE_INFINITY): VniInfo[] {
     const infos: VniInfo[] = [];
-    for (const { vni, index, routeCount } of this.#table.vnis()) {
+    for (const { vni, index, routeCount, digest } of this.#table.vnis()) {
       if (infos.length >= limit) break;
-      infos.push({ vni, routes: routeCount, subscribers: this.#subscribers[index]?.activeCount ?? 0 });
+      const subscribers = this.#subscribers[index]?.activeCount ?? 0;
+      infos.push({ vni, routes: routeCount, subscribers, digest: `${digest}` });
     }
     return infos.sort((a, b) => a.vni - b.vni);
   }
 
-  join(peer: ExchangePeer): void {
+  join(peer: ExchangePeer, described: HistorySource = UNNAMED): void {
     const number = this.#announcers.join(peer.isServer);
-    const record = new SubscribedPeer(number, peer.isServer, () => peer.wake());
+    const source = this.#history.open(described);
+    const record = new SubscribedPeer(number, peer.isServer, source, () => peer.wake());
+    this.#history.recordSession(this.#readMs(), true, source);
     this.#peers.set(peer, record);
     this.#byNumber[number] = record;
   }
 
   /** Ends all subscriptions and announcements of the peer, which has left. */
   leave(peer: ExchangePeer): void {
-    this.#removeAnnouncements(this.#endSubscriptions(peer));
+    this.#removeAnnouncements(this.#endSubscriptions(peer), "peer-lost");
   }
 
   /**
@@ -222,14 +250,21 @@ export class RouteExchange {
   }
 
   /** Withdraws what is left of a lost peer's announcements, once, and returns how many that were. */
-  withdrawRetained(retained: RetainedAnnouncements): number {
+  withdrawRetained(retained: RetainedAnnouncements, reason: RemovalReason = "retention-ended"): number {
     const { number } = retained;
     const record = this.#byNumber[number];
     if (record === undefined || record !== retained)
       throw new Error("the announcements are not retained any more");
     const left = this.#announcers.endRetention(number);
-    this.#removeAnnouncements(record);
+    this.#removeAnnouncements(record, reason);
     return left;
+  }
+
+  /** Sets the time of the changes that follow, in milliseconds: when the peer's bytes were received that make them. */
+  setTime(nowMs: number): void {
+    if (nowMs === this.#nowMs) return;
+    this.#nowMs = nowMs;
+    this.#table.origins.now = Math.floor(nowMs / SINCE_UNIT_MS);
   }
 
   /** How many routes the peer announces. */
@@ -240,7 +275,7 @@ export class RouteExchange {
   /** Adds the peer's announcement of a route. If the verdict is a limit's code, nothing has changed. */
   add(peer: ExchangePeer, fields: UpdateFields): AddVerdict {
     const table = this.#table;
-    const { number, announced, subscriptions } = this.#record(peer);
+    const { number, announced, subscriptions, source } = this.#record(peer);
     const { maxRoutes, maxVnis } = this.#limits;
     if (announced.routes >= maxRoutes) return table.announces(number, fields) ? "known" : "TOO_MANY_ROUTES";
     if (announced.vnis >= maxVnis && !announced.has(fields.vni)) return "TOO_MANY_VNIS";
@@ -252,12 +287,15 @@ export class RouteExchange {
     if (change === Change.NO_HOP_PLACE) return "TOO_MANY_HOPS";
     if (change === Change.TABLE_FULL) return "TABLE_FULL";
     announced.add(fields.vni);
+    const isExistence = change === Change.EXISTENCE;
+    this.#history.record(this.#nowMs, HistoryKind.ADD, isExistence, ANNOUNCED, source, fields);
     if (this.#announcers.changesNoView(change)) return "added";
     if (this.#announcers.anyRetained) this.#takeOver(table.row, change);
     const vni = table.vniOf(table.row);
+    if (isExistence) table.countIn(vni, table.row);
     if (table.isNewRow) this.#journal.append(vni, table.row);
     else {
-      if (change === Change.EXISTENCE) this.#cancelPendingWithdrawals(vni, table.row);
+      if (isExistence) this.#cancelPendingWithdrawals(vni, table.row);
       this.#moveToEnd(vni, table.row);
     }
     this.#onEntryChanged(vni);
@@ -267,10 +305,12 @@ export class RouteExchange {
   /** Removes the peer's announcement of a route. Returns false if there is none. */
   remove(peer: ExchangePeer, fields: UpdateFields): boolean {
     const table = this.#table;
-    const { number, announced } = this.#record(peer);
+    const { number, announced, source } = this.#record(peer);
     const change = table.remove(number, fields);
     if (change === Change.NOTHING) return false;
     announced.remove(fields.vni);
+    const isExistence = change === Change.EXISTENCE;
+    this.#history.record(this.#nowMs, HistoryKind.REMOVE, isExistence, WITHDRAWN, source, fields);
     const last = this.#announcers.anyRetained ? this.#takeOver(table.row, change) : change;
     this.#onOriginRemoved(table.row, last);
     return true;
@@ -415,7 +455,9 @@ export class RouteExchange {
     for (const announcer of peers) {
       if (!this.#announcers.takeRetained(announcer)) continue;
       change = this.#table.removeOrigin(row, announcer);
-      this.#byNumber[announcer]?.announced.remove(vni);
+      const record = this.#byNumber[announcer];
+      record?.announced.remove(vni);
+      if (record !== undefined) this.#recordRemoval(row, change, TAKEN_OVER, record.source);
     }
     return change;
   }
@@ -424,6 +466,7 @@ export class RouteExchange {
   #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
     record.leave();
+    this.#history.recordSession(this.#readMs(), false, record.source);
     this.#peers.delete(peer);
     this.#lastPeer = this.#lastRecord = undefined;
     const subscriptions = record.subscriptions.values();
@@ -457,10 +500,18 @@ export class RouteExchange {
     this.#table.moveToFront(row);
   }
 
+  /** Records that an origin of the route was removed. */
+  #recordRemoval(row: number, change: Change, reason: number, source: number): void {
+    this.#table.fill(row, this.#fields);
+    const isExistence = change === Change.EXISTENCE;
+    this.#history.record(this.#nowMs, HistoryKind.REMOVE, isExistence, reason, source, this.#fields);
+  }
+
   #onOriginRemoved(row: number, change: Change): void {
     if (change === Change.NOTHING || this.#announcers.changesNoView(change)) return;
     const vni = this.#table.vniOf(row);
     if (change === Change.EXISTENCE) {
+      this.#table.countOut(vni, row);
       const pending = this.#countPendingWithdrawals(vni, row);
       if (pending === 0) {
         this.#free(vni, row);
@@ -502,13 +553,15 @@ export class RouteExchange {
     this.#table.free(row);
   }
 
-  #removeAnnouncements(record: SubscribedPeer): void {
+  #removeAnnouncements(record: SubscribedPeer, why: RemovalReason): void {
     const { origins } = this.#table;
-    const { number, announced } = record;
+    const { number, announced, source } = record;
+    const reason = reasonNumber(why);
     this.#announcers.leave(number);
     this.#leaving.add(record);
     const vnis = announced.numbers();
     this.#work.add((budget) => {
+      this.setTime(this.#readMs());
       while (!budget.isSpent) {
         if (this.#leaving.has(record)) {
           budget.spend(STEPS_PER_CLEARED_VNI);
@@ -521,6 +574,7 @@ export class RouteExchange {
         if (origin === NIL) {
           this.#announcers.release(number);
           this.#byNumber[number] = undefined;
+          this.#history.close(source);
           return true;
         }
         const row = origins.routeOf(origin);
@@ -528,7 +582,9 @@ export class RouteExchange {
         const subscribers = this.#subscribers[vni.index];
         budget.spend(STEPS_PER_ANNOUNCEMENT + (subscribers?.subscriptions.length ?? 0));
         announced.remove(vni.vni);
-        this.#onOriginRemoved(row, this.#table.removeOrigin(row, number));
+        const change = this.#table.removeOrigin(row, number);
+        this.#recordRemoval(row, change, reason, source);
+        this.#onOriginRemoved(row, change);
         if (!announced.has(vni.vni)) this.#onCleared(vni.vni, subscribers);
       }
       return false;

@@ -85,6 +85,8 @@ export class Subscription {
 export class SubscribedPeer {
   readonly number: number;
   readonly isServer: boolean;
+  /** Its number in the history. */
+  readonly source: number;
   #wake: () => void;
   readonly subscriptions = new Map<number, Subscription>();
   readonly announced = new AnnouncedVnis();
@@ -95,9 +97,10 @@ export class SubscribedPeer {
   /** The subscriptions are being ended, and nothing is sent any more. */
   hasLeft = false;
 
-  constructor(number: number, isServer: boolean, wake: () => void) {
+  constructor(number: number, isServer: boolean, source: number, wake: () => void) {
     this.number = number;
     this.isServer = isServer;
+    this.source = source;
     this.#wake = wake;
   }
 

@@ -2,7 +2,7 @@
  * Reads an address or a block as people write them, and says of a wrong text which part is wrong and why. What is right is decided by
  * net/address.ts alone; here the fault is only looked for after that has refused the text.
  */
-import type { TextRange } from "../../base/caret.ts";
+import type { TextRange } from "../../base/marked-text.ts";
 import { parseAddress } from "../../net/address.ts";
 import { familyBits, type IpAddress, type Prefix } from "../../net/ip.ts";
 import { maskPrefix, maskWord } from "../../net/prefix.ts";

@@ -197,7 +197,7 @@ describe("in slices go", () => {
     expect(rows).toBeGreaterThan(ROUTES);
     exchange.unsubscribe(s, VNI);
     expect(exchange.usage().rows).toBeGreaterThan(ROUTES - STEPS);
-    expect(exchange.vnis()).toEqual([{ vni: VNI, routes: 0, subscribers: 0 }]);
+    expect(exchange.vnis()).toEqual([{ vni: VNI, routes: 0, subscribers: 0, digest: "0000000000000000" }]);
     // The same VNI again, at once.
     exchange.subscribe(s, VNI);
     exchange.subscribe(other, VNI);

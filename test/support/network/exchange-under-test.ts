@@ -1,10 +1,13 @@
 /** A RouteExchange and the slow model, told the same: every answer and every frame is compared at once. */
 import { formatRoute } from "../../../src/route/announcement-text.ts";
+import { History } from "../../../src/route/history.ts";
 import { type ExchangePeer, RouteExchange } from "../../../src/server/exchange/route-exchange.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { Action } from "../../../src/wire/protocol.ts";
+import { digestOf } from "../models/digest-of.ts";
 import { routeOfText, textOfMessage } from "../models/frame-text.ts";
+import { ReplayedRoutes } from "../models/replayed-routes.ts";
 import { SlowModel } from "../models/slow-model.ts";
 import { MessageReader } from "./message-reader.ts";
 
@@ -45,11 +48,14 @@ export class ExchangeUnderTest {
   #turns = 0;
   readonly #peers = new Map<string, TestPeer>();
   readonly #fields = new UpdateFields();
+  readonly #history = new History(1_000_000);
+  readonly #replayed = new ReplayedRoutes();
 
   constructor({ deferEndOfRib, stepsPerTurn }: ExchangeUnderTestOptions) {
     this.exchange = new RouteExchange({
       deferEndOfRib,
       table: { longListFrom: LONG_LIST_FROM },
+      history: this.#history,
       ...(stepsPerTurn === undefined ? {} : { stepsPerTurn, soon: (run) => this.#later.push(run) }),
     });
     this.model = new SlowModel({ deferEndOfRib });
@@ -67,7 +73,7 @@ export class ExchangeUnderTest {
   join(name: string, isServer: boolean): void {
     const peer = new TestPeer(name, isServer);
     this.#peers.set(name, peer);
-    this.exchange.join(peer);
+    this.exchange.join(peer, { id: null, name });
     this.model.join(name, isServer);
   }
 
@@ -156,6 +162,12 @@ export class ExchangeUnderTest {
     const routes = Array.from(this.exchange.routes(), formatRoute).sort();
     same("routes", routes.join("\n"), this.model.routes().join("\n"));
     same("route count", this.exchange.routeCount, routes.length);
+    this.#replayed.follow(this.#history);
+    same("routes by history", this.#replayed.routes().join("\n"), routes.join("\n"));
+    for (const { vni, digest } of this.exchange.vnis()) {
+      const ofVni = routes.map(routeOfText).filter((route) => route.vni === vni);
+      same(`digest of VNI ${vni}`, digest, digestOf(ofVni));
+    }
   }
 
   #fieldsOf(route: string): UpdateFields {

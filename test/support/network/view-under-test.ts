@@ -4,12 +4,18 @@
  * order, and all that can be asked of the view agrees with the model.
  */
 import { expect } from "bun:test";
-import { MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
+import {
+  MergedView,
+  Received,
+  type ServerNumber,
+  type ViewVni,
+} from "../../../src/client/view/merged-view.ts";
 import { Echo } from "../../../src/client/view/own-echoes.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
+import { digestOf } from "../models/digest-of.ts";
 import { routeOfText } from "../models/frame-text.ts";
 
 const ROUTES: Record<string, string> = {
@@ -20,6 +26,7 @@ const ROUTES: Record<string, string> = {
   y: "200 ::/0 via 2001:db8::2",
 };
 const NAMES = Object.keys(ROUTES);
+const VNIS = [100, 200];
 const SERVERS: readonly ServerNumber[] = [0, 1, 2];
 
 interface ModelCopy {
@@ -179,6 +186,15 @@ export class ViewUnderTest {
     return copies.map(({ server }) => server).sort();
   }
 
+  /** Of the server's live and certain copies, but those of our own routes. */
+  #digestOf(server: ServerNumber, vni: number): string {
+    const live = this.#copies.filter(
+      (copy) => copy.server === server && copy.staleMs === null && !copy.isUnverified,
+    );
+    const names = live.map(({ name }) => name).filter((name) => vniOf(name) === vni && !this.#own.has(name));
+    return digestOf(names.map(routeOfName));
+  }
+
   #check(before: readonly string[]): string[] {
     const after = this.#modelView();
     const gone = before.filter((name) => !after.includes(name)).map((name) => `- ${name}`);
@@ -190,6 +206,8 @@ export class ViewUnderTest {
       routeCount: this.#view.routeCount,
       servers: NAMES.map((name) => this.#view.serversOf(routeOfName(name))),
       staleCopies: SERVERS.map((server) => this.#view.staleCopies(server)),
+      vnis: [...this.#view.vnis()].sort((a, b) => a.vni - b.vni),
+      digests: SERVERS.map((server) => VNIS.map((vni) => this.#view.digestOf(server, vni))),
     };
     const expected = {
       events: [...gone, ...come].sort(),
@@ -197,6 +215,8 @@ export class ViewUnderTest {
       routeCount: after.length,
       servers: NAMES.map((name) => this.#serversOf(name)),
       staleCopies: SERVERS.map((server) => this.#copies.filter(isStaleOf(server)).length),
+      vnis: VNIS.flatMap((vni) => vniOfNames(vni, after)),
+      digests: SERVERS.map((server) => VNIS.map((vni) => this.#digestOf(server, vni))),
     };
     if (!Bun.deepEquals(found, expected)) expect(found).toEqual(expected);
     return events;
@@ -207,6 +227,13 @@ export class ViewUnderTest {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     return this.#fields;
   }
+}
+
+function vniOfNames(vni: number, names: readonly string[]): ViewVni[] {
+  const routes = names.map(routeOfName).filter((route) => route.vni === vni);
+  const ipv4Routes = routes.filter(({ destination }) => destination.family === 4).length;
+  if (routes.length === 0) return [];
+  return [{ vni, ipv4Routes, ipv6Routes: routes.length - ipv4Routes, digest: digestOf(routes) }];
 }
 
 function isStaleOf(server: ServerNumber): (copy: ModelCopy) => boolean {

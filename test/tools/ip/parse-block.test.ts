@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { caretText } from "../../../src/base/caret.ts";
+import { markedText } from "../../../src/base/marked-text.ts";
 import { formatAddress, parseAddress } from "../../../src/net/address.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
 import { isFault, parseAddressOrBlock } from "../../../src/tools/ip/parse-block.ts";
@@ -81,7 +81,7 @@ describe("what is wrong with", () => {
     const parsed = parseAddressOrBlock(text);
     if (!isFault(parsed)) throw new Error("it is taken for right");
     expect(parsed.reason).toBe(reason);
-    expect(caretText(text, parsed).split("\n")[1]).toBe(carets);
+    expect(markedText(text, parsed).split("\n")[1]).toBe(carets);
   });
 
   test("a text one character away from an address is a range inside the text", () => {
