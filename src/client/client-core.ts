@@ -27,7 +27,7 @@ import { silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { History, HistoryKind, reasonNumber } from "../route/history.ts";
 import type { Route } from "../route/route.ts";
-import type { RouteSource } from "../route/table/route-source.ts";
+import type { RouteInspector } from "../route/table/route-inspector.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { DEFAULT_RETRY } from "../session/retry.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
@@ -349,9 +349,14 @@ export class ClientCore {
     return this.#view.routes();
   }
 
-  /** Returns the routes in view as a source for readers that are slow, or want them in order. */
-  routeSource(): RouteSource {
-    return this.#view.source();
+  /** Returns the routes in view for queries, and for readers that are slow or want them in order. */
+  inspector(): RouteInspector {
+    return this.#view.inspector((server) => this.history.sourceOf(this.#sourceOf(server)));
+  }
+
+  /** The clock of the times of the inspector and of the history. */
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   /**

@@ -35,11 +35,12 @@ import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
 import { History } from "../route/history.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import { ROUTE_SOURCE, type RouteSource } from "../route/table/route-source.ts";
 import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
 import type { ByteStream, Listener } from "../transport/network.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
+import { fillUpdateFields } from "../wire/codec.ts";
+import { UpdateFields } from "../wire/message.ts";
 import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission } from "./admission.ts";
 import { RunningCounters, type ServerCounters } from "./counters.ts";
@@ -48,6 +49,7 @@ import { Deferral } from "./deferral.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
+import { INSPECTION, type ServerInspection } from "./inspection.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
 import { checkServerOptions, checkServerSettings } from "./options.ts";
@@ -206,9 +208,20 @@ export class Server {
     return Iterator.from(this.#exchange.routes()).map(printableRoute);
   }
 
-  /** Returns the same routes for a reader that takes several turns, or wants them in order. */
-  [ROUTE_SOURCE](): RouteSource {
-    return this.#exchange.source();
+  /** Returns what the daemon's queries read. */
+  [INSPECTION](): ServerInspection {
+    const exchange = this.#exchange;
+    const fields = new UpdateFields();
+    return {
+      routes: exchange.inspector(),
+      history: this.#history,
+      nowMs: () => this.#clock.nowMs(),
+      subscriberCount: (vni) => exchange.subscriberCount(vni),
+      recipients: ({ vni, destination, nextHop }, limit) => {
+        fillUpdateFields(fields, vni, destination, nextHop);
+        return exchange.recipients(fields, limit);
+      },
+    };
   }
 
   /** Lists the connected peers, established or not. */

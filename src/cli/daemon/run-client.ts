@@ -104,7 +104,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     control?.serve(clientEndpoints(controlled));
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
-    const http = await serveRoutes(options, client.routeSource(), daemon, logger);
+    const http = await serveRoutes(options, client.inspector(), daemon, logger);
     await stopped;
     leave();
     reloader.stop();

@@ -34,10 +34,15 @@
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { RouteDigest } from "../../route/digest.ts";
-import type { HistoryReason } from "../../route/history.ts";
+import type { HistoryReason, HistorySource } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
+import {
+  type HolderState,
+  type RouteHolder,
+  type RouteInspector,
+  TableInspector,
+} from "../../route/table/route-inspector.ts";
 import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
-import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
 import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
 import { NIL } from "../../route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
@@ -71,15 +76,6 @@ export const Received = {
 } as const;
 export type Received = (typeof Received)[keyof typeof Received];
 
-/** A VNI with routes in view. */
-export interface ViewVni {
-  readonly vni: number;
-  readonly ipv4Routes: number;
-  readonly ipv6Routes: number;
-  /** Of its routes in view, 16 hex digits (route/digest.ts). */
-  readonly digest: string;
-}
-
 /** Why a route is skipped. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
 
@@ -105,6 +101,12 @@ const NO_ROUTES = new RouteDigest();
 const OWN_ANNOUNCEMENT: ViewCause = { reason: "own-announcement", server: null };
 /** The unit of the times at which servers announced routes. */
 const SINCE_UNIT_MS = 100;
+
+function stateOf(rib: AdjRibIn): HolderState {
+  if (rib.isRemoved) return "leaving";
+  if (rib.lostMs !== null) return "stale";
+  return rib.isUnverified ? "unverified" : "live";
+}
 
 export class MergedView {
   readonly #listener: ViewListener;
@@ -404,17 +406,30 @@ export class MergedView {
     }
   }
 
-  /** Returns the routes in view as a source that can be read in any order. */
-  source(): RouteSource {
-    return new TableSource(this.#table, (row) => this.#isShown(row));
+  /**
+   * Returns the routes in view as a source that can be read in any order, with the servers that have them. `describe` names a server,
+   * or this client for null.
+   */
+  inspector(describe: (server: ServerNumber | null) => HistorySource): RouteInspector {
+    return new TableInspector(this.#table, {
+      isInView: (row) => this.#isShown(row),
+      holdersOf: (row) => this.#holdersOf(row, describe),
+    });
   }
 
-  /** Iterates over the VNIs that have a route in view, in no particular order. To be consumed before the next change. */
-  *vnis(): Iterable<ViewVni> {
-    for (const { vni, counted4, counted6, digest } of this.#table.vnis()) {
-      if (counted4 + counted6 > 0)
-        yield { vni, ipv4Routes: counted4, ipv6Routes: counted6, digest: `${digest}` };
+  #holdersOf(row: number, describe: (server: ServerNumber | null) => HistorySource): RouteHolder[] {
+    const { origins } = this.#table;
+    const holders: RouteHolder[] = [];
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      const sinceMs = origins.sinceOf(at) * SINCE_UNIT_MS;
+      const peer = origins.peerOf(at);
+      if (peer === OWN) holders.push({ source: describe(null), state: "own", sinceMs });
+      else {
+        const rib = this.#ribs.get(peer);
+        holders.push({ source: describe(rib.server), state: stateOf(rib), sinceMs });
+      }
     }
+    return holders;
   }
 
   /**

@@ -13,9 +13,6 @@ export interface RouteSource {
   nextHops(vni: number, destination: Prefix): NextHop[];
 }
 
-/** The name of the method that returns a server's source: the daemon uses it, and it is not part of the library's API. */
-export const ROUTE_SOURCE: unique symbol = Symbol("route source");
-
 /** The routes of a table for which `isShown` returns true. */
 export class TableSource implements RouteSource {
   readonly #table: RouteTable;

@@ -514,6 +514,23 @@ export class RouteTable {
     return this.#siblings.newest((isIpv6 ? this.#first6 : this.#first4).words[handle] as number);
   }
 
+  /** Returns the destinations of the VNI that contain the whole prefix, the longest first: at most one per length. */
+  covering(table: VniTable, { family, w0, w1, w2, w3, lengthBits }: Prefix): Prefix[] {
+    const isIpv6 = family === 6;
+    const root = isIpv6 ? table.root6 : table.root4;
+    if (root === NIL) return [];
+    const pool = isIpv6 ? this.#prefixes6 : this.#prefixes4;
+    const found: Prefix[] = [];
+    for (let limit = lengthBits; limit >= 0; ) {
+      const handle = pool.lookupWithin(root, w0, w1, w2, w3, limit);
+      if (handle < 0) break;
+      const prefix = pool.prefixOf(handle);
+      found.push(prefix);
+      limit = prefix.lengthBits - 1;
+    }
+    return found;
+  }
+
   nextHopOf(row: number): NextHop {
     return this.#hops.nextHopOf(this.rows.words[(row << ROW_SHIFT) + HOP] as number);
   }

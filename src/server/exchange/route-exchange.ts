@@ -41,8 +41,14 @@ import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
 import { History, HistoryKind, type HistorySource, reasonNumber } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
 import { Journal } from "../../route/table/journal.ts";
+import { Standing } from "../../route/table/origin-rows.ts";
+import {
+  type RouteHolder,
+  type RouteInspector,
+  type RouteRecipient,
+  TableInspector,
+} from "../../route/table/route-inspector.ts";
 import { NEXT, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
-import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
 import {
   Change,
   RouteTable,
@@ -108,6 +114,15 @@ export interface VniInfo {
   readonly subscribers: number;
   /** Of its routes, 16 hex digits (route/digest.ts). */
   readonly digest: string;
+}
+
+/** To whom a route was sent. */
+export interface RouteRecipients {
+  /** Of the route's VNI. */
+  readonly subscribers: number;
+  /** Those whose last frame about the route was an announcement. */
+  readonly sent: number;
+  readonly shown: readonly RouteRecipient[];
 }
 
 /** A peer that has not said what it is. */
@@ -433,10 +448,52 @@ export class RouteExchange {
     return this.#table.routes();
   }
 
-  /** Returns the same routes as a source, which can be read in other orders. */
-  source(): RouteSource {
+  /** Returns the same routes as a source, which can be read in other orders, with those that announce them. */
+  inspector(): RouteInspector {
     const { rows } = this.#table;
-    return new TableSource(this.#table, (row) => (rows.words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0);
+    return new TableInspector(this.#table, {
+      isInView: (row) => (rows.words[(row << ROW_SHIFT) + ORIGIN] as number) >= 0,
+      holdersOf: (row) => this.#holdersOf(row),
+    });
+  }
+
+  /** Returns how many peers subscribe to the VNI. */
+  subscriberCount(vni: number): number {
+    const table = this.#table.find(vni);
+    return table === undefined ? 0 : (this.#subscribers[table.index]?.activeCount ?? 0);
+  }
+
+  /** Returns the subscribers of the route's VNI, at most `limit`, and how many there are; null if there is no such route. */
+  recipients(fields: UpdateFields, limit: number): RouteRecipients | null {
+    const row = this.#table.findRow(fields);
+    if (row === NIL) return null;
+    const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
+    const { subscriptions = [], activeCount = 0 } =
+      this.#subscribers[this.#table.vniOf(row).index] ?? new Subscribers();
+    const shown: RouteRecipient[] = [];
+    let sent = 0;
+    for (const subscription of subscriptions) {
+      if (subscription.peer.hasLeft) continue;
+      const wasSent = subscription.wasSent(slot);
+      if (wasSent) sent++;
+      if (shown.length < limit)
+        shown.push({ source: this.#history.sourceOf(subscription.peer.source), wasSent });
+    }
+    return { subscribers: activeCount, sent, shown };
+  }
+
+  #holdersOf(row: number): RouteHolder[] {
+    const { origins, rows } = this.#table;
+    const found: number[] = [];
+    origins.rowsOf(rows.words[(row << ROW_SHIFT) + ORIGIN] as number, found);
+    return found.flatMap((origin): RouteHolder[] => {
+      const record = this.#byNumber[origins.peerOf(origin)];
+      if (record === undefined) return [];
+      const isLeaving = origins.standingOf(record.number) === Standing.LEAVING;
+      const state = isLeaving ? "leaving" : record.hasLeft ? "retained" : "live";
+      const sinceMs = origins.sinceOf(origin) * SINCE_UNIT_MS;
+      return [{ source: this.#history.sourceOf(record.source), state, sinceMs }];
+    });
   }
 
   // --- changes -----------------------------------------------------------------------------------

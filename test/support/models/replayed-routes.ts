@@ -37,4 +37,10 @@ export class ReplayedRoutes {
       .map(([route]) => route)
       .sort();
   }
+
+  /** The names of the sources that have a route. */
+  namesOf(route: string, history: History): string[] {
+    const origins = this.#origins.get(route) ?? new Set();
+    return Array.from(origins, (source) => history.sourceOf(source).name).sort();
+  }
 }

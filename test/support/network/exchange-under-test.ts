@@ -164,6 +164,14 @@ export class ExchangeUnderTest {
     same("route count", this.exchange.routeCount, routes.length);
     this.#replayed.follow(this.#history);
     same("routes by history", this.#replayed.routes().join("\n"), routes.join("\n"));
+    const inspector = this.exchange.inspector();
+    for (const route of routes) {
+      const { vni, destination, nextHop } = routeOfText(route);
+      const inspected = inspector.inspect(vni, destination);
+      const found = inspected.find((one) => Bun.deepEquals(one.nextHop, nextHop));
+      const holders = found?.holders.map(({ source }) => source.name).sort() ?? [];
+      same(`holders of ${route}`, `${holders}`, `${this.#replayed.namesOf(route, this.#history)}`);
+    }
     for (const { vni, digest } of this.exchange.vnis()) {
       const ofVni = routes.map(routeOfText).filter((route) => route.vni === vni);
       same(`digest of VNI ${vni}`, digest, digestOf(ofVni));

@@ -4,15 +4,11 @@
  * order, and all that can be asked of the view agrees with the model.
  */
 import { expect } from "bun:test";
-import {
-  MergedView,
-  Received,
-  type ServerNumber,
-  type ViewVni,
-} from "../../../src/client/view/merged-view.ts";
+import { MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
 import { Echo } from "../../../src/client/view/own-echoes.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
+import type { InspectedVni } from "../../../src/route/table/route-inspector.ts";
 import { fillUpdateFields } from "../../../src/wire/codec.ts";
 import { UpdateFields } from "../../../src/wire/message.ts";
 import { digestOf } from "../models/digest-of.ts";
@@ -49,6 +45,7 @@ export class ViewUnderTest {
     },
     (run) => this.#soon.push(run),
   );
+  readonly #inspector = this.#view.inspector((server) => ({ id: server, name: `${server}` }));
   readonly #soon: (() => void)[] = [];
   readonly #fields = new UpdateFields();
   readonly #exact = new Set<ServerNumber>();
@@ -206,7 +203,7 @@ export class ViewUnderTest {
       routeCount: this.#view.routeCount,
       servers: NAMES.map((name) => this.#view.serversOf(routeOfName(name))),
       staleCopies: SERVERS.map((server) => this.#view.staleCopies(server)),
-      vnis: [...this.#view.vnis()].sort((a, b) => a.vni - b.vni),
+      vnis: [...this.#inspector.summaries()].sort((a, b) => a.vni - b.vni),
       digests: SERVERS.map((server) => VNIS.map((vni) => this.#view.digestOf(server, vni))),
     };
     const expected = {
@@ -229,7 +226,7 @@ export class ViewUnderTest {
   }
 }
 
-function vniOfNames(vni: number, names: readonly string[]): ViewVni[] {
+function vniOfNames(vni: number, names: readonly string[]): InspectedVni[] {
   const routes = names.map(routeOfName).filter((route) => route.vni === vni);
   const ipv4Routes = routes.filter(({ destination }) => destination.family === 4).length;
   if (routes.length === 0) return [];
