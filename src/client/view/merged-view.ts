@@ -33,13 +33,15 @@
  */
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
+import type { Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import { NIL, ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
 import { type RouteSource, TableSource } from "../../route/table/route-source.ts";
 import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
-import { UpdateFields } from "../../wire/message.ts";
+import { type NextHop, UpdateFields } from "../../wire/message.ts";
 import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";
+import type { ClientView, DestinationView } from "./client-view.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
 
@@ -91,7 +93,7 @@ interface Removal {
   readonly done: () => void;
 }
 
-export class MergedView {
+export class MergedView implements ClientView {
   readonly #listener: ViewListener;
   readonly #soon: (run: () => void) => void;
   readonly #maxHops: number;
@@ -368,6 +370,33 @@ export class MergedView {
     return new TableSource(this.#table, (row) => this.#isShown(row));
   }
 
+  lookAt(vni: number, destination: Prefix): DestinationView {
+    const table = this.#table.find(vni);
+    const nextHops: NextHop[] = [];
+    let isAnnounced = false;
+    let row = table === undefined ? NIL : this.#table.firstRowTo(table, destination);
+    while (row !== NIL) {
+      if (this.#isShown(row)) nextHops.push(this.#table.nextHopOf(row));
+      else if (this.#isOwn(row)) isAnnounced = true;
+      row = this.#table.rows.words[(row << ROW_SHIFT) + SIBLING] as number;
+    }
+    return { nextHops, isAnnounced };
+  }
+
+  has({ vni, destination, nextHop }: Route): boolean {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    return row !== NIL && this.#isShown(row);
+  }
+
+  *destinations(vni: number): Iterable<Prefix> {
+    for (const family of [4, 6] as const) {
+      const cursor = this.#table.destinations(family);
+      cursor.enter(vni);
+      for (let prefix = cursor.next(); prefix !== null; prefix = cursor.next()) yield prefix;
+    }
+  }
+
   /** Returns the servers that have the route, including lost ones that had it. */
   serversOf({ vni, destination, nextHop }: Route): ServerNumber[] {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
@@ -456,6 +485,14 @@ export class MergedView {
       if (!this.#ribs.get(peer).isUnverified) isHeld = true;
     }
     return isHeld;
+  }
+
+  #isOwn(row: number): boolean {
+    const { origins } = this.#table;
+    for (let at = this.#firstOrigin(row); at !== NIL; at = origins.nextOfRoute(at)) {
+      if (origins.peerOf(at) === OWN) return true;
+    }
+    return false;
   }
 
   #firstOrigin(row: number): number {
