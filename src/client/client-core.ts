@@ -123,6 +123,7 @@ export class ClientCore {
       (run) => this.#clock.soon(run),
       options.maxHops,
     );
+    this.#handlers.follow(this.#view);
     this.#stale = new StaleRoutes(
       options.staleTimes ?? DEFAULT_STALE_TIMES,
       this.#view,

@@ -9,6 +9,7 @@ import { formatRoute } from "../route/announcement-text.ts";
 import type { Route } from "../route/route.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { ServerState } from "./link/server-link.ts";
+import { type ClientView, FOLLOW_VIEW, isViewFollower } from "./view/client-view.ts";
 
 /**
  * Handles events of a client as they happen. All methods are optional. What a method throws, or what a promise that it returns
@@ -61,14 +62,22 @@ export class HandlerFanOut implements Required<ClientHandler> {
   readonly #logger: EventLog;
   /** Replaced at each change, so that a handler may add or remove handlers during an event. */
   #handlers: readonly ClientHandler[];
+  #view: ClientView | null = null;
 
   constructor(handlers: ClientHandler | readonly ClientHandler[], logger: EventLog) {
     this.#logger = logger;
     this.#handlers = isList(handlers) ? [...handlers] : [handlers];
   }
 
+  /** Gives the view to the handlers that read it, and to those that are added later. Called before the first event. */
+  follow(view: ClientView): void {
+    this.#view = view;
+    for (const handler of this.#handlers) if (isViewFollower(handler)) handler[FOLLOW_VIEW](view);
+  }
+
   /** Adds a handler for the events from now on. Returns a function that removes it again. */
   add(handler: ClientHandler): () => void {
+    if (this.#view !== null && isViewFollower(handler)) handler[FOLLOW_VIEW](this.#view);
     this.#handlers = [...this.#handlers, handler];
     let isAdded = true;
     return () => {

@@ -10,15 +10,15 @@ import { ClosedError } from "../base/bunbond-error.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import type { ClientHandler } from "../client/events.ts";
 import type { ServerState } from "../client/link/server-link.ts";
+import { type ClientView, FOLLOW_VIEW, type ViewFollower } from "../client/view/client-view.ts";
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Route } from "../route/route.ts";
-import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import type { TableMapping } from "./desired/settings.ts";
 import { dryRunKernel } from "./dry-run-kernel.ts";
 import { LARGE_ARRAYS_OF_FIB_ROWS } from "./fib/rows.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, KernelError } from "./kernel.ts";
 import { lockProtocol, type ProtocolLock } from "./lock.ts";
 import { RT_TABLE_MAIN } from "./netlink/netlink-constants.ts";
 import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
@@ -31,11 +31,14 @@ import { untilUpToDate } from "./until-up-to-date.ts";
 
 const MAX_FAULTS = 100;
 
+const NO_CLIENT =
+  "kernel routes read a client's view: give them to Client.connect as its handler, or one of its handlers";
+
 /**
  * Keeps routes of the kernel equal to a client's view. It is given to `Client.connect` as its handler, and closed after the
  * client. The client has to subscribe to the VNIs itself.
  */
-export class KernelRoutes implements Required<ClientHandler> {
+export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
   readonly #installer: Installer;
   readonly #kernel: Kernel;
   /** Null if it is a dry run. */
@@ -43,6 +46,7 @@ export class KernelRoutes implements Required<ClientHandler> {
   readonly #servers: ServerAddresses;
   readonly #closing = new AbortController();
   #closed: Promise<void> | null = null;
+  #followsView = false;
 
   private constructor(
     installer: Installer,
@@ -67,8 +71,8 @@ export class KernelRoutes implements Required<ClientHandler> {
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
     checkKernelOptions(options);
     const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
-    // For the client's view, the desired routes, and the FIB model.
-    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_TABLE + LARGE_ARRAYS_OF_FIB_ROWS);
+    // For the client's view, and the FIB model.
+    reserveLargeArrays(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may run beside a client.
     const lock = dryRun === undefined ? lockProtocol(protocol, optionNames) : null;
     try {
@@ -92,24 +96,34 @@ export class KernelRoutes implements Required<ClientHandler> {
     }
   }
 
+  /** Reads the client's view from now on. */
+  [FOLLOW_VIEW](view: ClientView): void {
+    this.#followsView = true;
+    this.#installer.follow(view);
+  }
+
   /** Installs a route. Called by the client, as its handler. */
   routeAdded(route: Route): void {
+    this.#checkFollows();
     this.#installer.added(route);
   }
 
   /** Removes a route. Called by the client, as its handler. */
   routeRemoved(route: Route): void {
+    this.#checkFollows();
     this.#installer.removed(route);
   }
 
   /** Skips received routes to that destination from now on. Called by the client, as its handler. */
   announced(route: Route): void {
-    this.#installer.announced(route);
+    this.#checkFollows();
+    this.#installer.announcementChanged(route);
   }
 
   /** Installs received routes to that destination again. Called by the client, as its handler. */
   withdrawn(route: Route): void {
-    this.#installer.withdrawn(route);
+    this.#checkFollows();
+    this.#installer.announcementChanged(route);
   }
 
   /** Deletes routes that were found in the kernel and are not in the view. Called by the client, as its handler. */
@@ -170,6 +184,11 @@ export class KernelRoutes implements Required<ClientHandler> {
   /** `await using kernel = await KernelRoutes.open(…)` closes it at the end of the block; the routes stay. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** An event says only what has changed: the routes themselves are read from the view. */
+  #checkFollows(): void {
+    if (!this.#followsView) throw new KernelError("NO_CLIENT", NO_CLIENT);
   }
 
   async #close(cleanup: boolean): Promise<void> {

@@ -213,6 +213,8 @@ export type KernelErrorCode =
   | "NO_RESILIENT_GROUPS"
   | "DEVICE_MISSING"
   | "PROTOCOL_IN_USE"
+  /** An event came from elsewhere than a client that has the kernel routes as a handler. */
+  | "NO_CLIENT"
   | "SOCKET_FAILED";
 
 /** Thrown if the kernel cannot be used, or its socket fails: the message says what is missing and what to do. */

@@ -24,6 +24,7 @@ import {
 } from "../client/errors.ts";
 import { type ClientHandler, HandlerFanOut } from "../client/events.ts";
 import type { ClientSettings, ServerInfo } from "../client/options.ts";
+import { FOLLOW_VIEW, type ViewFollower } from "../client/view/client-view.ts";
 import { type Endpoint, sameEndpoint } from "../net/endpoint.ts";
 import { checkRoute, checkVni } from "../route/make-route.ts";
 import { printableRoute } from "../route/printable-route.ts";
@@ -339,8 +340,9 @@ export class Client {
   }
 
   /** Updates what the library keeps, then calls the program's handlers, with routes that print themselves. */
-  #ownHandler(): Required<ClientHandler> {
+  #ownHandler(): Required<ClientHandler> & ViewFollower {
     return {
+      [FOLLOW_VIEW]: (view) => this.#handlers.follow(view),
       routeAdded: (entry) => {
         const route = printableRoute(entry);
         this.#feeds.changed("added", route);

@@ -4,9 +4,14 @@
  */
 import { createInterface } from "node:readline";
 import { ClientCore } from "../../src/client/client-core.ts";
+import { FOLLOW_VIEW } from "../../src/client/view/client-view.ts";
+import { MergedView } from "../../src/client/view/merged-view.ts";
+import { Echo } from "../../src/client/view/own-echoes.ts";
 import { kernelReport } from "../../src/http/control/kernel-status.ts";
 import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
+import { fillUpdateFields } from "../../src/wire/codec.ts";
+import { UpdateFields } from "../../src/wire/message.ts";
 import { DEVICE, type Instruction, PROTOCOL, routeOf, TABLE, VNI } from "./kernel-routes-set.ts";
 import { LoopWatch } from "./loop-watch.ts";
 
@@ -22,6 +27,18 @@ const kernel = await KernelRoutes.open({
   reconcileIntervalSeconds: 0,
 });
 let client: ClientCore | null = null;
+/** The view of routes that no server sends. */
+const view = new MergedView(
+  {
+    added: (route) => kernel.routeAdded(route),
+    removed: (route) => kernel.routeRemoved(route),
+    leftOut: () => {},
+  },
+  setImmediate,
+);
+const SERVER = 1;
+const fields = new UpdateFields();
+kernel[FOLLOW_VIEW](view);
 
 /** Every destination of the view is in the kernel, and nothing else. */
 function isDone(destinations: number): boolean {
@@ -47,8 +64,9 @@ function prepare(instruction: Instruction): () => Promise<void> {
       const routes = Array.from({ length: count }, (_, n) => routeOf(family, n, hop));
       return async () => {
         for (const [n, route] of routes.entries()) {
-          if (change === "add") kernel.routeAdded(route);
-          else kernel.routeRemoved(route);
+          fillUpdateFields(fields, route.vni, route.destination, route.nextHop);
+          if (change === "add") view.received(SERVER, fields, Echo.NEVER);
+          else view.withdrawn(SERVER, fields);
           if ((n + 1) % ROUTES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
         }
         await until(() => isDone(destinations));
@@ -74,11 +92,7 @@ function connect(text: string): ClientCore {
     servers: [server],
     keepaliveSeconds: 1,
     retry: { minMs: 100, maxMs: 200 },
-    handler: {
-      routeAdded: (route) => kernel.routeAdded(route),
-      routeRemoved: (route) => kernel.routeRemoved(route),
-      complete: (vni) => kernel.complete(vni),
-    },
+    handler: kernel,
   });
   made.subscribe(VNI);
   made.start();

@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Logger } from "../../src/base/logger.ts";
 import { type ClientHandler, loggingHandler, silentHandler } from "../../src/client/events.ts";
+import { type ClientView, FOLLOW_VIEW } from "../../src/client/view/client-view.ts";
+import type { Route } from "../../src/route/route.ts";
 import { subscribedLink } from "../support/network/scripted-link.ts";
 
 const R = "100 10.0.1.0/24 via 2001:db8::1";
@@ -161,5 +163,52 @@ describe("several handlers", () => {
     link.client.addHandler(noted("b", notes));
     link.say(`ADD ${R}`, `REMOVE ${R}`);
     expect(notes).toEqual(["a added", "b added", "a removed", "b removed", "c removed"]);
+  });
+});
+
+describe("a handler that reads the view", () => {
+  /** At each event, whether the route of the event is in view, and what the view has of its destination. */
+  class Reader implements ClientHandler {
+    readonly seen: string[] = [];
+    #view: ClientView | null = null;
+
+    [FOLLOW_VIEW](view: ClientView): void {
+      this.#view = view;
+    }
+
+    routeAdded(route: Route): void {
+      this.#note("+", route);
+    }
+
+    routeRemoved(route: Route): void {
+      this.#note("-", route);
+    }
+
+    announced(route: Route): void {
+      this.#note("announced", route);
+    }
+
+    withdrawn(route: Route): void {
+      this.#note("withdrawn", route);
+    }
+
+    #note(event: string, route: Route): void {
+      const look = this.#view?.lookAt(route.vni, route.destination);
+      this.seen.push(`${event} ${this.#view?.has(route)} ${look?.nextHops.length} ${look?.isAnnounced}`);
+    }
+  }
+
+  test("gets it before the first event, and finds there what the event says", () => {
+    const [first, later] = [new Reader(), new Reader()];
+    const link = subscribedLink([100], { endOfRibs: true, handler: [{}, first] });
+    link.say(`ADD ${R}`);
+    link.client.addHandler(later);
+    link.announce(R);
+    link.withdraw(R);
+    link.say(`REMOVE ${R}`);
+    const announced = ["- false 0 true", "announced false 0 true"];
+    const withdrawn = ["+ true 1 false", "withdrawn true 1 false", "- false 0 false"];
+    expect(first.seen).toEqual(["+ true 1 false", ...announced, ...withdrawn]);
+    expect(later.seen).toEqual([...announced, ...withdrawn]);
   });
 });

@@ -1,9 +1,12 @@
 /** What a program may ask of the kernel; that it is done, test/docs/library.test.ts and test/process/kernel-routes.test.ts say. */
 
 import { describe, expect, test } from "bun:test";
+import { FOLLOW_VIEW } from "../../src/client/view/client-view.ts";
 import { KernelRoutes } from "../../src/kernel/kernel-routes.ts";
 import type { KernelRoutesOptions } from "../../src/kernel/options.ts";
 import { parsePrefix } from "../../src/net/prefix.ts";
+import { route } from "../support/kernel/installer-under-test.ts";
+import { DestinationViews } from "../support/models/destination-views.ts";
 
 const prefix = parsePrefix("2001:db8::/32")?.prefix;
 if (prefix === undefined) throw new Error("no prefix");
@@ -81,4 +84,26 @@ test("a device that is not there is named, also by a dry run, which needs no rig
     code: "DEVICE_MISSING",
     message: expect.stringContaining("no-such"),
   });
+});
+
+test("routes are read from the view of a client, so events of another origin are refused", async () => {
+  const lines: string[] = [];
+  const mappings = [{ vni: 100, table: 100 }];
+  // Any device serves a dry run.
+  await using kernel = await KernelRoutes.open({
+    mappings,
+    device: "lo",
+    dryRun: (line) => lines.push(line),
+  });
+  const added = route("100 10.0.1.0/24 via 2001:db8::1");
+  for (const event of ["routeAdded", "routeRemoved", "announced", "withdrawn"] as const) {
+    expect(() => kernel[event](added)).toThrow(expect.objectContaining({ code: "NO_CLIENT" }));
+  }
+  const view = new DestinationViews();
+  view.add(added);
+  // What was in view before counts, too.
+  kernel[FOLLOW_VIEW](view);
+  kernel.complete(100);
+  await kernel.upToDate();
+  expect(lines.at(-1)).toStartWith("ip route add 10.0.1.0/24 table 100 nhid");
 });

@@ -7,6 +7,7 @@ import { type EventLog, eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ClientHandler } from "../../client/events.ts";
+import { FOLLOW_VIEW, type ViewFollower } from "../../client/view/client-view.ts";
 import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
@@ -25,8 +26,8 @@ export class ClientKernel implements KernelReporter {
   /** True if the routes are removed at the end. */
   cleanup: boolean;
   /**
-   * True if the daemon stops without a drain. Its own routes then still count when they are withdrawn: no time is left
-   * in which other announcers' routes to the same destinations could be used.
+   * The daemon stops without a drain: no change of a route counts any more. When its own routes are withdrawn there is no time left
+   * in which other announcers' routes to the same destinations would be used.
    */
   isStoppingAtOnce = false;
 
@@ -64,11 +65,16 @@ export class ClientKernel implements KernelReporter {
   }
 
   /** Passes the events of the client on to the kernel routes. */
-  handler(): ClientHandler {
+  handler(): ClientHandler & ViewFollower {
     const { routes } = this;
     return {
-      routeAdded: (route) => routes.routeAdded(route),
-      routeRemoved: (route) => routes.routeRemoved(route),
+      [FOLLOW_VIEW]: (view) => routes[FOLLOW_VIEW](view),
+      routeAdded: (route) => {
+        if (!this.isStoppingAtOnce) routes.routeAdded(route);
+      },
+      routeRemoved: (route) => {
+        if (!this.isStoppingAtOnce) routes.routeRemoved(route);
+      },
       announced: (route) => routes.announced(route),
       withdrawn: (route) => {
         if (!this.isStoppingAtOnce) routes.withdrawn(route);

@@ -33,6 +33,7 @@
  */
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
+import type { Prefix } from "../../net/ip.ts";
 import { RouteDigest } from "../../route/digest.ts";
 import type { HistoryReason, HistorySource } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
@@ -46,8 +47,9 @@ import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows
 import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
 import { NIL } from "../../route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
-import { UpdateFields } from "../../wire/message.ts";
+import { type NextHop, UpdateFields } from "../../wire/message.ts";
 import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";
+import type { ClientView, DestinationView } from "./client-view.ts";
 import { Echo } from "./own-echoes.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
@@ -108,7 +110,7 @@ function stateOf(rib: AdjRibIn): HolderState {
   return rib.isUnverified ? "unverified" : "live";
 }
 
-export class MergedView {
+export class MergedView implements ClientView {
   readonly #listener: ViewListener;
   readonly #soon: (run: () => void) => void;
   readonly #maxHops: number;
@@ -438,6 +440,33 @@ export class MergedView {
    */
   digestOf(server: ServerNumber, vni: number): string {
     return `${this.#ribs.liveOf(server, vni)?.digest ?? NO_ROUTES}`;
+  }
+
+  lookAt(vni: number, destination: Prefix): DestinationView {
+    const table = this.#table.find(vni);
+    const nextHops: NextHop[] = [];
+    let isAnnounced = false;
+    let row = table === undefined ? NIL : this.#table.firstRowTo(table, destination);
+    while (row !== NIL) {
+      if (this.#isShown(row)) nextHops.push(this.#table.nextHopOf(row));
+      else if (this.#isOwn(row)) isAnnounced = true;
+      row = this.#table.rows.words[(row << ROW_SHIFT) + SIBLING] as number;
+    }
+    return { nextHops, isAnnounced };
+  }
+
+  has({ vni, destination, nextHop }: Route): boolean {
+    fillUpdateFields(this.#fields, vni, destination, nextHop);
+    const row = this.#table.findRow(this.#fields);
+    return row !== NIL && this.#isShown(row);
+  }
+
+  *destinations(vni: number): Iterable<Prefix> {
+    for (const family of [4, 6] as const) {
+      const cursor = this.#table.destinations(family);
+      cursor.enter(vni);
+      for (let prefix = cursor.next(); prefix !== null; prefix = cursor.next()) yield prefix;
+    }
   }
 
   /** Returns the servers that have the route, including lost ones that had it. */

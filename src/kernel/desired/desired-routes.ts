@@ -1,21 +1,21 @@
 /**
- * Keeps the view and the own announcements, and works out which route is desired for a destination in a routing table.
+ * Works out which route is desired for a destination in a routing table, by what the client's view has at that time:
  *
- *     routes in view, own announcements  →  RouteTable: VNI → destination → next hops, whose, as two "peers"
  *     a destination in a routing table   →  the first of the table's VNIs that decides it by
  *                                             a hop that can be installed    its hops are desired
  *                                             an own announcement            no route is: the destination is here
  *
  * The other VNIs of that table are shadowed there.
+ *
+ * Nothing of the view is kept here, with one exception: a destination with very many routes has them ranked (hop-choice.ts),
+ * for the work of one change must not grow with their number. An event says which of its routes may have changed, and the
+ * view whether it is there: so neither the order of events nor one too many can make the ranking wrong.
  */
 
+import { type ClientView, EMPTY_VIEW } from "../../client/view/client-view.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
-import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
-import { Change, RouteTable, type VniTable } from "../../route/table/route-table.ts";
-import { NIL } from "../../route/table/row-pool.ts";
-import { fillUpdateFields } from "../../wire/codec.ts";
-import { type NextHop, UpdateFields } from "../../wire/message.ts";
+import type { NextHop } from "../../wire/message.ts";
 import { RankedHops } from "./hop-choice.ts";
 import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
@@ -29,10 +29,6 @@ const RANKED_FROM = 64;
 const RANKED_UNTIL = 32;
 /** How many of a ranked destination's hops that no route can go to are named; all are counted. */
 const NAMED_REFUSED_HOPS = 8;
-
-const VIEW = 0;
-const OWN = 1;
-type Origin = typeof VIEW | typeof OWN;
 
 /** What is desired of one destination in one routing table. */
 export interface Desired {
@@ -78,9 +74,10 @@ interface VniDesire {
 /** The routes of one VNI to a destination that has many. */
 interface RankedDestination {
   readonly hops: RankedHops;
-  /** How many of the routes are in the view. */
-  received: number;
-  own: number;
+  /** Keys of the next hops of its routes. */
+  readonly keys: Set<string>;
+  /** Whether the client itself announces a route to it. */
+  isOwn: boolean;
   /** Routes of the view that are skipped whatever the others are, by reason. */
   readonly skipped: Map<SkipReason, number>;
   readonly refusedHops: RefusedHop[];
@@ -89,10 +86,9 @@ interface RankedDestination {
 export class DesiredRoutes {
   readonly #settings: DesiredSettings;
   readonly #hops: HopSets;
-  readonly #routes = new RouteTable({ hasFewPeers: true });
-  readonly #fields = new UpdateFields();
-  /** Ranked destinations by the PREFIX word of their rows, which names a destination of one VNI. */
-  readonly #ranked = new Map<number, RankedDestination>();
+  #view: ClientView = EMPTY_VIEW;
+  /** Ranked destinations, by {@link destinationKey}. */
+  readonly #ranked = new Map<string, RankedDestination>();
   #looksAtHops = 0;
 
   constructor(settings: DesiredSettings, hops: HopSets) {
@@ -100,38 +96,37 @@ export class DesiredRoutes {
     this.#hops = hops;
   }
 
+  /** Reads this view from now on. */
+  follow(view: ClientView): void {
+    this.#view = view;
+    this.#ranked.clear();
+  }
+
   /** How many hops were looked at so far to work out what is desired: it bounds the work of a step. */
   get looksAtHops(): number {
     return this.#looksAtHops;
   }
 
-  get bytes(): number {
-    return this.#routes.usage().bytes;
+  /** Takes up that the route came into view or left it. */
+  routeChanged(route: Route): void {
+    if (this.#ranked.size === 0) return;
+    const key = destinationKey(route.vni, route.destination);
+    const ranked = this.#ranked.get(key);
+    if (ranked === undefined) return;
+    this.#follow(ranked, route.destination.family, route.nextHop, this.#view.has(route));
+    if (ranked.keys.size < RANKED_UNTIL) this.#ranked.delete(key);
   }
 
-  /** Adds a route of the view. Returns false if there is no memory for it; then nothing has changed. */
-  added(route: Route): boolean {
-    return this.#add(VIEW, route);
+  /** Takes up that the client announces the route, or no longer. */
+  announcementChanged({ vni, destination }: Route): void {
+    if (this.#ranked.size === 0) return;
+    const ranked = this.#ranked.get(destinationKey(vni, destination));
+    if (ranked !== undefined) ranked.isOwn = this.#view.lookAt(vni, destination).isAnnounced;
   }
 
-  removed(route: Route): void {
-    this.#remove(VIEW, route);
-  }
-
-  /** Adds an own announcement. Returns false if there is no memory for it; then nothing has changed. */
-  announced(route: Route): boolean {
-    return this.#add(OWN, route);
-  }
-
-  withdrawn(route: Route): void {
-    this.#remove(OWN, route);
-  }
-
-  /** Walks the destinations of a VNI; one with several routes may be visited as often. The walk may pause. */
-  *destinationsOf(vni: number): Iterable<Prefix> {
-    const table = this.#routes.find(vni);
-    if (table === undefined) return;
-    for (const { destination } of this.#routes.routesOf(table)) yield destination;
+  /** Walks the destinations of a VNI. The walk may pause. */
+  destinationsOf(vni: number): Iterable<Prefix> {
+    return this.#view.destinations(vni);
   }
 
   /**
@@ -143,10 +138,9 @@ export class DesiredRoutes {
     let result: Desired = NOTHING;
     let shadowed = 0;
     for (const vni of vnis) {
-      const table = this.#routes.find(vni);
-      const row = table === undefined ? NIL : this.#routes.firstRowTo(table, destination);
-      if (row === NIL) continue;
-      const { isOwn, set, skipped, refusedHops } = this.#look(row, destination.family);
+      const desire = this.#look(vni, destination);
+      if (desire === null) continue;
+      const { isOwn, set, skipped, refusedHops } = desire;
       if (result.vni !== null) {
         if (isOwn || set !== null) shadowed++;
         continue;
@@ -165,43 +159,41 @@ export class DesiredRoutes {
     return refusal === null ? result : withoutHops(result, refusal, { refusal });
   }
 
-  /** Works out what one VNI desires, by its routes to the destination from that row on. */
-  #look(first: number, family: 4 | 6): VniDesire {
-    const ranked = this.#ranked.get(this.#prefixOf(first));
-    if (ranked !== undefined) return this.#choose(ranked);
-    const { words } = this.#routes.rows;
+  /** Works out what one VNI desires; null if it has no route to the destination. */
+  #look(vni: number, destination: Prefix): VniDesire | null {
+    const key = this.#ranked.size === 0 ? "" : destinationKey(vni, destination);
+    const known = this.#ranked.get(key);
+    if (known !== undefined) return this.#choose(known);
+    const { nextHops, isAnnounced } = this.#view.lookAt(vni, destination);
+    this.#looksAtHops += nextHops.length;
+    if (nextHops.length >= RANKED_FROM) {
+      const ranked = this.#rank(destination.family, nextHops, isAnnounced);
+      this.#ranked.set(destinationKey(vni, destination), ranked);
+      return this.#choose(ranked);
+    }
+    if (isAnnounced) return ownDesire(nextHops.length);
+    if (nextHops.length === 0) return null;
     const usable = new Set<Hop>();
     const refusedHops: RefusedHop[] = [];
     let skipped: Map<SkipReason, number> | null = null;
-    let isOwn = false;
-    let received = 0;
-    let routes = 0;
-    for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
-      if (++routes === RANKED_FROM) return this.#choose(this.#rank(first, family));
-      if (this.#hasOrigin(row, OWN)) isOwn = true;
-      if (!this.#hasOrigin(row, VIEW)) continue;
-      received++;
-      const nextHop = this.#routes.nextHopOf(row);
-      const reason = reasonToSkip(this.#settings, family, nextHop);
-      if (reason !== null) {
-        skipped = count(skipped, reason, 1);
-        if (isHopsFault(reason)) refusedHops.push({ address: nextHop.address, reason });
+    for (const nextHop of nextHops) {
+      const { address } = nextHop;
+      const reason = reasonToSkip(this.#settings, destination.family, nextHop);
+      const hop = reason === null ? this.#hops.hopOf(address) : null;
+      if (hop !== null && !hop.isLocal) {
+        usable.add(hop);
         continue;
       }
-      const hop = this.#hops.hopOf(nextHop.address);
-      if (hop.isLocal) {
-        skipped = count(skipped, "localHop", 1);
-        refusedHops.push({ address: nextHop.address, reason: "localHop" });
-      } else usable.add(hop);
+      const why = reason ?? "localHop";
+      skipped = count(skipped, why, 1);
+      if (isHopsFault(why)) refusedHops.push({ address, reason: why });
     }
-    this.#looksAtHops += routes;
-    if (isOwn) return ownDesire(received);
     const set = usable.size === 0 ? null : this.#hops.setOf([...usable]);
-    return { isOwn, set, skipped, refusedHops };
+    return { isOwn: false, set, skipped, refusedHops };
   }
 
-  #choose({ hops, received, own, skipped: always, refusedHops }: RankedDestination): VniDesire {
-    if (own > 0) return ownDesire(received);
+  #choose({ hops, keys, isOwn, skipped: always, refusedHops }: RankedDestination): VniDesire {
+    if (isOwn) return ownDesire(keys.size);
     const { set, localRoutes, skippedHops } = hops.choose(this.#hops, (looks) => {
       this.#looksAtHops += looks;
     });
@@ -211,93 +203,47 @@ export class DesiredRoutes {
     return { isOwn: false, set, skipped: skipped.size === 0 ? null : skipped, refusedHops };
   }
 
-  /** Ranks the routes to a destination, from its first row on; later changes are applied to the ranking. */
-  #rank(first: number, family: 4 | 6): RankedDestination {
-    const { words } = this.#routes.rows;
+  #rank(family: 4 | 6, nextHops: readonly NextHop[], isOwn: boolean): RankedDestination {
     const ranked: RankedDestination = {
       hops: new RankedHops((address) => weightOf(this.#settings.preferredNetworks, address)),
-      received: 0,
-      own: 0,
+      keys: new Set(),
+      isOwn,
       skipped: new Map(),
       refusedHops: [],
     };
-    this.#ranked.set(this.#prefixOf(first), ranked);
-    for (let row = first; row !== NIL; row = words[(row << ROW_SHIFT) + SIBLING] as number) {
-      const nextHop = this.#routes.nextHopOf(row);
-      for (const origin of [VIEW, OWN] as const) {
-        if (this.#hasOrigin(row, origin)) this.#follow(ranked, origin, family, nextHop, 1);
-      }
-    }
-    this.#looksAtHops += ranked.received;
+    for (const nextHop of nextHops) this.#follow(ranked, family, nextHop, true);
     return ranked;
   }
 
-  /** Applies a route that came or went to its ranked destination. */
-  #follow(ranked: RankedDestination, origin: Origin, family: 4 | 6, nextHop: NextHop, by: 1 | -1): void {
-    if (origin === OWN) {
-      ranked.own += by;
-      return;
-    }
-    ranked.received += by;
+  /** Takes up in a ranking whether a route to the next hop is in view. */
+  #follow(ranked: RankedDestination, family: 4 | 6, nextHop: NextHop, isInView: boolean): void {
+    const key = nextHopKey(nextHop);
+    if (isInView === ranked.keys.has(key)) return;
+    if (isInView) ranked.keys.add(key);
+    else ranked.keys.delete(key);
     const { address } = nextHop;
     const reason = reasonToSkip(this.#settings, family, nextHop);
     if (reason === null) {
-      if (by > 0) ranked.hops.add(address);
+      if (isInView) ranked.hops.add(address);
       else ranked.hops.remove(address);
       return;
     }
-    count(ranked.skipped, reason, by);
+    count(ranked.skipped, reason, isInView ? 1 : -1);
     if (ranked.skipped.get(reason) === 0) ranked.skipped.delete(reason);
     const { refusedHops } = ranked;
-    if (by > 0 && isHopsFault(reason) && refusedHops.length < NAMED_REFUSED_HOPS) {
+    if (isInView && isHopsFault(reason) && refusedHops.length < NAMED_REFUSED_HOPS) {
       refusedHops.push({ address, reason });
     }
   }
+}
 
-  #prefixOf(row: number): number {
-    return this.#routes.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
-  }
+function destinationKey(vni: number, { family, w0, w1, w2, w3, lengthBits }: Prefix): string {
+  return `${vni} ${family} ${w0} ${w1} ${w2} ${w3} ${lengthBits}`;
+}
 
-  #hasOrigin(row: number, peer: number): boolean {
-    const { rows, origins } = this.#routes;
-    for (
-      let at = rows.words[(row << ROW_SHIFT) + ORIGIN] as number;
-      at !== NIL;
-      at = origins.nextOfRoute(at)
-    ) {
-      if (origins.peerOf(at) === peer) return true;
-    }
-    return false;
-  }
-
-  #add(origin: Origin, { vni, destination, nextHop }: Route): boolean {
-    fillUpdateFields(this.#fields, vni, destination, nextHop);
-    const change = this.#routes.add(origin, this.#fields);
-    if (change === Change.TABLE_FULL) return false;
-    if (change === Change.NOTHING || this.#ranked.size === 0) return true;
-    const ranked = this.#ranked.get(this.#prefixOf(this.#routes.row));
-    if (ranked !== undefined) this.#follow(ranked, origin, destination.family, nextHop, 1);
-    return true;
-  }
-
-  #remove(origin: Origin, { vni, destination, nextHop }: Route): void {
-    fillUpdateFields(this.#fields, vni, destination, nextHop);
-    const change = this.#routes.remove(origin, this.#fields);
-    if (change === Change.NOTHING) return;
-    const { row } = this.#routes;
-    if (this.#ranked.size > 0) {
-      const prefix = this.#prefixOf(row);
-      const ranked = this.#ranked.get(prefix);
-      if (ranked !== undefined) {
-        this.#follow(ranked, origin, destination.family, nextHop, -1);
-        if (ranked.received + ranked.own < RANKED_UNTIL) this.#ranked.delete(prefix);
-      }
-    }
-    if (change !== Change.EXISTENCE) return;
-    const table: VniTable = this.#routes.vniOf(row);
-    this.#routes.free(row);
-    if (table.rowCount === 0) this.#routes.dispose(table);
-  }
+function nextHopKey({ address, targetVni, type, natPortFrom, natPortTo }: NextHop): string {
+  const { family, w0, w1, w2, w3 } = address;
+  return `${family} ${w0} ${w1} ${w2} ${w3} ${targetVni} ${type} ${natPortFrom} ${natPortTo}`;
 }
 
 /** Returns the same without its hops, since the destination holds that address of the underlay. */
@@ -323,7 +269,7 @@ function ownDesire(received: number): VniDesire {
 
 /** Whether the reason is the hop's address, and not the kind of route. */
 function isHopsFault(reason: SkipReason): boolean {
-  return reason === "ipv4Hop" || reason === "unusableHop";
+  return reason === "ipv4Hop" || reason === "unusableHop" || reason === "localHop";
 }
 
 function count(

@@ -15,6 +15,7 @@
  * VNI of a table is considered before those that win over it are complete.
  */
 
+import type { ClientView } from "../../client/view/client-view.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import { type Desired, DesiredRoutes, refusedFor } from "../desired/desired-routes.ts";
@@ -77,7 +78,7 @@ export class Fib {
   readonly settings: DesiredSettings;
   /** Called when another program begins to disturb the destination again and again. */
   readonly #noteFight: (table: FibTable, destination: Prefix) => void;
-  /** Called when there is no memory for the destination, or for a route to it. */
+  /** Called when there is no memory for the destination. */
   readonly #noteRefusal: (destination: Prefix) => void;
   readonly hops: HopSets;
   readonly nexthops: FibNexthops;
@@ -143,23 +144,29 @@ export class Fib {
 
   // What is desired.
 
-  added(route: Route): void {
-    if (this.#desired.added(route)) this.#mark(route);
-    else this.#refuse(route.destination);
+  /** Reads what is desired from this view from now on. */
+  follow(view: ClientView): void {
+    this.#desired.follow(view);
+    for (const table of this.tables.all()) {
+      for (const vni of table.vnis) this.changes.addWalk(this.#marksOfVni(vni));
+    }
   }
 
+  /** The route came into view. */
+  added(route: Route): void {
+    this.#desired.routeChanged(route);
+    this.#mark(route);
+  }
+
+  /** The route left the view. */
   removed(route: Route): void {
-    this.#desired.removed(route);
+    this.#desired.routeChanged(route);
     this.#mark(route, true);
   }
 
-  announced(route: Route): void {
-    if (this.#desired.announced(route)) this.#mark(route);
-    else this.#refuse(route.destination);
-  }
-
-  withdrawn(route: Route): void {
-    this.#desired.withdrawn(route);
+  /** The client announces the route, or no longer. */
+  announcementChanged(route: Route): void {
+    this.#desired.announcementChanged(route);
     this.#mark(route);
   }
 
@@ -363,7 +370,7 @@ export class Fib {
   }
 
   get bytes(): number {
-    return this.rows.bytes + this.#desired.bytes;
+    return this.rows.bytes;
   }
 
   #lose(id: number, isGone: boolean, atMs: number): void {

@@ -27,6 +27,7 @@ import {
   KERNEL_OPERATIONS_MS,
   KERNEL_ROWS_PER_TURN,
 } from "../../base/turn-budget.ts";
+import type { ClientView } from "../../client/view/client-view.ts";
 import type { IpAddress } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
@@ -151,27 +152,27 @@ export class Installer {
     this.#wake();
   }
 
-  /** Adds a route that came into view. */
+  /** Reads the desired routes from this view from now on. Called before the first of the events below. */
+  follow(view: ClientView): void {
+    this.#fib.follow(view);
+    this.#wake();
+  }
+
+  /** Takes up a route that came into view. */
   added(route: Route): void {
     this.#fib.added(route);
     this.#wake();
   }
 
-  /** Removes a route that left the view. */
+  /** Takes up that a route left the view. */
   removed(route: Route): void {
     this.#fib.removed(route);
     this.#wake();
   }
 
-  /** Records that the client announces a route itself: received ones to that destination and VNI are not installed. */
-  announced(route: Route): void {
-    this.#fib.announced(route);
-    this.#wake();
-  }
-
-  /** Records that the client no longer announces a route. */
-  withdrawn(route: Route): void {
-    this.#fib.withdrawn(route);
+  /** Takes up that the client announces a route itself, or no longer: meanwhile received ones to its destination are skipped. */
+  announcementChanged(route: Route): void {
+    this.#fib.announcementChanged(route);
     this.#wake();
   }
 

@@ -363,7 +363,7 @@ describe("the device", () => {
     expect(rig.takeWarnings()).toEqual([
       "tun is down or without a carrier, so the kernel takes no routes by it: ip link set tun up",
     ]);
-    rig.installer.added(route(`100 10.0.1.0/24 via ${A}`));
+    rig.added(route(`100 10.0.1.0/24 via ${A}`));
     await rig.rest();
     expect(rig.kernel.log).toEqual([]);
     rig.kernel.setLink({ isUp: true });

@@ -17,6 +17,7 @@ import {
   route,
 } from "../../support/kernel/installer-under-test.ts";
 import { address, MemoryKernel } from "../../support/kernel/memory-kernel.ts";
+import { DestinationViews } from "../../support/models/destination-views.ts";
 
 const A = "2001:db8::a";
 const B = "2001:db8::b";
@@ -42,7 +43,7 @@ describe("stop", () => {
     const rig = await installed();
     const before = rig.kernel.ours();
     await rig.installer.stop({ cleanup: false });
-    rig.installer.removed(route(`100 10.0.1.0/24 via ${A}`));
+    rig.removed(route(`100 10.0.1.0/24 via ${A}`));
     await rig.rest();
     expect(rig.kernel.ours()).toEqual(before);
     expect(rig.clock.pendingTimers).toBe(0);
@@ -132,10 +133,16 @@ describe("a dry run", () => {
       mappings: [{ vni: 100, table: 100 }],
       clock: rig.clock,
     });
+    const view = new DestinationViews();
+    installer.follow(view);
     void installer.start();
     await rig.settle();
-    for (const hop of [A, B]) installer.added(route(`100 10.0.1.0/24 via ${hop}`));
+    for (const hop of [A, B]) {
+      view.add(route(`100 10.0.1.0/24 via ${hop}`));
+      installer.added(route(`100 10.0.1.0/24 via ${hop}`));
+    }
     await rig.settle();
+    view.remove(route(`100 10.0.1.0/24 via ${A}`));
     installer.removed(route(`100 10.0.1.0/24 via ${A}`));
     await rig.settle();
     expect(lines).toEqual([

@@ -112,7 +112,7 @@ describe("another program", () => {
       rig.kernel.isBusy = true;
       rig.kernel.deleteNexthop(group?.id ?? 0);
     };
-    for (const hop of [A, B]) rig.installer.added(route(`100 10.0.7.0/24 via ${hop}`));
+    for (const hop of [A, B]) rig.added(route(`100 10.0.7.0/24 via ${hop}`));
     await rig.settle();
     rig.kernel.isBusy = false;
     rig.kernel.poll();
@@ -126,7 +126,7 @@ describe("another program", () => {
   test("deletes an object that was made before a group with a lower id: its id is not used again", async () => {
     const rig = await InstallerUnderTest.started();
     const texts = [A, B].map((hop) => `100 10.0.1.0/24 via ${hop}`);
-    for (const text of [...texts, "100 10.0.3.0/24 via 2001:db8::c"]) rig.installer.added(route(text));
+    for (const text of [...texts, "100 10.0.3.0/24 via 2001:db8::c"]) rig.added(route(text));
     await rig.settle();
     const group = rig.kernel.ourNexthops().find(({ members }) => members !== null)?.id ?? 0;
     const { nexthopId = 0 } = rig.kernel.find(100, "10.0.3.0/24") ?? {};
@@ -153,7 +153,7 @@ describe("another program", () => {
   test("deletes a group with thousands of routes: all are put back in slices, without a scan", async () => {
     const rig = await installed();
     const routes = Array.from({ length: 5_000 }, (_, n) => `10.${64 + (n >> 8)}.${n & 255}.0/24`);
-    for (const hop of [A, B]) for (const to of routes) rig.installer.added(route(`100 ${to} via ${hop}`));
+    for (const hop of [A, B]) for (const to of routes) rig.added(route(`100 ${to} via ${hop}`));
     await rig.settle();
     rig.kernel.takeCounts();
     const group = rig.kernel.ourNexthops().find(({ members }) => members !== null);
@@ -570,7 +570,7 @@ describe("failures", () => {
   test("are logged ten times a minute, not a thousand", async () => {
     const rig = await InstallerUnderTest.started();
     rig.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "Cannot allocate memory"] : null);
-    for (let i = 0; i < 100; i++) rig.installer.added(route(`100 10.0.${i}.0/24 via ${A}`));
+    for (let i = 0; i < 100; i++) rig.added(route(`100 10.0.${i}.0/24 via ${A}`));
     await rig.settle();
     expect(rig.takeWarnings()).toHaveLength(10);
   });

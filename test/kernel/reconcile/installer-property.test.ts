@@ -124,11 +124,11 @@ class Machine {
     await this.rig.restart({ mappings: this.mappings, preferredNetworks: PREFERRED, ecmp });
     this.untold = [...this.view];
     this.isReplay = true;
-    for (const text of this.own) this.rig.installer.announced(route(text));
+    for (const text of this.own) this.rig.announced(route(text));
   }
 
   tell(count: number): void {
-    for (const text of this.untold.splice(0, count)) this.rig.installer.added(route(text));
+    for (const text of this.untold.splice(0, count)) this.rig.added(route(text));
   }
 
   /** All is well from here on: everything is told, and everybody leaves the kernel alone. */
@@ -266,7 +266,7 @@ const steps = fc.oneof(
     for (const added of texts) {
       if (view.has(added)) continue;
       view.add(added);
-      if (!untold.includes(added)) rig.installer.added(route(added));
+      if (!untold.includes(added)) rig.added(route(added));
     }
   }),
   step(8, nth, function remove(machine, n) {
@@ -276,15 +276,15 @@ const steps = fc.oneof(
     machine.isReplay = false;
     if (machine.untold.includes(removed))
       machine.untold = machine.untold.filter((other) => other !== removed);
-    else machine.rig.installer.removed(route(removed));
+    else machine.rig.removed(route(removed));
   }),
   step(2, text, function announce(machine, announced) {
     const { own, rig } = machine;
     machine.isReplay = false;
     if (own.has(announced)) own.delete(announced);
     else own.add(announced);
-    if (own.has(announced)) rig.installer.announced(route(announced));
-    else rig.installer.withdrawn(route(announced));
+    if (own.has(announced)) rig.announced(route(announced));
+    else rig.withdrawn(route(announced));
   }),
   step(6, fc.constantFrom(0, 0, 0, 300, 1_500, 4_000), function wait({ rig }, ms) {
     return ms === 0 ? rig.settle() : rig.advance(ms);

@@ -66,8 +66,8 @@ describe("routes", () => {
   test("that changed ten times before their turn are done once", async () => {
     const rig = await started();
     for (let i = 0; i < 5; i++) {
-      rig.installer.added(route(`100 10.0.1.0/24 via ${A}`));
-      rig.installer.removed(route(`100 10.0.1.0/24 via ${A}`));
+      rig.added(route(`100 10.0.1.0/24 via ${A}`));
+      rig.removed(route(`100 10.0.1.0/24 via ${A}`));
     }
     await rig.add(`100 10.0.1.0/24 via ${B}`);
     expect(rig.kernel.takeCounts()).toEqual({ "add-nexthop": 1, "add-route": 1 });
@@ -368,7 +368,7 @@ describe("status", () => {
     });
     expect(rig.status).toMatchObject({ objects: 2, groups: 1, isUp: true, linkIndex: 5, readings: 1 });
     expect(rig.status.operations["add-route"]).toEqual({ done: 3, failed: 0 });
-    rig.installer.added({ vni: 100, destination: prefix("10.9.0.0/16"), nextHop: NEXT_HOP });
+    rig.added({ vni: 100, destination: prefix("10.9.0.0/16"), nextHop: NEXT_HOP });
     expect(rig.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, pending: 1 });
   });
 });

@@ -29,7 +29,7 @@ test("routes for which there is no memory are named and counted, and all others 
     const rig = await InstallerUnderTest.started({ mappings });
     const first = texts(0, COUNT);
     memory.allowing(allowed, () => {
-      for (const text of first) rig.installer.added(route(text));
+      for (const text of first) rig.added(route(text));
       rig.clock.settle();
     });
     await rig.settle();

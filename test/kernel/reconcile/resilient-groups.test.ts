@@ -72,7 +72,7 @@ describe("a destination's group", () => {
       return apply(operations, linkIndex);
     };
     for (const text of destinations.flatMap((destination) => via(destination, B))) {
-      rig.installer.removed(route(text));
+      rig.removed(route(text));
     }
     await rig.settle();
     expect(Math.max(...replaced)).toBeLessThan(10);
@@ -160,7 +160,7 @@ describe("a destination's group", () => {
     const rig = await started();
     const beyond = ["10.255.0.0/32", "10.255.0.1/32"];
     for (let n = 0; n < MAX_RESILIENT_GROUPS; n++) {
-      for (const text of via(`10.0.${n >> 8}.${n & 255}/32`, A, B)) rig.installer.added(route(text));
+      for (const text of via(`10.0.${n >> 8}.${n & 255}/32`, A, B)) rig.added(route(text));
     }
     await rig.settle();
     await rig.add(...beyond.flatMap((destination) => via(destination, A, B)));

@@ -37,7 +37,7 @@ async function turnsOf(msOf: (n: number) => number, routes = ROUTES): Promise<Tu
     clock.freeze(ms);
   };
   for (let n = 0; n < routes; n++) {
-    rig.installer.added(route(`100 10.${n >> 8}.${n & 255}.0/24 via 2001:db8::1`));
+    rig.added(route(`100 10.${n >> 8}.${n & 255}.0/24 via 2001:db8::1`));
   }
   await rig.settle();
   expect(kernel.ours()).toHaveLength(routes);

@@ -8,6 +8,7 @@ import { Installer } from "../../../src/kernel/reconcile/installer.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { SystemClock } from "../../../src/transport/schedule/system-clock.ts";
+import { DestinationViews } from "../models/destination-views.ts";
 import { routeOfText } from "../models/frame-text.ts";
 import type { InstallerRequest, NamespaceInstallerOptions } from "./namespace-installer.ts";
 
@@ -26,6 +27,19 @@ const installer = new Installer({
   clock: new SystemClock(),
   logger: { debug: () => {}, info: log("info"), warn: log("warn"), error: log("error") },
 });
+
+const view = new DestinationViews();
+installer.follow(view);
+
+function added(route: Route): void {
+  view.add(route);
+  installer.added(route);
+}
+
+function removed(route: Route): void {
+  view.remove(route);
+  installer.removed(route);
+}
 
 /** Until nothing waits for its turn; what has failed may. */
 async function quiet(): Promise<void> {
@@ -54,22 +68,22 @@ async function carryOut(request: InstallerRequest): Promise<unknown> {
     case "add":
     case "remove": {
       for (const text of request.routes) {
-        if (request.call === "add") installer.added(routeOfText(text));
-        else installer.removed(routeOfText(text));
+        if (request.call === "add") added(routeOfText(text));
+        else removed(routeOfText(text));
       }
       return null;
     }
     case "addMany":
-      for (const route of manyRoutes(request.count, request.hop)) installer.added(route);
+      for (const route of manyRoutes(request.count, request.hop)) added(route);
       return null;
     case "removeMany":
-      for (const route of manyRoutes(request.count, request.hop)) installer.removed(route);
+      for (const route of manyRoutes(request.count, request.hop)) removed(route);
       return null;
     case "flap":
       for (let round = 0; round < request.rounds; round++) {
-        for (const text of request.routes) installer.added(routeOfText(text));
+        for (const text of request.routes) added(routeOfText(text));
         await quiet();
-        for (const text of request.routes) installer.removed(routeOfText(text));
+        for (const text of request.routes) removed(routeOfText(text));
         await quiet();
       }
       return null;

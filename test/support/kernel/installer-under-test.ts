@@ -5,6 +5,7 @@ import type { Prefix } from "../../../src/net/ip.ts";
 import { parsePrefix } from "../../../src/net/prefix.ts";
 import type { Route } from "../../../src/route/route.ts";
 import { NextHopType } from "../../../src/wire/protocol.ts";
+import { DestinationViews } from "../models/destination-views.ts";
 import { FakeClock } from "../network/fake-clock.ts";
 import { address, MemoryKernel } from "./memory-kernel.ts";
 
@@ -24,6 +25,8 @@ export class InstallerUnderTest {
   readonly clock: FakeClock;
   readonly kernel: MemoryKernel;
   readonly lines: LogLine[] = [];
+  /** Empty again after a restart. */
+  view = new DestinationViews();
   installer: Installer;
   readonly #options: Partial<InstallerOptions>;
 
@@ -91,23 +94,45 @@ export class InstallerUnderTest {
   }
 
   async add(...texts: readonly string[]): Promise<void> {
-    for (const text of texts) this.installer.added(route(text));
+    for (const text of texts) this.added(route(text));
     await this.settle();
   }
 
   async remove(...texts: readonly string[]): Promise<void> {
-    for (const text of texts) this.installer.removed(route(text));
+    for (const text of texts) this.removed(route(text));
     await this.settle();
   }
 
   async announce(text: string): Promise<void> {
-    this.installer.announced(route(text));
+    this.announced(route(text));
     await this.settle();
   }
 
   async withdraw(text: string): Promise<void> {
-    this.installer.withdrawn(route(text));
+    this.withdrawn(route(text));
     await this.settle();
+  }
+
+  // Changes of the view, which the installer reads when their turn has come.
+
+  added(changed: Route): void {
+    this.view.add(changed);
+    this.installer.added(changed);
+  }
+
+  removed(changed: Route): void {
+    this.view.remove(changed);
+    this.installer.removed(changed);
+  }
+
+  announced(changed: Route): void {
+    this.view.announce(changed);
+    this.installer.announcementChanged(changed);
+  }
+
+  withdrawn(changed: Route): void {
+    this.view.withdraw(changed);
+    this.installer.announcementChanged(changed);
   }
 
   async complete(...vnis: readonly number[]): Promise<void> {
@@ -140,7 +165,7 @@ export class InstallerUnderTest {
       (message: string, fields: LogLine["fields"] = {}) => {
         this.lines.push({ level, message, fields });
       };
-    return new Installer({
+    const installer = new Installer({
       protocol: PROTOCOL,
       device: "tun",
       mappings: [{ vni: 100, table: 100 }],
@@ -150,6 +175,9 @@ export class InstallerUnderTest {
       clock: this.clock,
       logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     });
+    this.view = new DestinationViews();
+    installer.follow(this.view);
+    return installer;
   }
 }
 

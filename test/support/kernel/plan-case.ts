@@ -30,6 +30,7 @@ import type { PlanReport } from "../../../src/kernel/objects/object-kind.ts";
 import { ObjectKinds } from "../../../src/kernel/objects/object-kinds.ts";
 import { planRows } from "../../../src/kernel/objects/plan.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
+import { DestinationViews } from "../models/destination-views.ts";
 import { FakeClock } from "../network/fake-clock.ts";
 import { FIRST_ID, PROTOCOL, prefix, route } from "./installer-under-test.ts";
 import { address, MemoryKernel } from "./memory-kernel.ts";
@@ -81,6 +82,8 @@ export async function playPlanCase(given: readonly string[]): Promise<string[]> 
   fib.setMappings(mappings.length > 0 ? mappings : [{ vni: 100, table: 100 }]);
   fib.setLocalAddresses(of("local").map(address));
 
+  const view = new DestinationViews();
+  fib.follow(view);
   const kinds = new ObjectKinds(fib, { unneededForMs: 0 });
   const clock = new FakeClock();
   const kernel = new MemoryKernel(PROTOCOL, clock);
@@ -103,9 +106,18 @@ export async function playPlanCase(given: readonly string[]): Promise<string[]> 
   for (let id = FIRST_ID + free; id < FIRST_ID + IDS; id++) {
     if (fib.nexthops.get(id) === undefined) fib.nexthops.setForeign(id, true);
   }
-  for (const text of of("view")) for (const received of routesOf(text)) fib.added(received);
-  for (const text of of("gone")) for (const withdrawn of routesOf(text)) fib.removed(withdrawn);
-  for (const text of of("own")) for (const announced of routesOf(text)) fib.announced(announced);
+  for (const received of of("view").flatMap(routesOf)) {
+    view.add(received);
+    fib.added(received);
+  }
+  for (const withdrawn of of("gone").flatMap(routesOf)) {
+    view.remove(withdrawn);
+    fib.removed(withdrawn);
+  }
+  for (const announced of of("own").flatMap(routesOf)) {
+    view.announce(announced);
+    fib.announcementChanged(announced);
+  }
   const incomplete = of("incomplete").map(Number);
   for (const vni of mappings.length > 0 ? mappings.map(({ vni: mapped }) => mapped) : [100]) {
     if (!incomplete.includes(vni)) fib.complete(vni);

@@ -6,6 +6,7 @@
 import { expect } from "bun:test";
 import { MergedView, Received, type ServerNumber } from "../../../src/client/view/merged-view.ts";
 import { Echo } from "../../../src/client/view/own-echoes.ts";
+import { formatPrefix } from "../../../src/net/prefix.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import type { Route } from "../../../src/route/route.ts";
 import type { InspectedVni } from "../../../src/route/table/route-inspector.ts";
@@ -200,6 +201,8 @@ export class ViewUnderTest {
     const found = {
       events: events.toSorted(),
       view: Array.from(this.#view.routes(), (route) => nameOf(formatRoute(route))).sort(),
+      has: NAMES.filter((name) => this.#view.has(routeOfName(name))).sort(),
+      destinations: NAMES.map((name) => this.#lookAt(name)),
       routeCount: this.#view.routeCount,
       servers: NAMES.map((name) => this.#view.serversOf(routeOfName(name))),
       staleCopies: SERVERS.map((server) => this.#view.staleCopies(server)),
@@ -209,6 +212,15 @@ export class ViewUnderTest {
     const expected = {
       events: [...gone, ...come].sort(),
       view: after.sort(),
+      has: after.toSorted(),
+      destinations: NAMES.map((name) => {
+        const siblings = NAMES.filter((other) => destinationOf(other) === destinationOf(name));
+        return {
+          shown: siblings.filter((sibling) => after.includes(sibling)).sort(),
+          isAnnounced: siblings.some((sibling) => this.#own.has(sibling)),
+          isListed: true,
+        };
+      }),
       routeCount: after.length,
       servers: NAMES.map((name) => this.#serversOf(name)),
       staleCopies: SERVERS.map((server) => this.#copies.filter(isStaleOf(server)).length),
@@ -217,6 +229,17 @@ export class ViewUnderTest {
     };
     if (!Bun.deepEquals(found, expected)) expect(found).toEqual(expected);
     return events;
+  }
+
+  /** What the view says of the route's destination. */
+  #lookAt(name: string): { shown: string[]; isAnnounced: boolean; isListed: boolean } {
+    const { vni, destination } = routeOfName(name);
+    const { nextHops, isAnnounced } = this.#view.lookAt(vni, destination);
+    const shown = nextHops.map((nextHop) => nameOf(formatRoute({ vni, destination, nextHop }))).sort();
+    const listed = Array.from(this.#view.destinations(vni), formatPrefix);
+    // One without routes in view may be listed, too.
+    const isListed = shown.length === 0 || listed.includes(formatPrefix(destination));
+    return { shown, isAnnounced, isListed };
   }
 
   #update(name: string): UpdateFields {
@@ -247,6 +270,11 @@ function routeOfName(name: string): Route {
 
 function nameOf(line: string): string {
   return NAMES.find((name) => ROUTES[name] === line) ?? line;
+}
+
+function destinationOf(name: string): string {
+  const { vni, destination } = routeOfName(name);
+  return `${vni} ${formatPrefix(destination)}`;
 }
 
 function vniOf(name: string): number {
