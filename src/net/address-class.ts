@@ -42,7 +42,10 @@ const IPV6_CLASSES = longestFirst([
   ["::/0", "Reserved by IETF", "RFC 4291", "---F-"],
 ]);
 
-/** The class of the longest block that holds the address. An IPv4-mapped IPv6 address is of the class of that name. */
+/**
+ * Returns the class of the longest block that contains the address. An IPv4-mapped IPv6 address has the class of that
+ * name.
+ */
 export function classifyAddress(address: IpAddress): AddressClass {
   return firstOf(classesOf(address.family).filter(({ block }) => contains(block, address)));
 }
@@ -69,7 +72,7 @@ function firstOf([longest]: readonly AddressClass[]): AddressClass {
   return longest;
 }
 
-/** Makes the first hit the longest match. */
+/** Sorts the rows so that the first match is the longest. */
 function longestFirst(rows: readonly SpecialPurposeRow[]): readonly AddressClass[] {
   return rows.map(classOf).sort((a, b) => b.block.lengthBits - a.block.lengthBits);
 }

@@ -2,12 +2,12 @@ import { Address4, Address6 } from "ip-address";
 import type { IpAddress } from "./ip.ts";
 
 /**
- * Parses a plain IPv4 or IPv6 address. Returns null if the text is not one. Refused are zones ("fe80::1%eth0"), lengths
- * ("10.0.0.0/8") and the IPv4 spellings on which programs disagree (leading zeros, hex, fewer than four
- * octets). "::ffff:192.0.2.1" stays an IPv6 address.
+ * Parses a plain IPv4 or IPv6 address. Returns null if the text is not one, also for a zone ("fe80::1%eth0"), a length
+ * ("10.0.0.0/8") and the IPv4 spellings that programs read differently (leading zeros, hex, fewer than four octets).
+ * "::ffff:192.0.2.1" stays an IPv6 address.
  */
 export function parseAddress(text: string): IpAddress | null {
-  // A program in JavaScript can give anything.
+  // A program in JavaScript can pass anything.
   if (typeof text !== "string" || text.includes("/") || text.includes("%")) return null;
   try {
     if (text.includes(":")) return addressFromBytes(Uint8Array.from(new Address6(text).toByteArray()), 0, 6);
@@ -29,7 +29,7 @@ export function formatAddress(a: IpAddress): string {
 
 /**
  * Reads the 4 or 16 bytes at `offset`, in network order.
- * @throws RangeError when `bytes` ends before
+ * @throws RangeError if `bytes` is too short
  */
 export function addressFromBytes(bytes: Uint8Array, offset: number, family: 4 | 6): IpAddress {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -46,7 +46,7 @@ export function addressFromBytes(bytes: Uint8Array, offset: number, family: 4 | 
 
 /**
  * Writes the address in network order, 4 or 16 bytes from `offset` on.
- * @throws RangeError when `out` has no room
+ * @throws RangeError if `out` is too short
  */
 export function addressToBytes(a: IpAddress, out: Uint8Array, offset: number): void {
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
@@ -80,7 +80,9 @@ function dottedQuad(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }
 
-/** Writes eight groups, the longest run of at least two zero groups, the first of equally long ones, as "::". */
+/**
+ * Returns the eight groups, with "::" for the longest run of at least two zero groups, the first of equally long ones.
+ */
 function compressedGroups({ w0, w1, w2, w3 }: IpAddress): string {
   const groups = [
     w0 >>> 16,

@@ -1,11 +1,11 @@
 /**
- * host:port as people write it on a command line. A host is an IPv4 address, an IPv6 address or a name. An
- * IPv6 address followed by a port stands in brackets (RFC 3986), since its own colons look the same: "::1:4711"
- * is an address without a port, and hardly ever meant, so it is refused; "[::1:4711]" is accepted. A zone (RFC 4007) names the
- * interface of a link-local address: "[fe80::1%eth0]:4711".
+ * These functions parse and format host:port as people write it on a command line. A host is an IPv4 address, an IPv6
+ * address or a name. An IPv6 address followed by a port stands in brackets (RFC 3986), since it has colons itself.
+ * "::1:4711" is an address without a port; that is hardly ever meant, so it is refused, but "[::1:4711]" is accepted. A
+ * zone (RFC 4007) names the interface of a link-local address: "[fe80::1%eth0]:4711".
  *
- * Results are canonical, addresses as RFC 5952 writes them and names in lower case, so that two spellings of
- * a server become the same endpoint.
+ * Results are canonical, with addresses as in RFC 5952 and names in lower case, so that two spellings of a server
+ * become the same endpoint.
  */
 import { BunBondError, isObject, shown } from "../base/bunbond-error.ts";
 import { formatAddress, parseAddress } from "./address.ts";
@@ -35,7 +35,7 @@ export interface EndpointError {
   readonly end: number;
 }
 
-/** The use of an endpoint. To "listen", ":4711" is all addresses (host "::") and port 0 is any free port. */
+/** The use of an endpoint. For "listen", ":4711" means all addresses (host "::"), and port 0 any free port. */
 export type EndpointUse = "connect" | "listen";
 
 /**
@@ -47,9 +47,9 @@ export function parseEndpoint(
   defaultPort?: number,
   use: EndpointUse = "connect",
 ): Endpoint | EndpointError {
-  // A program in JavaScript can give anything.
+  // A program in JavaScript can pass anything.
   if (typeof text !== "string") {
-    return fail("MISSING_HOST", "an endpoint is text, as host.example:4711", 0, 0);
+    return fail("MISSING_HOST", "an endpoint must be text, as host.example:4711", 0, 0);
   }
   const parts = splitEndpoint(text);
   if ("code" in parts) return parts;
@@ -89,14 +89,14 @@ export function normalizePeerAddress(text: string): string {
 
 interface EndpointParts {
   readonly host: string;
-  /** Offset of the host in the text: 1 after a bracket, else 0. */
+  /** The offset of the host in the text: 1 after a bracket, else 0. */
   readonly hostStart: 0 | 1;
-  /** The host must be an IPv6 address, because of its brackets or its colons. */
+  /** True if the host must be an IPv6 address, because of its brackets or its colons. */
   readonly isIpv6: boolean;
   readonly portText: string | null;
 }
 
-/** RFC 3986, section 3.1. */
+/** The scheme of a URL (RFC 3986, section 3.1). */
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 function splitEndpoint(text: string): EndpointParts | EndpointError {
@@ -105,7 +105,7 @@ function splitEndpoint(text: string): EndpointParts | EndpointError {
     const bare = text.slice(scheme.length).replace(/[/?#].*$/s, "");
     return fail(
       "BAD_NAME",
-      `not a URL, but host and port alone: ${bare || "host.example:4711"}`,
+      `host and port are needed, not a URL: ${bare || "host.example:4711"}`,
       0,
       scheme.length,
     );
@@ -137,12 +137,12 @@ function parseHost(parts: EndpointParts, use: EndpointUse): string | EndpointErr
   if (isIpv6) return parseIpv6Host(parts);
   if (host === "" && portText !== null && use === "listen") return "::";
   if (host === "*" && use === "listen") {
-    return fail("BAD_NAME", `for all addresses leave the host out: :${portText ?? "4711"}`, 0, 1);
+    return fail("BAD_NAME", `to listen on all addresses leave the host out: :${portText ?? "4711"}`, 0, 1);
   }
   if (host === "") return fail("MISSING_HOST", "the host is missing, as in host.example:4711", 0, 0);
   const percent = host.indexOf("%");
   if (percent >= 0) return fail("BAD_ZONE", "only an IPv6 address has a zone", percent, host.length);
-  // A last label of digits, or like 0x7f, belongs to no name: some resolvers would read an odd IPv4 address.
+  // A name's last label is never a number such as 7 or 0x7f: some resolvers would read it as part of an IPv4 address.
   const looksLikeIpv4 = /(^|\.)(\d+|0x[\da-f]*)\.?$/i.test(host);
   return looksLikeIpv4 ? parseIpv4Host(host, use) : parseName(host);
 }
@@ -152,7 +152,7 @@ function parseIpv4Host(host: string, use: EndpointUse): string | EndpointError {
   if (address !== null) return formatAddress(address);
   if (/^\d{1,5}$/.test(host)) {
     const examples = use === "listen" ? `:${host} (all addresses) or [::1]:${host}` : `host.example:${host}`;
-    return fail("MISSING_HOST", `a port alone: write ${examples}`, 0, host.length);
+    return fail("MISSING_HOST", `this is a port alone: write ${examples}`, 0, host.length);
   }
   return fail(
     "BAD_ADDRESS",
@@ -186,7 +186,7 @@ function looksLikePort(bare: string, group: string): boolean {
 
 /** Returns the address in canonical form, with its zone if it has one; null if it is not an IPv6 address. */
 function canonicalIpv6(host: string): string | null {
-  // Interface names as Linux allows them (dev_valid_name() in net/core/dev.c), but for those with "%" or "]".
+  // Interface names may be those that Linux allows (dev_valid_name() in net/core/dev.c), except with "%" or "]".
   const [, text = "", zone = ""] = /^([^%]*)(%[^\s/:%\]]{1,15})?$/.exec(host) ?? [];
   const address = parseAddress(text);
   return address?.family === 6 ? formatAddress(address) + zone : null;
@@ -221,17 +221,17 @@ function fail(code: EndpointErrorCode, message: string, start: number, end: numb
   return { code, message, start, end };
 }
 
-// --- endpoints as a program gives them: text, or what was read from text -------------------------
+// --- endpoints that a program passes: text, or an endpoint that was read from text ----------------
 
-/** The kinds of errors; `BAD_ENDPOINT`: the value is neither text nor an object with host and port. */
+/** The kinds of errors. `BAD_ENDPOINT` means that the value is neither text nor an object with host and port. */
 export type BadEndpointCode = EndpointErrorCode | "BAD_ENDPOINT";
 
-/** A value is not a valid endpoint; `code` says what is wrong, `start` and `end` where. */
+/** A value is not a valid endpoint. `code` is what is wrong, `start` and `end` are where. */
 export class BadEndpointError extends BunBondError {
   readonly text: string;
   override readonly name = "BadEndpointError";
   readonly code: BadEndpointCode;
-  /** The first wrong character, and the one after the last, as offsets in `text`. */
+  /** The wrong part of `text`: the offsets of its first character, and of the one after its last. */
   readonly start: number;
   readonly end: number;
 

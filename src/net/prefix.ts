@@ -1,16 +1,16 @@
 import { compareAddress, formatAddress, parseAddress, sameAddress } from "./address.ts";
 import { familyBits, type IpAddress, type Prefix } from "./ip.ts";
 
-/** A prefix as its text gives it. */
+/** A prefix that was read from text. */
 export interface ParsedPrefix {
   readonly prefix: Prefix;
-  /** The text had bits set after its length ("10.0.0.1/8"): that is often a mistake, and worth a warning. */
+  /** True if the text had bits set after the length ("10.0.0.1/8"), which is often a mistake and deserves a warning. */
   readonly hostBitsMasked: boolean;
 }
 
 /** Parses "10.0.0.0/8" or "2001:db8::/32". Returns null if the text is not a prefix. The length is required, without leading zeros. */
 export function parsePrefix(text: string): ParsedPrefix | null {
-  // A program in JavaScript can give anything.
+  // A program in JavaScript can pass anything.
   if (typeof text !== "string") return null;
   const slash = text.indexOf("/");
   const lengthText = text.slice(slash + 1);
@@ -27,7 +27,7 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.lengthBits}`;
 }
 
-/** Returns the block of the first `lengthBits` bits (0 to 32, or 128) that holds the address. */
+/** Returns the block of the first `lengthBits` bits (0 to 32, or 128) that contains the address. */
 export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
   return {
     family: address.family,
@@ -40,8 +40,8 @@ export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
 }
 
 /**
- * Returns word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. The ends are special cases, since a shift by 32
- * shifts by 0 in JavaScript.
+ * Returns word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. Words of zeros and of ones are special
+ * cases, since JavaScript shifts by 0 instead of 32.
  */
 export function maskWord(lengthBits: number, wordIndex: number): number {
   const bits = lengthBits - 32 * wordIndex;

@@ -1,13 +1,14 @@
 /**
- * Routes as text: announcements, which people write, and route lines, which they read.
+ * These functions convert routes to text and back: announcements, which people write, and route lines, which people
+ * read.
  *
  *     VNI#PREFIX@HOP[#std|lb|nat[#FROM#TO]]     100#10.0.1.0/24@2001:db8::1#nat#1024#2048
  *     VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]     the Go program's spelling of the same
  *
- * Both are read in any case, and only the first is written. NAT without ports means a range of 0 to 0. A target
- * VNI has no place in either, so that an announcement's is always 0.
+ * Both are read in upper or lower case, and only the first is written. NAT without ports means a range of 0 to 0.
+ * Neither can express a target VNI, so that of an announcement is always 0.
  *
- * What is surely a mistake is refused with its position; what works, but is seldom intended, is accepted with a warning.
+ * Certain mistakes are refused with their position; what works, but is seldom intended, is accepted with a warning.
  */
 
 import { BunBondError, shown } from "../base/bunbond-error.ts";
@@ -53,7 +54,7 @@ export class AnnouncementError extends BunBondError implements TextRange {
 /** The result of parsing an announcement. */
 export interface ParsedAnnouncement {
   readonly route: Route;
-  /** For people, one line each. */
+  /** Warnings for people, one line each. */
   readonly warnings: readonly string[];
 }
 
@@ -62,14 +63,18 @@ export interface ParsedAnnouncement {
  * @throws AnnouncementError
  */
 export function parseAnnouncement(text: string): ParsedAnnouncement {
-  // A program in JavaScript can give anything.
+  // A program in JavaScript can pass anything.
   if (typeof text !== "string") {
     const example = "100#10.0.1.0/24@2001:db8::1";
     refuse("BAD_VNI", { start: 0, end: 0 }, `${shown(text)}: an announcement is text, as ${example}`);
   }
   const meant = announcementOfLine(text);
   if (meant !== null) {
-    refuse("BAD_VNI", { start: 0, end: text.length }, `to be written as VNI#PREFIX@HOP: ${meant}`);
+    refuse(
+      "BAD_VNI",
+      { start: 0, end: text.length },
+      `an announcement has the form VNI#PREFIX@HOP: ${meant}`,
+    );
   }
   const [vniPart, prefixPart, hopPart, typePart, fromPart, toPart, ...more] = splitParts(text);
   const behind = { start: text.length, end: text.length };
@@ -88,7 +93,7 @@ export function parseAnnouncement(text: string): ParsedAnnouncement {
 
   const warnings: string[] = [];
   if (hostBitsMasked) {
-    warnings.push(`${prefixPart.text} has host bits set: taken as ${formatPrefix(destination)}`);
+    warnings.push(`${prefixPart.text} has host bits set: it is used as ${formatPrefix(destination)}`);
   }
   const hopWarning = warningOfHop(address);
   if (hopWarning !== null) warnings.push(`the next hop ${formatAddress(address)} is ${hopWarning}`);
@@ -110,18 +115,18 @@ function announcementOfLine(text: string): string | null {
 
 /** Returns why other hosts cannot reach the address, with IANA's name of its block (net/address-class.ts). */
 const UNREACHABLE_HOPS: ReadonlyMap<string, string> = new Map([
-  ["Unspecified Address", "no host's address (unspecified)"],
+  ["Unspecified Address", "the unspecified address, which no host has"],
   ["Loopback Address", "the loopback address: each host is its own"],
-  ["Link-Local Unicast", "a link-local address: beyond one link nobody can reach it"],
-  ["Multicast", "a multicast address, not one host's"],
-  ["IPv4-mapped Address", "an IPv4 address written as IPv6 one: IPv6 tunnels cannot reach it"],
+  ["Link-Local Unicast", "a link-local address: it can only be reached on its own link"],
+  ["Multicast", "a multicast address, which is not one host's"],
+  ["IPv4-mapped Address", "an IPv4 address written as an IPv6 one: IPv6 tunnels cannot reach it"],
   ["Discard-Only Address Block", "an address whose packets are discarded (RFC 6666)"],
 ]);
 
-/** Returns null if the address can be a hypervisor's. */
+/** Returns why other hosts cannot reach the address; null if it can be a hypervisor's. */
 function warningOfHop(address: IpAddress): string | null {
   if (address.family === 6) return UNREACHABLE_HOPS.get(classifyAddress(address).name) ?? null;
-  return "an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients reconnect for ever on it";
+  return "an IPv4 address: IPv6 tunnels cannot reach it, and rustbond clients that receive it reconnect forever";
 }
 
 /**
@@ -133,7 +138,7 @@ export function formatAnnouncement({ vni, destination, nextHop }: Route): string
   const hasPorts = natPortFrom !== 0 || natPortTo !== 0;
   const isPortRange = type === NextHopType.NAT && natPortFrom >= 1 && natPortFrom <= natPortTo;
   if (targetVni !== 0 || (hasPorts && !isPortRange)) {
-    throw new RangeError("no announcement can say this route's target VNI or ports");
+    throw new RangeError("an announcement cannot express this route's target VNI or ports");
   }
   const route = `${vni}#${formatPrefix(destination)}@${formatAddress(address)}`;
   if (type === NextHopType.STANDARD) return route;
@@ -166,7 +171,10 @@ function refuse(code: AnnouncementErrorCode, range: TextRange, message: string):
   throw new AnnouncementError(code, range, message);
 }
 
-/** Splits the text into VNI, prefix, hop and the rest. An "@" separates, too, but only prefix and hop. There is at least one part. */
+/**
+ * Splits the text into VNI, prefix, hop and the rest, at "#" and between prefix and hop also at "@". There is at least
+ * one part.
+ */
 function splitParts(text: string): [Part, ...Part[]] {
   const [vni = "", ...rest] = text.split("#");
   const [destination = "", ...options] = rest;

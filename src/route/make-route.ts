@@ -8,7 +8,7 @@ import { MAX_PORT, MAX_VNI, NextHopType } from "../wire/protocol.ts";
 import { printableRoute } from "./printable-route.ts";
 import type { Route } from "./route.ts";
 
-/** The part of a route that is not valid; `BAD_ROUTE`: it is not an object. */
+/** The part of a route that is not valid. `BAD_ROUTE` means that it is not an object. */
 export type BadRouteCode =
   | "BAD_ROUTE"
   | "BAD_VNI"
@@ -18,7 +18,7 @@ export type BadRouteCode =
   | "BAD_TYPE"
   | "BAD_PORTS";
 
-/** A route or VNI is not valid: no server would take it. `value` is the part that is wrong. */
+/** A route or VNI is not valid: no server would accept it. `value` is the part that is wrong. */
 export class BadRouteError extends BunBondError {
   readonly code: BadRouteCode;
   readonly value: unknown;
@@ -33,17 +33,17 @@ export class BadRouteError extends BunBondError {
 
 /** A route in text and numbers. */
 export interface RouteParts {
-  /** 0 to 4294967295. */
+  /** The virtual network: 0 to 4294967295. */
   readonly vni: number;
-  /** "10.0.1.0/24"; bits after the length do not count. */
+  /** The prefix, "10.0.1.0/24". Bits after the length are cleared. */
   readonly destination: string;
   /** The hypervisor's address, "2001:db8::1". */
   readonly nextHop: string;
-  /** Default `NextHopType.STANDARD`, with `natPorts` NAT. */
+  /** The type of the next hop. Default `NextHopType.STANDARD`, or NAT if `natPorts` is given. */
   readonly type?: NextHopType;
-  /** First and last port, 1 to 65535. */
+  /** The first and last port, 1 to 65535. */
   readonly natPorts?: readonly [from: number, to: number];
-  /** Default 0. */
+  /** The VNI at the next hop. Default 0. */
   readonly targetVni?: number;
 }
 

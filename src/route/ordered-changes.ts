@@ -1,9 +1,9 @@
 /**
- * Keeps changes of routes that are still to be sent, in their order, at most one for each route.
+ * This class keeps the changes of routes that are still to be sent, in their order, at most one for each route.
  *
- * Make before break: when a route is added, the removals of others to the same destination move after it. A destination
- * that moves from hop A to B to C is added at each before it is removed from the one before; but when B's two changes
- * have cancelled each other out, A's removal would otherwise come before C's addition.
+ * It makes before it breaks: when a route is added, removals of other routes to the same destination move after it. A
+ * destination that moves from hop A to B to C is added at each hop before it is removed from the previous one. But if
+ * B's two changes have cancelled each other, A's removal would come before C's addition without this rule.
  */
 import type { Route } from "./route.ts";
 
@@ -53,7 +53,7 @@ export class OrderedChanges<Other extends string = never> {
     this.#removals.clear();
   }
 
-  /** Iterates in order, also over what is appended meanwhile. */
+  /** Iterates in order, also over changes that are appended during the iteration. */
   entries(): MapIterator<[string, OrderedChange | Other]> {
     return this.#changes.entries();
   }

@@ -1,4 +1,4 @@
-/** Parses an announcement's text for programs. */
+/** Parses announcements for programs, which get printable routes. */
 import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement-text.ts";
 import { printableRoute } from "./printable-route.ts";
 

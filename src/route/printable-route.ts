@@ -1,7 +1,7 @@
 /**
- * Routes as programs get them: with text for people and for JSON in addition to the numbers. `${route}` is the line of `formatRoute`,
- * `JSON.stringify(route)` is what a client prints with `--json`, and `console.log(route)` shows the line, too. The same
- * holds for its destination, its next hop and their addresses.
+ * Programs get routes with text for people and for JSON in addition to the numbers. `${route}` is the line of
+ * `formatRoute`, `JSON.stringify(route)` is what a client prints with `--json`, and `console.log(route)` shows the
+ * line, too. The same holds for its destination, its next hop and their addresses.
  */
 import { formatAddress } from "../net/address.ts";
 import type { IpAddress, Prefix } from "../net/ip.ts";
@@ -12,7 +12,7 @@ import { formatNextHop, formatRoute } from "./announcement-text.ts";
 import { PROTOCOL_TYPE_NAMES } from "./next-hop-type.ts";
 import type { Route } from "./route.ts";
 
-/** A route in JSON. */
+/** A route as it is printed in JSON. */
 export interface RouteJson {
   readonly vni: number;
   readonly destination: string;

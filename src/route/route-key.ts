@@ -1,6 +1,6 @@
 /**
- * The key of a route: its VNI, its destination and all five fields of its next hop, as text. Equal routes have equal keys, and
- * different routes different ones; nothing else is promised of its form.
+ * The key of a route is a text made of its VNI, its destination and all five fields of its next hop. Equal routes have
+ * equal keys, and different routes different ones. The form of the key may change.
  */
 import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";

@@ -1,16 +1,20 @@
 /**
- * Decides which connections are accepted: as many as there are descriptors for (transport/descriptor-limit.ts). One more is reset
- * at once, and tries again in 5 to 10 s. An ESTABLISHED connection stays; but anybody can open connections and send nothing, so
+ * Admission decides which connections are accepted: as many as there are descriptors for
+ * (transport/descriptor-limit.ts). Further ones are reset at once, and their clients try again in 5 to 10 s. An
+ * ESTABLISHED connection stays. But anybody can open connections and send nothing, so there are three rules:
  *
- * - if there are more than some hundreds of half-open connections (not ESTABLISHED yet), or no place is left, one of them is reset.
- *   It belongs to a source network that has more than its share of them (the limit divided by the number of source networks that
- *   have any), or to any if none has more. There it is the oldest that has not sent its HELLO, which an honest client's system
- *   sends with the connection's first acknowledgement; else the oldest of the others;
- * - each half-open connection has some time for its handshake, or a crowd that connects again and again would replace it before it
- *   is read: as long as all are younger than that, none is accepted, and new ones wait in the kernel's queue. If the listener cannot
- *   be paused, there may be more of them as long as there are places, and with no place left the new one is reset;
- * - while more than three quarters of the places are taken, a source network (net/source-network.ts) gets no new one beyond its
- *   share: the places divided by the number of source networks that have any, at least one. What it had before stays.
+ * - If there are more than some hundreds of half-open connections (not ESTABLISHED yet), or no place is left, one of
+ *   them is reset. It belongs to a source network that has more than its share of them (the limit divided by the number
+ *   of source networks that have any), or to any network if none has more. In that network it is the oldest that has
+ *   not sent its HELLO, which a correct client sends with the connection's first acknowledgement; or, if all have sent
+ *   it, the oldest.
+ * - Each half-open connection has some time for its handshake; otherwise many connections that are made again and again
+ *   would replace it before it is read. As long as all are younger than that, none is accepted, and new ones wait in
+ *   the kernel's queue. If the listener cannot be paused, there may be more of them as long as there are places; with
+ *   no place left the new one is reset.
+ * - While more than three quarters of the places are taken, a source network (net/source-network.ts) gets no new
+ *   connection beyond its share, which is all places divided by the number of source networks that have any, but at
+ *   least one. The connections that it has stay.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
@@ -23,20 +27,25 @@ import type { ByteStream, Listener, Network, StreamEvents } from "../transport/n
 import type { RefusalReason, RunningCounters } from "./counters.ts";
 
 const WARN_EVERY_MS = 60_000;
-/** At the limit it is read again at most this often, since prlimit(1) may have raised it. */
+/** When the limit is reached, it is read again at most this often, since prlimit(1) may have raised it. */
 const READ_EVERY_MS = 10_000;
 /**
- * How much time a half-open connection has: until its HELLO is read, and then for the round trip. So 512 places serve some 5,000
- * connections a second, or 2,000 where all have sent their HELLO: a crowd of some thousands makes others wait for a second or two.
+ * How much time a half-open connection has until its HELLO is read, and then for the round trip. So 512 places serve
+ * some 5,000 connections per second, or 2,000 if all have sent their HELLO: some thousands at once make others wait for
+ * a second or two.
  */
 const LEAST_MS = { silent: 100, greeted: 250 } as const;
-/** With fewer half-open connections new ones would wait for long: then they are reset instead, and try again. */
+/** With fewer half-open connections than this, new ones would wait too long: they are reset instead, and try again. */
 const LEAST_TO_WAIT_FOR = 64;
-/** How many half-open connections are ended for a new one: two, so that their number falls again after a crowd of young ones. */
+/**
+ * How many half-open connections are ended for a new one: two, so that their number falls again after many young ones.
+ */
 const MOST_ENDED = 2;
-/** The part of connections with a HELLO that may be waiting to be read at a time. */
+/**
+ * If connections without a HELLO are fewer than this part of those with one, they have probably only just connected.
+ */
 const FEW_SILENT = 0.25;
-/** Once more than this part of the places is taken, each source is limited to its share. */
+/** Each source is limited to its share once more than this part of the places is taken. */
 const SCARCE_PART = 0.75;
 
 /** Ignores the events of a stream that was refused. */
@@ -50,11 +59,11 @@ export interface AdmissionContext {
   readonly maxHalfOpen: number;
 }
 
-/** Takes a stream that is accepted; `onEstablished` is to be called when its peer is ESTABLISHED. */
+/** Takes an accepted stream. It must call `onEstablished` when the peer is ESTABLISHED. */
 export type Accept = (stream: ByteStream, onEstablished: () => void) => Accepted;
 
 export interface Accepted extends StreamEvents {
-  /** The peer has sent its HELLO. */
+  /** True if the peer has sent its HELLO. */
   readonly receivedHello: boolean;
 }
 
@@ -65,7 +74,10 @@ interface HalfOpen {
   readonly sinceMs: number;
 }
 
-/** The half-open connections of one source network: those without a HELLO when they were last checked, and those with one; the oldest first. */
+/**
+ * The half-open connections of one source network: those that had sent no HELLO when they were last checked, and those
+ * that had; each the oldest first.
+ */
 class HalfOpenOfSource {
   readonly #silent = new Map<ByteStream, HalfOpen>();
   readonly #greeted = new Map<ByteStream, HalfOpen>();
@@ -82,7 +94,10 @@ class HalfOpenOfSource {
     return this.#silent.delete(stream) || this.#greeted.delete(stream);
   }
 
-  /** The oldest one without a HELLO, or null. Constant work, on average: each is found to have sent its HELLO once. */
+  /**
+   * The oldest connection without a HELLO, or null. The work is constant on average: each is found to have sent its
+   * HELLO once.
+   */
   get oldestSilent(): HalfOpen | null {
     for (const [stream, halfOpen] of this.#silent) {
       if (!halfOpen.events.receivedHello) return halfOpen;
@@ -92,22 +107,22 @@ class HalfOpenOfSource {
     return null;
   }
 
-  /** The one that is ended first for another, or null if there is none. */
+  /** Returns the connection that is ended first for another, or null if there is none. */
   leastNeeded(nowMs: number): HalfOpen | null {
     const silent = this.oldestSilent;
     const [greeted = null] = this.#greeted.values();
-    // If most have sent their HELLO, those without one have only just connected.
+    // If nearly all have sent their HELLO, those without one have only just connected.
     const mostAreSilent = this.#silent.size > this.#greeted.size * FEW_SILENT;
     return mostAreSilent && silent !== null ? silent : firstToGo(silent, greeted, nowMs);
   }
 }
 
-/** When a half-open connection has had its time for the handshake. */
+/** Returns when the time of a half-open connection for its handshake is over. */
 function dueMs({ sinceMs, events }: HalfOpen): number {
   return sinceMs + LEAST_MS[events.receivedHello ? "greeted" : "silent"];
 }
 
-/** Returns the silent one, unless it has to be given its time for longer than the other. */
+/** Returns the silent connection, unless its time is over later than the other's. */
 function firstToGo(silent: HalfOpen | null, other: HalfOpen | null, nowMs: number): HalfOpen | null {
   if (silent === null || other === null) return silent ?? other;
   return dueMs(silent) <= Math.max(nowMs, dueMs(other)) ? silent : other;
@@ -123,11 +138,13 @@ export class Admission {
   readonly #context: AdmissionContext;
   #descriptorLimit: number;
   #readMs: number;
-  /** Streams that have not closed yet; some may belong to connections that have ended and still have bytes to send. */
+  /**
+   * How many streams have not closed yet. Some may belong to connections that have ended and still have bytes to send.
+   */
   #connections = 0;
-  /** Number of connections by source network. */
+  /** The number of connections by source network. */
   readonly #bySource = new Map<string, number>();
-  /** By source network; the one that has had some for the longest time first. */
+  /** Half-open connections by source network. The network that has had some for the longest time is first. */
   readonly #halfOpen = new Map<string, HalfOpenOfSource>();
   #halfOpenCount = 0;
   #listener: Listener | null = null;
@@ -145,12 +162,12 @@ export class Admission {
     this.#readMs = context.clock.nowMs();
   }
 
-  /** Sets the listener, which is paused from now on while no half-open connection may be ended for a new one. */
+  /** Sets the listener. From now on it is paused while no half-open connection may be ended for a new one. */
   setListener(listener: Listener): void {
     this.#listener = listener;
   }
 
-  /** Passes a stream to `accept`, if there is room for it, and returns what receives its events. */
+  /** Passes a stream to `accept`, if there is room for it, and returns the receiver of its events. */
   admit(stream: ByteStream, accept: Accept): StreamEvents {
     const source = sourceNetwork(stream.remote.address);
     const hasRoom = this.#hasRoom();
@@ -198,12 +215,12 @@ export class Admission {
     if (this.#connections <= places * SCARCE_PART) return false;
     const taken = this.#bySource.get(source) ?? 0;
     const sources = this.#bySource.size + (taken === 0 ? 1 : 0);
-    // A single source has all places.
+    // A single source may use all places.
     if (sources === 1) return false;
     return taken >= Math.max(1, Math.floor(places / sources));
   }
 
-  /** Returns the connection that is ended first for a new one of this source, or, if `source` is null, of any. */
+  /** Returns the connection that is ended first for a new one of this source, or of any source if `source` is null. */
   #leastNeeded(source: string | null): HalfOpen | null {
     const nowMs = this.#context.clock.nowMs();
     const share = Math.floor(this.#context.maxHalfOpen / this.#halfOpen.size);
@@ -219,7 +236,7 @@ export class Admission {
     return firstToGo(silent, first, nowMs);
   }
 
-  /** Ends a half-open connection for a new one of this source. Returns false if none has had its time. */
+  /** Ends a half-open connection for a new one of this source. Returns false if no connection's time is over. */
   #endHalfOpenFor(source: string): boolean {
     const halfOpen = this.#leastNeeded(source);
     if (halfOpen === null || dueMs(halfOpen) > this.#context.clock.nowMs()) return false;
@@ -228,7 +245,7 @@ export class Admission {
     return true;
   }
 
-  /** A further half-open connection can only replace another. */
+  /** True if a further half-open connection can only replace another. */
   get #isFull(): boolean {
     return this.#halfOpenCount >= this.#context.maxHalfOpen || !this.#hasRoom();
   }
@@ -287,7 +304,7 @@ export class Admission {
           refused,
           halfOpen: this.#halfOpenCount,
           lastPeer: formatPeer(stream.remote),
-          hint: "see who connects and says nothing (ss -tn); --max-half-open allows more",
+          hint: "find out where silent connections come from (ss -tn); --max-half-open allows more",
         });
         break;
       case "source-share":
@@ -296,7 +313,7 @@ export class Admission {
           refused,
           lastPeer: formatPeer(stream.remote),
           openFilesLimit: this.#descriptorLimit,
-          hint: "see who has that many connections (ss -tn), or raise LimitNOFILE= of the unit",
+          hint: "find out which address has that many connections (ss -tn), or raise LimitNOFILE= of the unit",
         });
     }
     return SILENT;

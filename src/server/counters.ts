@@ -2,7 +2,7 @@ import type { CloseReason } from "../session/close-reason.ts";
 import type { ProtocolErrorCode, SkipCode } from "../wire/protocol-error.ts";
 import type { LimitCode } from "./exchange/limits.ts";
 
-/** Why a connection was refused, or reset before its handshake, with the explanation that help gives. */
+/** The reasons why a connection is refused, or reset before its handshake, with explanations for help. */
 export const REFUSAL_REASONS = {
   "descriptor-limit": "the process may not open more files and sockets",
   "half-open-limit":
@@ -12,21 +12,21 @@ export const REFUSAL_REASONS = {
 /** Why a connection was refused: a key of {@link REFUSAL_REASONS}. */
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
-/** What has happened since the server's start, by reason. */
+/** What has happened since the server's start. */
 export interface ServerCounters {
   readonly connectionsAccepted: number;
   /** Connections that were reset at once, or before their handshake. */
   readonly refusals: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly updatesReceived: number;
-  /** REMOVEs of routes that their sender had not announced: they change nothing. */
+  /** REMOVEs of routes that their sender had not announced. They change nothing. */
   readonly unmatchedRemoves: number;
-  /** HELLOs beyond the first of a connection: they are answered, and change nothing but the keepalive interval. */
+  /** HELLOs after the first one of a connection. They are answered, and change only the keepalive interval. */
   readonly repeatedHellos: number;
   readonly closes: Readonly<Partial<Record<CloseReason["reason"], number>>>;
   readonly protocolErrors: Readonly<Partial<Record<ProtocolErrorCode, number>>>;
-  /** UPDATEs that make no route, or were beyond a limit. */
+  /** UPDATEs that are not a valid route, or exceed a limit. */
   readonly skippedUpdates: Readonly<Partial<Record<SkipCode | LimitCode, number>>>;
-  /** SUBSCRIBEs that were beyond a limit. */
+  /** SUBSCRIBEs that exceed a limit. */
   readonly skippedSubscribes: Readonly<Partial<Record<LimitCode, number>>>;
 }
 

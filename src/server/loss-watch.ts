@@ -1,34 +1,35 @@
 /**
  * Gathers losses of announcers, and judges whether the server was cut off (cut-off-detection.ts) before their routes are withdrawn:
  *
- * - A single loss is judged as soon as the sockets have had a turn, two or more in a row after another 100 ms: connections that
- *   end because the server was suspended end close together.
- * - A peer that was silent for 2.5 intervals is judged together with those that are not lost yet, but have sent nothing for more
- *   than one of their intervals: all peers beyond a cut link are silent, and those beyond a working one are not.
+ * - A single loss is decided as soon as the sockets have had a turn; two or more in a row after another 100 ms, since
+ *   connections that end because the server was suspended end close together.
+ * - The loss of a peer that was silent for 2.5 intervals is decided together with the peers that are not lost yet, but
+ *   have sent nothing for more than one of their intervals: all peers beyond a cut link are silent, and those beyond a
+ *   working one are not.
  *
- * Work: at most one judgement in 100 ms, which looks at each peer once.
+ * There is at most one decision in 100 ms, which checks each peer once.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
 import { type Announcer, isCutOff } from "./cut-off-detection.ts";
 
 const GATHER_MS = 100;
-/** How long a connection that has ended counts together with those that end later. */
+/** How long an ended connection counts together with those that end later. */
 const ENDED_COUNTS_MS = 1_000;
 
 export interface Loss {
   readonly address: string;
-  /** The session ended by a time-out. */
+  /** True if the session ended by a time-out. */
   readonly wasSilent: boolean;
   readonly keepaliveSeconds: number;
-  /** Called once with the judgement. */
+  /** Called once with the decision. */
   decide(wasCutOff: boolean): void;
 }
 
 /** An announcer that is connected now. */
 export interface PresentAnnouncer {
   readonly address: string;
-  /** It has sent nothing for longer than a correct peer. */
+  /** True if it has sent nothing for longer than a correct peer would. */
   readonly isSilent: boolean;
 }
 
@@ -38,7 +39,7 @@ export class LossWatch {
   /** Called before the losses are decided if most announcers are lost. Returns false if that does not count as a cut-off. */
   readonly #onMostLost: () => boolean;
   #undecided: Loss[] = [];
-  /** Losses that were decided, and still count for later ones. */
+  /** Decided losses that still count for later ones. */
   #recent: { readonly address: string; readonly wasSilent: boolean; readonly untilMs: number }[] = [];
   #isAsked = false;
   #isStopped = false;
@@ -62,7 +63,7 @@ export class LossWatch {
     else this.#clock.soon(() => this.#judgeFirst());
   }
 
-  /** Stops for good. Losses that are undecided stay so. */
+  /** Stops for good. Undecided losses stay undecided. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -97,7 +98,7 @@ export class LossWatch {
     this.#recent = this.#recent.filter(({ untilMs }) => untilMs > nowMs);
     const countsSilence = this.#undecided.some(({ wasSilent }) => wasSilent);
     const countsEnds = this.#undecided.some(({ wasSilent }) => !wasSilent);
-    // A connection that was closed has nothing to do with one that was silent before.
+    // A closed connection is unrelated to one that was silent before.
     const before = this.#recent.filter(({ wasSilent }) => (wasSilent ? countsSilence : countsEnds));
     const lost = [...this.#undecided, ...before];
     if (lost.length < 2 && !countsSilence) return false;

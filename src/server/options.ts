@@ -1,4 +1,4 @@
-/** The options of a server, and their checks; see base/option-checks.ts. */
+/** This file has the options of a server, and their checks (base/option-checks.ts). */
 
 import type { Clock, Random } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -20,45 +20,51 @@ import { SERVER_EVENTS } from "./events.ts";
 import type { ServerLimits } from "./exchange/limits.ts";
 import { GREATEST_LIMIT, valuesByLimit } from "./exchange/limits.ts";
 
-/** Where a server listens, how it behaves, and the limits of one peer. Only `listen` is required. */
+/** The options of a server: where it listens, how it behaves, and the limits of one peer. Only `listen` is required. */
 export interface ServerOptions extends Partial<ServerLimits> {
-  /** Where to listen, as an endpoint or its text, "[::]:4711"; port 0 stands for any free port. */
+  /** Where to listen, as an endpoint or its text, "[::]:4711". Port 0 means any free port. */
   readonly listen: Endpoint | string;
-  /** A whole number from 1, default 5. The smaller one of server and client is used. */
+  /** The keepalive interval, a whole number from 1. Default 5. The smaller one of server and client is used. */
   readonly keepaliveSeconds?: number;
   /**
-   * For how long after the start End-of-RIBs are deferred, so that a client that returns early does not take the routes of
-   * those that have not returned yet for withdrawn (RFC 4724, Selection_Deferral_Timer).
-   * Default 15: the clients' longest retry of 10 s, plus handshake.
+   * How long after the start End-of-RIBs are deferred (RFC 4724, Selection_Deferral_Timer). Without this a client that
+   * returns early would drop the routes of those that have not returned yet. Default 15: the clients' longest retry of
+   * 10 s, plus handshake.
    */
   readonly settleSeconds?: number;
-  /** Whether output is paced, in small writes with pauses, which Go's clients need to survive. Default `auto`. */
+  /** Whether output is paced, that is, sent in small writes with pauses, which Go's clients need. Default `auto`. */
   readonly pacing?: Pacing;
   /**
-   * How long the routes of a lost peer stay; they do not after a breach of the protocol. A peer that announces one of them
-   * takes it over. Default 0: they are withdrawn when the connection ends, as other servers do.
+   * How long the routes of a lost peer are retained, except after a breach of the protocol. A peer that announces one
+   * of them takes it over. Default 0: they are withdrawn when the connection ends, as in other servers.
    */
   readonly retainSeconds?: number;
-  /** A peer that takes no byte for this long while some are due is closed. At least 1, default 90. */
+  /**
+   * The connection to a peer that reads nothing for this long although data is waiting is closed. At least 1, default
+   * 90.
+   */
   readonly sendHoldSeconds?: number;
-  /** How many connections may be half-open, that is not ESTABLISHED: beyond that the oldest is reset. From 1, default 512. */
+  /**
+   * How many connections may be half-open, that is, not ESTABLISHED. Beyond that the oldest is reset. At least 1,
+   * default 512.
+   */
   readonly maxHalfOpen?: number;
   /**
-   * How many bytes of memory routes and subscriptions may take before further ones are skipped (`TABLE_FULL`). Default: half of
-   * what the system lets this process have.
+   * How many bytes of memory routes and subscriptions may take before further ones are skipped (`TABLE_FULL`). Default:
+   * half of the memory that the system allows this process.
    */
   readonly maxTableBytes?: number;
   /** How many of the last changes are remembered, 0 for none. Default 100,000. */
   readonly historyEntries?: number;
-  /** Its functions are called when peers come and go. */
+  /** Its functions are called when peers are established and when they leave. */
   readonly handler?: ServerHandler;
-  /** Default: nothing is logged. */
+  /** Where the server logs. Default: nothing is logged. */
   readonly logger?: Logger;
-  /** Default: the system's. */
+  /** The clock. Default: the system's. */
   readonly clock?: Clock;
-  /** Default: sockets. */
+  /** How connections are made. Default: by sockets. */
   readonly network?: Network;
-  /** Default: `Math.random`. */
+  /** The source of random numbers. Default: `Math.random`. */
   readonly random?: Random;
 }
 
@@ -67,7 +73,7 @@ export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
-/** With less, a peer whose socket is full for a moment would be taken for dead. */
+/** The least send-hold time. With less, a peer whose socket is full for a moment would be regarded as dead. */
 export const LEAST_SEND_HOLD_SECONDS = 1;
 
 const SETTINGS: OptionChecks<ServerSettings> = {

@@ -15,38 +15,38 @@ import type { RunningCounters } from "./counters.ts";
 import type { LimitCode } from "./exchange/limits.ts";
 import type { ExchangePeer, RetainedAnnouncements, RouteExchange } from "./exchange/route-exchange.ts";
 
-/** A peer as operators see it. */
+/** The state of a peer for operators. */
 export interface PeerInfo {
-  /** For `resetPeer`; no other peer of the server ever has it. */
+  /** The number for `resetPeer`. No other peer of the server ever has it. */
   readonly id: number;
-  /** Its address and port, as "[2001:db8::1]:52100". */
+  /** The peer's address and port, as "[2001:db8::1]:52100". */
   readonly remote: string;
   readonly state: SessionState;
-  /** As it says itself: a server that connects as a client. */
+  /** True if the peer's HELLO has "is a server": it is a server that connects as a client. */
   readonly isServer: boolean;
-  /** The interval in force: the smaller one of both sides', as soon as the peer's is known. */
+  /** The interval in force: the smaller one of both sides, once the peer's is known. */
   readonly keepaliveSeconds: number;
   /** How many VNIs it subscribes to. */
   readonly subscriptionCount: number;
-  /** The VNIs, at most {@link SHOWN_SUBSCRIPTIONS} of them, in order. */
+  /** The VNIs that it subscribes to, at most {@link SHOWN_SUBSCRIPTIONS} of them, in order. */
   readonly subscriptions: readonly number[];
   /** How many routes it announces now. */
   readonly announcedRoutes: number;
-  /** How many of its UPDATEs were skipped, because they made no sense or were beyond a limit. */
+  /** How many of its UPDATEs were skipped, because they are not a valid route or exceed a limit. */
   readonly skippedUpdates: number;
-  /** The limits at which valid frames of it were skipped. */
+  /** The limits at which its frames were skipped. */
   readonly limitsMet: readonly LimitCode[];
-  /** Milliseconds since it became ESTABLISHED, or null before. */
+  /** Milliseconds since it became ESTABLISHED; null before that. */
   readonly establishedForMs: number | null;
 }
 
 /** At most this many of a peer's VNIs are shown. */
 const SHOWN_SUBSCRIPTIONS = 100;
 
-/** Is called when peers come and go. */
+/** Is called when peers are established and when they leave. */
 export interface PeerListener {
   peerEstablished(peer: PeerInfo): void;
-  /** Called for a peer that was established; `peer` is as it was at the end. */
+  /** Called when a peer that was established has left. `peer` is its last state. */
   peerGone(peer: PeerInfo, reason: CloseReason): void;
 }
 
@@ -62,9 +62,11 @@ export interface PeerContext {
   readonly counters: RunningCounters;
   readonly listener: PeerListener;
   onEstablished(): void;
-  /** Called for a lost peer whose routes are retained for now. One of the loss's two functions is to be called once. */
+  /**
+   * Called for a lost peer whose routes are retained for now. One of the loss's two functions must then be called once.
+   */
   onLost(loss: PeerLoss): void;
-  /** The last call. */
+  /** Called last. */
   onClosed(peer: ServerPeer): void;
 }
 
@@ -79,15 +81,15 @@ export interface PeerLoss {
   retain(forMs: number): RetainedAnnouncements;
 }
 
-/** A client of the server: connects its connection with the exchange. */
+/** Links the connection of one of the server's clients with the exchange. */
 export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource {
   readonly id: number;
   readonly #context: PeerContext;
   readonly #onEstablished: () => void;
   readonly connection: Connection;
-  /** Its address and port, for logs and status. */
+  /** The peer's address and port, for logs and status. */
   readonly #remote: string;
-  /** Null until the first bad UPDATE, which most peers never send. */
+  /** The codes of skipped UPDATEs that were logged. Null until the first one: most peers never send any. */
   #skipCodesLogged: Set<SkipCode> | null = null;
   /** The limits at which frames were skipped; each was logged once. */
   readonly #limitsMet: LimitCode[] = [];
@@ -224,7 +226,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   /** Does nothing: a client sends no End-of-RIBs. */
   onEndOfRib(): void {}
 
-  /** Paces a peer that sends a second HELLO: only Go's client does, and it needs small writes. */
+  /** Paces a peer that sends a second HELLO: only Go's client does so, and it needs small writes. */
   onHello(): void {
     const { counters, pacing, logger } = this.#context;
     this.#hellos++;
@@ -268,7 +270,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       });
     } else {
       exchange.leave(this);
-      // For the peers it is the server that leaves, and no withdrawal is sent.
+      // When the server stops, no withdrawal is sent: only the server leaves, not the routes.
       if (reason.reason === "stopped") logger.debug("connection closed, since the server stops", fields);
       else logger.log(hasLeft ? LOG.peerLeft : LOG.peerLost, fields);
     }
@@ -276,7 +278,7 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     if (info !== null) listener.peerGone(info, reason);
   }
 
-  /** Returns true if the peer announces something, and has been established for at least this long. */
+  /** Returns true if the peer announces anything, and has been established for at least this long. */
   isAnnouncerFor(leastMs: number): boolean {
     if (this.#establishedMs === null || this.#context.exchange.announcedRoutesOf(this) === 0) return false;
     return this.#context.clock.nowMs() - this.#establishedMs >= leastMs;
@@ -288,7 +290,7 @@ function mayReturn({ reason }: CloseReason): boolean {
   return !isFault(reason) && reason !== "stopped";
 }
 
-/** Reasons that are no trouble: the peer left by itself, or an operator ended it. */
+/** Reasons that are no fault: the peer left by itself, or an operator ended the connection. */
 const LEFT: readonly CloseReason["reason"][] = ["closed-by-peer", "reset", "stopped"];
 
 function isFault(reason: CloseReason["reason"]): boolean {

@@ -1,18 +1,18 @@
 /**
- * Keeps lost peers until their time is over; what they announced is retained as long. Pure: times are passed in, and
- * whoever owns a retention sets a timer for {@link Retention.nextMs}.
+ * A Retention keeps lost peers, and so their announcements, until their time is over. It is pure: times are passed in,
+ * and its owner sets a timer for {@link Retention.nextMs}.
  *
  *     retain ──▶ waiting ──due, policy says 0──▶ withdrawn by the caller
  *                  │  ▲
  *                  └──┘ due, and the policy gives more time; or renew
  */
 
-/** If a peer is found due this long after its time, then the process was suspended, and not just busy. */
+/** If a peer's time is found to be over this late, the process was suspended, and not just busy. */
 const LATE_MS = 1_000;
 
 /**
- * Returns for how much longer a peer is kept whose time is over, or 0 to end it. `isLate`: the process was suspended
- * meanwhile; `extendedMs`: how much was added before.
+ * Returns for how much longer a peer is kept whose time is over; 0 ends its retention. `isLate` is true if the process
+ * was suspended in the meantime; `extendedMs` is how much was added before.
  */
 export type ExtensionPolicy = (isLate: boolean, extendedMs: number) => number;
 
@@ -25,7 +25,9 @@ export class Retention<Peer extends object> {
   readonly #waiting = new Map<Peer, Waiting>();
   #nextMs = Number.POSITIVE_INFINITY;
 
-  /** When {@link due} is to be called; it may be earlier than the first peer's time. Infinity if no peer waits. */
+  /**
+   * When {@link due} must be called. It may be earlier than the first peer's time, and is Infinity if no peer is kept.
+   */
   get nextMs(): number {
     return this.#nextMs;
   }
@@ -35,7 +37,7 @@ export class Retention<Peer extends object> {
     this.#wait(peer, { dueMs, extendedMs: 0 });
   }
 
-  /** Takes out the peers whose time is over and not extended, in the order of their times. */
+  /** Removes the peers whose time is over and not extended, and returns them in the order of their times. */
   due(nowMs: number, extendMs: ExtensionPolicy): Peer[] {
     const over = this.#waiting.entries().filter(([, { dueMs }]) => dueMs <= nowMs);
     const inOrder = Array.from(over).sort(([, a], [, b]) => a.dueMs - b.dueMs);
@@ -51,7 +53,7 @@ export class Retention<Peer extends object> {
     return ended;
   }
 
-  /** Keeps each peer that waits now at least until `dueMs`, as if it had not been extended before. */
+  /** Keeps all present peers at least until `dueMs`, as if their times had not been extended before. */
   renew(dueMs: number): void {
     for (const [peer, waiting] of this.#waiting) {
       if (waiting.dueMs < dueMs) this.#waiting.set(peer, { dueMs, extendedMs: 0 });

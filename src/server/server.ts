@@ -1,5 +1,5 @@
 /**
- * A server. What runs, and what calls what:
+ * A server accepts peers and connects them with the exchange. This is what runs, and what calls what:
  *
  *     Network ──stream──▶ Admission ──▶ ServerPeer, one per connection
  *        ▲ pauses ───────────┘            │
@@ -14,9 +14,9 @@
  *                                         ▼                                      │
  *     start, SuspensionWatch ─────────▶ Deferral of End-of-RIBs ◀── the first peers that return
  *
- * Timers of the server: the end of the deferral, the next time of the Retention, SuspensionWatch's look four times a second,
- * and LossWatch's judgement. Each connection has its own (transport/connection.ts); long jobs of the exchange run in slices
- * (exchange/work-queue.ts).
+ * The server has timers for the end of the deferral, the next time of the Retention, SuspensionWatch's check four times
+ * a second, and LossWatch's decision. Each connection has its own (transport/connection.ts). Long jobs of the exchange
+ * run in slices (exchange/work-queue.ts).
  */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -60,7 +60,10 @@ import { SuspensionWatch } from "./suspension.ts";
 
 /** The loss of a peer that was established for a shorter time is not counted. */
 const SEASONED_MS = 5_000;
-/** A peer that has sent nothing for this many keepalive intervals is silent: each sends something in every interval. */
+/**
+ * A peer that has sent nothing for this many keepalive intervals is silent: a correct peer sends something in every
+ * interval.
+ */
 const SILENT_INTERVALS = 1.25;
 /** The part of the memory that the table may take. The rest is for garbage, for buffers and for other programs. */
 const TABLE_MEMORY_PART = 0.5;
@@ -72,23 +75,25 @@ interface RetainedPeer {
   readonly announcements: RetainedAnnouncements;
 }
 
-/** A server in numbers. */
+/** The state of a server in numbers. */
 export interface ServerStats {
-  /** Connected peers, ESTABLISHED or not. */
+  /** How many peers are connected, ESTABLISHED or not. */
   readonly peers: number;
   readonly establishedPeers: number;
-  /** A route counts once, however many peers announce it. */
+  /** How many routes there are. A route counts once, however many peers announce it. */
   readonly routes: number;
-  /** VNIs with a route or a subscriber. */
+  /** How many VNIs have a route or a subscriber. */
   readonly vnis: number;
-  /** Announcements of lost peers that are retained (`retainSeconds`). */
+  /** How many announcements of lost peers are retained (`retainSeconds`). */
   readonly retainedAnnouncements: number;
-  /** End-of-RIBs are sent: `settleSeconds` have passed since the start, or since the last suspension. */
+  /** True if End-of-RIBs are sent: `settleSeconds` have passed since the start, or since the last suspension. */
   readonly isSettled: boolean;
   readonly counters: ServerCounters;
 }
 
-/** A MetalBond server: receives announcements, and sends to each subscriber of a VNI what that does not know yet. */
+/**
+ * A MetalBond server receives announcements, and sends each subscriber of a VNI the changes that it does not have yet.
+ */
 export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
@@ -105,7 +110,7 @@ export class Server {
   #suspensionWatch: SuspensionWatch | null = null;
   readonly #retention = new Retention<RetainedPeer>();
   #retentionTimer: Timer | null = null;
-  /** When it fires. */
+  /** When the timer of the retention fires. */
   #retentionTimerMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
   readonly #lossWatch: LossWatch;
@@ -195,7 +200,7 @@ export class Server {
   }
 
   /**
-   * Where the server listens, with the port that was really taken.
+   * Where the server listens, with the port that is really in use.
    * @throws ClosedError once the server was stopped
    */
   get endpoint(): Endpoint {
@@ -203,7 +208,10 @@ export class Server {
     return this.#listener.endpoint;
   }
 
-  /** Iterates over all announced routes, VNI by VNI, in no particular order. To be consumed before the next turn of the event loop. */
+  /**
+   * Iterates over all announced routes, VNI by VNI, in no particular order. The iteration must end before the next turn
+   * of the event loop.
+   */
   routes(): Iterable<Route> {
     return Iterator.from(this.#exchange.routes()).map(printableRoute);
   }
@@ -241,7 +249,7 @@ export class Server {
     return peer !== undefined;
   }
 
-  /** Returns what the server holds now, and what has happened since its start. */
+  /** Returns the server's present state, and the counters since its start. */
   stats(): ServerStats {
     const established = Array.from(this.#peers).filter(
       (peer) => peer.connection.session.state === "established",
@@ -258,8 +266,8 @@ export class Server {
   }
 
   /**
-   * Changes settings: `retainSeconds` for peers that are lost from now on, limits for what comes next (no peer loses what it
-   * has), the other times for connections that are made from now on.
+   * Changes settings. `retainSeconds` applies to peers that are lost from now on, limits to further messages (no peer
+   * loses what it has), the other times to connections that are made from now on.
    * @throws BadOptionError if a value is not valid; then nothing has changed
    */
   configure(settings: Partial<ServerSettings>): void {
@@ -276,7 +284,7 @@ export class Server {
   /** Closes the listener and every connection, in order. */
   stop(): void {
     this.#suspensionWatch?.stop();
-    // From now on a suspension that the peers' ends show defers nothing.
+    // The ends of the connections must not be taken for a suspension.
     this.#suspensionWatch = null;
     this.#deferral.stop();
     this.#isStopped = true;
@@ -284,7 +292,7 @@ export class Server {
     this.#lossWatch.stop();
     this.#listener?.stop();
     this.#listener = null;
-    // No withdrawal is sent: for the clients the server leaves, not the routes.
+    // No withdrawal is sent: only the server leaves, not the routes.
     for (const peer of this.#peers) peer.connection.close({ reason: "stopped" });
   }
 
@@ -359,7 +367,7 @@ export class Server {
       return;
     }
     const announcements = loss.retain(forMs);
-    // The peer itself, with its connection, is not kept: very many may be retained at a time.
+    // The peer itself, with its connection, is not kept, since very many may be retained at a time.
     this.#retention.retain({ name: loss.peer.name, announcements }, this.#clock.nowMs() + forMs);
     this.#armRetention();
   }

@@ -1,22 +1,25 @@
 /**
- * Detects that this process was suspended: it was stopped by a signal, or its machine was suspended or moved. To its peers it was
- * as silent as a dead server, and those that timed out have closed their sessions, through no fault of theirs.
+ * SuspensionWatch detects that this process was suspended: it was stopped by a signal, or its machine was suspended or
+ * moved. For its peers it was as silent as a dead server, so some of them have timed out and closed their sessions,
+ * although they were never down.
  *
- * The clock that never steps back (Linux's CLOCK_MONOTONIC) shows it if it was running meanwhile. In a virtual machine that was
- * paused, or a machine that was suspended, it was not; then the time of day may show it, once it is set right again: it has
- * advanced by more than the other clock. A time of day that is set forward by hand looks the same, and does no harm: the server
- * waits for clients in vain, once. So that a time of day that is set forward and back again does not look like one suspension
- * after another, only an advance beyond all that was seen within an hour counts; and a step back is ignored.
+ * The clock that never steps back (Linux's CLOCK_MONOTONIC) shows this if it was running in the meantime. In a virtual
+ * machine that was paused, or a machine that was suspended, it was not running. Then the time of day may show it, once
+ * it is corrected: it has advanced by more than the other clock. A time of day that is set forward by hand looks the
+ * same, and does no harm: the server waits once for clients that never left. A time of day that is set forward and back
+ * again must not look like one suspension after another: so only an advance beyond all that were seen within an hour
+ * counts, and a step back is ignored.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
 const LOOK_MS = 250;
 /**
- * A peer times out after 2.5 keepalive intervals, of which one may be over when the suspension begins. The time from the beginning
- * to the next look, and the round trip, are subtracted from the 1.5 that are left.
+ * A suspension of this many keepalive intervals makes peers time out. A peer times out after 2.5 intervals, of which
+ * one may be over when the suspension begins. The time to the next check, and the round trip, are subtracted from the
+ * other 1.5.
  */
 const SUSPENSION_INTERVALS = 1.25;
-/** How long a step of the time of day counts that was taken back. */
+/** How long an advance of the time of day is remembered after it was set back. */
 const REMEMBER_STEP_MS = 3_600_000;
 /** The shortest possible keepalive interval. */
 const LEAST_INTERVAL_MS = 1_000;
@@ -42,7 +45,7 @@ export class SuspensionWatch {
     this.#sleep();
   }
 
-  /** Checks now: after a suspension the sockets may have their turn before any timer. */
+  /** Checks now. After a suspension the sockets may have their turn before any timer. */
   look(): void {
     const nowMs = this.#clock.nowMs();
     const lateMs = Math.max(nowMs - this.#lastMs - LOOK_MS, this.#takeWallStepMs(nowMs));

@@ -6,7 +6,7 @@ export interface RetryBounds {
   readonly maxMs: number;
 }
 
-/** Spreads the clients of a server that restarts over five seconds. */
+/** The default spreads the clients of a restarted server over five seconds. */
 export const DEFAULT_RETRY: RetryBounds = { minMs: 5_000, maxMs: 10_000 };
 
 /** Returns a random wait within the bounds. */

@@ -1,5 +1,5 @@
 /**
- * One connection's protocol state: events in, actions out (wire/README.md, §2).
+ * A session is the protocol state of one connection: it takes events and returns actions (wire/README.md, §2).
  *
  *     client   connecting ──▶ hello-sent ──HELLO──▶ hello-received ──KEEPALIVE──▶ established
  *               sends HELLO                 sends KEEPALIVE
@@ -7,19 +7,19 @@
  *     server   hello-awaited ──HELLO──▶ hello-sent ──KEEPALIVE──▶ established
  *                             sends HELLO           sends KEEPALIVE
  *
- * From any state: closed, for a reason. A session is used for one connection only.
+ * From any state a session can become closed, for a reason. It is used for one connection only.
  *
  * Both sides take the smaller keepalive interval. Once established the client sends a KEEPALIVE each
  * interval and the server answers each; a side that has received no frame for 2.5 intervals closes. Before
  * that, each step may take 2.5 of the side's own intervals.
  *
- * A server answers a further HELLO on the same connection: Go's client sends one when several of its resets ran at the same
- * time, goes through its handshake once more, and hangs for ever if the connection is closed then. The state stays as it is,
- * and so do routes and subscriptions; the interval is negotiated anew with the latest HELLO, since the peer keeps to
- * that one. A server never sends a second HELLO unasked, so a client closes.
+ * A server answers a further HELLO on the same connection. Go's client sends one when several of its resets ran at the
+ * same time; it then goes through its handshake once more, and hangs forever if the connection is closed. The state
+ * stays as it is, and so do routes and subscriptions. The interval is negotiated anew, since the peer uses that of its
+ * latest HELLO. A server never sends a second HELLO on its own, so a client that receives one closes.
  *
- * The session knows no socket and sets no timer: `deadlineMs` says when it next wants a `timer` event
- * (a timer event that comes early does nothing), and the returned actions are to be carried out in order.
+ * The session has no socket and sets no timer: `deadlineMs` is when it next needs a `timer` event (an early one does
+ * nothing), and the caller must carry out the returned actions in order.
  */
 
 import { TIMEOUT_INTERVALS } from "../wire/protocol.ts";
@@ -40,9 +40,9 @@ export type SessionEvent =
   | { readonly type: "connected" }
   | { readonly type: "hello"; readonly keepaliveSeconds: number; readonly isServer: boolean }
   | { readonly type: "keepalive" }
-  /** A SUBSCRIBE, UNSUBSCRIBE or UPDATE: carry it out only if no `close` comes back. */
+  /** A SUBSCRIBE, UNSUBSCRIBE or UPDATE, to be carried out only if no `close` is returned. */
   | { readonly type: "data" }
-  /** `isUnread`: something was received and waits to be read, so that the peer is not silent. */
+  /** The deadline has come. `isUnread` is true if received data waits to be read, so that the peer is not silent. */
   | { readonly type: "timer"; readonly isUnread?: boolean }
   /** The connection ends for a reason from outside: the transport, the operator, the decoder. */
   | { readonly type: "close"; readonly reason: CloseReason };
@@ -53,7 +53,7 @@ export type SessionAction =
   | { readonly type: "established" }
   | { readonly type: "close"; readonly reason: CloseReason };
 
-/** Shared event objects, so that a frame costs no allocation. */
+/** Shared event objects, so that a frame allocates nothing. */
 export const DATA_EVENT: SessionEvent = { type: "data" };
 export const KEEPALIVE_EVENT: SessionEvent = { type: "keepalive" };
 export const TIMER_EVENT: SessionEvent = { type: "timer" };
@@ -62,7 +62,7 @@ export const UNREAD_TIMER_EVENT: SessionEvent = { type: "timer", isUnread: true 
 const NOTHING: readonly SessionAction[] = [];
 const SEND_KEEPALIVE: readonly SessionAction[] = [{ type: "send-keepalive" }];
 const ESTABLISHED: readonly SessionAction[] = [{ type: "established" }];
-/** The answer goes out before whatever `established` sets off. */
+/** The answer is sent before anything that `established` causes. */
 const ANSWER_AND_ESTABLISHED: readonly SessionAction[] = [
   { type: "send-keepalive" },
   { type: "established" },
@@ -70,34 +70,37 @@ const ANSWER_AND_ESTABLISHED: readonly SessionAction[] = [
 
 export interface SessionConfig {
   readonly role: "client" | "server";
-  /** Our own keepalive interval, 1 or more. */
+  /** This side's own keepalive interval, 1 or more. */
   readonly keepaliveSeconds: number;
 }
 
 export class Session {
   state: SessionState;
-  /** The interval in force: our own until the peer's HELLO, then the smaller of both. */
+  /** The interval in force: this side's own until the session is established, then the smaller of both. */
   keepaliveSeconds: number;
-  /** The peer's HELLO said that it is a server. */
+  /** True if the peer's HELLO has "is a server". */
   peerIsServer = false;
   readonly role: "client" | "server";
   /** The configured interval. */
   readonly #ownKeepaliveSeconds: number;
-  /** When the last frame was received, or the step of the handshake began. */
+  /** When the last frame was received, or the current step of the handshake began. */
   #lastReceivedMs: number;
   /** When the client's next KEEPALIVE is due. */
   #nextKeepaliveMs = Number.POSITIVE_INFINITY;
   /** The smaller interval, which is in force once the session is established: the handshake's steps use this side's own. */
   #negotiatedSeconds = 0;
   #helloMs = 0;
-  /** A server's measure of the round trip: from its HELLO to the KEEPALIVE that answers it. */
+  /** The round trip as a server measures it: from its HELLO to the KEEPALIVE that answers it. */
   roundTripMs = 0;
-  /** The peer has sent its HELLO. */
+  /** True if the peer has sent its HELLO. */
   receivedHello = false;
   #keepalivesReceived = 0;
-  /** The peer has sent a KEEPALIVE sooner than one each interval: Go's programs never do (see `#noteRhythm`). */
+  /**
+   * True if the peer has sent a KEEPALIVE before its interval was over, which Go's programs never do (see
+   * `#noteRhythm`).
+   */
   keepaliveCameEarly = false;
-  /** The peer has sent more than one HELLO: only Go's client does. */
+  /** True if the peer has sent more than one HELLO, which only Go's client does. */
   #hasRepeatedHello = false;
 
   constructor(config: SessionConfig, nowMs: number) {
@@ -107,7 +110,7 @@ export class Session {
     this.#lastReceivedMs = nowMs;
   }
 
-  /** When the next `timer` event is wanted; Infinity once closed. */
+  /** When the next `timer` event is needed; Infinity once closed. */
   get deadlineMs(): number {
     if (this.state === "closed") return Number.POSITIVE_INFINITY;
     return Math.min(this.#silenceDeadlineMs, this.#nextKeepaliveMs);
@@ -165,10 +168,13 @@ export class Session {
     return [this.#serverHello()];
   }
 
-  /** Answers a further HELLO. In the handshake it begins no new step, or a peer that repeats its HELLO could stay half-open for ever. */
+  /**
+   * Answers a further HELLO. During the handshake it begins no new step; otherwise a peer that repeats its HELLO could
+   * stay half-open forever.
+   */
   #onFurtherHello(negotiatedSeconds: number, nowMs: number): readonly SessionAction[] {
     this.#negotiatedSeconds = negotiatedSeconds;
-    // From here on several timers of the peer send KEEPALIVEs: more than one in an interval do not show what program it is.
+    // From now on several timers of the peer send KEEPALIVEs, so an early one no longer shows which program it is.
     this.#hasRepeatedHello = true;
     this.keepaliveCameEarly = false;
     if (this.state === "established") {
@@ -203,16 +209,17 @@ export class Session {
       return this.#close({ reason: "handshake-timeout" });
     }
     if (nowMs < this.#nextKeepaliveMs) return NOTHING;
-    // Counted from the plan, not from now, so that the rhythm does not drift; missed ones are not made up for.
+    // The next one is counted from the planned time, not from now, so that the rhythm does not drift. Missed ones are
+    // not sent later.
     const intervalMs = this.keepaliveSeconds * 1000;
     this.#nextKeepaliveMs += intervalMs * (1 + Math.floor((nowMs - this.#nextKeepaliveMs) / intervalMs));
     return SEND_KEEPALIVE;
   }
 
   /**
-   * A Go client sends its first KEEPALIVE when it has our HELLO and another at each tick of its interval.
-   * Counted from the HELLO, since ticks can arrive late and then close together, but never ahead of
-   * their time; half a tick and 200 ppm are left for clocks that differ.
+   * Detects KEEPALIVEs that a Go client would not send yet. A Go client sends its first KEEPALIVE when it has our
+   * HELLO, and another one at each tick of its interval. Ticks are counted from the HELLO, since they can arrive late
+   * and then close together, but never early. Half a tick and 200 ppm are allowed for differences of the clocks.
    */
   #noteRhythm(nowMs: number): void {
     this.#keepalivesReceived++;

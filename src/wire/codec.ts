@@ -1,6 +1,6 @@
 /**
- * Converts whole frames to objects and back, for tests, tools and the edges of the program, where allocation does not matter; and
- * {@link UpdateFields} to the objects that the rest of the program uses.
+ * These functions convert whole frames to objects and back, for tests, tools and the edges of the program, where
+ * allocation does not matter. They also convert {@link UpdateFields} to the objects that the rest of the program uses.
  */
 import type { Prefix } from "../net/ip.ts";
 import {

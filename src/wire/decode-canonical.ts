@@ -1,23 +1,23 @@
 /**
- * The fast decoder of an UPDATE: reads exactly the canonical bytes (README.md, §1.4) of a valid one, which is what every known
- * peer sends, and stops at the first byte that differs. What it accepts may be passed on unchanged; everything else goes to
- * the tolerant decoder (decode.ts).
+ * This is the fast decoder of an UPDATE. It reads exactly the canonical bytes (README.md, §1.4) of a valid UPDATE,
+ * which every known peer sends, and stops at the first byte that differs. A frame that it accepts may be passed on
+ * unchanged; all others are decoded by the tolerant decoder (decode.ts).
  */
 import { maskWord } from "../net/prefix.ts";
 import type { UpdateFields } from "./message.ts";
 import { DESTINATION, NEXT_HOP, UPDATE } from "./proto3.ts";
 import { Action, IpVersion, MAX_PORT, NextHopType } from "./protocol.ts";
 
-/** The shortest of both sub-messages: key, length, key, length, four bytes of address. */
+/** The least length of both sub-messages: key, length, key, length, four bytes of address. */
 const MIN_PART_BYTES = 8;
 
-/** Key and length of an address field, as the two bytes that begin it. */
+/** The first two bytes of an address field: its key and its length. */
 const PREFIX_4 = (DESTINATION.PREFIX << 8) | 4;
 const PREFIX_16 = (DESTINATION.PREFIX << 8) | 16;
 const ADDRESS_4 = (NEXT_HOP.ADDRESS << 8) | 4;
 const ADDRESS_16 = (NEXT_HOP.ADDRESS << 8) | 16;
 
-/** Fills `out` and returns true, or leaves it as it is and returns false. */
+/** Fills `out` and returns true; or returns false and leaves `out` as it is. */
 export function decodeCanonicalUpdate(
   view: DataView,
   offset: number,
@@ -41,8 +41,8 @@ export function decodeCanonicalUpdate(
     at += 1 + varintBytes(vni);
   }
 
-  // What was read so far takes at most 8 bytes, so these two exist. The next hop's 8 bytes after the destination
-  // keep the reads of its fixed parts inside the payload, whatever length it claims.
+  // At most 8 bytes were read so far, so these two exist. At least 8 bytes of the next hop follow the destination, so
+  // the reads of the destination's fixed parts stay inside the payload, whatever length it claims.
   if (view.getUint8(at) !== UPDATE.DESTINATION) return false;
   const destinationEnd = at + 2 + view.getUint8(at + 1);
   if (end - destinationEnd < MIN_PART_BYTES) return false;
@@ -139,15 +139,15 @@ export function decodeCanonicalUpdate(
 }
 
 /**
- * A varint in its shortest form that is not 0 and fits 32 bits; 0 for anything else, since the canonical
- * form has no field of value 0. How long it was follows from its value.
+ * Returns a varint in its shortest form that is not 0 and fits in 32 bits; 0 for anything else, since the canonical
+ * form has no field of value 0. Its length in bytes follows from its value.
  */
 function shortVarint(view: DataView, offset: number, end: number): number {
   let value = 0;
   let unit = 1;
   for (let at = offset; at < end && at < offset + 5; at += 1) {
     const byte = view.getUint8(at);
-    // Products instead of shifts: the fifth byte passes 2^31.
+    // This multiplies instead of shifting, since the fifth byte exceeds 2^31.
     value += (byte & 0x7f) * unit;
     if (byte < 0x80) return (byte === 0 && at > offset) || value > 0xffffffff ? 0 : value;
     unit *= 128;

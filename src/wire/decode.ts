@@ -1,9 +1,8 @@
 /**
- * Decodes messages in place: nothing is allocated but an error. Each function reads the
- * payload of `lengthBytes` at `offset` of a view that may hold much else, and throws ProtocolError
- * (MALFORMED_MESSAGE) for what is not proto3. Any valid proto3 is accepted: fields in any order and repeated
- * (the last one wins, sub-messages are merged), unknown fields, long varints. Numbers beyond their field's 32
- * bits lose the upper ones, as in every protobuf implementation.
+ * These functions decode messages in place, and allocate nothing except errors. Each reads the payload of `lengthBytes`
+ * at `offset` of a view, and throws ProtocolError (MALFORMED_MESSAGE) if it is not proto3. Any valid proto3 is
+ * accepted: fields in any order and repeated (the last one counts, sub-messages are merged), unknown fields, long
+ * varints. Numbers of more than 32 bits lose the upper bits, as in every protobuf implementation.
  */
 import { maskWord } from "../net/prefix.ts";
 import { decodeCanonicalUpdate } from "./decode-canonical.ts";
@@ -12,12 +11,12 @@ import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, Proto3Reader, SUBSCRIPTION, UP
 import { Action, IpVersion, MAX_PORT, NextHopType, SERVER_ID_BYTES } from "./protocol.ts";
 import { ProtocolError, type SkipCode } from "./protocol-error.ts";
 
-/** The fields of a HELLO, which are filled in place. */
+/** The fields of a HELLO, filled in place by {@link decodeHello}. */
 export class HelloFields {
-  /** 1 to 2^32-1. */
+  /** The peer's interval, 1 to 2^32-1. */
   keepaliveSeconds = 0;
   isServer = false;
-  /** 16 hex digits, or empty if the peer sent none, as Go and rustbond do. */
+  /** The server id in 16 hex digits; empty if the peer sent none, as Go and rustbond do. */
   serverId = "";
 }
 
@@ -68,8 +67,8 @@ export function decodeKeepalive(view: DataView, offset: number, lengthBytes: num
 }
 
 /**
- * Fills `out` with an UPDATE. Returns null, or why the UPDATE is to be skipped: it is well formed, but a value in it is not
- * valid. Then only `vni` in `out` is valid; after a throw nothing is.
+ * Fills `out` with an UPDATE. Returns null; or, if the UPDATE is well formed but a value in it is not valid, the code
+ * with which it is skipped. Then only `vni` in `out` is valid; after a throw nothing is.
  */
 export function decodeUpdate(
   view: DataView,
@@ -139,7 +138,7 @@ function decodeTolerantly(
     }
   }
 
-  // What the fast decoder did not accept is not canonical, or not valid.
+  // The fast decoder did not accept the UPDATE, so it is not canonical, or not valid.
   out.canonical = false;
   out.vni = vni;
   if (action !== Action.ADD && action !== Action.REMOVE) return "UNKNOWN_ACTION";

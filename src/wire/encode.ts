@@ -1,7 +1,7 @@
 /**
- * Encodes messages in canonical form: fields in order of number, default values left out, shortest varints, as the Go and Rust
- * implementations write them. Each function writes a whole frame into the caller's buffer, which must have room for it, and
- * returns the offset after it. Nothing is allocated.
+ * These functions encode messages in canonical form: fields in order of number, default values left out, shortest
+ * varints, as the Go and Rust implementations write them. Each writes a whole frame into the caller's buffer, which
+ * must have room for it, and returns the offset after it. Nothing is allocated.
  */
 import type { UpdateFields } from "./message.ts";
 import { DESTINATION, HELLO, KEEPALIVE, NEXT_HOP, SUBSCRIPTION, UPDATE } from "./proto3.ts";
@@ -24,7 +24,10 @@ export const MAX_CONTROL_FRAME_BYTES = 10;
 /** The longest HELLO: header 4, interval 1 + 5, isServer 2, server id 2 + 8. */
 export const MAX_HELLO_FRAME_BYTES = 22;
 
-/** Writes a HELLO. `keepaliveSeconds`: 1 to 2^32-1; `serverId`: 16 hex digits, or empty for none. Takes up to {@link MAX_HELLO_FRAME_BYTES}. */
+/**
+ * Writes a HELLO of up to {@link MAX_HELLO_FRAME_BYTES}. `keepaliveSeconds` is 1 to 2^32-1; `serverId` has 16 hex
+ * digits, or is empty for none.
+ */
 export function encodeHello(
   view: DataView,
   offset: number,
@@ -43,13 +46,16 @@ export function encodeKeepalive(view: DataView, offset: number): number {
   return putHeader(view, offset, MessageType.KEEPALIVE, offset + HEADER_BYTES);
 }
 
-/** Writes an End-of-RIB: a KEEPALIVE with a VNI. VNI 0 is written, too, since its presence makes the End-of-RIB. */
+/**
+ * Writes an End-of-RIB, which is a KEEPALIVE with a VNI. VNI 0 is written, too: the field's presence distinguishes an
+ * End-of-RIB.
+ */
 export function encodeEndOfRib(view: DataView, offset: number, vni: number): number {
   const at = putVarintField(view, offset + HEADER_BYTES, KEEPALIVE.END_OF_RIB, vni);
   return putHeader(view, offset, MessageType.KEEPALIVE, at);
 }
 
-/** Writes a SUBSCRIBE or UNSUBSCRIBE; `vni`: 0 to 2^32-1. */
+/** Writes a SUBSCRIBE or UNSUBSCRIBE. `vni` is 0 to 2^32-1. */
 export function encodeSubscription(
   view: DataView,
   offset: number,
@@ -59,7 +65,7 @@ export function encodeSubscription(
   return putHeader(view, offset, type, putOptional(view, offset + HEADER_BYTES, SUBSCRIPTION.VNI, vni));
 }
 
-/** Writes an UPDATE with this action, whatever `fields.action` is. Takes up to {@link MAX_UPDATE_FRAME_BYTES}. */
+/** Writes an UPDATE of up to {@link MAX_UPDATE_FRAME_BYTES} with this action, whatever `fields.action` is. */
 export function encodeUpdate(view: DataView, offset: number, fields: UpdateFields, action: Action): number {
   let at = offset + HEADER_BYTES;
   if (action === Action.REMOVE) at = putTwo(view, at, UPDATE.ACTION, Action.REMOVE);
@@ -98,12 +104,12 @@ function putHeader(view: DataView, offset: number, type: MessageType, end: numbe
   return end;
 }
 
-/** Writes a scalar field, which is left out if it has its default value. */
+/** Writes a scalar field, unless it has its default value. */
 function putOptional(view: DataView, offset: number, key: number, value: number): number {
   return value === 0 ? offset : putVarintField(view, offset, key, value);
 }
 
-/** `value`: an unsigned 32-bit integer. */
+/** Writes a field whose value is an unsigned 32-bit integer. */
 function putVarintField(view: DataView, offset: number, key: number, value: number): number {
   view.setUint8(offset, key);
   let at = offset + 1;
@@ -140,7 +146,7 @@ function putAddress(
   return at + 16;
 }
 
-/** At most 127 of them. */
+/** Writes a field of at most 127 bytes. */
 function putBytes(view: DataView, offset: number, key: number, bytes: Uint8Array): number {
   putTwo(view, offset, key, bytes.length);
   new Uint8Array(view.buffer, view.byteOffset + offset + 2, bytes.length).set(bytes);

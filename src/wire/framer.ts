@@ -1,7 +1,7 @@
 /**
- * Divides a byte stream into frames (README.md, §1.1). TCP delivers chunks that hold many frames and end anywhere; frames are
- * read where they were received. Only a frame that the end of a chunk cuts is copied: its head into a buffer of this framer,
- * and from the next chunk just the bytes that complete it.
+ * The framer divides a byte stream into frames (README.md, §1.1). TCP delivers chunks that contain many frames and end
+ * anywhere; frames are read where they were received. Only a frame that is cut by the end of a chunk is copied: its
+ * beginning into a buffer of this framer, and then the bytes of the next chunk that complete it.
  *
  *     chunk 1                                chunk 2
  *     | frame | frame | frame | fra|         |me | frame | frame |
@@ -21,36 +21,36 @@ const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
 /**
- * The caller pulls frames; nothing is allocated per frame:
+ * The caller asks for one frame after the other; nothing is allocated per frame:
  *
  *     framer.push(chunk);
  *     while (framer.next()) use(framer.type, framer.view, framer.payloadOffset, framer.payloadLengthBytes);
  *
- * The fields describe the frame that the last `next()` found. They are views: of the pushed chunk, which
- * must not be overwritten meanwhile, or of the tail buffer. A frame's bytes stay as they are until `next()`
- * returns false; what is needed longer is copied.
+ * The fields describe the frame that the last `next()` found. They are views of the pushed chunk, which must not be
+ * overwritten in the meantime, or of the tail buffer. A frame's bytes stay as they are until `next()` returns false; a
+ * caller that needs them longer must copy them.
  */
 export class Framer {
   type: MessageType = MessageType.HELLO;
-  /** All bytes of `bytes`, at the same offsets; it usually reaches beyond the frame. */
+  /** A view of all of `bytes`, at the same offsets. It usually extends beyond the frame. */
   view: DataView = NO_VIEW;
   bytes: Uint8Array = NO_BYTES;
-  /** First byte of the header. The frame ends at `payloadOffset + payloadLengthBytes`. */
+  /** The first byte of the header. The frame ends at `payloadOffset + payloadLengthBytes`. */
   frameOffset = 0;
   payloadOffset = 0;
   payloadLengthBytes = 0;
 
   #chunk: Uint8Array = NO_BYTES;
   #chunkView: DataView = NO_VIEW;
-  /** First byte of the chunk that was not taken yet. */
+  /** The first byte of the chunk that was not read yet. */
   #position = 0;
-  /** Null until the first cut: most connections are idle and never need it. */
+  /** The tail buffer. It is empty until a frame is cut: most connections are idle and never need it. */
   #tail: Uint8Array = NO_BYTES;
   #tailView: DataView = NO_VIEW;
   /** How many bytes of the cut frame are in the tail buffer; 0 if no frame is cut. */
   #tailBytes = 0;
 
-  /** Takes the next chunk. Called only after `next()` has returned false. */
+  /** Takes the next chunk. It may be called only after `next()` has returned false. */
   push(chunk: Uint8Array): void {
     if (this.#position < this.#chunk.length) throw new Error("Framer: push() before next() returned false");
     this.#chunk = chunk;
@@ -59,8 +59,8 @@ export class Framer {
   }
 
   /**
-   * Moves to the next whole frame. Returns false if the chunk holds no more. Throws ProtocolError as soon as a header is not valid,
-   * even if only its first byte is known; the stream cannot be read any further after that.
+   * Moves to the next whole frame. Returns false if the chunk has no more. Throws ProtocolError as soon as a header is
+   * not valid, even if only its first byte is known; the rest of the stream cannot be read after that.
    */
   next(): boolean {
     if (this.#tailBytes > 0) return this.#completeTail();
@@ -84,7 +84,7 @@ export class Framer {
     this.payloadLengthBytes = view.getUint16(start + 1);
   }
 
-  /** The chunk ends with `available` bytes of a frame, 0 to 1191. */
+  /** Copies the last `available` bytes of the chunk, 0 to 1191, which begin a frame. */
   #cut(available: number): false {
     if (available > 0) {
       checkHeader(this.#chunkView, this.#position, available);
@@ -109,7 +109,7 @@ export class Framer {
     return true;
   }
 
-  /** Copies from the chunk until the tail buffer holds `wantedBytes`, or the chunk is at its end. */
+  /** Copies from the chunk until the tail buffer has `wantedBytes`, or the chunk ends. */
   #moveToTail(wantedBytes: number): void {
     const end = Math.min(this.#position + wantedBytes - this.#tailBytes, this.#chunk.length);
     this.#tail.set(this.#chunk.subarray(this.#position, end), this.#tailBytes);
@@ -117,7 +117,7 @@ export class Framer {
     this.#position = end;
   }
 
-  /** Releases the chunk: up to 512 KB that an idle connection must not keep alive. */
+  /** Releases the chunk: an idle connection must not keep its memory of up to 512 KB. */
   #release(): false {
     this.#chunk = NO_BYTES;
     this.#chunkView = NO_VIEW;
@@ -131,7 +131,7 @@ export class Framer {
   }
 }
 
-/** Counts whole frames, one after the other. */
+/** Returns the number of whole frames that follow each other in `bytes`. */
 export function countFrames(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let frames = 0;
@@ -139,7 +139,7 @@ export function countFrames(bytes: Uint8Array): number {
   return frames;
 }
 
-/** Checks the bytes of a header that have been received: `available` of them, from `start` on. */
+/** Checks the `available` bytes of a header that have been received, from `start` on. */
 function checkHeader(view: DataView, start: number, available: number): void {
   const version = view.getUint8(start);
   if (version !== PROTOCOL_VERSION)

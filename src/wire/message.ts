@@ -1,26 +1,26 @@
 import type { IpAddress, Prefix } from "../net/ip.ts";
 import type { Action, NextHopType } from "./protocol.ts";
 
-/** A next hop: packets for a destination go there. All five fields together are its identity. */
+/** A next hop is where packets for a destination are sent. All five fields together are its identity. */
 export interface NextHop {
   readonly address: IpAddress;
   readonly targetVni: number;
   readonly type: NextHopType;
-  /** First and last port of a NAT next hop's range, 0 to 65535; 0 for other types. */
+  /** The first and last port of a NAT next hop's range, 0 to 65535; 0 for other types. */
   readonly natPortFrom: number;
   readonly natPortTo: number;
 }
 
-/** A frame's content as an object: for tests, tools and the edges. The hot path decodes into {@link UpdateFields}. */
+/** A frame's content as an object, for tests, tools and the edges. The hot path decodes into {@link UpdateFields}. */
 export type Message =
   | {
       readonly type: "HELLO";
       readonly keepaliveSeconds: number;
       readonly isServer: boolean;
-      /** 16 hex digits, of a BunBond server; left out by all others. */
+      /** A BunBond server's id in 16 hex digits; other programs send none. */
       readonly serverId?: string;
     }
-  /** `endOfRib` makes it an End-of-RIB: all existing routes of that VNI have been sent. */
+  /** With `endOfRib` it is an End-of-RIB: all existing routes of that VNI have been sent. */
   | { readonly type: "KEEPALIVE"; readonly endOfRib?: number }
   | { readonly type: "SUBSCRIBE" | "UNSUBSCRIBE"; readonly vni: number }
   | {
@@ -32,9 +32,9 @@ export type Message =
     };
 
 /**
- * An UPDATE as plain numbers, filled in place by the decoder and read at once: one object per
- * connection or process, never one per message. Words are signed 32-bit integers (see net/ip.ts),
- * VNIs unsigned. The destination's host bits are masked away.
+ * An UPDATE in plain numbers. The decoder fills it in place, and it is read at once: there is one object per connection
+ * or process, never one per message. Words are signed 32-bit integers (see net/ip.ts), VNIs are unsigned. The
+ * destination's host bits are cleared.
  */
 export class UpdateFields {
   action: Action = 0;
@@ -54,7 +54,7 @@ export class UpdateFields {
   hopType: NextHopType = 0;
   natPortFrom = 0;
   natPortTo = 0;
-  /** The frame was in canonical form, with host bits zero: its bytes may be passed on unchanged. */
+  /** True if the frame was in canonical form, with host bits zero: its bytes may be passed on unchanged. */
   canonical = false;
 }
 

@@ -1,11 +1,12 @@
 /**
- * Protobuf's wire format (https://protobuf.dev/programming-guides/encoding): a message is a sequence of
- * fields, each a key (`field number << 3 | wire type`, a varint) and a value of the wire type's shape.
+ * This file reads Protobuf's wire format (https://protobuf.dev/programming-guides/encoding). A message is a sequence of
+ * fields. Each field has a key (`field number << 3 | wire type`, a varint) and a value whose form the wire type
+ * defines:
  *
  *     0 varint · 1 eight bytes · 2 length (varint) and bytes · 3, 4 begin and end of a group · 5 four bytes
  *
- * The keys of MetalBond's fields stand here; a field that comes with another wire type than it should
- * has another key and so is an unknown field, as in every protobuf implementation.
+ * It also has the keys of MetalBond's fields. A field with a wrong wire type has another key, and so is an unknown
+ * field, as in every protobuf implementation.
  */
 import { HEADER_BYTES } from "./protocol.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -15,7 +16,10 @@ const WireType = { VARINT: 0, I64: 1, LEN: 2, GROUP: 3, END_GROUP: 4, I32: 5 } a
 const varint = (fieldNumber: number) => (fieldNumber << 3) | WireType.VARINT;
 const bytes = (fieldNumber: number) => (fieldNumber << 3) | WireType.LEN;
 
-/** SERVER_ID is BunBond's own: far from the numbers that others may give out next, and still a key of one byte. */
+/**
+ * SERVER_ID is BunBond's own field. Its number is far from those that other implementations may add next, and its key
+ * still has one byte.
+ */
 export const HELLO = { KEEPALIVE_INTERVAL: varint(1), IS_SERVER: varint(2), SERVER_ID: bytes(15) } as const;
 export const KEEPALIVE = { END_OF_RIB: varint(1) } as const;
 export const SUBSCRIPTION = { VNI: varint(1) } as const;
@@ -35,12 +39,12 @@ export const NEXT_HOP = {
 } as const;
 
 /**
- * Reads the fields of a message in place, any valid proto3, one after the other:
+ * Reads the fields of a message, which may be any valid proto3, in place and one after the other:
  *
  *     reader.begin(view, offset, lengthBytes, frameOffset);
  *     while (reader.next()) if (reader.key === SUBSCRIPTION.VNI) vni = reader.low;
  *
- * Unknown fields need no care: their values were checked and passed when `next()` returns. One reader is used
+ * The caller can ignore unknown fields: when `next()` returns, their values were checked and passed. One reader is used
  * again and again; nothing is allocated. Everything that is not proto3 throws MALFORMED_MESSAGE.
  */
 export class Proto3Reader {
@@ -48,7 +52,7 @@ export class Proto3Reader {
   /** A varint's value, 64 bits in two unsigned halves. A uint32 field is `low`, an enum `low | 0`. */
   low = 0;
   high = 0;
-  /** A LEN field's content. */
+  /** Where a LEN field's content begins. */
   contentOffset = 0;
   contentBytes = 0;
 
@@ -57,7 +61,7 @@ export class Proto3Reader {
   #end = 0;
   #frameOffset = 0;
 
-  /** `frameOffset`: where the frame begins in the view, for the places that errors name. */
+  /** Begins a message. `frameOffset` is where the frame begins in the view, for the positions in errors. */
   begin(
     view: DataView,
     offset: number,
@@ -70,7 +74,7 @@ export class Proto3Reader {
     this.#frameOffset = frameOffset;
   }
 
-  /** Reads a sub-message: the content of the field at which `parent` stands. */
+  /** Begins a sub-message: the content of `parent`'s current field. */
   enter(parent: Proto3Reader): void {
     this.begin(parent.#view, parent.contentOffset, parent.contentBytes, parent.#frameOffset);
   }
@@ -115,14 +119,14 @@ export class Proto3Reader {
         this.#passGroup(key >>> 3);
         return;
       case WireType.END_GROUP:
-        this.#fail(start, "end of a group that was not begun");
+        this.#fail(start, "end of a group that has no beginning");
         return;
       default:
         this.#fail(start, "unknown wire type");
     }
   }
 
-  /** Groups nest: at most 594 times in a payload's 1188 bytes, so recursion is safe. */
+  /** Passes a group. Groups nest at most 594 times in a payload of 1188 bytes, so recursion is safe. */
   #passGroup(fieldNumber: number): void {
     for (;;) {
       const start = this.#at;
@@ -141,8 +145,8 @@ export class Proto3Reader {
   }
 
   /**
-   * Seven bits a byte, lowest first, at most ten bytes. The fifth byte's bits 0 to 3 belong to the low
-   * half, 4 to 6 to the high half; the tenth byte has room for bit 63 only.
+   * Reads a varint: seven bits per byte, lowest first, at most ten bytes. The fifth byte's bits 0 to 3 belong to the
+   * low half, 4 to 6 to the high half; of the tenth byte only bit 63 is used.
    */
   #readVarint(): void {
     const start = this.#at;

@@ -1,22 +1,23 @@
 /**
- * Invalid input from a peer, by code. There are two kinds (as in RFC 7606, one bad route should do as little damage as
- * possible):
+ * This is the catalogue of invalid input from a peer, by code. There are two kinds (as in RFC 7606, one bad route
+ * should do as little damage as possible):
  *
  * - The peer's bytes cannot be trusted any more: the connection is closed and its routes are withdrawn (README.md, §5.1).
- * - An UPDATE is well formed, but a value in it makes no route: that UPDATE is skipped and counted (§5.3).
+ * - An UPDATE is well formed, but a value in it is not valid: that UPDATE is skipped and counted (§5.3).
  */
 
 import { BunBondError } from "../base/bunbond-error.ts";
 
 const CLOSING_TEXT = {
-  UNSUPPORTED_VERSION: "the peer speaks another version of the protocol, or something else than MetalBond",
-  PAYLOAD_TOO_LONG: "the peer announces a payload longer than the 1188 bytes that the protocol allows",
+  UNSUPPORTED_VERSION: "the peer uses another version of the protocol, or another protocol than MetalBond",
+  PAYLOAD_TOO_LONG:
+    "the peer sent a header with a payload of more than the 1188 bytes that the protocol allows",
   UNKNOWN_TYPE: "the peer sent a message of a type that the protocol does not have",
   MALFORMED_MESSAGE: "the peer sent a message that is not valid protobuf",
   FRAME_LENGTH_MISMATCH: "the bytes are not exactly one frame: they end inside it, or others follow",
-  OUT_OF_STATE: "the peer sent a message that must not come at this point of the session",
+  OUT_OF_STATE: "the peer sent a message that is not allowed at this point of the session",
   SECOND_HELLO: "the server sent a second HELLO",
-  KEEPALIVE_INTERVAL_ZERO: "the peer asks for a keepalive interval of 0 seconds; configure at least 1",
+  KEEPALIVE_INTERVAL_ZERO: "the peer requests a keepalive interval of 0 seconds; configure at least 1",
 } as const;
 
 const SKIP_TEXT = {
@@ -34,7 +35,7 @@ const SKIP_TEXT = {
 export type ClosingCode = keyof typeof CLOSING_TEXT;
 /** Codes for which one UPDATE is skipped and the session stays. */
 export type SkipCode = keyof typeof SKIP_TEXT;
-/** All codes, with {@link describeCode} in words. */
+/** All codes; {@link describeCode} returns the text of each. */
 export type ProtocolErrorCode = ClosingCode | SkipCode;
 
 const TEXT: Record<ProtocolErrorCode, string> = { ...CLOSING_TEXT, ...SKIP_TEXT };
@@ -62,9 +63,9 @@ export function describeCode(code: ProtocolErrorCode): string {
 export interface ProtocolErrorDetail {
   /** The position in the frame, in bytes. */
   readonly offset?: number;
-  /** The offending number: a version, a length, a type. */
+  /** The wrong number: a version, a length, a type. */
   readonly value?: number;
-  /** The rule that was broken, if the code alone does not say it. */
+  /** The broken rule, if the code alone does not express it. */
   readonly reason?: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The MetalBond protocol's numbers, version 1, in one place. README.md beside this file says what they mean (§1.1 to §1.3).
+ * This file has the numbers of the MetalBond protocol, version 1. README.md beside it explains them (§1.1 to §1.3).
  *
  *     0        1        2        3        4
  *     +--------+--------+--------+--------+----------------
@@ -21,7 +21,10 @@ export const DEFAULT_KEEPALIVE_SECONDS = 5;
 /** A side that has received nothing for this many intervals closes the connection. */
 export const TIMEOUT_INTERVALS = 2.5;
 
-/** Length of the id that distinguishes a BunBond server from others as long as it runs. As text it has twice as many hex digits. */
+/**
+ * The length of the id that distinguishes a BunBond server from others as long as it runs. As text it has twice as many
+ * hex digits.
+ */
 export const SERVER_ID_BYTES = 8;
 
 export const MessageType = { HELLO: 1, KEEPALIVE: 2, SUBSCRIBE: 3, UNSUBSCRIBE: 4, UPDATE: 5 } as const;

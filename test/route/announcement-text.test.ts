@@ -56,12 +56,8 @@ describe("parseAnnouncement", () => {
   /** Text, what it is taken for, a part of each warning. */
   const WARNED: [string, string, string[]][] = [
     ["1#10.0.1.7/24@fd00::1", "1 10.0.1.0/24 via fd00::1", ["10.0.1.7/24 has host bits set"]],
-    [
-      "1#2001:db8::1/32#2001:db8::1#LB",
-      "1 2001:db8::/32 via 2001:db8::1 type lb",
-      ["taken as 2001:db8::/32"],
-    ],
-    ["1#10.0.1.0/24@::", "1 10.0.1.0/24 via ::", ["the next hop :: is no host's address"]],
+    ["1#2001:db8::1/32#2001:db8::1#LB", "1 2001:db8::/32 via 2001:db8::1 type lb", ["used as 2001:db8::/32"]],
+    ["1#10.0.1.0/24@::", "1 10.0.1.0/24 via ::", ["the next hop :: is the unspecified address"]],
     ["1#10.0.1.0/24@::1", "1 10.0.1.0/24 via ::1", ["the next hop ::1 is the loopback address"]],
     ["1#10.0.1.0/24@fe80::1", "1 10.0.1.0/24 via fe80::1", ["fe80::1 is a link-local address"]],
     ["1#10.0.1.0/24@ff02::1", "1 10.0.1.0/24 via ff02::1", ["ff02::1 is a multicast address"]],
@@ -89,7 +85,7 @@ describe("parseAnnouncement", () => {
       "1 10.0.0.0/8 via ::1",
       "^~~~~~~~~~~~~~~~~~~~",
       "BAD_VNI",
-      "to be written as VNI#PREFIX@HOP: 1#10.0.0.0/8@::1",
+      "an announcement has the form VNI#PREFIX@HOP: 1#10.0.0.0/8@::1",
     ],
     ["1 ::/0 ::1", "^~~~~~~~~~", "BAD_VNI", "VNI#PREFIX@HOP: 1#::/0@::1"],
     ["1 ::/0 via ::1 type lb", "^~~~~~~~~~~~~~~~~~~~~~", "BAD_VNI", "1#::/0@::1#lb"],

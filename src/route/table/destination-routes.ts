@@ -1,22 +1,22 @@
 /*
- * The routes to one destination, one per next hop, the one that changed last first:
+ * The routes to one destination, one per next hop, form a list. The route that changed last is the first:
  *
  *     first[handle] ─▶ row 7 ─SIBLING─▶ row 2 ─SIBLING─▶ row 9 ─▶ NIL
  *
  * The word `first` of a destination holds:
  *
  *     from 0 on     its newest row
- *     -1            none
+ *     -1            nothing: there is no row
  *     up to -2      -2 - the number of its long list, a row of
  *                       NEWEST  the row that changed last
  *                       COUNT   its rows
  *                       LIVE    those of them that are announced: not the tombstones
  *
- * A long list's rows are found by their hops in an index (long-list-index.ts), which knows the newer neighbour of each, too: a
- * change costs the same however many hops the destination has. A short list is walked.
+ * A long list's rows are found by their hops in an index (long-list-index.ts), which also has the newer neighbour of
+ * each. So a change takes the same time however many hops the destination has. A short list is walked.
  *
- * The order is that of the rows in their VNI's journal. It shows what is still to be sent of the destination to a subscriber
- * whose cursor has reached a row: only rows newer than that one.
+ * The order is that of the rows in their VNI's journal. A subscriber whose cursor has reached a row still has to be
+ * sent only the newer rows of the destination.
  */
 import { LongListIndex } from "./long-list-index.ts";
 import { HOP, ORIGIN, ROW_SHIFT, SIBLING } from "./route-rows.ts";
@@ -30,7 +30,7 @@ const FIRST_LONG_LIST = -2;
 
 export interface DestinationRoutesOptions {
   readonly seed: number;
-  /** A destination with more rows than this has a long list of them. */
+  /** The rows of a destination with more rows than this are a long list. */
   readonly longListFrom: number;
   readonly maxWords?: number | undefined;
 }
@@ -39,7 +39,7 @@ export class DestinationRoutes {
   readonly #rows: RowPool;
   readonly #longListFrom: number;
   readonly #longLists: RowPool;
-  /** By PREFIX and HOP. */
+  /** The rows of long lists by PREFIX and HOP. */
   readonly #index: LongListIndex;
 
   constructor(rows: RowPool, { seed, longListFrom, maxWords }: DestinationRoutesOptions) {
@@ -62,7 +62,7 @@ export class DestinationRoutes {
     this.#index.reserve(rows * (this.#longListFrom + 1));
   }
 
-  /** Some destination has many rows. */
+  /** True if any destination has a long list. */
   get anyLongList(): boolean {
     return this.#longLists.used > 0;
   }
@@ -109,7 +109,7 @@ export class DestinationRoutes {
     return live;
   }
 
-  /** Counts one of the rows, which has become a route or a tombstone. */
+  /** Adjusts the count after one of the rows has become a route (1) or a tombstone (-1). */
   addLive(first: number, change: 1 | -1): void {
     if (first > FIRST_LONG_LIST) return;
     const at = (FIRST_LONG_LIST - first) * ROW_WORDS + LIVE;
@@ -149,7 +149,7 @@ export class DestinationRoutes {
     return first;
   }
 
-  /** Makes a row that has changed the first. Returns the new `first`. */
+  /** Moves a row that has changed to the front. Returns the new `first`. */
   moveToFront(first: number, prefix: number, row: number): number {
     if (first === row) return first;
     const { words } = this.#rows;
@@ -192,7 +192,7 @@ export class DestinationRoutes {
     return longList;
   }
 
-  /** Makes a long list a short list again, and returns its newest row. */
+  /** Makes a short list of a long list, and returns its newest row. */
   #dissolve(longList: number, prefix: number): number {
     const { words } = this.#rows;
     const newest = this.#newestOf(longList);

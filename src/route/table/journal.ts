@@ -1,28 +1,27 @@
 /*
- * The changes of a VNI in order, without a log: a list through the rows of its routes.
+ * The journal keeps the changes of a VNI in order without storing them: it is a list that links the rows of the routes.
  *
  *     head ─▶ route 7 ─▶ route 2 ─▶ [cursor of 1] ─▶ route 9 ─▶ route 4 ─▶ [cursor of 49] ◀─ tail
  *                                                          changed last ──┘
  *
- * A route that changes moves to the end. So there is at most one entry per route, its newest change; the
- * list is as long as the table, whatever happens, and nothing has to be compacted.
+ * A route that changes moves to the end. So there is at most one entry per route, its newest change. The list is never
+ * longer than the table, and nothing has to be compacted.
  *
- * A subscription's cursor is a row of its own in the list: the entries before it have been passed, those after
- * it have not. Subscriptions at the same position share one row, which counts them. So the many that have caught
- * up are one row at the tail, and what is appended comes after all of them. A new subscription, which needs the
- * existing routes, has its cursor at the head.
+ * A subscription's cursor is a row of its own in the list: the subscription has passed the entries before it, and not
+ * those after it. Subscriptions at the same position share one row, which counts them. So the many that have caught up
+ * are one row at the tail, and new entries are appended after it. A new subscription, which needs the existing routes,
+ * has its cursor at the head.
  *
- * This is an append-only journal of encoded entries with superseding and compaction, less the log: entries
- * name their route and are encoded when somebody needs them, once for all
- * subscriptions at the same position (server/exchange/frame-window.ts). This saves some 45 bytes a route, and no dead
- * entries have to be removed.
+ * Compared with an append-only log of encoded entries, this saves some 45 bytes per route, and there are no outdated
+ * entries to be removed. An entry names its route; it is encoded when it is first needed, once for all subscriptions at
+ * the same position (server/exchange/frame-window.ts).
  */
 import { NEXT, PREFIX, PREVIOUS, ROW_SHIFT, SLOT, VNI } from "./route-rows.ts";
 import { NIL, type RowPool } from "./row-pool.ts";
 
-/** One VNI's list. */
+/** The ends of one VNI's list. */
 export interface JournalEnds {
-  /** Its number in the VNI word of its rows. */
+  /** The number in the VNI word of its rows. */
   readonly index: number;
   head: number;
   tail: number;

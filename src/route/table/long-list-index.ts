@@ -1,26 +1,26 @@
 /*
- * Finds members of long lists in constant time.
+ * This index finds members of long lists in constant time.
  *
  * Most lists of the route table are short: one or two next hops of a destination, one or two origins of a route. They
- * are linked in one direction and walked. A list of more than {@link LONG_LIST_FROM} members is long: they are
- * entered here, by the list and by their key in it, with the member before them, so that finding one and
- * taking it out need no walk, however long the list is. At half as many it is a short list again; between the two
- * nothing is entered or taken out in bulk, so that a list that changes all the time costs no more.
+ * are linked in one direction, and are walked. A list of more than {@link LONG_LIST_FROM} members is long: its members
+ * are in this index, by the list and by their key in it, with the member before them. So one of them is found and
+ * removed without a walk, however long the list is. When it has shrunk to half of that number, it becomes a short list
+ * again. Because of this gap, a list whose length varies around the limit is not converted again and again.
  *
  * A row of the array:
  *
- *     LIST, KEY   which list, and which of its members
- *     MEMBER      its number
+ *     LIST, KEY   the list, and the key of the member in it
+ *     MEMBER      the member's number
  *     PREVIOUS    the member before it in the list, or NIL
  *     NEXT        next row of the same hash bucket
  *
- * The hash grows a bucket at a time, as that of next-hops.ts, and is seeded, so that a sender cannot know which members
- * share a bucket.
+ * The hash table grows one bucket at a time, like that of next-hops.ts. The hash is seeded, so that a sender cannot
+ * know which members share a bucket.
  */
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import { NIL, RowPool } from "./row-pool.ts";
 
-/** A list of more members is long. */
+/** A list of more members than this is long. */
 export const LONG_LIST_FROM = 16;
 
 const LIST = 0;
@@ -29,16 +29,16 @@ const MEMBER = 2;
 const PREVIOUS = 3;
 const NEXT = 4;
 const ROW_WORDS = 5;
-/** A power of 2. */
+/** The first number of buckets, a power of 2. */
 const FIRST_BUCKETS = 64;
 
 export class LongListIndex {
   readonly #seed: number;
   readonly #rows: RowPool;
-  /** First row of each bucket. */
+  /** The first row of each bucket. */
   readonly #buckets: GrowableInt32Array;
   #bucketCount = FIRST_BUCKETS;
-  /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
+  /** The bits of the hash that choose a bucket, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
 
   constructor(seed: number, maxWords?: number) {
@@ -90,7 +90,7 @@ export class LongListIndex {
     this.#rows.words[this.find(list, key) * ROW_WORDS + PREVIOUS] = previous;
   }
 
-  /** Enters a member that is not entered yet, for which there is room. */
+  /** Adds a member that is not in the index yet, and for which there is room. */
   add(list: number, key: number, member: number, previous: number): void {
     const entry = this.#rows.allocate();
     const words = this.#rows.words;
@@ -121,7 +121,7 @@ export class LongListIndex {
     this.#rows.release(entry);
   }
 
-  /** Adds a bucket, which takes its share of the one that it is split from (linear hashing). */
+  /** Adds a bucket, which gets its share of the one from which it is split (linear hashing). */
   #addBucket(): void {
     const added = this.#bucketCount++;
     if (added > this.#bucketMask) this.#bucketMask = this.#bucketMask * 2 + 1;

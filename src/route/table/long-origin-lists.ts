@@ -1,13 +1,13 @@
 /*
  * The long list of the origins of a route that very many peers announce. It consists of three lists:
  *
- *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      which count for every peer
- *     SERVERS   ─▶ origin 5 ─▶ …                  which count for clients
- *     ASIDE     ─▶ origin 9 ─▶ …                  of peers that are leaving, as far as they were found
+ *     CLIENTS   ─▶ origin 7 ─▶ origin 2 ─▶ …      they count for every peer
+ *     SERVERS   ─▶ origin 5 ─▶ …                  they count for clients
+ *     ASIDE     ─▶ origin 9 ─▶ …                  they do not count: origins of leaving peers that were found so far
  *
- * So one look shows whether the route is in a peer's view, or a second one if the first finds the peer itself. A peer that
- * begins to leave does so for all of its routes at once: its origins stay in the other lists until each is found,
- * and are set aside then, once each.
+ * So the first origin of a list shows whether the route is in a peer's view, or the second one if the first is the
+ * peer's own. When a peer leaves, that holds for all of its routes at once: its origins stay in their lists, and each
+ * is moved to ASIDE when it is found there.
  */
 import { LongListIndex } from "./long-list-index.ts";
 import { type OriginRows, Standing } from "./origin-rows.ts";
@@ -22,9 +22,9 @@ const ROW_WORDS = 5;
 export class LongOriginLists {
   readonly #origins: OriginRows;
   readonly #rows: RowPool;
-  /** By route and peer. */
+  /** The members by route and peer. */
   readonly #index: LongListIndex;
-  /** How many members have been set aside. */
+  /** How many members have been moved to ASIDE. */
   setAside = 0;
 
   constructor(origins: OriginRows, seed: number, maxWords: number | undefined) {
@@ -66,7 +66,7 @@ export class LongOriginLists {
     return longList;
   }
 
-  /** Makes it a short list again, and returns its first origin. */
+  /** Makes a short list of a long one, and returns its first origin. */
   dissolve(longList: number): number {
     let first = NIL;
     this.forEach(longList, (origin) => {
@@ -78,7 +78,7 @@ export class LongOriginLists {
     return first;
   }
 
-  /** `take` may do with the origin what it likes. */
+  /** Calls `take` for each origin, which it may also free. */
   forEach(longList: number, take: (origin: number) => void): void {
     for (let list = 0; list < LISTS; list++) {
       let origin = this.#rows.words[longList * ROW_WORDS + list] as number;
@@ -123,7 +123,10 @@ export class LongOriginLists {
     return true;
   }
 
-  /** Returns true if the list has an origin of another peer that is not leaving. Origins of peers that are leaving are set aside. */
+  /**
+   * Returns true if the list has an origin of another peer that is not leaving. It moves origins of leaving peers to
+   * ASIDE.
+   */
   #hasOther(longList: number, list: number, peer: number): boolean {
     const origins = this.#origins;
     const at = longList * ROW_WORDS;

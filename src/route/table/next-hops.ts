@@ -1,6 +1,6 @@
 /*
- * Next hops as numbers. A data centre has far fewer of them than routes, so each is kept once, and a route names
- * it by its number. Two next hops are one if all five fields are equal.
+ * Next hops are stored as numbers. A data centre has far fewer of them than routes, so each is stored once, and a route
+ * names it by its number. Two next hops are the same if all five fields are equal.
  *
  * A row of the array:
  *
@@ -32,16 +32,16 @@ const DIGEST_LOW = 10;
 const TYPE_BITS = 3;
 const IPV6_BIT = 4;
 const NONE = -1;
-/** A power of 2. */
+/** The first number of buckets, a power of 2. */
 const FIRST_BUCKETS = 64;
 
 export class NextHops {
   readonly #seed: number;
   readonly #store: GrowableInt32Array;
-  /** First row of each bucket. */
+  /** The first row of each bucket. */
   readonly #buckets: GrowableInt32Array;
   #bucketCount = FIRST_BUCKETS;
-  /** Bits of the hash that the last bucket needs, as a mask: at least `bucketCount` - 1. */
+  /** The bits of the hash that choose a bucket, as a mask: at least `bucketCount` - 1. */
   #bucketMask = FIRST_BUCKETS - 1;
   #rowCount = 0;
   #free = NONE;
@@ -56,7 +56,7 @@ export class NextHops {
     this.#buckets.reserve(FIRST_BUCKETS).fill(NONE, 0, FIRST_BUCKETS);
   }
 
-  /** Number of next hops that are named by a route. */
+  /** The number of next hops that routes name. */
   get size(): number {
     return this.#size;
   }
@@ -113,7 +113,7 @@ export class NextHops {
     words[at] = (words[at] as number) + 1;
   }
 
-  /** Releases the next hop of a route; with the last one the number becomes free. */
+  /** Releases the next hop of a route. When no route names it any more, its number becomes free. */
   release(id: number): void {
     const words = this.#store.words;
     const at = id * ROW_WORDS;
@@ -136,7 +136,7 @@ export class NextHops {
     this.#size--;
   }
 
-  /** Puts the next hop into `out`, whose other fields stay. */
+  /** Writes the next hop to `out`, whose other fields stay. */
   fill(id: number, out: UpdateFields): void {
     const words = this.#store.words;
     const at = id * ROW_WORDS;
@@ -149,7 +149,7 @@ export class NextHops {
     out.targetVni = (words[at + TARGET_VNI] as number) >>> 0;
     out.natPortFrom = ports & 0xffff;
     out.natPortTo = ports >>> 16;
-    // Only types that the decoder has accepted were ever put in.
+    // Only types that the decoder has accepted are stored.
     out.hopType = (kind & TYPE_BITS) as NextHopType;
     out.hopFamily = (kind & IPV6_BIT) === 0 ? 4 : 6;
   }
@@ -200,8 +200,8 @@ export class NextHops {
   }
 
   /**
-   * Adds a bucket for one more next hop (linear hashing): the new one takes its share of the one that it was
-   * split from. Doubling all of them at once would stop the event loop for 0.1 s at some 500,000 next hops.
+   * Adds a bucket for one more next hop (linear hashing): it gets its share of the bucket from which it is split.
+   * Doubling all buckets at once would stop the event loop for 0.1 s at some 500,000 next hops.
    */
   #addBucket(): void {
     const added = this.#bucketCount++;
@@ -242,7 +242,10 @@ export class NextHops {
   }
 }
 
-/** Each word is multiplied in, the first with the seed; the last steps (murmur3's finalizer) spread every bit over the low ones. */
+/**
+ * Hashes seven words, the first one with the seed. The last steps (murmur3's finalizer) spread every bit over the low
+ * ones.
+ */
 function hash(a: number, b: number, c: number, d: number, e: number, f: number, g: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
   h = Math.imul((h ^ b) + 0x7f4a7c15, 0xc2b2ae35);

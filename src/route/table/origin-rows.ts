@@ -5,8 +5,8 @@
  *     PEER
  *     ROUTE
  *     NEXT_OF_ROUTE      the route's origins: seldom more than two
- *     NEXT_OF_PEER       the peer's announcements, so that those of a lost peer are removed
- *     PREVIOUS_OF_PEER   without looking at those of others
+ *     NEXT_OF_PEER       the peer's announcements, so that those of a lost peer are removed without
+ *     PREVIOUS_OF_PEER   a search among those of others
  *     SINCE              -                                   when it was announced, by the owner's clock (`now`)
  */
 import { NIL, RowPool } from "./row-pool.ts";
@@ -19,12 +19,12 @@ const PREVIOUS_OF_PEER = 4;
 const SINCE = 5;
 export const ROW_WORDS = 6;
 
-/** The kind of a peer, which decides for whom its announcements count. */
+/** The kind of a peer, which decides to which peers its announcements count. */
 export const Standing = {
   CLIENT: 0,
-  /** Another server: its routes are not sent to servers. */
+  /** The peer is another server: its routes are not sent to servers. */
   SERVER: 1,
-  /** The peer has left, and its announcements are being removed: they count no more. */
+  /** The peer has left, and its announcements are being removed: they no longer count. */
   LEAVING: 2,
 } as const;
 export type Standing = (typeof Standing)[keyof typeof Standing];
@@ -43,7 +43,7 @@ export class OriginRows {
     this.rows = new RowPool(ROW_WORDS, maxWords);
   }
 
-  /** Origins of all routes. */
+  /** How many origins all routes have. */
   get used(): number {
     return this.rows.used;
   }
@@ -73,7 +73,7 @@ export class OriginRows {
     this.rows.words[origin * ROW_WORDS + SINCE] = since;
   }
 
-  /** The peer's newest announcement, or NIL. */
+  /** Returns the peer's newest announcement, or NIL. */
   firstOfPeer(peer: number): number {
     return this.#firstOfPeer[peer] ?? NIL;
   }
@@ -82,7 +82,7 @@ export class OriginRows {
     return this.standings[peer] ?? Standing.CLIENT;
   }
 
-  /** Sets the standing of a peer, at once for all that it announces. */
+  /** Sets the standing of a peer, which holds at once for everything that it announces. */
   setStanding(peer: number, standing: Standing): void {
     while (this.standings.length <= peer) this.standings.push(Standing.CLIENT);
     this.standings[peer] = standing;
@@ -105,7 +105,7 @@ export class OriginRows {
     return origin;
   }
 
-  /** Frees the row of an origin that is in no list of its route any more. */
+  /** Frees the row of an origin that is no longer in a list of its route. */
   protected free(origin: number, peer: number): void {
     const { words } = this.rows;
     const at = origin * ROW_WORDS;

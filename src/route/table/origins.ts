@@ -1,16 +1,16 @@
 /*
- * The origins of a route: the peers that announce it. The ORIGIN word of a route holds:
+ * The origins of a route are the peers that announce it. The ORIGIN word of a route holds:
  *
- *     below -1           it is a tombstone (route-rows.ts)
- *     -1                 no origin
- *     0 to 2^30 - 1      its newest origin, which begins the list (origin-rows.ts)
- *     from 2^30 on       it has many: 2^30 + the number of its long list (long-origin-lists.ts)
+ *     below -1           the route is a tombstone (route-rows.ts)
+ *     -1                 the route has no origin
+ *     0 to 2^30 - 1      its newest origin, the first of a short list (origin-rows.ts)
+ *     from 2^30 on       2^30 + the number of its long list, if it has many (long-origin-lists.ts)
  */
 import { LongOriginLists } from "./long-origin-lists.ts";
 import { NEXT_OF_ROUTE, OriginRows, PEER, ROW_WORDS, Standing } from "./origin-rows.ts";
 import { NIL } from "./row-pool.ts";
 
-/** ORIGIN words from here on name a long list: no array has room for so many origins. */
+/** ORIGIN words from here on name a long list: no array can have this many origins. */
 export const LONG_LIST = 1 << 30;
 
 export interface OriginsOptions {
@@ -34,7 +34,7 @@ export class Origins extends OriginRows {
     return this.rows.bytes + this.#longLists.bytes;
   }
 
-  /** How many members of long lists were found while they were leaving, and set aside, once each. */
+  /** How many origins of leaving peers were found in long lists. Each is found once. */
   get setAside(): number {
     return this.#longLists.setAside;
   }
@@ -59,12 +59,12 @@ export class Origins extends OriginRows {
     return false;
   }
 
-  /** Neither none nor one. */
+  /** Returns true if there are at least two origins. */
   areSeveral(first: number): boolean {
     return first >= 0 && (first >= LONG_LIST || this.nextOfRoute(first) !== NIL);
   }
 
-  /** Puts all of them into `peers`, in no particular order: as many steps as there are. */
+  /** Writes all origins to `peers`, in no particular order. It takes one step for each. */
   peersOf(first: number, peers: number[]): void {
     peers.length = 0;
     if (first >= LONG_LIST)
@@ -121,8 +121,8 @@ export class Origins extends OriginRows {
   }
 
   /**
-   * Returns true if the route is in the peer's view: it has an origin other than the peer itself and, if that is a server, other
-   * than a server. Takes a few looks, and one for each member of a long list that is found to be leaving, the first time.
+   * Returns true if the route is in the peer's view: it has an origin other than the peer itself that counts for the
+   * peer. This takes a few steps, and one more for each leaving member of a long list that is found for the first time.
    */
   isInView(first: number, peer: number, isServer: boolean): boolean {
     if (first >= LONG_LIST) return this.#longLists.isInView(first - LONG_LIST, peer, isServer);
@@ -144,8 +144,8 @@ export class Origins extends OriginRows {
   }
 
   /**
-   * Returns true if the origins have to be searched for changes up to `epoch`; then they count as searched from now on. Few are
-   * searched each time.
+   * Returns true if the origins must be searched for changes up to `epoch`; then they count as searched from now on.
+   * Short lists are searched each time.
    */
   isNewTo(first: number, epoch: number): boolean {
     return first < LONG_LIST || this.#longLists.isNewTo(first - LONG_LIST, epoch);

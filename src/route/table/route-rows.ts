@@ -1,6 +1,6 @@
 /*
- * The layout of the rows of the route table and of its journal: eight words (half a cache line) per row of one array
- * (row-pool.ts), so that one read brings all that is needed to decide about a route.
+ * The rows of the route table and of its journal have eight words (half a cache line) in one array (row-pool.ts), so
+ * that one memory access loads everything needed to decide about a route.
  *
  *     word      of a route                                    of a cursor in a journal
  *     NEXT      next row of the VNI's journal                 the same

@@ -1,4 +1,7 @@
-/** A source of routes for a document: by VNI and destination, read a little at a time while they change. */
+/**
+ * A source provides routes for a document by VNI and destination. The document reads a few at a time, while they
+ * change.
+ */
 import type { Prefix } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
 import { ROW_SHIFT, SIBLING } from "./route-rows.ts";
@@ -8,12 +11,12 @@ import { NIL } from "./row-pool.ts";
 export interface RouteSource {
   /** Iterates over the VNIs that may have routes, in no particular order. The iteration may pause. */
   vnis(): Iterable<number>;
-  /** The destinations of one family. Some may have no route that is to be shown. */
+  /** Returns a cursor over the destinations of one family. Some may have no route that is to be shown. */
   destinations(family: 4 | 6): DestinationCursor;
   nextHops(vni: number, destination: Prefix): NextHop[];
 }
 
-/** The routes of a table for which `isShown` returns true. */
+/** Provides the routes of a table for which `isShown` returns true. */
 export class TableSource implements RouteSource {
   readonly #table: RouteTable;
   readonly #isShown: (row: number) => boolean;

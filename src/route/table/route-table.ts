@@ -1,19 +1,20 @@
 /*
- * All routes with their origins, as numbers:
+ * The table stores all routes with their origins as numbers:
  *
  *     VNI ──▶ a trie per family ──▶ destination ──▶ routes to it, one per next hop ──▶ origins
  *             (prefix-trie.ts)      (its handle)    (siblings.ts, next-hops.ts)        (origins.ts)
  *
- * A route is a row. It exists while it has an origin, and after that as a tombstone until its owner, which
- * knows what subscribers were sent, returns it by `free`. Nothing is allocated per route but words in arrays that
- * all VNIs share; per VNI there is one object.
+ * A route is a row. It exists while it has an origin, and after that as a tombstone until the table's owner, which
+ * knows what subscribers were sent, frees it by `free`. A route takes only words in arrays that all VNIs share; each
+ * VNI has one object.
  *
- * An announcement or a withdrawal takes the trie's work for its destination, and otherwise a few looks: at most as many
- * as a short list has members (LONG_LIST_FROM), however many next hops a destination and however many origins a route has.
- * Where the table has no room, or the destination no place for another next hop, an announcement changes nothing: room
- * for all that it may need is made before anything is written.
+ * An announcement or a withdrawal takes the trie's work for its destination, and otherwise few steps: at most as many
+ * as a short list has members (LONG_LIST_FROM), however many next hops a destination has and however many origins a
+ * route has. If the table has no room, or the destination has the maximum of next hops, an announcement changes
+ * nothing: room for everything that it may need is made before anything is written.
  *
- * At 1,000,000 IPv4 routes: 32 bytes of row, 24 of origin, 4 for the destination's list, and the prefix.
+ * With 1,000,000 IPv4 routes, each takes a row of 32 bytes, an origin of 24, 4 bytes for the destination's list, and
+ * the prefix.
  */
 
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
@@ -36,74 +37,80 @@ import type { OrderedPrefixes } from "./text-order.ts";
 /** One VNI of the table. */
 export interface VniTable extends JournalEnds {
   readonly vni: number;
-  /** Roots of its tries, or NIL. */
+  /** The roots of its two tries, or NIL. */
   root4: number;
   root6: number;
-  /** Changes with every change of its journal's entries; its owner's to set. */
+  /** The table's owner changes this with every change of the journal's entries. */
   version: number;
-  /** Routes with an origin. */
+  /** How many routes have an origin. */
   routeCount: number;
-  /** Routes with an origin, and tombstones. */
+  /** How many rows it has: routes with an origin, and tombstones. */
   rowCount: number;
   /** The digest, and by family the number, of the routes that the owner has counted by {@link RouteTable.countIn}. */
   readonly digest: RouteDigest;
   counted4: number;
   counted6: number;
-  /** Slots are numbers of routes within the VNI, dense, so that a bitmap of them is small. */
+  /**
+   * How many slots are allocated. A slot is the number of a route within the VNI; slots are dense, so that bitmaps of
+   * them are small.
+   */
   slotCount: number;
   readonly freeSlots: number[];
 }
 
 /** What an announcement or a withdrawal did to its route. */
 export const Change = {
-  /** It changed nothing: the peer had announced it already, or had not announced it at all. */
+  /** Nothing has changed: the peer had announced the route already, or had not announced it. */
   NOTHING: 0,
-  /** The first origin came, or the last one went. */
+  /** The first origin was added, or the last one removed. */
   EXISTENCE: 1,
-  /** The second came or went: what the remaining one sees of the route has changed. */
+  /** The second origin was added or removed, so the first one's view of the route has changed. */
   SECOND_ORIGIN: 2,
-  /** There are others, before and after. */
+  /** A further origin was added or removed: at least two others remain. */
   FURTHER_ORIGIN: 3,
-  /** Nothing: the destination has as many next hops as it may have. */
+  /** Nothing has changed: the destination has the maximum of next hops. */
   NO_HOP_PLACE: 4,
-  /** Nothing: there is no room for the route. */
+  /** Nothing has changed: there is no room for the route. */
   TABLE_FULL: 5,
 } as const;
 export type Change = (typeof Change)[keyof typeof Change];
 
-/** How much of a table's arrays is in use: all 0 but `bytes` once the last route has been removed. */
+/** How much of a table's arrays is in use. After the last route has been removed, everything except `bytes` is 0. */
 export interface TableUsage {
-  /** Routes, tombstones, and cursors in journals. */
+  /** Rows of routes, tombstones, and cursors in journals. */
   readonly rows: number;
   readonly origins: number;
   readonly nextHops: number;
   readonly prefixes: number;
   readonly vnis: number;
-  /** Size of all arrays, with what is free in them: they never shrink. */
+  /** The size of all arrays, free parts included: they never shrink. */
   readonly bytes: number;
 }
 
-/** A peer in the table: a small number, which is used again when nothing refers to it any more. */
+/** The number of a peer in the table. Numbers are small, and are used again when nothing refers to them any more. */
 export type PeerNumber = number;
 
 /**
  * How many arrays of a table can become large (see base/growable-int32-array.ts): four of the tries, two of first rows,
- * the rows, two of next hops, three of siblings, four of origins. Half of them do so only if a peer sends very many next
- * hops, or very many peers the same routes, but then each would stop the event loop for a full garbage collection.
+ * the rows, two of next hops, three of siblings, four of origins. Half of them become large only if a peer sends very
+ * many next hops, or very many peers send the same routes. But each that is not reserved would then stop the event loop
+ * for a full garbage collection.
  */
 export const LARGE_ARRAYS_OF_TABLE = 16;
 
-/** Room is made for this many announcements at a time: checking eight arrays for each one would be a fifth of its work. */
+/**
+ * Room is made for this many announcements at a time: checking eight arrays for each one would add a fifth to its work.
+ */
 const ROOM = 64;
 
 /** A handle has 24 bits, and is not 0. */
 const MAX_PREFIXES = 0xff_ffff;
 
-/** How large a table may become; each array by itself can become as large as memory allows. */
+/** Limits of a table's size. Without them each array can become as large as memory allows. */
 export interface TableCapacity {
   /** The most prefixes of each family. */
   readonly prefixes?: number;
-  // The most words of each array.
+  /** The most words of each array. */
   readonly rowWords?: number;
   readonly originWords?: number;
   readonly nextHopWords?: number;
@@ -115,13 +122,16 @@ export interface TableOptions {
   readonly capacity?: TableCapacity;
   /** Lists of more next hops or origins are long (long-list-index.ts). */
   readonly longListFrom?: number;
-  /** There are few peers, and what each is one of is read from the lists of origins directly. */
+  /** True if there are few peers. Lists of origins are then always walked, and never become long lists. */
   readonly hasFewPeers?: boolean;
-  /** The seed of the hashes; if left out, a random one that no peer can know. */
+  /** The seed of the hashes. By default it is random, so that no peer can know it. */
   readonly seed?: number;
 }
 
-/** A cursor over the destinations of one family of a VNI, by address and length; it may pause while the table changes. */
+/**
+ * A cursor walks over the destinations of one family of a VNI, by address and length. It may pause while the table
+ * changes.
+ */
 export interface DestinationCursor extends OrderedPrefixes {
   /** Goes to the VNI's first destination. */
   enter(vni: number): void;
@@ -137,7 +147,7 @@ export class RouteTable {
   readonly #siblings: DestinationRoutes;
   readonly #prefixes4 = new PrefixPool(4);
   readonly #prefixes6 = new PrefixPool(6);
-  /** The routes of each prefix: see destination-routes.ts. */
+  /** The first route of each prefix, by handle (destination-routes.ts). */
   readonly #first4: GrowableInt32Array;
   readonly #first6: GrowableInt32Array;
   readonly #vnis: SeededMap<VniTable>;
@@ -145,15 +155,15 @@ export class RouteTable {
   readonly #freeIndexes: number[] = [];
   #lastVni: VniTable | undefined;
   #routeCount = 0;
-  /** How many announcements there is room for in all arrays but those that have a word per prefix. */
+  /** For how many announcements there is room in all arrays except those with one word per prefix. */
   #room = 0;
   /** How many rows routes leave free: enough for a row for each cursor. */
   #rowsForCursors = 0;
-  /** The last `#insert` made the prefix. */
+  /** True if the last `#insert` made the prefix. */
   #isNewPrefix = false;
   /** The route of the last {@link add} or {@link remove}. */
   row = NIL;
-  /** The last {@link add} made the row: it is in no journal yet. */
+  /** True if the last {@link add} made the row, which is in no journal yet. */
   isNewRow = false;
   /** The hash of the route of the last {@link hash}: signed 32-bit words. */
   hashHigh = 0;
@@ -187,7 +197,7 @@ export class RouteTable {
     return this.#routeCount;
   }
 
-  /** The part of the numbers for prefixes that is taken, from 0 to 1, in the family that has more. */
+  /** The used part of the numbers for prefixes, from 0 to 1, in the family that uses more. */
   get prefixNumbersTaken(): number {
     return Math.max(this.#prefixes4.size, this.#prefixes6.size) / this.#maxPrefixes;
   }
@@ -233,7 +243,7 @@ export class RouteTable {
     return this.#vnis.size;
   }
 
-  /** Iterates over the VNIs in the order in which they were made, except that indexes are used again. */
+  /** Iterates over the VNIs by index, that is, mostly in the order in which they were made. */
   *vnis(): Iterable<VniTable> {
     for (const table of this.#byIndex) if (table !== undefined) yield table;
   }
@@ -264,11 +274,11 @@ export class RouteTable {
       change = this.#add(table, pool, peer, f);
     } catch (error) {
       if (!(error instanceof CapacityError)) throw error;
-      // Room is made before it is known whether something is to be written.
+      // No room could be made. But an announcement that exists already needs none.
       change = this.announces(peer, f) ? Change.NOTHING : Change.TABLE_FULL;
     }
     if (change === Change.TABLE_FULL) {
-      // Both were made for it.
+      // The VNI and the root were made for this announcement alone.
       if (!hadRoot) this.#disposeRoot(table, pool);
       if (known === undefined) this.dispose(table);
     }
@@ -287,7 +297,7 @@ export class RouteTable {
     const hop = siblings === NIL ? NIL : this.#hops.find(f);
     const found = hop === NIL ? NIL : this.#siblings.find(siblings, prefix, hop);
     const isRoute = found !== NIL && (this.rows.words[(found << ROW_SHIFT) + ORIGIN] as number) >= 0;
-    // The least of limits is 1.
+    // The limit is at least 1, so a destination without routes needs no check.
     if (!isRoute && siblings !== NIL && this.#siblings.liveOf(siblings) >= this.maxHops) {
       return Change.NO_HOP_PLACE;
     }
@@ -303,7 +313,7 @@ export class RouteTable {
       this.row = this.#makeRow(table, prefix, first.words, this.#hops.intern(f));
     } else {
       this.row = found;
-      // An origin more, at most.
+      // At most one origin is added.
       if (this.#room > 0) this.#room--;
       else this.origins.reserve(1);
     }
@@ -316,7 +326,7 @@ export class RouteTable {
     const root = this.#makeRoot(table, pool);
     this.#isNewPrefix = false;
     if (pool.size >= this.#maxPrefixes) {
-      // It can only be one of those that are there.
+      // Without room the prefix must exist already.
       return Math.max(NIL, pool.find(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits));
     }
     const handle = pool.insert(root, f.p0, f.p1, f.p2, f.p3, f.lengthBits);
@@ -325,7 +335,7 @@ export class RouteTable {
   }
 
   /**
-   * Makes room for one more row and all that belongs to it, mostly for some at a time.
+   * Makes room for one more row and everything that belongs to it, usually for several rows at a time.
    * @throws CapacityError
    */
   #takeRoom(): void {
@@ -353,7 +363,7 @@ export class RouteTable {
    * @throws CapacityError
    */
   keepRowForCursor(): void {
-    // It may take the room that was made for routes.
+    // The row may be one that was reserved for routes.
     this.#room = 0;
     this.rows.reserve(this.#rowsForCursors + 1);
     this.#rowsForCursors++;
@@ -416,7 +426,7 @@ export class RouteTable {
     return this.origins.areSeveral(first) ? Change.FURTHER_ORIGIN : Change.SECOND_ORIGIN;
   }
 
-  /** Frees a tombstone, which is in no journal any more, and whose slot is set in no bitmap. */
+  /** Frees a tombstone. It must not be in a journal, and its bit must be clear in all bitmaps. */
   free(row: number): void {
     const words = this.rows.words;
     const at = row << ROW_SHIFT;
@@ -536,8 +546,8 @@ export class RouteTable {
   }
 
   /**
-   * Iterates over all routes, VNI by VNI, by address within one. The iteration may pause for any time: a route that existed all
-   * the time comes once.
+   * Iterates over all routes, VNI by VNI, in the order of addresses. The iteration may pause for any time: a route that
+   * exists all the time comes once.
    */
   *routes(): Iterable<Route> {
     for (const table of [...this.vnis()]) yield* this.routesOf(table);
@@ -694,7 +704,7 @@ export class RouteTable {
   }
 
   #addLive(row: number, change: 1 | -1): void {
-    // The usual case: nothing has to be looked up.
+    // Usually there is no long list, and nothing has to be looked up.
     if (!this.#siblings.anyLongList) return;
     const prefix = this.rows.words[(row << ROW_SHIFT) + PREFIX] as number;
     this.#siblings.addLive(this.#firstsOf(prefix)[prefix >> 1] as number, change);

@@ -1,16 +1,19 @@
 import { GrowableInt32Array } from "../../base/growable-int32-array.ts";
 
-/** Stands for no row, no origin and no prefix. */
+/** NIL means no row, no origin or no prefix. */
 export const NIL = -1;
 
-/** Rows of a fixed number of words in one array; the numbers of rows that were released are used again. */
+/** Allocates rows of a fixed number of words in one array. The numbers of released rows are used again. */
 export class RowPool {
   readonly #rowWords: number;
   readonly #store: GrowableInt32Array;
-  /** The words of all rows, row `n` from n × `rowWords` on. Replaced by `reserve` and `allocate`: to be read again after them. */
+  /**
+   * The words of all rows, row `n` from n × `rowWords` on. `reserve` and `allocate` replace the array: read it again
+   * after them.
+   */
   words: Int32Array;
   #count = 0;
-  /** The row that was released last; its first word is the one before, or NIL. */
+  /** The row that was released last. Its first word is the one that was released before it, or NIL. */
   #free = NIL;
   #used = 0;
 

@@ -1,10 +1,10 @@
 /*
- * A map whose keys are 32-bit numbers that peers choose, such as VNIs.
+ * This is a map whose keys are 32-bit numbers that peers choose, such as VNIs.
  *
- * A Map of JavaScriptCore has two faults for these. It doubles in one step: 60 ms at 200,000 entries and 0.4 s at 1,600,000
- * on a busy machine. And its hash of a number is known, so that numbers can be chosen that all share a bucket and each
- * look-up passes them all. Here a number is permuted with a secret before it becomes a key, and the keys are spread over
- * many small Maps, each of which grows for itself.
+ * A Map of JavaScriptCore has two disadvantages for such keys. It doubles in one step: 60 ms at 200,000 entries and 0.4
+ * s at 1,600,000 on a busy machine. And its hash of a number is known, so that a peer can choose numbers that all share
+ * a bucket, and each look-up passes all of them. Here a number is permuted with a secret before it becomes a key, and
+ * the keys are spread over many small Maps, each of which grows by itself.
  */
 const SHARDS = 256;
 
@@ -21,7 +21,7 @@ export class SeededMap<V> {
     return this.#size;
   }
 
-  /** Entries of the largest of the Maps: what one step may have to copy. */
+  /** The number of entries of the largest Map, which is the most that one step may have to copy. */
   get greatestShard(): number {
     return Math.max(...this.#shards.map((shard) => shard?.size ?? 0));
   }
@@ -45,7 +45,10 @@ export class SeededMap<V> {
     if (this.#shards[key & (SHARDS - 1)]?.delete(key) === true) this.#size--;
   }
 
-  /** Permutes a number. Each step can be undone, so no two numbers have the same key (murmur3's finalizer, with the secret in between). */
+  /**
+   * Permutes a number (murmur3's finalizer, with the secret in between). Each step is reversible, so no two numbers
+   * have the same key.
+   */
   #keyOf(number: number): number {
     let h = number ^ this.#seed;
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ (this.#seed >>> 7);

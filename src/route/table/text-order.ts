@@ -1,29 +1,33 @@
 /**
- * Walks prefixes in the order of their text, which is not the order of their addresses: "10.0.0.0/8" stands before
- * "2.0.0.0/8", and "fd00:1::/64" before "fd00::/64". Sorting them would take memory for the text of a whole table; this
- * walk has only a cursor that moves by address, and the text of some hundred prefixes at a time.
+ * This walk returns prefixes in the order of their text, which is not the order of their addresses: "10.0.0.0/8" comes
+ * before "2.0.0.0/8", and "fd00:1::/64" before "fd00::/64". Sorting them would take memory for the text of a whole
+ * table; this walk has only a cursor that moves by address, and the text of some hundred prefixes at a time.
  *
- * Text is compared from left to right, and so the walk goes down the text:
+ * Text is compared from left to right. So the walk divides the prefixes by the beginning of their text:
  *
  *     all of 10.  ──▶  10.0.  10.1.  10.10.  10.100.  …  10.2.  …      octets in the order of their text
  *                       └──▶  10.0.0.  10.0.1.  10.0.10.  …
  *
- * Each beginning is a cell: a range of addresses. One with at most {@link CELL_PREFIXES} prefixes is read and sorted;
- * a larger one is divided by its next octet or group of hexadecimal digits.
+ * Each beginning is a cell, which is a range of addresses. A cell with at most {@link CELL_PREFIXES} prefixes is read
+ * and sorted; a larger one is divided by the next octet or group of hexadecimal digits.
  *
- * The "::" of IPv6 stands for the first longest run of at least two zero groups (RFC 5952, 4.2), and what follows it may be
- * any group. So the prefixes that have the run in one place are cells by the run's length, and these are merged by text:
+ * The "::" of IPv6 replaces the first longest run of at least two zero groups (RFC 5952, 4.2), and any group may follow
+ * it. So the prefixes that have the run in one place form a cell for each length of the run, and these cells are merged
+ * by text:
  *
  *     fd00::  ──▶  fd00:0:0:x…   fd00:0:0:0:x…   …   written fd00::x…
  */
 import type { Prefix } from "../../net/ip.ts";
 import { formatPrefix, maskWord } from "../../net/prefix.ts";
 
-/** Prefixes of one family, by address and then by length. Those that come or go meanwhile may be given or not. */
+/**
+ * Prefixes of one family, by address and then by length. Those that are added or removed during the walk may be
+ * returned or not.
+ */
 export interface OrderedPrefixes {
-  /** Goes to the first prefix whose address is not before this one. */
+  /** Moves to the first prefix whose address is not before this one. */
   seek(w0: number, w1: number, w2: number, w3: number): void;
-  /** The next prefix, or null at the end. */
+  /** Returns the next prefix, or null at the end. */
   next(): Prefix | null;
 }
 
@@ -33,14 +37,14 @@ export interface PrefixWithText {
   readonly text: string;
 }
 
-/** Read and sorted at once, in a fraction of a millisecond. */
+/** A cell of at most this many prefixes is read and sorted without a pause, in a fraction of a millisecond. */
 const CELL_PREFIXES = 320;
-/** Looked at without a pause. */
+/** At most this many prefixes are read without a pause when few are expected. */
 const FEW_PREFIXES = 32;
 const PARTS_PER_BATCH = 128;
-/** Prefixes that are looked at between two pauses. */
+/** How many prefixes are read between two pauses. */
 const PREFIXES_PER_PAUSE = 256;
-/** Of places that are looked for. */
+/** How many positions are searched between two pauses. */
 const SEEKS_PER_PAUSE = 256;
 
 type Words = readonly [w0: number, w1: number, w2: number, w3: number];
@@ -52,7 +56,7 @@ interface ZeroRun {
 }
 
 /**
- * How the text goes on after what a cell's prefixes have in common:
+ * How the text continues after the part that a cell's prefixes have in common:
  * - `octets`: decimal numbers, as in IPv4 and after "::ffff:"
  * - `groups`: hexadecimal groups, and "::" may still come
  * - `run`: with "::", for a run of any length
@@ -60,14 +64,14 @@ interface ZeroRun {
  */
 type Notation = "octets" | "groups" | "run" | "groups-after-run";
 
-/** The prefixes whose addresses begin with the first `bits` bits of `words`, as far as their "::" is where it should be. */
+/** The prefixes whose addresses begin with the first `bits` bits of `words`, and whose "::" is at `run`. */
 interface Cell {
   readonly words: Words;
   readonly bits: number;
   readonly notation: Notation;
-  /** Where "::" stands; `length` 0: nowhere, or for a run of any length. */
+  /** The position of "::". Its `length` is 0 if there is none, or if it may replace a run of any length. */
   readonly run: ZeroRun;
-  /** The first address to look at. */
+  /** The first address to be read. */
   readonly from: Words;
 }
 
@@ -76,18 +80,19 @@ const GROUPS = 8;
 const ADDRESS_BITS = 128;
 const GROUP_BITS = 16;
 const OCTET_BITS = 8;
-/** Where the last group begins. */
+/** The bit at which the last group begins. */
 const LAST_GROUP = ADDRESS_BITS - GROUP_BITS;
 const NO_RUN: ZeroRun = { start: GROUPS, length: 0 };
-/** ::ffff:0:0/96 is written with dots. */
+/** Addresses in ::ffff:0:0/96 are written with dots. */
 const MAPPED: Words = [0, 0, 0xffff, 0];
 const MAPPED_BITS = 96;
 const ALL_IPV4: Cell = { words: ZEROS, bits: 0, notation: "octets", run: NO_RUN, from: ZEROS };
 const ALL_IPV6: Cell = { ...ALL_IPV4, notation: "groups" };
 
 /**
- * All prefixes in the order of their text (by UTF-16 units), in batches. An empty batch is a place to pause: less than a
- * millisecond of work lies between two batches, and a pause may last for as long as the cursor bears it.
+ * Returns all prefixes in the order of their text (by UTF-16 units), in batches. The caller may pause at each batch,
+ * also at an empty one: less than a millisecond of work lies between two batches. A pause may last as long as the
+ * cursor allows.
  */
 export function inTextOrder(cursor: OrderedPrefixes, family: 4 | 6): Iterable<readonly PrefixWithText[]> {
   const all = family === 4 ? ALL_IPV4 : ALL_IPV6;
@@ -102,7 +107,7 @@ function* walk(cursor: OrderedPrefixes, cell: Cell): Generator<readonly PrefixWi
   else yield* walkParts(cursor, cell, yield* partsOf(cursor, cell));
 }
 
-/** Most parts hold a prefix or two: they are read without more ado, and put together. */
+/** Walks the parts of a cell. Most parts have a prefix or two: these are read directly, and put into one batch. */
 function* walkParts(
   cursor: OrderedPrefixes,
   cell: Cell,
@@ -130,7 +135,7 @@ function byText(a: PrefixWithText, b: PrefixWithText): number {
   return a.text < b.text ? -1 : a.text > b.text ? 1 : 0;
 }
 
-/** In order, or null if there are more than {@link CELL_PREFIXES}. */
+/** Returns the prefixes of a cell in order, or null if there are more than {@link CELL_PREFIXES}. */
 function* prefixesOf(cursor: OrderedPrefixes, cell: Cell): Generator<never[], PrefixWithText[] | null> {
   const found: PrefixWithText[] = [];
   cursor.seek(...cell.from);
@@ -145,7 +150,7 @@ function* prefixesOf(cursor: OrderedPrefixes, cell: Cell): Generator<never[], Pr
   }
 }
 
-/** In order, or null if more than {@link FEW_PREFIXES} had to be looked at. */
+/** Returns the prefixes of a cell in order, or null if more than {@link FEW_PREFIXES} had to be read. */
 function fewPrefixesOf(cursor: OrderedPrefixes, cell: Cell): PrefixWithText[] | null {
   const found: PrefixWithText[] = [];
   cursor.seek(...cell.from);
@@ -166,7 +171,7 @@ function isInRange({ w0, w1, w2, w3 }: Prefix, { words, bits }: Cell): boolean {
   );
 }
 
-/** Whether the prefix, which is in the cell's range, has its "::" where the cell's prefixes have it. */
+/** Returns true if the prefix, which is in the cell's range, has its "::" where the cell's prefixes have it. */
 function isWrittenAs(prefix: Prefix, { notation, bits, run }: Cell): boolean {
   if (notation === "octets") return true;
   const found = zeroRunOf(prefix);
@@ -176,7 +181,7 @@ function isWrittenAs(prefix: Prefix, { notation, bits, run }: Cell): boolean {
   return start === run.start && length === run.length;
 }
 
-/** The run that formatAddress writes as "::", as start × 16 + length. */
+/** Returns the run that formatAddress writes as "::", as start × 16 + length. */
 function zeroRunOf(prefix: Prefix): number {
   let found = NO_RUN.start * 16;
   let longest = 1;
@@ -190,18 +195,18 @@ function zeroRunOf(prefix: Prefix): number {
   return found;
 }
 
-/** The parts of a cell of notation `run`, each with a run of one length. */
+/** Returns the parts of a cell of notation `run`, each with a run of one length. */
 function byRunLength({ words, run: { start } }: Cell): Cell[] {
   return Array.from({ length: GROUPS - start - 1 }, (_, i): Cell => {
     const run: ZeroRun = { start, length: i + 2 };
     const bits = (start + run.length) * GROUP_BITS;
-    // After the run comes a group that is not zero, or nothing.
+    // The run is followed by a group that is not zero, or by nothing.
     const from = bits === ADDRESS_BITS ? words : withPart(words, bits, GROUP_BITS, 1);
     return { words, bits, notation: "groups-after-run", run, from };
   });
 }
 
-/** The next octets or groups that there are, in the order of their text. */
+/** Returns the next octets or groups that exist, in the order of their text. */
 function* partsOf(cursor: OrderedPrefixes, cell: Cell): Generator<never[], Uint16Array> {
   const { ranks, values } = orderOf(cell);
   const partBits = partBitsOf(cell);
@@ -225,7 +230,10 @@ function partBitsOf({ notation }: Cell): number {
   return notation === "octets" ? OCTET_BITS : GROUP_BITS;
 }
 
-/** The cells of a cell's parts, with that of its "::" in its place: a colon comes after digits and before letters. */
+/**
+ * Returns the cells of a cell's parts. The one that continues with "::" is in its place: a colon comes after digits and
+ * before letters.
+ */
 function* cellsOf(values: Uint16Array, cell: Cell): Iterable<Cell> {
   const { words, bits, notation, run } = cell;
   let runIsDue = notation === "groups" && bits < LAST_GROUP && values.includes(0);
@@ -258,19 +266,22 @@ function isSame(a: Words, b: Words): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
-/** The order of numbers as text, made when it is first needed. */
+/** The order of numbers as text. It is made when it is first needed. */
 class TextOrder {
-  /** The numbers in order. */
+  /** The numbers in the order of their text. */
   readonly values: Uint16Array;
-  /** By number, its place among them. */
+  /** The rank of each number in that order. */
   readonly ranks: Uint16Array;
 
-  /** Numbers of that base, 0 to `max`. The end of a number comes before all digits, or after 9 and before a, as a colon. */
+  /**
+   * Orders the numbers 0 to `max` of that base. The end of a number comes before all digits or, if it is a colon, after
+   * 9 and before a.
+   */
   constructor(base: number, max: number, endsInColon: boolean) {
     const values: number[] = [];
     const visit = (value: number) => {
       const visitLonger = (from: number, to: number) => {
-        // No number but 0 begins with 0.
+        // Only the number 0 begins with 0.
         for (let digit = from; value > 0 && digit < to && value * base + digit <= max; digit++) {
           visit(value * base + digit);
         }
@@ -322,13 +333,13 @@ class GrowingRanks {
   }
 }
 
-/** The `length` bits from bit `at` on: 8 or 16, which lie in one word. */
+/** Returns the `length` bits from bit `at` on: 8 or 16, which lie in one word. */
 function partOf({ w0, w1, w2, w3 }: Prefix, at: number, length: number): number {
   const word = at < 64 ? (at < 32 ? w0 : w1) : at < 96 ? w2 : w3;
   return (word << (at & 31)) >>> (32 - length);
 }
 
-/** `words`, in which that part is 0, with `value` in its place. */
+/** Returns `words` with `value` in the part that {@link partOf} reads, which is 0 before. */
 function withPart(words: Words, at: number, length: number, value: number): Words {
   const shifted = value << (32 - length - (at & 31));
   const [w0, w1, w2, w3] = words;
@@ -341,7 +352,10 @@ function withPart(words: Words, at: number, length: number, value: number): Word
   ];
 }
 
-/** Walks in order of their text as one. They share a cursor: each is asked only when no other is in the middle of a batch. */
+/**
+ * Merges walks into one in the order of text. They share a cursor, so one continues only when no other is in the middle
+ * of a batch.
+ */
 function* merged(
   walks: readonly Generator<readonly PrefixWithText[]>[],
 ): Generator<readonly PrefixWithText[]> {
@@ -365,7 +379,7 @@ function* merged(
   yield batch;
 }
 
-/** What comes next of a walk. */
+/** The next prefixes of a walk. */
 class Head {
   readonly #batches: Generator<readonly PrefixWithText[]>;
   #batch: readonly PrefixWithText[] = [];
@@ -375,7 +389,7 @@ class Head {
     this.#batches = batches;
   }
 
-  /** Null at the end of the batch, and after {@link fill} at the end of the walk. */
+  /** The first of them; null at the end of the batch and, after {@link fill}, at the end of the walk. */
   get first(): PrefixWithText | null {
     return this.#batch[this.#index] ?? null;
   }
@@ -384,7 +398,7 @@ class Head {
     this.#index++;
   }
 
-  /** Takes the next batch, with its pauses. */
+  /** Reads the next batch, and passes its pauses on. */
   *fill(): Generator<never[]> {
     this.#index = 0;
     for (;;) {

@@ -1,23 +1,24 @@
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 
 /*
- * Blocks of words for nodes of 2^1 to 2^12 slots, cut from one growing array.
+ * An arena allocates blocks of words for nodes of 2^1 to 2^12 slots in one growing array.
  *
- * Nodes double and halve all the time, so free neighbours are joined at once, or outgrown blocks would lie
- * idle between larger ones. A free block is marked at both ends, where the blocks beside it look; this
- * costs nodes nothing, since FREE is set neither in the first word of a node (its head) nor in the last (a slot).
+ * Nodes double and halve all the time. So free neighbours are joined at once; otherwise small free blocks would stay
+ * unused between larger ones. A free block is marked in its first and last word, where its neighbours check it. This
+ * takes no memory in nodes, since FREE is set neither in the first word of a node (its head) nor in the last (a slot).
  *
  *     free block:  FREE + size | next | previous | ... | FREE + size       4 words and more, in a list
  *                  FREE + size |        ...        | FREE + size           2 or 3 words, in none
  *                  FREE + 1                                                1 word, in none
  *
- * Nodes of two or four slots come and go with every second insert. Their blocks are not joined but kept as
- * they are for the next one: looking at the blocks beside each would be a seventh of the time of an insert.
+ * Nodes of two or four slots are made and freed with every second insert. Their blocks are not joined, but kept as they
+ * are for the next node of the size: checking the neighbours would take a seventh of the time of an insert.
  *
  *     kept block:  0 | next kept one of the size | ... | 0
  *
- * List `b` holds the blocks that can serve a node of 2^b slots but none of 2^(b + 1), so the first of a list
- * always fits: no search. List 0 holds what is too small for any node. Offset 0 is no block.
+ * List `b` holds the blocks that are large enough for a node of 2^b slots but not of 2^(b + 1), so the first block of a
+ * list always fits, and nothing is searched. List 0 holds the blocks that are too small for any node. No block has
+ * offset 0.
  */
 
 const FREE = 1 << 28;
@@ -33,13 +34,13 @@ export class NodeArena {
   readonly maxStrideBits: number;
   readonly #memory: GrowableInt32Array;
   readonly #lists: Int32Array;
-  /** First kept block, by slots. */
+  /** The first kept block, by number of slots. */
   readonly #kept = new Int32Array(MAX_KEPT_SLOTS + 1);
-  /** Replaced by `reserve` only. */
+  /** All words. Only `reserve` replaces the array. */
   words: Int32Array;
-  /** Words below this are in use or free; those above were never written, or all were released. */
+  /** Words below this are in use or free. Those above were never written, or were released. */
   top = 1;
-  /** Words that are free below the top. */
+  /** How many words below the top are free. */
   idleWords = 0;
 
   constructor(headWords: number, maxStrideBits: number, maxWords?: number) {
@@ -50,20 +51,20 @@ export class NodeArena {
     this.#lists = new Int32Array(maxStrideBits + 1);
   }
 
-  /** Returns true if `headroom` words can be taken without `words` becoming another array. */
+  /** Returns true if `headroom` words can be taken without replacing `words`. */
   hasRoom(headroom: number): boolean {
     return this.top + headroom <= this.words.length;
   }
 
   /**
-   * Makes that so.
+   * Makes {@link hasRoom} true.
    * @throws CapacityError; then nothing has changed
    */
   reserve(headroom: number): void {
     if (!this.hasRoom(headroom)) this.words = this.#memory.reserve(this.top + 2 * headroom);
   }
 
-  /** Returns a block for a node, or for `size` 1 a single word. All but its first and last word may hold anything. */
+  /** Returns a block for a node or, for `size` 1, a single word. All words but the first and last may hold anything. */
   take(size: number): number {
     const words = this.words;
     const slots = size - this.headWords;
@@ -73,7 +74,7 @@ export class NodeArena {
       this.idleWords -= size;
       return block;
     }
-    // List 0 holds blocks of several sizes, but all serve a single word, the only other size ever asked for.
+    // List 0 holds blocks of several sizes, but each is large enough for a single word, the only other size.
     for (let list = this.#listOf(size); block === 0 && list <= this.maxStrideBits; list++) {
       block = this.#lists[list] as number;
     }

@@ -2,14 +2,14 @@ import type { PrefixPool } from "./prefix-trie.ts";
 import { ADDRESS, POSITION_MASK } from "./trie-store.ts";
 
 /*
- * A position in the ordered walk over a trie: by address, then by length, so a prefix comes before those that
- * it contains. Nothing is allocated on the way. The cursor holds the path to its position; when the trie has
- * changed since, it finds its position again by the last prefix that it returned. So a walk may pause for any
- * time (slices of an event loop, pages of an answer): a prefix that was there all the time comes exactly
- * once, and what was added or removed before the cursor does not matter.
+ * A cursor is a position in the ordered walk over a trie: by address, then by length, so a prefix comes before those
+ * that it contains. Nothing is allocated on the way. The cursor holds the path to its position; if the trie has changed
+ * in the meantime, it finds its position again by the last prefix that it returned. So a walk may pause for any time
+ * (slices of an event loop, pages of an answer): a prefix that exists all the time comes exactly once, and what is
+ * added or removed before the cursor does not matter.
  *
  * A step passes the empty slots up to the next prefix: at most those of all nodes on a path, 8,448 for IPv4 and 33,792
- * for IPv6, side by side in memory. On average it is 48 at most, for that is how sparse a node may be.
+ * for IPv6, side by side in memory. The average is 48 at most, since a node may not be sparser.
  */
 
 /** The most nodes of a path: one per address bit. */
@@ -18,19 +18,19 @@ const MAX_DEPTH = 129;
 export class PrefixCursor {
   readonly #pool: PrefixPool;
   #root: number;
-  /** The path: per level the node and the slot to look at next. */
+  /** The path: per level the node, and the slot that is next. */
   readonly #nodes = new Int32Array(MAX_DEPTH);
   readonly #indexes = new Int32Array(MAX_DEPTH);
   #depth = 0;
-  /** Prefixes of the current slot that come before anything below it, the shortest on top. */
+  /** The prefixes of the current slot that come before anything below it, the shortest on top. */
   readonly #due = new Int32Array(MAX_DEPTH);
   #dueCount = 0;
   /** The version of the pool for which the path is valid. */
   #version = -1;
-  /** The least prefix that may come next, length 0 to 129 (a successor may be longer than an address). */
+  /** The first prefix that may come next. Its length is 0 to 129: a successor may be longer than an address. */
   readonly #from = new Int32Array(4);
   #fromLengthBits = 0;
-  /** Only prefixes inside this one come. */
+  /** The walk is limited to prefixes inside this one. */
   readonly #inside = new Int32Array(4);
   #insideLengthBits = 0;
 
@@ -129,7 +129,7 @@ export class PrefixCursor {
     );
   }
 
-  /** Makes the path to the least prefix that may come. */
+  /** Makes the path to the first prefix that may come next. */
   #descend(): void {
     const store = this.#pool.store;
     const { nodes, headWords } = store;
@@ -146,7 +146,7 @@ export class PrefixCursor {
       if (content >= 0) return;
       node = ~content;
       if (this.#dueCount > 0) {
-        // What is due is not before `from`, and what it contains comes after it.
+        // The prefixes that are due do not come before `from`, and what they contain comes after them.
         this.#push(node, 0);
         return;
       }
@@ -161,7 +161,7 @@ export class PrefixCursor {
         at4(from, 3),
       );
       if (common < position) {
-        // All of the node lies on one side of the position.
+        // The whole node comes before the position, or after it.
         if (store.bitAt(from, 0, common) === 0) this.#push(node, 0);
         return;
       }
@@ -176,7 +176,7 @@ export class PrefixCursor {
     this.#indexes[this.#depth++] = index;
   }
 
-  /** Makes due what a slot's chain holds and what begins in this slot: not what began in an earlier one. */
+  /** Makes the prefixes of a slot's chain due that begin in this slot, and not in an earlier one. */
   #collect(content: number, node: number, index: number): void {
     const store = this.#pool.store;
     const head = node === 0 ? 0 : (store.nodes[node] as number);
@@ -192,7 +192,7 @@ export class PrefixCursor {
     }
   }
 
-  /** Returns true if the prefix comes before the least one that may come. */
+  /** Returns true if the prefix comes before the first one that may come next. */
   #isBefore(handle: number): boolean {
     const store = this.#pool.store;
     const at = handle * store.recordWords;

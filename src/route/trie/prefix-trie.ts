@@ -12,15 +12,15 @@ import {
 } from "./trie-store.ts";
 
 /*
- * Prefixes of one address family, and the longest of them that contains an address.
+ * A pool keeps the prefixes of one address family, and finds the longest of them that contains an address.
  *
- * One pool holds many tries: a trie is one word, its root, and all nodes and records are cut from the same
- * two arrays, so ten thousand VNIs of ten routes are as cheap as one of a hundred thousand. A prefix in a
- * trie has a handle, the number of its record: small, dense, used again after removal. Further data
- * about prefixes is kept in arrays that are indexed by the handle.
+ * One pool holds many tries: a trie is one word, its root, and all nodes and records are allocated in the same two
+ * arrays, so ten thousand VNIs of ten routes are as cheap as one of a hundred thousand. A prefix in a trie has a
+ * handle, the number of its record. Handles are small and dense, and are used again after a removal. Further data about
+ * prefixes is kept in arrays that are indexed by the handle.
  *
- * A trie is an LC-trie: a node looks at `stride` bits of the address at once and grows and shrinks with
- * what it holds, and bits in which all its addresses agree are skipped without looking.
+ * A trie is an LC-trie: a node is indexed by `stride` bits of the address at once, grows and shrinks with its content,
+ * and skips the bits in which all its addresses agree.
  *
  *     root ──► node: bits 8 to 9 of the address         skipped: bits 0 to 7, they are 10 everywhere
  *              cover 10.0.0.0/8                         contains the whole node
@@ -38,12 +38,12 @@ import {
  * is written to some slots of one node and not to a million records. A prefix that spans several slots
  * stands in each of them that holds nothing longer.
  *
- * A look-up walks down without comparing anything, then compares the address with the one record it found.
- * If they agree in d bits, every prefix of that chain and every cover on the way down with at most d bits
- * contains the address, and no other prefix does. (`trie-store.ts` has the words, `trie-resize.ts` the growing.)
+ * A look-up walks down without comparing anything, then compares the address with the one record it found. If they
+ * agree in d bits, every prefix of that chain and every cover on the way down with at most d bits contains the address,
+ * and no other prefix does. (`trie-store.ts` defines the words, `trie-resize.ts` grows and shrinks the nodes.)
  *
- * What an update costs. Announcers choose the shape of the tries, so each loop of an update has a
- * bound that holds in every trie, MAX_UPDATE_STEPS in all:
+ * Announcers choose the shape of the tries. So each loop of an update has a bound that holds in every trie,
+ * MAX_UPDATE_STEPS in all:
  *
  *     the way down                     a node per bit of the address at most: 33 or 129
  *     the chain of a slot              2 prefixes of its own (MAX_OWN_CHAIN in trie-store.ts) and one per bit of the
@@ -61,9 +61,9 @@ import {
  */
 
 /**
- * The most slots and prefixes of chains that an update passes. Most of them are slots that lie side by side; what hangs
- * below them is fetched ahead (`fetchChains`), for some thousand words that are in no cache would be most of the time. A
- * search for the worst has found 12,500.
+ * The most slots and prefixes of chains that an update passes. Most of them are slots that lie side by side. The
+ * records below them are fetched ahead (`fetchChains`), since some thousand words that are in no cache would take most
+ * of the time. A search for the worst case has found 12,500.
  */
 export const MAX_UPDATE_STEPS = 32_768;
 
@@ -73,9 +73,9 @@ const HEAD_WORDS_6 = ADDRESS + 4;
 
 export class PrefixPool {
   readonly family: 4 | 6;
-  /** The last `insert` made a new prefix. */
+  /** True if the last `insert` made a new prefix. */
   created = false;
-  /** Grows with every insert and remove that changed something. */
+  /** Increases with every insert and remove that changes something. */
   version = 0;
 
   /** The words of the tries, for the cursor of this folder. */
@@ -88,22 +88,22 @@ export class PrefixPool {
     this.store = new TrieStore(family, limits);
   }
 
-  /** Number of prefixes in all tries. */
+  /** The number of prefixes in all tries. */
   get size(): number {
     return this.store.size;
   }
 
-  /** Slots and prefixes that the last `insert` or `remove` passed, beside the nodes on its way. */
+  /** How many slots and prefixes the last `insert` or `remove` has passed, without the nodes on the way down. */
   get steps(): number {
     return this.store.steps;
   }
 
-  /** Bytes of nodes, roots and records, with those that wait to be used again. They are never given back. */
+  /** Returns the bytes of nodes, roots and records, free ones included. They are never returned to the system. */
   bytesUsed(): number {
     return this.store.bytesUsed();
   }
 
-  /** Bytes among them that wait to be used again. */
+  /** Returns how many of these bytes are free. */
   bytesIdle(): number {
     return this.store.bytesIdle();
   }
@@ -145,8 +145,8 @@ export class PrefixPool {
   }
 
   /**
-   * Finds the prefix or makes it; `created` says which. Host bits must be 0.
-   * Returns -1, and changes nothing, if it does not exist and the pool is full or the system refuses memory.
+   * Finds the prefix or adds it, and returns its handle; `created` is true if it was added. Host bits must be 0.
+   * Returns -1 and changes nothing if the prefix does not exist, and the pool is full or the system refuses memory.
    */
   insert(root: number, w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const store = this.store;
@@ -198,7 +198,7 @@ export class PrefixPool {
       bits = store.positionOf(~content);
     }
     if (common >= lengthBits || common >= bits) {
-      // One contains the other: the prefix goes into the slot's chain.
+      // The prefix contains the content, or the other way round: it goes into the slot's chain.
       const head = store.headOf(content);
       const next = store.climb(head, lengthBits);
       if (next !== 0 && store.lengthOf(next) === lengthBits) {
@@ -227,7 +227,7 @@ export class PrefixPool {
     this.version++;
   }
 
-  /** A prefix shorter than the end of the node that it belongs in: into the chains of all slots that it spans. */
+  /** Adds a prefix that is shorter than the end of its node to the chains of all slots that it spans. */
   #insertRange(
     first: number,
     end: number,
@@ -265,7 +265,7 @@ export class PrefixPool {
     return made;
   }
 
-  /** A node of two slots at bit `position`, where the slot content and the new prefix part. */
+  /** Makes a node of two slots at bit `position`, the first in which the slot's content and the new prefix differ. */
   #fork(content: number, made: number, position: number): number {
     const store = this.store;
     const { nodes, records, headWords } = store;
@@ -383,7 +383,7 @@ export class PrefixPool {
     let node = 0;
     let content = nodes[root] as number;
     if (store.addressWords === 1) {
-      // What `answer` does, for the usual ends of an IPv4 walk: a call less is a fifth of the time.
+      // This does what `answer` does, for the usual ends of an IPv4 walk: one call less saves a fifth of the time.
       while (content < 0) {
         node = ~content;
         const head = nodes[node] as number;
@@ -391,7 +391,7 @@ export class PrefixPool {
       }
       const handle = content & HANDLE_MASK;
       if ((content & EXACT) !== 0) {
-        // Word 0 of the array is always 0: right for 0/0 at the root, where there is no node.
+        // Word 0 of the array is always 0, which is the right address for 0/0 at the root, where there is no node.
         const common = Math.clz32((nodes[node + ADDRESS] as number) ^ w0);
         if (common >= ((nodes[node] as number) & POSITION_MASK)) return handle;
       } else {
@@ -477,8 +477,8 @@ export class PrefixPool {
   }
 
   /**
-   * Looks up `count` addresses of one trie, 1 or 4 words each in `addresses`, into `handles` (-1 for none).
-   * Some walk down at the same time, so that their cache misses overlap.
+   * Looks up `count` addresses of one trie, 1 or 4 words each in `addresses`, and writes the results to `handles` (-1
+   * for none). Several walks are done at the same time, so that their cache misses overlap.
    */
   lookupMany(root: number, addresses: Int32Array, count: number, handles: Int32Array): void {
     const store = this.store;
@@ -525,7 +525,7 @@ export class PrefixPool {
   }
 }
 
-/** A trie was to be removed while prefixes were in it. */
+/** A trie that still has prefixes cannot be removed. */
 export class TrieNotEmptyError extends Error {
   readonly code = "trie_not_empty";
   constructor() {

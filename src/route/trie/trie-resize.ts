@@ -10,39 +10,51 @@ import {
 } from "./trie-store.ts";
 
 /*
- * How nodes of a trie double and halve.
+ * This file decides when the nodes of a trie double and halve, and does it.
  *
- * A node doubles when direct children stand in a twelfth of its slots: each of them becomes two of half the
- * size or, with two slots, goes into the larger node, which saves every look-up below a step. It halves
- * when own content stands in no more than one slot in 24. A node that has just doubled has twice
- * that, so a flapping route does not flip it to and fro. Doubling at a quarter, as the Linux kernel's
- * fib_trie.c does nearly, takes 13 % less memory on an Internet table, but a look-up misses a fifth more
- * cache lines there and three quarters more in an overlay's subnets. (LC-tries: Nilsson and Karlsson, 1999.)
+ * A node doubles when at least a twelfth of its slots hold direct children. Each direct child becomes two nodes of half
+ * its size or, if it has two slots, disappears into the larger node, which saves look-ups below it a step:
  *
- * A node of two slots and one content gives way to that content, unless the chain of the slot above would then have
- * more than MAX_OWN_CHAIN prefixes of its own. So where prefixes contain one another in long chains, each piece of the
- * chain is the cover of such a node.
+ *     a node that ends at bit 9                        doubled, it ends at bit 10
+ *       0 │ ~child: bits 9 to 11, a direct child  ──▶   00 │ ~node: bits 10 to 11, the first half of the child
+ *         │                                             01 │ ~node: bits 10 to 11, the second half
+ *       1 │ 10.128/9 EXACT                        ──▶   10 │ 10.128/9 EXACT RANGE
+ *         │                                             11 │ 10.128/9 EXACT RANGE
  *
- * `at` is the slot where the node hangs, `parent` the node of that slot, 0 for a root.
+ * A longer prefix, or a node that skips bits, goes into one of the two slots, as its bit 9 says.
+ *
+ * A node halves when at most one slot in 24 has content of its own. A node that has just doubled has twice as much, so
+ * a flapping route does not make it double and halve each time. Doubling at a quarter, nearly as the Linux kernel's
+ * fib_trie.c does, takes 13 % less memory on an Internet table, but a look-up misses a fifth more cache lines there and
+ * three quarters more in an overlay's subnets. (LC-tries: Nilsson and Karlsson, 1999.)
+ *
+ * A node of two slots of which only one has content is replaced by that content, unless the chain of the slot above
+ * would then have more than MAX_OWN_CHAIN prefixes of its own. So where prefixes contain one another in long chains,
+ * each piece of the chain is the cover of such a node.
+ *
+ * In all functions `at` is the slot that holds the node, and `parent` the node of that slot, 0 for a root.
  */
 
 const GROW_AT_ONE_IN = 12;
 const SHRINK_AT_ONE_IN = 24;
 
 /**
- * Two bounds of the time that one doubling takes: slots passed, of the node and of its direct children, and work. The
- * work is 1 for each record or head of a node, which may lie anywhere in memory, and 2 for a record that only another
- * one leads to. With twice as much of both, a doubling takes 120 to 250 µs where its words are in no cache; tables like the
- * Internet's and an overlay's, inserted in any order, then have the same nodes if they are shuffled, and up to 11 % longer
- * ways down if they are sorted or not, by chance. A node beyond the bounds stays as it is; its work is looked at again
- * the 64th time that its children call for doubling.
+ * The time of one doubling has two bounds: the slots that it passes, those of the node and of its direct children, and
+ * its work. The work is 1 for each record or head of a node, which may lie anywhere in memory, and 2 for a record that
+ * is reached through another record. At twice these bounds a doubling would take 120 to 250 µs when its words are in no
+ * cache. The bounds cost little: tables like the Internet's and an overlay's have the same nodes as without them if
+ * their prefixes arrive in random order, and paths to them that are at most 11 % longer if they arrive sorted. A node
+ * beyond the bounds stays as it is; its work is computed again the 64th time that its children require a doubling.
  */
 const MAX_RESIZE_SLOTS = 3072;
 const MAX_RESIZE_WORK = 2600;
-/** So few slots cannot be too much: the work of one is 1 for a node and 2 for each prefix of its chain, or less. */
+/** This few slots cannot be too much work: one slot takes at most 1 for a node and 2 for each prefix of its chain. */
 const SMALL_RESIZE_SLOTS = MAX_RESIZE_WORK / (1 + 2 * MAX_OWN_CHAIN);
 
-/** Doubles the node once if its children call for it. One step per update keeps updates short. */
+/**
+ * Doubles the node if its direct children require it. Returns true if it did. One doubling per update keeps updates
+ * short.
+ */
 export function growNode(store: TrieStore, at: number, parent: number): boolean {
   const node = ~(store.nodes[at] as number);
   const strideBits = store.strideOf(node);
@@ -64,7 +76,7 @@ export function growNode(store: TrieStore, at: number, parent: number): boolean 
   return true;
 }
 
-/** What doubling the node would take; no more is looked at than MAX_RESIZE_WORK and a chain. */
+/** Returns the work of doubling the node. It stops counting when the sum exceeds MAX_RESIZE_WORK. */
 function doublingWork(store: TrieStore, node: number, strideBits: number): number {
   const { nodes, headWords } = store;
   const end = store.endOf(node);
@@ -83,7 +95,7 @@ function doublingWork(store: TrieStore, node: number, strideBits: number): numbe
   return work;
 }
 
-/** Of splitting a direct child; `end` is where the slots end that get its halves. */
+/** Returns the work of splitting a direct child. `end` is where the slots end that get its halves. */
 function splittingWork(store: TrieStore, child: number, end: number): number {
   const { nodes, headWords } = store;
   const strideBits = store.strideOf(child);
@@ -107,13 +119,13 @@ function splittingWork(store: TrieStore, child: number, end: number): number {
   return work;
 }
 
-/** Of reading a slot's content and its chain as far down as to prefixes of `lengthBits`. */
+/** Returns the work of reading a slot's content and those prefixes of its chain that have at least `lengthBits`. */
 function chainWork(store: TrieStore, content: number, lengthBits: number): number {
   const read = store.countFrom(store.headOf(content), lengthBits);
   return content < 0 ? 1 + 2 * read : read === 0 ? 0 : 2 * read - 1;
 }
 
-/** Halves the node, or replaces it by its only content, as far as it has become too large. */
+/** Halves the node as often as it is too large, or replaces it by its only content. */
 export function shrinkNode(store: TrieStore, at: number, parent: number): void {
   for (;;) {
     const slot = store.nodes[at] as number;
@@ -129,20 +141,22 @@ export function shrinkNode(store: TrieStore, at: number, parent: number): void {
   }
 }
 
-/** Does the same for a slot whose chain has become shorter, if a node of one content hangs there. */
+/**
+ * Does the same after a slot's chain has become shorter, if the slot holds a node with at most one content of its own.
+ */
 export function shrinkSingle(store: TrieStore, at: number, parent: number): void {
   const slot = store.nodes[at] as number;
   if (slot < 0 && store.ownOf(~slot) <= 1) shrinkNode(store, at, parent);
 }
 
-/** A node of two slots and one content gives way to the content, unless their chain would be too long together. */
+/** Replaces a node of two slots by its only content, unless the chain of the two would be too long. */
 function collapse(store: TrieStore, at: number, parent: number): void {
   const nodes = store.nodes;
   const slot = nodes[at] as number;
   const first = ~slot + store.headWords;
   if (nodes[first] !== 0 && nodes[first + 1] !== 0) return;
   const content = nodes[first] !== 0 ? (nodes[first] as number) : (nodes[first + 1] as number);
-  // Without covers of the slot's own the chain stays as it is, and is short enough.
+  // If the slot has no covers of its own, the chain stays as it is, and is short enough.
   const covers = store.headOf(slot) === 0 ? 0 : store.countFrom(store.headOf(slot), store.endOf(parent));
   if (covers > 0 && covers + store.countFrom(store.headOf(content), 0) > MAX_OWN_CHAIN) return;
   store.countDirect(parent, slot, -1);
@@ -152,14 +166,15 @@ function collapse(store: TrieStore, at: number, parent: number): void {
 }
 
 /**
- * The content of a slot that ends at `end`, with nodes of two slots put in where its own chain is too long: each
- * has the shorter prefixes as its cover and the rest of the chain in one of its slots.
+ * Returns the content of a slot that ends at `end`, with nodes of two slots inserted where the slot's own chain is too
+ * long. Each of them has the shorter prefixes as its cover and the rest of the chain in one of its slots.
  */
 export function limitChain(store: TrieStore, content: number, end: number): number {
   const head = store.headOf(content);
   const own = store.countFrom(head, end);
   if (own <= MAX_OWN_CHAIN) return content;
-  // The cover is the longest of two at least: so the node starts after `end` and is no direct child of the one above.
+  // At least one of the slot's own prefixes is shorter than the cover. So the node starts after `end`, and is no direct
+  // child.
   let last = head;
   for (let i = own - MAX_OWN_CHAIN; i > 1; i--) last = store.parentOf(last);
   const cover = store.parentOf(last);
@@ -177,7 +192,10 @@ export function limitChain(store: TrieStore, content: number, end: number): numb
   return ~node;
 }
 
-/** Slot content as it stands in a node above, ending at `end`, where `cover` was the cover of its node. */
+/**
+ * Returns a slot's content for a slot of the node above, which ends at `end`. `cover` was the cover of the content's
+ * node.
+ */
 function lift(store: TrieStore, content: number, cover: number, end: number): number {
   return store.withHead(content, store.attach(store.headOf(content), cover), end);
 }
@@ -202,7 +220,7 @@ function double(store: TrieStore, at: number, parent: number): void {
   for (let i = from; i < behind; i++, to += 2) {
     const content = nodes[i] as number;
     if (content >= 0 && (content === 0 || (content & EXACT) !== 0)) {
-      // Nothing, or a prefix that contains both new slots.
+      // The slot is empty, or has a prefix that contains both new slots.
       const both = content === 0 ? 0 : content | RANGE;
       nodes[to] = both;
       nodes[to + 1] = both;
@@ -213,7 +231,7 @@ function double(store: TrieStore, at: number, parent: number): void {
       spread(store, content, oldEnd, to);
       if (content < 0) {
         store.countDirect(node, content, 1);
-        // Its covers may all span two slots now.
+        // All of its covers may span two slots now.
         if (store.ownOf(~content) <= 1) shrinkNode(store, nodes[to] === content ? to : to + 1, node);
       }
       own++;
@@ -225,7 +243,10 @@ function double(store: TrieStore, at: number, parent: number): void {
   store.countDirect(parent, ~node, 1);
 }
 
-/** Counts what a split left in a slot of `node`, and halves it as it should be. Returns 1 if it is own. */
+/**
+ * Counts what a split has put into a slot of `node`, and shrinks it if it is too large. Returns 1 if it is the slot's
+ * own.
+ */
 function settle(store: TrieStore, at: number, node: number): number {
   const content = store.nodes[at] as number;
   if (content >= 0) return isOwn(content) ? 1 : 0;
@@ -234,14 +255,15 @@ function settle(store: TrieStore, at: number, node: number): number {
   return 1;
 }
 
-/** Whether a slot holds a node or a prefix that no other slot of the node holds. */
+/** Returns true if a slot holds a node, or a prefix that no other slot of the node holds. */
 function isOwn(slot: number): boolean {
   return slot < 0 || (slot !== 0 && (slot & RANGE) === 0);
 }
 
 /**
- * Gives a node or prefix that is longer than `oldEnd`, where its slot ended, to the two slots at `to` that
- * end a bit later: it belongs in one of them by its bit `oldEnd`; the other keeps the prefixes that contain both.
+ * Distributes a node, or a prefix longer than `oldEnd`, over the two slots at `to`. Its slot ended at `oldEnd`, and
+ * they end one bit later. Bit `oldEnd` decides which of them gets it; the other one gets the prefixes that contain
+ * both.
  */
 function spread(store: TrieStore, content: number, oldEnd: number, to: number): void {
   const { nodes, records } = store;
@@ -257,7 +279,7 @@ function spread(store: TrieStore, content: number, oldEnd: number, to: number): 
   nodes[to + 1 - side] = shared === 0 ? 0 : shared | EXACT | RANGE;
 }
 
-/** Splits a direct child over the two slots at `to`, which take over the first bit of its index. */
+/** Splits a direct child over the two slots at `to`, to whose index the first bit of the child's index now belongs. */
 function splitChild(store: TrieStore, slot: number, to: number): void {
   const { nodes, headWords } = store;
   const child = ~slot;
@@ -274,7 +296,7 @@ function splitChild(store: TrieStore, slot: number, to: number): void {
   store.freeNode(child, strideBits);
 }
 
-/** Half of a node's slots as the content of a slot that ends at bit `end`. */
+/** Returns one half of a node's slots as the content of a slot that ends at bit `end`. */
 function halfOf(
   store: TrieStore,
   node: number,
@@ -289,7 +311,7 @@ function halfOf(
   const nodeEnd = store.endOf(node);
   store.steps += 2 * size;
 
-  // A prefix that fills this half exactly becomes its cover; the chains of the slots then end below it.
+  // A prefix that contains exactly this half becomes its cover, and the chains of the slots then end before it.
   const top = topOf(store, store.headOf(nodes[from] as number));
   const filling = top !== 0 && store.lengthOf(top) === end ? top : 0;
   let own = 0;
@@ -306,7 +328,7 @@ function halfOf(
         nodes[i] = content;
         if (content === 0) continue;
       } else {
-        // All slots that it spans have their chains cut by that.
+        // This cuts the chains of all slots that `below` spans.
         store.setParent(below, 0);
         cutBelow = i + store.spanOf(below, nodeEnd);
       }
@@ -354,7 +376,7 @@ function halve(store: TrieStore, at: number, parent: number): void {
     const right = nodes[old + headWords + 2 * i + 1] as number;
     let content: number;
     if (!isOwn(left) || !isOwn(right)) {
-      // What spans several slots is in the chain of the other one, or is the same.
+      // A prefix that spans both slots is in the chain of the kept one already.
       const kept = isOwn(left) ? left : right;
       content = store.withHead(kept, store.headOf(kept), end);
       if (isOwn(kept)) content = limitChain(store, content, end);
@@ -371,7 +393,7 @@ function halve(store: TrieStore, at: number, parent: number): void {
   store.countDirect(parent, ~node, 1);
 }
 
-/** A node of two slots below slot `index` of `node`, which ends at bit `end`. */
+/** Makes a node of two slots for slot `index` of `node`, which ends at bit `end`. */
 function join(
   store: TrieStore,
   node: number,
@@ -393,7 +415,7 @@ function join(
   return made;
 }
 
-/** The shortest prefix of a chain. */
+/** Returns the shortest prefix of a chain, or 0. */
 function topOf(store: TrieStore, head: number): number {
   let top = head;
   while (top !== 0) {
@@ -409,7 +431,7 @@ function copyAddress(store: TrieStore, to: number, from: number): void {
   for (let i = ADDRESS; i < store.headWords; i++) store.nodes[to + i] = store.nodes[from + i] as number;
 }
 
-/** Sets the address bits of a node right before bit `end`, 0 so far, to `bits`. */
+/** Sets the last address bits of a node before bit `end`, which are 0 so far, to `bits`. */
 function setBits(store: TrieStore, node: number, bits: number, end: number): void {
   const at = node + ADDRESS + ((end - 1) >> 5);
   store.nodes[at] = (store.nodes[at] as number) | (bits << (31 - ((end - 1) & 31)));

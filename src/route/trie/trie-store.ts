@@ -2,16 +2,16 @@ import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-arr
 import { NodeArena } from "./node-arena.ts";
 
 /*
- * The memory of the tries of one address family, and the meaning of its words. `prefix-trie.ts` draws how the parts
- * work together.
+ * This file holds the memory of the tries of one address family, and defines the meaning of its words. `prefix-trie.ts`
+ * draws how the parts work together.
  *
- * Record: one per prefix, 2 words for IPv4 and 5 for IPv6. Its row number is the prefix's handle; row 0 is
- * never used, so that 0 can mean "none" inside.
+ * Each prefix has a record of 2 words for IPv4 or 5 for IPv6. The number of the record's row is the prefix's handle;
+ * row 0 is never used, so that 0 means "none" inside the trie.
  *
  *     address (1 or 4 words, host bits 0) | parent << 8 | length in bits
  *     a free row:           next free row |               255
  *
- * Node: 4 (IPv4) or 7 (IPv6) words of head, then 2^stride slots.
+ * A node has a head of 4 (IPv4) or 7 (IPv6) words, then 2^stride slots.
  *
  *     +0  position, bits 0..7     the bit of the address where the index of this node starts
  *         32 - stride, bits 8..12 so that `word << head >>> (head >> 8)` is the index: JavaScript takes
@@ -19,29 +19,29 @@ import { NodeArena } from "./node-arena.ts";
  *         own, bits 13..25        number of slots that hold something of their own (no RANGE, not 0)
  *         wait, bits 26..31       how many more times the node does not double although its children call for it,
  *                                 because that was found to be too much work (trie-resize.ts)
- *     +1  direct children, those whose index starts where ours ends: their number in bits 0..11, and in bits
- *         12..31 the sum of their slots / 4 (0 for two slots). Of no meaning in a node of the largest stride, which
- *         never doubles
+ *     +1  direct children, which are child nodes whose index starts where this node's index ends: their number in
+ *         bits 0..11, and in bits 12..31 the sum of their slots / 4 (0 for two slots). The word has no meaning in a
+ *         node of the largest stride, which never doubles
  *     +2  cover: the longest prefix that contains all of this node, of those below the node above it; or 0
  *     +3  the bits that all addresses in this node have in common, `position` of them, then zeros
  *
- * Slot, as the root of a trie too:  0 nothing | ~offset of a node | handle of a prefix, and with it
+ * A slot, and the root of a trie, holds one of:  0 (nothing) | ~offset of a node | handle of a prefix, with flags:
  *
- *     EXACT   it is no longer than the bits that lead to this slot: every address with these bits is in it
- *     RANGE   it is shorter, so it stands in several slots of this node
+ *     EXACT   the prefix is no longer than the bits that lead to this slot: it contains every address with these bits
+ *     RANGE   the prefix is shorter than these bits, so it stands in several slots of this node
  *
- * Every index that is read here comes from a word that the trie itself wrote, and lies inside the array: therefore reads are
- * cast to number throughout the trie's files.
+ * Every index that is read here comes from a word that the trie itself wrote, and so lies inside the array. Therefore
+ * the trie's files cast what they read to number.
  */
 
-/** Largest stride: bounds what one update may have to rewrite. 4,096 slots. */
+/** The largest stride, 4,096 slots: it bounds how much one update may have to rewrite. */
 export const MAX_STRIDE_BITS = 12;
 
 /**
- * Most prefixes of one slot's chain that belong to this slot alone: those that are not shorter than the bits
- * that lead to it. Where there would be more, a node of two slots is put in between, which has the shorter ones
- * as its cover (trie-resize.ts). So a pass over all slots of a node reads few words for each. In tables like the
- * Internet's, one slot in 200 would have a longer chain.
+ * The most prefixes of one slot's chain that belong to this slot alone, because they are not shorter than the bits that
+ * lead to it. Where there would be more, a node of two slots is put in between, which has the shorter ones as its cover
+ * (trie-resize.ts). So a pass over all slots of a node reads few words for each. In tables like the Internet's, one
+ * slot in 200 would have a longer chain.
  */
 export const MAX_OWN_CHAIN = 2;
 
@@ -59,26 +59,33 @@ export const ADDRESS = 3;
 
 const FREE_LENGTH = 255;
 
-/** From this many slots on, a pass that brings what is below them into the caches is worth its time. */
+/** From this many slots on, a pass that loads the words below them into the caches saves more time than it takes. */
 const FETCHED_SLOTS = 64;
 
-/** Fields of DIRECT. */
+/** The two fields of the DIRECT word. */
 const DIRECT_COUNT_MASK = 0xfff;
 const DIRECT_QUARTERS_SHIFT = 12;
-/** Such a sum of 2,048 children fits in its 20 bits. A child of the largest stride counts for half of its slots. */
+/**
+ * The most that one child adds to the sum: the sum of 2,048 children then fits in 20 bits. A child of the largest
+ * stride counts with half of its slots.
+ */
 const MAX_QUARTER = 511;
 
 /**
- * Kept free above the top before each insert, so that the arrays stay where they are during it; unwritten pages
- * take no memory. No update takes as much as REMOVE_HEADROOM_WORDS: a doubling node of 2^12 slots, and its children
- * split in two (MAX_RESIZE_SLOTS in trie-resize.ts), each slot of which may need a node of two slots.
+ * How many words are kept free above the top before each insert, so that the arrays are not replaced during it;
+ * unwritten pages take no memory. No update takes as much as REMOVE_HEADROOM_WORDS: the largest one doubles a node to
+ * 2^12 slots and splits its children in two (MAX_RESIZE_SLOTS in trie-resize.ts), and each slot of these may need a
+ * node of two slots.
  */
 const INSERT_HEADROOM_WORDS = 1 << 19;
-/** What an insert leaves of it is enough for the removals that follow, also if the system gives no more. */
+/**
+ * The same before each removal. What an insert leaves free is enough for the removals that follow, even if the system
+ * has no more memory.
+ */
 const REMOVE_HEADROOM_WORDS = 1 << 17;
 const HEADROOM_ROWS = 1 << 12;
 
-/** The capacity of a pool; less than the default is for tests of full pools. */
+/** The capacity of a pool. Tests of full pools make it smaller. */
 export interface PoolLimits {
   /** At most 2^24 - 1, the largest handle of 24 bits. */
   readonly maxPrefixes?: number;
@@ -98,10 +105,10 @@ export class TrieStore {
   records: Int32Array;
   /** Number of prefixes. */
   size = 0;
-  /** Slots and prefixes of chains that the update has passed so far: it takes time in proportion. */
+  /** How many slots and prefixes of chains the update has passed so far; its time is proportional to them. */
   steps = 0;
 
-  /** Used by {@link fetchChains} only. */
+  /** Working memory of {@link fetchChains}. */
   readonly #heads = new Int32Array(1 << MAX_STRIDE_BITS);
   readonly #arena: NodeArena;
   readonly #recordMemory: GrowableInt32Array;
@@ -122,8 +129,8 @@ export class TrieStore {
   }
 
   /**
-   * Is called before an insert: afterwards `nodes` and `records` stay the same arrays until it ends. Returns false if there is no
-   * handle or no memory for one more prefix; then the insert must not change anything.
+   * Must be called before each insert: `nodes` and `records` then stay the same arrays until its end. Returns false if
+   * there is no handle or no memory for one more prefix; then the insert must not change anything.
    */
   reserveInsert(): boolean {
     if (this.#freeRow === 0 && this.#rowsTop > this.#maxHandle) return false;
@@ -147,7 +154,7 @@ export class TrieStore {
     }
   }
 
-  /** Grows by many rows or, if there is not enough memory, by one. */
+  /** Adds many rows or, if there is not enough memory for them, one. */
   #growRecords(): void {
     const wanted = Math.min(this.#rowsTop + HEADROOM_ROWS, this.#maxHandle + 1);
     try {
@@ -158,14 +165,14 @@ export class TrieStore {
     }
   }
 
-  /** Is called before a removal, likewise. */
+  /** Must be called before each removal: `nodes` then stays the same array until its end. */
   reserveRemove(): void {
     if (this.#arena.hasRoom(REMOVE_HEADROOM_WORDS)) return;
     this.#arena.reserve(REMOVE_HEADROOM_WORDS);
     this.nodes = this.#arena.words;
   }
 
-  /** Bytes of all records and nodes up to the highest ever used, free ones included. */
+  /** Returns the bytes of all records and nodes up to the highest ever used, free ones included. */
   bytesUsed(): number {
     return 4 * (this.#arena.top + this.#rowsTop * this.recordWords);
   }
@@ -175,7 +182,7 @@ export class TrieStore {
     return 4 * (this.#arena.idleWords + (this.#rowsTop - 1 - this.size) * this.recordWords);
   }
 
-  /** Makes a record that is in no chain yet; `reserveInsert` has made room for it. */
+  /** Makes a record, for which `reserveInsert` has made room. It is not in a chain yet. */
   allocateRecord(w0: number, w1: number, w2: number, w3: number, lengthBits: number): number {
     const records = this.records;
     let handle = this.#freeRow;
@@ -208,7 +215,7 @@ export class TrieStore {
     return handle > 0 && handle < this.#rowsTop && this.lengthOf(handle) !== FREE_LENGTH;
   }
 
-  /** Returns -1 if there is no memory for it. */
+  /** Makes an empty root. Returns -1 if there is no memory for it. */
   allocateRoot(): number {
     if (!this.#arena.hasRoom(INSERT_HEADROOM_WORDS) && !this.#grow()) return -1;
     const root = this.#arena.take(1);
@@ -243,7 +250,7 @@ export class TrieStore {
     this.records[at] = (parent << 8) | ((this.records[at] as number) & 0xff);
   }
 
-  /** Number of leading bits that the address shares with the address words at `offset`. */
+  /** Returns the number of leading bits that the address shares with the address words at `offset`. */
   commonBits(words: Int32Array, offset: number, w0: number, w1: number, w2: number, w3: number): number {
     const x0 = (words[offset] as number) ^ w0;
     if (x0 !== 0 || this.addressWords === 1) return Math.clz32(x0);
@@ -254,7 +261,7 @@ export class TrieStore {
     return 96 + Math.clz32((words[offset + 3] as number) ^ w3);
   }
 
-  /** Bit `position` of the address words at `offset`. */
+  /** Returns bit `position` of the address words at `offset`. */
   bitAt(words: Int32Array, offset: number, position: number): number {
     return ((words[offset + (position >> 5)] as number) >>> (31 - (position & 31))) & 1;
   }
@@ -267,22 +274,22 @@ export class TrieStore {
     return 32 - (((this.nodes[node] as number) >> 8) & 31);
   }
 
-  /** Returns the bit position after the node's index; 0 for no node, that is for a root's slot. */
+  /** Returns the bit position after the node's index. For no node, above a root, it is 0. */
   endOf(node: number): number {
     return node === 0 ? 0 : this.positionOf(node) + this.strideOf(node);
   }
 
-  /** Number of slots of the node that hold something of their own. */
+  /** Returns how many slots of the node hold something of their own. */
   ownOf(node: number): number {
     return ((this.nodes[node] as number) >> OWN_SHIFT) & OWN_MASK;
   }
 
-  /** Makes the node wait before it is looked at again whether it can double. */
+  /** Makes the node wait before it is checked again whether it can double. */
   startWait(node: number): void {
     this.nodes[node] = (this.nodes[node] as number) | (MAX_WAIT << WAIT_SHIFT);
   }
 
-  /** Returns true if the node waits; after that it waits once less. */
+  /** Returns true if the node still waits, and then counts this call down. */
   takeWait(node: number): boolean {
     const head = this.nodes[node] as number;
     if (head >>> WAIT_SHIFT === 0) return false;
@@ -294,13 +301,15 @@ export class TrieStore {
     return (this.nodes[node + DIRECT] as number) & DIRECT_COUNT_MASK;
   }
 
-  /** At least as many slots as the direct children have, but for those of the largest stride. */
+  /**
+   * Returns an upper bound of the direct children's slots. Children of the largest stride count with half of theirs.
+   */
   directSlotsOf(node: number): number {
     const direct = this.nodes[node + DIRECT] as number;
     return 2 * (direct & DIRECT_COUNT_MASK) + 4 * (direct >>> DIRECT_QUARTERS_SHIFT);
   }
 
-  /** Writes a node's head, address excepted. */
+  /** Writes a node's head, except its address. */
   writeHead(node: number, position: number, strideBits: number, cover: number): void {
     this.nodes[node] = position | ((32 - strideBits) << 8);
     this.nodes[node + DIRECT] = 0;
@@ -311,7 +320,7 @@ export class TrieStore {
     if (node !== 0) this.nodes[node] = (this.nodes[node] as number) + (difference << OWN_SHIFT);
   }
 
-  /** Counts a slot's content in (+1) or out (-1) of `node`'s direct children, if it is one. */
+  /** Adds a slot's content to `node`'s direct children (+1) or removes it (-1), if it is a direct child. */
   countDirect(node: number, slot: number, difference: number): void {
     if (node === 0 || slot >= 0) return;
     const child = ~slot;
@@ -331,47 +340,51 @@ export class TrieStore {
   }
 
   /*
-   * Chains. The prefixes below a node that contain a given slot of it, down to the content of the slot or
-   * the cover of the node in it, form a chain from the longest, its head, to the shortest, whose parent is 0.
-   * Lengths fall strictly. At most MAX_OWN_CHAIN of them are not shorter than the end of the node, and so are in no
-   * other slot's chain; the others are as many as the node has bits, at most.
+   * Each slot has a chain of prefixes. They contain the slot's addresses, or those of the node in it, and are longer
+   * than the cover of the slot's own node:
+   *
+   *     slot ──▶ longest (head) ──parent──▶ next shorter ──parent──▶ shortest, whose parent is 0
+   *
+   * The head is the prefix in the slot, or the cover of the node in the slot. At most MAX_OWN_CHAIN prefixes of a chain
+   * are not shorter than the bits that lead to the slot; these are in no other slot's chain. The others span several
+   * slots, and there is at most one of them per bit of the node's stride.
    */
 
-  /** The slot's chain: its prefix, or the cover of its node. */
+  /** Returns the head of the slot's chain: its prefix, or the cover of its node. */
   headOf(slot: number): number {
     return slot < 0 ? (this.nodes[~slot + COVER] as number) : slot & HANDLE_MASK;
   }
 
-  /** Returns the same slot content under another chain head; `end` is the end of the node that the slot is in. */
+  /** Returns the slot's content with another head of its chain. `end` is the end of the node that the slot is in. */
   withHead(slot: number, head: number, end: number): number {
     if (slot >= 0) return this.slotOf(head, end);
     this.nodes[~slot + COVER] = head;
     return slot;
   }
 
-  /** A prefix, or 0, as the content of a slot in a node that ends at `end`. */
+  /** Returns a prefix, or 0, as the content of a slot in a node that ends at `end`. */
   slotOf(handle: number, end: number): number {
     if (handle === 0) return 0;
     const lengthBits = this.lengthOf(handle);
     return lengthBits > end ? handle : lengthBits === end ? handle | EXACT : handle | EXACT | RANGE;
   }
 
-  /** Returns the longest prefix in the chain of at most `lengthBits`, or 0. For look-ups: it counts no steps. */
+  /** Returns the longest prefix in the chain of at most `lengthBits`, or 0. It is for look-ups, and counts no steps. */
   climb(head: number, lengthBits: number): number {
     let at = head;
     while (at !== 0 && this.lengthOf(at) > lengthBits) at = this.parentOf(at);
     return at;
   }
 
-  /** The same, for updates. */
+  /** Returns the same as {@link climb}, and counts steps. It is for updates. */
   restOf(head: number, lengthBits: number): number {
     const last = this.lastLonger(head, lengthBits);
     return last === 0 ? head : this.parentOf(last);
   }
 
   /**
-   * Brings what the chains of these slots begin with into the caches, many words at a time. A walk from slot to slot would
-   * wait for memory at each.
+   * Loads the first two records of these slots' chains into the caches, many at a time. A walk from slot to slot would
+   * wait for the memory at each of them.
    */
   fetchChains(from: number, count: number): void {
     if (count < FETCHED_SLOTS) return;
@@ -419,13 +432,13 @@ export class TrieStore {
     return last;
   }
 
-  /** How many slots, from the first of them on, a prefix spans in a node that ends at `end`. */
+  /** Returns how many slots a prefix spans in a node that ends at `end`. */
   spanOf(handle: number, end: number): number {
     const lengthBits = this.lengthOf(handle);
     return lengthBits < end ? 1 << (end - lengthBits) : 1;
   }
 
-  /** Puts a prefix into a chain. Returns the head. */
+  /** Inserts a prefix into a chain. Returns the chain's head. */
   link(head: number, prefix: number, lengthBits: number): number {
     if (head === 0 || this.lengthOf(head) < lengthBits) {
       this.setParent(prefix, head);
@@ -437,7 +450,7 @@ export class TrieStore {
     return head;
   }
 
-  /** Removes a prefix from a chain. Returns the head. */
+  /** Removes a prefix from a chain. Returns the chain's head. */
   unlink(head: number, prefix: number): number {
     if (head === prefix) return this.parentOf(prefix);
     let below = head;
@@ -449,7 +462,7 @@ export class TrieStore {
     return head;
   }
 
-  /** Drops the prefixes of at most `lengthBits` from the chain. Returns the head, 0 if nothing is left. */
+  /** Removes the prefixes of at most `lengthBits` from the chain. Returns the chain's head, 0 if nothing is left. */
   cut(head: number, lengthBits: number): number {
     const last = this.lastLonger(head, lengthBits);
     if (last === 0) return 0;
@@ -457,7 +470,7 @@ export class TrieStore {
     return head;
   }
 
-  /** Continues a chain with `cover` and what is above it, unless it does so already. Returns the head. */
+  /** Appends `cover` and the prefixes above it to a chain, unless they are in it already. Returns the chain's head. */
   attach(head: number, cover: number): number {
     if (head === 0 || head === cover) return cover;
     let last = head;

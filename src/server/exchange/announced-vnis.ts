@@ -7,10 +7,10 @@ interface AnnouncedVni {
 export class AnnouncedVnis {
   routes = 0;
   readonly #byVni = new Map<number, AnnouncedVni>();
-  /** The VNI used last: announcements mostly come VNI by VNI. */
+  /** The VNI that was used last: announcements mostly arrive VNI by VNI. */
   #last: AnnouncedVni | undefined;
 
-  /** How many VNIs the peer announces a route in. */
+  /** In how many VNIs the peer announces a route. */
   get vnis(): number {
     return this.#byVni.size;
   }

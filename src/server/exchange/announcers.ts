@@ -3,18 +3,18 @@ import type { Origins } from "../../route/table/origins.ts";
 import { Change } from "../../route/table/route-table.ts";
 
 /**
- * Peers as announcers: their numbers in the route table, and whose announcements count for whom. A number outlives its
- * peer until the last of the peer's announcements has been removed.
+ * Announcers keeps the peers' numbers in the route table, and decides to which peers an announcement counts. A number
+ * stays in use after its peer has left, until the last of the peer's announcements has been removed.
  */
 export class Announcers {
   readonly #origins: Origins;
   #numbers = 0;
   #leaving = 0;
   #servers = 0;
-  /** By the number of a lost peer: how many of its announcements are retained. */
+  /** How many announcements of a lost peer are retained, by the peer's number. */
   readonly #retained: number[] = [];
   #retainedPeers = 0;
-  /** How many times a peer's announcements have been retained, ever. */
+  /** How many times announcements of a peer have been retained so far. */
   retentions = 0;
   readonly #free: number[] = [];
 
@@ -29,14 +29,14 @@ export class Announcers {
     return number;
   }
 
-  /** Notes that the peer's announcements count no more, and are about to be removed. */
+  /** Notes that the peer's announcements no longer count, and will be removed. */
   leave(number: number): void {
     if (this.#origins.standingOf(number) === Standing.SERVER) this.#servers--;
     this.#leaving++;
     this.#origins.setStanding(number, Standing.LEAVING);
   }
 
-  /** Frees the number: nothing refers to it any more. */
+  /** Frees the number, which nothing may refer to any more. */
   release(number: number): void {
     this.#leaving--;
     this.#free.push(number);
@@ -74,9 +74,9 @@ export class Announcers {
   }
 
   /**
-   * Returns true if the change is visible to no subscriber, as that of a third origin. That holds only while all origins count:
-   * a server does not see other servers' routes, nobody sees those that are just being removed, and stale ones are about to be
-   * taken over.
+   * Returns true if the change is visible to no subscriber, as when a third origin is added. That holds only while all
+   * origins count: a server does not see other servers' routes, no peer sees origins that are being removed, and
+   * retained ones may be taken over.
    */
   changesNoView(change: Change): boolean {
     return (

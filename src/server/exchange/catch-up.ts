@@ -1,7 +1,7 @@
 /**
- * Catches a subscription up: its cursor moves forward through the VNI's journal, and each entry that it passes is compared
- * with what was sent last. The resulting frames are returned as one piece of bytes, at best directly from a window that
- * several subscriptions share.
+ * CatchUp moves a subscription's cursor forward through the VNI's journal, and compares each entry that the cursor
+ * passes with what was sent last. The resulting frames are returned as one piece of bytes, if possible directly from a
+ * window that several subscriptions share.
  */
 import type { Journal } from "../../route/table/journal.ts";
 import { LONG_LIST, type Origins } from "../../route/table/origins.ts";
@@ -23,13 +23,16 @@ import type { Subscription } from "./subscription.ts";
 export const NO_BYTES = new Uint8Array(0);
 /** A REMOVE has a field for the action, which an ADD leaves out. */
 const REMOVE_EXTRA_BYTES = 2;
-/** Cost of an entry of which nothing is sent: it is perhaps encoded, and compared. */
+/** The cost of an entry for which nothing is sent: it is perhaps encoded, and compared. */
 const STEPS_PER_ENTRY = 12;
-/** Cost of looking at a sibling: its position in a long list, its row, its origins, its bit. */
+/** The cost of checking a sibling: its position in a long list, its row, its origins, its bit. */
 const STEPS_PER_SIBLING = 8;
-/** A pass ends once it has taken this many steps, some 0.3 ms. Looking at one entry's siblings and origins is never interrupted. */
+/**
+ * A pass ends once it has taken this many steps, some 0.3 ms. The check of one entry's siblings and origins is never
+ * interrupted.
+ */
 const STEPS_PER_PASS = 1 << 16;
-/** Cost of an origin, one of many, that is found to be leaving: it is looked up, and moves to another list. */
+/** The cost of an origin, one of many, that is found to be leaving: it is looked up, and moves to another list. */
 const STEPS_PER_SET_ASIDE = 64;
 const SET_ASIDE_PER_PASS = STEPS_PER_PASS / STEPS_PER_SET_ASIDE;
 
@@ -38,9 +41,12 @@ export class CatchUp {
   readonly #journal: Journal;
   /** Frees a tombstone without pending withdrawals. */
   readonly #free: (vni: VniTable, row: number) => void;
-  /** Returns true while announcements in the VNI are being removed that count no more: some withdrawals are in no journal yet. */
+  /**
+   * Returns true while announcements of peers that have left are being removed in the VNI: some withdrawals are in no
+   * journal yet.
+   */
   readonly #isBeingCleared: (vni: VniTable) => boolean;
-  /** While this is true no End-of-RIB is sent, since the table is not complete: the server has only just started, for instance. */
+  /** While this is true no End-of-RIB is sent, since the table is not complete, as after the server's start. */
   endOfRibDeferred: boolean;
   readonly #windows = new FrameWindows();
   readonly #run = new Uint8Array(RUN_BYTES);
@@ -49,9 +55,9 @@ export class CatchUp {
   /** Tombstones whose last pending withdrawal is in the current run. */
   readonly #freed = new Int32Array(RUN_BYTES / 16);
   readonly #origins: Origins;
-  /** Memory that the bits of all subscriptions take. */
+  /** The memory of the bits of all subscriptions. */
   sentBytes = 0;
-  /** Steps of the last {@link advance} that brought no bytes. */
+  /** The steps of the last {@link advance} for which it returned no bytes. */
   steps = 0;
 
   constructor(
@@ -77,7 +83,7 @@ export class CatchUp {
     if (start === NIL) {
       if (this.#isEndOfRibDue(subscription, 0, limitBytes))
         return this.#run.subarray(0, this.#writeEndOfRib(subscription, 0));
-      // Subscriptions that have caught up share one cursor row at the tail, and sleep.
+      // Subscriptions that have caught up share one cursor row at the tail, and are idle.
       if (subscription.cursor !== table.tail) {
         subscription.cursor = this.#journal.moveCursor(table, subscription.cursor, table.tail);
       }
@@ -95,7 +101,7 @@ export class CatchUp {
     return this.#run.subarray(0, this.#writeEndOfRib(subscription, run.length));
   }
 
-  /** Returns true if the subscription has nothing left to be sent for the first time, and an End-of-RIB still fits. */
+  /** Returns true if the subscription for the first time has nothing left to be sent, and an End-of-RIB still fits. */
   #isEndOfRibDue(subscription: Subscription, runBytes: number, limitBytes: number): boolean {
     if (subscription.endOfRibSent || this.endOfRibDeferred) return false;
     if (runBytes + MAX_CONTROL_FRAME_BYTES > Math.min(limitBytes, RUN_BYTES)) return false;
@@ -121,7 +127,7 @@ export class CatchUp {
   }
 
   /**
-   * Decides about each entry of the window that fits. As long as the frames that are due are one continuous piece of the
+   * Decides about each entry of the window that fits. If the frames that are due are one continuous piece of the
    * window, that piece itself is returned; otherwise the pieces are copied together.
    */
   #pass(subscription: Subscription, window: FrameWindow, limitBytes: number): Uint8Array {
@@ -134,7 +140,7 @@ export class CatchUp {
     const sent = subscription.sent;
     const limit = Math.min(limitBytes, RUN_BYTES);
     let runEnd = 0;
-    // The piece of the window that is due and not copied yet.
+    // The piece of the window that is due and was not copied yet.
     let pieceStart = 0;
     let pieceEnd = 0;
     let withdrawn = 0;
@@ -148,7 +154,7 @@ export class CatchUp {
       const start = end;
       const announcer = announcers[i] as number;
       const lengthBytes = lengths[i] as number;
-      // There has to be room for either frame of the entry: its REMOVE may be due instead of its ADD.
+      // There must be room for either frame of the entry: its REMOVE may be due instead of its ADD.
       const needBytes = lengthBytes + (announcer === WITHDRAWN ? 0 : REMOVE_EXTRA_BYTES);
       if (runEnd + pieceEnd - pieceStart + needBytes > limit) break;
       end = start + lengthBytes;
@@ -160,7 +166,7 @@ export class CatchUp {
       if (announcer === SEVERAL) {
         const origin = words[((rows[i] as number) << ROW_SHIFT) + ORIGIN] as number;
         isInView = origins.isInView(origin, number, isServer);
-        // This is the last entry of the pass: thousands of peers that all announced the same route may have left.
+        // The pass ends after this entry: thousands of peers that all announced the same route may have left.
         if (origin >= LONG_LIST && origins.setAside - setAside > SET_ASIDE_PER_PASS) hasRoom = false;
       }
       if (isInView === wasSent) {
@@ -170,11 +176,11 @@ export class CatchUp {
       const entry = rows[i] as number;
       const row = entry & ~HAS_NEWER;
       if (!isInView && (announcer !== WITHDRAWN || entry !== row)) {
-        // This is a withdrawal, perhaps of the last hop that the subscriber knows.
+        // This is a withdrawal, perhaps of the last hop that the subscriber has.
         runEnd = this.#gather(window, runEnd, pieceStart, pieceEnd);
         pieceStart = pieceEnd = start;
         const other = this.#replacementFor(subscription, row);
-        // This is the last entry of the pass: its frames still go out.
+        // The pass ends after this entry, whose frames are still sent.
         hasRoom &&= this.steps <= STEPS_PER_PASS;
         if (other !== NIL) {
           if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
@@ -182,13 +188,13 @@ export class CatchUp {
           if (runEnd + needBytes > limit) break;
         }
         if (announcer !== WITHDRAWN) {
-          // The route exists, but is not in this subscriber's view: a REMOVE of its own, not the window's frame.
+          // The route exists, but is not in this subscriber's view: it needs a REMOVE, not the window's frame.
           runEnd = this.#gatherChange(subscription, row, runEnd, Action.REMOVE);
           pieceStart = pieceEnd = end;
           continue;
         }
       }
-      // A sibling's bit in the same word may have changed by now.
+      // A sibling's bit in the same word may have changed, so the word is read again.
       sent[slot >>> 5] = (sent[slot >>> 5] as number) ^ bit;
       if (announcer === WITHDRAWN) {
         withdrawn++;
@@ -225,9 +231,9 @@ export class CatchUp {
    * is among the newer siblings (route/table/destination-routes.ts). Returns NIL if there is none, or if the subscriber knows a newer
    * route that comes first: it keeps that one, and gets the others before that one is withdrawn.
    *
-   * Work: a look at each newer sibling that the subscriber does not know and that is not in its view, up to the first
-   * other one. The cursor passes each of these before another withdrawal for the destination looks at it again: in all,
-   * one look per change of a route and subscription.
+   * The work is one check of each newer sibling that was not sent and is not in the subscriber's view, up to the first
+   * other one. The cursor passes each of these before another withdrawal for the destination checks it again: in all,
+   * this is one check per change of a route and subscription.
    */
   #replacementFor(subscription: Subscription, row: number): number {
     const { number, isServer } = subscription.peer;
@@ -242,14 +248,14 @@ export class CatchUp {
     return NIL;
   }
 
-  /** Writes a frame that the window does not hold to the run, and returns where the run ends then. */
+  /** Writes a frame that is not in the window to the run, and returns the new end of the run. */
   #gatherChange(subscription: Subscription, row: number, runEnd: number, action: Action): number {
     subscription.flip(this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number);
     this.#table.fill(row, this.#fields);
     return encodeUpdate(this.#runView, runEnd, this.#fields, action);
   }
 
-  /** Copies a piece of the window to the run, and returns where the run ends then. */
+  /** Copies a piece of the window to the run, and returns the new end of the run. */
   #gather(window: FrameWindow, runEnd: number, pieceStart: number, pieceEnd: number): number {
     if (pieceStart === pieceEnd) return runEnd;
     this.#run.set(window.bytes.subarray(pieceStart, pieceEnd), runEnd);

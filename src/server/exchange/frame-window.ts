@@ -1,15 +1,15 @@
 /*
- * A window is a part of a journal as frames, encoded once for all subscriptions whose cursor is before it.
+ * A window has the frames of a part of a journal, encoded once for all subscriptions whose cursor is before it.
  *
  *     journal   cursor ─▶ row 9 ─▶ row 4 ─▶ row 7 ─▶ …
  *     rows      9, 4, 7
  *     bytes     ADD…│REMOVE…│ADD…            a tombstone is a REMOVE, any other route an ADD
  *     lengths   36   38      36
  *
- * Subscribers that have caught up have the same cursor, and share what was encoded for the first of them: most take
- * the bytes as they are, in one piece. They also share what decides whether an entry is due to them, its slot and its
- * announcer, so that only the first one reads the rows. A window is valid as long as no route changes, and no peer's
- * announcements begin or cease to count.
+ * Subscribers that have caught up have the same cursor, and share the window that was encoded for the first of them:
+ * most are sent its bytes as they are, in one piece. They also share the slots and announcers, which decide whether an
+ * entry is due, so that only the first one reads the rows. A window is valid as long as no route changes, and no peer's
+ * announcements start or stop counting.
  */
 import { NEXT, ORIGIN, PREFIX, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import type { RouteTable } from "../../route/table/route-table.ts";
@@ -19,22 +19,25 @@ import { encodeUpdate, MAX_UPDATE_FRAME_BYTES } from "../../wire/encode.ts";
 import { UpdateFields } from "../../wire/message.ts";
 import { Action } from "../../wire/protocol.ts";
 
-/** 3 MB of windows, which is what a socket on loopback holds. */
+/** This many windows have 3 MB, as much as a socket on loopback takes. */
 const MAX_WINDOWS = 32;
-/** Header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6, the least an UPDATE can take. */
+/** The shortest UPDATE has a header, VNI 0, an IPv4 default route and its next hop: 4 + 2 + 6 + 2 + 6. */
 const MIN_UPDATE_FRAME_BYTES = 20;
 /** The most entries of a window. */
 const MAX_ENTRIES = RUN_BYTES / MIN_UPDATE_FRAME_BYTES;
-/** Stands in `announcers` for a withdrawal, which has no announcer. */
+/** WITHDRAWN in `announcers` means a withdrawal, which has no announcer. */
 export const WITHDRAWN = -2;
-/** Stands in `announcers` where it has to be looked up in whose view the route is: {@link Origins.isInView}. */
+/** SEVERAL in `announcers` means that {@link Origins.isInView} has to be called. */
 export const SEVERAL = NIL;
-/** Bit in `rows` of a withdrawal: another route to its destination has changed since. Row numbers have 27 bits. */
+/**
+ * This bit in `rows` marks a withdrawal after which another route to its destination has changed. Row numbers have 27
+ * bits.
+ */
 export const HAS_NEWER = 1 << 30;
 
 export class FrameWindow {
   readonly bytes = new Uint8Array(RUN_BYTES);
-  /** The row of each entry, perhaps with HAS_NEWER. */
+  /** The row of each entry, for some withdrawals with HAS_NEWER. */
   readonly rows = new Int32Array(MAX_ENTRIES);
   /** The length of each entry's frame, in bytes. */
   readonly lengths = new Uint8Array(MAX_ENTRIES);
@@ -42,7 +45,7 @@ export class FrameWindow {
   /** The only peer that announces each entry, so that it is in all others' view; or WITHDRAWN, or SEVERAL. */
   readonly announcers = new Int32Array(MAX_ENTRIES);
   count = 0;
-  /** No entry of the journal follows. */
+  /** True if no entry of the journal follows. */
   reachesEnd = false;
   readonly #view = new DataView(this.bytes.buffer);
   readonly #fields = new UpdateFields();
@@ -95,16 +98,16 @@ export class FrameWindow {
 }
 
 /**
- * Keeps the windows used last. A subscriber takes all that its socket holds, some megabytes, before the next one gets its
- * turn and begins where the first had begun.
+ * Keeps the windows that were used last. A subscriber is sent as much as its socket takes, some megabytes, before the
+ * next one gets its turn and begins where the first one began.
  */
 export class FrameWindows {
   readonly #windows: FrameWindow[] = [];
   #oldest = 0;
 
   /**
-   * Returns a window over the entries from `start` on, as many as fit in `limitBytes`. `version` is the journal's; no two
-   * journals ever have the same. The window is valid until MAX_WINDOWS further calls.
+   * Returns a window over the entries from `start` on, as many as fit in `limitBytes`. `version` is the journal's, and
+   * is unique among all journals. The window is valid until MAX_WINDOWS further calls.
    */
   at(table: RouteTable, start: number, limitBytes: number, version: number): FrameWindow {
     const { standingsVersion } = table.origins;

@@ -1,10 +1,10 @@
 /**
- * Limits of what one peer may have in a server, and of the next hops of a destination. A correct network does not reach
- * them: they keep one peer from taking the memory and the time of all.
+ * These are the limits of one peer in a server, and of the next hops of a destination. A correct network does not reach
+ * them. They prevent one peer from using the memory and time of all.
  *
- * At a limit a frame is skipped: nothing of it stays, it is counted, the log says so once for each peer and code, and the
- * session goes on. A withdrawal makes room, and what was refused can be announced again. A limit that is lowered takes
- * nothing away from a peer that has more.
+ * A frame beyond a limit is skipped: it changes nothing, is counted, and is logged once for each peer and code, and the
+ * session goes on. A withdrawal makes room, and a refused route can then be announced again. When a limit is lowered, a
+ * peer that has more keeps it.
  */
 
 import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
@@ -14,9 +14,9 @@ export interface Limit {
   readonly fallback: number;
   /** The code with which frames beyond the limit are skipped. */
   readonly code: string;
-  /** What the code says, in Markdown. */
+  /** The meaning of the code, in Markdown. */
   readonly meaning: string;
-  /** What the flag does, for people. */
+  /** The flag's description for help. */
   readonly description: string;
 }
 
@@ -56,13 +56,15 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS;
 export type ServerLimits = Readonly<Record<LimitName, number>>;
 
-/** Arrays and Maps hold no more than this. */
+/** The greatest value of a limit: Arrays and Maps cannot have more entries. */
 export const GREATEST_LIMIT = 2 ** 24;
 
-/** Why a valid frame was skipped. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
+/**
+ * Why a valid frame was skipped. `TABLE_FULL` means that the process has no memory, or the table no number, for more.
+ */
 export type LimitCode = (typeof LIMITS)[LimitName]["code"] | "TABLE_FULL";
 
-/** What each code says, in Markdown. */
+/** The meaning of each code, in Markdown. */
 export const LIMIT_CODES: Readonly<Record<LimitCode, string>> = {
   TOO_MANY_HOPS: LIMITS.maxHops.meaning,
   TOO_MANY_ROUTES: LIMITS.maxRoutes.meaning,

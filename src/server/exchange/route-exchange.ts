@@ -1,23 +1,24 @@
 /**
- * The routes of the server with their origins, and the subscriptions with what each was last sent.
+ * The exchange has the routes of the server with their origins, and the subscriptions with what each was last sent.
  *
- * A subscriber's view of a VNI is the routes that have an origin other than the subscriber itself and, if it is a
- * server, other than another server. A subscription never queues messages. It is a cursor in the VNI's journal, the
- * list of routes in the order of their last change (route/table/journal.ts), and a bit per route for what was sent
- * last. When its peer's socket has room, the cursor moves forward, and for each route that it passes the view is compared
- * with the bit: an ADD, a REMOVE or nothing is due. So
+ * A subscriber's view of a VNI consists of the routes that have an origin other than the subscriber itself and, if it
+ * is a server, other than another server. A subscription never queues messages. It is a cursor in the VNI's journal,
+ * the list of routes in the order of their last change (route/table/journal.ts), and one bit per route for what was
+ * sent last. When its peer's socket has room, the cursor moves forward, and for each route that it passes the view is
+ * compared with the bit: an ADD, a REMOVE or nothing is due. Therefore:
  *
- * - existing routes for a new subscriber, live updates and the catching up of one that was slow are one walk;
- * - a slow subscriber gets only the last state of each route, once, and costs no memory;
- * - an announcer never gets its own routes, and a frame that says nothing new is never sent;
- * - a route without origins stays as a tombstone while it is a pending withdrawal of some subscription: one that was sent
- *   its ADD and has not passed it since.
+ * - A new subscriber gets the existing routes, a current one the updates, and a slow one what it has missed, all by the
+ *   same walk.
+ * - A slow subscriber gets only the last state of each route, once, and takes no memory.
+ * - An announcer never gets its own routes, and no frame is sent that changes nothing.
+ * - A route without origins stays as a tombstone while it is a pending withdrawal of a subscription, that is, of one
+ *   that was sent its ADD and has not passed it since.
  *
- * The End-of-RIB is due when a subscription first has nothing left to be sent, unless End-of-RIBs are deferred
- * because the server has only just started (see `releaseEndOfRib`).
+ * End-of-RIB is due when a subscription first has nothing left to be sent, unless End-of-RIBs are deferred, as after
+ * the server's start (see `releaseEndOfRib`).
  *
- * What a peer can make the server do, whatever the table looks like; n is the number of subscriptions of a VNI, and a
- * step is some 5 ns (base/turn-budget.ts):
+ * The work that a peer can cause is bounded, whatever the table looks like. Here n is the number of subscriptions of a
+ * VNI, and a step takes some 5 ns (base/turn-budget.ts):
  *
  *     UPDATE          the trie's work for a destination, some hundred steps, whatever the number of next hops and of peers
  *                     that announce the same; where a route comes or goes also n steps, to count pending withdrawals and to
@@ -67,11 +68,14 @@ import { SubscribedPeer, Subscribers, Subscription } from "./subscription.ts";
 import { TableMemory } from "./table-memory.ts";
 import { type JobBudget, NextTurn, type Soon, TurnBudget, WorkQueue } from "./work-queue.ts";
 
-/** A connected peer, as announcer and as subscriber. */
+/** The exchange's view of a connected peer, which announces and subscribes. */
 export interface ExchangePeer {
-  /** A route that came from a server is not passed on to another server. */
+  /** True if the peer is a server: routes from a server are not passed on to another server. */
   readonly isServer: boolean;
-  /** Called when something is to be sent to the peer; called again only after its `nextRun` has returned nothing. */
+  /**
+   * Called when something is to be sent to the peer. It is called again only after the peer's `nextRun` has returned
+   * nothing.
+   */
   wake(): void;
 }
 
@@ -89,12 +93,12 @@ export interface RetainedAnnouncements {
 
 export interface ExchangeOptions {
   readonly deferEndOfRib: boolean;
-  /** If left out, long jobs are done in one go. */
+  /** Defers a call to the next turn. If it is left out, long jobs are done in one go. */
   readonly soon?: Soon;
   readonly stepsPerTurn?: number;
   readonly limits?: ServerLimits;
   readonly table?: TableOptions;
-  /** How much memory routes and subscriptions may take in all; if left out, there is no limit. */
+  /** How much memory all routes and subscriptions may take. If it is left out, there is no limit. */
   readonly maxBytes?: number;
   /** The time in milliseconds; if left out, it is 0 for ever. */
   readonly nowMs?: () => number;
@@ -105,7 +109,7 @@ export interface ExchangeOptions {
 /** Why a peer's announcements are removed. */
 export type RemovalReason = "peer-lost" | "retention-ended";
 
-/** A VNI as operators see it. */
+/** The state of a VNI for operators. */
 export interface VniInfo {
   readonly vni: number;
   /** How many routes it has. */
@@ -133,15 +137,15 @@ const ANNOUNCED = reasonNumber("announced");
 const WITHDRAWN = reasonNumber("withdrawn");
 const TAKEN_OVER = reasonNumber("taken-over");
 
-/** Cost of removing an announcement, without the look for each subscription of its VNI. */
+/** The cost of removing an announcement, without the check of each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
-/** Cost of counting a VNI in which a peer that has left announced something. */
+/** The cost of counting a VNI in which a peer that has left announced something. */
 const STEPS_PER_CLEARED_VNI = 20;
-/** Cost of checking whether a journal entry is a pending withdrawal of a subscription. */
+/** The cost of checking whether a journal entry is a pending withdrawal of a subscription. */
 const STEPS_PER_PENDING_LOOK = 4;
-/** Cost of ending a subscription, or of waking one. */
+/** The cost of ending a subscription, or of waking one. */
 const STEPS_PER_SUBSCRIPTION = 32;
-/** Longer runs go out as they are, shorter ones together with those of further subscriptions. */
+/** Longer runs are sent as they are, shorter ones together with those of further subscriptions. */
 const GATHERED_RUN_BYTES = RUN_BYTES / 4;
 
 export class RouteExchange {
@@ -150,22 +154,22 @@ export class RouteExchange {
   readonly #announcers: Announcers;
   readonly #catchUp: CatchUp;
   readonly #peers = new Map<ExchangePeer, SubscribedPeer>();
-  /** Updates come from one peer by the hundred. */
+  /** The peer that was used last: a peer's updates arrive by the hundred. */
   #lastPeer: ExchangePeer | undefined;
   #lastRecord: SubscribedPeer | undefined;
-  /** By number; a peer that has left stays as long as it has announcements. */
+  /** The peers by number. A peer that has left stays here as long as it has announcements. */
   readonly #byNumber: (SubscribedPeer | undefined)[] = [];
-  /** Peers whose announcements are being removed, and which are not counted in `#clearing` yet. */
+  /** Peers whose announcements are being removed, and whose VNIs are not counted in `#clearing` yet. */
   readonly #leaving = new Set<SubscribedPeer>();
-  /** By VNI: how many peers have announcements there that are being removed. */
+  /** How many peers have announcements that are being removed, by VNI. */
   readonly #clearing = new Map<number, number>();
-  /** By the VNI's index in the table. */
+  /** The subscribers by the VNI's index in the table. */
   readonly #subscribers: (Subscribers | undefined)[] = [];
   readonly #work: WorkQueue;
-  /** Steps of passes that bring no bytes, for all peers together. */
+  /** The budget of passes that return no bytes, for all peers together. */
   readonly #passing: TurnBudget;
   readonly #run = new Uint8Array(RUN_BYTES);
-  /** Filled by {@link Origins.peersOf}. */
+  /** Working memory, filled by {@link Origins.peersOf}. */
   readonly #originPeers: number[] = [];
   readonly #memory: TableMemory;
   readonly #history: History;
@@ -174,9 +178,9 @@ export class RouteExchange {
   #nowMs = 0;
   readonly #fields = new UpdateFields();
   #limits: ServerLimits;
-  /** Includes those that have ended, until they have no pending withdrawals. */
+  /** The number of subscriptions. It includes those that have ended, until they have no pending withdrawals. */
   #subscriptionCount = 0;
-  /** The newest version of any VNI's journal: no two journals ever have the same. */
+  /** The newest version of any VNI's journal. Versions are unique among all journals. */
   #version = 0;
 
   constructor(options: ExchangeOptions) {
@@ -203,7 +207,7 @@ export class RouteExchange {
     this.#catchUp = new CatchUp(this.#table, this.#journal, free, isBeingCleared, options.deferEndOfRib);
   }
 
-  /** Sets the limits for what comes next. No peer loses what it has. */
+  /** Sets the limits for further announcements and subscriptions. No peer loses what it has. */
   setLimits(limits: ServerLimits): void {
     this.#limits = limits;
     this.#table.maxHops = limits.maxHops;
@@ -213,7 +217,7 @@ export class RouteExchange {
     return this.#table.routeCount;
   }
 
-  /** Rows beyond those of routes are tombstones and cursors. */
+  /** Returns the use of the table's arrays. Rows beyond those of routes are tombstones and cursors. */
   usage(): TableUsage {
     return this.#table.usage();
   }
@@ -269,7 +273,7 @@ export class RouteExchange {
     const { number } = retained;
     const record = this.#byNumber[number];
     if (record === undefined || record !== retained)
-      throw new Error("the announcements are not retained any more");
+      throw new Error("the announcements are no longer retained");
     const left = this.#announcers.endRetention(number);
     this.#removeAnnouncements(record, reason);
     return left;
@@ -387,7 +391,7 @@ export class RouteExchange {
   /** Ends the deferral: subscriptions that have caught up get their End-of-RIBs. */
   releaseEndOfRib(): void {
     this.#catchUp.endOfRibDeferred = false;
-    // The iteration may or may not include peers that join meanwhile: those are served anyway.
+    // The iteration may include peers that join in the meantime or not: those are served in any case.
     const peers = this.#peers.values();
     let subscriptions: Iterator<Subscription> | null = null;
     this.#work.add((budget) => {
@@ -407,22 +411,22 @@ export class RouteExchange {
   }
 
   /**
-   * Returns the next frames due to the peer, at most `limitBytes`: of one subscription, since they take turns, or of several
-   * with little to send. The result is empty if the peer has caught up or will be woken again. The bytes are valid until the
-   * next call, and count as sent.
+   * Returns the next frames for the peer, at most `limitBytes`, of one subscription, since they take turns, or of
+   * several with little to send. The result is empty if the peer has caught up or will be woken again. The bytes are
+   * valid until the next call, and count as sent.
    */
   nextRun(peer: ExchangePeer, limitBytes: number): Uint8Array {
     const record = this.#record(peer);
     const limit = Math.min(limitBytes, RUN_BYTES);
     if (record.hadExtraPass) {
-      // The peer is still awake, and is asked again in the next turn.
+      // The peer stays awake, and is served again in the next turn.
       record.hadExtraPass = false;
       peer.wake();
       return NO_BYTES;
     }
     let gathered = 0;
     while (limit - gathered >= MAX_UPDATE_FRAME_BYTES || gathered === 0) {
-      // The peer may not be put to sleep here: its caller takes only an empty run for that.
+      // The peer must not become idle here: only an empty run means that to the caller.
       if (gathered > 0 && !record.hasQueued) break;
       const subscription = record.dequeue();
       if (subscription === null) return NO_BYTES;
@@ -519,7 +523,10 @@ export class RouteExchange {
     return change;
   }
 
-  /** Ends the subscriptions of a peer that has left, one by one; until then each is like that of a peer that reads nothing. */
+  /**
+   * Ends the subscriptions of a peer that has left, one by one. Until then each is treated like that of a peer that
+   * reads nothing.
+   */
   #endSubscriptions(peer: ExchangePeer): SubscribedPeer {
     const record = this.#record(peer);
     record.leave();
@@ -582,8 +589,8 @@ export class RouteExchange {
   }
 
   /**
-   * Counts the subscriptions that were sent the ADD of a route that is a tombstone now: each has one more pending withdrawal.
-   * Takes a look for each subscription.
+   * Counts the subscriptions that were sent the ADD of a route that is now a tombstone: each has one more pending
+   * withdrawal. This checks each subscription.
    */
   #countPendingWithdrawals(vni: VniTable, row: number): number {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
@@ -596,7 +603,7 @@ export class RouteExchange {
     return pending;
   }
 
-  /** Takes the pending withdrawals of a tombstone back, which is a route again. Takes a look for each subscription. */
+  /** Cancels the pending withdrawals of a tombstone that has become a route again. This checks each subscription. */
   #cancelPendingWithdrawals(vni: VniTable, row: number): void {
     const slot = this.#table.rows.words[(row << ROW_SHIFT) + SLOT] as number;
     for (const subscription of this.#subscribers[vni.index]?.subscriptions ?? []) {
@@ -656,11 +663,14 @@ export class RouteExchange {
       return;
     }
     this.#clearing.delete(vni);
-    // End-of-RIBs may have waited for this.
+    // This may have delayed End-of-RIBs.
     if (subscribers !== undefined) wakeAll(subscribers);
   }
 
-  /** Takes a look, and one more for each peer that has only just left and is not counted yet. */
+  /**
+   * Returns true while a peer's announcements in the VNI are being removed. This takes one check, and one more for each
+   * peer that has only just left and is not counted yet.
+   */
   #isBeingCleared(vni: number): boolean {
     if (this.#clearing.has(vni)) return true;
     this.#passing.spend(this.#leaving.size);
@@ -668,7 +678,9 @@ export class RouteExchange {
     return false;
   }
 
-  /** Takes the subscription out of all queues. Until {@link #end} the table treats it as one that reads nothing. */
+  /**
+   * Removes the subscription from all queues. Until {@link #end} the table treats it like one whose peer reads nothing.
+   */
   #stopSending(subscription: Subscription): void {
     subscription.list?.remove(subscription);
     subscription.subscribers.ended++;
@@ -687,16 +699,16 @@ export class RouteExchange {
   }
 
   /**
-   * Continues to give up the pending withdrawals of an ended subscription: its cursor passes the journal, and nothing is sent.
-   * Returns true once none is left and the subscription is removed.
+   * Continues to discard the pending withdrawals of an ended subscription: its cursor passes the journal, and nothing
+   * is sent. Returns true once none is left and the subscription is removed.
    *
-   * Until then it counts as one that was sent its routes, also those that are withdrawn meanwhile: each that is counted has to
-   * be passed.
+   * Until then it counts as a subscription that was sent its routes, also for routes that are withdrawn in the
+   * meantime: the cursor must pass each route that is counted.
    */
   #giveUpPending(subscription: Subscription, budget: JobBudget): boolean {
     const { table, cursor } = subscription;
     const words = this.#table.rows.words;
-    // The last row passed that is still there.
+    // The last passed row that still exists.
     let passed = cursor;
     while (subscription.pendingWithdrawals > 0) {
       if (budget.isSpent) {

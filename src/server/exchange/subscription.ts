@@ -6,11 +6,11 @@ const NO_BITS = new Int32Array(0);
 
 /** The subscriptions of one VNI. */
 export class Subscribers {
-  /** In no order; an ended subscription stays among them until it has no pending withdrawals. */
+  /** The subscriptions in no order. An ended one stays here until it has no pending withdrawals. */
   readonly subscriptions: Subscription[] = [];
   /** How many of the subscriptions have ended. */
   ended = 0;
-  /** Subscriptions that have nothing to be sent: a change wakes them. */
+  /** The subscriptions that have nothing to be sent. A change wakes them. */
   readonly idle = new SubscriptionList();
 
   /** How many subscriptions have not ended. */
@@ -32,8 +32,8 @@ export class Subscribers {
 }
 
 /**
- * A peer's subscription to a VNI is a cursor in the VNI's journal, and one bit per route, which says whether the last
- * frame about it was an ADD.
+ * A peer's subscription to a VNI is a cursor in the VNI's journal, and one bit per route, which is set if the last
+ * frame about the route was an ADD.
  */
 export class Subscription {
   readonly peer: SubscribedPeer;
@@ -41,12 +41,12 @@ export class Subscription {
   readonly subscribers: Subscribers;
   /** The cursor's row in the journal: the entries after it have not been passed yet. */
   cursor: number;
-  /** The bit of slot s is bit s mod 32 of word s / 32. */
+  /** The bits by slot: the bit of slot s is bit s mod 32 of word s / 32. */
   sent = NO_BITS;
   /** How many tombstones after the cursor have their bit set: a REMOVE is still to be sent for each. */
   pendingWithdrawals = 0;
   endOfRibSent = false;
-  /** Its peer's queue, while it waits to be served, or the idle ones of its VNI. */
+  /** The list that it is in: its peer's queue while it waits to be served, or the idle ones of its VNI. */
   list: SubscriptionList | null = null;
   previous: Subscription | null = null;
   next: Subscription | null = null;
@@ -81,7 +81,7 @@ export class Subscription {
   }
 }
 
-/** A peer as the exchange knows it, with the queue of its subscriptions that have something to send. */
+/** The exchange's record of a peer, with the queue of its subscriptions that have something to send. */
 export class SubscribedPeer {
   readonly number: number;
   readonly isServer: boolean;
@@ -92,9 +92,9 @@ export class SubscribedPeer {
   readonly announced = new AnnouncedVnis();
   readonly #queue = new SubscriptionList();
   #isAwake = false;
-  /** The peer was served although the turn's budget was spent: it waits for the next turn now. */
+  /** True if the peer was served although the turn's budget was spent: it now waits for the next turn. */
   hadExtraPass = false;
-  /** The subscriptions are being ended, and nothing is sent any more. */
+  /** True once the peer has left: its subscriptions are being ended, and nothing more is sent. */
   hasLeft = false;
 
   constructor(number: number, isServer: boolean, source: number, wake: () => void) {
@@ -104,7 +104,7 @@ export class SubscribedPeer {
     this.#wake = wake;
   }
 
-  /** Releases the connection: announcements of a lost peer may be retained for long. */
+  /** Releases the connection, since the announcements of a lost peer may be retained for a long time. */
   leave(): void {
     this.hasLeft = true;
     this.#wake = () => {};
@@ -124,7 +124,10 @@ export class SubscribedPeer {
     this.#wake();
   }
 
-  /** Takes the next subscription out of the queue. Returns null, and lets the peer sleep, if the queue is empty. */
+  /**
+   * Removes the next subscription from the queue and returns it. If the queue is empty, it returns null and the peer
+   * becomes idle.
+   */
   dequeue(): Subscription | null {
     const subscription = this.#queue.first;
     if (subscription === null) this.#isAwake = false;

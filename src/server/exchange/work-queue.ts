@@ -1,27 +1,30 @@
 /**
- * Does long jobs a slice at a time, so that nothing else has to wait for them.
+ * The work queue does long jobs in slices, so that nothing else has to wait for them.
  *
- * Work is counted in steps: one look at something that is probably not in the processor's cache, some 5 ns.
+ * Work is counted in steps. A step is one access to memory that is probably not in the processor's cache, some 5 ns.
  */
 
-/** Steps of a slice, after which another job has its turn: enough to remove a peer with some routes. */
+/** The steps of a slice, after which another job has its turn. They are enough to remove a peer with some routes. */
 const STEPS_PER_SLICE = 1 << 11;
 
 /** Runs a function in the next turn of the event loop; several run in the order of the calls. */
 export type Soon = (run: () => void) => void;
 
-/** Asks for one call in the next turn on behalf of several: under load a turn makes few such calls (transport/schedule/turn-queue.ts). */
+/**
+ * Requests one call in the next turn for several users: under load a turn makes few such calls
+ * (transport/schedule/turn-queue.ts).
+ */
 export class NextTurn {
   readonly soon: Soon | undefined;
   readonly #runs: (() => void)[] = [];
   #isAsked = false;
 
-  /** @param soon undefined: there are no turns, and no limits */
+  /** @param soon if undefined, there are no turns and no limits */
   constructor(soon: Soon | undefined) {
     this.soon = soon;
   }
 
-  /** Has `run` called in each turn that any of the members asked for. */
+  /** Makes `run` a member: it is called in each turn that any member has requested. */
   join(run: () => void): void {
     this.#runs.push(run);
   }
@@ -55,7 +58,7 @@ export class TurnBudget {
     return this.#left <= 0;
   }
 
-  /** Counts steps that were taken; they may be more than were left. */
+  /** Counts steps that were taken. They may be more than were left. */
   spend(steps: number): void {
     if (this.#turn.soon === undefined) return;
     this.#left -= steps;
@@ -135,7 +138,7 @@ export class WorkQueue {
   constructor(turn: NextTurn, stepsPerTurn: number) {
     this.#budget = new TurnBudget(turn, stepsPerTurn);
     this.#slice = new Slice(this.#budget);
-    // Joins after the budget has: that is filled up by then.
+    // This joins after the budget, which is refilled before the work is done.
     turn.join(() => this.#work());
   }
 

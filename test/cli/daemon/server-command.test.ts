@@ -71,7 +71,12 @@ describe("parseServerOptions refuses", () => {
     [["--send-hold", "0.9"], "BAD_VALUE", "--send-hold: a number of seconds from 1 to", "0.9\n^~~"],
     [["--settle", "-1"], "BAD_VALUE", "--settle: a number of seconds from 0", "-1\n^~"],
     [["--keepalive", "5s"], "BAD_VALUE", "--keepalive: a whole number of seconds", "5s\n^~"],
-    [["--http", "4712"], "BAD_VALUE", "--http: a port alone: write :4712 (all addresses)", "4712\n^~~~"],
+    [
+      ["--http", "4712"],
+      "BAD_VALUE",
+      "--http: this is a port alone: write :4712 (all addresses)",
+      "4712\n^~~~",
+    ],
     [["--pacing", "on"], "BAD_VALUE", "--pacing: one of auto, always, never is needed", "on\n^~"],
     [["-v", "100"], "UNEXPECTED_ARGUMENT", `unexpected argument "100"`, null],
     [["--vni", "100"], "UNKNOWN_FLAG", "unknown flag --vni", null],
