@@ -7,12 +7,13 @@
  *   to the oldest. One after the other, all end sooner on average than if they took turns. A reader that takes little is
  *   seldom ready, and those that come again and again and never read are never before a patient one for long.
  * - Nothing is made ahead: an answer costs its walk over the table and the text of a slice, however slow its reader is.
- * - A reader has to take {@link SLICE_CHARS} in each {@link WINDOW_MS}, or it is cut off.
+ * - A reader that is too slow is cut off (slow-reader.ts).
  * - When the reader goes, the walk ends where it is.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { HTTP_ANSWERS_MS } from "../../base/turn-budget.ts";
+import { firstCreditUntilMs, nextCreditUntilMs, SLICE_CHARS } from "./slow-reader.ts";
 
 /** The destination of an answer's text. */
 export interface AnswerSink {
@@ -31,12 +32,6 @@ export interface AnswerEvents {
   failed(error: unknown): void;
 }
 
-/** A slice with this much text ends early. */
-const SLICE_CHARS = 32 * 1024;
-/** The least rate is a slice in so long. */
-const WINDOW_MS = 10_000;
-/** What a reader took faster counts for later: the system's socket buffers take megabytes at once, and then nothing for long. */
-const MAX_CREDIT_MS = 30_000;
 const CHECK_EVERY_MS = 1_000;
 /**
  * Text is garbage as soon as it is sent, and the engine lets garbage grow with the heap, in which a large table counts
@@ -85,7 +80,7 @@ export class AnswerQueue {
     sink.end();
     answer.startedMs = this.#clock.nowMs();
     answer.blockedSinceMs = answer.startedMs;
-    answer.creditUntilMs = answer.startedMs + WINDOW_MS;
+    answer.creditUntilMs = firstCreditUntilMs(answer.startedMs);
     return answer;
   }
 
@@ -115,7 +110,7 @@ export class AnswerQueue {
         this.#charsSinceCollection += value.length;
         if (!sink.write(value)) {
           answer.blockedSinceMs = this.#clock.nowMs();
-          answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+          answer.creditUntilMs = firstCreditUntilMs(answer.blockedSinceMs);
           await answer.ready();
           turnChars = 0;
         } else if (turnChars >= SLICE_CHARS) {
@@ -135,7 +130,7 @@ export class AnswerQueue {
     }
     answer.stream = null;
     answer.blockedSinceMs ??= this.#clock.nowMs();
-    answer.creditUntilMs = answer.blockedSinceMs + WINDOW_MS;
+    answer.creditUntilMs = firstCreditUntilMs(answer.blockedSinceMs);
     sink.end();
   }
 
@@ -204,9 +199,7 @@ export class AnswerQueue {
     if (text !== "") {
       this.#charsSinceCollection += text.length;
       answer.chars += text.length;
-      const earnedMs = (text.length / SLICE_CHARS) * WINDOW_MS;
-      const creditMs = Math.max(answer.creditUntilMs - nowMs, 0) + earnedMs;
-      answer.creditUntilMs = nowMs + Math.max(WINDOW_MS, Math.min(creditMs, MAX_CREDIT_MS));
+      answer.creditUntilMs = nextCreditUntilMs(answer.creditUntilMs, nowMs, text.length);
       if (!sink.write(text)) answer.blockedSinceMs = nowMs;
     }
     if (!isDone) return;

@@ -4,7 +4,8 @@ import { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { limitUnsent } from "../../transport/sockopt.ts";
 import type { Answer } from "./answer-queue.ts";
-import type { LimitedConnection, Stall } from "./connection-limit.ts";
+import type { LimitedConnection } from "./connection-limit.ts";
+import type { Stall } from "./slow-reader.ts";
 
 export type BunSocket = Bun.Socket<HttpConnection | null>;
 

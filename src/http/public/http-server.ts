@@ -1,6 +1,4 @@
-/**
- * Public HTTP of a server or client, which is read only: the documents of the Go program, and /healthz.
- */
+/** Public HTTP of a server or client, which is read only; what it answers is in public-endpoints.ts. */
 
 import type { Clock } from "../../base/clock.ts";
 import { eventLog } from "../../base/log-event.ts";
@@ -11,13 +9,12 @@ import type { RouteSource } from "../../route/table/route-source.ts";
 import { httpConnectionLimit } from "../../transport/descriptor-limit.ts";
 import { listenError } from "../../transport/listen-error.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
-import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
 import { HttpListener, type HttpRequest } from "../connections/http-listener.ts";
 import { HttpError } from "../http-error.ts";
-import { Router, route } from "../router.ts";
+import { Router } from "../router.ts";
 import { comparableName, isAllowedHost } from "./host-check.ts";
-import { type RoutesFormat, routesDocument } from "./routes-document.ts";
+import { publicEndpoints } from "./public-endpoints.ts";
 
 export interface HttpServerOptions {
   /** Port 0 is any free one. */
@@ -81,22 +78,9 @@ function hostGuard({ endpoint, hostNames = [] }: HttpServerOptions, counters: Ht
 
 function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
   const { version, logger } = options;
-  const document = (format: RoutesFormat, contentType: string): HttpAnswer => ({
-    status: 200,
-    headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
-    body: routesDocument(options.routes, format, { date: new Date(), version }),
-  });
   const router = new Router({
     guard: hostGuard(options, counters),
-    routes: [
-      route("GET", "/", () => {
-        const endpoints = router.paths.filter((path) => path !== "/");
-        return json(200, { program: "bunbond", version, endpoints });
-      }),
-      route("GET", "/healthz", () => json(200, { status: "ok" })),
-      route("GET", "/routes.json", () => document("json", "application/json")),
-      route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
-    ],
+    routes: publicEndpoints({ routes: options.routes, version, paths: () => router.paths }),
     onFailure: (error) =>
       eventLog(logger).log(LOG.httpAnswerFailed, {
         address: formatEndpoint(options.endpoint),

@@ -1,9 +1,6 @@
 import { expect, test } from "bun:test";
-import {
-  ConnectionLimit,
-  type LimitedConnection,
-  type Stall,
-} from "../../../src/http/connections/connection-limit.ts";
+import { ConnectionLimit, type LimitedConnection } from "../../../src/http/connections/connection-limit.ts";
+import type { Stall } from "../../../src/http/connections/slow-reader.ts";
 import { FakeClock } from "../../support/network/fake-clock.ts";
 
 class Connection implements LimitedConnection {
