@@ -3,7 +3,7 @@
  *
  *     program, flags, control socket ── subscribe, addServer, stop, … ──▶ ClientCore
  *                                    ── announce, withdraw, drain ──────▶ OwnAnnouncements ── offered, retracted ──▶ ClientCore
- *     announceWhen, #announceTimer ───── release ───────────────────────▶ OwnAnnouncements ── released ────────────▶ ClientCore
+ *     HeldAnnouncements ──────────────── release ───────────────────────▶ OwnAnnouncements ── released ────────────▶ ClientCore
  *
  *     ClientCore ── vniChanged, announcementChanged ──▶ ServerLink, one per server: a connection and a timer (server-link.ts)
  *     ServerLink ── received, withdrawn, sweep ───────▶ MergedView: many routes are dropped in slices, by clock.soon
@@ -18,7 +18,7 @@
  * Everything runs in the event loop of the process, and nothing polls. A handler runs inside the call that caused the event and may
  * call anything here; so events come last in each method, or the method looks again at what a handler may have changed.
  */
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import type { EventLog } from "../base/log-event.ts";
@@ -36,6 +36,7 @@ import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { type ClientHandler, HandlerFanOut } from "./events.ts";
+import { HeldAnnouncements } from "./held-announcements.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
 import { ServerLinks } from "./link/server-links.ts";
 import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
@@ -82,11 +83,9 @@ export class ClientCore {
   readonly #establishedServers = new Set<ServerNumber>();
   readonly #fields = new UpdateFields();
   readonly #confirmations = new Set<(server: Endpoint) => void>();
-  readonly #announceWithinMs: number;
-  /** Set from the start until the announcements are released. */
-  #announceTimer: Timer | null = null;
-  /** Null before the start. */
-  #startedMs: number | null = null;
+  /** Null if announcements are not held back. */
+  readonly #held: HeldAnnouncements | null;
+  #isStarted = false;
   #stopped = false;
   /** Resolves when the client has stopped; null before a stop. */
   #stopDone: Promise<void> | null = null;
@@ -161,35 +160,25 @@ export class ClientCore {
     };
     this.#links = new ServerLinks(this.#linkContext);
     for (const server of options.servers) this.addServer(server);
-    this.#announceWithinMs = options.announceWithinMs ?? DEFAULT_ANNOUNCE_WITHIN_MS;
-    if (options.announceWhen !== undefined) this.#announceWhen(options.announceWhen);
+    this.#held =
+      options.announceWhen === undefined
+        ? null
+        : new HeldAnnouncements(options.announceWhen, {
+            clock: this.#clock,
+            logger: this.#logger,
+            withinMs: options.announceWithinMs ?? DEFAULT_ANNOUNCE_WITHIN_MS,
+            release: () => this.releaseAnnouncements(),
+            onFailed: (error) => this.#handlers.failed("announceWhen", error),
+          });
   }
 
   /** Starts connecting to all servers. Only the first call has an effect, and none after a stop. */
   start(): void {
-    if (this.#startedMs !== null || this.#stopped) return;
-    this.#startedMs = this.#clock.nowMs();
-    if (this.#own.isHeldBack && Number.isFinite(this.#announceWithinMs)) {
-      this.#announceTimer = this.#clock.after(this.#announceWithinMs, () => this.#announceNow(false));
-    }
+    if (this.#isStarted || this.#stopped) return;
+    this.#isStarted = true;
+    this.#held?.start();
     // Last, since a handler may stop the client.
     for (const link of this.#links) link.start();
-  }
-
-  #announceWhen(ready: PromiseLike<unknown>): void {
-    const failed = (error: unknown) => {
-      // What is awaited ends with the client, as its kernel routes do: that is no failure.
-      if (this.#stopped) return;
-      this.#handlers.failed("announceWhen", error);
-      this.#announceNow(false);
-    };
-    ready.then(() => this.#announceNow(true), failed);
-  }
-
-  #announceNow(isReady: boolean): void {
-    if (this.#stopped || !this.releaseAnnouncements()) return;
-    const nowMs = this.#clock.nowMs();
-    this.#logger.debug("announcing", { afterMs: Math.round(nowMs - (this.#startedMs ?? nowMs)), isReady });
   }
 
   /** Adds a handler of the events from now on. Returns a function that removes it again. */
@@ -202,7 +191,7 @@ export class ClientCore {
     if (this.#stopped || this.#links.find(server) !== undefined) return false;
     const link = this.#links.add(server);
     this.#completeness.serverAdded(link);
-    if (this.#startedMs !== null) link.start();
+    if (this.#isStarted) link.start();
     return true;
   }
 
@@ -288,7 +277,7 @@ export class ClientCore {
 
   /** Announces what waits for `announceWhen`. Returns false if nothing waits. */
   releaseAnnouncements(): boolean {
-    this.#announceTimer?.cancel();
+    this.#held?.onReleased();
     const { hasHeldBack } = this.#own;
     const isReleased = this.#own.release();
     // The confirmations include what was held back.
@@ -420,7 +409,7 @@ export class ClientCore {
     this.#stopped = true;
     this.#completeness.stop();
     this.#stale.stop();
-    this.#announceTimer?.cancel();
+    this.#held?.stop();
     if (onStop === "withdraw") this.drain();
     const links = this.#links.all();
     // Within this call if nothing is left to be sent.

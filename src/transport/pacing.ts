@@ -1,4 +1,5 @@
 import { countFrames } from "../wire/framer.ts";
+import { Barrier } from "./barrier.ts";
 
 /**
  * Decides how fast runs go out (wire/README.md, §6.1).
@@ -61,5 +62,44 @@ export class PacedWrites implements Pace {
   }
   onWrote(nowMs: number, run: Uint8Array): void {
     this.#nextMs = nowMs + Math.max(this.#pauseMs, countFrames(run) / PACED_FRAMES_PER_MS);
+  }
+}
+
+/** Ten segments are what TCP sends at once on a new connection (RFC 6928). */
+const UNREAD_WRITES = 10;
+
+/**
+ * Counts the writes that a server is not known to have read: the answer to a KEEPALIVE means that everything before it was read.
+ * A client paces its announcements by this. A client does not answer KEEPALIVEs, so a server paces by time (PacedWrites).
+ */
+export class UnreadWrites {
+  #written = 0;
+  /** How many writes are known to have been read; and how many will be, once the next answer has come. */
+  #read = 0;
+  readonly #unread = new Barrier<number>();
+
+  /** Returns true if no paced write may follow before an answer. */
+  get isFull(): boolean {
+    return this.#written - this.#read >= UNREAD_WRITES;
+  }
+
+  /** Returns true if a KEEPALIVE was sent whose answer says more. */
+  get awaitsAnswer(): boolean {
+    return !this.#unread.isEmpty;
+  }
+
+  onWrote(): void {
+    this.#written++;
+  }
+
+  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was written before. */
+  keepaliveSent(keepalive: number): void {
+    if (this.#unread.isEmpty) this.#unread.add(this.#written);
+    this.#unread.sent(keepalive);
+  }
+
+  /** Records that the server has answered this many KEEPALIVEs. */
+  keepaliveAnswered(keepalivesAnswered: number): void {
+    for (const writes of this.#unread.answered(keepalivesAnswered)) this.#read = writes;
   }
 }

@@ -1,6 +1,6 @@
 /** How much a peer that is written to gently gets in a second, however short the frames are. */
-import { expect, test } from "bun:test";
-import { PacedWrites } from "../../src/transport/pacing.ts";
+import { describe, expect, test } from "bun:test";
+import { PacedWrites, UnreadWrites } from "../../src/transport/pacing.ts";
 import { ConnectionUnderTest } from "../support/network/connection-under-test.ts";
 
 const SECONDS = 0.5;
@@ -24,4 +24,47 @@ test.each([
   const framesPerWrite = Math.floor(1_400 / frameBytes);
   expect(heard.length).toBeGreaterThan(most - framesPerWrite);
   expect(heard.length).toBeLessThan(most + framesPerWrite);
+});
+
+describe("writes that a server is not known to have read", () => {
+  const written = (count: number, unread = new UnreadWrites()) => {
+    for (let write = 0; write < count; write++) unread.onWrote();
+    return unread;
+  };
+
+  test("ten are enough", () => {
+    expect(written(9).isFull).toBe(false);
+    expect(written(10).isFull).toBe(true);
+  });
+
+  test("an answer means that those before its KEEPALIVE were read", () => {
+    const unread = written(4);
+    unread.keepaliveSent(1);
+    expect(unread.awaitsAnswer).toBe(true);
+    written(6, unread);
+    expect(unread.isFull).toBe(true);
+    unread.keepaliveAnswered(1);
+    expect(unread.awaitsAnswer).toBe(false);
+    expect(unread.isFull).toBe(false);
+    expect(written(3, unread).isFull).toBe(false);
+    expect(written(1, unread).isFull).toBe(true);
+  });
+
+  test("an answer to an earlier KEEPALIVE says nothing", () => {
+    const unread = written(10);
+    unread.keepaliveSent(2);
+    unread.keepaliveAnswered(1);
+    expect(unread.isFull).toBe(true);
+    expect(unread.awaitsAnswer).toBe(true);
+  });
+
+  test("of several KEEPALIVEs under way the first one counts", () => {
+    const unread = written(5);
+    unread.keepaliveSent(1);
+    written(5, unread);
+    unread.keepaliveSent(2);
+    unread.keepaliveAnswered(2);
+    expect(written(4, unread).isFull).toBe(false);
+    expect(written(1, unread).isFull).toBe(true);
+  });
 });

@@ -8,8 +8,7 @@
  * Until the server is known to be a BunBond (peer-kind.ts), it is treated as a Go server:
  *
  * - A read of a Go server must never be full nor end inside a frame. So, unless `pacing` says otherwise, at most ten writes of
- *   up to 1,400 bytes are sent between two KEEPALIVE answers: ten segments are what TCP sends at once on a new connection
- *   (RFC 6928), and an answer means that everything before was read.
+ *   up to 1,400 bytes are sent between two KEEPALIVE answers (transport/pacing.ts).
  * - An UNSUBSCRIBE takes our announcements of the VNI along: they are sent again a second after it was read, when the server has
  *   certainly carried it out. A new SUBSCRIBE waits as long (see subscription-output.ts).
  * - Our own routes come back as echoes (see own-echoes.ts).
@@ -20,15 +19,13 @@ import type { Route } from "../../route/route.ts";
 import { Barrier } from "../../transport/barrier.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { type OutputSource, RUN_BYTES } from "../../transport/outbox.ts";
-import { PACED_WRITE_BYTES, type Pacing } from "../../transport/pacing.ts";
+import { PACED_WRITE_BYTES, type Pacing, UnreadWrites } from "../../transport/pacing.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { type Echo, OwnEchoes } from "../view/own-echoes.ts";
 import type { PeerKind } from "../view/peer-kind.ts";
 import { AnnouncementOutput } from "./announcement-output.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { SUBSCRIPTION_PAUSE_MS, SubscriptionOutput } from "./subscription-output.ts";
-
-const PACED_WRITES = 10;
 
 const NOTHING = new Uint8Array(0);
 // Written and sent within one call, so all links share it.
@@ -47,10 +44,7 @@ export class LinkOutput implements OutputSource {
   readonly #confirmations = new Barrier<() => void>();
   readonly #onIdle: () => void;
   #peerKind: PeerKind = "unknown";
-  #writes = 0;
-  /** How many writes are known to have been read; and how many will be, once the next answer has come. */
-  #writesRead = 0;
-  readonly #unreadWrites = new Barrier<number>();
+  readonly #unreadWrites = new UnreadWrites();
   /** When the timer for what waits runs out, or Infinity if none is set. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
@@ -138,7 +132,7 @@ export class LinkOutput implements OutputSource {
 
   keepaliveAnswered(): void {
     const answered = this.#connection().keepalivesAnswered;
-    for (const writes of this.#unreadWrites.answered(answered)) this.#writesRead = writes;
+    this.#unreadWrites.keepaliveAnswered(answered);
     const unsubscribed = this.#subscriptions.keepaliveAnswered(answered);
     if (this.#mayBeGo && unsubscribed.size > 0) {
       this.#after(SUBSCRIPTION_PAUSE_MS, () => this.#announcements.sendAgain(unsubscribed));
@@ -163,14 +157,14 @@ export class LinkOutput implements OutputSource {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
     let limit = Math.min(limitBytes, RUN_BYTES);
     if (this.#isPaced) {
-      if (this.#writes - this.#writesRead >= PACED_WRITES) {
-        return this.#unreadWrites.isEmpty ? this.#sendKeepalive() : NOTHING;
+      if (this.#unreadWrites.isFull) {
+        return this.#unreadWrites.awaitsAnswer ? NOTHING : this.#sendKeepalive();
       }
       limit = Math.min(limit, PACED_WRITE_BYTES);
     }
     const end = this.#encodeSubscriptions(limit) || this.#announcements.encode(runView, limit);
     if (end > 0) {
-      this.#writes++;
+      this.#unreadWrites.onWrote();
       return run.subarray(0, end);
     }
     const isAsked = this.#confirmations.needsKeepalive && this.idle;
@@ -180,8 +174,7 @@ export class LinkOutput implements OutputSource {
   /** The connection writes it before it asks for the next run. */
   #sendKeepalive(): Uint8Array {
     const number = this.#connection().sendKeepalive();
-    if (this.#unreadWrites.isEmpty) this.#unreadWrites.add(this.#writes);
-    this.#unreadWrites.sent(number);
+    this.#unreadWrites.keepaliveSent(number);
     this.#subscriptions.keepaliveSent(number);
     this.#echoes.keepaliveSent(number);
     if (this.idle) this.#confirmations.sent(number);
