@@ -1,6 +1,7 @@
 /** Which tests `npm run test:fast` runs: none that starts a process or opens a socket, and all others but the slow ones. */
 import { describe, expect, test } from "bun:test";
 import { edgesOf, fastTestFiles, isSlow, readTestSources, testFilesOf } from "./support/fast-tests.ts";
+import { mergedSummary, readReport } from "./support/test-report.ts";
 
 const sources = await readTestSources();
 const fast = fastTestFiles(sources);
@@ -62,5 +63,72 @@ describe("an edge is found", () => {
       ["src/c.ts", `import { b } from "./b.ts";`],
     ]);
     expect(edgesOf("test/a.test.ts", tree)).toEqual([]);
+  });
+});
+
+describe("the report of several runs", () => {
+  const good = `bun test v1.4.4 (38afee6c8)
+
+ 25 pass
+ 5082 expect() calls
+Ran 25 tests across 1 file. [3.04s]
+`;
+  const bad = `bun test v1.4.4 (38afee6c8)
+
+test/a.test.ts:
+Expected: 2
+(fail) bad [0.27ms]
+
+test/b.test.ts:
+
+# Unhandled error between tests
+error: at load
+
+ 26 pass
+ 1 todo
+ 2 fail
+ 2 errors
+ 5084 expect() calls
+Ran 29 tests across 2 files. [9.94s]
+`;
+
+  test("of a good run there is nothing but its counts", () => {
+    expect(readReport(good)).toMatchObject({ text: "", files: 1, isComplete: true });
+  });
+
+  test("of another one there are its failures", () => {
+    expect(readReport(bad)).toMatchObject({
+      text: `test/a.test.ts:
+Expected: 2
+(fail) bad [0.27ms]
+
+test/b.test.ts:
+
+# Unhandled error between tests
+error: at load`,
+      files: 2,
+      isComplete: true,
+    });
+  });
+
+  test("a run that broke off has no summary", () => {
+    expect(readReport("bun test v1.4.4 (38afee6c8)\n\nSegmentation fault\n")).toMatchObject({
+      text: "Segmentation fault",
+      isComplete: false,
+    });
+  });
+
+  test("they have one summary", () => {
+    expect(mergedSummary([readReport(good), readReport(bad), readReport(good)], 8_765)).toBe(
+      ` 76 pass
+ 1 todo
+ 2 fail
+ 2 error
+ 15248 expect() calls
+Ran 79 tests across 4 files. [8.77s]`,
+    );
+    expect(mergedSummary([readReport(good)], 1_000)).toBe(
+      " 25 pass\n 0 fail\n 5082 expect() calls\nRan 25 tests across 1 file. [1.00s]",
+    );
   });
 });
