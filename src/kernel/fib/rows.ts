@@ -84,6 +84,9 @@ export const COVERS = 128;
 /** A scan that was incomplete has not met our route: an attempt to add it shows whether it is there. */
 export const UNPROVEN = 256;
 
+/** A row's state, as it is drawn above; none: nothing is desired or observed, but routes to the destination are skipped. */
+export type RowState = "none" | "missing" | "in-place" | "outdated" | "extra";
+
 /** How many arrays of FibRows become large when it has many rows of both families (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
 

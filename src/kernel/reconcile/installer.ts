@@ -28,7 +28,7 @@ import {
   KERNEL_ROWS_PER_TURN,
 } from "../../base/turn-budget.ts";
 import type { ClientView } from "../../client/view/client-view.ts";
-import type { IpAddress } from "../../net/ip.ts";
+import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
@@ -39,6 +39,7 @@ import type { KernelOptionNames } from "../option-names.ts";
 import { Applier } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
 import { InstallerLog } from "./installer-log.ts";
+import { type KernelRow, kernelRows, kernelRowTo } from "./kernel-row.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { MultipathHash } from "./multipath-hash.ts";
 import { RoutesInTheWay } from "./routes-in-the-way.ts";
@@ -251,6 +252,16 @@ export class Installer {
   /** The destinations that cannot be installed, changed or deleted, and why; at most `limit`. */
   faults(limit: number): KernelFault[] {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
+  }
+
+  /** What is known about the destination of a VNI; null if nothing is. */
+  rowOf(vni: number, destination: Prefix): KernelRow | null {
+    return kernelRowTo(this.#fib, vni, destination, this.#device.refusalCauses);
+  }
+
+  /** All rows, one at a time. The walk may pause. */
+  rows(): Iterable<KernelRow> {
+    return kernelRows(this.#fib, () => this.#device.refusalCauses);
   }
 
   // The loop.

@@ -127,18 +127,25 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
 
 /** Returns up to `limit` faults. `deviceCauses`: what is wrong with the device if the kernel's text is about that. */
 export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
-  const { rows } = fib;
-  return Array.from(allFaults(fib).take(limit), ([row, fault]) => {
-    const { code, attempts } = fault;
-    const table = rows.tableOf(row).id;
-    const destination = rows.prefixOf(row);
-    const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
-    const message = isOfDevice ? deviceCauses.join("; ") : wordsOf(fault, table, destination);
-    return { table, destination, code, message, attempts };
-  });
+  return Array.from(allFaults(fib).take(limit), ([row, fault]) => faultOf(fib, row, fault, deviceCauses));
 }
 
-function wordsOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
+/** Returns a row's fault as it is shown. */
+export function faultOf(
+  { rows }: Fib,
+  row: number,
+  fault: Fault,
+  deviceCauses: readonly string[],
+): KernelFault {
+  const { code, attempts } = fault;
+  const table = rows.tableOf(row).id;
+  const destination = rows.prefixOf(row);
+  const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
+  const message = isOfDevice ? deviceCauses.join("; ") : textOf(fault, table, destination);
+  return { table, destination, code, message, attempts };
+}
+
+function textOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
   if (code !== "EEXIST") return message;
   const what = inTheWay === undefined ? "" : `: ${inTheWay}`;
   return `${message}${what} (${showRouteCommand(table, destination)})`;
@@ -160,7 +167,8 @@ function* ambiguousRows({ ambiguous, rows, retries }: Fib): Iterable<number> {
   }
 }
 
-const BESIDE: Fault = {
+/** A foreign route is beside ours. */
+export const BESIDE: Fault = {
   isCollision: true,
   code: "EEXIST",
   message: "it is there, and beside it a foreign route with the same metric, which may be taken",
