@@ -279,7 +279,8 @@ export class Installer {
     if (this.#isStopped || this.#scans.isUnderWay) return;
     this.#alarm?.cancel();
     this.#handleWaiting();
-    if (this.#waitingEvents.length > 0) {
+    // What is older than a scan must not be handled after it, as if the device had gone down again.
+    if (!this.#kernel.poll() || this.#waitingEvents.length > 0) {
       this.#wake();
       return;
     }

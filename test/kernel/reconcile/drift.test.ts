@@ -575,3 +575,17 @@ describe("failures", () => {
     expect(rig.takeWarnings()).toHaveLength(10);
   });
 });
+
+test("notifications that came before a scan are handled before it, and not as if the device had gone down afterwards", async () => {
+  const rig = await InstallerUnderTest.started();
+  await rig.add("100 10.0.1.0/24 via 2001:db8::1");
+  await rig.rest();
+  rig.kernel.isBusy = true;
+  rig.kernel.setLink(null);
+  rig.kernel.setLink({ index: 9, isUp: false });
+  rig.kernel.setLink({ isUp: true });
+  rig.installer.reconcile();
+  // No time passes: there is no second scan, which has to wait for a second.
+  await rig.settle();
+  expect(rig.kernel.ours()).toEqual(["100 10.0.1.0/24 via 2001:db8::1"]);
+});
