@@ -172,7 +172,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     expect(rig.routes()).toEqual(TABLE_100);
     const before = rig.nexthops();
     await using second = rig.client({ flags: ["--install-routes", "100#100", "--cleanup"] });
-    await second.logged(/kernel routes read routes=2 objects=2 groups=1/);
+    await second.logged(/kernel scanned routes=2 objects=2 groups=1/);
     await second.established();
     expect(rig.nexthops()).toEqual(before);
     expect(await second.stop()).toBe(0);

@@ -30,7 +30,7 @@
  *     queued       something about the row has changed                              CHANGED
  *     dequeued     the row's turn has come                                                       CHANGED
  *     desired      its routes name that hop set now                                 DESIRED
- *     covering     its destination holds an address of the underlay, or does not    COVERS       COVERS
+ *     covering     its destination contains an underlay address, or does not        COVERS       COVERS
  *     skipped      routes to it are skipped or shadowed, or none are                SKIPPED      SKIPPED
  *     shrunk       the view has withdrawn a route to it                             SHRUNK
  *     observed     our route names that nexthop, or is not there                    OBSERVED
@@ -79,7 +79,7 @@ export const AMBIGUOUS = 16;
 export const SHRUNK = 32;
 /** Others have put a route in place of ours or beside it: the row is left alone until the next scan. */
 export const UNSCANNED = 64;
-/** The destination holds an address of the underlay, and the table is the host's own: no route may be there (underlay.ts). */
+/** The destination contains an address of the underlay, and the table is the host's own: no route may be there (underlay.ts). */
 export const COVERS = 128;
 /** A scan that was incomplete has not met our route: an attempt to add it shows whether it is there. */
 export const UNPROVEN = 256;
@@ -262,7 +262,7 @@ export class FibRows {
     }
   }
 
-  /** Walks the rows of a table whose destinations hold the address. */
+  /** Walks the rows of a table whose destinations contain the address. */
   *rowsCovering(table: FibTable, { family, w0, w1, w2, w3 }: IpAddress): Iterable<number> {
     const root = family === 6 ? table.root6 : table.root4;
     if (root === NO_ROOT) return;

@@ -222,8 +222,8 @@ export class Installer {
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
       problems: [...this.#device.problems, ...memoryProblems(this.#fib.refusedMemory)],
-      lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
-      isReading: this.#scans.isUnderWay,
+      lastScanForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
+      isScanning: this.#scans.isUnderWay,
       ecmpProblem: this.#multipathHash.problem,
     });
   }

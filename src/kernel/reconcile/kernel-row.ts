@@ -14,6 +14,7 @@ import type { Fib } from "../fib/fib.ts";
 import { AMBIGUOUS, CHANGED, OBSERVED, PLAIN, type RowState } from "../fib/rows.ts";
 import { BESIDE, faultOf, type KernelFault } from "./status.ts";
 
+/** What is known about one destination in a routing table. */
 export interface KernelRow {
   readonly table: number;
   /** The VNIs of the table, in the order in which they win a destination; empty if it is not mapped any more. */
@@ -36,6 +37,7 @@ export interface KernelRow {
   readonly fault: KernelFault | null;
 }
 
+/** Our route to a destination, as it was observed in the kernel. */
 export interface ObservedRoute {
   /** The object or group that it names; null: it is a predecessor's, which names none. */
   readonly nexthopId: number | null;

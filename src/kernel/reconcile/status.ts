@@ -37,8 +37,8 @@ export interface DeviceStatus {
   /** Why packets or routes do not leave by it, each with what helps. */
   readonly problems: readonly string[];
   /** How long ago the kernel was last scanned, in milliseconds; null if not yet. */
-  readonly lastReadForMs: number | null;
-  readonly isReading: boolean;
+  readonly lastScanForMs: number | null;
+  readonly isScanning: boolean;
   /** Why destinations with several next hops are not balanced well, with the command that helps; null if they are. */
   readonly ecmpProblem: string | null;
 }
@@ -54,7 +54,7 @@ export interface InstallerStatus extends DeviceStatus {
   /** Since the start. */
   readonly operations: Readonly<Record<OperationType, OperationResults>>;
   /** How often the kernel was scanned, including the scan at the start. */
-  readonly readings: number;
+  readonly scans: number;
   /** What other programs had changed, since the start. */
   readonly drift: Readonly<Record<DriftKind, number>>;
   /** The memory of the FIB model. */
@@ -119,7 +119,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     groups: fib.nexthops.groupCount,
     resilientGroups: fib.nexthops.resilientCount,
     operations: structuredClone(operations.byType),
-    readings: fib.scans,
+    scans: fib.scans,
     drift: { ...fib.drift },
     bytes: fib.bytes,
   };
