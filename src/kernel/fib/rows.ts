@@ -1,5 +1,5 @@
 /*
- * Destinations in routing tables: one row for each that is desired there, or observed there as ours.
+ * Keeps destinations in routing tables: one row for each that is desired there, or observed there as ours.
  *
  *     routing table ──▶ a trie per family ──▶ row = handle × 2, + 1 for IPv6 ──▶ five words
  *

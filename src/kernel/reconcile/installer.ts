@@ -3,14 +3,14 @@
  *
  *     start: links ─▶ scan ─▶ adopted
  *                                   │
- *              ┌────────────────────▼──────────────────────┐
- *              │ one step of the event loop, the first of: │
- *              │   a scan, if one is requested and due      │◀── events that leave doubt, link up, overrun,
- *              │   what is left without the device          │    failures that leave doubt, the interval
- *              │   the machine's addresses                  │
- *              │   rows to be marked                        │
- *              │   a slice of changed rows                  │◀── the view, retries, routes deleted by others
- *              │   a slice of unneeded nexthops             │◀── a second after they have lost their last use
+ *              ┌────────────────────▼───────────────────────┐
+ *              │ one turn of the event loop:                │
+ *              │   notifications that have waited           │◀── the kernel
+ *              │   a scan, if one is due, or else           │◀── events that leave doubt, link up, overrun,
+ *              │   steps until the turn's time is used:     │    failures that leave doubt, the interval
+ *              │     rows to be marked                      │
+ *              │     changed rows                           │◀── the view, retries, routes deleted by others
+ *              │     unneeded nexthops                      │◀── a second after they have lost their last use
  *              └────────────────────────────────────────────┘
  *
  * While the device is down or missing nothing can be installed: the kernel has dropped the objects, and the IPv4 routes,

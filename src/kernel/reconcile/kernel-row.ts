@@ -1,6 +1,6 @@
 /**
- * What is known about one destination in a routing table, for questions such as "why is it not installed?". Nothing here changes the
- * model, and rows are made one at a time while somebody asks: a walk may pause, and no table is copied.
+ * Reports what is known about one destination in a routing table, for questions such as "why is it not installed?". Nothing here
+ * changes the model. Rows are made one at a time, as they are asked for: a walk may pause, and no table is copied.
  *
  *     what is desired ─▶ state (fib/rows.ts draws it) ◀─ what is observed
  *                          │
