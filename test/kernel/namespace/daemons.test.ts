@@ -236,7 +236,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
     const dry = rig.client(["--install-routes", "100#100", "--dry-run", "--cleanup"], socketPath);
-    await dry.logged(/--cleanup is of no use with --dry-run/);
+    await dry.logged(/--cleanup has no effect with --dry-run/);
     // From here on it answers.
     await dry.logged(/ started program=client /);
     const control = new ControlClient({ socketPath, program: "client", asJson: false });
