@@ -23,11 +23,13 @@ export type { StaleTimes } from "./client/view/stale-timers.ts";
 export type { DesiredSettings, EcmpMode, PreferredNetwork, TableMapping } from "./kernel/desired/settings.ts";
 export type { SkipReason } from "./kernel/desired/skip-reason.ts";
 export type { DriftKind } from "./kernel/fib/fib.ts";
+export type { RowState } from "./kernel/fib/rows.ts";
 export type { FibCounts } from "./kernel/fib/tables.ts";
 export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
 export { KernelRoutes } from "./kernel/kernel-routes.ts";
 export type { KernelOptionNames } from "./kernel/option-names.ts";
 export type { KernelCloseOptions, KernelRoutesOptions } from "./kernel/options.ts";
+export type { KernelRow, ObservedRoute } from "./kernel/reconcile/kernel-row.ts";
 export type {
   DeviceStatus,
   InstallerStatus,

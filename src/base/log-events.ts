@@ -466,9 +466,9 @@ export const netlinkFailed = {
   whatToDo: "Routes in the kernel stay as they are in the meantime.",
 } as const satisfies LogEvent;
 
-export const kernelRead = {
+export const kernelScanned = {
   level: "info",
-  message: "kernel routes read",
+  message: "kernel scanned",
   fields: ["routes", "objects", "groups"],
   whatToDo:
     "The first scan: so many routes, nexthop objects and groups of an earlier client were found and adopted.",

@@ -1,4 +1,4 @@
-/** The kernel of a dry run: it reads the real kernel, and prints what it would change there. */
+/** Makes the kernel of a dry run, which reads the real kernel, and prints what would be changed there. */
 import { formatOperation } from "./format-operation.ts";
 import type { Kernel } from "./kernel.ts";
 

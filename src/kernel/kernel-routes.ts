@@ -13,6 +13,7 @@ import type { ServerState } from "../client/link/server-link.ts";
 import { type ClientView, FOLLOW_VIEW, type ViewFollower } from "../client/view/client-view.ts";
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { Prefix } from "../net/ip.ts";
 import type { Route } from "../route/route.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import type { TableMapping } from "./desired/settings.ts";
@@ -25,6 +26,7 @@ import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
 import type { KernelCloseOptions, KernelRoutesOptions } from "./options.ts";
 import { checkKernelCloseOptions, checkKernelOptions, checkMappings, DEFAULT_PROTOCOL } from "./options.ts";
 import { Installer } from "./reconcile/installer.ts";
+import type { KernelRow } from "./reconcile/kernel-row.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
 import { untilUpToDate } from "./until-up-to-date.ts";
@@ -168,6 +170,19 @@ export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
   /** The destinations that cannot be installed, changed or deleted; at most `limit`. Default 100. */
   faults(limit = MAX_FAULTS): KernelFault[] {
     return this.#installer.faults(limit);
+  }
+
+  /**
+   * Returns what is known about a destination: what is desired, what of ours is in the kernel, and why they differ. Null if nothing
+   * is desired or installed there, nor skipped.
+   */
+  rowOf(vni: number, destination: Prefix): KernelRow | null {
+    return this.#installer.rowOf(vni, destination);
+  }
+
+  /** Iterates over all destinations. The walk may pause while they change: one that is there all the time comes once. */
+  rows(): Iterable<KernelRow> {
+    return this.#installer.rows();
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * What the installer needs of a kernel: its links, nexthop objects and routes, batches of changes to them, and notifications
+ * Defines what the installer needs of a kernel: its links, nexthop objects and routes, batches of changes to them, and notifications
  * of other programs' changes. The real one uses rtnetlink (netlink/netlink-kernel.ts); tests have one in memory.
  *
  * How a tenant's route looks in the kernel (Linux ≥ 5.3):

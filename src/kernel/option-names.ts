@@ -1,4 +1,4 @@
-/** The names by which errors and warnings refer to options: those of a program or of a command line. */
+/** Names options in errors and warnings, which a program and a command line know by different names. */
 export interface KernelOptionNames {
   readonly device: string;
   readonly protocol: string;

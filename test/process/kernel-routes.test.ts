@@ -172,7 +172,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     expect(rig.routes()).toEqual(TABLE_100);
     const before = rig.nexthops();
     await using second = rig.client({ flags: ["--install-routes", "100#100", "--cleanup"] });
-    await second.logged(/kernel routes read routes=2 objects=2 groups=1/);
+    await second.logged(/kernel scanned routes=2 objects=2 groups=1/);
     await second.established();
     expect(rig.nexthops()).toEqual(before);
     expect(await second.stop()).toBe(0);
@@ -450,7 +450,7 @@ describe.skipIf(reason !== null)(`bunbond cleanup${because}`, () => {
     expect(await outcome(rig.bunbond("cleanup"))).toEqual({
       exitCode: 1,
       stdout: ["removed: 2 routes, 2 nexthops"],
-      stderr: ["bunbond cleanup: 1 nexthop left: routes or groups of others go by them"],
+      stderr: ["bunbond cleanup: 1 nexthop kept: routes or groups of other programs use them"],
     });
     expect(rig.routes(7, 200)).toEqual(["10.0.8.0/24 by 2001:db8::2"]);
   });

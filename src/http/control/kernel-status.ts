@@ -32,7 +32,7 @@ export function kernelReport(
 ): KernelReport {
   const status = installer.status();
   const { device, linkIndex, isUp, problems, ecmpProblem, objects, groups, resilientGroups } = status;
-  const { drift, lastReadForMs, tables } = status;
+  const { drift, lastScanForMs, tables } = status;
   const faults = installer.faults(MAX_KERNEL_FAULTS).map(({ destination, ...fault }) => {
     return { ...fault, destination: formatPrefix(destination) };
   });
@@ -47,7 +47,7 @@ export function kernelReport(
       groups,
       resilientGroups,
       drift: Object.values(drift).reduce((sum, count) => sum + count, 0),
-      lastReconcile: lastReadForMs === null ? null : timeBefore(lastReadForMs),
+      lastReconcile: lastScanForMs === null ? null : timeBefore(lastScanForMs),
       tables: tables.flatMap((table) => [
         tableEntry(table, "ipv4", table.ipv4),
         tableEntry(table, "ipv6", table.ipv6),
@@ -66,9 +66,9 @@ function tableEntry(
   return { table, family, vnis, settled: isSettled, ...counts, skipped: nonZero(Object.entries(skipped)) };
 }
 
-function countersOf({ operations, drift, readings }: InstallerStatus): Counters {
+function countersOf({ operations, drift, scans }: InstallerStatus): Counters {
   const results = Object.entries(operations);
-  const plain = { kernelReadings: readings };
+  const plain = { kernelReadings: scans };
   return {
     ...(plain satisfies Partial<Record<PlainMetric, number>>),
     ...nonZero([

@@ -246,7 +246,7 @@ function nextHopKey({ address, targetVni, type, natPortFrom, natPortTo }: NextHo
   return `${family} ${w0} ${w1} ${w2} ${w3} ${targetVni} ${type} ${natPortFrom} ${natPortTo}`;
 }
 
-/** Returns the same without its hops, since the destination holds that address of the underlay. */
+/** Returns the same without its hops, since the destination contains that address of the underlay. */
 export function refusedFor(covered: IpAddress, desired: Desired): Desired {
   return withoutHops(desired, "coversUnderlay", { covered });
 }

@@ -1,5 +1,5 @@
 /**
- * The records of next hops, which refer to one another: a hypervisor, a set of hypervisors, and the nexthop object or group that
+ * Defines the records of next hops, which refer to one another: a hypervisor, a set of hypervisors, and the nexthop object or group that
  * the kernel has for a set. hop-sets.ts keeps the first two, fib/nexthops.ts the third.
  */
 import type { IpAddress } from "../../net/ip.ts";

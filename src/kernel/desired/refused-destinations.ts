@@ -6,9 +6,9 @@
  *                      special-purpose registries, RFC 6890; tried on Linux 6.18)
  *     in main          also what the host needs for itself: it would send its own packets into the tunnel.
  *
- * A default route in main is judged like any other there: it is not installed if it holds a next hop or a server (underlay.ts).
+ * A default route in main is judged like any other there: it is not installed if it contains a next hop or a server (underlay.ts).
  *
- * A prefix is refused when all of it is of such a kind: 0.0.0.0/0 holds 127.0.0.0/8, and is a good route of a tenant.
+ * A prefix is refused when all of it is of such a kind: 0.0.0.0/0 contains 127.0.0.0/8, and is a good route of a tenant.
  * Link-local IPv4 addresses stay in tenants' tables, for Linux forwards them, and 169.254.169.254 is a usual address
  * for a metadata service.
  */

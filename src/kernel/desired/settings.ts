@@ -36,7 +36,7 @@ export interface DesiredSettings {
   readonly nat: "plain" | "skip";
   /** Whether IPv6 destinations are skipped. */
   readonly ipv4Only: boolean;
-  /** The longest network that holds a hop's address gives its weight. */
+  /** The longest network that contains a hop's address gives its weight. */
   readonly preferredNetworks: readonly PreferredNetwork[];
   /** Which type of group destinations with several next hops have. */
   readonly ecmp: EcmpMode;

@@ -23,9 +23,9 @@ export type SkipReason =
   | "nat"
   /** The destination is IPv6, and only IPv4 is to be installed. */
   | "ipv6Destination"
-  /** The destination has more hops than a group can hold. */
+  /** The destination has more hops than a group can have. */
   | "tooManyHops"
-  /** The destination holds the address of a next hop or a server, and the table is the host's own: see underlay.ts. */
+  /** The destination contains the address of a next hop or a server, and the table is the host's own: see underlay.ts. */
   | "coversUnderlay"
   /** No tenant can have the destination: see refused-destinations.ts. */
   | DestinationReason;

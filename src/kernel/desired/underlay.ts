@@ -1,11 +1,11 @@
 /*
  * Keeps the addresses to which the tunnel's own packets, and the client's, go: those of hypervisors, and of servers
  * (server-addresses.ts). The host looks them up in its table "main". If a tenant's route there went to a destination that
- * holds such an address, it would send those packets into the tunnel, in a loop: with a default route, the host is cut off.
+ * contains such an address, it would send those packets into the tunnel, in a loop: with a default route, the host is cut off.
  *
  *     address ──▶ a trie per family, as a prefix of full length ──▶ handle ──▶ how many have it in use
  *
- * Whether a prefix holds one is a single descent, so that neither routes nor hops are walked through.
+ * Whether a prefix contains one is a single descent, so that neither routes nor hops are walked through.
  */
 import { familyBits, type IpAddress, type Prefix } from "../../net/ip.ts";
 import { PrefixCursor } from "../../route/trie/prefix-cursor.ts";
@@ -18,7 +18,7 @@ class Addresses {
   /** Handle → how many have the address in use. */
   readonly #users = new Map<number, number>();
   readonly #lengthBits: number;
-  /** Whether there was no memory for an address: any prefix may hold it. */
+  /** Whether there was no memory for an address: any prefix may contain it. */
   #isIncomplete = false;
 
   constructor(family: 4 | 6) {

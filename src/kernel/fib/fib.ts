@@ -41,6 +41,7 @@ import {
   familyOf,
   OBSERVED,
   PLAIN,
+  type RowState,
   SHRUNK,
   SKIPPED,
   UNSCANNED,
@@ -235,6 +236,19 @@ export class Fib {
     const set = this.desiredSet(row);
     const installed = this.rows.get(row, OBSERVED);
     return set === null ? installed === 0 : this.nexthops.isRight(set, installed);
+  }
+
+  /** The row's state, as of the last refresh. */
+  stateOf(row: number): RowState {
+    const isObserved = this.rows.get(row, OBSERVED) !== 0;
+    if (this.desiredSet(row) === null) return isObserved ? "extra" : "none";
+    if (!isObserved) return "missing";
+    return this.isRight(row) ? "in-place" : "outdated";
+  }
+
+  /** What was desired of the row at the last refresh, if routes to it are skipped or shadowed; null if none are. */
+  skippedOf(row: number): Desired | null {
+    return this.#skipped.get(row);
   }
 
   /** Whether the row stays as it is until its table may be pruned (see above), or until the kernel has been scanned. */

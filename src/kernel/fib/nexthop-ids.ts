@@ -1,5 +1,5 @@
 /**
- * The ids of nexthop objects. All programs of a network namespace share one space of ids, so each protocol number has a
+ * Finds ids for nexthop objects. All programs of a network namespace share one space of ids, so each protocol number has a
  * block of its own, far from the small ids with which people and other daemons begin:
  *
  *     0x40000000 + protocol × 2^20  …  + 2^20 - 1

@@ -1,5 +1,5 @@
 /*
- * Destinations in routing tables: one row for each that is desired there, or observed there as ours.
+ * Keeps destinations in routing tables: one row for each that is desired there, or observed there as ours.
  *
  *     routing table ──▶ a trie per family ──▶ row = handle × 2, + 1 for IPv6 ──▶ five words
  *
@@ -30,7 +30,7 @@
  *     queued       something about the row has changed                              CHANGED
  *     dequeued     the row's turn has come                                                       CHANGED
  *     desired      its routes name that hop set now                                 DESIRED
- *     covering     its destination holds an address of the underlay, or does not    COVERS       COVERS
+ *     covering     its destination contains an underlay address, or does not        COVERS       COVERS
  *     skipped      routes to it are skipped or shadowed, or none are                SKIPPED      SKIPPED
  *     shrunk       the view has withdrawn a route to it                             SHRUNK
  *     observed     our route names that nexthop, or is not there                    OBSERVED
@@ -79,10 +79,13 @@ export const AMBIGUOUS = 16;
 export const SHRUNK = 32;
 /** Others have put a route in place of ours or beside it: the row is left alone until the next scan. */
 export const UNSCANNED = 64;
-/** The destination holds an address of the underlay, and the table is the host's own: no route may be there (underlay.ts). */
+/** The destination contains an address of the underlay, and the table is the host's own: no route may be there (underlay.ts). */
 export const COVERS = 128;
 /** A scan that was incomplete has not met our route: an attempt to add it shows whether it is there. */
 export const UNPROVEN = 256;
+
+/** A row's state, as it is drawn above; none: nothing is desired or observed, but routes to the destination are skipped. */
+export type RowState = "none" | "missing" | "in-place" | "outdated" | "extra";
 
 /** How many arrays of FibRows become large when it has many rows of both families (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_FIB_ROWS = 6;
@@ -259,7 +262,7 @@ export class FibRows {
     }
   }
 
-  /** Walks the rows of a table whose destinations hold the address. */
+  /** Walks the rows of a table whose destinations contain the address. */
   *rowsCovering(table: FibTable, { family, w0, w1, w2, w3 }: IpAddress): Iterable<number> {
     const root = family === 6 ? table.root6 : table.root4;
     if (root === NO_ROOT) return;

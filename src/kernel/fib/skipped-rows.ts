@@ -37,6 +37,10 @@ export class SkippedRows {
     }
   }
 
+  get(row: number): Desired | null {
+    return this.#byRow.get(row) ?? null;
+  }
+
   /** Walks the rows of which something is skipped for that reason. */
   *rowsWith(reason: SkipReason): Iterable<number> {
     for (const [row, { skipped }] of this.#byRow) if (skipped?.has(reason)) yield row;

@@ -1,5 +1,5 @@
 /**
- * Whose a nexthop or a route is: the one place that decides it, for scans, notifications, operations and cleanup alike.
+ * Decides whether a nexthop or a route is ours, in one place for scans, notifications, operations and cleanup.
  *
  * A nexthop is ours by its protocol, its id in our block (nexthop-ids.ts) and its shape. A route is ours by its protocol, its
  * metric and an id of our block that it names, whatever has become of the object with that id: where another program has

@@ -1,4 +1,4 @@
-/** Where systems keep libnl-3, for the program that opens it and the build that takes a copy. */
+/** Lists where systems have libnl-3, for the program that opens it and the build that takes a copy. */
 
 export const LIBRARY = "libnl-3.so.200";
 

@@ -1,5 +1,5 @@
 /**
- * Reports what other programs change. The listening socket is handed to Bun's event loop (Bun.connect({ fd }), which @types/bun
+ * Reports what other programs change. The listening socket is given to Bun's event loop (Bun.connect({ fd }), which @types/bun
  * does not know; a socket-activation feature that takes any stream of bytes): nothing is polled, and idle costs nothing.
  *
  * Bun reads until its buffer of 512 KB is full or nothing is left, and a notification is never larger. When the kernel

@@ -1,5 +1,5 @@
 /**
- * The verbs of nexthops: objects, and groups of them (see object-kind.ts, and fib/nexthops.ts for the model).
+ * Implements the verbs of object-kind.ts for nexthops: objects, and groups of them. fib/nexthops.ts is their model.
  *
  *     scan     an object of ours for another device stands for no hop set, nor does a group whose member was changed: no
  *              destination desires it, so its routes move away, and it is deleted

@@ -1,6 +1,6 @@
 /**
- * The kinds of object that the kernel keeps for us: nexthops and routes. All that is particular to a kind stands in one file,
- * under the same four verbs:
+ * Defines what the reconciler needs of a kind of kernel object. Nexthops and routes are such kinds; all that is particular to one
+ * stands in one file, under the same four verbs:
  *
  *     scan     reads the kernel's objects, and compares them with the FIB model  ─┐
  *     notify   another program has changed an object                              ├─▶ FIB model

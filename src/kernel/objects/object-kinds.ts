@@ -1,4 +1,4 @@
-/** All kinds of object: each verb of object-kind.ts for all of them, in their order. */
+/** Calls the verbs of object-kind.ts for all kinds of object, in the order in which they name each other. */
 import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel, KernelEvent, KnownOfOurs, OperationFailure } from "../kernel.ts";

@@ -1,6 +1,6 @@
 /**
- * The results of a plan's operations: what is to be reported, and which nexthops could not be made, so that a route which
- * names one is not blamed for it. What failed is tried again, at once or after a while (fib/retries.ts).
+ * Collects the results of a plan's operations: what is to be reported, and which nexthops could not be made. A route fails when its
+ * nexthop could not be made, and the reason to report is then that of the nexthop. What failed is tried again, at once or after a while (fib/retries.ts).
  */
 
 import type { Fib } from "../fib/fib.ts";

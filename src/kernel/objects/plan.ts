@@ -1,5 +1,5 @@
 /**
- * What is to be done: from the FIB model and the rows that are due to operations. Nothing here changes the model, nor
+ * Plans what is to be done: from the FIB model and the rows that are due to operations. Nothing here changes the model, nor
  * the kernel:
  *
  *     due-rows.ts ── rows ──▶ plan.ts ── steps ──▶ reconcile/applier.ts ── operations ──▶ the kernel

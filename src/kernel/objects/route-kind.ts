@@ -1,5 +1,5 @@
 /**
- * The verbs of routes (see object-kind.ts, and fib/rows.ts for the model).
+ * Implements the verbs of object-kind.ts for routes. fib/rows.ts is their model.
  *
  *     scan     what is ours is observed, and what was not met is gone; what is foreign pins the nexthops of ours that it names
  *     notify   ours is deleted: it is missing. Another takes its place: it is missing, or ours with another nexthop.

@@ -106,7 +106,7 @@ export class InstallerLog implements PlanReport {
   }
 
   started(fib: Fib): void {
-    this.#logger.log(LOG.kernelRead, held(fib));
+    this.#logger.log(LOG.kernelScanned, countsOf(fib));
   }
 
   /** Logs a foreign route beside one of ours; the kernel decides which of them a packet takes. */
@@ -154,7 +154,7 @@ export class InstallerLog implements PlanReport {
     const drift = Object.entries(fib.drift)
       .map(([kind, count]) => [kind, count - before[kind as DriftKind]] as const)
       .filter(([, count]) => count > 0);
-    if (drift.length === 0) this.#logger.debug("kernel routes read", { reason, ...held(fib) });
+    if (drift.length === 0) this.#logger.debug("kernel scanned", { reason, ...countsOf(fib) });
     else {
       const fields = { reason, ...Object.fromEntries(drift) };
       this.#logger.log(LOG.drift, fields);
@@ -195,7 +195,7 @@ export class InstallerLog implements PlanReport {
 }
 
 /** Counts what the kernel has of ours. */
-function held({ nexthops, tables }: Fib) {
+function countsOf({ nexthops, tables }: Fib) {
   let routes = 0;
   for (const { counts } of tables.all()) routes += counts[4].installed + counts[6].installed;
   return { routes, objects: nexthops.objectCount, groups: nexthops.groupCount };

@@ -3,14 +3,14 @@
  *
  *     start: links ─▶ scan ─▶ adopted
  *                                   │
- *              ┌────────────────────▼──────────────────────┐
- *              │ one step of the event loop, the first of: │
- *              │   a scan, if one is requested and due      │◀── events that leave doubt, link up, overrun,
- *              │   what is left without the device          │    failures that leave doubt, the interval
- *              │   the machine's addresses                  │
- *              │   rows to be marked                        │
- *              │   a slice of changed rows                  │◀── the view, retries, routes deleted by others
- *              │   a slice of unneeded nexthops             │◀── a second after they have lost their last use
+ *              ┌────────────────────▼───────────────────────┐
+ *              │ one turn of the event loop:                │
+ *              │   notifications that have waited           │◀── the kernel
+ *              │   a scan, if one is due, or else           │◀── events that leave doubt, link up, overrun,
+ *              │   steps until the turn's time is used:     │    failures that leave doubt, the interval
+ *              │     rows to be marked                      │
+ *              │     changed rows                           │◀── the view, retries, routes deleted by others
+ *              │     unneeded nexthops                      │◀── a second after they have lost their last use
  *              └────────────────────────────────────────────┘
  *
  * While the device is down or missing nothing can be installed: the kernel has dropped the objects, and the IPv4 routes,
@@ -28,7 +28,7 @@ import {
   KERNEL_ROWS_PER_TURN,
 } from "../../base/turn-budget.ts";
 import type { ClientView } from "../../client/view/client-view.ts";
-import type { IpAddress } from "../../net/ip.ts";
+import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
@@ -39,6 +39,7 @@ import type { KernelOptionNames } from "../option-names.ts";
 import { Applier } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
 import { InstallerLog } from "./installer-log.ts";
+import { type KernelRow, kernelRows, kernelRowTo } from "./kernel-row.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { MultipathHash } from "./multipath-hash.ts";
 import { RoutesInTheWay } from "./routes-in-the-way.ts";
@@ -221,8 +222,8 @@ export class Installer {
       linkIndex: this.#device.link?.index ?? null,
       isUp: this.#device.isUp,
       problems: [...this.#device.problems, ...memoryProblems(this.#fib.refusedMemory)],
-      lastReadForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
-      isReading: this.#scans.isUnderWay,
+      lastScanForMs: lastMs === null ? null : this.#clock.nowMs() - lastMs,
+      isScanning: this.#scans.isUnderWay,
       ecmpProblem: this.#multipathHash.problem,
     });
   }
@@ -253,6 +254,16 @@ export class Installer {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
   }
 
+  /** What is known about the destination of a VNI; null if nothing is. */
+  rowOf(vni: number, destination: Prefix): KernelRow | null {
+    return kernelRowTo(this.#fib, vni, destination, this.#device.refusalCauses);
+  }
+
+  /** All rows, one at a time. The walk may pause. */
+  rows(): Iterable<KernelRow> {
+    return kernelRows(this.#fib, () => this.#device.refusalCauses);
+  }
+
   // The loop.
 
   #wake(): void {
@@ -268,7 +279,8 @@ export class Installer {
     if (this.#isStopped || this.#scans.isUnderWay) return;
     this.#alarm?.cancel();
     this.#handleWaiting();
-    if (this.#waitingEvents.length > 0) {
+    // What is older than a scan must not be handled after it, as if the device had gone down again.
+    if (!this.#kernel.poll() || this.#waitingEvents.length > 0) {
       this.#wake();
       return;
     }

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Fib } from "../fib/fib.ts";
 import type { Kernel, KernelEvent } from "../kernel.ts";
 
-/** The least time from one reading to the next. */
+/** The least time between two reads. */
 const READ_PAUSE_MS = 1_000;
 
 export class LocalAddresses {

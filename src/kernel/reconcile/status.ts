@@ -37,8 +37,8 @@ export interface DeviceStatus {
   /** Why packets or routes do not leave by it, each with what helps. */
   readonly problems: readonly string[];
   /** How long ago the kernel was last scanned, in milliseconds; null if not yet. */
-  readonly lastReadForMs: number | null;
-  readonly isReading: boolean;
+  readonly lastScanForMs: number | null;
+  readonly isScanning: boolean;
   /** Why destinations with several next hops are not balanced well, with the command that helps; null if they are. */
   readonly ecmpProblem: string | null;
 }
@@ -54,7 +54,7 @@ export interface InstallerStatus extends DeviceStatus {
   /** Since the start. */
   readonly operations: Readonly<Record<OperationType, OperationResults>>;
   /** How often the kernel was scanned, including the scan at the start. */
-  readonly readings: number;
+  readonly scans: number;
   /** What other programs had changed, since the start. */
   readonly drift: Readonly<Record<DriftKind, number>>;
   /** The memory of the FIB model. */
@@ -119,7 +119,7 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
     groups: fib.nexthops.groupCount,
     resilientGroups: fib.nexthops.resilientCount,
     operations: structuredClone(operations.byType),
-    readings: fib.scans,
+    scans: fib.scans,
     drift: { ...fib.drift },
     bytes: fib.bytes,
   };
@@ -127,18 +127,25 @@ export function statusOf(fib: Fib, operations: OperationCounts, device: DeviceSt
 
 /** Returns up to `limit` faults. `deviceCauses`: what is wrong with the device if the kernel's text is about that. */
 export function faultsOf(fib: Fib, limit: number, deviceCauses: readonly string[]): KernelFault[] {
-  const { rows } = fib;
-  return Array.from(allFaults(fib).take(limit), ([row, fault]) => {
-    const { code, attempts } = fault;
-    const table = rows.tableOf(row).id;
-    const destination = rows.prefixOf(row);
-    const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
-    const message = isOfDevice ? deviceCauses.join("; ") : wordsOf(fault, table, destination);
-    return { table, destination, code, message, attempts };
-  });
+  return Array.from(allFaults(fib).take(limit), ([row, fault]) => faultOf(fib, row, fault, deviceCauses));
 }
 
-function wordsOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
+/** Returns a row's fault as it is shown. */
+export function faultOf(
+  { rows }: Fib,
+  row: number,
+  fault: Fault,
+  deviceCauses: readonly string[],
+): KernelFault {
+  const { code, attempts } = fault;
+  const table = rows.tableOf(row).id;
+  const destination = rows.prefixOf(row);
+  const isOfDevice = DEVICE_CODES.has(code) && deviceCauses.length > 0;
+  const message = isOfDevice ? deviceCauses.join("; ") : textOf(fault, table, destination);
+  return { table, destination, code, message, attempts };
+}
+
+function textOf({ code, message, inTheWay }: Fault, table: number, destination: Prefix): string {
   if (code !== "EEXIST") return message;
   const what = inTheWay === undefined ? "" : `: ${inTheWay}`;
   return `${message}${what} (${showRouteCommand(table, destination)})`;
@@ -160,7 +167,8 @@ function* ambiguousRows({ ambiguous, rows, retries }: Fib): Iterable<number> {
   }
 }
 
-const BESIDE: Fault = {
+/** A foreign route is beside ours. */
+export const BESIDE: Fault = {
   isCollision: true,
   code: "EEXIST",
   message: "it is there, and beside it a foreign route with the same metric, which may be taken",

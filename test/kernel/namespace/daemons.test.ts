@@ -109,7 +109,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
     const second = rig.client(["--install-routes", "100#100"], socketPath);
-    await second.logged(/kernel routes read routes=4 objects=2 groups=1/);
+    await second.logged(/kernel scanned routes=4 objects=2 groups=1/);
     await second.established();
     const control = new ControlClient({ socketPath, program: "client", asJson: false });
     const kernel = async () => {
@@ -164,7 +164,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     // It takes connections, and says nothing.
     server.signal("SIGSTOP");
     const second = rig.client(["--install-routes", "100#100"]);
-    await second.logged(/kernel routes read routes=6 objects=2 groups=1/);
+    await second.logged(/kernel scanned routes=6 objects=2 groups=1/);
     // No event says that nothing happens: longer than it waits for anything before it cleans up.
     await Bun.sleep(1_200);
     expect(await monitor.take()).toEqual([]);
@@ -236,7 +236,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     using directory = temporaryDirectory();
     const socketPath = join(directory.path, "client.sock");
     const dry = rig.client(["--install-routes", "100#100", "--dry-run", "--cleanup"], socketPath);
-    await dry.logged(/--cleanup is of no use with --dry-run/);
+    await dry.logged(/--cleanup has no effect with --dry-run/);
     // From here on it answers.
     await dry.logged(/ started program=client /);
     const control = new ControlClient({ socketPath, program: "client", asJson: false });

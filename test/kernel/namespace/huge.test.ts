@@ -158,7 +158,7 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
       await addHuge(namespace, { what, ...huge });
       await using installer = await NamespaceInstaller.start(namespace, { reconcileIntervalSeconds: 1 });
       // Longer than what nothing needs is kept, and a scan more.
-      await eventually(async () => (await installer.status()).readings >= 4, true);
+      await eventually(async () => (await installer.status()).scans >= 4, true);
       await installer.logged(/warn the scan is incomplete/);
       dropHuge(namespace);
       expect(ours(namespace)).toEqual(ROUTES);
@@ -201,8 +201,8 @@ describe.skipIf(reason !== null)(`what is too large for a dump${because}`, () =>
       await installer.remove(`100 10.0.1.0/24 via ${A}`, `100 2001:db8:1::/48 via ${A}`);
       await installer.remove(`100 10.0.2.0/24 via ${A}`, `100 2001:db8:2::/48 via ${A}`);
       await installer.add(`100 10.0.3.0/24 via ${C}`);
-      const { readings } = await installer.status();
-      await eventually(async () => (await installer.status()).readings >= readings + 2, true);
+      const { scans } = await installer.status();
+      await eventually(async () => (await installer.status()).scans >= scans + 2, true);
       await statusIs(installer, 2, 1);
       dropHuge(namespace);
       expect(namespace.routes().filter((line) => !line.includes(" plain "))).toEqual([

@@ -146,7 +146,7 @@ describe.skipIf(reason !== null)(`another program replaces${because}`, () => {
     expect(new Set(foreignIds).size).toBe(30);
     const lines = installer.warnings.filter((line) => line.includes("was changed by another program"));
     expect(lines.length).toBeLessThanOrEqual(10);
-    const { objects, groups, readings } = await installer.status();
-    expect([objects, groups, readings]).toEqual([3, 1, 1]);
+    const { objects, groups, scans } = await installer.status();
+    expect([objects, groups, scans]).toEqual([3, 1, 1]);
   });
 });

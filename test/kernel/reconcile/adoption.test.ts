@@ -220,7 +220,7 @@ describe("foreign", () => {
     expect(rig.installer.faults(9)).toMatchObject([{ table: 100, code: "EEXIST", attempts: 1 }]);
     await rig.rest();
     expect(rig.kernel.foreign()).toEqual(before);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
     rig.kernel.deleteRoute(({ protocol }) => protocol === 3);
     await rig.settle();
     expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${A}`]);

@@ -33,7 +33,7 @@ describe("another program", () => {
     await rig.settle();
     expect(rig.kernel.ours()).toEqual(ROUTES);
     expect(rig.kernel.takeCounts()).toEqual({ "add-route": 1 });
-    expect(rig.status).toMatchObject({ readings: 1, drift: { routeMissing: 1 } });
+    expect(rig.status).toMatchObject({ scans: 1, drift: { routeMissing: 1 } });
     expect(rig.takeWarnings()).toEqual([
       "one of our routes was deleted by another program; it will be restored",
     ]);
@@ -71,7 +71,7 @@ describe("another program", () => {
       "one of our nexthops was deleted by another program; its routes will be restored",
       "one of our nexthops was changed by another program; its routes will use a new one",
     ]);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
     expect(rig.kernel.ourNexthops()).toHaveLength(3);
   });
 
@@ -94,7 +94,7 @@ describe("another program", () => {
       await rig.settle();
       expect(rig.kernel.ours()).toEqual(ROUTES);
       expect(rig.status).toMatchObject({
-        readings: 1,
+        scans: 1,
         drift: { nexthopMissing: round, routeMissing: round },
       });
     }
@@ -120,7 +120,7 @@ describe("another program", () => {
     await rig.settle();
     expect(rig.kernel.ours()).toContain(`100 10.0.7.0/24 via ${A} ${B}`);
     expect(rig.kernel.ours()).toContain(`100 10.0.1.0/24 via ${A} ${B}`);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
   });
 
   test("deletes an object that was made before a group with a lower id: its id is not used again", async () => {
@@ -161,7 +161,7 @@ describe("another program", () => {
     await rig.settle();
     expect(rig.kernel.ours()).toHaveLength(5_003);
     expect(rig.kernel.takeCounts()).toEqual({ "add-group": 1, "add-route": 5_001 });
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
   });
 
   test("deletes a route each time that it is put back: that is done less and less often, and said once", async () => {
@@ -227,27 +227,27 @@ describe("another program", () => {
     rig.kernel.deleteNexthop(nexthopId);
     await rig.settle();
     expect(rig.kernel.ours()).toEqual(ROUTES);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
   });
 
   test("takes an IPv4 address away: only where there are plain routes, the kernel is read, once for many", async () => {
     const rig = await installed();
     rig.kernel.notifyAddress(address("192.0.2.1"), true);
     await rig.advance(3_000);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
     const plain = rig.kernel.ourRoute(100, prefix("10.0.9.0/24"), 0);
     const other = await InstallerUnderTest.started();
     other.kernel.foreignRoute(plain);
     await other.restart();
     expect(other.table(100).ipv4.installed).toBe(1);
-    const { readings } = other.status;
+    const { scans } = other.status;
     other.kernel.isMuted = true;
     other.kernel.deleteRoute(({ nexthopId }) => nexthopId === 0);
     other.kernel.isMuted = false;
     for (let n = 1; n <= 20; n++) other.kernel.notifyAddress(address(`192.0.2.${n}`), true);
     await other.advance(3_000);
     expect(other.table(100).ipv4.installed).toBe(0);
-    expect(other.status.readings).toBe(readings + 1);
+    expect(other.status.scans).toBe(scans + 1);
   });
 
   test("makes objects and routes of our protocol in our block: they go", async () => {
@@ -267,7 +267,7 @@ describe("another program", () => {
       rig.kernel.notify({ type: "route", isDeleted: true, isReplacing: false, route: before });
     await rig.advance(3_000);
     expect(rig.kernel.takeCounts()).toEqual({ "replace-route": 1 });
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
   });
 
   test("is said to have deleted a route that is there: a scan settles it", async () => {
@@ -278,7 +278,7 @@ describe("another program", () => {
     await rig.advance(3_000);
     expect(rig.kernel.ours()).toEqual(ROUTES);
     expect(rig.table(100).ipv4).toMatchObject({ installed: 2, collided: 0, failed: 0 });
-    expect(rig.status.readings).toBe(2);
+    expect(rig.status.scans).toBe(2);
   });
 });
 
@@ -317,9 +317,9 @@ describe("the device", () => {
       expect([ipv4.wanted, ipv4.installed, ipv4.pending]).toEqual([2, 0, 2]);
       expect([ipv6.wanted, ipv6.installed, ipv6.pending]).toEqual([1, 0, 1]);
       expect([rig.status.objects, rig.status.groups]).toEqual([0, 0]);
-      const { readings } = rig.status;
+      const { scans } = rig.status;
       await rig.rest();
-      expect(rig.status.readings).toBe(readings);
+      expect(rig.status.scans).toBe(scans);
       rig.installer.reconcile();
       await rig.advance(1_500);
       rig.kernel.setLink({ isUp: true });
@@ -352,7 +352,7 @@ describe("the device", () => {
     }
     await rig.rest();
     expect(rig.kernel.ours()).toEqual(ROUTES);
-    expect(rig.status.readings).toBeLessThan(6);
+    expect(rig.status.scans).toBeLessThan(6);
   });
 
   test("comes up before the pause between scans is over: everything is rebuilt at once", async () => {
@@ -403,12 +403,12 @@ describe("scans", () => {
   test("come as often as they are asked for, and not at all without an interval", async () => {
     const rig = await installed(60);
     await rig.advance(300_000);
-    expect(rig.status.readings).toBe(6);
-    expect(rig.status.lastReadForMs).toBeLessThan(60_000);
+    expect(rig.status.scans).toBe(6);
+    expect(rig.status.lastScanForMs).toBeLessThan(60_000);
     expect(rig.kernel.takeCounts()).toEqual({});
     const without = await installed(0);
     await without.advance(300_000);
-    expect(without.status.readings).toBe(1);
+    expect(without.status.scans).toBe(1);
   });
 
   test("that miss routes which are there take a second look, and nothing is repaired", async () => {
@@ -461,7 +461,7 @@ describe("scans", () => {
     rig.installer.reconcile();
     await rig.advance(3_000);
     expect(rig.kernel.ours()).toEqual(ROUTES);
-    expect(rig.status.readings).toBe(3);
+    expect(rig.status.scans).toBe(3);
   });
 
   test("come at most once a second in a storm of events, and nothing is done blindly", async () => {
@@ -470,7 +470,7 @@ describe("scans", () => {
       rig.kernel.notify({ type: "overrun" });
       await rig.advance(100);
     }
-    expect(rig.status.readings).toBeLessThan(8);
+    expect(rig.status.scans).toBeLessThan(8);
     rig.kernel.notify({ type: "overrun" });
     rig.kernel.isMuted = true;
     rig.kernel.foreignRoute({ ...FOREIGN, destination: prefix("10.0.2.0/24") }, "replace");
@@ -516,7 +516,7 @@ describe("failures", () => {
     await rig.advance(8_000);
     expect(rig.kernel.takeCounts()["add-route EINVAL"]).toBeLessThanOrEqual(4);
     // One to see whether the object is there; more would not help.
-    expect(rig.status.readings).toBe(2);
+    expect(rig.status.scans).toBe(2);
     rig.kernel.refuse = () => null;
     await rig.rest();
     expect(rig.kernel.ours()).toHaveLength(2);
@@ -574,4 +574,18 @@ describe("failures", () => {
     await rig.settle();
     expect(rig.takeWarnings()).toHaveLength(10);
   });
+});
+
+test("notifications that came before a scan are handled before it, and not as if the device had gone down afterwards", async () => {
+  const rig = await InstallerUnderTest.started();
+  await rig.add("100 10.0.1.0/24 via 2001:db8::1");
+  await rig.rest();
+  rig.kernel.isBusy = true;
+  rig.kernel.setLink(null);
+  rig.kernel.setLink({ index: 9, isUp: false });
+  rig.kernel.setLink({ isUp: true });
+  rig.installer.reconcile();
+  // No time passes: there is no second scan, which has to wait for a second.
+  await rig.settle();
+  expect(rig.kernel.ours()).toEqual(["100 10.0.1.0/24 via 2001:db8::1"]);
 });

@@ -183,7 +183,7 @@ describe("hops", () => {
     rig.kernel.notifyAddress(address(A), true);
     await rig.settle();
     expect(rig.kernel.ours()).toEqual([`100 10.0.1.0/24 via ${A}`, `100 10.0.2.0/24 via ${B}`]);
-    expect(rig.status.readings).toBe(1);
+    expect(rig.status.scans).toBe(1);
   });
 
   test("that are told to be local once more cost nothing, nor does a storm of addresses", async () => {
@@ -366,7 +366,7 @@ describe("status", () => {
       ipv4: { wanted: 2, installed: 2, pending: 0, failed: 0, collided: 0 },
       ipv6: { wanted: 1, installed: 1 },
     });
-    expect(rig.status).toMatchObject({ objects: 2, groups: 1, isUp: true, linkIndex: 5, readings: 1 });
+    expect(rig.status).toMatchObject({ objects: 2, groups: 1, isUp: true, linkIndex: 5, scans: 1 });
     expect(rig.status.operations["add-route"]).toEqual({ done: 3, failed: 0 });
     rig.added({ vni: 100, destination: prefix("10.9.0.0/16"), nextHop: NEXT_HOP });
     expect(rig.table(100).ipv4).toMatchObject({ wanted: 2, installed: 2, pending: 1 });

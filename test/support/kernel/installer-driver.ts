@@ -44,8 +44,8 @@ function removed(route: Route): void {
 /** Until nothing waits for its turn; what has failed may. */
 async function quiet(): Promise<void> {
   const isBusy = () => {
-    const { tables, isReading } = installer.status();
-    return isReading || tables.some(({ ipv4, ipv6 }) => ipv4.pending + ipv6.pending > 0);
+    const { tables, isScanning } = installer.status();
+    return isScanning || tables.some(({ ipv4, ipv6 }) => ipv4.pending + ipv6.pending > 0);
   };
   while (isBusy()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -77,7 +77,7 @@ export class InstallerUnderTest {
       const before = this.kernel.log.length;
       this.clock.settle();
       for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-      if (this.kernel.log.length !== before || this.installer.status().isReading) quiet = -1;
+      if (this.kernel.log.length !== before || this.installer.status().isScanning) quiet = -1;
     }
   }
 
