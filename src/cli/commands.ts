@@ -3,6 +3,7 @@ import { benchCommand } from "./commands/bench-command.ts";
 import { changeCommands } from "./commands/change-commands.ts";
 import { checkConfigCommand } from "./commands/check-config-command.ts";
 import { cleanupCommand } from "./commands/cleanup-command.ts";
+import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   cleanupCommand,
   checkConfigCommand,
   ipCommand,
+  decodeCommand,
   benchCommand(runBench),
   demoCommand,
 ];
