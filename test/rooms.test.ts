@@ -44,6 +44,7 @@ const ROOMS = [
   "tools/ip",
   "tools/capture",
   "tools/decode",
+  "tools/wireshark",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -79,6 +80,7 @@ const PURE = [
   "tools/ip",
   "tools/capture",
   "tools/decode",
+  "tools/wireshark",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =

@@ -9,6 +9,7 @@ import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
+import { wiresharkCommand } from "./commands/wireshark-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
 import { runClient } from "./daemon/run-client.ts";
 import { runServer } from "./daemon/run-server.ts";
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   checkConfigCommand,
   ipCommand,
   decodeCommand,
+  wiresharkCommand,
   benchCommand(runBench),
   demoCommand,
 ];
