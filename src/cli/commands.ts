@@ -3,11 +3,13 @@ import { benchCommand } from "./commands/bench-command.ts";
 import { changeCommands } from "./commands/change-commands.ts";
 import { checkConfigCommand } from "./commands/check-config-command.ts";
 import { cleanupCommand } from "./commands/cleanup-command.ts";
+import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
+import { wiresharkCommand } from "./commands/wireshark-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
 import { runClient } from "./daemon/run-client.ts";
 import { runServer } from "./daemon/run-server.ts";
@@ -35,6 +37,8 @@ export const commands: readonly Command[] = [
   cleanupCommand,
   checkConfigCommand,
   ipCommand,
+  decodeCommand,
+  wiresharkCommand,
   benchCommand(runBench),
   demoCommand,
 ];

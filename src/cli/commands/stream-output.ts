@@ -1,6 +1,6 @@
 import type { LineWriter } from "../program/output.ts";
 
-/** Written at once: large enough to be quick, small enough that a reader sees output early. */
+/** After so much text, the reader is waited for. */
 const BATCH_CHARS = 64 << 10;
 
 /**
@@ -15,30 +15,21 @@ export async function writeLines(
   output.onGone(() => {
     isGone = true;
   });
-  let batch = "";
-  for await (const line of batched(lines)) {
-    batch += line;
-    if (batch.length < BATCH_CHARS) continue;
-    output.write(batch);
-    batch = "";
+  let aheadChars = 0;
+  const write = (line: string): boolean => {
+    output.write(`${line}\n`);
+    aheadChars += line.length;
+    return aheadChars >= BATCH_CHARS;
+  };
+  const waitForReader = async (): Promise<boolean> => {
+    aheadChars = 0;
     await output.drained();
-    if (isGone) return;
-  }
-  output.write(batch);
-}
-
-/** Joins lines of a synchronous source before each of them would cost a turn of the event loop. */
-async function* batched(lines: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string> {
+    return !isGone;
+  };
   if (Symbol.asyncIterator in lines) {
-    for await (const line of lines) yield `${line}\n`;
-    return;
+    for await (const line of lines) if (write(line) && !(await waitForReader())) return;
+  } else {
+    // Without a promise for each line.
+    for (const line of lines) if (write(line) && !(await waitForReader())) return;
   }
-  let text = "";
-  for (const line of lines) {
-    text += `${line}\n`;
-    if (text.length < BATCH_CHARS) continue;
-    yield text;
-    text = "";
-  }
-  if (text !== "") yield text;
 }

@@ -8,7 +8,7 @@
  */
 
 import { open } from "node:fs/promises";
-import { systemErrorCode } from "../../base/system-error.ts";
+import { fileErrorReason } from "../program/file-error.ts";
 import { throwAll, UsageError, type UsageErrorDetail } from "../program/usage-error.ts";
 import { faultLine, lineText, locateSettings, type YamlSetting } from "./yaml-places.ts";
 
@@ -70,19 +70,9 @@ async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
       buffer = longer;
     }
   } catch (error) {
-    throw new UsageError("BAD_FILE", `cannot be read: ${reasonOf(error)}`, inFile(path, null));
+    throw new UsageError("BAD_FILE", `cannot be read: ${fileErrorReason(error)}`, inFile(path, null));
   }
   return buffer.subarray(0, length);
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "permission denied",
-  EISDIR: "it is a directory",
-};
-
-function reasonOf(error: unknown): string {
-  return REASONS[systemErrorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** @throws UsageError, with all others of its kind */

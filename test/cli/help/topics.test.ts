@@ -75,9 +75,9 @@ describe("the topics that belong to a command", () => {
     },
   );
 
-  test("every topic but the lists of codes belongs to one", () => {
+  test("every topic but the exit codes belongs to one", () => {
     const named = new Set(ALL.flatMap(({ topics = [] }) => topics));
-    expect(NAMES.filter((name) => !named.has(name))).toEqual(["protocol-errors", "exit-codes"]);
+    expect(NAMES.filter((name) => !named.has(name))).toEqual(["exit-codes"]);
   });
 });
 
