@@ -7,7 +7,7 @@
  *     PREVIOUS  previous row                                  the same
  *     PREFIX    handle × 2, + 1 for IPv6                      -1
  *     SIBLING   the route to the same destination that has    -
- *               changed before it (siblings.ts)
+ *               changed before it (destination-routes.ts)
  *     HOP       number of its next hop                        -
  *     SLOT      its bit in subscriptions' bitmaps             number of subscriptions here
  *     ORIGIN    its origins (origins.ts); a tombstone has     -

@@ -2,7 +2,8 @@
  * The table stores all routes with their origins as numbers:
  *
  *     VNI ──▶ a trie per family ──▶ destination ──▶ routes to it, one per next hop ──▶ origins
- *             (prefix-trie.ts)      (its handle)    (siblings.ts, next-hops.ts)        (origins.ts)
+ *             (prefix-trie.ts)      (its handle)    (destination-routes.ts,            (origins.ts)
+ *                                                    next-hops.ts)
  *
  * A route is a row. It exists while it has an origin, and after that as a tombstone until the table's owner, which
  * knows what subscribers were sent, frees it by `free`. A route takes only words in arrays that all VNIs share; each
