@@ -85,7 +85,7 @@ export interface HistorySource {
 export class HistoryEntry {
   /** Its number in the history. */
   sequence = 0;
-  /** By the clock of the one that recorded it. */
+  /** The time by the clock of the daemon that recorded it. */
   timeMs = 0;
   kind: HistoryKind = HistoryKind.ADD;
   /** The route came into existence with the change, or ended with it: no other peer or server has it. */

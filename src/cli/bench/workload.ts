@@ -1,7 +1,7 @@
 /** The modes of a run and their sizes. */
 import type { Endpoint } from "../../net/endpoint.ts";
 
-/** In every round all routes are announced, then withdrawn, each time until all subscribers have received it. */
+/** In every round all routes are announced, then withdrawn; each step ends when all subscribers have received it. */
 export interface FanoutWorkload {
   readonly mode: "fanout";
   readonly subscribers: number;

@@ -133,10 +133,13 @@ export interface KernelTable {
   readonly installed: number;
   /** Number of destinations whose change waits for its turn. */
   readonly pending: number;
-  /** Not installed because a foreign route is in the place, or installed beside a foreign route of the same metric. */
+  /**
+   * How many are not installed because a foreign route is in the place, or are installed beside a foreign route of the
+   * same metric.
+   */
   readonly collided: number;
   readonly failed: number;
-  /** Not installed because an earlier VNI of the table has the destination, too. */
+  /** How many are not installed because an earlier VNI of the table has the destination, too. */
   readonly shadowed: number;
   /** Number of received routes that are not installed, by reason; only reasons that occur. */
   readonly skipped: Counters;
@@ -199,7 +202,7 @@ export interface PeerEntry {
   readonly subscriptions: readonly number[];
 }
 
-/** At most {@link MAX_ITEMS} routes, in the grammar of --announce. */
+/** The routes of a request, at most {@link MAX_ITEMS}, in the grammar of --announce. */
 export interface RoutesBody {
   readonly routes: readonly string[];
 }
@@ -212,7 +215,7 @@ export interface VnisBody {
 export const MAX_ITEMS = 1000;
 
 export interface ChangeResults extends ChangeFacts {
-  /** In the order of the request. */
+  /** The results in the order of the request. */
   readonly results: readonly ChangeResult[];
 }
 
