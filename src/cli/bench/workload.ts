@@ -35,7 +35,10 @@ export interface ChurnWorkload {
   readonly clients: number;
   readonly batch: number;
   readonly seconds: number;
-  /** True: as fast as the server takes them. False: the next batch of a client waits until all have received its last one. */
+  /**
+   * True if batches are sent as fast as the server takes them. If false, the next batch of a client waits until all
+   * have received its last one.
+   */
   readonly unpaced: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Public HTTP of a server or client, which is read only; what it answers is in public-endpoints.ts. */
+/** Public HTTP of a server or client is read-only; public-endpoints.ts has its answers. */
 
 import type { Clock } from "../../base/clock.ts";
 import { eventLog } from "../../base/log-event.ts";

@@ -120,9 +120,9 @@ export interface VniInfo {
   readonly digest: string;
 }
 
-/** To whom a route was sent. */
+/** The subscribers to which a route was sent. */
 export interface RouteRecipients {
-  /** Of the route's VNI. */
+  /** How many subscribers the route's VNI has. */
   readonly subscribers: number;
   /** Those whose last frame about the route was an announcement. */
   readonly sent: number;
