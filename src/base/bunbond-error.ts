@@ -1,6 +1,6 @@
 /**
- * The base of all errors that this library throws or rejects with. Every kind has a class of its own, with its data as fields.
- * `code` never changes its meaning; the message is for people, and may change.
+ * All errors that this library throws or rejects with extend this class. Every kind has a class of its own, with its
+ * data as fields. `code` never changes its meaning; the message is for people, and may change.
  */
 export abstract class BunBondError extends Error {
   abstract readonly code: string;
@@ -16,7 +16,7 @@ export class ClosedError extends BunBondError {
   }
 }
 
-/** An option's value makes no sense; `option` names it, as "keepaliveSeconds". */
+/** An option's value is not valid. `option` is its name, as "keepaliveSeconds". */
 export class BadOptionError extends BunBondError {
   readonly option: string;
   readonly value: unknown;
@@ -35,7 +35,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** Returns a wrong value for a message: on one line, and so that "5" is not taken for 5. */
+/** Returns a wrong value for a message, on one line, and with quotes that distinguish "5" from 5. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;

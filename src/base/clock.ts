@@ -14,16 +14,16 @@ export interface Timer {
 export type TurnClass = "urgent" | "output" | "input" | "background";
 
 /**
- * Time as an input. All code that waits gets a clock, so that tests pass hours in microseconds. Times are milliseconds of a
- * clock that never steps back; only differences have a meaning.
+ * A clock makes time an input: all code that waits gets one, so that tests pass hours in microseconds. Times are
+ * milliseconds of a clock that never steps back; only differences have a meaning.
  */
 export interface Clock {
   nowMs(): number;
   /** Calls `run` once, not before `delayMs` have passed. */
   after(delayMs: number, run: () => void): Timer;
   /**
-   * Calls `run` once the sockets have had a turn. A clock may ignore the class, which keeps much of one kind from delaying another.
-   * Default `background`.
+   * Calls `run` once the sockets have had a turn. The class prevents that many calls of one kind delay another; a clock
+   * may ignore it. Default `background`.
    */
   soon(run: () => void, turnClass?: TurnClass): void;
   /**

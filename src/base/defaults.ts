@@ -1,19 +1,20 @@
 /**
- * Defaults of options that several rooms share, each in one place: flags, help, the library and tests take them from here. Units
- * are in the names. Defaults that belong to one room stand there: keepalive interval and ports in wire/protocol.ts, the pause
- * before a new connection in session/retry.ts, what one peer may have of a server in server/exchange/limits.ts, the route
- * protocol in kernel/options.ts, the weight of preferred next hops in kernel/desired/settings.ts.
+ * This file has the defaults of options that several rooms share: flags, help, the library and tests use these
+ * constants. Units are in the names. Defaults that belong to one room are defined there: keepalive interval and ports
+ * in wire/protocol.ts, the pause before a new connection in session/retry.ts, what one peer may have of a server in
+ * server/exchange/limits.ts, the route protocol in kernel/options.ts, the weight of preferred next hops in
+ * kernel/desired/settings.ts.
  */
 
 /** How long a server waits after its start for clients to return: their longest retry of 10 s, plus the handshake. */
 export const DEFAULT_SETTLE_SECONDS = 15;
-/** How long a server keeps a lost client's routes: not at all, as other servers do. */
+/** How long a server keeps a lost client's routes: not at all, as in other servers. */
 export const DEFAULT_RETAIN_SECONDS = 0;
-/** How long a peer may take no byte although some are due. A client has no option for it. */
+/** How long a peer may read nothing although data is waiting for it. A client has no option for it. */
 export const DEFAULT_SEND_HOLD_SECONDS = 90;
 /** How many connections to a server may be without a complete handshake. */
 export const DEFAULT_MAX_HALF_OPEN = 512;
-/** How many next hops a server or a client takes of one destination. */
+/** How many next hops of one destination a server or a client accepts. */
 export const DEFAULT_MAX_HOPS = 4_096;
 /** How long a client keeps a lost server's routes while another server is established. */
 export const DEFAULT_STALE_TIME_SECONDS = 60;

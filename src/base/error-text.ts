@@ -4,8 +4,8 @@ import { systemErrorCode } from "./system-error.ts";
 const MAX_STACK_LINES = 4;
 
 /**
- * Returns a fault of ours as one line for the log: name, code, message, and where it arose. It leaves out the source text that Bun
- * prints with an error, which in an executable is a page of minified code.
+ * Returns an error in BunBond itself as one line for the log: name, code, message, and where it occurred. It leaves out
+ * the source text that Bun prints with an error, which in an executable is a page of minified code.
  */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;

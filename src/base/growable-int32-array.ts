@@ -1,29 +1,29 @@
 /*
- * An array of 32-bit words that grows in place.
+ * This is an array of 32-bit words that grows in place.
  *
- * A typed array grows by making a larger one and copying: at 32 MB that stops the event loop for 10 ms or
- * more, and both copies stay resident until a collection. A resizable ArrayBuffer does not copy, but loads
- * from it are 1.5 to 2.5 times slower. The memory of WebAssembly has neither fault, if it is a shared one: the
- * engine reserves addresses once, growing only makes further pages accessible, and what stands in front of it is
- * an ordinary fixed-length buffer, as fast as any. (One that is not shared does the same for the first eight of a
- * process and copies in all others: JavaScriptCore's Wasm::Memory, seen as 17 to 100 ms at 32 MB.) A page that was
- * never written costs nothing, so growing ahead is free.
+ * A typed array grows by making a larger one and copying: at 32 MB that stops the event loop for 10 ms or more, and
+ * both copies stay resident until a collection. A resizable ArrayBuffer does not copy, but reads of it are 1.5 to 2.5
+ * times slower. A shared memory of WebAssembly has neither disadvantage: the engine reserves addresses once, growing
+ * only makes further pages accessible, and the program uses it as an ordinary fixed-length buffer, at full speed. (A
+ * memory that is not shared does the same for the first eight of a process, and copies for all others: JavaScriptCore's
+ * Wasm::Memory, measured as 17 to 100 ms at 32 MB.) A page that was never written takes no memory, so growing in
+ * advance is free.
  *
- * Making such a memory costs a full collection, from the fourth of a process on: less than a millisecond in a
- * process that has just started, 3 to 15 ms in one with much on its heap. So those that will be needed are made
- * at the start (`reserveLargeArrays`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, do
- * without. So do all where the process may not have the addresses, 4 GB for each (`ulimit -v`).
+ * Making such a memory causes a full collection, from the fourth memory of a process on: less than a millisecond in a
+ * process that has just started, 3 to 15 ms in one with a large heap. So those that will be needed are made at the
+ * start (`reserveLargeArrays`), and arrays of up to 1 MB, which are copied in a fraction of a millisecond, are ordinary
+ * ones. So are all arrays if the process may not have the addresses, 4 GB for each (`ulimit -v`).
  *
- * No WebAssembly code is involved. Memory is never given back to the system before the whole array goes.
+ * No WebAssembly code is involved. Memory is returned to the system only with the whole array.
  */
 
 const BYTES_PER_PAGE = 65_536;
 const WORDS_PER_PAGE = BYTES_PER_PAGE / 4;
 
-/** 4 GB, the most an index type of 32 bits allows: 2^30 words. */
+/** The most pages of a memory, 4 GB or 2^30 words, which is the limit of 32-bit indexes. */
 const MAX_PAGES = 65_536;
 
-/** An array of up to this size is an ordinary one, which doubles. */
+/** An array of up to this size is an ordinary one, which doubles by copying. */
 const PLAIN_WORDS = 262_144;
 
 /** An array cannot grow: the system refuses memory, 4 GB are in use, or the array has its maximum size. */
@@ -38,7 +38,7 @@ export class CapacityError extends Error {
   }
 }
 
-/** Memories that are reserved and not in use yet: one page each. */
+/** Memories that are reserved and not in use yet, of one page each. */
 const spareMemory: WebAssembly.Memory[] = [];
 
 /** Lets this many arrays become large without stopping the event loop, if the process has addresses for them. */
@@ -46,7 +46,7 @@ export function reserveLargeArrays(count: number): void {
   while (spareMemory.length < count) {
     const memory = makeMemory();
     if (memory === null) {
-      // The last addresses are left to the rest of the process.
+      // The last memory is released, so that the rest of the process has its addresses.
       spareMemory.pop();
       return;
     }
@@ -54,7 +54,7 @@ export function reserveLargeArrays(count: number): void {
   }
 }
 
-/** Returns null if there are no addresses left. */
+/** Returns a new memory, or null if no addresses are left. */
 function makeMemory(): WebAssembly.Memory | null {
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
@@ -67,10 +67,10 @@ export class GrowableInt32Array {
   readonly #maxWords: number;
   #memory: WebAssembly.Memory | null = null;
 
-  /** All words; those that were never written are 0. `reserve` replaces the array: read this again after each call. */
+  /** All words. Those that were never written are 0. `reserve` replaces the array: read it again after each call. */
   words: Int32Array = new Int32Array(16);
 
-  /** @param maxWords the maximum size, for tests of what happens there */
+  /** @param maxWords the maximum size, which tests reduce */
   constructor(maxWords = Number.POSITIVE_INFINITY) {
     this.#maxWords = maxWords;
   }
@@ -89,7 +89,7 @@ export class GrowableInt32Array {
     return this.words;
   }
 
-  /** Size in bytes; the part by which a memory has grown ahead of need is not resident. */
+  /** The size in bytes. The part by which a memory has grown in advance is not resident. */
   get bytes(): number {
     return this.words.byteLength;
   }

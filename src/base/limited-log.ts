@@ -1,22 +1,23 @@
 /**
- * A logger that others cannot flood. Lines that a peer, an HTTP client or another program can cause by the thousand are logged
- * from the first one on. After a burst of one kind only one line is logged in each interval, with the number of lines that
- * were left out (`suppressed`). A kind is an event (log-event.ts).
+ * This logger cannot be flooded by peers, HTTP clients or other programs, which can cause thousands of lines. After a
+ * burst of one kind only one line is logged in each interval, with the number of lines that were left out
+ * (`suppressed`). A kind is an event (log-event.ts).
  *
- * No timer reports what is left out at the end of a flood: it would keep a program alive that has nothing else to do.
+ * No timer reports the lines that are left out at the end of a burst: it would keep a program alive that has nothing
+ * else to do.
  */
 import type { Clock } from "./clock.ts";
 import type { EventLog, LogEvent } from "./log-event.ts";
 import type { LogFields, Logger } from "./logger.ts";
 
 export interface LogLimits {
-  /** Lines of one kind that are logged one after the other. */
+  /** How many lines of one kind are logged one after the other. */
   readonly burst: number;
-  /** After a burst one line is logged in each interval; a quiet time fills the burst up again at the same rate. */
+  /** After a burst one line is logged in each interval. The burst becomes available again at the same rate. */
   readonly intervalMs: number;
 }
 
-/** Lets operators see a line for each peer, as long as there are not too many to be read. */
+/** With these limits operators see a line for each peer, as long as there are not too many to be read. */
 const DEFAULT_LIMITS: LogLimits = { burst: 100, intervalMs: 1_000 };
 
 /** A token bucket. */
@@ -38,12 +39,12 @@ export class LimitedLog implements EventLog {
     this.#limits = limits;
   }
 
-  /** Debug lines are not limited: they are asked for to see all of them. */
+  /** Logs a debug line. These are not limited: they are enabled to see all of them. */
   debug(message: string, fields?: LogFields): void {
     this.#logger.debug(message, fields);
   }
 
-  /** Lines that are left out are still there at debug level. */
+  /** Logs an event. Lines that are left out are still logged at debug level. */
   log(event: LogEvent, fields: LogFields): void {
     const kind = this.#kindOf(event);
     const { level, message } = event;

@@ -1,6 +1,6 @@
 /**
- * What the log can say. An event has a level, a fixed text and named fields, all from one catalogue (log-events.ts), which
- * also explains it to operators: help, man pages and tests read the catalogue.
+ * The log consists of events. An event has a level, a fixed text and named fields, all from one catalogue
+ * (log-events.ts), which also explains it to operators: help, man pages and tests read the catalogue.
  *
  *     code ── log(event, fields) ──▶ EventLog ── level, text, fields ──▶ Logger: the console, or a library user's own
  *
@@ -12,7 +12,7 @@ export interface LogEvent<Field extends string = string> {
   readonly level: "info" | "warn" | "error";
   /** The same in each line of the event, so that lines can be counted and searched by it. */
   readonly message: string;
-  /** Names of the fields. "line?" is a field that may be missing. */
+  /** The names of the fields. "line?" is a field that may be missing. */
   readonly fields: readonly Field[];
   /** The meaning, and what an operator should do, in Markdown. */
   readonly whatToDo: string;

@@ -1,9 +1,9 @@
 /**
- * The catalogue of the log: all that servers and clients log at the levels info, warn and error. `bunbond help log` and
- * bunbond-log(7) list it.
+ * This is the catalogue of everything that servers and clients log at the levels info, warn and error. `bunbond help
+ * log` and bunbond-log(7) list it.
  *
- * Each event is a constant of its own, used as `LOG.serverUnreachable` (`import * as LOG`): an event that no code logs is
- * left out of a bundle, by which a test finds it.
+ * Each event is a constant of its own, used as `LOG.serverUnreachable` (`import * as LOG`). So an event that no code
+ * logs is missing in a bundle, and a test finds it.
  */
 import type { LogEvent } from "./log-event.ts";
 

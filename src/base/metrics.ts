@@ -1,17 +1,17 @@
 /**
- * The catalogue of the counters that `bunbond status` shows. Whoever counts takes its names from here, by type; help and
- * bunbond-metrics(7) list it.
+ * This is the catalogue of the counters that `bunbond status` shows. Code that counts uses these names, which types
+ * enforce; help and bunbond-metrics(7) list them.
  */
 
 export interface Metric {
   readonly of: readonly ("server" | "client")[];
   /** A counter only rises, from 0 at the start of the daemon; a gauge goes up and down. */
   readonly type: "counter" | "gauge";
-  /** What the part of the name after the dot is, as in "closes.keepalive-timeout"; null: there is none. */
+  /** The kind of label after the dot, as in "closes.keepalive-timeout"; null if there is none. */
   readonly label: "reason" | "code" | "operation" | "kind" | null;
-  /** What one is, in the plural. */
+  /** What is counted, in the plural. */
   readonly unit: string;
-  /** In Markdown. */
+  /** The explanation, in Markdown. */
   readonly help: string;
 }
 
@@ -140,7 +140,7 @@ type Labelled<Name> = Name extends MetricName
 export type LabelledMetric = Labelled<MetricName>;
 export type PlainMetric = Exclude<MetricName, LabelledMetric>;
 
-/** Values of a metric by label, under one name each: "closes.keepalive-timeout". */
+/** Returns the values of a metric by label, under one name each: "closes.keepalive-timeout". */
 export function labelled(
   name: LabelledMetric,
   counts: Iterable<readonly [label: string, count: number]>,

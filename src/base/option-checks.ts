@@ -1,13 +1,13 @@
 /**
- * Checks of the options that programs pass. A program in JavaScript can pass anything, and one in TypeScript what it has read
- * from somewhere: a value that makes no sense is refused at once, with the option's name; otherwise the fault would show much later
- * and elsewhere, or never.
+ * These functions check the options that programs pass. A program in JavaScript can pass anything, and one in
+ * TypeScript what it has read from somewhere. An invalid value is refused at once, with the option's name; otherwise
+ * the error would appear much later and elsewhere, or never.
  *
- * Undefined stands for the default everywhere; null does not.
+ * Undefined means the default everywhere; null does not.
  */
 import { BadOptionError, isObject } from "./bunbond-error.ts";
 
-/** Throws a BadOptionError when an option cannot have that value. */
+/** Throws a BadOptionError if an option cannot have that value. */
 export type OptionCheck = (option: string, value: unknown) => void;
 
 /** A check for each option. */
@@ -21,7 +21,8 @@ const NEW_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Checks all options. One that does not exist is refused, too: it is misspelt. `what` names the object of the options.
+ * Checks all options. An option that does not exist is refused, too, since it is misspelt. `what` is the name of the
+ * options' object.
  * @throws BadOptionError
  */
 export function checkOptions<Options>(
@@ -95,11 +96,11 @@ function listed(words: readonly string[], last: "and" | "or" = "and"): string {
   return others.length === 0 ? end : `${others.reverse().join(", ")} ${last} ${end}`;
 }
 
-// --- times: one that cannot be waited for would fail much later, and silently ---------------------
+// --- times: an impossible one would fail much later, and silently ----------------------------------
 
-/** The field of a HELLO has 32 bits. */
+/** The greatest interval: the field of a HELLO has 32 bits. */
 const MAX_ENCODABLE_KEEPALIVE_SECONDS = 0xffffffff;
-/** Timers count milliseconds in 31 bits, and end a longer time early. */
+/** The longest time: timers count milliseconds in 31 bits, and end a longer time early. */
 const MAX_TIMER_MS = 0x7fffffff;
 
 /** Accepts a whole number of seconds from 1, or undefined. */
@@ -128,6 +129,6 @@ export const checkTimeout: OptionCheck = (option, value) => {
   const isTime =
     typeof value === "number" && value >= 0 && (value <= MAX_TIMER_MS || value === Number.POSITIVE_INFINITY);
   if (!isTime) {
-    throw new BadOptionError(option, value, `must be from 0 to ${MAX_TIMER_MS}, or Infinity: for ever`);
+    throw new BadOptionError(option, value, `must be from 0 to ${MAX_TIMER_MS}, or Infinity for no limit`);
   }
 };

@@ -1,4 +1,4 @@
-/** Errors of system calls, as Bun and Node.js throw them. */
+/** These functions read errors of system calls that Bun and Node.js throw. */
 
 /** Returns the system's code of an error, as "EADDRINUSE"; null if it has none. */
 export function systemErrorCode(error: unknown): string | null {

@@ -1,5 +1,6 @@
 /**
- * The client of the daemon and, under library/client.ts, of programs. What runs, and who wakes whom (──▶ calls):
+ * This is the client of the daemon and, under library/client.ts, of programs. The drawing shows what runs, and what
+ * wakes what (──▶ calls):
  *
  *     program, flags, control socket ── subscribe, addServer, stop, … ──▶ ClientCore
  *                                    ── announce, withdraw, drain ──────▶ OwnAnnouncements ── offered, retracted ──▶ ClientCore
@@ -50,8 +51,8 @@ import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
 const DEFAULT_STOP_WITHIN_MS = 2_000;
 
 /**
- * Announcements attract traffic, and the ways back should be in the kernel by then. The client waits no longer than this, since
- * networks of our own that cannot be reached would be the greater outage.
+ * How long the client holds its announcements back. Announcements attract traffic, and the routes for the answers
+ * should be in the kernel by then. But this host's networks that cannot be reached at all would be the greater outage.
  */
 const DEFAULT_ANNOUNCE_WITHIN_MS = 2_000;
 
@@ -187,7 +188,7 @@ export class ClientCore {
     return this.#handlers.add(handler);
   }
 
-  /** Adds a server and connects to it. Returns false if it is one of the servers already, or the client was stopped. */
+  /** Adds a server and connects to it. Returns false if it is already configured, or the client was stopped. */
   addServer(server: Endpoint): boolean {
     if (this.#stopped || this.#links.find(server) !== undefined) return false;
     const link = this.#links.add(server);

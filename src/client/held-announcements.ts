@@ -47,7 +47,7 @@ export class HeldAnnouncements {
     this.#timer = clock.after(withinMs, () => this.#release(false));
   }
 
-  /** Records that the announcements were released, whoever did it. */
+  /** Records that the announcements were released, by whatever caller. */
   onReleased(): void {
     this.#isReleased = true;
     this.#timer?.cancel();

@@ -19,7 +19,7 @@ export interface ClientOptions {
   readonly retry?: RetryBounds;
   /** Whether servers are written to in small steps, which Go servers need. Default `auto`. */
   readonly pacing?: Pacing;
-  /** How long stale routes are kept. Default 60 s; for ever while no server is established. */
+  /** How long stale routes are kept. Default 60 s; forever while no server is established. */
   readonly staleTimes?: StaleTimes;
   /** Maximum number of next hops per destination, 1 to 65536; more are skipped and counted. Default 4096. */
   readonly maxHops?: number;
@@ -28,7 +28,10 @@ export interface ClientOptions {
    * ready yet: see `kernelRoutes.upToDate()`. Default: announces at once.
    */
   readonly announceWhen?: PromiseLike<unknown>;
-  /** How long after the start the client announces even if `announceWhen` has not settled. Default 2000; Infinity is for ever. */
+  /**
+   * How long after the start the client announces even if `announceWhen` has not settled. Default 2000; Infinity means
+   * no limit.
+   */
   readonly announceWithinMs?: number;
   /** How many of the last changes are remembered, 0 for none. Default 100,000. */
   readonly historyEntries?: number;

@@ -4,7 +4,7 @@
  *     announced ──▶ offered: all, or none while the client is drained
  *                      └──▶ advertised to the servers: all, or none before the release
  *
- * A client that is released later is not ready to take traffic yet, but what it offers counts as its own all the same.
+ * Before the release a client is not ready for traffic yet, but what it offers already counts as its own.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -93,7 +93,7 @@ export class OwnAnnouncements {
     return true;
   }
 
-  /** Offers nothing any more. Returns false if the client is drained already. */
+  /** Stops offering. Returns false if the client is drained already. */
   drain(): boolean {
     if (this.#drainedMs !== null) return false;
     this.#drainedMs = this.#clock.nowMs();

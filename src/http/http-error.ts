@@ -1,5 +1,5 @@
 /**
- * Errors of HTTP requests, of the same shape on the control socket and on public HTTP:
+ * Errors of HTTP requests have the same form on the control socket and on public HTTP:
  *
  *     {"code": "METHOD_NOT_ALLOWED", "message": "/healthz takes GET and HEAD, not POST", "allow": ["GET", "HEAD"]}
  *
@@ -45,7 +45,7 @@ export class HttpError extends Error {
     this.data = data;
   }
 
-  /** The answer, with `data` in its body beside the error's own. */
+  /** Returns the answer. Its body has `data` in addition to the error's own. */
   answer(data: HttpErrorData = {}, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
     const { code, message } = this;
     const body: HttpErrorBody = { code, message, ...data, ...this.data };

@@ -1,12 +1,15 @@
-/** Parameters of a request's query: each has a reader, which throws an HttpError for a value that it does not take. */
+/**
+ * These functions read the parameters of a request's query. Each parameter has a reader, which throws an HttpError for
+ * an invalid value.
+ */
 import { HttpError } from "./http-error.ts";
 
-/** Reads one parameter; null: the query does not have it. */
+/** Reads one parameter. `text` is null if the query does not have it. */
 export type QueryReader<T> = (text: string | null, name: string) => T;
 
 export type QueryReaders = Readonly<Record<string, QueryReader<unknown>>>;
 
-/** What the readers make of a query, by the parameters' names. */
+/** The results of the readers, by the parameters' names. */
 export type QueryValues<Q extends QueryReaders> = { readonly [Name in keyof Q]: ReturnType<Q[Name]> };
 
 /**
@@ -23,12 +26,14 @@ export function readQuery<Q extends QueryReaders>(query: URLSearchParams, reader
     if (query.getAll(name).length > 1) throw new HttpError("BAD_QUERY", `${name} is given more than once`);
   }
   const values = names.map((name) => [name, readers[name]?.(query.get(name), name)]);
-  // Every reader's name is there, with what that reader returned.
+  // There is one entry for each reader, with the reader's result.
   return Object.fromEntries(values) as QueryValues<Q>;
 }
 
-/** A whole number within bounds; `fallback` where the query does not have it. */
-export function wholeNumber<F>(least: number, most: number, fallback: F): QueryReader<number | F> {
+/**
+ * Returns a reader of a whole number within bounds, which returns `fallback` if the query does not have the parameter.
+ */
+export function wholeNumberParameter<F>(least: number, most: number, fallback: F): QueryReader<number | F> {
   return (text, name) => {
     if (text === null) return fallback;
     const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -1,12 +1,12 @@
 /**
- * Which handler answers an HTTP request, for the control socket and public HTTP alike.
+ * The router decides which handler answers an HTTP request, for the control socket and public HTTP alike.
  *
  *     HttpListener ─ request → Router ─ guard → path → method → query → handler ─ answer → HttpListener
  *                                └──── whatever one of them throws ──── HttpError as JSON ────┘
  *
- * A path may have parameters: `/v1/peers/:id` is `/v1/peers/7` with `id` "7". A path without parameters goes before one with
- * them. HEAD is answered where GET is. A route that lists query parameters reads them strictly; for the others the query does
- * not count, as a page that adds one to get round a cache expects.
+ * A path may have parameters: `/v1/peers/:id` matches `/v1/peers/7` with `id` "7". A path without parameters comes
+ * before one with them. HEAD is answered where GET is. A route that lists query parameters reads them strictly; all
+ * other routes ignore the query, which a page may add to bypass a cache.
  */
 
 import type { HttpAnswer } from "./connections/http-answer.ts";
@@ -23,16 +23,16 @@ type ParameterOf<Path extends string> = Path extends `${string}/:${infer Name}/$
     ? Name
     : never;
 
-/** What a handler is given of a request. */
+/** The part of a request that a handler gets. */
 export interface RoutedRequest<Parameter extends string = string, Query = unknown> {
-  /** Decoded, and never empty. */
+  /** The path's parameters, decoded and never empty. */
   readonly parameters: Readonly<Record<Parameter, string>>;
   readonly query: Query;
-  /** Aborted when the reader goes away, or has the whole answer: a stream that waits for something must end then. */
+  /** Aborts when the reader closes, or has the whole answer. A stream that waits for something must end then. */
   readonly signal: AbortSignal;
   /**
    * The body, of any shape.
-   * @throws HttpError when it is too large or not JSON
+   * @throws HttpError if it is too large or not JSON
    */
   json(): Promise<unknown>;
 }
@@ -40,7 +40,7 @@ export interface RoutedRequest<Parameter extends string = string, Query = unknow
 export interface HttpRoute {
   readonly method: HttpMethod;
   readonly path: string;
-  /** May throw an HttpError. */
+  /** Answers a request. It may throw an HttpError. */
   handle(request: RoutedRequest, query: URLSearchParams): HttpAnswer | Promise<HttpAnswer>;
 }
 
@@ -48,7 +48,7 @@ type Handler<Path extends string, Query> = (
   request: RoutedRequest<ParameterOf<Path>, Query>,
 ) => HttpAnswer | Promise<HttpAnswer>;
 
-/** A route that ignores the query. */
+/** Makes a route that ignores the query. */
 export function route<Path extends string>(
   method: HttpMethod,
   path: Path,
@@ -57,7 +57,7 @@ export function route<Path extends string>(
   return { method, path, handle };
 }
 
-/** A route that takes exactly these query parameters. */
+/** Makes a route that takes exactly these query parameters. */
 export function queryRoute<Path extends string, Q extends QueryReaders>(
   method: HttpMethod,
   path: Path,
@@ -77,7 +77,7 @@ export interface RouterOptions {
   readonly guard?: (request: HttpRequest) => void;
   /** Fields of every error's body. */
   readonly errorData?: HttpErrorData;
-  /** Called with what a handler threw that was not an HttpError; the reader learns nothing of it. */
+  /** Called with an error of a handler that is not an HttpError. The reader does not see it. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -94,7 +94,7 @@ interface Match {
 
 export class Router {
   readonly #options: RouterOptions;
-  /** Paths without parameters first. */
+  /** The resources. Paths without parameters come first. */
   readonly #resources: readonly Resource[];
 
   constructor(options: RouterOptions) {
@@ -112,12 +112,12 @@ export class Router {
     this.#resources = [...resources.values()].sort((a, b) => hasParameters(a) - hasParameters(b));
   }
 
-  /** The paths as they were given, in that order, those with parameters last. */
+  /** The paths in the order in which they were given, except that those with parameters come last. */
   get paths(): string[] {
     return this.#resources.map(({ path }) => path);
   }
 
-  /** Never rejects. */
+  /** Answers a request. It never rejects. */
   async answer(request: HttpRequest): Promise<HttpAnswer> {
     const { guard, errorData, onFailure } = this.#options;
     try {
@@ -165,12 +165,12 @@ export class Router {
   }
 }
 
-/** RFC 9110, 15.5.6: an answer with status 405 has a header Allow. */
+/** Returns the header Allow for an answer with status 405 (RFC 9110, 15.5.6). */
 function headersOf({ code, data: { allow } }: HttpError): Readonly<Record<string, string>> {
   return code === "METHOD_NOT_ALLOWED" && Array.isArray(allow) ? { Allow: allow.join(", ") } : {};
 }
 
-/** Null if the path is not one of the pattern's. */
+/** Returns the parameters in a path, or null if the path does not match the pattern. */
 function parametersOf(
   pattern: readonly string[],
   segments: readonly string[],
@@ -190,7 +190,7 @@ function parametersOf(
   return parameters;
 }
 
-/** Null if a percent sign is not followed by the code of a character. */
+/** Returns the decoded segment, or null if a percent sign is not followed by the code of a character. */
 function decoded(segment: string): string | null {
   try {
     return decodeURIComponent(segment);

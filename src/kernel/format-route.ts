@@ -35,7 +35,10 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Returns text such as "unreachable 10.0.1.0/24 dev lo proto static metric 7". `linkNames`: index → name of the links that are known. */
-export function formatRoute(route: FoundRoute, linkNames: ReadonlyMap<number, string> = new Map()): string {
+export function formatFoundRoute(
+  route: FoundRoute,
+  linkNames: ReadonlyMap<number, string> = new Map(),
+): string {
   const { destination, type, protocol, priority, nexthopId, linkIndex } = route;
   const words = [TYPES.get(type) ?? "", formatPrefix(destination)];
   if (nexthopId !== 0) words.push(`nhid ${nexthopId}`);

@@ -62,7 +62,7 @@ export class ChangeFeed implements RouteChanges {
   readonly #source: FeedSource;
   readonly #signal: AbortSignal | undefined;
   readonly #wanted: ReadonlySet<number> | null;
-  /** Not read yet, in order, by {@link routeKey}. */
+  /** The changes that were not read yet, in order, by {@link routeKey}. */
   readonly #unread = new OrderedChanges<CompleteVni>();
   /** During the walk: VNIs that are complete, to be reported at its end. */
   readonly #complete = new Set<number>();

@@ -51,8 +51,8 @@ import { ServerWaits } from "./server-waits.ts";
 const errorsOnly: Logger = { ...silentLogger, error: (...line) => console.error(...line) };
 
 /**
- * A MetalBond client: announces routes to all its servers, and merges their routes of the VNIs that it subscribes to. A server
- * that is away is never an error: the client tries again for ever, and sends everything when the server is back.
+ * A MetalBond client: announces routes to all its servers, and merges their routes of the VNIs that it subscribes to. A
+ * server that is away is never an error: the client tries again forever, and sends everything when the server is back.
  */
 export class Client {
   readonly #core: ClientCore;

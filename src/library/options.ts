@@ -19,7 +19,7 @@ import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
 import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 
-/** As text, "[2001:db8::10]:4711" or "server.example", or read from it. Port 4711 if left out. */
+/** A server's endpoint as text, "[2001:db8::10]:4711" or "server.example", or read from text. Port 4711 if left out. */
 export type ServerAddress = Endpoint | string;
 
 /** The options of a client: its servers, its handlers, and its settings. Only `servers` is required. */
@@ -34,7 +34,7 @@ export interface ConnectOptions extends Omit<ClientOptions, "servers" | "logger"
 export interface WaitOptions {
   /** One of the servers, or all of them. Default `any`. */
   readonly servers?: "any" | "all";
-  /** Time limit of the wait: at most 2147483647, which is 24.8 days; Infinity, the default, is for ever. */
+  /** Time limit of the wait: at most 2147483647, which is 24.8 days; Infinity, the default, means no limit. */
   readonly timeoutMs?: number;
   /** Ends the wait, which rejects with the signal's reason. The requests stay. */
   readonly signal?: AbortSignal;
@@ -74,7 +74,7 @@ const checkStaleTimes: OptionCheck = (option, value) => {
   const [staleTimeMs, staleTimeAloneMs] = numbersOf(option, value, "staleTimeMs", "staleTimeAloneMs");
   // NaN is neither.
   if (staleTimeMs >= 0 && staleTimeAloneMs >= 0) return;
-  const reason = `${staleTimeMs} and ${staleTimeAloneMs} ms: must be from 0, Infinity is for ever`;
+  const reason = `${staleTimeMs} and ${staleTimeAloneMs} ms: must be from 0; Infinity means forever`;
   throw new BadOptionError(option, value, reason);
 };
 

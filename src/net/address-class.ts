@@ -1,7 +1,7 @@
 /**
- * What an address is for: the longest block that holds it, of IANA's special-purpose registries (special-purpose-registry.ts) and
- * of the rest of the address space. The rest is multicast, and global unicast; in IPv6 only as far as IANA gives it out
- * (ipv6-address-space: 2000::/3).
+ * This file classifies addresses by the longest block that contains them, of IANA's special-purpose registries
+ * (special-purpose-registry.ts) and of the rest of the address space. The rest is multicast, and global unicast; in
+ * IPv6 only as far as IANA has allocated it (ipv6-address-space: 2000::/3).
  */
 import { contains, covers } from "./cidr.ts";
 import type { IpAddress, Prefix } from "./ip.ts";
@@ -12,7 +12,7 @@ import {
   type SpecialPurposeRow,
 } from "./special-purpose-registry.ts";
 
-/** What an address block is for, in the registry's words. An attribute is null where the registry gives no answer. */
+/** The purpose of an address block, in the registry's words. An attribute is null if the registry does not state it. */
 export interface AddressClass {
   readonly block: Prefix;
   readonly name: string;

@@ -62,7 +62,7 @@ export interface ParsedAnnouncement {
  * Reads one announcement in either spelling, without white space around it.
  * @throws AnnouncementError
  */
-export function parseAnnouncement(text: string): ParsedAnnouncement {
+export function parseAnnouncementText(text: string): ParsedAnnouncement {
   // A program in JavaScript can pass anything.
   if (typeof text !== "string") {
     const example = "100#10.0.1.0/24@2001:db8::1";

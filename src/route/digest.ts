@@ -1,6 +1,6 @@
 /*
- * A digest of the routes of one VNI: 64 bits that are equal for equal sets of routes, in whatever order they came, and that
- * each change updates by itself. Two daemons compare thousands of routes by one number.
+ * The digest of the routes of one VNI has 64 bits. It is equal for equal sets of routes, in whatever order they were
+ * added, and each change updates it. So two daemons compare thousands of routes by one number.
  *
  *     digest = the sum of the hashes of all routes, each 32-bit lane modulo 2^32
  *
@@ -8,9 +8,9 @@
  *                                                                   │
  *             destination (address, length, family) ────────────────┴─▶ two lanes per route
  *
- * A sum rather than XOR: a route that is counted twice by mistake would vanish from an XOR. The hash has no seed, since two
- * daemons have to compute the same. So whoever may announce routes can make two sets of one digest: a digest finds faults and
- * losses, and proves nothing against an attacker.
+ * It is a sum rather than an XOR, in which a route that is counted twice by mistake would vanish. The hash has no seed,
+ * since two daemons must compute the same. So a peer that may announce routes can make two sets with one digest: a
+ * digest finds faults and losses, but is no protection against an attacker.
  *
  * The value is part of the API (status, metrics): a change of the hash makes every comparison between versions fail.
  */
@@ -35,7 +35,7 @@ export class RouteDigest {
     return this.high === other.high && this.low === other.low;
   }
 
-  /** Returns 16 hex digits; no routes are 0000000000000000. */
+  /** Returns 16 hex digits. The digest of no routes is 0000000000000000. */
   toString(): string {
     return hex(this.high) + hex(this.low);
   }

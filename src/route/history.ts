@@ -1,6 +1,6 @@
 /*
- * The last changes of a daemon, in order: what an operator asks for with "since when" and "what has changed". A ring in typed
- * arrays, so that recording a change allocates nothing.
+ * The history has the last changes of a daemon, in order, for the questions "since when" and "what has changed". It is
+ * a ring in typed arrays, so that recording a change allocates nothing.
  *
  *     numbers   0 … first … … … … … next-1 │ next
  *                     └─ still here ─────┘
@@ -21,12 +21,12 @@
  * Numbers never repeat, so a reader that knows the number of the last entry it has seen continues after it without a gap, or
  * learns that entries are gone. A source's name is kept as long as an entry or an open session refers to it.
  *
- * 60 bytes an entry: 6 MB for the default of 100,000.
+ * An entry takes 60 bytes: 6 MB for the default of 100,000.
  */
 import type { RouteFields } from "../wire/message.ts";
 import type { NextHopType } from "../wire/protocol.ts";
 
-/** What an entry is about. */
+/** The kind of an entry. */
 export const HistoryKind = {
   ADD: 0,
   REMOVE: 1,
@@ -85,7 +85,7 @@ export interface HistorySource {
 export class HistoryEntry {
   /** Its number in the history. */
   sequence = 0;
-  /** By the clock of the one that recorded it. */
+  /** The time by the clock of the daemon that recorded it. */
   timeMs = 0;
   kind: HistoryKind = HistoryKind.ADD;
   /** The route came into existence with the change, or ended with it: no other peer or server has it. */

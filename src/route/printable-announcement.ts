@@ -1,5 +1,5 @@
 /** Parses announcements for programs, which get printable routes. */
-import { type ParsedAnnouncement, parseAnnouncement as parse } from "./announcement-text.ts";
+import { type ParsedAnnouncement, parseAnnouncementText } from "./announcement-text.ts";
 import { printableRoute } from "./printable-route.ts";
 
 /**
@@ -7,6 +7,6 @@ import { printableRoute } from "./printable-route.ts";
  * @throws AnnouncementError
  */
 export function parseAnnouncement(text: string): ParsedAnnouncement {
-  const parsed = parse(text);
+  const parsed = parseAnnouncementText(text);
   return { ...parsed, route: printableRoute(parsed.route) };
 }

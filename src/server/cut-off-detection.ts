@@ -1,25 +1,26 @@
 /**
- * Detects from lost peers that the server itself was cut off. When one peer dies, its routes are withdrawn at once. But when most
- * are lost at the same time, more likely the server itself was cut off, or was suspended and no clock shows it (in a paused
- * virtual machine the monotonic clock is paused, too): the peers have not left, and will return.
+ * This function detects from lost peers that the server itself was cut off. When one peer dies, its routes are
+ * withdrawn at once. But when most are lost at the same time, it is more likely that the server was cut off, or was
+ * suspended while no clock shows it (in a paused virtual machine the monotonic clock is paused, too). Then the peers
+ * have not left, and will return.
  *
- * Only announcers count, since the others have no routes to be kept, and only those that have been established for a while.
- * Most are lost when at least two are, and more than half of all sources. A source is an IPv4 address, or an IPv6 network of
- * 64 bits; it is lost when more than half of its addresses are, and an address when more than half of its peers are. So
- * many sessions from one host that end together count as one, and two peers of which one dies are one of two.
- * Loopback addresses count only where there are no others: they need no network to be there.
+ * Only announcers count, since other peers have no routes to be kept, and only those that have been established for a
+ * while. "Most" means at least two peers, and more than half of all sources. A source is an IPv4 address, or an IPv6
+ * network of 64 bits. It is lost if more than half of its addresses are, and an address is lost if more than half of
+ * its peers are. So many sessions from one host that end together count as one. Loopback addresses count only if there
+ * are no others, since they do not depend on a network.
  */
 import { parseAddress } from "../net/address.ts";
 import type { IpAddress } from "../net/ip.ts";
 import { sourceNetwork } from "../net/source-network.ts";
 
-/** Fewer lost peers say nothing. */
+/** With fewer lost peers no cause can be inferred. */
 const LEAST_LOST = 2;
 
 export interface Announcer {
-  /** Its address, as in {@link PeerIdentity}. */
+  /** The peer's address, as in {@link PeerIdentity}. */
   readonly address: string;
-  /** Its connection has ended, or it has sent nothing although it should have. */
+  /** True if its connection has ended, or it has sent nothing for longer than a correct peer would. */
   readonly isLost: boolean;
 }
 

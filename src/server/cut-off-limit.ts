@@ -1,14 +1,15 @@
 /**
- * Limits how often the loss of most announcers is taken for a cut-off of the server itself. After a cut-off no End-of-RIB is sent
- * for a while, and peers that really leave are withdrawn late; and an attacker with more source networks than all honest peers have
- * can stage such a loss at will. So each cut-off takes a token from a bucket that fills up slowly: a link that fails some times an
- * hour loses no route, and an attacker does harm for some minutes, and then for less than a minute in every ten.
+ * This class limits how often the loss of most announcers counts as a cut-off of the server itself. After a cut-off no
+ * End-of-RIB is sent for a while, and the routes of peers that really leave are withdrawn late. An attacker with more
+ * source networks than all other peers together can cause such a loss at will. So each cut-off takes a token from a
+ * bucket that fills up slowly: a link that fails a few times an hour loses no route, and an attacker delays withdrawals
+ * for some minutes, and then for less than a minute in every ten.
  */
 import type { Clock } from "../base/clock.ts";
 
-/** This many cut-offs in a row are accepted, ... */
+/** This many cut-offs in a row are accepted. */
 const BUCKET_TOKENS = 6;
-/** ... and one more after each of these times. */
+/** One more cut-off is accepted after each of these times. */
 const REFILL_MS = 600_000;
 /** Losses within this many deferral times after the first one belong to the same cut-off. */
 const DEFERRAL_TIMES_OF_ONE = 3;

@@ -1,7 +1,7 @@
 /**
- * The deferral of End-of-RIBs (RFC 4724, Selection_Deferral_Timer). An End-of-RIB says that the table is complete: a client that
- * gets one too early takes the routes of clients that have not returned yet for withdrawn. So none is sent for the deferral time
- * (`settleSeconds`) after each of these events:
+ * This class is the deferral of End-of-RIBs (RFC 4724, Selection_Deferral_Timer). An End-of-RIB means that the table is
+ * complete: a client that gets one too early drops the routes of clients that have not returned yet. So none is sent
+ * for the deferral time (`settleSeconds`) after each of these events:
  *
  *     start                          deferred
  *     suspension of the process      deferred again: clients have closed their sessions because of our silence, and will return
@@ -18,7 +18,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 const MOST_EXTENSIONS = 2;
 
 export interface DeferralEvents {
-  /** End-of-RIBs are deferred from now on; perhaps they were already. */
+  /** Called when End-of-RIBs are deferred from now on. They may have been deferred before. */
   onBegin(): void;
   onEnd(): void;
 }
@@ -29,7 +29,7 @@ export class Deferral {
   readonly #events: DeferralEvents;
   #timer: Timer | null = null;
   #endsMs = Number.NEGATIVE_INFINITY;
-  /** End-of-RIBs are deferred once more, after a suspension or a cut-off. */
+  /** True while End-of-RIBs are deferred once more, after a suspension or a cut-off. */
   #isAgain = false;
   #awaitsReturn = false;
   /** After a cut-off, the deferral begins anew with each peer that returns before this time. */
@@ -79,9 +79,10 @@ export class Deferral {
   }
 
   /**
-   * Returns for how much longer a lost peer is retained whose time is over. While no peer is ESTABLISHED there is nobody to
-   * withdraw for. After a suspension of this process (`isLate`) the peers get their time once more. After a cut-off all have the
-   * same time, but at most {@link MOST_EXTENSIONS} deferral times in all; `extendedMs` is how much was added before.
+   * Returns for how much longer a lost peer is retained whose time is over. While no peer is ESTABLISHED a withdrawal
+   * would reach nobody, so all are retained. After a suspension of this process (`isLate`) the peers get their time
+   * once more. After a cut-off all have the same time, but at most {@link MOST_EXTENSIONS} deferral times in all;
+   * `extendedMs` is how much was added before.
    */
   extensionMs(isLate: boolean, extendedMs: number, hasEstablishedPeers: boolean): number {
     const isAlone = this.#awaitsReturn && !hasEstablishedPeers;

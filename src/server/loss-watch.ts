@@ -1,5 +1,6 @@
 /**
- * Gathers losses of announcers, and judges whether the server was cut off (cut-off-detection.ts) before their routes are withdrawn:
+ * LossWatch collects losses of announcers, and decides whether the server was cut off (cut-off-detection.ts) before
+ * their routes are withdrawn:
  *
  * - A single loss is decided as soon as the sockets have had a turn; two or more in a row after another 100 ms, since
  *   connections that end because the server was suspended end close together.
@@ -36,7 +37,10 @@ export interface PresentAnnouncer {
 export class LossWatch {
   readonly #clock: Clock;
   readonly #present: () => Iterable<PresentAnnouncer>;
-  /** Called before the losses are decided if most announcers are lost. Returns false if that does not count as a cut-off. */
+  /**
+   * Called if most announcers are lost, before the losses are decided. Returns false if that does not count as a
+   * cut-off.
+   */
   readonly #onMostLost: () => boolean;
   #undecided: Loss[] = [];
   /** Decided losses that still count for later ones. */

@@ -1,6 +1,6 @@
 /**
- * Waits until the peer has read what was written, with a KEEPALIVE as the fence: a peer answers KEEPALIVEs in order, so the answer to
- * one means that everything before it was read (see Connection.sendKeepalive).
+ * A barrier waits until the peer has read what was written. Its fence is a KEEPALIVE: a peer answers KEEPALIVEs in
+ * order, so the answer to one means that everything before it was read (see Connection.sendKeepalive).
  *
  *     add(item) ──▶ unfenced ── sent(number) ──▶ fenced by KEEPALIVE `number` ── answered(number) ──▶ returned
  */
@@ -12,7 +12,7 @@ interface Fence<T> {
 
 export class Barrier<T> {
   #unfenced: T[] = [];
-  /** In the order of their KEEPALIVEs. */
+  /** The fences in the order of their KEEPALIVEs. */
   #fences: Fence<T>[] = [];
 
   /** Adds an item whose bytes come before the next KEEPALIVE. */
@@ -30,7 +30,7 @@ export class Barrier<T> {
     return this.#unfenced.length === 0 && this.#fences.length === 0;
   }
 
-  /** Records that KEEPALIVE number `keepalive` goes out now, after everything that was added. */
+  /** Records that KEEPALIVE number `keepalive` is sent now, after everything that was added. */
   sent(keepalive: number): void {
     if (this.#unfenced.length === 0) return;
     this.#fences.push({ keepalive, items: this.#unfenced });

@@ -1,6 +1,6 @@
 /**
- * One connection at work: bytes from the stream go through framer and decoder into the session; the session's actions and
- * the source's frames go back onto the stream.
+ * A connection passes bytes from the stream through framer and decoder to the session, and writes the session's actions
+ * and the source's frames to the stream.
  *
  *     ByteStream ──received──▶ ReadSchedule ──read, now or in a later turn──▶ Framer ──▶ decode ──▶ Session
  *         ▲                       │ pauses and resumes the stream                                     │ actions
@@ -11,11 +11,12 @@
  *         │                                                                │ flush, in a later turn  ▼
  *         └───────write──────────────────────────────────────────────── Outbox ◀──nextRun── OutputSource
  *
- * Timers: one for the session's next deadline. When it fires, the deadline is judged in the class `urgent` of the next turn,
- * after what the sockets have delivered. The outbox has two of its own: the pause between paced writes, and the send-hold
- * time. When the stream is writable again, the outbox is served in its turn (schedule/turns.ts).
+ * It has a timer for the session's next deadline. When the timer fires, the deadline is judged in the class `urgent` of
+ * the next turn, after what the sockets have delivered. The outbox has two timers of its own: the pause between paced
+ * writes, and the send-hold time. When the stream is writable again, the outbox is served in its turn
+ * (schedule/turns.ts).
  *
- * The session's state says whether the connection is closed; nothing is read, written or judged after that.
+ * The connection is closed when the session is; nothing is read, written or judged after that.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
@@ -55,35 +56,41 @@ import { Turns } from "./schedule/turns.ts";
 
 export interface ConnectionHandler {
   onEstablished(): void;
-  /** An UPDATE that makes sense. `fields` is valid during the call only. */
+  /** Called for a valid UPDATE. `fields` is valid during the call only. */
   onUpdate(fields: UpdateFields): void;
-  /** An UPDATE that was well-formed, but makes no sense, and is skipped. */
+  /** Called for an UPDATE that is well formed, but has an invalid value, and is skipped. */
   onSkipped(code: SkipCode): void;
   onSubscribe(vni: number): void;
   onUnsubscribe(vni: number): void;
-  /** An ordinary KEEPALIVE in ESTABLISHED, already answered where an answer is due. */
+  /** Called for an ordinary KEEPALIVE in ESTABLISHED, which a server has already answered. */
   onKeepalive(): void;
   onEndOfRib(vni: number): void;
-  /** A HELLO, for a client perhaps not the first one. It is answered after this call, unless the connection is closed. */
+  /**
+   * Called for a HELLO; a client may send more than one. It is answered after this call, unless the connection is
+   * closed.
+   */
   onHello(): void;
-  /** The last call. */
+  /** Called last. */
   onClosed(reason: CloseReason): void;
 }
 
 export interface ConnectionOptions extends SessionConfig {
-  /** A peer that takes no byte for this long while some are due is closed (RFC 9687, SendHoldTimer). */
+  /**
+   * The connection to a peer that reads nothing for this long although data is waiting is closed (RFC 9687,
+   * SendHoldTimer).
+   */
   readonly sendHoldMs?: number;
-  /** The id that a server sends with its HELLO: 16 hex digits; if left out, none is sent. */
+  /** The id that a server sends with its HELLO, in 16 hex digits. If it is left out, none is sent. */
   readonly serverId?: string;
   readonly stream: ByteStream;
   readonly clock: Clock;
   readonly source: OutputSource;
   readonly handler: ConnectionHandler;
-  /** If left out, frames go out as fast as the socket takes them. */
+  /** The pace of the output. If it is left out, frames are sent as fast as the socket takes them. */
   readonly pace?: Pace | undefined;
 }
 
-/** The session of a connection, for others to read. */
+/** The read-only part of a connection's session. */
 export type SessionStatus = Readonly<
   Pick<
     Session,
@@ -99,21 +106,26 @@ export type SessionStatus = Readonly<
 
 /** While input is unread, the peer's silence is judged again after this time. */
 const UNREAD_MS = 100;
-/** A peer that continues to send after we have ended the connection is reset after this many bytes: they are ignored anyway. */
+/**
+ * A peer that continues to send after we have ended the connection is reset after this many bytes, which are ignored.
+ */
 const IGNORED_LIMIT_BYTES = 1 << 20;
 
-/** For these reasons the connection is reset: the peer takes none of the bytes that are due, and keeping them is of no use. */
+/**
+ * For these reasons the connection is reset: the peer does not read the data that is waiting for it, so it is
+ * discarded.
+ */
 const READS_NO_MORE: ReadonlySet<CloseReason["reason"]> = new Set(["send-hold-timeout", "send-queue-full"]);
 /**
- * For these reasons the connection is closed in order: the peer may have been suspended, and continue to read later, and Go's
- * client does not survive a reset at that moment. But the peer may also be dead, and then the system keeps what was sent until
- * it gives up (15 minutes).
+ * For these reasons the connection is closed in order: the peer may have been suspended, and continue to read later,
+ * and Go's client hangs after a reset at that moment. But the peer may also be dead, and then the system would keep
+ * what was sent for 15 minutes.
  */
 const WAS_SILENT: ReadonlySet<CloseReason["reason"]> = new Set(["keepalive-timeout", "handshake-timeout"]);
 /** How long after the FIN a silent peer is reset, unless it has closed. */
 const RESET_AFTER_MS = 10_000;
 
-// These are filled and read within one call, so one of each is enough for all connections.
+// These are filled and read within one call, so all connections share them.
 const hello = new HelloFields();
 const update = new UpdateFields();
 
@@ -125,7 +137,7 @@ export class Connection implements StreamEvents, Reader {
   readonly #session: Session;
   readonly #framer = new Framer();
   readonly #outbox: Outbox;
-  /** Chunks that come after the framer's. */
+  /** Received chunks after the one that the framer has. */
   readonly #unread: Uint8Array[] = [];
   readonly #turns: Turns;
   /** The peer's source network. */
@@ -133,12 +145,14 @@ export class Connection implements StreamEvents, Reader {
   readonly #input: ReadMember;
   /** How many bytes were received since the connection was closed. */
   #ignoredBytes = 0;
-  /** Why the stream has ended; null before, and the reason counts once all that was received before has been read. */
+  /**
+   * Why the stream has ended; null before that. The reason takes effect once everything received before has been read.
+   */
   #end: CloseReason | null = null;
   #keepalivesSent = 0;
   #keepalivesAnswered = 0;
   #timer: Timer | null = null;
-  /** When the timer fires. */
+  /** When the session's timer fires. */
   #timerMs = Number.POSITIVE_INFINITY;
   #peerServerId = "";
 
@@ -187,18 +201,18 @@ export class Connection implements StreamEvents, Reader {
   get peerServerId(): string {
     return this.#peerServerId;
   }
-  /** The peer has sent its HELLO. */
+  /** True if the peer has sent its HELLO. */
   get receivedHello(): boolean {
     return this.#session.receivedHello;
   }
-  /** Everything pulled so far has been taken by the socket. */
+  /** True if the socket has taken everything that was pulled so far. */
   get drained(): boolean {
     return this.#outbox.drained;
   }
 
   /**
-   * Sends a KEEPALIVE after everything pulled so far, in a write of its own, and returns its number: once
-   * {@link keepalivesAnswered} has reached it, the server has read all that was sent before.
+   * Sends a KEEPALIVE after everything pulled so far, in a write of its own, and returns its number. Once {@link
+   * keepalivesAnswered} has reached that number, the server has read everything that was sent before.
    */
   sendKeepalive(): number {
     this.#keepalivesSent++;
@@ -221,7 +235,7 @@ export class Connection implements StreamEvents, Reader {
     this.#outbox.setPace(pace);
   }
 
-  /** Ends the connection for a reason of ours; `handler.onClosed` follows at once. */
+  /** Ends the connection for a reason of this side; `handler.onClosed` is called at once. */
   close(reason: CloseReason): void {
     this.#feed({ type: "close", reason });
   }
@@ -238,7 +252,7 @@ export class Connection implements StreamEvents, Reader {
     this.#turns.reading.onReceived(this.#input, chunk.length);
   }
 
-  /** Returns true if something is left. */
+  /** Reads what was received until about this time. Returns true if something is left. */
   read(untilMs: number): boolean {
     this.#outbox.gathers = true;
     try {
@@ -287,7 +301,10 @@ export class Connection implements StreamEvents, Reader {
     } else this.#closeForFault(error);
   }
 
-  /** A fault of ours ends the connection where it occurred, not the process with all others. */
+  /**
+   * Ends the connection after a fault in BunBond, so that the fault does not end the process with all other
+   * connections.
+   */
   #closeForFault(error: unknown): void {
     this.close({ reason: "internal-error", detail: errorText(error) });
   }
@@ -332,7 +349,7 @@ export class Connection implements StreamEvents, Reader {
   closed(detail: string | null): void {
     const end: CloseReason =
       detail === null ? { reason: "closed-by-peer" } : { reason: "connection-lost", detail };
-    // What is still to be read may contain a withdrawal.
+    // The unread data may contain a withdrawal.
     if (this.#input.isWaiting && this.#turns.reading.keeps(this.#input)) this.#end = end;
     else this.close(end);
   }
@@ -347,7 +364,8 @@ export class Connection implements StreamEvents, Reader {
   #feed(event: SessionEvent): boolean {
     const actions = this.#session.handle(event, this.#clock.nowMs());
     for (const action of actions) {
-      // An action before may have closed the connection. The session says `close` once, and nothing else with it.
+      // An earlier action may have closed the connection. The session returns `close` once, and no other action with
+      // it.
       if (this.#isClosed && action.type !== "close") break;
       this.#act(action);
     }
@@ -380,7 +398,7 @@ export class Connection implements StreamEvents, Reader {
     this.#turns.reading.leave(this.#input);
     this.#turns.leave(this.#fairSource);
     this.#timer?.cancel();
-    // The answers to what was read before still go out.
+    // The answers to what was read before are still sent.
     this.#outbox.gathers = false;
     this.#outbox.stop();
     if (READS_NO_MORE.has(reason.reason)) this.#stream.abort();
@@ -390,8 +408,8 @@ export class Connection implements StreamEvents, Reader {
   }
 
   /**
-   * Sets the timer for the session's deadline. Received frames mostly move the deadline on: then the timer fires too early, and
-   * is set anew. It is replaced only if it would fire too late.
+   * Sets the timer for the session's deadline. Received frames mostly postpone the deadline: then the timer fires too
+   * early, and is set anew. It is replaced only if it would fire too late.
    */
   #armTimer(leastMs = 0): void {
     const nowMs = this.#clock.nowMs();
@@ -403,8 +421,9 @@ export class Connection implements StreamEvents, Reader {
   }
 
   /**
-   * Has the deadline judged once the sockets have had a turn: after a suspension of the process or the machine, frames that prove
-   * the peer alive may be waiting to be read. As long as they wait, its silence is not judged.
+   * Requests that the deadline is judged once the sockets have had a turn: after a suspension of the process or the
+   * machine, frames that prove the peer alive may be waiting to be read. As long as they wait, the peer's silence is
+   * not judged.
    */
   readonly #timerFired = (): void => {
     this.#clock.soon(this.#judgeDeadline, "urgent");

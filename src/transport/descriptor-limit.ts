@@ -1,7 +1,7 @@
 /**
- * How many connections the system lets this process have. Each takes a descriptor, and when none is left, Bun's listener
- * is woken by every waiting connection for ever: it uses a whole processor and reports nothing. So each kind of connection has
- * its share:
+ * These functions divide the process's descriptors among connections. Each connection takes one, and when none is left,
+ * every waiting connection wakes Bun's listener again and again: it uses a whole processor and reports nothing. So each
+ * kind of connection has its share:
  *
  *     limit   route clients   public HTTP   control socket   the rest
  *        64              32             4                4         24
@@ -12,11 +12,14 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { systemErrorCode } from "../base/system-error.ts";
 
-/** Bun itself, the listeners and the log have some 15; files are opened for a moment. */
+/**
+ * The descriptors for everything else: Bun itself, the listeners and the log have some 15, and files are opened for a
+ * moment.
+ */
 const REST = 32;
 /** The most connections of public HTTP, and of the control socket: they serve readers and operators, not tenants. */
 const MAX_HTTP_CONNECTIONS = 48;
-/** If descriptors are few, each of the two gets one in this many. */
+/** If there are few descriptors, each of the two gets one in this many. */
 const DESCRIPTORS_PER_HTTP_CONNECTION = 16;
 
 /** Returns the soft limit of open files in the text of /proc/PID/limits (proc(5)); Infinity if there is none. */
@@ -30,7 +33,7 @@ export function readDescriptorLimit(): number {
   try {
     return parseDescriptorLimit(readFileSync("/proc/self/limits", "latin1"));
   } catch {
-    // Not Linux, or no /proc.
+    // The system is not Linux, or /proc is not mounted.
     return Number.POSITIVE_INFINITY;
   }
 }

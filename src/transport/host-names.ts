@@ -1,12 +1,12 @@
 /**
- * Looks up host names so that one for which no server answers does not delay the others.
+ * This class looks up host names so that one for which no name server answers does not delay the others.
  *
- * The system's resolver, getaddrinfo(3), occupies a thread until it has an answer. Bun 1.4.4 has as many for this as there are
- * processors, at least two, and reads files with them as well. Where no name server answers, a look-up takes 10 s
- * (resolv.conf(5)): two such names delayed all others by that, also those in /etc/hosts. c-ares, the other resolver in Bun,
- * needs no thread, but knows none of the system's further sources (nsswitch.conf(5)), and of resolv.conf what was in it at
- * first. So c-ares only shows that a name has an address, which the system will then confirm at once; other names are looked up by
- * the system, one after the other:
+ * The system's resolver, getaddrinfo(3), occupies a thread until it has an answer. Bun 1.4.4 has as many for this as
+ * there are processors, at least two, and reads files with them as well. Where no name server answers, a look-up takes
+ * 10 s (resolv.conf(5)): two such names delayed all others by that, also those in /etc/hosts. c-ares, the other
+ * resolver in Bun, needs no thread, but does not use the system's further sources (nsswitch.conf(5)), and reads
+ * resolv.conf only once. So c-ares only shows that a name has an address, which the system's resolver will then also
+ * find at once; other names are looked up by the system's resolver, one after the other:
  *
  *     ready(name) ── c-ares ── an address ────────────────────────────────────▶ ready
  *                       │ an error, or nothing for a second
@@ -14,7 +14,7 @@
  *                    the system's resolver, one name at a time ── an address ─▶ ready
  *                       └── an error, or no turn in time ─────────────────────▶ not ready, and why
  *
- * A look-up continues after its time is over, and a further call for the same name joins it.
+ * A look-up continues after its time limit, and a further call for the same name joins it.
  */
 
 import { lookup } from "node:dns/promises";
@@ -22,15 +22,15 @@ import type { Clock } from "../base/clock.ts";
 import { systemErrorCode } from "../base/system-error.ts";
 import { SystemClock } from "./schedule/system-clock.ts";
 
-/** Each rejects if the name has no address, or no server answers. */
+/** The two resolvers. Each rejects if the name has no address, or no name server answers. */
 export interface Resolvers {
   readonly cares: (name: string) => Promise<unknown>;
   readonly system: (name: string) => Promise<unknown>;
 }
 
-/** c-ares has an answer by then, if a name server answers. */
+/** If a name server answers, c-ares has the answer within this time. */
 const CARES_ALONE_MS = 1_000;
-/** How long the system's resolver tries by default. */
+/** The time limit of a look-up. The system's resolver tries for this long by default. */
 const WITHIN_MS = 10_000;
 /** How long Bun remembers a name's addresses. */
 const KNOWN_FOR_MS = 30_000;
@@ -42,7 +42,7 @@ export class HostNames {
   readonly #bySystem = new Map<string, Promise<void>>();
   /** When a name's address was last found. */
   readonly #foundMs = new Map<string, number>();
-  /** Settled when the system's resolver is idle. */
+  /** Settles when the system's resolver is idle. */
   #systemIdle: Promise<void> = Promise.resolve();
 
   constructor(resolvers: Resolvers, clock: Clock) {
@@ -50,7 +50,7 @@ export class HostNames {
     this.#clock = clock;
   }
 
-  /** Resolves when the system's resolver can be asked for the name without delay; rejects when it fails. */
+  /** Resolves when the system's resolver can look up the name without delay; rejects if the look-up fails. */
   async ready(name: string): Promise<void> {
     if (this.#isKnown(name)) return;
     const byCares = this.#shared(this.#byCares, name, () => this.#find(name, this.#resolvers.cares));
@@ -116,7 +116,7 @@ function codeOf(error: unknown): string {
   return systemErrorCode(error) ?? String(error);
 }
 
-/** The names of this process: its threads are shared, too. */
+/** The host names of this process: there is one, since the threads are shared, too. */
 export const hostNames = new HostNames(
   {
     cares: (name) => Bun.dns.lookup(name, { backend: "c-ares" }),

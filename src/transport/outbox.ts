@@ -1,13 +1,13 @@
 /**
- * The output of a connection. Whole frames go out, in this order:
+ * The outbox is the output of a connection. It sends whole frames in this order:
  *
  *     rest of the last write   a write the socket took only in part; nothing may come between
  *     control frames           HELLO, KEEPALIVE: small, due at once
  *     runs from the source     UPDATEs, subscriptions, End-of-RIBs: pulled when there is room, never queued here
  *
- * Because frames are pulled, a slow peer costs little: what it has not been sent yet is not bytes in a buffer, but a
- * difference that the source computes when the socket can take it. And a KEEPALIVE waits for at most one run, however
- * much is still to be sent.
+ * Because frames are pulled, a slow peer takes little memory: its unsent frames are not in a buffer, but the source
+ * computes them when the socket can take them. And a KEEPALIVE waits for at most one run, however much is still to be
+ * sent.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
@@ -23,17 +23,20 @@ import { SendHold } from "./send-hold.ts";
 /** The source of a connection's frames, once it is established. */
 export interface OutputSource {
   /**
-   * Returns the next whole frames for the peer, at most `limitBytes`, to be written in one go. The result is empty if nothing is
-   * to be sent until the connection is woken. It is valid until the next call.
+   * Returns the next whole frames for the peer, at most `limitBytes`, to be written in one go. The result is empty if
+   * nothing is to be sent until the connection is woken, and is valid until the next call.
    */
   nextRun(limitBytes: number): Uint8Array;
 }
 
 /** The longest run that is pulled at a time: a KEEPALIVE or another VNI's change waits for at most this much. */
 export const RUN_BYTES = 65_536;
-/** Initial size of the buffer for HELLO and KEEPALIVEs: they wait only while the socket takes nothing, so it seldom holds more than one. */
+/**
+ * The initial size of the buffer for HELLO and KEEPALIVEs. They wait only while the socket takes nothing, so it seldom
+ * has more than one.
+ */
 const CONTROL_BYTES = 64;
-/** 16,384 unread answers: no client asks that often without reading them, this is an attack. */
+/** The limit is 16,384 unread answers. A correct client never has that many, so this is an attack. */
 const CONTROL_LIMIT_BYTES = 65_536;
 /** Answers to what is being read are gathered up to this size, then written. */
 const CONTROL_GATHER_BYTES = 1_024;
@@ -49,7 +52,7 @@ export interface OutboxOptions {
   readonly peer: FairSource;
   readonly source: OutputSource;
   readonly sendHoldMs: number;
-  /** Called when the connection has to end; `stop` follows. */
+  /** Called when the connection has to end. The caller must then call `stop`. */
   onFailed(reason: CloseReason): void;
   readonly pace?: Pace | undefined;
 }
@@ -67,9 +70,9 @@ export class Outbox implements Writer {
   #control = NO_CONTROL;
   #controlBytes = 0;
   #isFlushing = false;
-  /** Control frames are gathered for one write. */
+  /** True while control frames are gathered for one write. */
   #gathers = false;
-  /** The peer is ESTABLISHED, so that the source is pulled. */
+  /** True once the peer is ESTABLISHED, so that the source is pulled. */
   #pulls = false;
   #paceTimer: Timer | null = null;
   #isStopped = false;
@@ -97,7 +100,7 @@ export class Outbox implements Writer {
     this.#pulls = true;
   }
 
-  /** Ends all output; what waited is dropped. */
+  /** Ends all output. Waiting bytes are dropped. */
   stop(): void {
     this.#isStopped = true;
     this.#schedule.leave(this.#turn);
@@ -108,7 +111,7 @@ export class Outbox implements Writer {
     this.#controlBytes = 0;
   }
 
-  /** Notes that the source has something to send: it is pulled when it is this peer's turn. */
+  /** Notes that the source has something to send. It is pulled in this peer's turn. */
   wake(): void {
     if (!this.#sendHold.isBlocked && !this.#isStopped) this.#schedule.wake(this.#turn);
   }
@@ -121,7 +124,7 @@ export class Outbox implements Writer {
     this.wake();
   }
 
-  /** Sends a small frame ahead of all that has not been pulled yet. */
+  /** Sends a small frame before everything that has not been pulled yet. */
   control(encode: (view: DataView, offset: number) => number): void {
     if (this.#controlBytes > CONTROL_LIMIT_BYTES) {
       this.#onFailed({ reason: "send-queue-full" });
@@ -132,7 +135,10 @@ export class Outbox implements Writer {
     if (!this.#gathers || this.#controlBytes >= CONTROL_GATHER_BYTES) this.flush(0);
   }
 
-  /** Gathers control frames from now on, or writes those that were gathered: the answers to what is read in one go. */
+  /**
+   * True gathers control frames from now on, which are the answers to what is read in one go; false writes the gathered
+   * ones.
+   */
   set gathers(gathers: boolean) {
     this.#gathers = gathers;
     if (!gathers && this.#controlBytes > 0) this.flush(0);
@@ -146,12 +152,12 @@ export class Outbox implements Writer {
 
   writable(): void {
     this.#sendHold.writable();
-    // Nothing is written here: when many peers have room again, they are served some in each turn.
+    // Nothing is written here: when many peers have room again, some of them are served in each turn.
     if (!this.#isStopped) this.#schedule.resume(this.#turn);
   }
 
   flush(limitBytes: number): boolean {
-    // A call from within (the source sends a KEEPALIVE) is served by the loop that is running.
+    // The running loop serves a call that comes from the source itself, which sends a KEEPALIVE.
     if (this.#isFlushing) return false;
     this.#isFlushing = true;
     try {
@@ -164,7 +170,7 @@ export class Outbox implements Writer {
     }
   }
 
-  /** Returns true if it ends because of the limit. */
+  /** Writes until nothing is due, the socket is full, or the limit is reached. Returns true for the limit. */
   #writeWhatIsDue(limitBytes: number): boolean {
     let pulledBytes = 0;
     while (!this.#sendHold.isBlocked && !this.#isStopped) {

@@ -4,20 +4,20 @@ import { Barrier } from "./barrier.ts";
 /**
  * Decides how fast runs go out (wire/README.md, §6.1).
  *
- * A Go peer takes each read of up to 65,535 bytes as whole messages, and breaks its session when a read is
- * full or ends inside one. What it survives was measured: whole frames in writes small enough for one
- * segment, and time between them to be read, even by a client that installs each route in its kernel.
+ * A Go peer takes each read of up to 65,535 bytes as whole messages, and breaks its session if a read is full or ends
+ * inside one. Measurements have shown what works: whole frames in writes that fit in one segment, and enough time
+ * between them, even for a client that installs each route in its kernel.
  */
 export interface Pace {
   /** The longest run to write at a time. */
   readonly writeBytes: number;
-  /** Returns how long to wait before the next run; 0 if it may go now. */
+  /** Returns how long to wait before the next run; 0 if it may be sent now. */
   waitMs(nowMs: number): number;
   /** Notes that a run, of whole frames, was written. */
   onWrote(nowMs: number, run: Uint8Array): void;
 }
 
-/** Which peers are paced. `auto`: those that may be Go programs, as far as they have shown. */
+/** Which peers are paced. `auto` paces those that have not proven yet not to be Go programs. */
 export type Pacing = "auto" | "always" | "never";
 
 /** Writes as fast as the socket takes it. */
@@ -32,9 +32,12 @@ export class UnpacedWrites implements Pace {
   onWrote(): void {}
 }
 
-/** A frame never straddles two segments of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
+/** The size of a paced write fits in one segment of a path with the usual MTU: 1500 - 40 (IPv6) - 32 (TCP) = 1428. */
 export const PACED_WRITE_BYTES = 1_400;
-/** At 36 bytes a frame, as an IPv4 route has with the usual hop, this makes 9,500 frames a second. */
+/**
+ * The pause after a paced write. With frames of 36 bytes, those of an IPv4 route with an IPv6 hop, this makes 9,500
+ * frames a second.
+ */
 const PACED_PAUSE_MS = 4;
 /**
  * A Go client that installs routes takes 10,000 frames a second. Where frames are shorter (20 bytes with an IPv4 hop, 6 for
@@ -42,8 +45,8 @@ const PACED_PAUSE_MS = 4;
  */
 const PACED_FRAMES_PER_MS = 10;
 /**
- * A new connection may have ten segments under way (RFC 6928); what is written beyond that waits in the sender's
- * kernel and is merged into full segments, which end inside frames. So no more than eight go out per round trip.
+ * A new connection may have ten segments in flight (RFC 6928). Further writes wait in the sender's kernel, where they
+ * are merged into full segments, which end inside frames. So at most eight are sent per round trip.
  */
 const WRITES_PER_ROUND_TRIP = 8;
 

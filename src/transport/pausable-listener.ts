@@ -1,10 +1,12 @@
 /**
- * A TCP listener of Bun that can be paused: connections that are made meanwhile wait in the kernel's accept queue.
+ * This class is a TCP listener of Bun that can be paused. Connections that are made in the meantime wait in the
+ * kernel's accept queue.
  *
- * Bun (1.4.4) accepts all waiting connections in one go, be it thousands, and has no call to prevent that: the event loop is
- * blocked, and connections are judged before anything of them could be read. But it stops once the listener is closed, and
- * it can listen on a given descriptor. So this class keeps a second descriptor of the listening socket: to pause, it closes
- * Bun's; to resume, it gives Bun a copy; both together take some 10 µs. In each turn of the event loop no more than {@link PausableListenerOptions.perTurn} connections are accepted.
+ * Bun (1.4.4) accepts all waiting connections in one go, even thousands, and has no call to prevent that: the event
+ * loop is blocked, and admission has to decide before anything was read from them. But Bun stops accepting once the
+ * listener is closed, and it can listen on a given descriptor. So this class keeps a second descriptor of the listening
+ * socket: to pause, it closes Bun's; to resume, it gives Bun a copy; both together take some 10 µs. In each turn of the
+ * event loop no more than {@link PausableListenerOptions.perTurn} connections are accepted.
  *
  * If the libc cannot be called (sockopt.ts), the listener is never paused.
  */
@@ -25,9 +27,9 @@ export interface PausableListenerOptions<Data> {
 export class PausableListener<Data> {
   readonly port: number;
   readonly #options: PausableListenerOptions<Data>;
-  /** Null while it is paused. */
+  /** Bun's listener; null while this one is paused. */
   #listener: Bun.TCPSocketListener<Data> | null;
-  /** Null if it cannot be paused, or has been stopped. */
+  /** The second descriptor; null if the listener cannot be paused, or has been stopped. */
   #descriptor: number | null;
   #acceptedInTurn = 0;
   #isTurnOver = false;
@@ -105,12 +107,12 @@ export class PausableListener<Data> {
     }
     if (this.#listener !== null) return;
     const fd = duplicateDescriptor(this.#descriptor);
-    // Without a free descriptor there could be no connection either.
+    // Without a free descriptor no connection could be accepted either.
     if (fd === null) {
       setTimeout(() => this.#apply(), RETRY_MS);
       return;
     }
-    // Bun's types have no listening on a descriptor.
+    // Bun's types lack listening on a descriptor.
     const onDescriptor = { fd, ...this.#common } as unknown as Bun.TCPSocketListenOptions<Data>;
     this.#listener = Bun.listen<Data>(onDescriptor) as Bun.TCPSocketListener<Data>;
     setBacklog(this.#descriptor, this.#options.backlog);

@@ -1,6 +1,6 @@
 /**
- * Detects a peer that takes no byte although some are due (RFC 9687, SendHoldTimer): it hangs, and would keep what is to be sent
- * for ever, while its KEEPALIVEs may still come.
+ * Detects a peer that takes no byte although some are due (RFC 9687, SendHoldTimer): it hangs, and would keep what is
+ * to be sent forever, while its KEEPALIVEs may still come.
  *
  *     free ── wrote: the socket took only a part ──▶ blocked ── hold time without a byte taken ──▶ onExpired
  *       ▲                                            │    ▲

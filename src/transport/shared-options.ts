@@ -1,4 +1,4 @@
-/** Options that a server and a client have in common, see base/option-checks.ts. */
+/** The checks of the options that servers and clients have in common (base/option-checks.ts). */
 
 import { checkKeepalive, objectWith, oneOf } from "../base/option-checks.ts";
 

@@ -1,4 +1,4 @@
-/** Socket calls that Bun lacks, of the libc that this process runs with. */
+/** This file makes socket calls that Bun lacks, by the libc of this process. */
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
@@ -7,10 +7,13 @@ const SO_RCVBUF = 8;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const TCP_NOTSENT_LOWAT = 25;
-/** Offset in struct tcp_info (linux/tcp.h) of the number of connections that wait to be accepted, for a listening socket. */
+/**
+ * The offset in struct tcp_info (linux/tcp.h) of the number of connections that wait to be accepted, for a listening
+ * socket.
+ */
 const TCPI_UNACKED_AT = 24;
 const TCP_INFO_BYTES = 104;
-/** linux/fcntl.h; the copy is not inherited by programs that this process starts. */
+/** The command of fcntl(2) for a copy that programs started by this process do not inherit (linux/fcntl.h). */
 const F_DUPFD_CLOEXEC = 1030;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -27,7 +30,7 @@ interface SocketCalls {
   poll(sockets: Int32Array, count: number, timeoutMs: number): number;
 }
 
-/** Undefined until they are looked for; null if there are none (not Linux, another libc, no JIT). */
+/** The calls; undefined until they are first needed; null if there are none (not Linux, another libc, no JIT). */
 let socketCalls: SocketCalls | null | undefined;
 
 function calls(): SocketCalls | null {
@@ -35,14 +38,14 @@ function calls(): SocketCalls | null {
   return socketCalls;
 }
 
-/** Limits how much the kernel holds that has not been received. Returns false if the limit cannot be set. */
+/** Limits the kernel's buffer of bytes that were not received yet. Returns false if the limit cannot be set. */
 export function limitReceiveBuffer(fd: number, bytes: number): boolean {
   return setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
 
 /**
- * Has the kernel take no more for sending while this much or more waits to be sent for the first time (tcp(7)); bytes in flight do
- * not count. Returns false if the limit cannot be set.
+ * Makes the kernel take no more for sending while this much or more waits to be sent for the first time (tcp(7)). Bytes
+ * in flight do not count. Returns false if the limit cannot be set.
  */
 export function limitUnsent(fd: number, bytes: number): boolean {
   return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
@@ -61,15 +64,15 @@ export function acceptQueueLength(fd: number): number {
   return new DataView(info.buffer).getUint32(TCPI_UNACKED_AT, true);
 }
 
-/** Returns a further descriptor of the same socket; null if there is none left. */
+/** Returns another descriptor of the same socket; null if no descriptor is left. */
 export function duplicateDescriptor(fd: number): number | null {
   const copy = calls()?.fcntl(fd, F_DUPFD_CLOEXEC, 0) ?? -1;
   return copy < 0 ? null : copy;
 }
 
 /**
- * Has the kernel keep up to `backlog` connections until they are accepted, if net.core.somaxconn allows that (listen(2): for a
- * socket that listens already, a further call changes only this). Returns false if it cannot be set.
+ * Makes the kernel keep up to `backlog` connections until they are accepted, if net.core.somaxconn allows that. For a
+ * socket that listens already, listen(2) changes only this. Returns false if it cannot be set.
  */
 export function setBacklog(fd: number, backlog: number): boolean {
   return calls()?.listen(fd, backlog) === 0;
@@ -81,14 +84,17 @@ export function hasSocketCalls(): boolean {
 }
 
 /**
- * Sends what the socket takes at once, whether it is non-blocking or not, and returns how many bytes that were. 0 means none for
- * now, or never again (see {@link sendState}).
+ * Sends as many bytes as the socket takes at once, whether it is non-blocking or not, and returns their number. 0 means
+ * that it takes none for now, or never again (see {@link sendState}).
  */
 export function sendAtOnce(fd: number, bytes: Uint8Array): number {
   return Math.max(0, calls()?.send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL) ?? 0);
 }
 
-/** Returns "full" if the socket takes nothing for now, or "gone" if its other end has closed, so that it never will. */
+/**
+ * Returns "full" if the socket takes nothing for now, or "gone" if its other end has closed, so that it never will
+ * again.
+ */
 export function sendState(fd: number): "ready" | "full" | "gone" {
   // struct pollfd: int fd, short events, short revents.
   const sockets = new Int32Array([fd, POLLOUT]);
@@ -100,7 +106,7 @@ export function sendState(fd: number): "ready" | "full" | "gone" {
 
 function find(): SocketCalls | null {
   try {
-    // A path is needed: a name alone would also be looked for in the working directory.
+    // The path is needed: a name alone would also be searched in the working directory.
     const path = /^\S+ r\S+ .* (\/\S+\/libc\.so\.6)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1];
     if (path === undefined) return null;
     const { symbols } = dlopen(path, {

@@ -1,4 +1,4 @@
-/** Streams over TCP sockets: a thin layer over Bun.listen and Bun.connect. */
+/** This file implements streams over TCP sockets. It is a thin layer over Bun.listen and Bun.connect. */
 import { systemErrorCode, systemErrorText } from "../base/system-error.ts";
 import { PEERS_ACCEPTED_PER_TURN } from "../base/turn-budget.ts";
 import { type Endpoint, formatEndpoint, hasHostName, normalizePeerAddress } from "../net/endpoint.ts";
@@ -12,17 +12,20 @@ import { limitReceiveBuffer, limitUnsent } from "./sockopt.ts";
 
 type Socket = Bun.Socket<SocketData>;
 
-/** The narrowed receive buffer. The kernel doubles the value, for its own overhead (socket(7)): some 64 KB of data. */
+/**
+ * The size of a narrowed receive buffer. The kernel doubles the value for its own overhead (socket(7)), so it has some
+ * 64 KB of data.
+ */
 const NARROW_BYTES = 32_768;
 /**
- * How much may wait in the kernel for a peer that does not read. Without a limit it grows to tcp_wmem's 4 MB a connection, also for
- * one whose window is closed: 500 such readers took 1 GB, and at tcp_mem's limit the kernel drops the segments of all connections.
- * The answer to a KEEPALIVE waits, too, until all this has been sent.
+ * How much may wait in the kernel for a peer that does not read. Without a limit it grows to tcp_wmem's 4 MB per
+ * connection, even if the peer's window is closed: 500 such readers took 1 GB, and at tcp_mem's limit the kernel drops
+ * the segments of all connections. The answer to a KEEPALIVE also waits until all this has been sent.
  */
 const UNSENT_BYTES = 131_072;
 /**
- * The length of the accept queue. Bun's 512 are full at once when thousands connect, as after a restart or in an attack, and then
- * the kernel drops every SYN: a client whose SYN was dropped tries again after 1, 3 and 7 s.
+ * The length of the accept queue. Bun's 512 places are used up at once when thousands connect, as after a restart or in
+ * an attack. Then the kernel drops every SYN, and a client whose SYN was dropped tries again after 1, 3 and 7 s.
  */
 const BACKLOG = 4_096;
 
@@ -84,7 +87,7 @@ export class BunNetwork implements Network {
 const socketHandler: Bun.SocketHandler<SocketData> = {
   binaryType: "uint8array",
   open(socket) {
-    // Frames are gathered into runs before they are written: Nagle could only delay them.
+    // Frames are gathered into runs before they are written, so Nagle's algorithm could only delay them.
     socket.setNoDelay(true);
     socket.data.opened(socket);
   },
@@ -142,10 +145,13 @@ class SocketStream implements ByteStream {
     this.#socket.end();
   }
 
-  /** Shuts down only: `end` closes the descriptor, and what the other side sends before it has read the FIN would be answered by a RST. */
+  /**
+   * Shuts down without closing the descriptor, as `end` does: otherwise data that the other side sends before it has
+   * read the FIN would be answered by a RST.
+   */
   endWithin(ms: number): void {
     this.#socket.shutdown();
-    // The process may exit meanwhile.
+    // The process may exit in the meantime.
     this.#socket.unref();
     setTimeout(() => this.#socket.terminate(), ms).unref();
   }
@@ -155,12 +161,15 @@ class SocketStream implements ByteStream {
   }
 }
 
-/** Says why connecting failed. Bun reports ECONNREFUSED for all errors: no route to that host, or no descriptor left for a socket. */
+/**
+ * Returns why connecting failed. Bun reports ECONNREFUSED for all errors, also without a route to the host or a free
+ * descriptor.
+ */
 function connectErrorText(error: unknown): string {
   if (systemErrorCode(error) !== "ECONNREFUSED") return systemErrorText(error);
   if (isOutOfDescriptors()) return `EMFILE: ${OUT_OF_DESCRIPTORS}`;
-  return "ECONNREFUSED: nobody listens there, or there is no way to that host";
+  return "ECONNREFUSED: no program listens there, or there is no route to that host";
 }
 
 const OUT_OF_DESCRIPTORS =
-  "this process has as many open files as it may have; raise LimitNOFILE= of the unit or ulimit -n";
+  "this process has reached its limit of open files; raise LimitNOFILE= of the unit or ulimit -n";

@@ -111,7 +111,7 @@ test("every kind of code block is checked", () => {
   const kinds = CODE_BLOCKS.map(({ language, path, heading }) => `${language} in ${path}: ${heading}`);
   const drawings = [
     "text in README.md: How it fits together",
-    "text in src/README.md: The way of an update",
+    "text in src/README.md: The path of an update",
     "text in src/kernel/README.md: The reconciler",
     "text in src/wire/README.md: 1. Frames",
     "text in src/wire/README.md: 2. The session",

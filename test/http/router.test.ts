@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type HttpAnswer, json, jsonLines, text } from "../../src/http/connections/http-answer.ts";
 import { BodyTooLargeError, type HttpRequest } from "../../src/http/connections/http-listener.ts";
 import { HttpError } from "../../src/http/http-error.ts";
-import { wholeNumber } from "../../src/http/query.ts";
+import { wholeNumberParameter } from "../../src/http/query.ts";
 import { queryRoute, Router, type RouterOptions, route } from "../../src/http/router.ts";
 
 const ROUTES = [
@@ -16,7 +16,7 @@ const ROUTES = [
   queryRoute(
     "GET",
     "/v1/routes",
-    { vni: wholeNumber(0, 10, null), limit: wholeNumber(1, 100, 50) },
+    { vni: wholeNumberParameter(0, 10, null), limit: wholeNumberParameter(1, 100, 50) },
     ({ query: { vni, limit } }) => json(200, { vni, limit }),
   ),
   route("POST", "/v1/echo", async (request) => json(200, await request.json())),

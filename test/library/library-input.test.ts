@@ -7,7 +7,7 @@ import { Client } from "../../src/library/client.ts";
 import { parseAddress } from "../../src/net/address.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { parsePrefix } from "../../src/net/prefix.ts";
-import { parseAnnouncement } from "../../src/route/announcement-text.ts";
+import { parseAnnouncementText } from "../../src/route/announcement-text.ts";
 import { makeRoute } from "../../src/route/make-route.ts";
 import { Server } from "../../src/server/server.ts";
 import { ClientRig } from "../support/network/client-rig.ts";
@@ -209,7 +209,7 @@ describe("what is no text", () => {
     const read = (parse: (text: string) => unknown) => Reflect.apply(parse, null, [value]);
     expect([read(parseAddress), read(parsePrefix)]).toEqual([null, null]);
     expect(read(parseEndpoint)).toMatchObject({ code: "MISSING_HOST", start: 0, end: 0 });
-    const error = await thrownBy(() => read(parseAnnouncement));
+    const error = await thrownBy(() => read(parseAnnouncementText));
     expect(error).toMatchObject({ name: "AnnouncementError", code: "BAD_VNI", start: 0, end: 0 });
   });
 });

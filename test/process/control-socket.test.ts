@@ -60,7 +60,7 @@ describe("the socket", () => {
   test("of a running daemon refuses another one, in one line and before anybody has seen it", async () => {
     await withDaemons(async ({ server, client }) => {
       const why = (path: string) =>
-        `another daemon answers at ${path}: stop it, or give this one its own with --socket PATH (or none)`;
+        `another daemon answers at ${path}: stop it, or give this one a path of its own by --socket PATH (or none)`;
       expect(await run("server", "--listen", "[::1]:0", "--socket", server.socket)).toEqual({
         exitCode: 1,
         stdout: [],

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { ClientCore } from "../../src/client/client-core.ts";
 import { parseEndpoint } from "../../src/net/endpoint.ts";
 import { formatPrefix } from "../../src/net/prefix.ts";
-import { parseAnnouncement } from "../../src/route/announcement-text.ts";
+import { parseAnnouncementText } from "../../src/route/announcement-text.ts";
 import { StalledPipe } from "../support/network/stalled-pipe.ts";
 import { TcpPeer } from "../support/network/tcp-peer.ts";
 import { FROM_SOURCE, startBunbondServer } from "../support/process/bunbond-process.ts";
@@ -46,9 +46,9 @@ test("a client on a full disk says so in its log, and its announcements stay", a
 /** Their lines, 185 bytes each, are more than pipe and client together hold, which is 4 MB. */
 const ROUTES = Array.from(
   { length: 25_000 },
-  (_, i) => parseAnnouncement(`100#10.${i >> 8}.${i & 255}.0/24@2001:db8::1`).route,
+  (_, i) => parseAnnouncementText(`100#10.${i >> 8}.${i & 255}.0/24@2001:db8::1`).route,
 );
-const MARKER = parseAnnouncement("100#192.0.2.255/32@2001:db8::255").route;
+const MARKER = parseAnnouncementText("100#192.0.2.255/32@2001:db8::255").route;
 
 test("a reader that stands still holds nothing up, and has the present routes in the end", async () => {
   await using server = await startBunbondServer();

@@ -21,7 +21,7 @@ test("a server that is down at the start, and comes late", async () => {
   await retried(client, announcer);
   await client.logged(
     new RegExp(
-      `server unreachable.* server=${RegExp.escape(address)} reason="connect-failed \\(ECONNREFUSED: nobody listens there, or there is no way to that host\\)"`,
+      `server unreachable.* server=${RegExp.escape(address)} reason="connect-failed \\(ECONNREFUSED: no program listens there, or there is no route to that host\\)"`,
     ),
   );
   await using _server = await startBunbondServer({ listen: address });

@@ -6,7 +6,7 @@ import {
   type AnnouncementErrorCode,
   formatAnnouncement,
   formatRoute,
-  parseAnnouncement,
+  parseAnnouncementText,
 } from "../../src/route/announcement-text.ts";
 import type { Route } from "../../src/route/route.ts";
 import { NextHopType } from "../../src/wire/protocol.ts";
@@ -16,7 +16,7 @@ const { STANDARD, NAT, LOADBALANCER_TARGET } = NextHopType;
 
 function refusal(text: string): AnnouncementError {
   try {
-    parseAnnouncement(text);
+    parseAnnouncementText(text);
   } catch (error) {
     if (error instanceof AnnouncementError) return error;
     throw error;
@@ -24,7 +24,7 @@ function refusal(text: string): AnnouncementError {
   throw new Error(`taken: ${text}`);
 }
 
-describe("parseAnnouncement", () => {
+describe("parseAnnouncementText", () => {
   /** Text → VNI, destination, hop, type, ports; without warnings. */
   const TAKEN = [
     ["100#10.0.1.0/24@2001:db8::1", 100, "10.0.1.0/24", "2001:db8::1", STANDARD, 0, 0],
@@ -43,7 +43,7 @@ describe("parseAnnouncement", () => {
   ] as const;
 
   test.each(TAKEN)("takes %s", (text, vni, destination, hop, type, natPortFrom, natPortTo) => {
-    expect(parseAnnouncement(text)).toEqual({
+    expect(parseAnnouncementText(text)).toEqual({
       route: {
         vni,
         destination: prefix(destination),
@@ -67,7 +67,7 @@ describe("parseAnnouncement", () => {
   ];
 
   test.each(WARNED)("takes %s with a warning", (text, taken, parts) => {
-    const { route, warnings } = parseAnnouncement(text);
+    const { route, warnings } = parseAnnouncementText(text);
     expect(formatRoute(route)).toBe(taken);
     expect(warnings).toEqual(parts.map((part) => expect.stringContaining(part)));
   });
@@ -165,7 +165,7 @@ describe("parseAnnouncement", () => {
       fc.property(fc.array(fc.oneof(pieces, fc.string()), { maxLength: 12 }), (parts) => {
         const text = parts.join("");
         try {
-          parseAnnouncement(text);
+          parseAnnouncementText(text);
         } catch (error) {
           if (!(error instanceof AnnouncementError)) throw error;
           expect(error.start).toBeGreaterThanOrEqual(0);
@@ -203,13 +203,13 @@ describe("formatAnnouncement", () => {
     fc.assert(
       fc.property(anyAnnouncedRoute, (route) => {
         const text = formatAnnouncement(route);
-        expect(parseAnnouncement(text).route).toEqual(route);
-        expect(parseAnnouncement(text.replace("@", "#").toUpperCase()).route).toEqual(route);
+        expect(parseAnnouncementText(text).route).toEqual(route);
+        expect(parseAnnouncementText(text.replace("@", "#").toUpperCase()).route).toEqual(route);
       }),
     );
   });
 
-  const SIMPLE = parseAnnouncement("100#10.0.1.0/24@2001:db8::1").route;
+  const SIMPLE = parseAnnouncementText("100#10.0.1.0/24@2001:db8::1").route;
   const UNSPEAKABLE: [string, Partial<Route["nextHop"]>][] = [
     ["a target VNI", { targetVni: 5 }],
     ["ports without NAT", { type: LOADBALANCER_TARGET, natPortFrom: 1, natPortTo: 2 }],

@@ -19,16 +19,20 @@ async function listenErrorAt(endpoint: Endpoint): Promise<ListenError> {
 
 // 192.0.2.0/24 and 2001:db8::/32 are for documentation, and .invalid leads nowhere.
 test.each([
-  ["192.0.2.99", "EADDRNOTAVAIL", "cannot listen on 192.0.2.99:0: not an address of this machine"],
-  ["2001:db8::99", "EADDRNOTAVAIL", "cannot listen on [2001:db8::99]:0: not an address of this machine"],
+  ["192.0.2.99", "EADDRNOTAVAIL", "cannot listen on 192.0.2.99:0: this machine does not have the address"],
+  [
+    "2001:db8::99",
+    "EADDRNOTAVAIL",
+    "cannot listen on [2001:db8::99]:0: this machine does not have the address",
+  ],
   [
     "fe80::99",
     "EINVAL",
     "cannot listen on [fe80::99]:0: a link-local address needs the name of its interface",
   ],
-  ["name.invalid", "ENOTFOUND", "cannot listen on name.invalid:0: the name leads to no address"],
+  ["name.invalid", "ENOTFOUND", "cannot listen on name.invalid:0: the name is not that of an address"],
   // Refused before a name server is asked.
-  ["a..b", "ENOTFOUND", "cannot listen on a..b:0: the name leads to no address"],
+  ["a..b", "ENOTFOUND", "cannot listen on a..b:0: the name is not that of an address"],
 ])("%s is refused: %s", async (host, code, text) => {
   const error = await listenErrorAt({ host, port: 0 });
   expect(error).toMatchObject({ code, endpoint: { host, port: 0 } });

@@ -1,6 +1,7 @@
 /**
- * One connection of a run, as announcer, subscriber or both. It follows the protocol through the same Connection as BunBond's
- * own client: KEEPALIVEs in time, time limits, frames that are never interleaved, and it always reads.
+ * This class is one connection of a run, as announcer, subscriber or both. It follows the protocol by the same
+ * Connection as BunBond's own client: KEEPALIVEs in time, time limits, frames that are never interleaved, and it always
+ * reads.
  *
  * Announcements to a Go server (`paced`) are written as that client does: at most ten writes of up to 1,400 bytes
  * between two KEEPALIVE answers (see client/link/link-output.ts).
@@ -43,7 +44,7 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   readonly #established = Promise.withResolvers<void>();
   #isClosing = false;
   #hasSubscribed = false;
-  /** The server's table is complete and does not change: End-of-RIB ends what is expected. */
+  /** True while the server's table is complete and does not change: then End-of-RIB follows the last expected route. */
   #isSyncing = false;
   /** A frame that is sent before all others. */
   #first = NOTHING;
@@ -228,8 +229,8 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
   }
 
   /**
-   * The table is complete as the server has it. Other servers than BunBond's send no End-of-RIB, and a run on them ends by its
-   * time-out.
+   * Detects a server that refused routes: its table is complete, but has fewer routes than expected. Other servers than
+   * BunBond's send no End-of-RIB, and a run on them ends by its time-out.
    */
   onEndOfRib(): void {
     if (!this.#isSyncing || this.missing === 0) return;

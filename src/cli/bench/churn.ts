@@ -1,6 +1,6 @@
 /**
- * The stress test of the Rust implementation: every client subscribes, announces a batch of its own routes, withdraws it,
- * goes on to the next batch, and receives all routes of the others meanwhile.
+ * This is the stress test of the Rust implementation: every client subscribes, announces a batch of its own routes,
+ * withdraws it, goes on to the next batch, and in the meantime receives all routes of the others.
  *
  * A client goes on when all the others have received its last step, so that every delivery is due. Unpaced, it never waits.
  * Then a server may omit what is no longer true when there is room to send it: an ADD whose REMOVE has arrived already, together

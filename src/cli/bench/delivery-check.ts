@@ -78,7 +78,7 @@ export class DeliveryCheck {
     this.#remove = new FrameTemplate(routes, Action.REMOVE);
   }
 
-  /** Says which actions are right from now on. */
+  /** Sets which actions are right from now on. */
   expect(actions: ExpectedActions): void {
     this.#expectedBits = ACTION_BITS[actions];
   }

@@ -14,7 +14,7 @@ export class ProgressBar {
     this.#write = write;
   }
 
-  /** Says what is being done now. */
+  /** Shows what is being done now. */
   step(text: string): void {
     this.#step = text;
     this.show(null, "");

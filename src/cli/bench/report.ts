@@ -66,10 +66,10 @@ export function textReport(options: BenchOptions, result: Result): string {
 function countFigures({ lost, wrong, deliveries }: Result): Figure[] {
   const { repeated, unexpected, altered, foreign, echoes } = deliveries;
   const kinds: Figure[] = [
-    { name: "repeated", label: "  what the subscriber knew already", value: repeated },
+    { name: "repeated", label: "  that changed nothing", value: repeated },
     { name: "outOfTurn", label: "  at the wrong time", value: unexpected },
     { name: "altered", label: "  with another next hop, or unreadable", value: altered },
-    { name: "foreign", label: "  routes that nobody announced here", value: foreign },
+    { name: "foreign", label: "  of routes that are not the run's", value: foreign },
   ];
   const echoFigure = { name: "echoes", label: "own routes sent back", value: echoes };
   return [

@@ -23,7 +23,7 @@ export interface RunContext {
   readonly idle: ProcessSample | null;
 }
 
-/** A mode with its sizes: what it needs, what it does and which figures it measures. */
+/** A mode with its sizes: its connections, its steps and its figures. */
 export interface Scenario {
   readonly announcers: number;
   readonly routesPerAnnouncer: number;

@@ -1,6 +1,6 @@
 /**
- * How fast a server takes a table, and how fast it gives it out: the routes of one VNI are loaded; then, in each round, new
- * subscribers connect at the same time and get all of it.
+ * This scenario measures how fast a server receives a table, and how fast it sends it: the routes of one VNI are
+ * loaded; then, in each round, new subscribers connect at the same time and receive all of it.
  */
 import { Action } from "../../wire/protocol.ts";
 import { type Figure, median, perSecond } from "./figures.ts";

@@ -1,6 +1,7 @@
 /**
- * The worker threads of a run, seen from the main thread: a command goes to all of them, and is done when all are done.
- * When nothing is received or sent any more, or a connection is lost, the command is aborted and the run ends.
+ * The main thread controls the worker threads of a run by this pool: a command is sent to all of them, and is done when
+ * all are done. When nothing is received or sent any more, or a connection is lost, the command is aborted and the run
+ * ends.
  */
 import { addDeliveries, noDeliveries, wrongDeliveries } from "./delivery-check.ts";
 import type {
@@ -120,7 +121,7 @@ export class WorkerPool {
       this.#lastSum = sum;
       this.#movedMs = nowMs;
     } else if (nowMs - this.#movedMs > this.#timeoutMs) {
-      this.#abort(`nothing more came for ${this.#timeoutMs / 1000} s`);
+      this.#abort(`nothing was received or sent for ${this.#timeoutMs / 1000} s`);
     }
   }
 

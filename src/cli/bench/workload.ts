@@ -1,7 +1,7 @@
 /** The modes of a run and their sizes. */
 import type { Endpoint } from "../../net/endpoint.ts";
 
-/** In every round all routes are announced, then withdrawn, each time until all subscribers have received it. */
+/** In every round all routes are announced, then withdrawn; each step ends when all subscribers have received it. */
 export interface FanoutWorkload {
   readonly mode: "fanout";
   readonly subscribers: number;
@@ -35,7 +35,10 @@ export interface ChurnWorkload {
   readonly clients: number;
   readonly batch: number;
   readonly seconds: number;
-  /** True: as fast as the server takes them. False: the next batch of a client waits until all have received its last one. */
+  /**
+   * True if batches are sent as fast as the server takes them. If false, the next batch of a client waits until all
+   * have received its last one.
+   */
   readonly unpaced: boolean;
 }
 

@@ -1,10 +1,10 @@
 /**
- * A configuration file: YAML, one mapping, its keys named as the flags are. Here it becomes settings with the lines
- * that they stand on; what they mean to a command is config-values.ts's.
+ * A configuration file is YAML: one mapping, whose keys are the names of flags. This file reads it as settings with
+ * their lines; config-values.ts converts them to a command's values.
  *
- * Bun.YAML takes the last of a repeated key and tells no positions: both are made good here, by yaml-places.ts. What
- * may be a file cut short (an empty one, a list that lost its items) is refused, never taken for "nothing": a reload
- * would withdraw all that was announced.
+ * Bun.YAML uses the last of a repeated key and has no positions; yaml-places.ts adds both. A file that may be
+ * incomplete (an empty one, or a list without items) is refused and never read as "nothing": otherwise a reload would
+ * withdraw all announcements.
  */
 
 import { open } from "node:fs/promises";
@@ -12,38 +12,42 @@ import { fileErrorReason } from "../program/file-error.ts";
 import { throwAll, UsageError, type UsageErrorDetail } from "../program/usage-error.ts";
 import { faultLine, lineText, locateSettings, type YamlSetting } from "./yaml-places.ts";
 
-/** Some 1,700,000 announcements. Reading 100,000 takes about a second, in which the daemon does nothing else. */
+/**
+ * The largest file, of some 1,700,000 announcements. Reading 100,000 takes about a second, in which the daemon does
+ * nothing else.
+ */
 const MAX_BYTES = 64 << 20;
 const MAX_TEXT = "64 MiB";
-/** What is read at first; most files are no longer. */
+/** The size of the first read; most files are not larger. */
 const FIRST_BYTES = 64 << 10;
 
 export interface ConfigSetting {
   readonly name: string;
-  /** As Bun.YAML has it: string, number, boolean, null, array, object. */
+  /** The value from Bun.YAML: string, number, boolean, null, array, object. */
   readonly value: unknown;
-  /** From 1; null where it could not be found, as for what a YAML merge key brings. */
+  /** The line, from 1; null if it could not be found, as for a setting from a YAML merge key. */
   readonly line: number | null;
-  /** Of a list's items, as many as there are; empty where they could not be found. */
+  /** The lines of all items of a list; empty if they could not be found. */
   readonly itemLines: readonly number[];
 }
 
 export interface ConfigFile {
-  /** As the user named it. */
+  /** The path as the user gave it. */
   readonly path: string;
-  /** Each name once. */
+  /** The settings, each name once. */
   readonly settings: readonly ConfigSetting[];
 }
 
 /**
- * @throws UsageError when the file cannot be read, or what it holds is no text of a sensible length
+ * Reads the file's text.
+ * @throws UsageError if the file cannot be read, is not UTF-8 text, or is too large
  */
 export async function readConfigText(path: string): Promise<string> {
   const bytes = await readUpTo(path, MAX_BYTES + 1);
   if (bytes.length > MAX_BYTES) {
     throw new UsageError(
       "BAD_FILE",
-      `larger than ${MAX_TEXT}, which is no configuration`,
+      `larger than ${MAX_TEXT}, the limit of a configuration file`,
       inFile(path, null),
     );
   }
@@ -54,7 +58,7 @@ export async function readConfigText(path: string): Promise<string> {
   }
 }
 
-/** Never more than that, for a device has no end. */
+/** Reads at most `limitBytes`, since a device may be endless. */
 async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
   let buffer = new Uint8Array(Math.min(FIRST_BYTES, limitBytes));
   let length = 0;
@@ -75,7 +79,7 @@ async function readUpTo(path: string, limitBytes: number): Promise<Uint8Array> {
   return buffer.subarray(0, length);
 }
 
-/** @throws UsageError, with all others of its kind */
+/** Parses the text. @throws UsageError, with all others of its kind */
 export function parseConfig(path: string, text: string): ConfigFile {
   const parsed = parseYaml(text);
   if (parsed.fault !== null) {
@@ -113,7 +117,7 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
 
 interface ParsedYaml {
   readonly value: unknown;
-  /** What Bun.YAML has to say against the text, as part of a sentence; null: nothing. */
+  /** The error of Bun.YAML, as part of a sentence; null if there is none. */
   readonly fault: string | null;
 }
 
@@ -126,14 +130,14 @@ function parseYaml(text: string): ParsedYaml {
 }
 
 function faultOf(error: unknown): string {
-  if (error instanceof RangeError) return "lists within lists without end";
+  if (error instanceof RangeError) return "lists are nested too deeply";
   const message = error instanceof Error ? error.message : String(error);
   return message
     .replace(/^YAML Parse error: /, "")
     .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
 }
 
-/** Most lines that are no YAML lack quotes: "[::]:4711" begins like a list. */
+/** Returns a hint: most lines that are not YAML lack quotes, as "[::]:4711", which begins like a list. */
 function quoteHint(line: string): string | undefined {
   const [, sign, bracket] = /(?:^\s*-|:)\s+(?:([@`%*])|([[{])[^\]}]*[\]}]\s*[^\s#,\]}])/.exec(line) ?? [];
   const first = sign ?? bracket;
@@ -151,7 +155,7 @@ function notAMapping(
   const first = lines.findIndex((line) => !/^\s*(#|$)|^(%|---\s*$)/.test(line));
   const second = lines.findIndex((line, index) => index > first && /^---(\s|$)/.test(line));
   if (second > 0) return ["one document is needed, not several", inFile(path, second + 1)];
-  const hint = "settings stand on top, as in keepalive: 5";
+  const hint = "a file consists of settings, as in keepalive: 5";
   return [
     `${Array.isArray(value) ? "a list" : "a single value"}, not settings`,
     inFile(path, first + 1, hint),

@@ -1,4 +1,7 @@
-/** A daemon's options from its command line and, with --config, from a file. The command line comes first. */
+/**
+ * These functions read a daemon's options from its command line and, with --config, from a file. The command line takes
+ * precedence.
+ */
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { type GivenValues, givenFlags } from "../program/flags.ts";
 import { throwAll, UsageError } from "../program/usage-error.ts";
@@ -9,8 +12,8 @@ import { ConfigValues } from "./config-values.ts";
 export type OptionsParser<Options> = (rawArgs: readonly string[], fromFile?: GivenValues) => Options;
 
 /**
- * Reads the file anew each time.
- * @throws UsageError, with all others, when the command line or the file is wrong, or the file cannot be read
+ * Reads the command line, and the file anew each time.
+ * @throws UsageError, with all others, if the command line or the file is wrong, or the file cannot be read
  */
 export async function readOptions<Options>(
   definition: CommandDefinition,
@@ -25,16 +28,16 @@ export async function readOptions<Options>(
 }
 
 export interface Judgement<Options> {
-  /** Of no use if there are errors. */
+  /** The options, which are valid only if there are no errors. */
   readonly options: Options;
-  /** In the order of the file; what is missing comes last. */
+  /** The errors in the order of the file; missing settings come last. */
   readonly errors: readonly UsageError[];
 }
 
 /**
- * Finds all that is wrong, not only the first: in the place of a wrong value goes its flag's example, so that the
- * next one can be judged.
- * @throws UsageError when the command line alone is wrong already
+ * Finds all errors, not only the first: a wrong value is replaced by its flag's example, so that the next one can be
+ * checked.
+ * @throws UsageError if the command line alone is wrong
  */
 export function judgeOptions<Options>(
   definition: CommandDefinition,
@@ -69,7 +72,7 @@ function byLine(a: UsageError, b: UsageError): number {
   return lineOf(a) - lineOf(b);
 }
 
-/** Finite, so that two can be compared. */
+/** Returns a finite number, so that two can be subtracted. */
 function lineOf({ place }: UsageError): number {
   return place?.line ?? Number.MAX_SAFE_INTEGER;
 }

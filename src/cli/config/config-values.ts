@@ -1,7 +1,7 @@
 /**
- * A configuration file's settings as the values of a command's flags. The command's own definition says which there
- * are and which are lists, and its own readers judge the values, so that a file and a command line are told the same;
- * what they say against a value is put into the words of the file here, with its line.
+ * This class converts a configuration file's settings to the values of a command's flags. The command's own definition
+ * decides which settings there are and which are lists, and its own readers check the values, so that a file and a
+ * command line have the same rules. Their errors are changed here to name the setting and its line.
  */
 import {
   allNames,
@@ -20,12 +20,12 @@ import {
 } from "../program/usage-error.ts";
 import { type ConfigFile, type ConfigSetting, isMapping } from "./config-file.ts";
 
-/** The setting that is not a flag: it says which command the file is for. */
+/** The setting that is not a flag. It names the command that the file is for. */
 export const ROLE_SETTING = "role";
 /** The flag that is not a setting. */
 const CONFIG_FLAG = "config";
 
-/** The names that a flag has in a file: its long ones, without dashes. */
+/** Returns the flag of each name in a file. These are the long names of flags, without dashes. */
 export function settingNames(defs: FlagDefs): Map<string, string> {
   const names = new Map<string, string>();
   for (const [name, def] of Object.entries(defs)) {
@@ -43,28 +43,28 @@ interface FileText {
 
 interface Source {
   readonly setting: ConfigSetting;
-  /** Of the values that have a text. */
+  /** The lines of the values by text. */
   readonly linesByText: Map<string, TextLines>;
 }
 
 interface TextLines {
   readonly lines: (number | null)[];
-  /** Errors were told of so many of them, the first ones. */
-  told: number;
+  /** For how many of the lines, from the first one on, an error was reported. */
+  reported: number;
 }
 
 export class ConfigValues {
   readonly #file: ConfigFile;
   readonly #definition: CommandDefinition;
-  /** By the flags' names in the definition, as far as they can be read at all. */
+  /** The values that can be read, by the flags' names in the definition. */
   readonly values: GivenValues;
-  /** What is wrong with them before anyone judges the values, in the order of the file. */
+  /** The errors that were found before the values are checked, in the order of the file. */
   readonly errors: readonly UsageError[];
   readonly #sources = new Map<string, Source>();
-  /** Name in the file → name of the flag. */
+  /** The name of the flag by the name in the file. */
   readonly #names: ReadonlyMap<string, string>;
 
-  /** @throws UsageError when the file says that it is for another command */
+  /** @throws UsageError if the file's role is another command */
   constructor(file: ConfigFile, definition: CommandDefinition) {
     this.#file = file;
     this.#definition = definition;
@@ -78,12 +78,12 @@ export class ConfigValues {
     this.errors = errors;
   }
 
-  /** The file sets this flag, be it wrongly. */
+  /** Returns true if the file sets this flag, even with a wrong value. */
   has(flagName: string): boolean {
     return this.#sources.has(flagName);
   }
 
-  /** An error about a flag's value, as an error about the setting; told once for each value that has it. */
+  /** Returns an error about a flag's value as an error about the setting, with the next line that has the value. */
   placed(error: UsageError, flagName: string): UsageError {
     const source = this.#sources.get(flagName);
     if (source === undefined) return error;
@@ -97,7 +97,7 @@ export class ConfigValues {
     });
   }
 
-  /** That a flag is given nowhere, as an error about the file. */
+  /** Returns the error that a setting is missing. */
   missing(flagName: string, { example }: ValueFlagDef): UsageError {
     const hint = `give at least ${flagName}: ${yamlOf(example)}`;
     const place = { path: this.#file.path, line: null };
@@ -123,7 +123,7 @@ export class ConfigValues {
     }
     const texts = this.#texts(setting, def);
     for (const { text, line } of texts) {
-      source.linesByText.getOrInsertComputed(text, () => ({ lines: [], told: 0 })).lines.push(line);
+      source.linesByText.getOrInsertComputed(text, () => ({ lines: [], reported: 0 })).lines.push(line);
     }
     values.set(flagName, def.repeatable ? texts.map(({ text }) => text) : (texts[0]?.text ?? ""));
   }
@@ -145,7 +145,7 @@ export class ConfigValues {
     const newName = newNameOf(bare, this.#definition.args);
     const hint =
       bare === CONFIG_FLAG
-        ? "a file cannot name another one"
+        ? "a file cannot include another one"
         : names.includes(bare)
           ? `write ${bare}`
           : newName !== null
@@ -179,7 +179,10 @@ export class ConfigValues {
     return texts;
   }
 
-  /** A value that is no list: as on the command line, it may be several with commas if the flag makes a list. */
+  /**
+   * Returns the texts of a value that is not a list. As on the command line, it may be several with commas if the flag
+   * is a list.
+   */
   #itemTexts(setting: ConfigSetting, def: ValueFlagDef, value: unknown, line: number | null): FileText[] {
     const { name } = setting;
     if (value === null || value === "") {
@@ -221,21 +224,21 @@ export class ConfigValues {
   }
 }
 
-/** The first of which no error was told; when all were, the last. */
+/** Returns the first line without a reported error; if there is none, the last line. */
 function nextLine(found: TextLines): number | null {
-  const line = found.lines[found.told] ?? null;
-  if (found.told < found.lines.length - 1) found.told++;
+  const line = found.lines[found.reported] ?? null;
+  if (found.reported < found.lines.length - 1) found.reported++;
   return line;
 }
 
-/** All of a plain value is wrong. */
+/** Returns the detail that a plain value is wrong as a whole. */
 function whole(value: unknown): UsageErrorDetail {
   if (value === null || value === "" || typeof value === "object") return {};
   const text = String(value);
   return { value: { text, range: { start: 0, end: text.length } } };
 }
 
-/** A text as YAML, with quotes where it needs them. */
+/** Returns a text as YAML, with quotes if it needs them. */
 function yamlOf(text: string): string {
   return /^\d+$/.test(text) ? text : Bun.YAML.stringify(text);
 }

@@ -1,6 +1,6 @@
 /**
- * Where things stand in a YAML text, which Bun.YAML does not tell: the settings (keys of the mapping on top) and the
- * items of their lists, by line, so that a message can say what to look at.
+ * These functions find the lines of a YAML text's settings (the keys of the top-level mapping) and of the items of
+ * their lists, for messages. Bun.YAML has no positions.
  *
  *     # text            settings
  *     vni: [100,        vni       line 2, items on lines 2 and 3
@@ -10,21 +10,21 @@
  *     # a comment
  *     - 200#…
  *
- * This is no second YAML parser. In a text that Bun.YAML takes, what is indented belongs to the setting above it, and
- * that is nearly all that is needed: beside it only quotes, flow lists and comments are understood. Who uses it
- * compares it with what Bun.YAML has read, and trusts only what fits. Of a text that Bun.YAML refuses, it tells the
- * line where to look.
+ * This is not a second YAML parser. In a text that Bun.YAML accepts, indented lines belong to the setting above them,
+ * and that is nearly all that is needed; in addition only quotes, flow lists and comments are recognised. The caller
+ * compares the result with that of Bun.YAML, and uses only what matches. For a text that Bun.YAML refuses, {@link
+ * faultLine} finds the wrong line.
  */
 
 export interface YamlSetting {
   readonly name: string;
-  /** From 1. */
+  /** The line, from 1. */
   readonly line: number;
-  /** Of the items, when the value is a list; else empty. */
+  /** The lines of the items if the value is a list; otherwise empty. */
   readonly itemLines: readonly number[];
 }
 
-/** The settings in their order, repeated ones too. */
+/** Returns the settings in their order, repeated ones included. */
 export function locateSettings(text: string): readonly YamlSetting[] {
   const { lines, settings } = scan(text);
   return settings.map(({ name, at, itemsAt }) => ({
@@ -35,12 +35,12 @@ export function locateSettings(text: string): readonly YamlSetting[] {
 }
 
 /**
- * In a text that `parses` refuses, the line on which what cannot be read begins. What spans several lines, as a flow
- * list or a quoted text, counts as one with its first line.
+ * Returns the line of a text that `parses` refuses on which the unreadable part begins. A part that spans several
+ * lines, such as a flow list or a quoted text, counts as its first line.
  */
 export function faultLine(text: string, parses: (text: string) => boolean): number {
   const { lines, freshAt } = scan(text);
-  // Everything up to `good` can be read, and not everything up to `bad`: there are no other faults between.
+  // The text up to `good` can be read, and the text up to `bad` cannot.
   let good = 0;
   let bad = freshAt.length;
   while (bad - good > 1) {
@@ -51,7 +51,7 @@ export function faultLine(text: string, parses: (text: string) => boolean): numb
   return lines.numberAt(freshAt[good] ?? 0);
 }
 
-/** A line by its number, from 1. */
+/** Returns a line by its number, from 1. */
 export function lineText(text: string, line: number): string {
   return text.split("\n", line)[line - 1] ?? "";
 }
@@ -65,15 +65,15 @@ interface FoundSetting {
 interface Scan {
   readonly lines: Lines;
   readonly settings: FoundSetting[];
-  /** Offsets of lines on which something new can begin: nothing that needs an end is left open before them. */
+  /** Offsets of lines at which nothing is open that needs an end, so the text can be divided there. */
   readonly freshAt: number[];
 }
 
-/** A key with its colon: quoted, or plain and then with something blank behind. No setting's name is long. */
+/** Matches a key with its colon: quoted, or plain and then followed by white space. No setting's name is long. */
 const KEY =
   /(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\n]|'')*)')[ \t]*:|([^\s#,[\]{}"'](?:[^\n:]|:(?=\S)){0,99}?)[ \t]*:(?=\s|$)/y;
 const DOCUMENT_MARK = /(?:---|\.\.\.)(?=\s|$)/y;
-/** What may stand before a value: an anchor, a tag. */
+/** Matches anchors and tags before a value. */
 const PROPERTIES = /(?:[&!]\S*[ \t]*)*/y;
 const ITEM_MARK = /-(?=\s|$)/y;
 const BLANKS = /[ \t]*/y;
@@ -83,7 +83,7 @@ function scan(text: string): Scan {
   const lines = new Lines(text);
   const settings: FoundSetting[] = [];
   const freshAt: number[] = [];
-  /** The setting whose value has not begun yet, or is a list; what stands below others is no item. */
+  /** The setting whose value has not begun yet, or is a list. Lines below other settings are no items. */
   let open: { readonly setting: FoundSetting; itemIndent: number } | null = null;
   for (let at = 0; at < text.length; ) {
     freshAt.push(at);
@@ -128,11 +128,13 @@ function scan(text: string): Scan {
 }
 
 interface Value {
-  /** Items of a flow list. */
+  /** The offsets of the items of a flow list. */
   readonly childrenAt: number[];
-  /** An offset on the line on which it ends; for a plain text and a block of text, the one where it begins. */
+  /**
+   * An offset on the line on which the value ends; for a plain text and a block of text, the offset at which it begins.
+   */
   readonly end: number;
-  /** Nothing stands there: the value is below. */
+  /** True if there is nothing after the key: the value is on the lines below. */
   readonly isEmpty: boolean;
 }
 
@@ -146,12 +148,15 @@ function scanValue(text: string, from: number): Value {
   return { childrenAt: [], end, isEmpty };
 }
 
-/** A flow list or mapping: where its items begin, and where it ends: after its bracket, or at the end of the text. */
+/**
+ * Returns where the items of a flow list or mapping begin, and where it ends: after its bracket, or at the end of the
+ * text.
+ */
 function scanFlow(text: string, openAt: number): { readonly childrenAt: number[]; readonly end: number } {
   const childrenAt: number[] = [];
   let depth = 0;
   let childIsDue = false;
-  /** A quote opens a quoted text only where a value may begin. */
+  /** True where a value may begin: only there does a quote begin a quoted text. */
   let valueMayBegin = true;
   for (let at = openAt; at < text.length; at++) {
     const character = text[at] ?? "";
@@ -186,7 +191,7 @@ function scanFlow(text: string, openAt: number): { readonly childrenAt: number[]
   return { childrenAt, end: text.length };
 }
 
-/** One of a mapping in braces. */
+/** Returns the setting at an item of a mapping in braces. */
 function flowSetting(text: string, at: number): FoundSetting[] {
   const key = keyAt(text, at);
   if (key === null) return [];
@@ -209,7 +214,7 @@ function endOfQuoted(text: string, at: number): number {
   return end > at ? end : text.length;
 }
 
-/** Where the match of a sticky expression ends that begins at an offset; the offset itself if none does. */
+/** Returns the end of a sticky expression's match at the offset, or the offset itself if there is no match. */
 function endOf(sticky: RegExp, text: string, at: number): number {
   sticky.lastIndex = at;
   const [match = ""] = sticky.exec(text) ?? [];
@@ -218,7 +223,7 @@ function endOf(sticky: RegExp, text: string, at: number): number {
 
 class Lines {
   readonly #text: string;
-  /** Offsets of the lines' beginnings. */
+  /** The offset at which each line begins. */
   readonly #startsAt: number[] = [0];
 
   constructor(text: string) {
@@ -226,7 +231,7 @@ class Lines {
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#startsAt.push(at + 1);
   }
 
-  /** The number of the line that the offset is on, from 1. */
+  /** Returns the number of the line that contains the offset, from 1. */
   numberAt(offset: number): number {
     let low = 0;
     let high = this.#startsAt.length;

@@ -124,7 +124,7 @@ export const kernelOptionNames: KernelOptionNames = {
 export type NatAction = (typeof NAT_ACTIONS)[number];
 
 export interface KernelFlagOptions {
-  /** In the order given, each VNI once. Empty if nothing is installed in the kernel. */
+  /** The mappings in the order given, each VNI once. Empty if nothing is installed in the kernel. */
   readonly installRoutes: readonly TableMapping[];
   readonly tunnelDevice: string;
   readonly ipv4Only: boolean;

@@ -5,7 +5,7 @@
 
 import type { TextRange } from "../../base/marked-text.ts";
 import { type Endpoint, type EndpointUse, formatEndpoint, parseEndpoint } from "../../net/endpoint.ts";
-import { AnnouncementError, formatRoute, parseAnnouncement } from "../../route/announcement-text.ts";
+import { AnnouncementError, formatRoute, parseAnnouncementText } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import type { RetryBounds } from "../../session/retry.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
@@ -126,7 +126,7 @@ export function readAnnouncements(flag: string, texts: readonly string[]): Annou
 
 function readAnnouncement(flag: string, text: string) {
   try {
-    return parseAnnouncement(text);
+    return parseAnnouncementText(text);
   } catch (error) {
     if (error instanceof AnnouncementError) throw badValue(flag, text, error, error.message);
     throw error;

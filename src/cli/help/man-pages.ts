@@ -1,6 +1,6 @@
 /**
- * The manual, from the same definitions as `bunbond help`: bunbond(1), a page for each command in section 1, and a page
- * for each topic in section 7.
+ * This file makes the manual from the same definitions as `bunbond help`: bunbond(1), a page for each command in
+ * section 1, and a page for each topic in section 7.
  */
 import type { Command, Example } from "../program/command.ts";
 import { type FlagDef, shownNames } from "../program/command-definition.ts";

@@ -1,7 +1,7 @@
 /**
- * The part of Markdown that help topics are written in: headings, paragraphs, lists without nesting, tables and
- * fenced code; in the text `code`, **strong** and [links](to). Whatever is none of these is a paragraph, so a topic
- * that uses more of Markdown is seen to be wrong at once: a test reads every topic and looks for the signs.
+ * This file parses the part of Markdown in which help topics are written: headings, paragraphs, lists without nesting,
+ * tables and fenced code; in the text `code`, **strong** and [links](to). Everything else is a paragraph. A test finds
+ * topics that use more of Markdown by the special characters in their text.
  */
 
 export type Block =

@@ -1,4 +1,4 @@
-/** Tables of reference in Markdown, made from the commands' definitions and the catalogues. */
+/** These functions make reference tables in Markdown from the commands' definitions and the catalogues. */
 import type { LogEvent } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { METRICS, type Metric } from "../../base/metrics.ts";
@@ -17,7 +17,7 @@ const AT_START: Readonly<Record<"server" | "client", readonly string[]>> = {
   client: Object.values(CLIENT_AT_START),
 };
 
-/** What a configuration file of that daemon can hold. */
+/** Returns the settings of a daemon's configuration file. */
 export function settingsTable(daemon: "server" | "client", commands: readonly Command[]): string {
   const command = commands.find(({ definition }) => definition.meta.name === daemon);
   if (command === undefined) return "";

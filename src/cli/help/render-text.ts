@@ -1,4 +1,7 @@
-/** Markdown as text in a terminal or a pipe: wrapped, tables aligned, code indented and never wrapped. */
+/**
+ * Renders Markdown as text for a terminal or a pipe: paragraphs are wrapped, tables aligned, and code is indented and
+ * never wrapped.
+ */
 import { type HelpLayout, widthCells } from "../program/help.ts";
 import type { Style } from "../program/style.ts";
 import { type Block, parseMarkdown, parseSpans } from "./markdown.ts";

@@ -1,7 +1,7 @@
 /**
- * Text and Markdown as roff with the man macros (groff_man(7)), for groff and mandoc alike.
+ * These functions convert text and Markdown to roff with the man macros (groff_man(7)), for groff and mandoc.
  *
- * Every hyphen is a minus sign (`\-`): a flag that is copied from the page has to work.
+ * Every hyphen is a minus sign (`\-`), so that a flag that is copied from the page works.
  */
 import { type Block, parseMarkdown, parseSpans } from "./markdown.ts";
 
@@ -87,7 +87,9 @@ const LINE_CELLS = 72;
 /** What tbl(1) puts between two columns. */
 const COLUMN_GAP_CELLS = 3;
 
-/** For tbl(1). Where the table is wider than a line, its columns share the line, and their text is wrapped. */
+/**
+ * Returns a table for tbl(1). If the table is wider than a line, its columns share the line, and their text is wrapped.
+ */
 function tableLines(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = heads.map((_, column) =>
     Math.max(...[heads, ...rows].map((row) => plainLength(row[column] ?? ""))),

@@ -34,7 +34,7 @@ import restarts from "./restarts.md" with { type: "text" };
 import troubleshooting from "./troubleshooting.md" with { type: "text" };
 import upgrade from "./upgrade.md" with { type: "text" };
 
-/** In the order in which help lists them: first what is done, then what is looked up. */
+/** The pages in the order in which help lists them: first tasks, then reference. */
 const MARKDOWN: Readonly<Record<string, string>> = {
   operations,
   config,

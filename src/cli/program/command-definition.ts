@@ -1,12 +1,12 @@
 /**
- * How a command is described, as data: citty's definitions, and what they lack for strict reading (flags.ts) and
- * good help (help.ts). Both go by the same description, so that neither knows a flag that the other does not.
+ * These types describe a command as data. They are citty's definitions with additions for strict reading (flags.ts) and
+ * good help (help.ts). Both use the same description, so that neither has a flag that the other lacks.
  */
 import type { BooleanArgDef, CommandMeta, StringArgDef } from "citty";
 
-/** Names that work but are not shown: those of other programs for the same flag. */
+/** Names that work but are not shown, since other programs have them for the same flag. */
 interface HiddenAliases {
-  /** The long name in earlier versions: it is refused, and the message has the present name. */
+  /** The long name in earlier versions. It is refused, and the message has the present name. */
   readonly formerName?: string;
   hiddenAlias?: string[];
 }
@@ -28,7 +28,7 @@ export type ValueFlagDef = StringArgDef &
     valueHint: string;
     /** A value for messages: "as in --server [2001:db8::10]:4711". */
     example: string;
-    /** The flag makes a list: it may be repeated, and each value may be several with commas. */
+    /** True for a list: the flag may be repeated, and a value may be several with commas. */
     repeatable?: true;
     /** A letter that names this flag only if digits follow; without them it is another flag's alias. */
     aliasBeforeDigits?: string;
@@ -37,16 +37,16 @@ export type ValueFlagDef = StringArgDef &
 export type FlagDef = SwitchDef | ValueFlagDef;
 export type FlagDefs = Record<string, FlagDef>;
 
-/** The words of a command that stand without a flag, all of one kind. */
+/** The arguments of a command that are not flags, all of one kind. */
 export interface WordsDef {
-  /** The kind of word, for help: "ROUTE". */
+  /** The kind of argument, for help: "ROUTE". */
   valueHint: string;
   description: string;
-  /** A word for messages: "as in bunbond announce 100#10.0.1.0/24@2001:db8::1". */
+  /** An argument for messages: "as in bunbond announce 100#10.0.1.0/24@2001:db8::1". */
   example: string;
-  /** One or more of them, and each may be several with commas; else it is exactly one. */
+  /** True if there may be several, and each may be several with commas. Otherwise there is exactly one. */
   repeatable?: true;
-  /** Another one may follow, of another kind. Not of repeatable ones. */
+  /** An optional second argument of another kind, if the first is not repeatable. */
   second?: { valueHint: string; description: string };
 }
 
@@ -55,17 +55,17 @@ export interface CommandDefinition {
   /** The name may be two words: "peer reset". */
   meta: CommandMeta & { name: string; description: string };
   args: FlagDefs;
-  /** Left out: the command takes flags only. */
+  /** The arguments that are not flags. If they are left out, the command takes flags only. */
   words?: WordsDef;
 }
 
-/** The names of a flag that help shows, dashes included, a letter first. */
+/** Returns the names of a flag that help shows, dashes included, a letter first. */
 export function shownNames(name: string, def: FlagDef): string[] {
   const letters = def.type === "string" && def.aliasBeforeDigits ? [def.aliasBeforeDigits] : [];
   return [...letters, name, ...aliases(def)].map(dashed).sort((a, b) => dashCount(a) - dashCount(b));
 }
 
-/** Every name that always means this flag, dashes included. */
+/** Returns every name that always means this flag, dashes included. */
 export function allNames(name: string, def: FlagDef): string[] {
   return [name, ...aliases(def), ...(def.hiddenAlias ?? [])].map(dashed);
 }

@@ -1,10 +1,10 @@
 import type { CommandExitCode } from "./exit-codes.ts";
 
 export interface CommandErrorDetail {
-  /** Stable; the message is for people. */
+  /** The stable code; the message is for people. */
   readonly code: string;
   readonly exitCode: CommandExitCode;
-  /** The command was asked for JSON, and its errors are, too. */
+  /** True if the command has --json, so that its errors are JSON, too. */
   readonly asJson: boolean;
 }
 

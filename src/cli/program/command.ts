@@ -3,7 +3,7 @@ import type { HangupSignal } from "./hangup-signal.ts";
 import type { ProgramIo } from "./program-io.ts";
 
 export interface CommandContext {
-  /** The words after the command's name. */
+  /** The arguments after the command's name. */
   readonly rawArgs: readonly string[];
   readonly io: ProgramIo;
 }
@@ -19,7 +19,7 @@ export interface Example {
   readonly line: string;
 }
 
-/** What an exit code of a command means, beyond those that all have. */
+/** The meaning of an exit code that not all commands have. */
 export interface ExitCode {
   readonly code: 3 | 4;
   readonly meaning: string;
@@ -30,11 +30,11 @@ export interface Command {
   readonly definition: CommandDefinition;
   readonly examples: readonly Example[];
   readonly exitCodes?: readonly ExitCode[];
-  /** Topics of `bunbond help` that say more about what the command does. */
+  /** Topics of `bunbond help` that explain more about the command. */
   readonly topics?: readonly string[];
   /**
-   * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, a CommandError has
-   * its own, anything else is one line and exit code 1.
+   * Does the work and resolves to the exit code. It may throw: a UsageError becomes exit code 2, a CommandError has its
+   * own, and any other error is printed as one line with exit code 1.
    */
   run(context: CommandContext): Promise<number>;
 }

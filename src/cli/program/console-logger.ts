@@ -1,10 +1,10 @@
 /**
- * The log: consola decides by level, and a reporter of our own writes one line per message to stderr:
+ * The log uses consola, which decides by level. A reporter of our own writes one line per message to stderr:
  *
  *     2026-01-02T03:04:05.678Z info  peer is established peer=192.0.2.7:40112 keepaliveSeconds=5
  *
- * Times are UTC. A value with other characters than plain ones stands in JSON quotes, so that a line is always
- * one line and can be split again.
+ * Times are UTC. A value with special characters is a JSON string, so that a message is always one line and can be
+ * split into fields.
  */
 import { createConsola, LogLevels, type LogObject } from "consola/core";
 import { logLinesLost } from "../../base/log-events.ts";
@@ -15,7 +15,7 @@ import type { Style } from "./style.ts";
 export interface LoggerOptions {
   readonly isVerbose: boolean;
   readonly style: Style;
-  /** Takes a line with its end; false when it was not taken, since the log's reader is too slow. */
+  /** Writes a line with its end. Returns false if the line is not taken, because the log's reader is too slow. */
   readonly write: (line: string) => boolean;
 }
 
@@ -27,7 +27,10 @@ export interface LevelledLogger extends Logger {
 export function createLogger({ isVerbose, style, write }: LoggerOptions): LevelledLogger {
   let lostLines = 0;
 
-  /** A log that stalls must not stop the program, and that lines are missing must show once there is room again. */
+  /**
+   * Writes an entry, or counts it as lost: a log that stalls must not stop the program. The number of lost lines is
+   * logged once there is room again.
+   */
   function writeOrCount(entry: Entry): void {
     const loss: Entry = { ...entry, type: "warn", args: [logLinesLost.message, { lostLines }] };
     const notice = lostLines === 0 ? "" : formatEntry(loss, style);
@@ -36,7 +39,7 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Levell
   }
 
   const consola = createConsola({
-    // Both explicit: consola takes a level from the environment, and holds back repeated messages.
+    // Both are explicit: by default consola reads a level from the environment, and suppresses repeated messages.
     level: levelOf(isVerbose),
     throttle: 0,
     reporters: [{ log: writeOrCount }],
@@ -56,10 +59,10 @@ function levelOf(isVerbose: boolean): number {
   return isVerbose ? LogLevels.debug : LogLevels.info;
 }
 
-/** What is used of consola's entries; `args` are the logger's own: message and fields. */
+/** The used part of consola's entries; `args` are the message and the fields. */
 type Entry = Pick<LogObject, "date" | "type" | "args">;
 
-/** A line with its end. */
+/** Returns a line with its end. */
 function formatEntry({ date, type, args }: Entry, style: Style): string {
   const message: string = args[0];
   const fields: LogFields = args[1];

@@ -1,12 +1,13 @@
 /**
- * Strict reading of a command's flags and words from its citty definition. citty's own parser lets unknown flags pass,
- * keeps only the last of a repeated one and takes a missing value for an empty one, so the words are split by
- * node:util's parseArgs and judged here: what a command does not define is refused, with the nearest it does.
+ * This file reads a command's flags and arguments strictly, by its citty definition. citty's own parser ignores unknown
+ * flags, keeps only the last of a repeated one and reads a missing value as an empty one. So the arguments are split by
+ * node:util's parseArgs and checked here: a flag that the command does not define is refused, with the nearest one that
+ * it does define.
  *
  *     --flag value   --flag=value   -f value   -fvalue   -f=value   -vj (flags without value)   -- (ends flags)
  *
- * Three habits of the Go program are kept: lists may be written with commas, a flag without value may be given
- * as --flag=true or =false, and -v means one flag with a number behind it and another one without.
+ * Three forms of the Go program are accepted: lists may be written with commas, a flag without value may be given as
+ * --flag=true or =false, and -v is one flag with a number after it and another one without.
  */
 import { parseArgs } from "node:util";
 import {
@@ -28,17 +29,21 @@ type FlagValue<T> = T extends { type: "boolean" }
       ? string
       : string | undefined;
 
-/** A switch is false and a list empty when not given; other flags have their default or are undefined. */
+/**
+ * The values of all flags. A switch is false and a list empty if not given; other flags have their default or are
+ * undefined.
+ */
 export type FlagValues<T extends FlagDefs> = { [Name in keyof T]: FlagValue<T[Name]> };
 
-/** Values by the flags' names in the definition: a switch's, a text, or the items of a list. */
+/** The given values by the flags' names in the definition: of a switch, a text, or the items of a list. */
 export type GivenValues = ReadonlyMap<string, boolean | string | readonly string[]>;
 
 const NO_VALUES: GivenValues = new Map();
 
 /**
- * `fromFile` is what a configuration file says: what the command line says comes before it, a whole list too.
- * @throws UsageError for anything but flags that the definition has, used as it says
+ * Reads flags. `fromFile` has the values of a configuration file. The command line takes precedence over them, also for
+ * a whole list.
+ * @throws UsageError for anything except the defined flags, used as defined
  */
 export function parseFlags<T extends FlagDefs>(
   defs: T,
@@ -50,12 +55,12 @@ export function parseFlags<T extends FlagDefs>(
 
 export interface Arguments<T extends FlagDefs> {
   readonly flags: FlagValues<T>;
-  /** At least one if the command has words; more only of those that are repeatable or have a second one. */
+  /** At least one if the command takes arguments; more only if they are repeatable or have a second one. */
   readonly words: readonly string[];
 }
 
 /**
- * Flags and words, in any order. Behind "--" everything is a word.
+ * Reads flags and arguments, in any order. Everything after "--" is an argument.
  * @throws UsageError as {@link parseFlags}
  */
 export function parseArguments<T extends CommandDefinition>(
@@ -71,7 +76,7 @@ export function parseArguments<T extends CommandDefinition>(
 }
 
 /**
- * What the command line says by itself; flags that it lacks are no fault here.
+ * Returns the flags on the command line alone. Missing flags are no error here.
  * @throws UsageError as {@link parseFlags}
  */
 export function givenFlags(defs: FlagDefs, rawArgs: readonly string[]): GivenValues {
@@ -117,12 +122,12 @@ function takeWord({ valueHint, repeatable, second }: WordsDef, word: string, wor
   if (repeatable) return listItems(valueHint, word);
   if (wordsBefore < (second === undefined ? 1 : 2) && word !== "") return [word];
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
-    hint: `one ${valueHint} is taken${second === undefined ? "" : `, and ${second.valueHint} after it`}`,
+    hint: `the command takes one ${valueHint}${second === undefined ? "" : `, and ${second.valueHint} after it`}`,
   });
 }
 
 interface FoundFlag {
-  /** As the user wrote it: "-s" or "--server". */
+  /** The name as the user wrote it: "-s" or "--server". */
   readonly rawName: string;
   readonly def: FlagDef;
 }
@@ -139,7 +144,7 @@ function namesOf(defs: FlagDefs): Map<string, string> {
 function tokenize(defs: FlagDefs, names: ReadonlyMap<string, string>, rawArgs: readonly string[]) {
   const options: Record<string, { type: "boolean" | "string" }> = {};
   for (const [dashedName, name] of names) {
-    // parseArgs finds the option "s" for "-s"; that it would also take "--s" does no harm, `names` lacks it.
+    // parseArgs finds the option "s" for "-s". It also accepts "--s", which `names` lacks, so it is refused.
     options[dashedName.replace(/^-+/, "")] = { type: defs[name]?.type === "boolean" ? "boolean" : "string" };
   }
   const args = normalize(defs, names, rawArgs);
@@ -147,8 +152,8 @@ function tokenize(defs: FlagDefs, names: ReadonlyMap<string, string>, rawArgs: r
 }
 
 /**
- * Rewrites the spellings that parseArgs cannot know. It may look at each word alone, since no flag takes a
- * value that begins with "-".
+ * Rewrites the forms that parseArgs does not accept. It reads each argument alone, since no flag takes a value that
+ * begins with "-".
  */
 function normalize(defs: FlagDefs, names: ReadonlyMap<string, string>, rawArgs: readonly string[]): string[] {
   const args: string[] = [];
@@ -185,16 +190,16 @@ function flagBeforeDigits(defs: FlagDefs, letter: string): string | undefined {
   });
 }
 
-/** Letters of switches that stand together: "-vj". */
+/** Returns true if the letters are switches in one argument: "-vj". */
 function areSwitches(defs: FlagDefs, names: ReadonlyMap<string, string>, letters: string): boolean {
   return [...letters].every((letter) => defs[names.get(`-${letter}`) ?? ""]?.type === "boolean");
 }
 
 function numberOrSwitch(letter: string, numberFlag: string): string {
-  return `with a number, as in -${letter} 100, it is --${numberFlag}, and a flag without value else`;
+  return `with a number, as in -${letter} 100, it is --${numberFlag}; otherwise it is a flag without value`;
 }
 
-/** No flag begins like this: it is a value, if a wrong one. */
+/** Returns true for a negative number: no flag begins like this, so it is a wrong value. */
 function isNegative(text: string): boolean {
   return /^-\.?\d/.test(text);
 }
@@ -225,7 +230,7 @@ function refuseSecond(isSecond: boolean, rawName: string): void {
   if (isSecond) throw new UsageError("REPEATED_FLAG", `${rawName} is given twice; give it once`);
 }
 
-/** The items of a list with commas. */
+/** Returns the items of a list with commas. */
 export function listItems(rawName: string, value: string): string[] {
   const items = value.split(",").map((item) => item.trim());
   if (!items.includes("")) return items;
@@ -239,18 +244,18 @@ function unknownFlag(rawName: string, names: ReadonlyMap<string, string>, defs: 
       hint: `it is called --${newName} now`,
     });
   }
-  // "--s" is near to "-s" for a reader, not for a spelling checker.
+  // A reader takes "--s" for "-s", but the edit distance does not show that.
   const guess = names.has(rawName.slice(1)) ? rawName.slice(1) : nearestLong(rawName, names);
   const message = `unknown flag ${rawName}`;
   return new UsageError("UNKNOWN_FLAG", message, guess === null ? {} : { hint: `did you mean ${guess}?` });
 }
 
-/** The long name of the flag that had this one in earlier versions; null if none had it. */
+/** Returns the long name of the flag that had this one in earlier versions; null if none had it. */
 export function newNameOf(formerName: string, defs: FlagDefs): string | null {
   return Object.keys(defs).find((name) => defs[name]?.formerName === formerName) ?? null;
 }
 
-/** Compared without their dashes, which all have in common. */
+/** Returns the nearest long name, compared without the dashes, which all have in common. */
 function nearestLong(rawName: string, names: ReadonlyMap<string, string>): string | null {
   if (!rawName.startsWith("--")) return null;
   const longNames = [...names.keys(), "--help"].flatMap((name) =>
@@ -261,13 +266,13 @@ function nearestLong(rawName: string, names: ReadonlyMap<string, string>): strin
 }
 
 function unexpectedArgument(defs: FlagDefs, value: string, previous: FoundFlag | null): UsageError {
-  let hint = "everything here is given by flags";
+  let hint = "this command takes flags only";
   const letter = previous?.rawName.slice(1) ?? "";
   const numberFlag = letter.length === 1 ? flagBeforeDigits(defs, letter) : undefined;
   if (numberFlag !== undefined) hint = numberOrSwitch(letter, numberFlag);
   else if (previous?.def.type === "boolean") hint = `${previous.rawName} takes no value`;
   else if (previous !== null && "repeatable" in previous.def) {
-    hint = `for more than one value repeat ${previous.rawName}, or put commas between them`;
+    hint = `for several values repeat ${previous.rawName}, or separate them by commas`;
   }
   return new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${value}"`, { hint });
 }
@@ -283,7 +288,7 @@ function complete<T extends FlagDefs>(defs: T, given: GivenValues): FlagValues<T
       throw new UsageError("MISSING_FLAG", `${flag} is missing`, { flag, hint });
     }
   }
-  // Each name has what FlagValue says of its definition: the loops above went by the same properties.
+  // Each value has the type that FlagValue derives from the definition: the loops above use the same properties.
   return values as FlagValues<T>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * SIGHUP, from a daemon's first moment on. Until there is a handler it ends the process, so one is there before files are
- * read and sockets opened, and keeps a signal that comes before the daemon knows what it means.
+ * This class handles SIGHUP from a daemon's first moment on. Without a handler the signal ends the process. So there is
+ * one before files are read and sockets opened, and it keeps a signal that arrives before the daemon has decided what
+ * the signal does.
  */
 import { readFileSync } from "node:fs";
 
@@ -14,7 +15,7 @@ export class HangupSignal implements Disposable {
     process.on("SIGHUP", this.#come);
   }
 
-  /** What a SIGHUP does from now on. One that came before does it now, and several do it once. */
+  /** Calls `act` for each SIGHUP from now on. If any arrived before, `act` is called once now. */
   handle(act: () => void): void {
     this.#act = act;
     if (!this.#isPending) return;
@@ -22,7 +23,7 @@ export class HangupSignal implements Disposable {
     act();
   }
 
-  /** It ends the process again. */
+  /** Lets the signal end the process again. */
   [Symbol.dispose](): void {
     process.off("SIGHUP", this.#come);
   }
@@ -33,7 +34,10 @@ export class HangupSignal implements Disposable {
   };
 }
 
-/** By the text of /proc/PID/status: SigIgn is a mask in hexadecimal, and SIGHUP, signal 1, its lowest bit (proc(5)). */
+/**
+ * Returns true if the text of /proc/PID/status has SIGHUP ignored: SigIgn is a mask in hexadecimal, and SIGHUP, signal
+ * 1, is its lowest bit (proc(5)).
+ */
 export function ignoresHangup(status: string): boolean {
   const lowest = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(status)?.[1] ?? "0";
   return (Number.parseInt(lowest, 16) & 1) === 1;
@@ -43,7 +47,7 @@ function wasHangupIgnored(): boolean {
   try {
     return ignoresHangup(readFileSync("/proc/self/status", "latin1"));
   } catch {
-    // Not Linux, or no /proc.
+    // The system is not Linux, or /proc is not mounted.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Help texts, made from the same definitions that the flags are read by. */
+/** These functions make help texts from the definitions by which flags are read. */
 import type { Command, Example, ExitCode } from "./command.ts";
 import { type FlagDef, shownNames, type WordsDef } from "./command-definition.ts";
 import type { Style } from "./style.ts";
@@ -9,21 +9,21 @@ export const PROGRAM_DESCRIPTION =
 
 export interface HelpLayout {
   readonly style: Style;
-  /** Terminal width in cells, where known. */
+  /** The terminal's width in cells, if it is known. */
   readonly columns: number | undefined;
 }
 
 /** A page of `bunbond help` about a subject, rather than about one command. */
 export interface HelpTopic {
-  /** One word, which is no command's name. */
+  /** The name, which is one word and not that of a command. */
   readonly name: string;
-  /** What the page is about, without a full stop. */
+  /** The page's title, without a full stop. */
   readonly title: string;
-  /** The page as it is printed. */
+  /** Returns the page as it is printed. */
   text(layout: HelpLayout): string;
 }
 
-/** Returns the help of one command. `allTopics` are the program's; those that belong to the command are named. */
+/** Returns the help of one command. `allTopics` are the program's; the help names those that belong to the command. */
 export function commandHelp(
   { definition, examples, exitCodes = [], topics = [] }: Command,
   allTopics: readonly HelpTopic[],
@@ -92,7 +92,7 @@ export function exitCodesOf(commands: readonly Command[]): ExitCode[] {
   return [...byCode.values()].sort((a, b) => a.code - b.code);
 }
 
-/** Returns the first sentence; the others are in the command's own help. */
+/** Returns the first sentence. The others are only in the command's own help. */
 function firstSentence(description: string): string {
   return /^.*?\.(?= |$)/.exec(description)?.[0] ?? description;
 }
@@ -133,7 +133,7 @@ function wordsRows({ valueHint, description, repeatable, second }: WordsDef): Ro
 
 function flagRow(name: string, def: FlagDef): Row {
   const names = shownNames(name, def).join(", ");
-  // Flags without a letter stand under the long names of those that have one.
+  // Flags without a letter are aligned with the long names of those that have one.
   const left = `${names.startsWith("--") ? "    " : ""}${names}`;
   const facts = flagFacts(def);
   if (def.type === "boolean") return { left, right: def.description };
@@ -141,7 +141,7 @@ function flagRow(name: string, def: FlagDef): Row {
   return { left: `${left} ${def.valueHint}`, right };
 }
 
-/** Returns what else there is to say about a flag, after its description. */
+/** Returns facts about a flag that follow its description. */
 export function flagFacts(def: FlagDef): string[] {
   if (def.type === "boolean") return [];
   return [
@@ -168,13 +168,16 @@ function section(title: string, rows: readonly Row[], layout: HelpLayout): strin
   return `${layout.style.bold(`${title}:`)}\n${lines.join("")}`;
 }
 
-/** Does not wrap command lines, since they are copied. */
+/** Returns the examples. Command lines are not wrapped, so that they can be copied. */
 function exampleSection(examples: readonly Example[], { style }: HelpLayout): string {
   const lines = examples.map(({ comment, line }) => `  ${style.dim(`# ${comment}`)}\n  ${line}\n`);
   return `${style.bold("Examples:")}\n${lines.join("")}`;
 }
 
-/** Returns the width of help: narrower, a column would have single words; wider, it would be hard to read. */
+/**
+ * Returns the width of help. If it were narrower, a column would have single words; if it were wider, it would be hard
+ * to read.
+ */
 export function widthCells({ columns }: HelpLayout): number {
   return Math.min(100, Math.max(80, columns ?? 80));
 }

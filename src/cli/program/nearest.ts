@@ -1,6 +1,6 @@
 /**
- * What the user most likely meant by `word`: a candidate that it abbreviates or that differs by few keystrokes,
- * at most one in three letters; null when there is none.
+ * Returns what the user most likely meant by `word`: a candidate that it abbreviates, or from which it differs by few
+ * keystrokes, at most one in three letters. Returns null if there is none.
  */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   const abbreviated = candidates.filter((candidate) => word.length >= 2 && candidate.startsWith(word));
@@ -8,7 +8,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   let best: string | null = null;
   let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    // So many letters at least come or go.
+    // At least this many letters are inserted or deleted.
     if (Math.abs(word.length - candidate.length) >= fewest) continue;
     const keystrokes = editDistance(word, candidate);
     if (keystrokes >= fewest) continue;
@@ -19,8 +19,8 @@ export function nearest(word: string, candidates: readonly string[]): string | n
 }
 
 /**
- * How many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b`: the optimal string
- * alignment distance of Damerau and Levenshtein, three rows of its matrix at a time.
+ * Returns how many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b`. This is the
+ * optimal string alignment distance of Damerau and Levenshtein, with three rows of its matrix at a time.
  */
 export function editDistance(a: string, b: string): number {
   let twoAbove: number[] = [];
@@ -39,7 +39,7 @@ export function editDistance(a: string, b: string): number {
   return at(above, b.length);
 }
 
-/** A matrix cell; those outside never lead to the minimum. */
+/** Returns a cell of the matrix. Cells outside of it never lead to the minimum. */
 function at(row: readonly number[], index: number): number {
   return row[index] ?? Number.POSITIVE_INFINITY;
 }

@@ -1,15 +1,18 @@
 import { systemErrorCode } from "../../base/system-error.ts";
 
 /**
- * Text to a stream that may be a slow pipe, a full disk or `head`, without ever blocking the event loop:
+ * This class writes text to a stream that may be a slow pipe, a full disk or `head`, without ever blocking the event
+ * loop:
  *
  *     write() → pending text → one write per event-loop turn → the stream's sink
  *
- * process.stdout will not do under Bun: what it still holds at exit is lost to a slow reader, and console.log
- * never learns that the reader has gone.
+ * process.stdout is not sufficient under Bun: a slow reader loses the text that is still buffered at exit, and
+ * console.log does not detect that the reader has closed.
  */
 
-/** What is needed of Bun's FileSink: each call is done, or resolves once the stream has taken its bytes. */
+/**
+ * The used part of Bun's FileSink. Each call is done when it returns, or resolves once the stream has taken its bytes.
+ */
 export interface TextSink {
   write(text: string): number | Promise<number>;
   flush(): number | Promise<number>;
@@ -17,11 +20,11 @@ export interface TextSink {
 }
 
 export interface LineWriterOptions {
-  /** At most this much text waits for the stream, in UTF-16 units; a longer piece is taken when nothing waits. */
+  /** The most text that waits for the stream, in UTF-16 units. A longer piece is taken when nothing waits. */
   readonly limitChars?: number;
   /**
-   * A write that fails loses its text and nothing else, as of a log on a disk that is full for a while: a line in its
-   * place says so. Default: nothing is written after a failure.
+   * True if a failed write loses only its own text, as for a log on a disk that is full for a while; a line in its
+   * place reports the loss. By default nothing is written after a failure.
    */
   readonly mayLose?: boolean;
 }
@@ -30,10 +33,10 @@ export class LineWriter {
   readonly #sink: TextSink;
   readonly #limitChars: number;
   readonly #mayLose: boolean;
-  /** Goes in front of what is written next. */
+  /** A line that is written before the next text. */
   #lossNotice = "";
   #pending = "";
-  /** Length of the text that the sink is busy with. */
+  /** The length of the text that the sink is writing. */
   #writingChars = 0;
   #isScheduled = false;
   #draining: Promise<void> | null = null;
@@ -48,8 +51,8 @@ export class LineWriter {
   }
 
   /**
-   * Takes text, whole lines as a rule. False: it was not taken, since too much waits already; {@link drained}
-   * resolves when there is room. Once the reader has closed, or after {@link end}, all is taken and dropped.
+   * Takes text, usually whole lines. Returns false if the text is not taken because too much waits already; {@link
+   * drained} resolves when there is room. Once the reader has closed, or after {@link end}, text is taken and dropped.
    */
   write(text: string): boolean {
     if (this.#isClosed) return true;
@@ -75,7 +78,7 @@ export class LineWriter {
     else this.#goneCallbacks.push(callback);
   }
 
-  /** Why the stream failed; null while it works, and if only its reader has closed. */
+  /** Why the stream failed; null while it works, and if its reader has merely closed. */
   get failure(): Error | null {
     return this.#failure;
   }
@@ -101,7 +104,10 @@ export class LineWriter {
     });
   }
 
-  /** Never rejects. At most one write is under way, so that an error comes to exactly one place. */
+  /**
+   * Writes the pending text. It never rejects. At most one write is under way, so that an error is reported in exactly
+   * one place.
+   */
   #drain(): Promise<void> {
     this.#draining ??= this.#writePending().finally(() => {
       this.#draining = null;

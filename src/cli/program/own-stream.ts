@@ -1,22 +1,26 @@
 /**
- * Standard output and error without harm to who shares them. Bun makes a pipe or terminal that it writes to non-blocking.
- * That is a property of the open file description (open(2)), which the shell and its other programs have as well: their
- * writes to a full pipe would fail with EAGAIN, and what they had to say be lost, also after our end. Opened anew by
- * way of /proc, it is a description of our own.
+ * This function gives the program standard streams of its own. Bun makes a pipe or terminal that it writes to
+ * non-blocking. That is a property of the open file description (open(2)), which the shell and other programs share:
+ * their writes to a full pipe would fail with EAGAIN, and their output would be lost, even after this program has
+ * ended. A stream that is opened anew through /proc has a description of its own.
  *
- * A socket cannot be opened anew (socket-sink.ts), nor what belongs to another user: that is shared as it is. Files do not
- * know the difference.
+ * A socket (socket-sink.ts), or a stream of another user, cannot be opened anew: it is shared as it is. For files there
+ * is no difference.
  */
 import { constants, fstatSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
 
 const { O_WRONLY, O_NOCTTY, O_NONBLOCK } = constants;
 
-/** The same pipe or terminal, opened anew; the descriptor itself where that cannot be, or need not. */
+/**
+ * Returns a new descriptor of the same pipe or terminal, or the descriptor itself if a new one is impossible or not
+ * needed.
+ */
 export function ownDescriptor(fd: number): number {
   try {
     if (!fstatSync(fd).isFIFO() && !isatty(fd)) return fd;
-    // Without O_NONBLOCK, a pipe whose reader has gone would be waited for; so it fails, and a write will say why.
+    // Without O_NONBLOCK, opening a pipe without a reader would block. With it, opening fails, and the first write
+    // reports why.
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NOCTTY | O_NONBLOCK);
   } catch {
     return fd;
@@ -27,7 +31,7 @@ export function isSocket(fd: number): boolean {
   try {
     return fstatSync(fd).isSocket();
   } catch {
-    // It is closed.
+    // The descriptor is closed.
     return false;
   }
 }

@@ -1,21 +1,24 @@
 /**
- * SIGTERM and SIGINT end the process, also one that is PID 1, as in a container. For that one the kernel has no default
- * actions: it drops a signal that has no handler (pid_namespaces(7)). So there it gets one.
+ * SIGTERM and SIGINT must also end a process that is PID 1, as in a container. For PID 1 the kernel has no default
+ * actions: it drops a signal that has no handler (pid_namespaces(7)). So such a process gets a handler.
  *
- * main.ts imports this before all else, for what comes before is lost: the few milliseconds that Bun needs from exec to
- * our first statement. No program can do anything about them but one that is not PID 1.
+ * main.ts imports this first, since earlier signals are lost: those of the few milliseconds that Bun needs from exec to
+ * our first statement. A program that is PID 1 cannot prevent that.
  */
 
 type StopSignal = "SIGTERM" | "SIGINT";
 
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGTERM", "SIGINT"];
 
-/** From now on the signal ends this process at once, as it does by default: with 128 and its number for a shell. */
+/**
+ * Makes the signal end this process at once, as it does by default. A shell sees the exit code 128 plus the signal's
+ * number.
+ */
 export function endAtOnceOn(signal: StopSignal): void {
   if (process.pid === 1) process.on(signal, exitBy);
 }
 
-/** Takes that back: the caller has a handler of its own. */
+/** Reverts {@link endAtOnceOn}, since the caller has a handler of its own. */
 export function handleInstead(signal: StopSignal): void {
   process.off(signal, exitBy);
 }

@@ -4,18 +4,20 @@ import { LineWriter, type TextSink } from "./output.ts";
 import { isSocket, ownDescriptor } from "./own-stream.ts";
 import { SocketSink } from "./socket-sink.ts";
 
-/** The program's outside, so that tests can stand in for it. */
+/** The program's connections with its environment, which tests replace. */
 export interface ProgramIo {
   readonly stdout: LineWriter;
   readonly stderr: LineWriter;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
-  /** Width of the terminal in cells, where known. */
+  /** The terminal's width in cells, if it is known. */
   readonly columns: number | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** The real one. The standard streams' writers exist once: call it once. */
+/**
+ * Returns the real environment of this process. It must be called once, since the standard streams' writers exist once.
+ */
 export function processIo(): ProgramIo {
   const stdoutIsTty = isatty(1);
   return {

@@ -1,6 +1,7 @@
 /**
- * The program between its command line and its exit code: finds the command, and makes of whatever goes wrong
- * one clear line on stderr. 0 is done, 1 failed, 2 a wrong command line; some commands have more.
+ * This file runs the program from its command line to its exit code. It finds the command, and prints each error as one
+ * clear line on stderr. The exit codes are 0 for success, 1 for failure and 2 for a wrong command line; some commands
+ * have more.
  */
 
 import { printable } from "../../base/marked-text.ts";
@@ -17,8 +18,8 @@ import { describeUsageError, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version-command.ts";
 
 /**
- * Runs the program with the words after its name and resolves to the exit code, once all output is written.
- * `commands` are the program's own; "help" and "version" are always there. `topics` are pages of "help".
+ * Runs the program with its arguments and resolves to the exit code, once all output is written. `commands` are the
+ * program's own; "help" and "version" always exist. `topics` are pages of "help".
  */
 export async function runProgram(
   argv: readonly string[],
@@ -92,7 +93,7 @@ function asksForHelp(rawArgs: readonly string[]): boolean {
   return flagsAmong(rawArgs).some((arg) => arg === "--help" || arg === "-h");
 }
 
-/** Likewise: a script that asks for JSON reads nothing else. */
+/** Returns true if the flag for JSON is anywhere among the flags: a script that sets it cannot read anything else. */
 function asksForJsonErrors({ definition }: Command, rawArgs: readonly string[]): boolean {
   const { json } = definition.args;
   return json?.type === "boolean" && json.errorsAsJson === true && flagsAmong(rawArgs).includes("--json");
@@ -138,7 +139,7 @@ function refuseMoreWords([word]: readonly string[]): void {
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, { hint });
 }
 
-/** A command; a name that is none may be a topic's with a slip in it. */
+/** Returns the command or topic of that name. A name of neither is refused with the nearest one. */
 function findPage(
   words: readonly string[],
   commands: readonly Command[],
@@ -161,11 +162,14 @@ function commandNames(commands: readonly Command[]): string[] {
 
 interface FoundCommand {
   readonly command: Command;
-  /** The words after its name. */
+  /** The arguments after its name. */
   readonly rawArgs: readonly string[];
 }
 
-/** What `argv`, which is not empty, begins with: "client drain" rather than "client". */
+/**
+ * Returns the command with the longest name at the beginning of `argv`, which is not empty: "client drain" rather than
+ * "client".
+ */
 function findCommand(
   argv: readonly string[],
   commands: readonly Command[],
@@ -179,7 +183,10 @@ function findCommand(
   throw unknownCommand(argv, commands, topics);
 }
 
-/** "client status": to a command that takes no words it is a wrong word, to the user a command. */
+/**
+ * Refuses a command after a command, as in "client status", with a hint. For the command itself it would be just a
+ * wrong argument.
+ */
 function refuseCommandBehind(
   { definition }: Command,
   [word = ""]: readonly string[],
@@ -198,14 +205,14 @@ function hintForWordBehind(
   names: readonly string[],
 ): string | null {
   const { name } = meta;
-  // "status server": that command would start one.
+  // In "status server" a hint at the command "server" would be wrong: it starts a server.
   const isDaemon = word === "server" || word === "client";
   if (isDaemon && "socket" in args && name !== "server" && name !== "client") {
     return "it finds the daemons of this host by itself; --socket names one of several";
   }
   const guess = names.includes(word)
     ? word
-    : // In "client piar" the word after "client" is wrong; in "peers reset" the word before "reset".
+    : // In "client piar" the word after "client" is wrong; in "peers reset" it is the word before "reset".
       (nearestBehind(word, namesBehind(name, names), name) ??
       names.find((candidate) => candidate.endsWith(` ${word}`)) ??
       null);
@@ -220,7 +227,7 @@ function nearestBehind(word: string, names: readonly string[], first: string): s
   return guess === null ? null : `${first} ${guess}`;
 }
 
-/** The commands of two words of which that is the first. */
+/** Returns the commands of two words that begin with this word. */
 function namesBehind(first: string, names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(`${first} `));
 }
@@ -252,7 +259,7 @@ function unknownCommand(
 
 function guessFor(first: string, second: string | undefined, names: readonly string[]): string | null {
   const [onlyBehind, ...othersBehind] = namesBehind(first, names);
-  // "peer" for "peer reset", "drain" for "client drain".
+  // This finds "peer reset" for "peer", and "client drain" for "drain".
   const part =
     othersBehind.length === 0 ? (onlyBehind ?? names.find((name) => name.endsWith(` ${first}`))) : undefined;
   // In "start server" the command is the second word.
@@ -269,22 +276,22 @@ function usageReport(name: string, error: UsageError): string {
 
 function moreInFile(name: string, { place, others }: UsageError): string[] {
   if (place === null || others.length === 0) return [];
-  // Without that word, the file may be checked as one of the other program.
+  // Without the role, the file might be checked as that of the other program.
   const [, role] = /^bunbond (server|client)$/.exec(name) ?? [];
   const words = ["bunbond check-config", printable(place.path), ...(role === undefined ? [] : [role])];
   return [`${words.join(" ")} shows all ${others.length + 1} errors in it`];
 }
 
-/** What went wrong, on one line. */
+/** Returns the error as one line. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return printable(String(error));
   const text = error.message === "" ? error.name : error.message.replace(/\s*\n\s*/g, " ");
-  // A KernelError says all that there is to say.
+  // A KernelError's message is complete without its cause.
   const isWhole = error.cause === undefined || error instanceof KernelError;
   return isWhole ? printable(text) : `${printable(text)}: ${describe(error.cause)}`;
 }
 
-/** Only asked of a command that got as far as running, so that its flags are right. */
+/** Returns true if the command is verbose. It must have run, so that its flags are known to be valid. */
 function isVerbose({ definition }: Command, rawArgs: readonly string[]): boolean {
   return "verbose" in definition.args && givenFlags(definition.args, rawArgs).get("verbose") === true;
 }

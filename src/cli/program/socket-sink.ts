@@ -1,15 +1,18 @@
 /**
- * Standard output that is a socket, as of a service whose output goes to systemd's journal: others may have it, too, and it
- * cannot be opened anew (own-stream.ts). So it stays as it is, and each send says for itself that it does not wait.
+ * This sink writes to a standard output that is a socket, as that of a service whose output goes to systemd's journal.
+ * Other programs may share it, and it cannot be opened anew (own-stream.ts). So its mode is not changed, and each send
+ * has the flag not to wait.
  */
 import { sendAtOnce, sendState } from "../../transport/sockopt.ts";
 import type { TextSink } from "./output.ts";
 
-/** After so long a socket that took nothing is tried again. */
+/** A socket that took nothing is tried again after this time. */
 const RETRY_MS = 10;
-/** A socket that is ready, and takes nothing so many times in a row, fails for good: its other end reads no more (EPIPE). */
+/**
+ * A socket that is ready but takes nothing this many times in a row has failed: its other end no longer reads (EPIPE).
+ */
 const MOST_REFUSALS = 10;
-/** Of one send. */
+/** The most bytes of one send. */
 const MOST_BYTES = 65_536;
 
 export class SocketSink implements TextSink {
@@ -31,7 +34,7 @@ export class SocketSink implements TextSink {
       const state = sendState(this.#fd);
       if (state === "ready") refusals++;
       if (state === "gone" || refusals >= MOST_REFUSALS) {
-        throw Object.assign(new Error("the reader has gone"), { code: "EPIPE" });
+        throw Object.assign(new Error("the reader has closed"), { code: "EPIPE" });
       }
       await Bun.sleep(RETRY_MS);
     }

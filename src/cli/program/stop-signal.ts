@@ -1,12 +1,15 @@
 import { endAtOnceOn, handleInstead, STOP_SIGNALS } from "./pid-one.ts";
 
-/** Time, beyond what the user grants, to withdraw, close and write out what is left; systemd would wait for 90 s before it kills. */
+/**
+ * The time, in addition to the user's own limits, to withdraw, close and write the rest of the output. systemd would
+ * kill after 90 s.
+ */
 const EXIT_WITHIN_MS = 5_000;
 
 /**
- * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process at once; the first one
- * does not, even after `also`: stopping the service during a drain must not cut the drain short. Time
- * ends it, too, `graceMs` as it is then and a little more: a reader of our output that stands still must not hold up a stop.
+ * Resolves with the first SIGTERM or SIGINT, or when `also` does. A second signal ends the process at once. The first
+ * one does not, even after `also`: stopping the service during a drain must not cut the drain short. The process also
+ * ends after `graceMs` and a little more, so that a stalled reader of the output cannot prevent a stop.
  */
 export function untilStopped({
   graceMs = () => 0,

@@ -1,4 +1,4 @@
-/** How text stands out on a terminal. */
+/** The functions that highlight text on a terminal. */
 export interface Style {
   bold(text: string): string;
   name(text: string): string;
@@ -7,7 +7,7 @@ export interface Style {
   error(text: string): string;
 }
 
-/** Plain unless the stream is a terminal and NO_COLOR (no-color.org) is unset or empty. */
+/** Returns the plain style, unless the stream is a terminal and NO_COLOR (no-color.org) is unset or empty. */
 export function styleFor(isTty: boolean, environment: Readonly<Record<string, string | undefined>>): Style {
   const { NO_COLOR, TERM } = environment;
   const isColoured = isTty && !NO_COLOR && TERM !== "dumb";

@@ -3,10 +3,10 @@ import type { Style } from "./style.ts";
 
 export type Cell = string | number | boolean | null;
 
-/** What stands for a value that is not there. */
+/** The text of a missing value. */
 const NOTHING = "-";
 
-/** How a value looks in text output. */
+/** Returns the text of a value. */
 export function cellText(cell: Cell): string {
   if (cell === null || cell === "") return NOTHING;
   if (typeof cell === "boolean") return cell ? "yes" : "no";
@@ -14,8 +14,8 @@ export function cellText(cell: Cell): string {
 }
 
 /**
- * Columns as wide as their widest cell, those of numbers flush right, two spaces between them; the last one has no
- * padding. Without rows there is nothing but the heads.
+ * Returns a table whose columns are as wide as their widest cell, with two spaces between them. Columns of numbers are
+ * aligned on the right; the last column has no padding. Without rows there are only the heads.
  */
 export function table(heads: readonly string[], rows: readonly (readonly Cell[])[], style: Style): string {
   const texts = rows.map((row) => row.map(cellText));
@@ -34,7 +34,7 @@ export function table(heads: readonly string[], rows: readonly (readonly Cell[])
   return [style.bold(line(heads)), ...texts.map(line), ""].join("\n");
 }
 
-/** A name and its value a line, the values below each other. */
+/** Returns lines with a name and its value each, with the values aligned. */
 export function pairs(rows: readonly (readonly [name: string, value: string])[], style: Style): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${style.bold(name.padEnd(width))}  ${printable(value)}\n`).join("");

@@ -11,39 +11,39 @@ export type UsageErrorCode =
   | "UNEXPECTED_ARGUMENT"
   | "MISSING_ARGUMENT"
   | "BAD_VALUE"
-  // Of configuration files alone.
+  // The following codes are only for configuration files.
   | "BAD_FILE"
   | "BAD_YAML"
   | "UNKNOWN_SETTING"
   | "REPEATED_SETTING";
 
-/** Where in a configuration file. */
+/** A place in a configuration file. */
 export interface FilePlace {
-  /** As the user named it. */
+  /** The path as the user gave it. */
   readonly path: string;
-  /** From 1; null: the file as a whole. */
+  /** The line, from 1; null for the file as a whole. */
   readonly line: number | null;
 }
 
-/** A wrong value, and where in its text. */
+/** A wrong value, and the wrong part of its text. */
 export interface WrongValue {
   readonly text: string;
   readonly range: TextRange;
 }
 
 export interface UsageErrorDetail {
-  /** What to do about it, in a few words: "did you mean --server?" */
+  /** What to do about the error, in a few words: "did you mean --server?" */
   readonly hint?: string;
-  /** The value that is wrong, to be shown with a caret under the range. */
+  /** The wrong value, to be shown with a caret under the range. */
   readonly value?: WrongValue;
-  /** The flag that it is about, dashes included. */
+  /** The flag that the error is about, dashes included. */
   readonly flag?: string;
   readonly place?: FilePlace;
-  /** More that is wrong, in order. */
+  /** Further errors, in order. */
   readonly others?: readonly UsageError[];
 }
 
-/** The command line is wrong, or a configuration file, and the program has done nothing: exit code 2. */
+/** The command line or a configuration file is wrong, and the program has done nothing. The exit code is 2. */
 export class UsageError extends Error {
   readonly code: UsageErrorCode;
   readonly hint: string | null;
@@ -70,7 +70,7 @@ export class UsageError extends Error {
     this.others = others ?? [];
   }
 
-  /** The same error, with other details than some of its own. */
+  /** Returns the same error with some details replaced. */
   with(detail: UsageErrorDetail): UsageError {
     const { code, message, hint, value, flag, place, others } = this;
     return new UsageError(code, message, {
@@ -84,26 +84,26 @@ export class UsageError extends Error {
   }
 }
 
-/** Runs it: usage errors that come of it are put into `errors`. */
+/** Calls `run`, and appends its usage errors to `errors`. */
 export function collectErrors(errors: UsageError[], run: () => void): void {
   try {
     run();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     errors.push(error.with({ others: [] }));
-    // There may be more than a call takes arguments.
+    // There may be more than a call can have arguments.
     for (const other of error.others) errors.push(other);
   }
 }
 
-/** Throws the first of them, with the others; nothing if there is none. */
+/** Throws the first error with the others in it. Does nothing if there is none. */
 export function throwAll([first, ...others]: readonly UsageError[]): void {
   if (first !== undefined) throw first.with({ others });
 }
 
 /**
- * The error as a sentence, with file and line where it is about a file, and under it, indented, the place in a wrong
- * value: "edge.yaml:7: announce: the prefix length must be a number from 0 to 32."
+ * Returns the error as a sentence, with file and line if it is about a file. Below it, indented, is the place in a
+ * wrong value: "edge.yaml:7: announce: the prefix length must be a number from 0 to 32."
  */
 export function describeUsageError({ message, hint, caret, place }: UsageError): string {
   const end = hint === null ? "." : hint.endsWith("?") ? `; ${hint}` : `; ${hint}.`;
@@ -111,7 +111,7 @@ export function describeUsageError({ message, hint, caret, place }: UsageError):
   return `${place === null ? "" : `${formatPlace(place)}: `}${message}${end}${below}`;
 }
 
-/** "edge.yaml:7" */
+/** Returns the place as "edge.yaml:7". */
 export function formatPlace({ path, line }: FilePlace): string {
   return printable(line === null ? path : `${path}:${line}`);
 }

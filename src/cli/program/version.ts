@@ -1,13 +1,13 @@
 import { version } from "../../../package.json" with { type: "json" };
 
-/** Set by the build (`define`); not there when the sources run as they are. */
+/** Set by the build (`define`). It does not exist when the sources run without a build. */
 declare const BUNBOND_COMMIT: string | undefined;
 
 export interface VersionInfo {
   readonly version: string;
-  /** Abbreviated commit of the build, or "dev". */
+  /** The abbreviated commit of the build, or "dev". */
   readonly commit: string;
-  /** Version of the Bun inside. */
+  /** The version of the Bun inside. */
   readonly bun: string;
 }
 
@@ -17,7 +17,7 @@ export const versionInfo: VersionInfo = {
   bun: Bun.version,
 };
 
-/** "bunbond 0.1.0 (commit abc1234, bun 1.4.4)" */
+/** Returns "bunbond 0.1.0 (commit abc1234, bun 1.4.4)". */
 export function formatVersion({ version, commit, bun }: VersionInfo): string {
   return `bunbond ${version} (commit ${commit}, bun ${bun})`;
 }

@@ -44,7 +44,7 @@ export class CopyVerification {
   readonly #context: VerificationContext;
   /** Calls `read` after the server has read everything that is wanted now. */
   readonly #confirm: (read: () => void) => void;
-  /** By key (route-key.ts). */
+  /** The routes to be verified, by key (route-key.ts). */
   readonly #questions = new Map<string, Question>();
   #isFencing = false;
   #isStopped = false;

@@ -6,6 +6,6 @@ import type { Route } from "../../route/route.ts";
  */
 export interface DesiredState {
   readonly vnis: ReadonlySet<number>;
-  /** By key (route-key.ts). */
+  /** The announcements by key (route-key.ts). */
   readonly announcements: ReadonlyMap<string, Route>;
 }

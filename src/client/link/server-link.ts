@@ -5,7 +5,7 @@
  *          ▲                                    │ for whatever reason
  *          └───────── retry (5 to 10 s) ◀───────┘
  *
- * What runs, and who wakes whom (──▶ calls):
+ * This is what runs, and what wakes what (──▶ calls):
  *
  *     ClientCore ── start, stop, retire, reset ────▶ ┌────────────┐ ── stateChanged, lost ───────▶ ClientCore
  *                ── vniChanged, announcementChanged ▶│            │ ── tableReceived, … ─────────▶ the other links
@@ -62,7 +62,7 @@ import type { DesiredState } from "./desired-state.ts";
 import { LinkOutput } from "./link-output.ts";
 import { UnreachableLog } from "./unreachable-log.ts";
 
-/** Where the connection to a server stands; `retry` waits before the next attempt, `stopped` is for good. */
+/** The state of the connection to a server. `retry` waits before the next attempt; `stopped` is final. */
 export type ServerState = "connecting" | "handshake" | "established" | "retry" | "stopped";
 
 /**
@@ -71,7 +71,7 @@ export type ServerState = "connecting" | "handshake" | "established" | "retry" |
  */
 const SAME_SERVER_RETRY_MS = 60_000;
 
-/** Why an UPDATE of a server is skipped: it makes no route, or the view has no room for it. */
+/** Why an UPDATE of a server is skipped: it is not a valid route, or the view has no room for it. */
 export type UpdateSkipCode = SkipCode | LeftOutCode;
 
 export interface LinkContext {
@@ -116,7 +116,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   #probeAnsweredMs = Number.NEGATIVE_INFINITY;
   /** Numbers the attempts, so that the result of an abandoned attempt is not attributed to the present one. */
   #attempt = 0;
-  /** The server was removed: what it sends does not count any more. */
+  /** True if the server was removed: what it sends no longer counts. */
   #isRetired = false;
   /** The id that a BunBond server has sent; empty if none has come. */
   #serverId = "";

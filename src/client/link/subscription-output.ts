@@ -7,7 +7,7 @@
  * - dropped: our copies of the server's routes are gone, and only a new SUBSCRIBE brings them back. So an UNSUBSCRIBE is
  *   sent even if the VNI is wanted again before there was room for it.
  * - ending: UPDATEs of the VNI may be under way until the KEEPALIVE after the UNSUBSCRIBE is answered. A new SUBSCRIBE waits for
- *   that, or an ADD under way would be attributed to the new subscription and stay for ever.
+ *   that, or an ADD under way would be attributed to the new subscription and stay forever.
  *
  * A Go server may carry out a SUBSCRIBE and an UNSUBSCRIBE that it reads together in either order, and a SUBSCRIBE of a VNI that
  * it considers subscribed locks it up for all its clients. So at a server that may be a Go server the second of the two waits until the

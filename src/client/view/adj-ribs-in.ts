@@ -30,7 +30,10 @@ export interface AdjRibIn {
   isRemoved: boolean;
   /** Number of its routes; there is at most one copy of each. */
   copies: number;
-  /** Of its routes, without those that this client announces itself: what two servers of one table have in common. */
+  /**
+   * The digest of its routes, without those that this client announces itself: two servers with the same table have the
+   * same.
+   */
   readonly digest: RouteDigest;
 }
 

@@ -9,10 +9,10 @@
  *   15 s, which is what its other clients need to return, has sent no ADD of the VNI for a second, and has answered a KEEPALIVE
  *   that was sent since. A VNI that is never quiet counts as complete when the stale time has passed.
  *
- * A server that is away is waited for as long as its routes would be kept if it had been lost (stale-timers.ts): for the stale time
- * while another server is established, and for the stale time alone, by default for ever, while none is. A server that comes and
- * goes without sending its table is not waited for longer than that either. No view is complete before at least one server has
- * sent its table, unless the stale time alone ends.
+ * A server that is away is waited for as long as its routes would be kept if it had been lost (stale-timers.ts): for
+ * the stale time while another server is established, and for the stale time alone, by default forever, while none is.
+ * A server that comes and goes without sending its table is not waited for longer than that either. No view is complete
+ * before at least one server has sent its table, unless the stale time alone ends.
  *
  * A complete view stays so until the VNI is unsubscribed, whatever happens to the servers.
  */
@@ -65,7 +65,7 @@ export class Completeness {
   readonly #complete: (vni: number) => void;
   /** All servers, and since when they are away (without meaning while they are established). */
   readonly #servers = new Map<ServerNumber, { readonly server: AwaitedServer; awaySinceMs: number }>();
-  /** By VNI; null if its view is complete. */
+  /** The VNIs; null for one whose view is complete. */
   readonly #vnis = new Map<number, Incomplete | null>();
   #timer: Timer | null = null;
   #wakesAtMs = Number.POSITIVE_INFINITY;

@@ -118,7 +118,7 @@ export class MergedView implements ClientView {
   readonly #table = new RouteTable({ hasFewPeers: true });
   readonly #ribs = new AdjRibsIn(OWN + 1);
   readonly #removals: Removal[] = [];
-  /** By server: rows of live copies that another server has withdrawn since the last frame of this server. */
+  /** Rows of live copies that another server has withdrawn since the last frame of this server, by server. */
   readonly #contradicted = new Map<ServerNumber, Set<number>>();
   /** Number of rows per destination, by the PREFIX word that these have in common. */
   readonly #hopCounts = new GrowableInt32Array();

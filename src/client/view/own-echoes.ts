@@ -39,7 +39,9 @@ interface Removal {
 /** The echoes of one connection. */
 export class OwnEchoes {
   readonly #server: { readonly peerKind: PeerKind };
-  /** By key: withdrawn routes whose echoes may be under way, with the REMOVE that ends this; null until that is written. */
+  /**
+   * Withdrawn routes whose echoes may be under way, by key, with the REMOVE that ends this; null until that is written.
+   */
   readonly #underWay = new Map<string, Removal | null>();
   readonly #unread = new Barrier<Removal>();
 

@@ -1,12 +1,13 @@
 /**
  * How long the routes of a lost server stay in view.
  *
- * While another server is established, they stay for `staleTimeMs` from the loss: the other server knows the present routes. While
- * none is, they stay for `staleTimeAloneMs`, by default for ever: an outage of the control plane must not become an outage of the
- * tenants' traffic. When a server comes back after a time with none, all stale times start anew.
+ * While another server is established, they stay for `staleTimeMs` from the loss: the other server knows the present
+ * routes. While none is, they stay for `staleTimeAloneMs`, by default forever: an outage of the control plane must not
+ * become an outage of the tenants' traffic. When a server comes back after a time with none, all stale times start
+ * anew.
  *
- * A server can be lost again before it has confirmed all routes that it had. Each loss has a stale time of its own, or a server
- * that flaps would keep its routes for ever.
+ * A server can be lost again before it has confirmed all routes that it had. Each loss has a stale time of its own, or
+ * a server that flaps would keep its routes forever.
  */
 import { DEFAULT_STALE_TIME_ALONE_SECONDS, DEFAULT_STALE_TIME_SECONDS } from "../../base/defaults.ts";
 import type { ServerNumber } from "./merged-view.ts";
@@ -14,7 +15,7 @@ import type { ServerNumber } from "./merged-view.ts";
 /** How long stale routes are kept, with and without another established server. */
 export interface StaleTimes {
   readonly staleTimeMs: number;
-  /** Infinity means for ever. */
+  /** Infinity means forever. */
   readonly staleTimeAloneMs: number;
 }
 

@@ -1,14 +1,17 @@
 /**
- * Sends answers over HTTP, so that no reader harms others. A table of a million routes is 250 MB of text, readers may be slow,
- * stall or close, and keepalives must not wait. So a long answer is a series of pieces that are made on demand:
+ * The answer queue sends answers over HTTP so that no reader delays others. A table of a million routes is 250 MB of
+ * text, readers may be slow, stall or close, and keepalives must not wait. So a long answer is a series of pieces that
+ * are made on demand:
  *
- * - All answers together get one slice of work in a turn of the event loop, {@link HTTP_ANSWERS_MS} at most.
- * - The slice goes to that answer of which most was taken, if its reader has taken everything so far; of those that have not begun,
- *   to the oldest. One after the other, all end sooner on average than if they took turns. A reader that takes little is
- *   seldom ready, and those that come again and again and never read are never before a patient one for long.
- * - Nothing is made ahead: an answer costs its walk over the table and the text of a slice, however slow its reader is.
+ * - All answers together get one slice of work in a turn of the event loop, at most {@link HTTP_ANSWERS_MS}.
+ * - The slice goes to the answer of which most was read, if its reader has read everything so far; among those that
+ *   have not begun, to the oldest. If they are made one after the other, all end sooner on average than if they took
+ *   turns. A slow reader is seldom ready, and clients that connect again and again without reading do not delay a
+ *   patient one for long.
+ * - Nothing is made in advance: an answer takes the memory of its walk over the table and of one slice, however slow
+ *   its reader is.
  * - A reader that is too slow is cut off (slow-reader.ts).
- * - When the reader goes, the walk ends where it is.
+ * - When the reader closes, the walk ends.
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -19,39 +22,39 @@ import { firstCreditUntilMs, nextCreditUntilMs, SLICE_CHARS } from "./slow-reade
 export interface AnswerSink {
   /** Returns false if the reader has not taken everything yet; {@link Answer.drained} must be called when it has. */
   write(text: string): boolean;
-  /** The text is complete. {@link Answer.closed} is to be called when the reader has taken it. */
+  /** Called when the text is complete. {@link Answer.closed} must be called when the reader has taken it. */
   end(): void;
-  /** The answer breaks off, for the reader to see that it is not complete. */
+  /** Breaks the answer off so that the reader detects that it is not complete. */
   abort(): void;
 }
 
 export interface AnswerEvents {
-  /** The reader took less than the least rate, and is cut off. */
+  /** Called when the reader took less than the least rate, and the answer is cut off. */
   tooSlow(): void;
-  /** The pieces could not be made. */
+  /** Called when the pieces could not be made. */
   failed(error: unknown): void;
 }
 
 const CHECK_EVERY_MS = 1_000;
 /**
- * Text is garbage as soon as it is sent, and the engine lets garbage grow with the heap, in which a large table counts
- * although nothing of it is ever collected. So the young generation is collected after so much text (1 to 3 ms each time), and
- * now and then, beside other work, all. A table of a million routes then costs some 70 MB while it is sent; without this it was
- * 170 to 400 MB.
+ * The young generation is collected after this much text, which takes 1 to 3 ms, and from time to time everything,
+ * beside other work. Text is garbage as soon as it is sent, and the engine allows garbage in proportion to the heap,
+ * which includes a large table although that is never collected. With these collections a table of a million routes
+ * takes some 70 MB while it is sent; without them it took 170 to 400 MB.
  */
 const CHARS_PER_COLLECTION = 2 << 20;
 const COLLECTIONS_PER_FULL = 8;
-/** An answer that is broken off early leaves garbage, too. */
+/** An answer that ends early counts with this much text, since it leaves garbage, too. */
 const CHARS_PER_ANSWER = SLICE_CHARS;
 
 export interface GarbageCollector {
   collectYoung(): void;
-  /** Need not have ended when this returns. */
+  /** Collects everything. The collection may go on after this returns. */
   collectAll(): void;
 }
 
 export class AnswerQueue {
-  /** Oldest first. */
+  /** The answers, the oldest first. */
   readonly #answers = new Set<Answer>();
   readonly #clock: Clock;
   readonly #collector: GarbageCollector;
@@ -65,7 +68,7 @@ export class AnswerQueue {
     this.#collector = collector;
   }
 
-  /** An answer whose text is made while it is sent. An empty piece is a place to pause. */
+  /** Sends an answer whose text is made while it is sent. The queue may pause at an empty piece. */
   send(pieces: Iterable<string>, sink: AnswerSink, events: AnswerEvents): Answer {
     const answer = this.#add(pieces[Symbol.iterator](), sink, events);
     this.#charsSinceCollection += CHARS_PER_ANSWER;
@@ -73,7 +76,7 @@ export class AnswerQueue {
     return answer;
   }
 
-  /** A short answer, which goes out at once. */
+  /** Sends a short answer at once. */
   sendText(text: string, sink: AnswerSink, events: AnswerEvents): Answer {
     const answer = this.#add(null, sink, events);
     sink.write(text);
@@ -85,9 +88,9 @@ export class AnswerQueue {
   }
 
   /**
-   * An answer whose pieces come when they happen, and are sent at once. The next one is asked for when the reader has taken the
-   * last. A stream that is silent stays open; a reader that takes nothing although there is something is cut off as with the
-   * other answers.
+   * Sends an answer whose pieces are made by events, and are sent at once. The next piece is requested when the reader
+   * has taken the last one. A silent stream stays open; a reader that takes nothing although text is waiting is cut off
+   * as with other answers.
    */
   sendStream(pieces: AsyncIterable<string>, sink: AnswerSink, events: AnswerEvents): Answer {
     const answer = this.#add(null, sink, events);
@@ -114,7 +117,7 @@ export class AnswerQueue {
           await answer.ready();
           turnChars = 0;
         } else if (turnChars >= SLICE_CHARS) {
-          // A stream that always has something next must not keep the others from their turn.
+          // A stream that always has another piece must not delay the others.
           await new Promise<void>((resolve) => this.#clock.soon(resolve));
           turnChars = 0;
         }
@@ -174,7 +177,7 @@ export class AnswerQueue {
   #advance(answer: Answer): void {
     const { pieces, sink, events } = answer;
     if (pieces === null) return;
-    // Before there is new text: what is there now would be taken for something that stays.
+    // This is done before there is new text, which a collection would keep.
     this.#collect();
     const startMs = this.#clock.nowMs();
     answer.startedMs ??= startMs;
@@ -233,23 +236,23 @@ interface AnswerOwner {
   closed(): void;
 }
 
-/** An answer on its way. */
+/** An answer that is being sent. */
 export class Answer {
-  /** Null: all pieces are made. */
+  /** The source of the pieces; null when all pieces are made. */
   pieces: Iterator<string> | null;
-  /** The source of an answer whose pieces come when they happen; null if it has ended, or for other answers. */
+  /** The source of an answer whose pieces are made by events; null if it has ended, or for other answers. */
   stream: AsyncIterator<string> | null = null;
-  /** Since when the reader has had something to take; null: it has taken all that there is. */
+  /** Since when text has been waiting for the reader; null if the reader has taken everything. */
   blockedSinceMs: number | null = null;
   /** How much text was made. */
   chars = 0;
   /** When the first piece was made. */
   startedMs: number | null = null;
-  /** For how long it was blocked, before the last time. */
+  /** For how long it was blocked in all, without the present time. */
   #blockedMs = 0;
   /** Resolves {@link ready}. */
   #onReady: (() => void) | null = null;
-  /** If the reader takes nothing until then, it is too slow. */
+  /** When the reader is too slow, unless it takes something before. */
   creditUntilMs = 0;
   readonly sink: AnswerSink;
   readonly events: AnswerEvents;
@@ -262,12 +265,12 @@ export class Answer {
     this.#owner = owner;
   }
 
-  /** It was blocked for more than three quarters of the time. */
+  /** Returns true if it was blocked for more than three quarters of the time. */
   standsStillMostly(nowMs: number): boolean {
     return this.startedMs !== null && this.blockedMs(nowMs) > 0.75 * (nowMs - this.startedMs);
   }
 
-  /** For how long its reader has had something to take, in all. */
+  /** Returns for how long text has been waiting for its reader, in all. */
   blockedMs(nowMs: number): number {
     return this.#blockedMs + (this.blockedSinceMs === null ? 0 : nowMs - this.blockedSinceMs);
   }
@@ -284,13 +287,13 @@ export class Answer {
     });
   }
 
-  /** The reader has taken everything so far. */
+  /** Must be called when the reader has taken everything so far. */
   drained(): void {
     this.#owner.drained();
     this.#onReady?.();
   }
 
-  /** The reader has taken all, or has closed: nothing more is made. */
+  /** Must be called when the reader has taken everything, or has closed: nothing more is made. */
   closed(): void {
     const { pieces, stream } = this;
     this.pieces = null;
@@ -298,7 +301,7 @@ export class Answer {
     this.#owner.closed();
     this.#onReady?.();
     pieces?.return?.();
-    // Its end is not waited for, and how a stream fails that nobody reads any more does not matter.
+    // Its end is not awaited, and a failure of a stream without a reader does not matter.
     stream?.return?.().catch(() => {});
   }
 }

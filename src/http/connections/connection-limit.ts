@@ -1,25 +1,27 @@
 /**
- * Limits the number of HTTP connections: a client that opens thousands of them, or leaves them open, must neither take the
- * descriptors that route clients need nor keep other HTTP clients out. So a connection beyond the limit takes the place of
+ * This class limits the number of HTTP connections: a client that opens thousands of them, or leaves them open, must
+ * neither use up the descriptors that route clients need nor keep other HTTP clients out. So a connection beyond the
+ * limit replaces
  *
- * 1. the connection that has been without a request longest,
+ * 1. the connection that has been without a request for the longest time,
  * 2. or the slowest reader of those that are slow (slow-reader.ts).
  *
- * Where there is no such connection, new ones wait in the kernel's queue until there is one, if the listener can be paused; else the
- * new connection is closed. A waiting connection is admitted after the others have had a chance to show that they read.
+ * If there is no such connection, new ones wait in the kernel's queue until there is one. If the listener cannot be
+ * paused, the new connection is closed. A waiting connection is admitted after the others have had time to show that
+ * they read.
  */
 import type { Clock } from "../../base/clock.ts";
 import { isSlow, type Stall, takenBytesPerMs } from "./slow-reader.ts";
 
-/** Bytes that arrived with the connection, or right after it, have been read after this time. */
+/** Bytes that arrived with the connection, or directly after it, have been read after this time. */
 const UNREAD_MS = 20;
-/** The limits of a process can change, but reading them takes longer than accepting a connection. */
+/** How often the limit is read: it can change, but reading it takes longer than accepting a connection. */
 const ASK_EVERY_MS = 10_000;
 
 export interface LimitedConnection {
-  /** Since when it has had no complete request; null: one is being answered. */
+  /** Since when it has had no complete request; null while one is being answered. */
   readonly idleSinceMs: number | null;
-  /** Null: its reader has taken all that there is. */
+  /** The state of its stalled reader; null if the reader has taken everything. */
   readonly stall: Stall | null;
   close(): void;
 }
@@ -31,7 +33,7 @@ export class ConnectionLimit<C extends LimitedConnection> {
   #most = 0;
   #askAgainMs = Number.NEGATIVE_INFINITY;
 
-  /** `limit` is asked now and then. */
+  /** `limit` returns the present limit. It is called from time to time. */
   constructor(limit: () => number, clock: Clock) {
     this.#limit = limit;
     this.#clock = clock;
@@ -41,7 +43,7 @@ export class ConnectionLimit<C extends LimitedConnection> {
     return this.#connections.size;
   }
 
-  /** Returns the connection that was closed for want of room, perhaps the new one; null if there is room. */
+  /** Returns the connection that was closed because there is no room, perhaps the new one; null if there is room. */
   admit(connection: C): C | null {
     const closed = this.isFull ? (this.#leastNeeded() ?? connection) : null;
     if (closed !== null) {
@@ -52,12 +54,15 @@ export class ConnectionLimit<C extends LimitedConnection> {
     return closed;
   }
 
-  /** No further one may come. */
+  /** True if no further connection may be admitted. */
   get isFull(): boolean {
     return this.#connections.size >= this.#current();
   }
 
-  /** Closes one for another that waits; null: there is none that is to make room now. A slow reader only where that is asked for. */
+  /**
+   * Closes a connection to make room for a waiting one, and returns it; null if no connection may be closed now. Slow
+   * readers are included only with `alsoSlow`.
+   */
   makeRoom(alsoSlow: boolean): C | null {
     const closed = this.#leastNeeded(this.#clock.nowMs() - UNREAD_MS);
     if (closed === null || (closed.idleSinceMs === null && !alsoSlow)) return null;
@@ -83,7 +88,9 @@ export class ConnectionLimit<C extends LimitedConnection> {
     return this.#most;
   }
 
-  /** Those without a request since then are left their time. */
+  /**
+   * Returns the connection to be closed first. Connections that have become idle after `idleBeforeMs` keep their place.
+   */
   #leastNeeded(idleBeforeMs = Number.POSITIVE_INFINITY): C | null {
     let idle: C | null = null;
     let idleSinceMs = idleBeforeMs;

@@ -1,11 +1,11 @@
-/** Answers to HTTP requests, as values: the listener writes them. */
+/** Answers to HTTP requests are values; the listener writes them. */
 
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * A text goes out at once. An iterable's pieces are made while they are sent. Those of an async iterable come when they
-   * happen, and the next one is asked for when the reader has taken the last. Neither is begun for HEAD.
+   * The body. A text is sent at once. An iterable's pieces are made while they are sent. Those of an async iterable are
+   * made by events, and the next one is requested when the reader has taken the last. For HEAD neither is begun.
    */
   readonly body: string | Iterable<string> | AsyncIterable<string>;
 }
@@ -24,7 +24,7 @@ export function text(status: number, body: string, headers: Headers = {}): HttpA
   return { status, headers: { "Content-Type": "text/plain;charset=utf-8", ...headers }, body };
 }
 
-/** One line of JSON for each value, when it comes. */
+/** Returns an answer with one line of JSON for each value, as soon as there is one. */
 export function jsonLines(values: AsyncIterable<unknown>): HttpAnswer {
   return {
     status: 200,

@@ -1,4 +1,4 @@
-/** A connection of an HTTP listener: its socket, and its requests and answers under way. */
+/** A connection of an HTTP listener has a socket, and requests and answers under way. */
 import type { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
@@ -12,8 +12,9 @@ export type BunSocket = Bun.Socket<HttpConnection | null>;
 /** Limit of the head of a request; node:http refuses a longer one. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 /**
- * Limit of unsent bytes in the kernel. Without it the kernel takes 4 MB for a reader that never reads, a tenth of a second of useless
- * work, and a reader that takes nothing is noticed much later. For a reader that reads, megabytes can still be in flight.
+ * The limit of unsent bytes in the kernel. Without it the kernel takes 4 MB for a reader that never reads, which is a
+ * tenth of a second of useless work, and such a reader is detected much later. For a reader that reads, megabytes can
+ * still be in flight.
  */
 const UNSENT_BYTES = 256 * 1024;
 const NOTHING = new Uint8Array();
@@ -85,7 +86,8 @@ export class HttpConnection implements LimitedConnection {
       this.#stream.received(bytes);
       return;
     }
-    // A stream and a parser cost more than all else that a connection causes here, and many never complete a request.
+    // A stream and a parser take more time than the rest of a connection, and many connections never complete a
+    // request.
     this.#head = this.#head === NOTHING ? bytes : Buffer.concat([this.#head, bytes]);
     if (this.#head.length <= MAX_HEADER_BYTES && !hasEndOfHead(this.#head)) return;
     const stream = new SocketStream(this.#socket);
@@ -102,20 +104,20 @@ export class HttpConnection implements LimitedConnection {
     this.#stream?.drained();
   }
 
-  /** The peer sends no more. */
+  /** Must be called when the peer has sent its last byte. */
   ended(): void {
     if (this.#stream === null) this.close();
     else this.#stream.push(null);
   }
 
-  /** A request's head has come. Returns false if there are too many under way. */
+  /** Must be called when a request's head has arrived. Returns false if too many requests are under way. */
   begin(request: IncomingMessage): boolean {
     this.#requests.add(request);
     this.#hasInput = !request.complete;
     return this.#requests.size <= MAX_PIPELINED;
   }
 
-  /** A request is answered. */
+  /** Must be called when a request has been answered. */
   finish(request: IncomingMessage): void {
     this.#requests.delete(request);
     this.#waitsSinceMs = this.#clock.nowMs();
@@ -137,7 +139,10 @@ export class HttpConnection implements LimitedConnection {
   }
 }
 
-/** Returns true if there is an empty line. A head with bare line feeds is handed over when it is too long, and refused. */
+/**
+ * Returns true if there is an empty line. A head with bare line feeds is passed on when it is too long, and is then
+ * refused.
+ */
 function hasEndOfHead(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("\r\n\r\n");
 }
@@ -182,7 +187,7 @@ class SocketStream extends Duplex {
   }
 
   #send(bytes: Uint8Array): void {
-    // Bun answers -1 on a socket that is closing; its close event follows.
+    // Bun returns -1 for a socket that is closing; its close event follows.
     const written = Math.max(0, this.#socket.write(bytes));
     this.#rest = written < bytes.length ? bytes.subarray(written) : null;
     if (this.#rest !== null) return;

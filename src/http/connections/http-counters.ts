@@ -1,7 +1,7 @@
 /** Counts refused HTTP connections and requests, for `bunbond status`. */
 import { labelled } from "../../base/metrics.ts";
 
-/** Why HTTP and the control socket refuse, with the explanation that help gives. */
+/** The reasons why HTTP and the control socket refuse connections and requests, with explanations for help. */
 export const HTTP_REFUSALS = {
   "no-room": "connections closed because there were 48",
   "slow-reader": "responses cut off because they were read too slowly",

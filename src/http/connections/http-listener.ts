@@ -1,16 +1,17 @@
 /**
- * HTTP with limits, over TCP or a UNIX socket: the number of connections, the time without a request, the size of a body. The
- * answers come from `answer`.
+ * This listener serves HTTP over TCP or a UNIX socket, with limits of the number of connections, the time without a
+ * request, and the size of a body. The function `answer` makes the answers.
  *
  *     Bun.listen → ConnectionLimit → HttpConnection (one per socket) → node:http → answer() → AnswerQueue → socket
  *                       ↑                                                                         ↑
  *                       └── timer: closes idle connections              drain of a socket: next piece of its answer
  *
- * Bun.serve was tried first (Bun 1.4.4): it reports a connection only when a request is complete, so silent connections can be
- * neither counted nor closed, and its `idleTimeout` does not end one that sends a header a second. The listener of node:http
- * has what is needed, but each connection costs it 0.1 ms before it can be refused, and Bun accepts up to 512 in one go:
- * 1,500 at once blocked the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and admitted ones are
- * passed to node:http, which parses strictly. Its time-outs do not apply to such connections, so they are kept here.
+ * Bun.serve is not used (Bun 1.4.4): it reports a connection only when a request is complete, so silent connections can
+ * be neither counted nor closed, and its `idleTimeout` does not end one that sends a header every second. The listener
+ * of node:http can do this, but each connection takes 0.1 ms before it can be refused, and Bun accepts up to 512 in one
+ * go: 1,500 at once blocked the event loop for 150 ms. So connections come from Bun.listen, at 0.01 ms each, and
+ * admitted ones are passed to node:http, which parses strictly. Its time-outs do not apply to such connections, so they
+ * are kept here.
  */
 
 import { edenGC } from "bun:jsc";
@@ -38,17 +39,17 @@ import type { HttpCounters } from "./http-counters.ts";
 
 export interface HttpRequest {
   readonly method: string;
-  /** Without the query. */
+  /** The path without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** The host that the request names; null if it names none, as HTTP/1.0 allows. */
   readonly host: string | null;
   /**
    * The body as text.
-   * @throws BodyTooLargeError, or an Error when it breaks off
+   * @throws BodyTooLargeError, or an Error if it breaks off
    */
   text(): Promise<string>;
-  /** Aborted when the reader goes away, or has the whole answer. */
+  /** Aborts when the reader closes, or has the whole answer. */
   readonly signal: AbortSignal;
 }
 
@@ -57,7 +58,7 @@ export class BodyTooLargeError extends Error {
 }
 
 export interface HttpListenerOptions {
-  /** Must not reject. */
+  /** Makes the answer to a request. It must not reject. */
   readonly answer: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
   readonly maxConnections: () => number;
   readonly maxBodyBytes: number;
@@ -83,17 +84,17 @@ export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #log: EventLog;
   readonly #idleMs: number;
-  /** Never listens: it is given the connections. */
+  /** The parser of requests. It does not listen: connections are passed to it. */
   readonly #http: Server;
   readonly #queue: AnswerQueue;
   readonly #limit: ConnectionLimit<HttpConnection>;
   readonly #connections = new WeakMap<Duplex, HttpConnection>();
   #listener: PausableListener<HttpConnection | null> | Bun.UnixSocketListener<HttpConnection | null> | null =
     null;
-  /** While the listener is paused. */
+  /** The timer that runs while the listener is paused. */
   #waitForRoom: Timer | null = null;
   #port = 0;
-  /** For the log. */
+  /** The address for the log. */
   #address = "";
   #check: Timer | null = null;
 
@@ -109,7 +110,7 @@ export class HttpListener {
   }
 
   /**
-   * The file of a UNIX socket is there when this returns.
+   * Listens. The file of a UNIX socket exists when this returns.
    * @throws the system's error
    */
   listen(at: { readonly hostname: string; readonly port: number } | { readonly unix: string }): void {
@@ -123,7 +124,7 @@ export class HttpListener {
       close: ({ data }) => data?.close(),
     };
     const common = { data: null, allowHalfOpen: true, socket };
-    // Without pausing: a socket file goes with its listener, and is local.
+    // This listener is never paused: closing it would remove the socket's file.
     if ("unix" in at) {
       this.#listener = Bun.listen<HttpConnection | null>({ ...at, ...common });
       this.#address = at.unix;
@@ -140,7 +141,7 @@ export class HttpListener {
     this.#address = formatEndpoint({ host: at.hostname, port: listener.port });
   }
 
-  /** The port that was taken; 0 for a UNIX socket. */
+  /** The port that is in use; 0 for a UNIX socket. */
   get port(): number {
     return this.#port;
   }
@@ -184,7 +185,7 @@ export class HttpListener {
     this.#waitForRoom = null;
     const wanted = Math.min(listener.waiting, HTTP_ACCEPTED_PER_TURN);
     for (let made = 0; made < wanted; made++) {
-      // One slow reader at a time: each that takes its place costs some 10 ms for what it takes before it is known to be slow.
+      // One slow reader is closed at a time: its successor takes some 10 ms of work before it is known to be slow.
       const { count } = this.#limit;
       if (this.#limit.makeRoom(made === 0) === null) break;
       this.#noteClosed(count);

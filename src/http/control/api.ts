@@ -1,6 +1,7 @@
 /**
- * The requests that a running daemon answers on its control socket, as shapes of JSON. The mode of the socket's file (660) decides
- * which users may send them; they are not served over TCP. Requests without a body are GET, the others POST:
+ * These types define the requests that a running daemon answers on its control socket, and their answers in JSON. The
+ * mode of the socket's file (660) decides which users may send them; they are not served over TCP. Requests without a
+ * body are GET, the others POST:
  *
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/status
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/subscribe -d '{"vnis":[100]}'
@@ -15,11 +16,11 @@ import type { HttpErrorBody } from "../http-error.ts";
 
 export interface ControlApi {
   "/v1/status": { readonly body: null; readonly answer: ClientStatus | ServerStatus };
-  /** Server. */
+  /** Served by a server. */
   "/v1/peers": { readonly body: null; readonly answer: PeerList };
-  /** A server's peer by its id, a client's server by its address. */
+  /** Names a server's peer by its id, or a client's server by its address. */
   "/v1/peers/reset": { readonly body: { readonly peer: string }; readonly answer: { readonly peer: string } };
-  /** Client, as all paths after this one. */
+  /** Served by a client, as are all paths after this one. */
   "/v1/announce": { readonly body: RoutesBody; readonly answer: ChangeResults };
   "/v1/withdraw": { readonly body: RoutesBody; readonly answer: ChangeResults };
   "/v1/subscribe": { readonly body: VnisBody; readonly answer: ChangeResults };
@@ -94,7 +95,7 @@ export interface KernelStatus {
   /** Why packets or routes cannot use the device, each with the command that helps. */
   readonly deviceProblems: readonly string[];
   readonly routeProtocol: number;
-  /** True if nothing is changed; the fields below then say what would be there. */
+  /** True if nothing is changed; the other fields are then those of the planned state. */
   readonly dryRun: boolean;
   /** The kind of groups for destinations with several next hops: plain or resilient. */
   readonly ecmp: string;
@@ -105,7 +106,7 @@ export interface KernelStatus {
   readonly groups: number;
   /** How many of the groups are resilient: one per destination with several next hops. */
   readonly resilientGroups: number;
-  /** How often others have changed something of BunBond's since the start; it is repaired. */
+  /** How often other programs have changed objects of BunBond since the start. Such changes are repaired. */
   readonly drift: number;
   /** When the kernel was last scanned as a whole, and compared. */
   readonly lastReconcile: string | null;
@@ -132,10 +133,13 @@ export interface KernelTable {
   readonly installed: number;
   /** Number of destinations whose change waits for its turn. */
   readonly pending: number;
-  /** Not installed because a foreign route is in the place, or installed beside a foreign route of the same metric. */
+  /**
+   * How many are not installed because a foreign route is in the place, or are installed beside a foreign route of the
+   * same metric.
+   */
   readonly collided: number;
   readonly failed: number;
-  /** Not installed because an earlier VNI of the table has the destination, too. */
+  /** How many are not installed because an earlier VNI of the table has the destination, too. */
   readonly shadowed: number;
   /** Number of received routes that are not installed, by reason; only reasons that occur. */
   readonly skipped: Counters;
@@ -198,7 +202,7 @@ export interface PeerEntry {
   readonly subscriptions: readonly number[];
 }
 
-/** At most {@link MAX_ITEMS} routes, in the grammar of --announce. */
+/** The routes of a request, at most {@link MAX_ITEMS}, in the grammar of --announce. */
 export interface RoutesBody {
   readonly routes: readonly string[];
 }
@@ -211,7 +215,7 @@ export interface VnisBody {
 export const MAX_ITEMS = 1000;
 
 export interface ChangeResults extends ChangeFacts {
-  /** In the order of the request. */
+  /** The results in the order of the request. */
   readonly results: readonly ChangeResult[];
 }
 

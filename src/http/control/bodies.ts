@@ -2,7 +2,7 @@
  * Reads bodies of control requests strictly: exactly the known fields, each of its type. The whole body is read before anything
  * is changed.
  */
-import { AnnouncementError, parseAnnouncement } from "../../route/announcement-text.ts";
+import { AnnouncementError, parseAnnouncementText } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
 import { HttpError } from "../http-error.ts";
@@ -13,7 +13,7 @@ export function readRoutes(body: unknown): Route[] {
   return listField(body, "routes").map((text, i) => {
     if (typeof text !== "string") throw bad(`routes[${i}] must be a text like 100#10.0.1.0/24@2001:db8::1`);
     try {
-      return parseAnnouncement(text).route;
+      return parseAnnouncementText(text).route;
     } catch (error) {
       if (error instanceof AnnouncementError) throw bad(`routes[${i}]: ${error.message}`);
       throw error;
@@ -22,7 +22,7 @@ export function readRoutes(body: unknown): Route[] {
 }
 
 /** Reads {"vnis": [100, …]} */
-export function readVnis(body: unknown): number[] {
+export function readVniList(body: unknown): number[] {
   return listField(body, "vnis").map((vni, i) => {
     if (typeof vni === "number" && Number.isInteger(vni) && vni >= 0 && vni <= MAX_VNI) return vni;
     throw bad(`vnis[${i}] must be a whole number from 0 to ${MAX_VNI}`);

@@ -1,4 +1,4 @@
-/** The requests that a client answers on its control socket. */
+/** This file answers the requests on a client's control socket. */
 
 import type { Clock } from "../../base/clock.ts";
 import type { EventLog } from "../../base/log-event.ts";
@@ -25,7 +25,7 @@ import type {
   DrainResult,
   ServerEntry,
 } from "./api.ts";
-import { readDrainAction, readPeer, readRoutes, readVnis } from "./bodies.ts";
+import { readDrainAction, readPeer, readRoutes, readVniList } from "./bodies.ts";
 import { change, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
 import type { KernelReporter } from "./kernel-status.ts";
@@ -37,9 +37,9 @@ export interface ClientControlOptions {
   /** Null if the client puts no routes into the kernel. */
   readonly kernel: KernelReporter | null;
   readonly logger: EventLog;
-  /** Ends the daemon as SIGTERM does: from now on it is stopping. */
+  /** Stops the daemon as SIGTERM does. */
   readonly stop: () => void;
-  /** How long the client would still wait for others to use other next hops, if it were stopped now. */
+  /** Returns how long the client would still wait for others to use other next hops if it were stopped now. */
   readonly drainLeftMs: () => number;
 }
 
@@ -48,7 +48,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
   const results = (results: ChangeResult[]): ChangeResults => {
     const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
     const [first] = changed;
-    // The log shows what does not come from flags.
+    // The log shows changes that do not come from the configuration.
     if (first !== undefined) {
       logger.log(LOG.changedByCommand, {
         change: first.outcome,
@@ -95,7 +95,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
         }),
       ),
     ),
-    change("/v1/subscribe", readVnis, (vnis) => {
+    change("/v1/subscribe", readVniList, (vnis) => {
       refuseIfStopping(daemon);
       return results(
         vnis.map((vni) => {
@@ -104,7 +104,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
         }),
       );
     }),
-    change("/v1/unsubscribe", readVnis, (vnis) =>
+    change("/v1/unsubscribe", readVniList, (vnis) =>
       results(
         vnis.map((vni) => {
           const outcome = client.unsubscribe(vni) ? "unsubscribed" : "not-subscribed";
@@ -119,7 +119,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
 /** Refuses changes while the client stops: they would be reported as done and never be sent. */
 function refuseIfStopping({ isStopping }: Daemon): void {
   if (!isStopping) return;
-  throw new HttpError("STOPPING", "the client is stopping and accepts no changes any more");
+  throw new HttpError("STOPPING", "the client is stopping and no longer accepts changes");
 }
 
 /** Executes a request as a whole or not at all: `undo` reverts the part that was done. */

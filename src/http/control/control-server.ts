@@ -1,6 +1,7 @@
 /**
- * The control socket of a running daemon: HTTP with JSON, as described in api.ts. The socket is bound before the daemon does
- * anything, so that a second daemon is refused in time. Until {@link ControlServer.serve} is called, requests get STARTING.
+ * The control socket of a running daemon serves HTTP with JSON, as described in api.ts. The socket is bound before the
+ * daemon does anything, so that a second daemon is refused in time. Until {@link ControlServer.serve} is called,
+ * requests are answered with STARTING.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -22,12 +23,15 @@ type Answer<P extends ControlPath> = ControlApi[P]["answer"] | Promise<ControlAp
 type QueryPath = { [P in ControlPath]: ControlApi[P]["body"] extends null ? P : never }[ControlPath];
 type ChangePath = Exclude<ControlPath, QueryPath>;
 
-/** A route that only reads. */
+/** Makes a route that only reads. */
 export function query<P extends QueryPath>(path: P, run: () => Answer<P>): HttpRoute {
   return route("GET", path, async () => json(200, await run()));
 }
 
-/** A route that acts on what `read` makes of the body; `read` throws an HttpError if the body is not right. */
+/**
+ * Makes a route that acts on the result of `read`, which reads the body and throws an HttpError if the body is not
+ * valid.
+ */
 export function change<P extends ChangePath, T>(
   path: P,
   read: (body: unknown) => T,
@@ -52,7 +56,7 @@ export interface ControlServer {
   stop(): Promise<void>;
 }
 
-/** Room for some 20,000 routes, more than one request may name. */
+/** The limit of a body: some 20,000 routes, which is more than one request may name. */
 const MAX_BODY_BYTES = 1 << 20;
 /** How long answers under way may take when the daemon stops. */
 const ANSWER_WITHIN_MS = 1_000;

@@ -1,4 +1,4 @@
-/** The requests that a server answers on its control socket. */
+/** This file answers the requests on a server's control socket. */
 import { labelled, type PlainMetric } from "../../base/metrics.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { ServerCounters } from "../../server/counters.ts";

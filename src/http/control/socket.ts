@@ -1,6 +1,6 @@
 /**
- * The file of a control socket. A daemon that was killed leaves its file, so a file at which nothing answers is replaced; one at
- * which a daemon answers stays.
+ * These functions make and find the file of a control socket. A daemon that was killed leaves its file. So a file at
+ * which nothing answers is replaced; one at which a daemon answers stays.
  */
 
 import {
@@ -18,9 +18,9 @@ import { systemErrorCode } from "../../base/system-error.ts";
 import type { ProgramName } from "./api.ts";
 
 /**
- * - `IN_USE`: another daemon answers there
+ * - `IN_USE`: another daemon answers at the path
  * - `NOT_PERMITTED`: no permission to make the file or its directory, or to connect to it
- * - `NOT_A_SOCKET`: another kind of file is there, and stays
+ * - `NOT_A_SOCKET`: the path is that of another kind of file, which stays
  * - `BAD_PATH`: a socket can never have this path
  */
 export type ControlSocketErrorCode = "IN_USE" | "NOT_PERMITTED" | "NOT_A_SOCKET" | "BAD_PATH";
@@ -49,15 +49,15 @@ const SOCKET_UMASK = 0o117;
 export interface ClaimedSocket<T> {
   readonly bound: T;
   /**
-   * Calls `unbind`, which removes at once any file at the path, as Bun's servers do. A file that another daemon has made there
-   * since is moved aside during the call.
+   * Calls `unbind`, which removes at once any file at the path, as Bun's servers do. A file that another daemon has
+   * made there in the meantime is moved aside during the call.
    */
   release<R>(unbind: () => R): R;
 }
 
 /**
- * Makes the directory, removes a stale file and binds: `bind` has to make the socket's file at once. Only owner and group can
- * open the file, from the first moment.
+ * Makes the directory, removes a stale file and binds. `bind` must make the socket's file at once. Only owner and group
+ * can open the file, from the first moment.
  *
  * @throws ControlSocketError
  */
@@ -74,7 +74,7 @@ export async function claimSocket<T>(path: string, bind: () => T): Promise<Claim
   }
 }
 
-/** Runs a function with that umask in place of the process's own. */
+/** Runs a function with this umask instead of the process's own. */
 function withUmask<T>(mask: number, run: () => T): T {
   const umask = process.umask(mask);
   try {
@@ -109,7 +109,7 @@ async function removeStale(path: string): Promise<void> {
       throw new ControlSocketError(
         "NOT_A_SOCKET",
         path,
-        `${path} exists and is not a socket; it is left alone`,
+        `${path} exists and is not a socket; it is not changed`,
       );
     }
     if (await isAnswered(path)) throw inUse(path);
@@ -140,12 +140,12 @@ function unlinkSame(path: string, stale: BigIntStats): boolean {
     throw error;
   }
   const moved = lstatSync(aside, { bigint: true });
-  // The number of a freed inode is used again, its time is not. Nothing is ever written to the file of a socket.
+  // The number of a freed inode is used again, but its time differs. Nothing is ever written to a socket's file.
   const isSame = moved.ino === stale.ino && moved.mtimeNs === stale.mtimeNs;
   try {
     if (!isSame) linkSync(aside, path);
   } catch {
-    // Yet another daemon has the path by now.
+    // In the meantime yet another daemon has the path.
   }
   unlinkSync(aside);
   return isSame;
@@ -154,7 +154,7 @@ function unlinkSame(path: string, stale: BigIntStats): boolean {
 /** The default names of sockets: server.sock, and server-4711.sock in the same directory. */
 const DEFAULT_NAME = /^(client|server)(-\d+)*\.sock$/;
 
-/** Yields the path of the default socket, then the paths to try where others are in use. */
+/** Yields the path of the default socket, then the paths to try if others are in use. */
 export function* defaultPaths(program: ProgramName, directory: string): Generator<string, never> {
   const ownName = `${program}-${process.pid}`;
   yield join(directory, `${program}.sock`);
@@ -224,7 +224,7 @@ async function isAnswered(path: string): Promise<boolean> {
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === "ECONNREFUSED" || code === "ENOENT") return false;
-    // A daemon listens and has no time to accept.
+    // A daemon listens, but its accept queue is full.
     if (code === "EAGAIN") return true;
     throw error;
   }
@@ -234,7 +234,7 @@ function inUse(path: string): ControlSocketError {
   return new ControlSocketError(
     "IN_USE",
     path,
-    `another daemon answers at ${path}: stop it, or give this one its own with --socket PATH (or none)`,
+    `another daemon answers at ${path}: stop it, or give this one a path of its own by --socket PATH (or none)`,
   );
 }
 

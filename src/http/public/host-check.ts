@@ -1,7 +1,8 @@
 /**
- * Which Host headers are accepted. With DNS rebinding, a web page under a foreign name, which its owner then points at this machine,
- * makes a browser send requests here and reads the answers; their Host header still has the foreign name. An address cannot be
- * pointed elsewhere, and localhost is always this machine (RFC 6761, 6.3).
+ * This check decides which Host headers are accepted. It prevents DNS rebinding: the owner of a web page changes the
+ * page's name to the address of this machine, and the page then makes a browser send requests here and reads the
+ * answers. Their Host header still has the foreign name. An address in the header cannot be changed in this way, and
+ * localhost is always this machine (RFC 6761, 6.3).
  */
 import { parseAddress } from "../../net/address.ts";
 
@@ -12,7 +13,7 @@ export function isAllowedHost(host: string, names: ReadonlySet<string>): boolean
   return isAddressLiteral(name) || name === "localhost" || names.has(name);
 }
 
-/** Returns a name as names are compared: without a dot at the end, in lower case. */
+/** Returns a name in the form in which names are compared: in lower case, without a dot at the end. */
 export function comparableName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }

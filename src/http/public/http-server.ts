@@ -1,4 +1,4 @@
-/** Public HTTP of a server or client, which is read only; what it answers is in public-endpoints.ts. */
+/** Public HTTP of a server or client is read-only; public-endpoints.ts has its answers. */
 
 import type { Clock } from "../../base/clock.ts";
 import { eventLog } from "../../base/log-event.ts";
@@ -17,7 +17,7 @@ import { comparableName, isAllowedHost } from "./host-check.ts";
 import { publicEndpoints } from "./public-endpoints.ts";
 
 export interface HttpServerOptions {
-  /** Port 0 is any free one. */
+  /** Where to listen. Port 0 means any free port. */
   readonly endpoint: Endpoint;
   /** Host names that requests may use, in addition to that of the endpoint. */
   readonly hostNames?: readonly string[];
@@ -26,20 +26,20 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly counters?: HttpCounters;
   readonly clock?: Clock;
-  /** Default: as many as the limit of descriptors allows. */
+  /** Returns how many connections there may be. Default: as many as the limit of descriptors allows. */
   readonly maxConnections?: () => number;
-  /** Default 10 s. */
+  /** How long a connection may be without a request. Default 10 s. */
   readonly idleMs?: number;
 }
 
 export interface HttpServer {
-  /** The endpoint with the port that was taken. */
+  /** The endpoint, with the port that is in use. */
   readonly endpoint: Endpoint;
   /** Closes the listener and all connections, also during an answer. */
   stop(): Promise<void>;
 }
 
-/** No request has a body that is read. */
+/** The limit of a body: none is read. */
 const MAX_BODY_BYTES = 0;
 
 /** @throws ListenError when the endpoint cannot be bound */

@@ -1,4 +1,7 @@
-/** The requests that the public HTTP server of a server or client answers: the documents of the Go program, and /healthz. */
+/**
+ * This file answers the requests to the public HTTP server of a server or client: the documents of the Go program, and
+ * /healthz.
+ */
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { type HttpRoute, route } from "../router.ts";

@@ -1,6 +1,6 @@
 /**
- * A route table as /routes.json and /routes.yaml, in the shape of the Go program metalbond, byte for byte
- * where Go's own output has an order:
+ * This file writes a route table as /routes.json and /routes.yaml, in the form of the Go program metalbond, byte for
+ * byte where Go's own output has an order:
  *
  *     VNI → destination → [next hop, …]
  *
@@ -8,8 +8,9 @@
  * YAML: at random), and hops by the text Go prints them as, "fd00::1" before "fd00::1 (VNI: 7)" before
  * "fd00::10" before "fd00::2"; hops that differ only in type or ports by these.
  *
- * The table is walked in that order (text-order.ts), so that a document takes little memory however large the table is:
- * a batch of destinations and the hops of one of them, as one line of text each, whose order as text is theirs:
+ * The table is walked in that order (text-order.ts). So a document takes little memory however large the table is: a
+ * batch of destinations, and the hops of one of them. Each hop is one line of text, and these lines have the hops'
+ * order:
  *
  *     address target-vni type nat-from nat-to      "fd00::1 0 0 0 0"
  *
@@ -32,8 +33,8 @@ export interface DocumentHead {
 }
 
 /**
- * The document in pieces of any length, to be joined. An empty piece is a place to pause: no more than about a
- * millisecond of work lies between two pieces. The table may change meanwhile.
+ * Returns the document in pieces of any length, to be joined. The caller may pause at an empty piece: about a
+ * millisecond of work lies between two pieces. The table may change in the meantime.
  */
 export function* routesDocument(
   source: RouteSource,
@@ -50,7 +51,7 @@ export function* routesDocument(
   }
   let piece = "";
   let vnis = 0;
-  /** The VNI that the last destination is of; null: there was none. */
+  /** The VNI of the last destination; null if there was none. */
   let lastVni: number | null = null;
   for (const key of sortedNumbers(() => source.vnis(), layout.keyOf)) {
     if (key === null || ++vnis % VNIS_PER_PIECE === 0) {
@@ -97,27 +98,27 @@ function hopLine({ address, targetVni, type, natPortFrom, natPortTo }: NextHop):
   return `${formatAddress(address)} ${targetVni} ${type} ${natPortFrom} ${natPortTo}`;
 }
 
-/** "2006-01-02 15:04:05", local time. */
+/** Returns local time as "2006-01-02 15:04:05". */
 export function formatLocalTime(date: Date): string {
   const two = (number: number) => String(number).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** Some ten routes. */
+/** The length of a piece: some ten routes. */
 const PIECE_CHARS = 8 * 1024;
-/** They may have no routes. */
+/** How many VNIs are read between two pauses, since they may have no routes. */
 const VNIS_PER_PIECE = 64;
 
-/** What the two formats write around and between the fields; `betweenX` closes an X that another one follows. */
+/** The text that a format writes around and between the fields. `betweenX` closes an X that another one follows. */
 interface Layout {
-  /** A number for each VNI, in whose order the format wants them, and back. */
+  /** Returns a sort key for a VNI, which gives the format's order of VNIs. */
   keyOf(vni: number): number;
   vniOf(key: number): number;
   start(head: DocumentHead, isEmpty: boolean): string;
   vni(vni: number): string;
   destination(text: string): string;
-  /** Address, VNI, type, first and last NAT port. */
+  /** The fields are address, VNI, type, first and last NAT port. */
   hop(fields: readonly string[]): string;
   readonly betweenHops: string;
   readonly betweenDestinations: string;
@@ -145,7 +146,7 @@ const json: Layout = {
 const yaml: Layout = {
   keyOf: (vni) => vni,
   vniOf: (key) => key,
-  // In quotes: bare, it would be a timestamp.
+  // The quotes prevent that it is read as a timestamp.
   start: ({ date }, isEmpty) => `date: "${formatLocalTime(date)}"\nvnet:${isEmpty ? " {}" : ""}\n`,
   vni: (vni) => `  ${vni}:\n`,
   destination: (text) => `    '${text}':\n`,
@@ -162,7 +163,9 @@ const layouts: Record<RoutesFormat, Layout> = { json, yaml };
 
 const MAX_VNI_DIGITS = 10;
 
-/** In the order of the VNIs' text, "1" < "10" < "2": the digits, filled up with zeros, and then how many there are. */
+/**
+ * Returns a key that orders VNIs by their text, "1" < "10" < "2": the digits, padded with zeros, and then their number.
+ */
 function textKey(vni: number): number {
   let digits = 1;
   for (let limit = 10; vni >= limit; limit *= 10) digits++;
@@ -174,8 +177,8 @@ function ofTextKey(key: number): number {
 }
 
 /**
- * In quotes, and in those of Go's YAML library, where a bare address would be something else: a key at its last
- * colon, or in YAML 1.1 a number of base 60 ("1:2:3:4:5:6:7:8").
+ * Returns the address, with the quotes of Go's YAML library if it would be read as something else without them: as a
+ * key at its last colon, or in YAML 1.1 as a number of base 60 ("1:2:3:4:5:6:7:8").
  */
 function yamlAddress(address: string): string {
   if (address.endsWith(":")) return `'${address}'`;

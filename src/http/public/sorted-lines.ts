@@ -1,19 +1,18 @@
 /**
- * Sorting in small steps. Sorting a million lines in one go would hold the event loop for a second or more,
- * and keepalives with it. So lines are gathered into short sorted runs, and the runs are merged while the
- * result is read:
+ * This function sorts in small steps. Sorting a million lines in one go would block the event loop, and so keepalives,
+ * for a second or more. So lines are gathered into short sorted runs, and the runs are merged while the result is read:
  *
  *     lines → runs of RUN_LINES, each sorted at once → a tree of two-way merges → sorted lines
  *
- * A line costs about log2(number of runs) comparisons when it is read, and no second copy of all is made.
+ * Reading a line takes about log2(number of runs) comparisons, and no second copy of all lines is made.
  */
 
 const RUN_LINES = 1024;
 
 /**
- * The lines in the order of their UTF-16 units, equal ones kept. A null is no line but a place to pause: between
- * two values there is never more work than gathering and sorting one run (about a millisecond), but for the
- * first line, which visits each run once.
+ * Returns the lines in the order of their UTF-16 units, and keeps equal ones. The caller may pause at a null: between
+ * two values there is at most the work of gathering and sorting one run (about a millisecond), except before the first
+ * line, for which each run is visited once.
  */
 export function* sortedLines(lines: Iterable<string>): Generator<string | null> {
   const runs: string[][] = [];
@@ -29,7 +28,7 @@ export function* sortedLines(lines: Iterable<string>): Generator<string | null> 
   yield* mergedRuns(runs);
 }
 
-/** `runs` is not empty. */
+/** Merges the runs, of which there is at least one. */
 function mergedRuns(runs: readonly string[][]): Iterable<string> {
   const [first = [], ...others] = runs;
   if (others.length === 0) return first;

@@ -1,15 +1,18 @@
 /**
- * Numbers in order, from a set that may be large, with little memory: the least ones beyond the last batch are looked for
- * by reading all of them again. A million takes some sixty readings, and that is a second of work in all.
+ * This function sorts the numbers of a set that may be large with little memory: it reads all of them again to find the
+ * smallest ones beyond the last batch. A million numbers take some sixty passes, which is one second of work in all.
  */
 
 const BATCH = 16_384;
-/** Most tables have few VNIs. */
+/** The size of the first batch: most tables have few VNIs. */
 const FIRST_CAPACITY = 64;
-/** Numbers that are looked at between two pauses. */
+/** How many numbers are read between two pauses. */
 const NUMBERS_PER_PAUSE = 16_384;
 
-/** The keys of the numbers, each once, in order. A null is a place to pause; the numbers may change meanwhile. */
+/**
+ * Returns the keys of the numbers, each once, in order. The caller may pause at a null; the numbers may change in the
+ * meantime.
+ */
 export function* sortedNumbers(
   numbers: () => Iterable<number>,
   keyOf: (number: number) => number,
@@ -18,7 +21,7 @@ export function* sortedNumbers(
   let last = Number.NEGATIVE_INFINITY;
   for (;;) {
     let count = 0;
-    /** What is not below it waits for the next reading. */
+    /** Numbers that are not below this are read in the next pass. */
     let limit = Number.POSITIVE_INFINITY;
     let looked = 0;
     for (const number of numbers()) {

@@ -24,7 +24,7 @@ import type { Fib } from "../fib/fib.ts";
 import type { MisplacedRoute } from "../fib/misplaced-routes.ts";
 import { AMBIGUOUS, familyOf, OBSERVED, PLAIN, SCANNED, UNPROVEN, UNSURE } from "../fib/rows.ts";
 import { isInSlot, observedOf } from "../fib/verdict.ts";
-import { formatRoute } from "../format-route.ts";
+import { formatFoundRoute } from "../format-route.ts";
 import type { FoundRoute, KernelEvent, OperationFailure } from "../kernel.ts";
 import { leaveAsItIs, takeDueRows } from "./due-rows.ts";
 import type { NotificationContext, ObjectKind, Plan, PlanReport, ScanContext } from "./object-kind.ts";
@@ -331,7 +331,7 @@ function replacementOf(route: FoundRoute): EventFields<"table" | "destination" |
       return formatPrefix(route.destination);
     },
     get by() {
-      return formatRoute(route);
+      return formatFoundRoute(route);
     },
   };
 }

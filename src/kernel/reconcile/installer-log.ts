@@ -12,7 +12,7 @@ import type { Desired } from "../desired/desired-routes.ts";
 import type { DriftKind, Fib } from "../fib/fib.ts";
 import type { FibTable } from "../fib/tables.ts";
 import { formatOperation } from "../format-operation.ts";
-import { formatRoute, showCommand, showRouteCommand } from "../format-route.ts";
+import { formatFoundRoute, showCommand, showRouteCommand } from "../format-route.ts";
 import type { FoundRoute, Operation } from "../kernel.ts";
 import type { PlanReport } from "../objects/object-kind.ts";
 import type { StepFailure } from "../objects/operation-batch.ts";
@@ -115,7 +115,7 @@ export class InstallerLog implements PlanReport {
     this.limited.log(LOG.ambiguous, {
       table,
       destination: formatPrefix(destination),
-      foreign: formatRoute(route),
+      foreign: formatFoundRoute(route),
       show: showRouteCommand(table, destination),
     });
   }

@@ -13,7 +13,7 @@ import { samePrefix } from "../../net/prefix.ts";
 import type { Fib } from "../fib/fib.ts";
 import { OBSERVED } from "../fib/rows.ts";
 import { observedOf } from "../fib/verdict.ts";
-import { formatRoute } from "../format-route.ts";
+import { formatFoundRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
 import type { StepFailure } from "../objects/operation-batch.ts";
 
@@ -117,7 +117,7 @@ export class RoutesInTheWay {
     linkNames: ReadonlyMap<number, string>,
   ): void {
     const { rows, retries } = this.#fib;
-    const text = route === undefined ? null : formatRoute(route, linkNames);
+    const text = route === undefined ? null : formatFoundRoute(route, linkNames);
     const isOurs = route !== undefined && observedOf(this.#fib.verdictOf(route), route) !== 0;
     if (!isOurs) {
       if (text !== null) retries.setInTheWay(row, text);

@@ -36,7 +36,7 @@ export interface RouteHolder {
 
 export interface InspectedRoute {
   readonly nextHop: NextHop;
-  /** False if the route exists, but no subscriber, or no kernel, is to have it. */
+  /** False if the route exists, but no subscriber or kernel may have it. */
   readonly isInView: boolean;
   readonly holders: readonly RouteHolder[];
 }

@@ -169,7 +169,7 @@ export class RouteTable {
   /** The hash of the route of the last {@link hash}: signed 32-bit words. */
   hashHigh = 0;
   hashLow = 0;
-  /** By family, the number of routes that the owner has counted in all VNIs. */
+  /** The number of routes that the owner has counted in all VNIs, by family. */
   counted4 = 0;
   counted6 = 0;
 

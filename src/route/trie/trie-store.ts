@@ -87,7 +87,7 @@ const HEADROOM_ROWS = 1 << 12;
 
 /** The capacity of a pool. Tests of full pools make it smaller. */
 export interface PoolLimits {
-  /** At most 2^24 - 1, the largest handle of 24 bits. */
+  /** The most prefixes: at most 2^24 - 1, the largest handle of 24 bits. */
   readonly maxPrefixes?: number;
   /** The most words of the nodes' array, and of the records' array. */
   readonly maxWords?: number;

@@ -226,10 +226,11 @@ export class CatchUp {
   }
 
   /**
-   * Make before break: before a subscriber gets the REMOVE of this route it gets the ADD of another route to the same
-   * destination, if there is one that it has not been sent yet. Such a route comes after this one in the journal, so it
-   * is among the newer siblings (route/table/destination-routes.ts). Returns NIL if there is none, or if the subscriber knows a newer
-   * route that comes first: it keeps that one, and gets the others before that one is withdrawn.
+   * Returns the route that replaces this one, since a subscriber gets the ADD of another route to the same destination
+   * before the REMOVE of this one (make before break). A route that it has not been sent yet comes after this one in
+   * the journal, so it is among the newer siblings (route/table/destination-routes.ts). Returns NIL if there is none,
+   * or if a newer sibling that comes first was already sent: the subscriber keeps that one, and gets the others before
+   * that one is withdrawn.
    *
    * The work is one check of each newer sibling that was not sent and is not in the subscriber's view, up to the first
    * other one. The cursor passes each of these before another withdrawal for the destination checks it again: in all,

@@ -100,7 +100,7 @@ export interface ExchangeOptions {
   readonly table?: TableOptions;
   /** How much memory all routes and subscriptions may take. If it is left out, there is no limit. */
   readonly maxBytes?: number;
-  /** The time in milliseconds; if left out, it is 0 for ever. */
+  /** Returns the time in milliseconds. If it is left out, the time is always 0. */
   readonly nowMs?: () => number;
   /** Where changes are recorded; if left out, nowhere. */
   readonly history?: History;
@@ -116,13 +116,13 @@ export interface VniInfo {
   readonly routes: number;
   /** How many peers subscribe to it. */
   readonly subscribers: number;
-  /** Of its routes, 16 hex digits (route/digest.ts). */
+  /** The digest of its routes, 16 hex digits (route/digest.ts). */
   readonly digest: string;
 }
 
-/** To whom a route was sent. */
+/** The subscribers to which a route was sent. */
 export interface RouteRecipients {
-  /** Of the route's VNI. */
+  /** How many subscribers the route's VNI has. */
   readonly subscribers: number;
   /** Those whose last frame about the route was an announcement. */
   readonly sent: number;

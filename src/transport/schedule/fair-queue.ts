@@ -1,19 +1,19 @@
 /**
- * Decides which connection is next, when many want a turn: deficit round robin (Shreedhar and Varghese, 1995) on two levels,
- * as Linux' CAKE does it for hosts and flows. Source networks take turns, and the connections of each in that, so that a host
- * with a thousand connections gets no more than a host with one.
+ * A fair queue decides which connection is next if many wait for a turn. It is a deficit round robin (Shreedhar and
+ * Varghese, 1995) on two levels, as in Linux' CAKE for hosts and flows: source networks take turns, and within each its
+ * connections, so that a host with a thousand connections gets no more than a host with one.
  *
  *     queue   ─▶ network 192.0.2.1 ─▶ network 2001:db8::/64 ─▶ (ring)
  *                  │ credit             │ credit
  *                  ├─ connection        ├─ connection, credit
  *                  └─ connection        └─ …
  *
- * What a turn costs is known only afterwards. It is taken from the credits of connection and network; one that has none left
- * goes to the ring's end with a quantum more. So each step is constant work, on average: one move to the end is paid for by
- * a quantum's worth of turns. A debt is kept while a connection has nothing to do, or one that always stops in time would never
- * pay it.
+ * The cost of a turn is known only after it. It is subtracted from the credits of connection and network; one without
+ * credit moves to the ring's end and gets another quantum. So each step takes constant time on average: there is one
+ * move to the end for each quantum that was spent. A debt is kept while a connection has nothing to do; otherwise a
+ * connection could avoid it by stopping in time.
  *
- * Pure: costs are numbers in the unit of the quantum.
+ * The queue is pure: costs are numbers in the unit of the quantum.
  */
 
 /** An element of one ring at a time. */
@@ -22,11 +22,11 @@ abstract class Linked<T> {
   previous: T | null = null;
 }
 
-/** A list without an end, linked both ways; its head moves on. */
+/** A circular list, linked both ways. Its head moves. */
 export class Ring<T extends Linked<T>> {
   head: T | null = null;
 
-  /** Adds a node at the end, which is before the head. */
+  /** Adds a node at the end, directly before the head. */
   append(node: T): void {
     const { head } = this;
     if (head === null) {
@@ -61,14 +61,14 @@ export class Ring<T extends Linked<T>> {
 export class FairSource {
   readonly key: string;
   connections = 0;
-  /** How many of these may deliver much, or have done so. */
+  /** How many of its connections may deliver much, or have done so. */
   reading = 0;
   constructor(key: string) {
     this.key = key;
   }
 }
 
-/** A connection in a queue; it is in at most one at a time. `M` is the class itself. */
+/** A connection, which is in at most one queue at a time. `M` is the class itself. */
 export abstract class FairMember<M> extends Linked<M> {
   readonly source: FairSource;
   credit = 0;
@@ -84,21 +84,21 @@ class Lane<M extends FairMember<M>> extends Linked<Lane<M>> {
   credit = 0;
 }
 
-/** The largest debt, in quanta: what a turn costs beyond that is not counted. */
+/** The largest debt, in quanta. The cost of a turn beyond that is not counted. */
 const MOST_DEBT = 8;
 
 export class FairQueue<M extends FairMember<M>> {
   readonly #quantum: number;
   length = 0;
   readonly #lanes = new Ring<Lane<M>>();
-  /** Includes lanes without members, because of their debts. */
+  /** The lane of each source. Lanes without members are kept because of their debts. */
   readonly #laneOf = new WeakMap<FairSource, Lane<M>>();
 
   constructor(quantum: number) {
     this.#quantum = quantum;
   }
 
-  /** Adds a member that wants a turn. */
+  /** Adds a member that waits for a turn. */
   add(member: M): void {
     const lane = this.#lane(member);
     if (lane.members.head === null) {
@@ -132,7 +132,7 @@ export class FairQueue<M extends FairMember<M>> {
     this.#lanes.rotate();
   }
 
-  /** Takes the cost of a member's turn from its credit and its source's. */
+  /** Subtracts the cost of a member's turn from its credit and its source's. */
   charge(member: M, cost: number): void {
     const lane = this.#lane(member);
     const least = -MOST_DEBT * this.#quantum;
@@ -140,7 +140,7 @@ export class FairQueue<M extends FairMember<M>> {
     lane.credit = Math.max(least, lane.credit - cost);
   }
 
-  /** Removes a member that wants no turn any more. */
+  /** Removes a member that no longer waits for a turn. */
   remove(member: M): void {
     const lane = this.#lane(member);
     lane.members.remove(member);

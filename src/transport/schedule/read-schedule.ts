@@ -1,6 +1,6 @@
 /**
- * Decides which connection is read when. The event loop delivers what each readable socket holds, up to 512 KB a socket and a
- * thousand sockets an iteration, without any fairness; the schedule adds it.
+ * This schedule decides which connection is read when. The event loop delivers the received bytes of each readable
+ * socket, up to 512 KB per socket and a thousand sockets per iteration, without any fairness; the schedule adds it.
  *
  *     a chunk comes ──▶ small, its connection has credit ─────────▶ read at once       (READ_SMALL_MS a turn for all)
  *                   ├─▶ none waits, the turn's time is not over ──▶ read at once       (READ_MS a turn for all)
@@ -11,11 +11,12 @@
  *     a chunk is read ─▶ the connection has credit, or there is an open place: the stream is resumed
  *                     └▶ else it is parked: paused, with nothing held, until a place is open
  *
- * Credit is processor time: a connection has some at first, gains more as time passes, and spends it when it is read. One that
- * sends little always has some; of those without, only some are open at a time, since an open one can deliver 512 KB at once. So
- * what is held is bounded by the chunks that were delivered before their connection was known to send much, at most one each.
+ * Credit is processor time: a connection has some at first, gains more as time passes, and spends it when it is read. A
+ * connection that sends little always has credit. Of those without credit only some are open at a time, since an open
+ * one can deliver 512 KB at once. So the bytes that are held are bounded by the chunks that were delivered before their
+ * connection was known to send much, at most one each.
  *
- * Pure: streams and time are passed in.
+ * The schedule is pure: streams and time are passed in.
  */
 import type { Clock } from "../../base/clock.ts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "../../base/turn-budget.ts";
 import { FairMember, FairQueue, type FairSource, Ring } from "./fair-queue.ts";
 
-/** A connection, as the schedule needs it. */
+/** The part of a connection that the schedule needs. */
 export interface Reader {
   /** Reads what was received, until about this time. Returns true if some of it is left. */
   read(untilMs: number): boolean;
@@ -40,17 +41,22 @@ export interface Reader {
 
 /** The largest chunk that counts as small. */
 const SMALL_BYTES = 4_096;
-/** Once this much time has been taken, a turn is asked for, in which the times are counted anew. */
+/** Once this much time has been used, a turn is requested, in which the times are counted anew. */
 const ASK_AFTER_MS = 1;
-/** The most credit of a connection, in processor time, ... */
+/** The most credit of a connection, in processor time. */
 const MOST_CREDIT_MS = 1;
-/** ... the least, so that a connection that has sent much has credit again within a second, ... */
+/** The least credit, so that a connection that has sent much has credit again within a second. */
 const LEAST_CREDIT_MS = -4;
-/** ... and the rate at which it grows. A client that sends a KEEPALIVE and ten updates a second needs a tenth. */
+/** The rate at which credit grows. A client that sends a KEEPALIVE and ten updates a second needs a tenth of it. */
 const CREDIT_PER_MS = 0.004;
-/** The most that a small chunk costs, whatever the clock says: the process may have been interrupted meanwhile. */
+/**
+ * The most that a small chunk costs, whatever time has passed: the process may have been interrupted in the meantime.
+ */
 const MOST_MS_PER_BYTE = 0.0025;
-/** The cost of delivering a chunk, which is copied into new memory, and held. This is some times what it takes. */
+/**
+ * The cost of delivering a chunk, which is copied into new memory, and held. It is set to several times the measured
+ * time.
+ */
 const DELIVERY_MS_PER_BYTE = 5e-6;
 /** How many connections without credit may deliver at a time, as long as no more than the target is held. */
 const OPEN_PLACES = 16;
@@ -70,12 +76,12 @@ export class ReadMember extends FairMember<ReadMember> {
   readonly reader: Reader;
   readonly role: "client" | "server";
   standing: Standing = "open";
-  /** Its last chunk was not small, or it has no credit: it may deliver in an open place only. */
+  /** True if its last chunk was not small, or it has no credit: it may deliver in an open place only. */
   isHeavy = false;
   isNarrow = false;
   heldBytes = 0;
   creditMs = MOST_CREDIT_MS;
-  /** When the credit was computed last. */
+  /** When its credit was last computed. */
   countedMs: number;
   /** When it got its open place. */
   openedMs = 0;
@@ -87,7 +93,7 @@ export class ReadMember extends FairMember<ReadMember> {
     this.countedMs = nowMs;
   }
 
-  /** Something was received, or may have been, that has not been read. */
+  /** True if it has, or may have, received data that was not read yet. */
   get isWaiting(): boolean {
     return this.standing !== "open" && this.standing !== "open place";
   }
@@ -98,16 +104,16 @@ export class ReadSchedule {
   readonly #members = new Set<ReadMember>();
   readonly #small = new FairQueue<ReadMember>(QUANTUM_MS);
   readonly #waiting = new FairQueue<ReadMember>(QUANTUM_MS);
-  /** Parked connections; their cost is counted in places. */
+  /** Parked connections. Their costs are counted in places. */
   readonly #parkedSmall = new FairQueue<ReadMember>(1);
   readonly #parked = new FairQueue<ReadMember>(1);
   /** Connections with an open place, the oldest first. */
   readonly #openPlaces = new Ring<ReadMember>();
   #openCount = 0;
   #heldBytes = 0;
-  /** All connections have been parked since there was room the last time. */
+  /** True if all connections were parked, and there has been no room since. */
   #isFull = false;
-  /** Time taken in this turn. */
+  /** The time used in this turn. */
   #smallMs = 0;
   #readMs = 0;
   #turnAsked = false;
@@ -127,19 +133,19 @@ export class ReadSchedule {
     return member;
   }
 
-  /** Removes a connection: it is never read again, and what it held is dropped. */
+  /** Removes a connection. It is never read again, and its chunks are dropped. */
   leave(member: ReadMember): void {
     if (!this.#members.delete(member)) return;
     const wasWaiting = member.isWaiting;
     this.#unstand(member);
     this.#release(member);
-    // Otherwise the socket would never see that the peer has closed, too.
+    // Otherwise the socket would never detect that the peer has closed, too.
     if (wasWaiting) member.reader.resumeInput();
   }
 
   /**
-   * Called when the peer has closed. Returns true if what is unread is still to be read. It is not if much is held, since pausing
-   * does not hold up connections that end, and others come in their place.
+   * Called when the peer has closed. Returns true if the unread data is still to be read. It is not if much is held:
+   * pausing does not stop connections from ending, and new ones take their places.
    */
   keeps(member: ReadMember): boolean {
     return member.heldBytes > 0 && this.#heldBytes < HELD_TARGET_BYTES;
@@ -212,7 +218,7 @@ export class ReadSchedule {
     else if (this.#parkedSmall.length + this.#parked.length > 0) this.#openLater();
   };
 
-  /** Reads from a connection, and returns what that has cost. */
+  /** Reads from a connection, and returns the cost. */
   #serve(member: ReadMember, queue: FairQueue<ReadMember>, forMs: number): number {
     const { heldBytes } = member;
     const isSmall = member.standing === "waiting small";
@@ -234,7 +240,7 @@ export class ReadSchedule {
     return costMs;
   }
 
-  /** Takes the cost of reading since then from the credit, and returns it. */
+  /** Subtracts the cost of reading since `sinceMs` from the credit, and returns it. */
   #cost(member: ReadMember, sinceMs: number, bytes: number, isSmall: boolean): number {
     const tookMs = this.#clock.nowMs() - sinceMs;
     this.#take(member, isSmall ? Math.min(tookMs, bytes * MOST_MS_PER_BYTE) : tookMs);
@@ -251,9 +257,9 @@ export class ReadSchedule {
     member.countedMs = nowMs;
   }
 
-  // --- where it stands ---------------------------------------------------------------------------
+  // --- standings ---------------------------------------------------------------------------------
 
-  /** Takes it out of where it stands. */
+  /** Removes a member from the queue of its standing. */
   #unstand(member: ReadMember): void {
     switch (member.standing) {
       case "open place":
@@ -277,7 +283,7 @@ export class ReadSchedule {
     member.standing = "open";
   }
 
-  /** From "open". */
+  /** Changes a member's standing, which is "open" before. */
   #stand(member: ReadMember, standing: Standing): void {
     member.standing = standing;
     switch (standing) {
@@ -299,7 +305,8 @@ export class ReadSchedule {
         break;
       case "parked":
         this.#parked.add(member);
-        // When the peer resets the connection, everything that it has sent meanwhile is delivered at once, paused or not.
+        // When the peer resets the connection, everything that it has sent in the meantime is delivered at once, paused
+        // or not.
         if (!member.isNarrow) member.reader.narrowInput();
         member.isNarrow = true;
     }
@@ -320,7 +327,7 @@ export class ReadSchedule {
     member.heldBytes = 0;
   }
 
-  /** Opens a connection of which everything has been read, or parks it. */
+  /** Opens or parks a connection from which everything has been read. */
   #reopen(member: ReadMember, isPaused: boolean): void {
     if (member.creditMs <= 0) member.isHeavy = true;
     const opens = member.isHeavy
@@ -366,7 +373,7 @@ export class ReadSchedule {
     }
   }
 
-  /** Takes open places back from connections that deliver nothing. */
+  /** Withdraws open places from connections that deliver nothing. */
   #reclaimPlaces(nowMs: number): void {
     for (let looks = this.#openCount; looks > 0; looks--) {
       const oldest = this.#openPlaces.head;

@@ -18,12 +18,15 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    // A longer wait than setTimeout can hold (24.8 days) ends early and is asked for again by who waits.
+    // A wait longer than setTimeout allows (24.8 days) ends early, and the caller waits again.
     const timer = setTimeout(run, Math.min(Math.ceil(delayMs), 0x7fffffff));
     return { cancel: () => clearTimeout(timer) };
   }
 
-  /** Calls asked for within one turn of the event loop share one immediate, and wait for the next when they take long. */
+  /**
+   * All calls that are requested in one turn of the event loop share one immediate, and wait for the next if they take
+   * long.
+   */
   soon(run: () => void, turnClass: TurnClass = "background"): void {
     turns.soon(run, turnClass);
   }

@@ -1,9 +1,9 @@
 /**
- * The calls that are to be made in the next turn of the event loop, class by class. Each turn makes calls of all classes in their
- * order, of each until its share of the turn is over, but at least one: so urgent calls do not wait for the rest of a flood, and a
- * long job comes to its end.
+ * The turn queue has the calls to be made in the next turn of the event loop, class by class. Each turn makes calls of
+ * all classes in their order, of each until its share of the turn is over, but at least one. So urgent calls do not
+ * wait for the rest of a flood, and a long job comes to its end.
  *
- * Pure: clock and event loop are passed in.
+ * The queue is pure: clock and event loop are passed in.
  */
 import type { TurnClass } from "../../base/clock.ts";
 import { CLASS_UNTIL_MS } from "../../base/turn-budget.ts";
@@ -13,7 +13,7 @@ const CLASSES: readonly TurnClass[] = ["urgent", "output", "input", "background"
 const INDEX_OF: Readonly<Record<TurnClass, number>> = { urgent: 0, output: 1, input: 2, background: 3 };
 const UNTIL_MS: readonly number[] = CLASSES.map((turnClass) => CLASS_UNTIL_MS[turnClass]);
 
-/** A queue, first in, first out; taking a call is constant work. */
+/** A queue, first in, first out. Removing a call takes constant time. */
 class Fifo {
   #calls: (() => void)[] = [];
   #head = 0;
@@ -38,7 +38,7 @@ class Fifo {
 
 export class TurnQueue {
   readonly #nowMs: () => number;
-  /** Has a function called in the next turn of the event loop, once the sockets have had their turn. */
+  /** Calls a function in the next turn of the event loop, once the sockets have had their turn. */
   readonly #nextTurn: (run: () => void) => void;
   readonly #queues = CLASSES.map(() => new Fifo());
   /** How many calls each class had when the turn began. */
@@ -65,7 +65,7 @@ export class TurnQueue {
     const startMs = this.#nowMs();
     const queues = this.#queues;
     const waiting = this.#waiting;
-    // Calls that are added meanwhile wait for the next turn; so do those after a call that throws.
+    // Calls that are added in the meantime wait for the next turn, as do those after a call that throws.
     for (let i = 0; i < queues.length; i++) waiting[i] = (queues[i] as Fifo).length;
     try {
       for (let i = 0; i < queues.length; i++) this.#runClass(i, startMs);

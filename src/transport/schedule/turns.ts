@@ -1,5 +1,5 @@
 /**
- * One turn of the event loop: what runs, in which order, and for how long (base/turn-budget.ts).
+ * This file defines a turn of the event loop: what runs, in which order, and for how long (base/turn-budget.ts).
  *
  * One event loop serves all connections, and a KEEPALIVE that waits for 2.5 intervals costs a session. So no turn is to take much
  * longer than 20 ms, whatever peers send, and no connection is to wait for the end of a flood:
@@ -16,16 +16,17 @@
  *         │
  *         └──▶ if a call is left: setImmediate, after the sockets have had their turn
  *
- * Who asks for a turn: ReadSchedule when a chunk waits, WriteSchedule when a connection is woken (by its source, a timer or a
- * socket that is writable again), Connection when its timer fires, long jobs when their slice is over.
+ * A turn is requested by ReadSchedule when a chunk waits, by WriteSchedule when a connection is woken (by its source, a
+ * timer or a socket that is writable again), by Connection when its timer fires, and by long jobs when their slice is
+ * over.
  *
- * Each class is served in every turn (turn-queue.ts), so that none starves, and time that one does not need makes the turn
- * shorter. Where connections share, source networks take turns first, then the connections of each (fair-queue.ts). Costs are
- * measured times: the code that is called bounds what one call of it takes.
+ * Each class is served in every turn (turn-queue.ts), so that none starves; time that a class does not need makes the
+ * turn shorter. Where connections share, source networks take turns first, then the connections of each
+ * (fair-queue.ts). Costs are measured times: the called code itself bounds the time of one call.
  *
- * One thing this cannot do: a sender with as many source networks as there are honest peers, or more, gets the larger part of the
- * time for connections with much to read or to write. Those with little are served all the same, as long as all the little
- * together is not a flood.
+ * There is one limitation: an attacker with at least as many source networks as all other peers gets the larger part of
+ * the time for connections with much to read or to write. Connections with little are still served, as long as all of
+ * them together do not send too much.
  */
 
 import type { Clock } from "../../base/clock.ts";

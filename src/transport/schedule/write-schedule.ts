@@ -1,23 +1,23 @@
 /**
- * Decides which connection writes when: first those that are nearly up to date, in turn (fair-queue.ts), then those that have
- * much to be sent, in turn. So the last update for one peer reaches it although thousands of others are woken, or catch up with a
- * million routes.
+ * This schedule decides which connection writes when: first those that are nearly up to date, in turn (fair-queue.ts),
+ * then those that have much to be sent, in turn. So the last update for a peer is sent although thousands of others are
+ * woken, or catch up with a million routes.
  *
- * Pure: streams and time are passed in.
+ * The schedule is pure: streams and time are passed in.
  */
 import type { Clock } from "../../base/clock.ts";
 import { QUANTUM_MS, WRITE_FIRST_MS, WRITE_MORE_MS } from "../../base/turn-budget.ts";
 import { FairMember, FairQueue, type FairSource } from "./fair-queue.ts";
 
-/** A connection's output, as the schedule needs it. */
+/** The part of a connection's output that the schedule needs. */
 export interface Writer {
   /** Writes what is due, at most about `limitBytes`. Returns true if more is due and the socket still takes it. */
   flush(limitBytes: number): boolean;
 }
 
-/** What a connection that was woken may write first: enough for an update, or some hundreds of them. */
+/** How much a woken connection may write first, which is enough for some hundreds of updates. */
 const FIRST_BYTES = 65_536;
-/** What a connection that has more may write each time. */
+/** How much a connection with more to be sent may write each time. */
 const MORE_BYTES = 1 << 20;
 
 export class WriteMember extends FairMember<WriteMember> {
@@ -35,7 +35,7 @@ export class WriteSchedule {
   readonly #first = new FairQueue<WriteMember>(QUANTUM_MS);
   readonly #more = new FairQueue<WriteMember>(QUANTUM_MS);
   #turnAsked = false;
-  /** The member that is writing now, and whether it was woken meanwhile. */
+  /** The member that is writing now, and whether it was woken in the meantime. */
   #serving: WriteMember | null = null;
   #wokenMeanwhile = false;
 
@@ -50,8 +50,9 @@ export class WriteSchedule {
   }
 
   /**
-   * Adds a member whose socket takes bytes again. It had more to send than the socket took, so it waits with those that have much:
-   * otherwise thousands of readers whose sockets are emptied all the time would be before one that waits for a single update.
+   * Adds a member whose socket takes bytes again. It had more to send than the socket took, so it waits with those that
+   * have much to be sent: otherwise thousands of readers whose sockets are emptied all the time would come before one
+   * that waits for a single update.
    */
   resume(member: WriteMember): void {
     if (member === this.#serving) this.#wokenMeanwhile = true;
@@ -74,7 +75,7 @@ export class WriteSchedule {
 
   readonly #turn = (): void => {
     const startMs = this.#clock.nowMs();
-    // Members that are woken by what is written now wait for the next turn.
+    // Members that are woken during these writes wait for the next turn.
     for (let count = this.#first.length; count > 0; count--) {
       this.#serve(this.#first, FIRST_BYTES);
       if (this.#clock.nowMs() - startMs >= WRITE_FIRST_MS) break;

@@ -140,9 +140,9 @@ describe("a fault of the server is found", () => {
   /** Where something never comes, which is waited for; elsewhere no time decides. */
   const SHORT = ["--timeout", "1"];
   const FOUND: [keyof typeof FAULTS, object, string | null][] = [
-    ["drop", { lost: 1 }, "nothing more came for 1 s"],
+    ["drop", { lost: 1 }, "nothing was received or sent for 1 s"],
     ["repeat", { wrong: 1, repeated: 1 }, null],
-    ["alter", { lost: 1, wrong: 1, altered: 1 }, "nothing more came for 1 s"],
+    ["alter", { lost: 1, wrong: 1, altered: 1 }, "nothing was received or sent for 1 s"],
     ["invent", { wrong: 1, foreign: 1 }, null],
     ["takeBack", { wrong: 1, outOfTurn: 1 }, null],
   ];

@@ -19,7 +19,7 @@ const GOOD: Result = {
 };
 const BAD: Result = {
   ...GOOD,
-  failure: "nothing more came for 10 s",
+  failure: "nothing was received or sent for 10 s",
   lost: 3,
   wrong: 2,
   deliveries: { ...noDeliveries(), altered: 2, echoes: 5 },
@@ -46,7 +46,7 @@ describe("results", () => {
       "  wrong                                   2",
       "    with another next hop, or unreadable  2",
       "  own routes sent back                    5",
-      "  ended early: nothing more came for 10 s",
+      "  ended early: nothing was received or sent for 10 s",
       "",
     ]);
   });
@@ -60,7 +60,7 @@ describe("results", () => {
       mode: "latency",
       server: "[2001:db8::1]:5000",
       parameters: { subscribers: 50, updates: 2000, rate: 50, vni: 9999, family: 4 },
-      failure: "nothing more came for 10 s",
+      failure: "nothing was received or sent for 10 s",
       figures: { lost: 3, wrong: 2, altered: 2, echoes: 5, foreign: 0 },
     });
     expect(JSON.parse(jsonReport(OPTIONS, GOOD)).figures).toMatchObject({

@@ -219,7 +219,9 @@ describe("peer reset", () => {
   test("takes one", async () => {
     const result = await run("peer", "reset", "1", "2");
     expect(result.exitCode).toBe(2);
-    expect(result.stderr).toStartWith(`bunbond peer reset: unexpected argument "2"; one ID is taken.`);
+    expect(result.stderr).toStartWith(
+      `bunbond peer reset: unexpected argument "2"; the command takes one ID.`,
+    );
   });
 });
 

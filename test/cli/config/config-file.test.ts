@@ -245,7 +245,7 @@ describe("what is wrong is told with its line:", () => {
     [
       "a file in a file",
       "server: a\nconfig: b",
-      ["edge.yaml:2: unknown setting config; a file cannot name another one."],
+      ["edge.yaml:2: unknown setting config; a file cannot include another one."],
     ],
     [
       "what is missing",
@@ -384,24 +384,24 @@ describe("what is wrong is told with its line:", () => {
     [
       "lists without end",
       `server: ${"[".repeat(200_000)}`,
-      ["edge.yaml:1: not YAML: lists within lists without end."],
+      ["edge.yaml:1: not YAML: lists are nested too deeply."],
     ],
     ["an empty file", "", ["edge.yaml: there are no settings in it."]],
     ["comments alone", "# server: a\n---\n", ["edge.yaml: there are no settings in it."]],
     [
       "a list on top",
       "- server: a\n- vni: 1",
-      ["edge.yaml:1: a list, not settings; settings stand on top, as in keepalive: 5."],
+      ["edge.yaml:1: a list, not settings; a file consists of settings, as in keepalive: 5."],
     ],
     [
       "a text on top",
       "server=a",
-      ["edge.yaml:1: a single value, not settings; settings stand on top, as in keepalive: 5."],
+      ["edge.yaml:1: a single value, not settings; a file consists of settings, as in keepalive: 5."],
     ],
     [
       "a list behind comments and a mark",
       "# x\n\n---\n# y\n- server: a",
-      ["edge.yaml:5: a list, not settings; settings stand on top, as in keepalive: 5."],
+      ["edge.yaml:5: a list, not settings; a file consists of settings, as in keepalive: 5."],
     ],
     [
       "several documents of lists",
@@ -547,9 +547,13 @@ describe("files on disk", () => {
     [
       "70 MB",
       () => write("big.yaml", "# no end\n".repeat(7_800_000)),
-      "larger than 64 MiB, which is no configuration",
+      "larger than 64 MiB, the limit of a configuration file",
     ],
-    ["a device without end", async () => "/dev/zero", "larger than 64 MiB, which is no configuration"],
+    [
+      "a device without end",
+      async () => "/dev/zero",
+      "larger than 64 MiB, the limit of a configuration file",
+    ],
     [
       "another encoding",
       () => write("latin.yaml", new Uint8Array([0x61, 0x3a, 0x20, 0xe4])),
@@ -748,7 +752,10 @@ describe("files on disk", () => {
     test.each([
       [[], "FILE is missing"],
       [["a", "router"], 'unexpected argument "router"; after the file comes server or client'],
-      [["a", "client", "b"], 'unexpected argument "b"; one FILE is taken, and server|client after it'],
+      [
+        ["a", "client", "b"],
+        'unexpected argument "b"; the command takes one FILE, and server|client after it',
+      ],
     ])("%j is a wrong command line", async (words, message) => {
       const { exitCode, stderr } = await runInProcess(["check-config", ...words], commands);
       expect(exitCode).toBe(2);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { ChangePrinter } from "../../../src/cli/daemon/change-printer.ts";
 import { LineWriter } from "../../../src/cli/program/output.ts";
-import { parseAnnouncement } from "../../../src/route/announcement-text.ts";
+import { parseAnnouncementText } from "../../../src/route/announcement-text.ts";
 import { MemorySink } from "../in-process.ts";
 
-const A = parseAnnouncement("100#10.0.1.0/24@2001:db8::1").route;
-const B = parseAnnouncement("100#10.0.2.0/24@2001:db8::1").route;
-const C = parseAnnouncement("100#10.0.3.0/24@2001:db8::1").route;
+const A = parseAnnouncementText("100#10.0.1.0/24@2001:db8::1").route;
+const B = parseAnnouncementText("100#10.0.2.0/24@2001:db8::1").route;
+const C = parseAnnouncementText("100#10.0.3.0/24@2001:db8::1").route;
 
 /** A printer whose writer takes one line at a time. */
 function printer(format: "text" | "json") {

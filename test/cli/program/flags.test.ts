@@ -78,7 +78,7 @@ describe("parseFlags takes", () => {
 });
 
 describe("parseFlags refuses", () => {
-  const NUMBER_HINT = "with a number, as in -v 100, it is --vni, and a flag without value else";
+  const NUMBER_HINT = "with a number, as in -v 100, it is --vni; otherwise it is a flag without value";
   const REFUSED: [string[], UsageErrorCode, string, string | null][] = [
     [["--sever", "x"], "UNKNOWN_FLAG", "unknown flag --sever", "did you mean --server?"],
     [["--sever=x"], "UNKNOWN_FLAG", "unknown flag --sever", "did you mean --server?"],
@@ -109,7 +109,7 @@ describe("parseFlags refuses", () => {
     [["--json="], "UNWANTED_VALUE", `--json takes no value but true or false, not ""`, null],
     [["-l", "a", "--listen", "a"], "REPEATED_FLAG", "--listen is given twice; give it once", null],
     [["--verbose", "-v"], "REPEATED_FLAG", "-v is given twice; give it once", null],
-    [["a"], "UNEXPECTED_ARGUMENT", `unexpected argument "a"`, "everything here is given by flags"],
+    [["a"], "UNEXPECTED_ARGUMENT", `unexpected argument "a"`, "this command takes flags only"],
     [["--json", "true"], "UNEXPECTED_ARGUMENT", `unexpected argument "true"`, "--json takes no value"],
     [["-v", "10.0.0.1"], "UNEXPECTED_ARGUMENT", `unexpected argument "10.0.0.1"`, NUMBER_HINT],
     [["-vabc"], "UNEXPECTED_ARGUMENT", `unexpected "abc" after -v`, NUMBER_HINT],
@@ -118,20 +118,15 @@ describe("parseFlags refuses", () => {
       ["--", "--json"],
       "UNEXPECTED_ARGUMENT",
       `unexpected argument "--json"`,
-      "everything here is given by flags",
+      "this command takes flags only",
     ],
-    [
-      ["--", "-v", "5"],
-      "UNEXPECTED_ARGUMENT",
-      `unexpected argument "-v"`,
-      "everything here is given by flags",
-    ],
-    [["-l", "a", "b"], "UNEXPECTED_ARGUMENT", `unexpected argument "b"`, "everything here is given by flags"],
+    [["--", "-v", "5"], "UNEXPECTED_ARGUMENT", `unexpected argument "-v"`, "this command takes flags only"],
+    [["-l", "a", "b"], "UNEXPECTED_ARGUMENT", `unexpected argument "b"`, "this command takes flags only"],
     [
       ["--vni", "1", "2"],
       "UNEXPECTED_ARGUMENT",
       `unexpected argument "2"`,
-      "for more than one value repeat --vni, or put commas between them",
+      "for several values repeat --vni, or separate them by commas",
     ],
   ];
 
@@ -190,14 +185,14 @@ describe("words", () => {
     [one, [], "MISSING_ARGUMENT", "ID is missing", "give it, as in bunbond try 7"],
     [one, ["--json"], "MISSING_ARGUMENT", "ID is missing", "give it, as in bunbond try 7"],
     [many, [], "MISSING_ARGUMENT", "ID is missing", "give at least one, as in bunbond try 7"],
-    [one, ["7", "8"], "UNEXPECTED_ARGUMENT", `unexpected argument "8"`, "one ID is taken"],
-    [one, [""], "UNEXPECTED_ARGUMENT", `unexpected argument ""`, "one ID is taken"],
+    [one, ["7", "8"], "UNEXPECTED_ARGUMENT", `unexpected argument "8"`, "the command takes one ID"],
+    [one, [""], "UNEXPECTED_ARGUMENT", `unexpected argument ""`, "the command takes one ID"],
     [
       withOther,
       ["7", "8", "9"],
       "UNEXPECTED_ARGUMENT",
       `unexpected argument "9"`,
-      "one ID is taken, and OTHER after it",
+      "the command takes one ID, and OTHER after it",
     ],
     [many, ["a,,b"], "MISSING_VALUE", `ID has an empty item in its list "a,,b"`, null],
     [one, ["7", "--jsno"], "UNKNOWN_FLAG", "unknown flag --jsno", "did you mean --json?"],

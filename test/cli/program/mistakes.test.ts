@@ -19,7 +19,7 @@ const MISTAKES: readonly (readonly [line: string, told: string])[] = [
   ["drain", "unknown command drain; did you mean client drain?"],
   ["client undrain", 'unexpected argument "undrain"; did you mean bunbond client drain?'],
   ["client drian", 'unexpected argument "drian"; did you mean bunbond client drain?'],
-  ["client start", 'unexpected argument "start"; everything here is given by flags.'],
+  ["client start", 'unexpected argument "start"; this command takes flags only.'],
   ["client status", 'unexpected argument "status"; did you mean bunbond status?'],
   ["start server", "unknown command start; did you mean server?"],
   ["run client -s srv", "unknown command run; did you mean client?"],

@@ -121,7 +121,7 @@ describe("runProgram", () => {
     ],
     [
       ["version", "now"],
-      `bunbond version: unexpected argument "now"; everything here is given by flags. Run 'bunbond version --help'.\n`,
+      `bunbond version: unexpected argument "now"; this command takes flags only. Run 'bunbond version --help'.\n`,
     ],
     [
       ["help", "server", "client"],

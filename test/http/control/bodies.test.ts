@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readDrainAction, readPeer, readRoutes, readVnis } from "../../../src/http/control/bodies.ts";
+import { readDrainAction, readPeer, readRoutes, readVniList } from "../../../src/http/control/bodies.ts";
 import { HttpError } from "../../../src/http/http-error.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 
@@ -13,7 +13,7 @@ test("routes", () => {
 });
 
 test("VNIs", () => {
-  expect(readVnis({ vnis: [0, 100, 4294967295] })).toEqual([0, 100, 4294967295]);
+  expect(readVniList({ vnis: [0, 100, 4294967295] })).toEqual([0, 100, 4294967295]);
 });
 
 test("a peer", () => {
@@ -40,10 +40,10 @@ describe("refused", () => {
       { routes: [ROUTE, "100#10.0.1.0/33@::1"] },
       "routes[1]: the prefix length must be a number from 0 to 32",
     ],
-    [readVnis, { vnis: [1, "2"] }, "vnis[1] must be a whole number from 0 to 4294967295"],
-    [readVnis, { vnis: [4294967296] }, "vnis[0] must be a whole number from 0 to 4294967295"],
-    [readVnis, { vnis: [-1] }, "vnis[0] must be a whole number"],
-    [readVnis, { vnis: [1.5] }, "vnis[0] must be a whole number"],
+    [readVniList, { vnis: [1, "2"] }, "vnis[1] must be a whole number from 0 to 4294967295"],
+    [readVniList, { vnis: [4294967296] }, "vnis[0] must be a whole number from 0 to 4294967295"],
+    [readVniList, { vnis: [-1] }, "vnis[0] must be a whole number"],
+    [readVniList, { vnis: [1.5] }, "vnis[0] must be a whole number"],
     [readPeer, { peer: 7 }, "peer must be a text"],
     [readPeer, { peer: "" }, "peer must be a text"],
     [readDrainAction, { action: "begin" }, "action must be start, undo or stop"],

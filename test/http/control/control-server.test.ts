@@ -13,7 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { jsonLines } from "../../../src/http/connections/http-answer.ts";
-import { readVnis } from "../../../src/http/control/bodies.ts";
+import { readVniList } from "../../../src/http/control/bodies.ts";
 import { change, openControlSocket, query } from "../../../src/http/control/control-server.ts";
 import { ControlSocketError } from "../../../src/http/control/socket.ts";
 import { HttpError } from "../../../src/http/http-error.ts";
@@ -79,7 +79,7 @@ const PEERS = { peers: [] };
 const CHANGE_FACTS = { state: "running", establishedServers: 1 } as const;
 const OPERATIONS = [
   query("/v1/peers", () => PEERS),
-  change("/v1/subscribe", readVnis, async (vnis) => ({
+  change("/v1/subscribe", readVniList, async (vnis) => ({
     results: vnis.map((vni) => ({ vni, outcome: "subscribed" as const })),
     ...CHANGE_FACTS,
   })),
@@ -154,7 +154,7 @@ describe("the socket's file", () => {
     const { code, message } = await failure(open({ path: first.path }));
     expect(code).toBe("IN_USE");
     expect(message).toBe(
-      `another daemon answers at ${first.path}: stop it, or give this one its own with --socket PATH (or none)`,
+      `another daemon answers at ${first.path}: stop it, or give this one a path of its own by --socket PATH (or none)`,
     );
     expect(await ask(first.path, "/v1/peers")).toEqual({ status: 200, body: PEERS });
   });

@@ -392,11 +392,23 @@ describe("where it listens", () => {
 
   // 192.0.2.0/24 and 2001:db8::/32 are for documentation, and .invalid leads nowhere.
   test.each([
-    [{ host: "192.0.2.99", port: 0 }, "EADDRNOTAVAIL", "192.0.2.99:0: not an address of this machine"],
-    [{ host: "2001:db8::99", port: 0 }, "EADDRNOTAVAIL", "[2001:db8::99]:0: not an address of this machine"],
+    [
+      { host: "192.0.2.99", port: 0 },
+      "EADDRNOTAVAIL",
+      "192.0.2.99:0: this machine does not have the address",
+    ],
+    [
+      { host: "2001:db8::99", port: 0 },
+      "EADDRNOTAVAIL",
+      "[2001:db8::99]:0: this machine does not have the address",
+    ],
     [{ host: "fe80::99", port: 0 }, "EINVAL", "[fe80::99]:0: a link-local address needs the name of its"],
-    [{ host: "fe80::99%lo", port: 0 }, "EADDRNOTAVAIL", "[fe80::99%lo]:0: not an address of this machine"],
-    [{ host: "name.invalid", port: 0 }, "ENOTFOUND", "name.invalid:0: the name leads to no address"],
+    [
+      { host: "fe80::99%lo", port: 0 },
+      "EADDRNOTAVAIL",
+      "[fe80::99%lo]:0: this machine does not have the address",
+    ],
+    [{ host: "name.invalid", port: 0 }, "ENOTFOUND", "name.invalid:0: the name is not that of an address"],
   ] as const)("%j is refused", async (endpoint, code, text) => {
     const error = await listenErrorAt(endpoint);
     expect(error.code).toBe(code);

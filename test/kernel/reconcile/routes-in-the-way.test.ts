@@ -1,6 +1,6 @@
 /** What is in the way of a route is named, however many are, and by as few searches as may be. */
 import { describe, expect, test } from "bun:test";
-import { formatRoute } from "../../../src/kernel/format-route.ts";
+import { formatFoundRoute } from "../../../src/kernel/format-route.ts";
 import { InstallerUnderTest, prefix } from "../../support/kernel/installer-under-test.ts";
 
 const A = "2001:db8::a";
@@ -73,5 +73,5 @@ test.each([
   [{ type: 7, linkIndex: 0 }, "unreachable 10.0.1.0/24 proto static metric 0"],
 ])("a route is shown as iproute2 does: %p", (change, text) => {
   const route = { ...FOREIGN, destination: prefix("10.0.1.0/24"), ...change };
-  expect(formatRoute(route, new Map([[1, "eth0"]]))).toBe(text);
+  expect(formatFoundRoute(route, new Map([[1, "eth0"]]))).toBe(text);
 });
