@@ -39,6 +39,7 @@ const ROOMS = [
   "library",
   "http/connections",
   "http",
+  "http/queries",
   "http/control",
   "http/public",
   "tools/ip",

@@ -330,6 +330,10 @@ export class ClientCore {
     return this.#vnis;
   }
 
+  isSubscribed(vni: number): boolean {
+    return this.#vnis.has(vni);
+  }
+
   /** Returns true if the view of the VNI has been complete at some time since it was subscribed. */
   isComplete(vni: number): boolean {
     return this.#completeness.isComplete(vni);

@@ -143,6 +143,39 @@ interface Source {
 
 const NO_ROUTE = new HistoryEntry();
 
+const ENTRIES_PER_PAUSE = 4096;
+const NONE: readonly number[] = [];
+
+/** Fields that IPv4 does not use have no meaning. */
+function hashOf(f: RouteFields): number {
+  let hash = Math.imul(f.vni ^ Math.imul(f.p0, 0x85ebca6b), 0xc2b2ae35);
+  if (f.family === 6) {
+    hash = Math.imul(hash ^ (hash >>> 15) ^ f.p1 ^ Math.imul(f.p2, 0x27d4eb2f), 0x165667b1);
+    hash ^= f.p3;
+  }
+  hash = Math.imul(hash ^ (hash >>> 13) ^ f.lengthBits, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ Math.imul(f.h0, 0x9e3779b1), 0xc2b2ae35);
+  if (f.hopFamily === 6) hash = Math.imul(hash ^ (hash >>> 13) ^ f.h3, 0x85ebca6b);
+  return hash ^ (hash >>> 16);
+}
+
+function isSameRoute(a: RouteFields, b: RouteFields): boolean {
+  return (
+    a.vni === b.vni &&
+    a.family === b.family &&
+    a.lengthBits === b.lengthBits &&
+    a.p0 === b.p0 &&
+    (a.family === 4 || (a.p1 === b.p1 && a.p2 === b.p2 && a.p3 === b.p3)) &&
+    a.hopFamily === b.hopFamily &&
+    a.h0 === b.h0 &&
+    (a.hopFamily === 4 || (a.h1 === b.h1 && a.h2 === b.h2 && a.h3 === b.h3)) &&
+    a.targetVni === b.targetVni &&
+    a.hopType === b.hopType &&
+    a.natPortFrom === b.natPortFrom &&
+    a.natPortTo === b.natPortTo
+  );
+}
+
 export class History {
   readonly capacity: number;
   readonly #blockCount: number;
@@ -278,6 +311,29 @@ export class History {
     out.natPortFrom = ports & 0xffff;
     out.natPortTo = ports >>> 16;
     return true;
+  }
+
+  /**
+   * Counts for each of these routes the entries about it. Pauses at each value that it yields, between some thousand entries; entries
+   * that come meanwhile do not count. The last value is the counts.
+   */
+  *countChanges(routes: readonly RouteFields[]): Generator<null, number[]> {
+    const counts = routes.map(() => 0);
+    const byHash = new Map<number, number[]>();
+    for (const [i, route] of routes.entries()) {
+      byHash.getOrInsertComputed(hashOf(route), () => []).push(i);
+    }
+    const entry = new HistoryEntry();
+    const end = this.#next;
+    for (let sequence = this.#first; sequence < end; sequence++) {
+      if (sequence % ENTRIES_PER_PAUSE === 0) yield null;
+      // Entries are forgotten during a pause.
+      if (!this.read(sequence, entry) || entry.kind > HistoryKind.REMOVE) continue;
+      for (const i of byHash.get(hashOf(entry)) ?? NONE) {
+        if (isSameRoute(entry, routes[i] as RouteFields)) counts[i] = (counts[i] as number) + 1;
+      }
+    }
+    return counts;
   }
 
   /** Returns the number of the first entry at that time or after it, by bisection; `next` if there is none. */

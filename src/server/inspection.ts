@@ -12,6 +12,8 @@ export interface ServerInspection {
   readonly history: History;
   /** The clock of holders' and history's times. */
   nowMs(): number;
+  /** Iterates over the VNIs with a route or a subscriber, in no particular order. The iteration may pause. */
+  vnis(): Iterable<number>;
   /** Returns how many peers subscribe to the VNI. */
   subscriberCount(vni: number): number;
   /** Returns the subscribers that a route was sent to, at most `limit`, and their number; null if there is no such route. */

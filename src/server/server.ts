@@ -224,6 +224,7 @@ export class Server {
       routes: exchange.inspector(),
       history: this.#history,
       nowMs: () => this.#clock.nowMs(),
+      vnis: () => exchange.inspector().vnis(),
       subscriberCount: (vni) => exchange.subscriberCount(vni),
       recipients: ({ vni, destination, nextHop }, limit) => {
         fillUpdateFields(fields, vni, destination, nextHop);

@@ -3,6 +3,7 @@ import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters } from "../../client/counters.ts";
 import { clientEndpoints } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
+import { clientSource } from "../../http/queries/daemon-sources.ts";
 import type { DaemonContext } from "../program/command.ts";
 import type { LineWriter } from "../program/output.ts";
 import { versionInfo } from "../program/version.ts";
@@ -104,7 +105,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     control?.serve(clientEndpoints(controlled));
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
-    const http = await serveRoutes(options, client.inspector(), daemon, logger);
+    const http = await serveRoutes(options, clientSource(client, daemon.clock), daemon, logger);
     await stopped;
     leave();
     reloader.stop();

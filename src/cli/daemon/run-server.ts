@@ -1,7 +1,7 @@
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import { serverEndpoints } from "../../http/control/server-endpoints.ts";
-import { INSPECTION } from "../../server/inspection.ts";
+import { serverSource } from "../../http/queries/daemon-sources.ts";
 import { Server } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { versionInfo } from "../program/version.ts";
@@ -33,7 +33,7 @@ async function serve(
   });
   try {
     control?.serve(serverEndpoints(server, daemon));
-    const http = await serveRoutes(options, server[INSPECTION]().routes, daemon, logger);
+    const http = await serveRoutes(options, serverSource(server, daemon.clock), daemon, logger);
     await stopped;
     daemon.isStopping = true;
     reloader.stop();

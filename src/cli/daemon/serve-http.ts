@@ -3,8 +3,9 @@ import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Daemon } from "../../http/control/daemon.ts";
 import { startHttpServer } from "../../http/public/http-server.ts";
+import { queryEndpoints } from "../../http/queries/endpoints.ts";
+import type { QuerySource } from "../../http/queries/query-source.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
-import type { RouteSource } from "../../route/table/route-source.ts";
 import { versionInfo } from "../program/version.ts";
 
 export interface HttpOptions {
@@ -16,13 +17,15 @@ export interface HttpOptions {
 /** Serves a daemon's routes at the address of `--http`. Resolves to null if the flag is not given. */
 export async function serveRoutes(
   { http: endpoint, httpHosts: hostNames }: HttpOptions,
-  routes: RouteSource,
+  source: QuerySource,
   { clock, http: counters }: Daemon,
   logger: Logger,
 ) {
   if (endpoint === null) return null;
   const { version } = versionInfo;
-  const http = await startHttpServer({ endpoint, hostNames, routes, version, logger, clock, counters });
+  const { routes } = source;
+  const queries = queryEndpoints(source);
+  const http = startHttpServer({ endpoint, hostNames, routes, queries, version, logger, clock, counters });
   eventLog(logger).log(LOG.servingHttp, { address: formatEndpoint(http.endpoint) });
   return http;
 }

@@ -13,6 +13,8 @@ import type { Route } from "../../route/route.ts";
 import { describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { HttpError } from "../http-error.ts";
+import { clientSource } from "../queries/daemon-sources.ts";
+import { queryEndpoints } from "../queries/endpoints.ts";
 import type { HttpRoute } from "../router.ts";
 import type {
   ChangeFacts,
@@ -60,6 +62,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
   };
   return [
     query("/v1/status", () => clientStatus(options)),
+    ...queryEndpoints(clientSource(client, daemon.clock)),
     change("/v1/peers/reset", readPeer, (peer) => {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
       if (!("code" in endpoint) && client.resetServer(endpoint)) {

@@ -5,6 +5,8 @@ import type { ServerCounters } from "../../server/counters.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
 import { HttpError } from "../http-error.ts";
+import { serverSource } from "../queries/daemon-sources.ts";
+import { queryEndpoints } from "../queries/endpoints.ts";
 import type { HttpRoute } from "../router.ts";
 import type { Counters, PeerEntry, ServerStatus } from "./api.ts";
 import { readPeer } from "./bodies.ts";
@@ -14,6 +16,7 @@ import { type Daemon, timeBefore } from "./daemon.ts";
 export function serverEndpoints(server: Server, daemon: Daemon): HttpRoute[] {
   return [
     query("/v1/status", () => serverStatus(server, daemon)),
+    ...queryEndpoints(serverSource(server, daemon.clock)),
     query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
     change("/v1/peers/reset", readPeer, (peer) => {
       if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };

@@ -12,7 +12,7 @@ import { SystemClock } from "../../transport/schedule/system-clock.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
 import { HttpListener, type HttpRequest } from "../connections/http-listener.ts";
 import { HttpError } from "../http-error.ts";
-import { Router } from "../router.ts";
+import { type HttpRoute, Router } from "../router.ts";
 import { comparableName, isAllowedHost } from "./host-check.ts";
 import { publicEndpoints } from "./public-endpoints.ts";
 
@@ -22,6 +22,8 @@ export interface HttpServerOptions {
   /** Host names that requests may use, in addition to that of the endpoint. */
   readonly hostNames?: readonly string[];
   readonly routes: RouteSource;
+  /** Further endpoints, which only read. */
+  readonly queries?: readonly HttpRoute[];
   readonly version: string;
   readonly logger: Logger;
   readonly counters?: HttpCounters;
@@ -80,7 +82,10 @@ function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
   const { version, logger } = options;
   const router = new Router({
     guard: hostGuard(options, counters),
-    routes: publicEndpoints({ routes: options.routes, version, paths: () => router.paths }),
+    routes: [
+      ...publicEndpoints({ routes: options.routes, version, paths: () => router.paths }),
+      ...(options.queries ?? []),
+    ],
     onFailure: (error) =>
       eventLog(logger).log(LOG.httpAnswerFailed, {
         address: formatEndpoint(options.endpoint),

@@ -21,8 +21,8 @@ import { formatAddress } from "../../net/address.ts";
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { inTextOrder } from "../../route/table/text-order.ts";
 import type { NextHop } from "../../wire/message.ts";
+import { sortedNumbers } from "../sorted-numbers.ts";
 import { sortedLines } from "./sorted-lines.ts";
-import { sortedNumbers } from "./sorted-numbers.ts";
 
 export type RoutesFormat = "json" | "yaml";
 

@@ -64,7 +64,10 @@ export interface RouteInspector extends RouteSource {
   summary(vni: number): InspectedVni | null;
   /** Returns the routes to exactly this destination, those that are not in view included. */
   inspect(vni: number, destination: Prefix): InspectedRoute[];
-  /** Returns the destinations with a route that contain the whole prefix (itself included), the longest first. */
+  /**
+   * Returns the destinations that contain the whole prefix (itself included) and have a route in view or an own announcement, the
+   * longest first.
+   */
   covering(vni: number, prefix: Prefix): Prefix[];
 }
 
@@ -111,7 +114,14 @@ export class TableInspector extends TableSource implements RouteInspector {
   covering(vni: number, prefix: Prefix): Prefix[] {
     const table = this.#table.find(vni);
     if (table === undefined) return [];
-    return this.#table.covering(table, prefix).filter((one) => this.nextHops(vni, one).length > 0);
+    return this.#table.covering(table, prefix).filter((one) => this.#counts(vni, one));
+  }
+
+  /** Returns true if packets for the destination go by it, or stay on this host because the client announces it itself. */
+  #counts(vni: number, destination: Prefix): boolean {
+    return this.inspect(vni, destination).some(({ isInView, holders }) => {
+      return isInView || holders.some(({ state }) => state === "own");
+    });
   }
 
   #forEachRow(vni: number, destination: Prefix, take: (row: number) => void): void {

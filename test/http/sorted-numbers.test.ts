@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { sortedNumbers } from "../../../src/http/public/sorted-numbers.ts";
-import { SeededRandom } from "../../support/models/random.ts";
+import { sortedNumbers } from "../../src/http/sorted-numbers.ts";
+import { SeededRandom } from "../support/models/random.ts";
 
 const same = (number: number) => number;
 

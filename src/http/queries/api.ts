@@ -1,0 +1,124 @@
+/**
+ * The answers to queries about routes, as shapes of JSON, the same on the control socket and on public HTTP. Names are stable;
+ * times are RFC 3339 in UTC.
+ */
+import type { HolderState } from "../../route/table/route-inspector.ts";
+
+/** `/v1/vnis` */
+export interface VniList {
+  readonly vnis: readonly VniEntry[];
+}
+
+export interface VniEntry {
+  readonly vni: number;
+  readonly ipv4Routes: number;
+  readonly ipv6Routes: number;
+  /** Of the routes, 16 hex digits: equal for equal sets of routes, in whatever order they came. */
+  readonly digest: string;
+  /** Of a server: how many peers subscribe to the VNI. */
+  readonly subscribers?: number;
+  /** Of a client. */
+  readonly subscribed?: boolean;
+  /** Of a client: all servers have sent the whole VNI. */
+  readonly complete?: boolean;
+}
+
+/** `/v1/vnis/:vni/routes`, and each VNI's part of `/v1/routes` */
+export interface RoutePage {
+  readonly routes: readonly RouteEntry[];
+  /** For the next page: give it as `cursor`; null after the last one. */
+  readonly next: string | null;
+}
+
+/** A destination with its next hops. */
+export interface RouteEntry {
+  readonly vni: number;
+  readonly destination: string;
+  readonly nextHops: readonly NextHopEntry[];
+  /** Of a client with `--install-routes` for the VNI; otherwise null. */
+  readonly kernel: KernelRouteEntry | null;
+}
+
+export interface NextHopEntry {
+  readonly address: string;
+  /** STANDARD, NAT or LOADBALANCER_TARGET. */
+  readonly type: string;
+  readonly targetVni: number;
+  readonly natPortFrom: number;
+  readonly natPortTo: number;
+  /** False if the route is not used: a client announces it itself, or it may be an echo. */
+  readonly used: boolean;
+  /** On a server the peers that announce the route, on a client the servers that have it. */
+  readonly holders: readonly HolderEntry[];
+  /** How many changes of the route the history has (`bunbond history`). */
+  readonly changes: number;
+}
+
+export interface HolderEntry {
+  /** The address and port of the peer or server. */
+  readonly name: string;
+  /** A server's number of its peer; null on a client. */
+  readonly id: number | null;
+  readonly state: HolderState;
+  /** When it announced the route. */
+  readonly since: string;
+}
+
+/** What the kernel has of a destination. */
+export interface KernelRouteEntry {
+  readonly table: number;
+  /** The state of the kernel's route: installed, pending, refused, … */
+  readonly state: string;
+  /** Why it is not installed, with the command that shows or mends it; null if it is. */
+  readonly problem: string | null;
+}
+
+/** What is true of an address in one word; the text of {@link Explanation} says it in a sentence. */
+export type Verdict =
+  | "works"
+  | "stale"
+  | "not-announced"
+  | "not-subscribed"
+  | "not-installed"
+  | "incomplete"
+  | "own";
+
+/** `/v1/explain/:address` */
+export interface Explanation {
+  /** The address or prefix that was asked about. */
+  readonly asked: string;
+  readonly verdict: Verdict;
+  /** The verdict in one sentence. */
+  readonly summary: string;
+  /** The longest match in each VNI, at most {@link MAX_MATCHES}. */
+  readonly matches: readonly ExplainedMatch[];
+  /** How many VNIs have a match. */
+  readonly matchCount: number;
+  /** With `source`: the VNIs in which the source has a route, too, so that both can belong to one tenant. */
+  readonly source: string | null;
+}
+
+export interface ExplainedMatch extends RouteEntry {
+  readonly verdict: Verdict;
+  readonly summary: string;
+  /** Shorter destinations of the VNI that contain the address, the longest first: the match goes before them. */
+  readonly covering: readonly string[];
+  /** With `source`: the destination that contains the source address in this VNI; null if there is none. */
+  readonly sourceDestination: string | null;
+  /** On a server: the subscribers of the VNI, by what each was sent last about each next hop. */
+  readonly recipients: readonly RecipientEntry[];
+}
+
+/** To whom a server has sent one next hop of the destination. */
+export interface RecipientEntry {
+  readonly nextHop: string;
+  /** Of the VNI. */
+  readonly subscribers: number;
+  /** How many were sent the route. An announcer is never sent its own. */
+  readonly sent: number;
+  /** Subscribers that were not sent it, at most {@link MAX_RECIPIENTS}. */
+  readonly notSent: readonly string[];
+}
+
+export const MAX_MATCHES = 20;
+export const MAX_RECIPIENTS = 100;

@@ -1,0 +1,242 @@
+/** The queries about routes, as HTTP routes: the same on the control socket and on public HTTP. */
+import { parseAddress } from "../../net/address.ts";
+import type { IpAddress, Prefix } from "../../net/ip.ts";
+import { formatPrefix, parsePrefix } from "../../net/prefix.ts";
+import { PROTOCOL_TYPE_NAMES } from "../../route/next-hop-type.ts";
+import { hostPrefix } from "../../route/table/route-inspector.ts";
+import { NextHopType } from "../../wire/protocol.ts";
+import { type HttpAnswer, json, jsonLines } from "../connections/http-answer.ts";
+import { HttpError } from "../http-error.ts";
+import { type QueryReader, wholeNumberParameter } from "../query.ts";
+import { type HttpRoute, queryRoute, route } from "../router.ts";
+import { sortedNumbers } from "../sorted-numbers.ts";
+import type { RoutePage, VniEntry } from "./api.ts";
+import { explain } from "./explain.ts";
+import { findRoutes, type PagePosition, type RouteFilter, type RouteMatch } from "./find-routes.ts";
+import { pause, type QuerySource } from "./query-source.ts";
+import { type FoundDestination, routeEntries } from "./route-entries.ts";
+
+const MAX_VNI = 0xffff_ffff;
+const DEFAULT_PAGE = 500;
+const MAX_PAGE = 1000;
+/** A VNI's line is some 100 characters. */
+const VNIS_PER_PAUSE = 200;
+/** Destinations whose entries are made at a time, and for which the history is read once. */
+const STREAMED_TOGETHER = 500;
+
+export function queryEndpoints(source: QuerySource): HttpRoute[] {
+  return [
+    route("GET", "/v1/vnis", async () => json(200, { vnis: await vniEntries(source) })),
+    queryRoute("GET", "/v1/vnis/:vni/routes", ROUTE_QUERY, ({ parameters, query, signal }) =>
+      routesAnswer(source, filterOf(query, readVni(parameters.vni)), query, signal),
+    ),
+    queryRoute("GET", "/v1/routes", { ...ROUTE_QUERY, vni: optionalVni }, ({ query, signal }) =>
+      routesAnswer(source, filterOf(query, query.vni), query, signal),
+    ),
+    queryRoute(
+      "GET",
+      "/v1/explain/:address",
+      { vni: optionalVni, source: optionalAddress },
+      async ({ parameters, query }) => {
+        const asked = readAsked(parameters.address, "address").value;
+        if (query.source !== null && query.source.family !== asked.family) {
+          throw new HttpError(
+            "BAD_QUERY",
+            "source must be of the same family as the address that is asked about",
+          );
+        }
+        return json(200, await explain(source, { asked, vni: query.vni, source: query.source }));
+      },
+    ),
+  ];
+}
+
+/** Resolves to the VNIs, in order. */
+async function vniEntries(source: QuerySource): Promise<VniEntry[]> {
+  const entries: VniEntry[] = [];
+  for (const vni of sortedNumbers(
+    () => numbersOf(source),
+    (one) => one,
+  )) {
+    if (vni === null || entries.length % VNIS_PER_PAUSE === 0) await pause(source);
+    if (vni === null) continue;
+    const summary = source.routes.summary(vni) ?? { vni, ipv4Routes: 0, ipv6Routes: 0, digest: NO_ROUTES };
+    entries.push(
+      source.program === "server"
+        ? { ...summary, subscribers: source.subscriberCount(vni) }
+        : { ...summary, subscribed: source.isSubscribed(vni), complete: source.isComplete(vni) },
+    );
+  }
+  return entries;
+}
+
+const NO_ROUTES = "0".repeat(16);
+
+/** Iterates over the VNIs that are shown; some may come twice. */
+function* numbersOf(source: QuerySource): Iterable<number> {
+  if (source.program === "server") yield* source.vnis();
+  else {
+    for (const { vni } of source.routes.summaries()) yield vni;
+    yield* source.subscriptions();
+  }
+}
+
+// --- routes ------------------------------------------------------------------------------------------------
+
+const optionalVni: QueryReader<number | null> = wholeNumberParameter(0, MAX_VNI, null);
+
+const ROUTE_QUERY = {
+  prefix: ((text, name) => (text === null ? null : readAsked(text, name))) satisfies QueryReader<unknown>,
+  match: ((text, name) => readMatch(text, name)) satisfies QueryReader<unknown>,
+  type: ((text, name) => readType(text, name)) satisfies QueryReader<unknown>,
+  nextHop: optionalAddress,
+  from: ((text) => text) satisfies QueryReader<string | null>,
+  stale: ((text, name) => readSwitch(text, name)) satisfies QueryReader<boolean>,
+  limit: wholeNumberParameter(1, MAX_PAGE, DEFAULT_PAGE),
+  cursor: ((text, name) => readCursor(text, name)) satisfies QueryReader<PagePosition | null>,
+  format: ((text, name) => readFormat(text, name)) satisfies QueryReader<"json" | "jsonl">,
+};
+
+type RouteQuery = { readonly [Name in keyof typeof ROUTE_QUERY]: ReturnType<(typeof ROUTE_QUERY)[Name]> };
+
+function filterOf(
+  { prefix, match, type, nextHop, from, stale }: RouteQuery,
+  vni: number | null,
+): RouteFilter {
+  return {
+    vni,
+    // An address is looked up as a packet's destination is, a prefix is the destination itself.
+    prefix: prefix && { value: prefix.value, match: match ?? (prefix.isAddress ? "longest" : "exact") },
+    type,
+    nextHop,
+    from,
+    onlyStale: stale,
+  };
+}
+
+async function routesAnswer(
+  source: QuerySource,
+  filter: RouteFilter,
+  { limit, cursor, format }: RouteQuery,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  if (format === "jsonl") return jsonLines(allRoutes(source, filter, cursor, signal));
+  return json(200, await routePage(source, filter, limit, cursor, signal));
+}
+
+async function routePage(
+  source: QuerySource,
+  filter: RouteFilter,
+  limit: number,
+  cursor: PagePosition | null,
+  signal: AbortSignal,
+): Promise<RoutePage> {
+  const found: FoundDestination[] = [];
+  let hasMore = false;
+  for (const one of findRoutes(source, filter, cursor)) {
+    if (one === null) {
+      await pause(source);
+      // Nobody reads the rest.
+      if (signal.aborted) break;
+      continue;
+    }
+    hasMore = found.length === limit;
+    if (hasMore) break;
+    found.push(one);
+  }
+  const last = found.at(-1);
+  return {
+    routes: await routeEntries(source, found),
+    next: hasMore && last !== undefined ? `${last.vni}-${formatPrefix(last.destination)}` : null,
+  };
+}
+
+/** Iterates over the entries of all routes, as the reader takes them. */
+async function* allRoutes(
+  source: QuerySource,
+  filter: RouteFilter,
+  cursor: PagePosition | null,
+  signal: AbortSignal,
+) {
+  let together: FoundDestination[] = [];
+  for (const one of findRoutes(source, filter, cursor)) {
+    if (signal.aborted) return;
+    if (one === null) await pause(source);
+    else together.push(one);
+    if (together.length < STREAMED_TOGETHER) continue;
+    yield* await routeEntries(source, together);
+    together = [];
+  }
+  yield* await routeEntries(source, together);
+}
+
+// --- values ------------------------------------------------------------------------------------------------
+
+function bad(name: string, text: string, what: string): HttpError {
+  return new HttpError("BAD_QUERY", `${name} must be ${what}, not ${JSON.stringify(text)}`);
+}
+
+function readVni(text: string): number {
+  const vni = wholeNumberParameter(0, MAX_VNI, null)(text, "the VNI");
+  if (vni === null) throw bad("the VNI", text, `a number from 0 to ${MAX_VNI}`);
+  return vni;
+}
+
+interface Asked {
+  readonly value: Prefix;
+  readonly isAddress: boolean;
+}
+
+function readAsked(text: string, name: string): Asked {
+  const address = parseAddress(text);
+  if (address !== null) return { value: hostPrefix(address), isAddress: true };
+  const parsed = parsePrefix(text);
+  if (parsed === null) throw bad(name, text, "an address or a prefix, as 10.0.1.7 or 10.0.1.0/24");
+  return { value: parsed.prefix, isAddress: false };
+}
+
+function optionalAddress(text: string | null, name: string): IpAddress | null {
+  if (text === null) return null;
+  const address = parseAddress(text);
+  if (address === null) throw bad(name, text, "an address, as 2001:db8::1");
+  return address;
+}
+
+const MATCHES: readonly RouteMatch[] = ["exact", "longer", "shorter", "longest"];
+
+function readMatch(text: string | null, name: string): RouteMatch | null {
+  if (text === null) return null;
+  const match = MATCHES.find((each) => each === text);
+  if (match === undefined) throw bad(name, text, `one of ${MATCHES.join(", ")}`);
+  return match;
+}
+
+const TYPES = [NextHopType.STANDARD, NextHopType.NAT, NextHopType.LOADBALANCER_TARGET];
+
+function readType(text: string | null, name: string): NextHopType | null {
+  if (text === null) return null;
+  const type = TYPES.find((each) => PROTOCOL_TYPE_NAMES[each] === text.toUpperCase());
+  if (type === undefined)
+    throw bad(name, text, `one of ${TYPES.map((each) => PROTOCOL_TYPE_NAMES[each]).join(", ")}`);
+  return type;
+}
+
+function readSwitch(text: string | null, name: string): boolean {
+  if (text === null || text === "false") return false;
+  if (text === "true" || text === "") return true;
+  throw bad(name, text, "true or false");
+}
+
+function readFormat(text: string | null, name: string): "json" | "jsonl" {
+  if (text === null || text === "json") return "json";
+  if (text === "jsonl") return "jsonl";
+  throw bad(name, text, "json or jsonl");
+}
+
+function readCursor(text: string | null, name: string): PagePosition | null {
+  if (text === null) return null;
+  const [, vni = "", destination = ""] = /^(\d+)-(.+)$/.exec(text) ?? [];
+  const parsed = parsePrefix(destination);
+  if (parsed === null || Number(vni) > MAX_VNI) throw bad(name, text, "the `next` of the page before");
+  return { vni: Number(vni), destination: parsed.prefix };
+}
