@@ -1,5 +1,5 @@
 /**
- * How far an address reaches: the scope of multicast addresses, by their bits, and of unicast addresses, by their block.
+ * An address's scope says how far it reaches. That of multicast addresses in IPv6 is in their bits, all others have it by block.
  */
 import { contains } from "./cidr.ts";
 import type { IpAddress, Prefix } from "./ip.ts";

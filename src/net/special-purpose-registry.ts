@@ -1,5 +1,5 @@
 /**
- * IANA's special-purpose address registries (RFC 6890) as data, as of July 2026:
+ * These are IANA's special-purpose address registries (RFC 6890), as of July 2026:
  * https://www.iana.org/assignments/iana-ipv4-special-registry/
  * https://www.iana.org/assignments/iana-ipv6-special-registry/
  *

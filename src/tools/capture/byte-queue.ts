@@ -1,4 +1,4 @@
-/** Bytes of a file that were read and not used yet. Chunks are joined only where something lies across their border. */
+/** A queue holds the bytes of a file that were read and not used yet. Chunks are joined only where something lies across their border. */
 export class ByteQueue {
   readonly #chunks: Uint8Array[] = [];
   /** Bytes of the first chunk that have been taken. */

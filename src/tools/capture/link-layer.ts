@@ -29,9 +29,9 @@ export function networkOffset(linkType: number, bytes: Uint8Array): NetworkOffse
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (linkType) {
     case LinkType.ETHERNET:
-      return behindEtherType(view, 12);
+      return afterEtherType(view, 12);
     case LinkType.LINUX_SLL:
-      return view.byteLength < 16 ? "other" : behindEtherType(view, 14);
+      return view.byteLength < 16 ? "other" : afterEtherType(view, 14);
     case LinkType.LINUX_SLL2:
       return view.byteLength < 20 || !isIp(view.getUint16(0)) ? "other" : 20;
     case LinkType.NULL:
@@ -50,7 +50,7 @@ export function networkOffset(linkType: number, bytes: Uint8Array): NetworkOffse
 }
 
 /** `offset`: where the EtherType is, which VLAN tags move on by four bytes each. */
-function behindEtherType(view: DataView, offset: number): NetworkOffset {
+function afterEtherType(view: DataView, offset: number): NetworkOffset {
   for (let at = offset; at + 2 <= view.byteLength; at += 4) {
     const type = view.getUint16(at);
     if (isIp(type)) return at + 2;

@@ -1,7 +1,7 @@
 /**
- * The bytes that one side of a TCP connection sent, put in order from captured segments. Segments may come out of order, twice, or
- * overlapping; of bytes that come twice the first copy counts. Sequence numbers are compared by their signed distance, so that they
- * may pass 2^32.
+ * A stream puts the bytes that one side of a TCP connection sent in order, from captured segments. Segments may come out of order,
+ * twice, or overlapping; of bytes that come twice the first copy counts. Sequence numbers are compared by their signed distance, so
+ * that they may pass 2^32.
  *
  * What is missing is waited for as long as the segments after it take at most {@link MAX_WAITING_BYTES}: the capturing machine may
  * have lost a packet that the receiver got, and then it never comes.

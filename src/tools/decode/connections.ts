@@ -1,5 +1,5 @@
 /**
- * The TCP connections of a capture: segments in, records out. Memory is bounded whatever the capture holds: the number of
+ * The TCP connections of a capture take segments and give records. Memory is bounded whatever the capture holds: the number of
  * connections, and the bytes that wait for what is missing before them.
  */
 import { formatAddress } from "../../net/address.ts";

@@ -1,4 +1,4 @@
-/** What `bunbond decode` prints: one record after the other, as text for people and as JSON. */
+/** `bunbond decode` prints one record after the other: as text for people, or as JSON. */
 
 import { formatAddress } from "../../net/address.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
@@ -58,11 +58,11 @@ function itemText(item: DecodedRecord["item"]): string {
       return `fault ${error.code}: ${error.message}; frame ${frame.toHex()}`;
     }
     case "skipped":
-      return `skipped ${count(item.bytes)} in search of a message`;
+      return `skipped: ${count(item.bytes)}, up to the next message`;
     case "gap":
       return `gap: ${count(item.bytes)} are missing in the capture`;
     case "cut":
-      return `the stream ends ${count(item.bytes)} after the beginning of a message`;
+      return `cut: ${count(item.bytes)} of a message, and its rest is missing`;
     case "joined":
       return "the capture begins inside this connection";
     case "fragment":

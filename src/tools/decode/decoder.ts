@@ -1,5 +1,5 @@
 /**
- * From the bytes of a file to records, whatever the file is: a capture by its first four bytes, else hex text.
+ * A decoder makes records of the bytes of a file. The first four bytes say whether it is a capture; else it is hex text.
  *
  *     file ▶ packets ▶ TCP segments ▶ bytes in order ▶ messages
  *     text ▶ bytes ──────────────────────────────────▶ messages

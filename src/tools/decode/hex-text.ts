@@ -153,7 +153,7 @@ function offsetOf(line: string, bytesRead: number): { readonly digits: string; r
 }
 
 /**
- * Returns where the bytes of a line with an offset stand. The characters after them come behind a "|" or at least two spaces; but
+ * Returns where the bytes of a line with an offset stand. The characters after them follow a "|" or at least two spaces; but
  * two spaces may also part the first eight bytes from the other eight.
  */
 function dataRange(line: string, offsetEnd: number): TextRange {

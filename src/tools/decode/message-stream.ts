@@ -23,11 +23,11 @@ export type StreamItem =
       readonly error: ProtocolError;
       readonly frame: Uint8Array;
     }
-  /** Bytes that are no message, or no whole one. */
+  /** Bytes that are no message. */
   | { readonly kind: "skipped"; readonly offset: number; readonly bytes: number }
   /** Bytes that the capture lacks. */
   | { readonly kind: "gap"; readonly offset: number; readonly bytes: number }
-  /** The stream ends inside a frame. */
+  /** The beginning of a message, before a gap or the end of the stream. */
   | { readonly kind: "cut"; readonly offset: number; readonly bytes: number };
 
 const NO_BYTES = new Uint8Array(0);
@@ -53,22 +53,22 @@ export class MessageStream {
 
   /** Says that the capture lacks the next bytes. */
   *gap(bytes: number): Generator<StreamItem> {
-    yield* this.#finish("skipped");
+    yield* this.#finish();
     yield { kind: "gap", offset: this.#offset, bytes };
     this.#offset += bytes;
     this.#searchedFrom = this.#offset;
   }
 
   *end(): Generator<StreamItem> {
-    yield* this.#finish("cut");
+    yield* this.#finish();
   }
 
   /** Uses up what waits, since nothing will come that completes it. */
-  *#finish(kind: "skipped" | "cut"): Generator<StreamItem> {
+  *#finish(): Generator<StreamItem> {
     yield* this.#read(true);
     const offset = this.#searchedFrom ?? this.#offset;
     const bytes = this.#offset + this.#rest.length - offset;
-    if (bytes > 0) yield { kind: this.#searchedFrom === null ? kind : "skipped", offset, bytes };
+    if (bytes > 0) yield { kind: this.#searchedFrom === null ? "cut" : "skipped", offset, bytes };
     this.#drop(this.#rest.length);
     this.#searchedFrom = null;
   }

@@ -1,4 +1,4 @@
-/** Other ways to write an address, and its name in reverse DNS. */
+/** These functions write an address in other ways, and its name in reverse DNS. */
 import { addressFromBytes, addressToBytes } from "../../net/address.ts";
 import { familyBits, type IpAddress, type Prefix } from "../../net/ip.ts";
 

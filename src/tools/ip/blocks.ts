@@ -1,4 +1,4 @@
-/** Sets of address blocks: merged, divided and nested. Blocks never overlap by halves, so order and nesting say everything. */
+/** Sets of address blocks are merged, divided and nested here. Blocks never overlap by halves, so order and nesting say everything. */
 import { addressCount, covers, firstHost, lastHost } from "../../net/cidr.ts";
 import type { Prefix } from "../../net/ip.ts";
 import { comparePrefix, maskPrefix, samePrefix } from "../../net/prefix.ts";

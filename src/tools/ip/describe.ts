@@ -1,4 +1,4 @@
-/** Everything about an address or a block, as one object that is printed as text or as JSON. */
+/** One object says everything about an address or a block. It is printed as text or as JSON. */
 import { formatAddress } from "../../net/address.ts";
 import {
   type AddressClass,

@@ -1,5 +1,5 @@
 /**
- * Addresses inside addresses: the IPv6 forms of an IPv4 address, and what an IPv6 address carries of an IPv4 address or a MAC.
+ * Addresses can contain others: an IPv4 address has IPv6 forms, and an IPv6 address may carry an IPv4 address or a MAC.
  * Offsets are bytes of the IPv6 address.
  */
 import { addressFromBytes, formatAddress } from "../../net/address.ts";

@@ -1,5 +1,5 @@
 /**
- * The Wireshark dissector: dissector.lua with the numbers and texts of src/wire/ in it, so that the two decoders cannot know
+ * The Wireshark dissector is dissector.lua with the numbers and texts of src/wire/ in it, so that the two decoders cannot know
  * different protocols.
  */
 import { SHORT_TYPE_NAMES } from "../../route/next-hop-type.ts";

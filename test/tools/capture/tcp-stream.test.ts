@@ -176,7 +176,7 @@ test("a SYN that is sent again is the same; another one is another connection's"
   expect([stream.begin(99), stream.begin(5_000)]).toEqual([true, false]);
 });
 
-test("what waits is bounded: a gap is given up when too much waits behind it", () => {
+test("what waits is bounded: a gap is given up when too much waits for it", () => {
   const stream = new TcpStream();
   stream.begin(-1 >>> 0);
   const parts: StreamPart[] = [];

@@ -78,7 +78,7 @@ test("a conversation as text", () => {
       "2026-01-02T03:04:05.686901Z #9 connection 1: [2001:db8::10]:4711 > [2001:db8::7]:40112 fault BAD_PREFIX_LENGTH: a prefix length is over 32 (IPv4) or 128 (IPv6); frame 0100200510641a0812040a000100182122120a1020010db8000000000000000000000001",
       "2026-01-02T03:04:05.686901Z #9 connection 1: [2001:db8::10]:4711 > [2001:db8::7]:40112 UPDATE ADD 100 10.0.3.0/24 via 2001:db8::3 type lb",
       "2026-01-02T03:04:05.686901Z #9 connection 1: [2001:db8::10]:4711 > [2001:db8::7]:40112 UPDATE ADD 100 0.0.0.0/0 via 2001:db8::4",
-      "2026-01-02T03:04:05.688901Z #11 connection 1: [2001:db8::10]:4711 > [2001:db8::7]:40112 the stream ends 8 bytes after the beginning of a message",
+      "2026-01-02T03:04:05.688901Z #11 connection 1: [2001:db8::10]:4711 > [2001:db8::7]:40112 cut: 8 bytes of a message, and its rest is missing",
     ]
   `);
 });
@@ -251,7 +251,7 @@ describe("TCP", () => {
     );
     expect(brief(packets)).toEqual([
       "3/1 HELLO client keepalive 5 s",
-      "3/1 skipped 3 bytes in search of a message",
+      "3/1 cut: 3 bytes of a message, and its rest is missing",
       "3/1 gap: 3 bytes are missing in the capture",
       "4/1 KEEPALIVE",
     ]);
@@ -273,7 +273,7 @@ describe("TCP", () => {
     const second = new Conversation(CLIENT, SERVER, 777_777, 888_888).open().send("client", HELLO);
     expect(brief([...packetsOf(first), ...packetsOf(second)])).toEqual([
       "3/1 HELLO client keepalive 5 s",
-      "4/1 the stream ends 9 bytes after the beginning of a message",
+      "4/1 cut: 9 bytes of a message, and its rest is missing",
       "6/2 HELLO client keepalive 5 s",
     ]);
   });
@@ -281,7 +281,7 @@ describe("TCP", () => {
   test("a connection that ends inside a message", () => {
     const conversation = new Conversation(CLIENT, SERVER).open().send("client", HELLO.subarray(0, 5)).close();
     expect(brief(packetsOf(conversation))).toEqual([
-      "4/1 the stream ends 5 bytes after the beginning of a message",
+      "4/1 cut: 5 bytes of a message, and its rest is missing",
     ]);
   });
 

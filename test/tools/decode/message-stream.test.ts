@@ -94,7 +94,7 @@ const CASES: readonly (readonly [
     [KEEPALIVE, UPDATE.subarray(0, 9), 5, UPDATE.subarray(14), SUBSCRIBE],
     [
       "message 0 KEEPALIVE",
-      "skipped 4 9",
+      "cut 4 9",
       "gap 13 5",
       `skipped 18 ${UPDATE.length - 14}`,
       `message ${4 + UPDATE.length} SUBSCRIBE`,
