@@ -28,6 +28,8 @@ export interface RoutedRequest<Parameter extends string = string, Query = unknow
   /** The path's parameters, decoded and never empty. */
   readonly parameters: Readonly<Record<Parameter, string>>;
   readonly query: Query;
+  /** The last event of a stream that the reader has; null if it begins. */
+  readonly lastEventId: string | null;
   /** Aborts when the reader closes, or has the whole answer. A stream that waits for something must end then. */
   readonly signal: AbortSignal;
   /**
@@ -134,7 +136,7 @@ export class Router {
   }
 
   #dispatch(request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
-    const { method, path, signal } = request;
+    const { method, path, signal, lastEventId = null } = request;
     const match = this.#match(path);
     if (match === null) {
       const { paths } = this;
@@ -150,7 +152,7 @@ export class Router {
       throw new HttpError("METHOD_NOT_ALLOWED", message, { allow });
     }
     return route.handle(
-      { parameters, query: undefined, signal, json: () => readJson(request) },
+      { parameters, query: undefined, lastEventId, signal, json: () => readJson(request) },
       request.query,
     );
   }

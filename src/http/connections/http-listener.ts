@@ -44,6 +44,8 @@ export interface HttpRequest {
   readonly query: URLSearchParams;
   /** The host that the request names; null if it names none, as HTTP/1.0 allows. */
   readonly host: string | null;
+  /** The last event of a stream that the reader has; null if it begins. */
+  readonly lastEventId?: string | null;
   /**
    * The body as text.
    * @throws BodyTooLargeError, or an Error if it breaks off
@@ -309,6 +311,7 @@ export class HttpListener {
       path,
       query: new URLSearchParams(query),
       host: authority ?? hostOf(request),
+      lastEventId: request.headersDistinct["last-event-id"]?.[0] ?? null,
       text: () => readText(request, maxBodyBytes),
       signal,
     };

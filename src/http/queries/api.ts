@@ -122,3 +122,29 @@ export interface RecipientEntry {
 
 export const MAX_MATCHES = 20;
 export const MAX_RECIPIENTS = 100;
+
+/** `/v1/history` */
+export interface HistoryPage {
+  /** The number of the oldest change that is remembered. */
+  readonly first: number;
+  /** The number that the next change gets: give the number before it as `after` to continue. */
+  readonly next: number;
+  /** In the order in which they happened. */
+  readonly changes: readonly ChangeEntry[];
+}
+
+export interface ChangeEntry {
+  readonly number: number;
+  readonly time: string;
+  /** A route came or went; or the session with a peer or server was established, or has ended. */
+  readonly change: "add" | "remove" | "up" | "down";
+  /** Null for sessions, as the two after it. */
+  readonly vni: number | null;
+  readonly destination: string | null;
+  readonly nextHop: string | null;
+  readonly reason: string;
+  /** The peer or server that caused it. */
+  readonly by: { readonly name: string; readonly id: number | null };
+  /** True if the route came into existence, or ended: no other peer or server has it. */
+  readonly existence: boolean;
+}

@@ -2,6 +2,7 @@
 import { parseAddress } from "../../net/address.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import { formatPrefix, parsePrefix } from "../../net/prefix.ts";
+import { HistoryEntry } from "../../route/history.ts";
 import { PROTOCOL_TYPE_NAMES } from "../../route/next-hop-type.ts";
 import { hostPrefix } from "../../route/table/route-inspector.ts";
 import { NextHopType } from "../../wire/protocol.ts";
@@ -10,11 +11,16 @@ import { HttpError } from "../http-error.ts";
 import { type QueryReader, wholeNumberParameter } from "../query.ts";
 import { type HttpRoute, queryRoute, route } from "../router.ts";
 import { sortedNumbers } from "../sorted-numbers.ts";
-import type { RoutePage, VniEntry } from "./api.ts";
+import type { ChangeEntry, HistoryPage, RoutePage, VniEntry } from "./api.ts";
+import { eventStream, readEventId } from "./event-stream.ts";
 import { explain } from "./explain.ts";
 import { findRoutes, type PagePosition, type RouteFilter, type RouteMatch } from "./find-routes.ts";
+import { changeEntry, type HistoryFilter, isAskedFor } from "./history-entries.ts";
 import { pause, type QuerySource } from "./query-source.ts";
 import { type FoundDestination, routeEntries } from "./route-entries.ts";
+
+/** Another one with each start of the process. */
+const EPOCH = crypto.randomUUID().slice(0, 8);
 
 const MAX_VNI = 0xffff_ffff;
 const DEFAULT_PAGE = 500;
@@ -24,7 +30,10 @@ const VNIS_PER_PAUSE = 200;
 /** Destinations whose entries are made at a time, and for which the history is read once. */
 const STREAMED_TOGETHER = 500;
 
-export function queryEndpoints(source: QuerySource): HttpRoute[] {
+const optionalVni: QueryReader<number | null> = wholeNumberParameter(0, MAX_VNI, null);
+
+/** @param epoch names this run of the daemon, in which numbers of changes do not repeat */
+export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): HttpRoute[] {
   return [
     route("GET", "/v1/vnis", async () => json(200, { vnis: await vniEntries(source) })),
     queryRoute("GET", "/v1/vnis/:vni/routes", ROUTE_QUERY, ({ parameters, query, signal }) =>
@@ -48,8 +57,74 @@ export function queryEndpoints(source: QuerySource): HttpRoute[] {
         return json(200, await explain(source, { asked, vni: query.vni, source: query.source }));
       },
     ),
+    queryRoute("GET", "/v1/history", HISTORY_QUERY, async ({ query }) =>
+      json(200, await historyPage(source, query)),
+    ),
+    queryRoute("GET", "/v1/events", EVENTS_QUERY, ({ query, lastEventId, signal }) => {
+      const filter = historyFilter(query);
+      const resumeAfter = readEventId(lastEventId ?? query.after ?? "");
+      return {
+        status: 200,
+        headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
+        body: eventStream({ source, epoch, filter, resumeAfter, signal }),
+      };
+    }),
   ];
 }
+
+// --- history -----------------------------------------------------------------------------------------------
+
+const CHANGE_QUERY = {
+  vni: optionalVni,
+  prefix: ((text, name) => (text === null ? null : readAsked(text, name))) satisfies QueryReader<unknown>,
+  about: ((text, name) => readAbout(text, name)) satisfies QueryReader<unknown>,
+};
+
+const HISTORY_QUERY = {
+  ...CHANGE_QUERY,
+  since: ((text, name) => readSince(text, name)) satisfies QueryReader<number | null>,
+  after: wholeNumberParameter(0, Number.MAX_SAFE_INTEGER, null),
+  limit: wholeNumberParameter(1, MAX_PAGE, DEFAULT_PAGE),
+};
+
+const EVENTS_QUERY = {
+  ...CHANGE_QUERY,
+  after: ((text) => text) satisfies QueryReader<string | null>,
+};
+
+type Values<Q extends Record<string, QueryReader<unknown>>> = {
+  readonly [Name in keyof Q]: ReturnType<Q[Name]>;
+};
+
+function historyFilter({ vni, prefix, about }: Values<typeof CHANGE_QUERY>): HistoryFilter {
+  return { vni, prefix: prefix && prefix.value, about };
+}
+
+/**
+ * Resolves to the changes after a number or a time, the oldest first; without either, to the last ones. A page ends where its limit
+ * is reached.
+ */
+async function historyPage(source: QuerySource, query: Values<typeof HISTORY_QUERY>): Promise<HistoryPage> {
+  const { history, clock } = source;
+  const filter = historyFilter(query);
+  const { limit, after, since } = query;
+  const { first, next } = history;
+  const entry = new HistoryEntry();
+  const found: ChangeEntry[] = [];
+  const isBackward = after === null && since === null;
+  let from = first;
+  if (after !== null) from = Math.max(from, after + 1);
+  if (since !== null) from = Math.max(from, history.firstSince(clock.nowMs() - (Date.now() - since)));
+  let looked = 0;
+  for (let i = isBackward ? next - 1 : from; found.length < limit; i += isBackward ? -1 : 1) {
+    if (isBackward ? i < first : i >= next) break;
+    if (++looked % ENTRIES_PER_PAUSE === 0) await pause(source);
+    if (history.read(i, entry) && isAskedFor(entry, filter)) found.push(changeEntry(source, entry));
+  }
+  return { first: history.first, next, changes: isBackward ? found.reverse() : found };
+}
+
+const ENTRIES_PER_PAUSE = 4096;
 
 /** Resolves to the VNIs, in order. */
 async function vniEntries(source: QuerySource): Promise<VniEntry[]> {
@@ -82,8 +157,6 @@ function* numbersOf(source: QuerySource): Iterable<number> {
 }
 
 // --- routes ------------------------------------------------------------------------------------------------
-
-const optionalVni: QueryReader<number | null> = wholeNumberParameter(0, MAX_VNI, null);
 
 const ROUTE_QUERY = {
   prefix: ((text, name) => (text === null ? null : readAsked(text, name))) satisfies QueryReader<unknown>,
@@ -200,6 +273,26 @@ function optionalAddress(text: string | null, name: string): IpAddress | null {
   const address = parseAddress(text);
   if (address === null) throw bad(name, text, "an address, as 2001:db8::1");
   return address;
+}
+
+function readAbout(text: string | null, name: string): "routes" | "peers" | null {
+  if (text === null || text === "routes" || text === "peers") return text;
+  throw bad(name, text, "routes or peers");
+}
+
+/** Milliseconds of a second, minute, hour and day. */
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Reads "5m" or a time in RFC 3339, as milliseconds since 1970. */
+function readSince(text: string | null, name: string): number | null {
+  if (text === null) return null;
+  const [, count = "", unit = ""] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (unitMs !== undefined) return Date.now() - Number(count) * unitMs;
+  const timeMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(timeMs))
+    throw bad(name, text, "a duration as 30s, 5m, 2h or 1d, or a time as 2026-01-31T12:00:00Z");
+  return timeMs;
 }
 
 const MATCHES: readonly RouteMatch[] = ["exact", "longer", "shorter", "longest"];

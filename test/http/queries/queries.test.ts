@@ -1,10 +1,12 @@
 /** What the queries answer, on servers and clients in memory. */
 import { describe, expect, test } from "bun:test";
-import type { Explanation, RoutePage, VniList } from "../../../src/http/queries/api.ts";
+import type { Explanation, HistoryPage, RoutePage, VniList } from "../../../src/http/queries/api.ts";
 import { clientSource, serverSource } from "../../../src/http/queries/daemon-sources.ts";
 import { queryEndpoints } from "../../../src/http/queries/endpoints.ts";
+import { type EventPosition, eventStream } from "../../../src/http/queries/event-stream.ts";
 import type { ClientSource, QuerySource } from "../../../src/http/queries/query-source.ts";
 import { Router } from "../../../src/http/router.ts";
+import { SeededRandom } from "../../support/models/random.ts";
 import { ClientRig } from "../../support/network/client-rig.ts";
 
 /** Asks as an HTTP listener does, while time passes. */
@@ -257,6 +259,199 @@ describe("explain", () => {
   });
 });
 
+describe("history", () => {
+  const linesOfPage = ({ changes }: HistoryPage) =>
+    changes.map(({ change, vni, destination, nextHop, reason, by }) =>
+      [change, vni, destination, nextHop, reason, by.id].filter((one) => one !== null).join(" "),
+    );
+
+  test("of a server: who announced and withdrew what, and why it went", async () => {
+    const { rig, announcer, server } = await setup();
+    announcer.withdraw(ROUTES[5] ?? "");
+    rig.clock.advance(100);
+    await announcer.client.stop(0, "keep");
+    rig.clock.advance(1000);
+    const page = await server<HistoryPage>("/v1/history?vni=200");
+    expect(linesOfPage(page)).toEqual([
+      "add 200 10.0.0.0/8 2001:db8::3 announced 1",
+      "remove 200 10.0.0.0/8 2001:db8::3 withdrawn 1",
+    ]);
+    expect(linesOfPage(await server<HistoryPage>("/v1/history?prefix=10.0.1.0/24&about=routes"))).toEqual(
+      [
+        "add 100 10.0.1.0/24 2001:db8::1 announced 1",
+        "add 100 10.0.1.0/24 2001:db8::2 type nat ports 1-9 announced 1",
+        "add 100 10.0.1.128/25 2001:db8::1 announced 1",
+        "remove 100 10.0.1.128/25 2001:db8::1 peer-lost 1",
+        "remove 100 10.0.1.0/24 2001:db8::2 type nat ports 1-9 peer-lost 1",
+        "remove 100 10.0.1.0/24 2001:db8::1 peer-lost 1",
+      ].filter((line) => !line.includes("VNI")),
+    );
+    expect(linesOfPage(await server<HistoryPage>("/v1/history?about=peers"))).toEqual([
+      "up established 1",
+      "up established 2",
+      "down ended 1",
+    ]);
+  });
+
+  test("of a client: what came into its view and left it, by which server", async () => {
+    const { rig, reader, client } = await setup();
+    reader.client.unsubscribe(100);
+    rig.clock.advance(100);
+    const { changes } = await client<HistoryPage>("/v1/history?about=routes&prefix=2001:db8:1::/48");
+    expect(changes.map(({ change, reason, by }) => `${change} ${reason} ${by.name}`)).toEqual([
+      "add announced [::1]:1",
+      "remove unsubscribed [::1]:1",
+    ]);
+  });
+
+  test("the last ones, or those after a number or a time, page by page", async () => {
+    const { rig, announcer, server } = await setup();
+    rig.clock.advance(600_000);
+    announcer.withdraw(ROUTES[0] ?? "");
+    rig.clock.advance(100);
+    const all = await server<HistoryPage>("/v1/history");
+    const numbers = all.changes.map(({ number }) => number);
+    expect(numbers).toEqual(Array.from({ length: all.next }, (_, i) => i));
+    const last = await server<HistoryPage>("/v1/history?limit=2");
+    expect(last.changes.map(({ number }) => number)).toEqual(numbers.slice(-2));
+    const after = await server<HistoryPage>("/v1/history?after=2&limit=3");
+    expect(after.changes.map(({ number }) => number)).toEqual([3, 4, 5]);
+    const since = await server<HistoryPage>("/v1/history?since=5m");
+    expect(linesOfPage(since)).toEqual(["remove 100 10.0.1.0/24 2001:db8::1 withdrawn 1"]);
+  });
+});
+
+describe("the event stream", () => {
+  interface StreamEvent {
+    readonly id: string | null;
+    readonly name: string;
+    readonly data: Record<string, unknown>;
+  }
+
+  /** Reads events as they come. */
+  class StreamReader {
+    readonly events: StreamEvent[] = [];
+    readonly #abort = new AbortController();
+    readonly #rig: ClientRig;
+    readonly #done: Promise<void>;
+
+    constructor(rig: ClientRig, source: QuerySource, after: EventPosition | null, vni: number | null) {
+      this.#rig = rig;
+      const filter = { vni, prefix: null, about: null };
+      const { signal } = this.#abort;
+      const stream = eventStream({ source, epoch: "e1", filter, resumeAfter: after, signal });
+      this.#done = (async () => {
+        for await (const piece of stream) {
+          for (const block of piece.split("\n\n")) {
+            const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? null;
+            const name = field("event");
+            if (name !== null)
+              this.events.push({ id: field("id"), name, data: JSON.parse(field("data") ?? "") });
+          }
+        }
+      })();
+    }
+
+    /** Lets the stream go on for a while. */
+    async settle(): Promise<void> {
+      await this.#rig.until(
+        (async () => {
+          for (let i = 0; i < 200; i++) await Promise.resolve();
+        })(),
+      );
+    }
+
+    async stop(): Promise<void> {
+      this.#abort.abort();
+      await this.#rig.until(this.#done);
+    }
+
+    get names(): string[] {
+      return this.events.map(({ name, data }) => `${name} ${data["destination"] ?? ""}`.trim());
+    }
+  }
+
+  async function streamSetup() {
+    const rig = new ClientRig();
+    const server = await rig.startServer(1);
+    const announcer = rig.client([1]).announce(...ROUTES);
+    rig.clock.advance(1000);
+    return { rig, announcer, source: serverSource(server, rig.clock) };
+  }
+
+  test("begins with the state, and goes on with changes", async () => {
+    const { rig, announcer, source } = await streamSetup();
+    const reader = new StreamReader(rig, source, null, 100);
+    await reader.settle();
+    const state = ["route 10.0.0.0/8", "route 10.0.1.0/24", "route 10.0.1.128/25", "route 2001:db8:1::/48"];
+    expect(reader.names).toEqual(["begin", ...state, "end"]);
+    announcer.withdraw(ROUTES[4] ?? "", ROUTES[5] ?? "");
+    rig.clock.advance(10);
+    await reader.settle();
+    expect(reader.names.slice(6)).toEqual(["change 2001:db8:1::/48"]);
+    await reader.stop();
+  });
+
+  test("resumes after a number without a gap, and begins anew for another daemon or when too much is forgotten", async () => {
+    const { rig, announcer, source } = await streamSetup();
+    const before = source.history.next;
+    announcer.withdraw(ROUTES[4] ?? "");
+    rig.clock.advance(10);
+    announcer.announce(ROUTES[4] ?? "");
+    rig.clock.advance(10);
+    const resumed = new StreamReader(rig, source, { epoch: "e1", number: before - 1 }, null);
+    await resumed.settle();
+    expect(resumed.events.map(({ id }) => id)).toEqual([`e1-${before}`, `e1-${before + 1}`]);
+    await resumed.stop();
+    for (const after of [
+      { epoch: "e0", number: before - 1 },
+      { epoch: "e1", number: before + 1000 },
+    ]) {
+      const anew = new StreamReader(rig, source, after, null);
+      await anew.settle();
+      expect(anew.names[0]).toBe("begin");
+      await anew.stop();
+    }
+  });
+
+  test("a reader that applies it has the daemon's state, whatever happens during the snapshot", async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = new SeededRandom(seed);
+      const { rig, announcer, source } = await streamSetup();
+      const reader = new StreamReader(rig, source, null, null);
+      const known = Array.from(
+        { length: 300 },
+        (_, i) => `100 10.${i >> 4}.${i & 15}.0/24 via 2001:db8::${1 + (i % 3)}`,
+      );
+      for (let step = 0; step < 40; step++) {
+        const route = random.pick(known);
+        if (random.chance(0.6)) announcer.announce(route);
+        else announcer.withdraw(route);
+        rig.clock.advance(1);
+        if (random.chance(0.3)) await reader.settle();
+      }
+      rig.clock.advance(100);
+      await reader.settle();
+      await reader.stop();
+      const held = new Set<string>();
+      for (const { name, data } of reader.events) {
+        if (name === "begin") held.clear();
+        if (name === "route") {
+          const { vni, destination, nextHops } = data as unknown as RoutePage["routes"][number];
+          for (const { address, type } of nextHops) held.add(`${vni} ${destination} ${address} ${type}`);
+        }
+        if (name !== "change" || data["vni"] === null) continue;
+        const [address = "", , type] = `${data["nextHop"]}`.split(" ");
+        const key = `${data["vni"]} ${data["destination"]} ${address} ${type === undefined ? "STANDARD" : "NAT"}`;
+        if (data["change"] === "add") held.add(key);
+        else held.delete(key);
+      }
+      const now = linesOf(await ask<RoutePage>(rig, source, "/v1/routes"));
+      expect([seed, ...held].sort()).toEqual([seed, ...now].sort());
+    }
+  });
+});
+
 describe("what is wrong in a request is named", () => {
   const BAD: readonly (readonly [path: string, words: string])[] = [
     ["/v1/vnis/x/routes", "the VNI"],
@@ -267,6 +462,8 @@ describe("what is wrong in a request is named", () => {
     ["/v1/routes?limit=1001", "limit"],
     ["/v1/routes?cursor=7", "cursor"],
     ["/v1/routes?colour=red", "colour"],
+    ["/v1/history?since=yesterday", "since must be a duration"],
+    ["/v1/history?about=colours", "about must be routes or peers"],
     ["/v1/explain/nowhere", "address must be"],
     ["/v1/explain/10.0.0.1?source=::1", "same family"],
   ];
