@@ -71,7 +71,7 @@ test("an address that this machine does not have", async () => {
     exitCode: 1,
     stdout: [],
     stderr: [
-      `bunbond server: cannot listen on ${FOREIGN}:0: this machine does not have the address (ip address shows those it has)`,
+      `bunbond server: cannot listen on ${FOREIGN}:0: this machine does not have the address (ip address lists those it has)`,
     ],
   });
 });
