@@ -3,7 +3,8 @@
 import { basename, join } from "node:path";
 import type { ProgramName } from "../../http/control/api.ts";
 import { findSockets } from "../../http/control/socket.ts";
-import { defaultSocket, socketNamed } from "../flags/socket-flag.ts";
+import { defaultSocket } from "../../options/shared-options.ts";
+import { socketNamed } from "../flags/socket-flag.ts";
 import type { CommandContext, ExitCode } from "../program/command.ts";
 import type { SwitchDef, ValueFlagDef } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";

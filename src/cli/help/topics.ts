@@ -3,6 +3,8 @@
  * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions and the catalogues.
  */
 import { HTTP_REFUSALS } from "../../http/connections/http-counters.ts";
+import { CLIENT_DAEMON_OPTIONS } from "../../options/client-options.ts";
+import { SERVER_OPTIONS } from "../../options/server-options.ts";
 import { REFUSAL_REASONS } from "../../server/counters.ts";
 import type { Command } from "../program/command.ts";
 import type { HelpTopic } from "../program/help.ts";
@@ -86,9 +88,9 @@ export function helpTopics(commands: readonly Command[]): HelpTopic[] {
 function generated(what: string, commands: readonly Command[]): string {
   switch (what) {
     case "settings of the server":
-      return settingsTable("server", commands);
+      return settingsTable(SERVER_OPTIONS);
     case "settings of the client":
-      return settingsTable("client", commands);
+      return settingsTable(CLIENT_DAEMON_OPTIONS);
     case "warnings and errors of the log":
       return logEventTable("error", "warn");
     case "normal events of the log":

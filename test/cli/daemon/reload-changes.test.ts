@@ -106,7 +106,7 @@ describe("clientDifference", () => {
       "",
       "--http ::1 --json --drain 5 --socket /b",
       [],
-      ["http", "socket", "drain", "json"],
+      ["http", "drain", "socket", "json"],
     ],
     [
       "all of the kernel's that waits for the next start",
@@ -214,7 +214,7 @@ describe("serverDifference", () => {
       "",
       "-l ::1 --http ::1 --settle 1 --pacing never --socket none",
       [],
-      ["listen", "http", "socket", "settle", "pacing"],
+      ["listen", "http", "settle", "pacing", "socket"],
     ],
   ];
 
