@@ -175,6 +175,8 @@ export interface ServerVni {
   readonly vni: number;
   readonly routes: number;
   readonly subscribers: number;
+  /** The same at two daemons exactly if they have the same routes, but for chance: 16 hexadecimal digits. */
+  readonly digest: string;
 }
 
 /** Counters since the start. A reason follows the name of its counter: "closes.keepalive-timeout". */
