@@ -5,10 +5,10 @@ import type { ProgramName } from "../../http/control/api.ts";
 import { findSockets } from "../../http/control/socket.ts";
 import { defaultSocket } from "../../options/shared-options.ts";
 import { socketNamed } from "../flags/socket-flag.ts";
-import type { CommandContext, ExitCode } from "../program/command.ts";
+import type { CommandContext } from "../program/command.ts";
 import type { ValueFlagDef } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
-import { EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
+import { EXIT_FAILED } from "../program/exit-codes.ts";
 import { outputFlags, printObject, readOutput, type View } from "../program/output-format.ts";
 import { ControlClient } from "./control-client.ts";
 
@@ -27,12 +27,6 @@ export function controlFlags(program: ProgramName | null) {
     ...outputFlags,
   };
 }
-
-export const DAEMON_AWAY: ExitCode = { code: EXIT_NO_DAEMON, meaning: "no daemon answers" };
-export const NOT_FOUND: ExitCode = {
-  code: EXIT_NOT_FOUND,
-  meaning: "not found: no such route, VNI, peer or server",
-};
 
 /** A note for people: the change has no visible effect yet. */
 export const NO_SERVER = "no server is connected now; the change is sent to each server that connects";

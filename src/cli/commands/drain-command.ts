@@ -1,9 +1,10 @@
 import type { DrainResult } from "../../http/control/api.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { DAEMON_AWAY } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
 import { UsageError } from "../program/usage-error.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, isForPeople, NO_SERVER, print } from "./control-flags.ts";
+import { clientOf, controlFlags, isForPeople, NO_SERVER, print } from "./control-flags.ts";
 
 const definition = {
   meta: {

@@ -1,8 +1,9 @@
 /** `bunbond peers` lists a server's peers; `bunbond peer reset` ends the connection to one. */
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { DAEMON_AWAY, NOT_FOUND } from "../program/exit-codes.ts";
 import { parseArguments, parseFlags } from "../program/flags.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-flags.ts";
+import { clientOf, controlFlags, print } from "./control-flags.ts";
 import { PEERS_VIEW } from "./status-text.ts";
 
 const peersDefinition = {

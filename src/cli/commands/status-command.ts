@@ -3,7 +3,7 @@ import { socketNamed } from "../flags/socket-flag.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
-import { EXIT_NO_DAEMON } from "../program/exit-codes.ts";
+import { DAEMON_AWAY, EXIT_NO_DAEMON } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
 import { readOutput } from "../program/output-format.ts";
 import { styleFor } from "../program/style.ts";
@@ -12,7 +12,6 @@ import {
   awayPaths,
   type ControlFlagValues,
   controlFlags,
-  DAEMON_AWAY,
   isForPeople,
   print,
   socketsIn,

@@ -8,7 +8,7 @@ import { printable } from "../../base/marked-text.ts";
 import { KernelError } from "../../kernel/kernel.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";
-import { EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_FAILED, EXIT_USAGE } from "./exit-codes.ts";
 import { givenFlags } from "./flags.ts";
 import { commandHelp, type HelpLayout, type HelpTopic, programHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
@@ -32,7 +32,7 @@ export async function runProgram(
   await io.stdout.end();
   if (io.stdout.failure !== null) {
     io.stderr.write(`bunbond: cannot write the output: ${describe(io.stdout.failure)}\n`);
-    exitCode = Math.max(exitCode, 1);
+    exitCode = Math.max(exitCode, EXIT_FAILED);
   }
   await io.stderr.end();
   return exitCode;
@@ -85,7 +85,7 @@ async function runCommand(
     io.stderr.write(`${name}: ${describe(error)}\n`);
     if (error instanceof Error && command !== null && isVerbose(command, rawArgs))
       io.stderr.write(`${error.stack}\n`);
-    return 1;
+    return EXIT_FAILED;
   }
 }
 
