@@ -56,6 +56,8 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   executable,
 };
 
+export const TOPIC_NAMES: readonly string[] = Object.keys(MARKDOWN);
+
 export interface TopicPage {
   readonly name: string;
   /** Its first heading. */
