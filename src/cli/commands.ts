@@ -8,6 +8,7 @@ import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
+import { logCommand } from "./commands/log-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
@@ -30,6 +31,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...peerCommands(directories),
     ...changeCommands(directories),
     drainCommand(directories),
+    logCommand(directories),
   ];
 }
 

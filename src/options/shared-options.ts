@@ -1,4 +1,5 @@
 /** The options that servers and clients have in common. */
+import { LOG_LEVELS } from "../base/logger.ts";
 import { DEFAULT_HISTORY_ENTRIES, MAX_HISTORY_ENTRIES } from "../route/history.ts";
 import { DEFAULT_HTTP_PORT } from "../wire/protocol.ts";
 import type { Catalogue, TextOption, WordOption } from "./option.ts";
@@ -87,6 +88,24 @@ export const lastOptions = <const Program extends "server" | "client">(program: 
       type: "switch",
       default: false,
       help: "Log debug messages, and show where in the program an error occurred.",
+    },
+    logLevel: {
+      flag: "log-level",
+      takesEffect: "at a reload",
+      type: "word",
+      words: LOG_LEVELS,
+      default: "info",
+      example: "warn",
+      help: "Log lines of this level and of those before it; --verbose is --log-level debug. 'bunbond log LEVEL' changes it while the daemon runs, and SIGUSR1 switches debug on and off.",
+    },
+    logFormat: {
+      flag: "log-format",
+      takesEffect: "at next start",
+      type: "word",
+      words: ["auto", "text", "json"],
+      default: "auto",
+      example: "json",
+      help: "The form of log lines. text: as on a terminal. json: one object per line. auto: text; for systemd's journal, with a priority in the place of the time, which the journal has itself.",
     },
   }) as const satisfies Catalogue;
 

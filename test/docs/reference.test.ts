@@ -37,7 +37,7 @@ test("every reason for a connection's end is explained", () => {
 });
 
 test("every event of the log is explained, at its level, and no other", () => {
-  const tables = tablesOf("log");
+  const tables = tablesOf("log-events");
   const events: readonly LogEvent[] = Object.values(LOG);
   const expected = [["error", "warn"], ["info"]].map((levels) =>
     events.filter(({ level }) => levels.includes(level)).map(({ level, message }) => `${level} ${message}`),

@@ -43,7 +43,7 @@ export interface ControlFlagValues {
  */
 export async function clientOf(
   { socket, json }: ControlFlagValues,
-  program: ProgramName,
+  program: ProgramName | null,
   directories: readonly string[],
 ): Promise<ControlClient> {
   const connected = (socketPath: string) => new ControlClient({ socketPath, program, asJson: json });
@@ -51,7 +51,7 @@ export async function clientOf(
   const [path, ...others] = await socketsIn(directories, program);
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
-  const message = `${names.length} ${program}s run here; select one by --socket ${names.join(" or --socket ")}`;
+  const message = `${names.length} ${program ?? "daemon"}s run here; select one by --socket ${names.join(" or --socket ")}`;
   throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
 }
 

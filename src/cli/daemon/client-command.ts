@@ -101,7 +101,17 @@ export function clientCommand(
 ): Command {
   return {
     definition: clientDefinition,
-    topics: ["operations", "config", "kernel", "restarts", "upgrade", "migration", "log", "output", "http"],
+    topics: [
+      "operations",
+      "config",
+      "kernel",
+      "restarts",
+      "upgrade",
+      "migration",
+      "log-events",
+      "output",
+      "http",
+    ],
     examples: [
       {
         comment: "Print the routes of two VNIs and their changes",

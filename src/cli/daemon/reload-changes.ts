@@ -5,6 +5,7 @@
  * another hop, or a server that replaces another one, does not leave an avoidable gap.
  */
 
+import type { LogLevel } from "../../base/logger.ts";
 import type { ClientSettings } from "../../client/options.ts";
 import type { TableMapping } from "../../kernel/desired/settings.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
@@ -15,12 +16,13 @@ import { formatRoute } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { valuesByLimit } from "../../server/exchange/limits.ts";
 import type { ServerSettings } from "../../server/options.ts";
+import { type DaemonFlagOptions, logLevelOf } from "../flags/daemon-flags.ts";
 import { type ClientConfig, subscriptionsOf } from "./client-command.ts";
 import type { ServerConfig } from "./server-command.ts";
 
 export type ClientChange =
   | { readonly type: "configure"; readonly settings: Partial<ClientSettings> }
-  | { readonly type: "verbose"; readonly verbose: boolean }
+  | { readonly type: "log-level"; readonly level: LogLevel }
   | { readonly type: "add-server" | "remove-server"; readonly server: Endpoint }
   | { readonly type: "subscribe" | "unsubscribe"; readonly vni: number }
   | { readonly type: "announce" | "withdraw"; readonly route: Route }
@@ -29,7 +31,7 @@ export type ClientChange =
 
 export type ServerChange =
   | { readonly type: "configure"; readonly settings: Partial<ServerSettings> }
-  | { readonly type: "verbose"; readonly verbose: boolean };
+  | { readonly type: "log-level"; readonly level: LogLevel };
 
 export interface Difference<Options, Change> {
   readonly changes: readonly Change[];
@@ -71,7 +73,7 @@ export function clientDifference(
   return {
     changes: [
       ...configured(clientSettings(before), clientSettings(after)),
-      ...verbosity(before, after),
+      ...logLevel(before, after),
       ...servers.added.map((server) => ({ type: "add-server", server }) as const),
       ...mapped(before.installRoutes, inForce.installRoutes),
       ...cleanup(before, inForce),
@@ -116,7 +118,7 @@ export function serverDifference(
   after: ServerConfig,
 ): Difference<ServerConfig, ServerChange> {
   return {
-    changes: [...configured(serverSettings(before), serverSettings(after)), ...verbosity(before, after)],
+    changes: [...configured(serverSettings(before), serverSettings(after)), ...logLevel(before, after)],
     needRestart: needRestart(SERVER_AT_START, before, after),
     warnings: [],
     inForce: { ...after, ...picked(SERVER_AT_START, before) },
@@ -158,8 +160,9 @@ function configured<Settings extends object>(before: Settings, after: Settings) 
   return [{ type: "configure", settings } as const];
 }
 
-function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonly verbose: boolean }) {
-  return before.verbose === verbose ? [] : [{ type: "verbose", verbose } as const];
+function logLevel(before: DaemonFlagOptions, after: DaemonFlagOptions) {
+  const level = logLevelOf(after);
+  return logLevelOf(before) === level ? [] : [{ type: "log-level", level } as const];
 }
 
 function cleanup(before: ClientConfig, { cleanup, installRoutes }: ClientConfig) {

@@ -52,7 +52,7 @@ export function serverCommand(
 ): Command {
   return {
     definition: serverDefinition,
-    topics: ["operations", "config", "restarts", "upgrade", "migration", "limits", "log", "http"],
+    topics: ["operations", "config", "restarts", "upgrade", "migration", "limits", "log-events", "http"],
     examples: [
       { comment: "Listen on all addresses of both families", line: "bunbond server" },
       {

@@ -1,4 +1,5 @@
 /** Values of flags that both daemons have, as far as they have a grammar of their own. */
+import type { LogLevel } from "../../base/logger.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Pacing } from "../../transport/pacing.ts";
 import { DEFAULT_HTTP_PORT } from "../../wire/protocol.ts";
@@ -18,6 +19,13 @@ export interface DaemonFlagOptions {
   /** The configuration file that some values are from; null if there is none. */
   readonly config: string | null;
   readonly verbose: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "auto" | "text" | "json";
+}
+
+/** Returns the level of the log: --verbose is a short form of the lowest. */
+export function logLevelOf({ verbose, logLevel }: Pick<DaemonFlagOptions, "verbose" | "logLevel">): LogLevel {
+  return verbose ? "debug" : logLevel;
 }
 
 interface DaemonTexts {

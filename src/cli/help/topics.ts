@@ -15,7 +15,7 @@ import exitCodes from "./exit-codes.md" with { type: "text" };
 import http from "./http.md" with { type: "text" };
 import kernel from "./kernel.md" with { type: "text" };
 import limits from "./limits.md" with { type: "text" };
-import log from "./log.md" with { type: "text" };
+import logEvents from "./log-events.md" with { type: "text" };
 import metrics from "./metrics.md" with { type: "text" };
 import migration from "./migration.md" with { type: "text" };
 import operations from "./operations.md" with { type: "text" };
@@ -46,7 +46,7 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   migration,
   limits,
   troubleshooting,
-  log,
+  "log-events": logEvents,
   "close-reasons": closeReasons,
   "protocol-errors": protocolErrors,
   metrics,

@@ -21,7 +21,10 @@ export interface ExitCode {
 
 /** Those that every command has. */
 export const COMMON_EXIT_CODES: readonly ExitCode[] = [
-  { code: EXIT_OK, meaning: "success, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
+  {
+    code: EXIT_OK,
+    meaning: "success, or stopped by SIGTERM or SIGINT, or by SIGHUP from a terminal without --config",
+  },
   { code: EXIT_FAILED, meaning: "failed" },
   { code: EXIT_USAGE, meaning: "the command line or a configuration file is wrong" },
 ];

@@ -121,6 +121,7 @@ describe("a long list", () => {
       stderr,
       stdoutIsTty: false,
       stderrIsTty: false,
+      stderrIsJournal: false,
       columns: undefined,
       environment: {},
     };
