@@ -1,6 +1,6 @@
 /**
  * This is the catalogue of everything that servers and clients log at the levels info, warn and error. `bunbond help
- * log` and bunbond-log(7) list it.
+ * log-events` and bunbond-log-events(7) list it.
  *
  * Each event is a constant of its own, used as `LOG.serverUnreachable` (`import * as LOG`). So an event that no code
  * logs is missing in a bundle, and a test finds it.
@@ -20,7 +20,8 @@ export const stopping = {
   level: "info",
   message: "stopping",
   fields: ["routes", "peers?"],
-  whatToDo: "The daemon stops after SIGTERM, SIGINT, a SIGHUP without `--config`, or a command.",
+  whatToDo:
+    "The daemon stops after SIGTERM, SIGINT, a SIGHUP from a terminal without `--config`, or a command.",
 } as const satisfies LogEvent;
 
 export const draining = {
@@ -30,11 +31,26 @@ export const draining = {
   whatToDo: "The announcements are withdrawn; the client stops after `--drain`.",
 } as const satisfies LogEvent;
 
+export const hangupIgnored = {
+  level: "info",
+  message: "SIGHUP is ignored: there is no --config to read again, and no terminal",
+  fields: [],
+  whatToDo:
+    "Nothing. A daemon without `--config` stops at SIGHUP only if it was started from a terminal: that is how a closed terminal ends its programs.",
+} as const satisfies LogEvent;
+
+export const logLevelChanged = {
+  level: "info",
+  message: "the log level has changed",
+  fields: ["from", "to", "by"],
+  whatToDo: "Nothing. `by` says what changed it: `bunbond log`, or SIGUSR1, which switches debug on and off.",
+} as const satisfies LogEvent;
+
 export const hangupStops = {
   level: "info",
   message: "SIGHUP ends this process: there is no --config to read again",
   fields: [],
-  whatToDo: "Without `--config`, SIGHUP stops a daemon.",
+  whatToDo: "Without `--config`, SIGHUP stops a daemon that was started from a terminal.",
 } as const satisfies LogEvent;
 
 export const configurationUnchanged = {

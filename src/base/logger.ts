@@ -17,6 +17,10 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+/** The levels of log lines, the most severe first. A log of one level has the lines of the levels before it, too. */
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** Logs nothing. */
 export const silentLogger: Logger = {
   debug() {},

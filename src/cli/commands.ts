@@ -3,10 +3,12 @@ import { benchCommand } from "./commands/bench-command.ts";
 import { changeCommands } from "./commands/change-commands.ts";
 import { checkConfigCommand } from "./commands/check-config-command.ts";
 import { cleanupCommand } from "./commands/cleanup-command.ts";
+import { completionCommand } from "./commands/completion-command.ts";
 import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
+import { logCommand } from "./commands/log-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
@@ -15,7 +17,10 @@ import { runClient } from "./daemon/run-client.ts";
 import { runServer } from "./daemon/run-server.ts";
 import { serverCommand } from "./daemon/server-command.ts";
 import { runDirectories } from "./flags/socket-flag.ts";
+import { TOPIC_NAMES } from "./help/topics.ts";
 import type { Command } from "./program/command.ts";
+import { completions } from "./program/completion.ts";
+import { versionCommand } from "./program/version-command.ts";
 
 /**
  * Returns the commands that are sent to a running daemon. Without --socket they use the only daemon in `directories`.
@@ -26,6 +31,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...peerCommands(directories),
     ...changeCommands(directories),
     drainCommand(directories),
+    logCommand(directories),
   ];
 }
 
@@ -41,4 +47,5 @@ export const commands: readonly Command[] = [
   wiresharkCommand,
   benchCommand(runBench),
   demoCommand,
+  completionCommand(() => completions([...commands, versionCommand], TOPIC_NAMES)),
 ];

@@ -26,6 +26,7 @@ import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { CLIENT_OPTIONS, CLOSE_OPTIONS } from "../options/client-options.ts";
 import { History, HistoryKind, reasonNumber } from "../route/history.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteInspector } from "../route/table/route-inspector.ts";
@@ -35,7 +36,6 @@ import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
-import { DEFAULT_KEEPALIVE_SECONDS } from "../wire/protocol.ts";
 import { type ClientHandler, HandlerFanOut } from "./events.ts";
 import { HeldAnnouncements } from "./held-announcements.ts";
 import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./link/server-link.ts";
@@ -46,15 +46,6 @@ import { Completeness } from "./view/completeness.ts";
 import { LARGE_ARRAYS_OF_VIEW, MergedView, type ServerNumber, type ViewCause } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
 import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
-
-/** How long closing waits for servers to read the withdrawals, unless another time is given. */
-const DEFAULT_STOP_WITHIN_MS = 2_000;
-
-/**
- * How long the client holds its announcements back. Announcements attract traffic, and the routes for the answers
- * should be in the kernel by then. But this host's networks that cannot be reached at all would be the greater outage.
- */
-const DEFAULT_ANNOUNCE_WITHIN_MS = 2_000;
 
 export interface RemovalOptions {
   readonly withinMs?: number;
@@ -135,8 +126,8 @@ export class ClientCore {
       this.#handlers.complete(vni),
     );
     this.#linkContext = {
-      keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
-      pacing: options.pacing ?? "auto",
+      keepaliveSeconds: options.keepaliveSeconds ?? CLIENT_OPTIONS.keepaliveSeconds.default,
+      pacing: options.pacing ?? CLIENT_OPTIONS.pacing.default,
       retry: options.retry ?? DEFAULT_RETRY,
       network: options.network ?? new BunNetwork(),
       clock: this.#clock,
@@ -168,7 +159,7 @@ export class ClientCore {
         : new HeldAnnouncements(options.announceWhen, {
             clock: this.#clock,
             logger: this.#logger,
-            withinMs: options.announceWithinMs ?? DEFAULT_ANNOUNCE_WITHIN_MS,
+            withinMs: options.announceWithinMs ?? CLIENT_OPTIONS.announceWithinMs.default,
             release: () => this.releaseAnnouncements(),
             onFailed: (error) => this.#handlers.failed("announceWhen", error),
           });
@@ -206,7 +197,7 @@ export class ClientCore {
    */
   removeServer(
     server: Endpoint,
-    { withinMs = DEFAULT_STOP_WITHIN_MS, keepStale = false }: RemovalOptions = {},
+    { withinMs = CLOSE_OPTIONS.withinMs.default, keepStale = false }: RemovalOptions = {},
   ): boolean {
     const link = this.#links.find(server);
     if (link === undefined) return false;
@@ -411,7 +402,7 @@ export class ClientCore {
    * With "keep" the client closes without withdrawing: a server that retains the routes of lost clients keeps them for the next
    * client on this host.
    */
-  stop(withinMs = DEFAULT_STOP_WITHIN_MS, onStop: OnStop = "withdraw"): Promise<void> {
+  stop(withinMs: number = CLOSE_OPTIONS.withinMs.default, onStop: OnStop = "withdraw"): Promise<void> {
     this.#stopDone ??= this.#stop(withinMs, onStop);
     return this.#stopDone;
   }

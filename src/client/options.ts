@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { CLOSE_OPTIONS } from "../options/client-options.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import type { RetryBounds } from "../session/retry.ts";
 import type { Network } from "../transport/network.ts";
@@ -67,4 +68,4 @@ export interface ServerInfo {
 export type ClientSettings = Required<Pick<ClientOptions, "keepaliveSeconds" | "retry" | "staleTimes">>;
 
 /** What happens to the announcements of a client when it stops. */
-export type OnStop = "withdraw" | "keep";
+export type OnStop = (typeof CLOSE_OPTIONS.onStop.words)[number];

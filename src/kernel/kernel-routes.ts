@@ -14,6 +14,7 @@ import { type ClientView, FOLLOW_VIEW, type ViewFollower } from "../client/view/
 import { LARGE_ARRAYS_OF_VIEW } from "../client/view/merged-view.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Prefix } from "../net/ip.ts";
+import { KERNEL_OPTIONS } from "../options/kernel-options.ts";
 import type { Route } from "../route/route.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import type { TableMapping } from "./desired/settings.ts";
@@ -24,7 +25,7 @@ import { lockProtocol, type ProtocolLock } from "./lock.ts";
 import { RT_TABLE_MAIN } from "./netlink/netlink-constants.ts";
 import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
 import type { KernelCloseOptions, KernelRoutesOptions } from "./options.ts";
-import { checkKernelCloseOptions, checkKernelOptions, checkMappings, DEFAULT_PROTOCOL } from "./options.ts";
+import { checkKernelCloseOptions, checkKernelOptions, checkMappings } from "./options.ts";
 import { Installer } from "./reconcile/installer.ts";
 import type { KernelRow } from "./reconcile/kernel-row.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
@@ -72,7 +73,7 @@ export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
    */
   static async open(options: KernelRoutesOptions): Promise<KernelRoutes> {
     checkKernelOptions(options);
-    const { device, protocol = DEFAULT_PROTOCOL, dryRun, optionNames, ecmp } = options;
+    const { device, protocol = KERNEL_OPTIONS.routeProtocol.default, dryRun, optionNames, ecmp } = options;
     // For the client's view, and the FIB model.
     reserveLargeArrays(LARGE_ARRAYS_OF_VIEW + LARGE_ARRAYS_OF_FIB_ROWS);
     // A dry run may run beside a client.

@@ -5,33 +5,14 @@
 
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
 import type { Logger } from "../base/logger.ts";
-import {
-  checkOptions,
-  isFunction,
-  isTrueOrFalse,
-  type OptionCheck,
-  type OptionChecks,
-  oneOf,
-} from "../base/option-checks.ts";
+import { checkOptions, isFunction, type OptionCheck, type OptionChecks } from "../base/option-checks.ts";
+import { KERNEL_CLOSE_OPTIONS, KERNEL_OPTIONS, MAX_TABLE, MAX_WEIGHT } from "../options/kernel-options.ts";
+import { checksOf, OBJECT_CHECKS } from "../options/option-check.ts";
 import { checkVni } from "../route/make-route.ts";
-import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import { NextHopType } from "../wire/protocol.ts";
-import type { DesiredSettings } from "./desired/settings.ts";
-import { ECMP_MODES, type PreferredNetwork, type TableMapping } from "./desired/settings.ts";
+import type { DesiredSettings, PreferredNetwork, TableMapping } from "./desired/settings.ts";
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL } from "./netlink/netlink-constants.ts";
 import type { KernelOptionNames } from "./option-names.ts";
-
-/** The route protocol of Go's client. */
-export const DEFAULT_PROTOCOL = 254;
-/** Lower protocols are the kernel's own and those of routes that people add, which must not count as ours. */
-export const LEAST_PROTOCOL = 5;
-/** RTPROT_RA: the kernel's own for routes from router advertisements. */
-export const PROTOCOL_RA = 9;
-
-export const MAX_TABLE = 0xffffffff;
-
-/** The largest weight: more is refused before Linux 6.12. */
-export const MAX_WEIGHT = 255;
 
 /** Which routes go into the kernel, and how. `mappings` and `device` are required. */
 export interface KernelRoutesOptions extends Partial<DesiredSettings> {
@@ -98,9 +79,13 @@ function checkPreferredNetworks(networks: readonly PreferredNetwork[]): void {
   }
 }
 
+const { least: LEAST_PROTOCOL, most: MOST_PROTOCOL, exception: RESERVED } = KERNEL_OPTIONS.routeProtocol;
+
 const checkProtocol: OptionCheck = (option, value) => {
-  if (value === undefined || (isWithin(value, LEAST_PROTOCOL, 255) && value !== PROTOCOL_RA)) return;
-  throw new BadOptionError(option, value, `must be ${LEAST_PROTOCOL} to 255, without ${PROTOCOL_RA}`);
+  if (value === undefined || (isWithin(value, LEAST_PROTOCOL, MOST_PROTOCOL) && value !== RESERVED.value))
+    return;
+  const reason = `must be ${LEAST_PROTOCOL} to ${MOST_PROTOCOL}, without ${RESERVED.value}`;
+  throw new BadOptionError(option, value, reason);
 };
 
 const checkReconcileInterval: OptionCheck = (option, value) => {
@@ -124,23 +109,20 @@ const checkNames: OptionCheck = (option, value) => {
   throw new BadOptionError(option, value, "must be an object with device, protocol and ecmp");
 };
 
-const OPEN: OptionChecks<KernelRoutesOptions> = {
+const OPEN: OptionChecks<KernelRoutesOptions> = checksOf(KERNEL_OPTIONS, {
   // These two are checked with their contents.
   mappings() {},
   preferredNetworks() {},
   device: checkDevice,
   protocol: checkProtocol,
   excludedTypes: checkTypes,
-  nat: oneOf("plain", "skip"),
-  ecmp: oneOf(...ECMP_MODES),
-  ipv4Only: isTrueOrFalse,
   reconcileIntervalSeconds: checkReconcileInterval,
   dryRun: isFunction,
   optionNames: checkNames,
-  logger: SHARED_OPTIONS.logger,
-};
+  logger: OBJECT_CHECKS.logger,
+});
 
-const CLOSE: OptionChecks<KernelCloseOptions> = { cleanup: isTrueOrFalse };
+const CLOSE: OptionChecks<KernelCloseOptions> = checksOf(KERNEL_CLOSE_OPTIONS, {});
 
 function checkIsListOfObjects(option: string, value: unknown): void {
   if (Array.isArray(value) && Array.from(value).every(isObject)) return;

@@ -2,21 +2,17 @@
 import { BadOptionError, isObject } from "../base/bunbond-error.ts";
 import type { Logger } from "../base/logger.ts";
 import {
+  checkKeepalive,
   checkOptions,
-  checkTimeout,
-  isFunction,
   type OptionCheck,
   type OptionChecks,
   objectWith,
-  oneOf,
-  wholeNumber,
 } from "../base/option-checks.ts";
 import { silentHandler } from "../client/events.ts";
 import type { ClientOptions, ClientSettings, OnStop } from "../client/options.ts";
-import { MOST_HOPS } from "../client/view/merged-view.ts";
 import { type Endpoint, endpointOf } from "../net/endpoint.ts";
-import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
-import { SHARED_OPTIONS } from "../transport/shared-options.ts";
+import { CHANGES_OPTIONS, CLIENT_OPTIONS, CLOSE_OPTIONS, WAIT_OPTIONS } from "../options/client-options.ts";
+import { checksOf, OBJECT_CHECKS } from "../options/option-check.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
 
 /** A server's endpoint as text, "[2001:db8::10]:4711" or "server.example", or read from text. Port 4711 if left out. */
@@ -111,29 +107,23 @@ const checkHandlers: OptionCheck = (option, value) => {
   for (const handler of value) checkHandler(handler, option);
 };
 
-const SETTINGS: OptionChecks<ClientSettings> = {
-  keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
+const CONNECT: OptionChecks<ConnectOptions> = checksOf(CLIENT_OPTIONS, {
+  servers: checkServers,
+  keepaliveSeconds: checkKeepalive,
   retry: checkRetry,
   staleTimes: checkStaleTimes,
-};
-const CONNECT: OptionChecks<ConnectOptions> = {
-  servers: checkServers,
-  ...SETTINGS,
-  ...SHARED_OPTIONS,
-  maxHops: wholeNumber({ least: 1, most: MOST_HOPS }),
-  historyEntries: wholeNumber({ least: 0, most: MAX_HISTORY_ENTRIES }),
   handler: checkHandlers,
   announceWhen: objectWith(["then"]),
-  announceWithinMs: checkTimeout,
-  random: isFunction,
-};
-const WAIT: OptionChecks<WaitOptions> = {
-  servers: oneOf("any", "all"),
-  timeoutMs: checkTimeout,
+  ...OBJECT_CHECKS,
+});
+const { keepaliveSeconds, retry, staleTimes } = CONNECT;
+const SETTINGS: OptionChecks<ClientSettings> = { keepaliveSeconds, retry, staleTimes };
+const WAIT: OptionChecks<WaitOptions> = checksOf(WAIT_OPTIONS, { signal: checkSignal });
+const CHANGES: OptionChecks<ChangesOptions> = checksOf(CHANGES_OPTIONS, {
+  vnis: checkVnis,
   signal: checkSignal,
-};
-const CHANGES: OptionChecks<ChangesOptions> = { vnis: checkVnis, signal: checkSignal };
-const CLOSE: OptionChecks<CloseOptions> = { onStop: oneOf("withdraw", "keep"), withinMs: checkTimeout };
+});
+const CLOSE: OptionChecks<CloseOptions> = checksOf(CLOSE_OPTIONS, {});
 
 // Each throws a BadOptionError.
 

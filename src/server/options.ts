@@ -2,23 +2,16 @@
 
 import type { Clock, Random } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import {
-  checkOptions,
-  isFunction,
-  type OptionChecks,
-  objectWith,
-  timerSeconds,
-  wholeNumber,
-} from "../base/option-checks.ts";
+import { checkKeepalive, checkOptions, type OptionChecks, objectWith } from "../base/option-checks.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { MAX_HISTORY_ENTRIES } from "../route/history.ts";
+import { checksOf, OBJECT_CHECKS } from "../options/option-check.ts";
+import { SERVER_OPTIONS } from "../options/server-options.ts";
 import type { Network } from "../transport/network.ts";
 import type { Pacing } from "../transport/pacing.ts";
-import { SHARED_OPTIONS } from "../transport/shared-options.ts";
 import type { ServerHandler } from "./events.ts";
 import { SERVER_EVENTS } from "./events.ts";
 import type { ServerLimits } from "./exchange/limits.ts";
-import { GREATEST_LIMIT, valuesByLimit } from "./exchange/limits.ts";
+import { valuesByLimit } from "./exchange/limits.ts";
 
 /** The options of a server: where it listens, how it behaves, and the limits of one peer. Only `listen` is required. */
 export interface ServerOptions extends Partial<ServerLimits> {
@@ -73,26 +66,19 @@ export type ServerSettings = Required<
   Pick<ServerOptions, "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | keyof ServerLimits>
 >;
 
-/** The least send-hold time. With less, a peer whose socket is full for a moment would be regarded as dead. */
-export const LEAST_SEND_HOLD_SECONDS = 1;
-
-const SETTINGS: OptionChecks<ServerSettings> = {
-  keepaliveSeconds: SHARED_OPTIONS.keepaliveSeconds,
-  retainSeconds: timerSeconds({ least: 0 }),
-  sendHoldSeconds: timerSeconds({ least: LEAST_SEND_HOLD_SECONDS }),
-  ...valuesByLimit(() => wholeNumber({ least: 1, most: GREATEST_LIMIT })),
-};
-const START: OptionChecks<ServerOptions> = {
+const START: OptionChecks<ServerOptions> = checksOf(SERVER_OPTIONS, {
   // Server.start parses it, with a better message.
   listen() {},
-  ...SETTINGS,
-  settleSeconds: timerSeconds({ least: 0 }),
-  maxHalfOpen: wholeNumber({ least: 1, most: GREATEST_LIMIT }),
-  maxTableBytes: wholeNumber({ least: 1, most: Number.MAX_SAFE_INTEGER }),
-  historyEntries: wholeNumber({ least: 0, most: MAX_HISTORY_ENTRIES }),
-  random: isFunction,
+  keepaliveSeconds: checkKeepalive,
   handler: objectWith([], SERVER_EVENTS),
-  ...SHARED_OPTIONS,
+  ...OBJECT_CHECKS,
+});
+const { keepaliveSeconds, retainSeconds, sendHoldSeconds } = START;
+const SETTINGS: OptionChecks<ServerSettings> = {
+  keepaliveSeconds,
+  retainSeconds,
+  sendHoldSeconds,
+  ...valuesByLimit((name) => START[name]),
 };
 
 /** @throws BadOptionError */

@@ -20,18 +20,13 @@
  */
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import {
-  DEFAULT_MAX_HALF_OPEN,
-  DEFAULT_RETAIN_SECONDS,
-  DEFAULT_SEND_HOLD_SECONDS,
-  DEFAULT_SETTLE_SECONDS,
-} from "../base/defaults.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
 import { silentLogger } from "../base/logger.ts";
 import { type Endpoint, endpointOf, formatEndpoint } from "../net/endpoint.ts";
+import { SERVER_OPTIONS } from "../options/server-options.ts";
 import { History } from "../route/history.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
@@ -41,7 +36,7 @@ import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
 import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
-import { DEFAULT_KEEPALIVE_SECONDS, DEFAULT_PORT } from "../wire/protocol.ts";
+import { DEFAULT_PORT } from "../wire/protocol.ts";
 import { type Accepted, Admission } from "./admission.ts";
 import { RunningCounters, type ServerCounters } from "./counters.ts";
 import { CutOffLimit } from "./cut-off-limit.ts";
@@ -119,8 +114,8 @@ export class Server {
   #nextPeerId = 1;
 
   private constructor(options: ServerOptions) {
-    this.#retainAlwaysMs = (options.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
-    this.#deferralMs = (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * 1000;
+    this.#retainAlwaysMs = (options.retainSeconds ?? SERVER_OPTIONS.retainSeconds.default) * 1000;
+    this.#deferralMs = (options.settleSeconds ?? SERVER_OPTIONS.settleSeconds.default) * 1000;
     this.#clock = options.clock ?? new SystemClock();
     this.#limits = limitsOf(options, DEFAULT_LIMITS);
     this.#logger = new LimitedLog(options.logger ?? silentLogger, this.#clock);
@@ -134,10 +129,10 @@ export class Server {
       soon: (run) => this.#clock.soon(run),
     });
     this.#peerContext = {
-      keepaliveSeconds: options.keepaliveSeconds ?? DEFAULT_KEEPALIVE_SECONDS,
+      keepaliveSeconds: options.keepaliveSeconds ?? SERVER_OPTIONS.keepaliveSeconds.default,
       pacing: options.pacing ?? "auto",
       serverId: makeServerId(options.random ?? Math.random),
-      sendHoldMs: (options.sendHoldSeconds ?? DEFAULT_SEND_HOLD_SECONDS) * 1000,
+      sendHoldMs: (options.sendHoldSeconds ?? SERVER_OPTIONS.sendHoldSeconds.default) * 1000,
       clock: this.#clock,
       logger: this.#logger,
       exchange: this.#exchange,
@@ -179,7 +174,7 @@ export class Server {
       clock: server.#clock,
       logger: server.#logger,
       counters: server.#counters,
-      maxHalfOpen: options.maxHalfOpen ?? DEFAULT_MAX_HALF_OPEN,
+      maxHalfOpen: options.maxHalfOpen ?? SERVER_OPTIONS.maxHalfOpen.default,
     });
     const accept = (stream: ByteStream, onEstablished: () => void) => server.#accept(stream, onEstablished);
     try {

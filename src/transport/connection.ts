@@ -20,10 +20,10 @@
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
-import { DEFAULT_SEND_HOLD_SECONDS } from "../base/defaults.ts";
 import { errorText } from "../base/error-text.ts";
 import { FRAMES_PER_CLOCK_CHECK } from "../base/turn-budget.ts";
 import type { PeerIdentity } from "../net/peer-identity.ts";
+import { SERVER_OPTIONS } from "../options/server-options.ts";
 import type { CloseReason } from "../session/close-reason.ts";
 import {
   DATA_EVENT,
@@ -164,7 +164,7 @@ export class Connection implements StreamEvents, Reader {
       handler,
       role,
       pace,
-      sendHoldMs = DEFAULT_SEND_HOLD_SECONDS * 1000,
+      sendHoldMs = SERVER_OPTIONS.sendHoldSeconds.default * 1000,
     } = options;
     this.#serverId = options.serverId;
     this.#stream = stream;

@@ -1,3 +1,4 @@
+import type { PACINGS } from "../options/shared-options.ts";
 import { countFrames } from "../wire/framer.ts";
 import { Barrier } from "./barrier.ts";
 
@@ -18,7 +19,7 @@ export interface Pace {
 }
 
 /** Which peers are paced. `auto` paces those that have not proven yet not to be Go programs. */
-export type Pacing = "auto" | "always" | "never";
+export type Pacing = (typeof PACINGS)[number];
 
 /** Writes as fast as the socket takes it. */
 export class UnpacedWrites implements Pace {

@@ -17,7 +17,6 @@ export const MAX_FRAME_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 export const DEFAULT_PORT = 4711;
 export const DEFAULT_HTTP_PORT = 4712;
-export const DEFAULT_KEEPALIVE_SECONDS = 5;
 /** A side that has received nothing for this many intervals closes the connection. */
 export const TIMEOUT_INTERVALS = 2.5;
 

@@ -70,6 +70,7 @@ export async function runInProcess(
     stderr: new LineWriter(stderr),
     stdoutIsTty,
     stderrIsTty,
+    stderrIsJournal: false,
     columns,
     environment,
   };

@@ -46,7 +46,7 @@ describe.each([...DOCUMENT_PATHS])("command lines of %s", (path) => {
   });
 });
 
-/** Those in the text between code blocks, as far as they name a command: `bunbond help log`. */
+/** Those in the text between code blocks, as far as they name a command: `bunbond help log-events`. */
 describe("in the text", () => {
   const named = new Set(
     DOCUMENT_PATHS.flatMap((path) => [

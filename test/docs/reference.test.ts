@@ -8,6 +8,7 @@ import { parseClientOptions } from "../../src/cli/daemon/client-command.ts";
 import { parseServerOptions } from "../../src/cli/daemon/server-command.ts";
 import { parseMarkdown } from "../../src/cli/help/markdown.ts";
 import { topicPages } from "../../src/cli/help/topics.ts";
+import * as EXIT_CODES from "../../src/cli/program/exit-codes.ts";
 import { ClientCounters } from "../../src/client/counters.ts";
 import { HTTP_REFUSALS, HttpCounters } from "../../src/http/connections/http-counters.ts";
 import { flatCounters } from "../../src/http/control/server-endpoints.ts";
@@ -36,7 +37,7 @@ test("every reason for a connection's end is explained", () => {
 });
 
 test("every event of the log is explained, at its level, and no other", () => {
-  const tables = tablesOf("log");
+  const tables = tablesOf("log-events");
   const events: readonly LogEvent[] = Object.values(LOG);
   const expected = [["error", "warn"], ["info"]].map((levels) =>
     events.filter(({ level }) => levels.includes(level)).map(({ level, message }) => `${level} ${message}`),
@@ -120,4 +121,11 @@ test("the flags that the Go program and rustbond have are accepted", () => {
   for (const [, announcement = ""] of written.join().matchAll(/`(\d+#[^`]*)`/g)) {
     expect(parseClientOptions(["-s", "::1", "-a", announcement]).announcements).toHaveLength(1);
   }
+});
+
+test("every exit code is explained, and no other", () => {
+  const codes = Object.values(EXIT_CODES).filter((value) => typeof value === "number");
+  const [rows] = tablesOf("exit-codes");
+  expect(namesIn(rows)).toEqual(codes.toSorted().map(String));
+  expect(codes.toSorted()).toEqual([0, 1, 2, 3, 4]);
 });

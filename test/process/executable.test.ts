@@ -34,7 +34,7 @@ test("demo starts the executable itself as server and clients", async () => {
 
 test("help has its topics inside", async () => {
   const help = async (words: readonly string[]) => {
-    await using child = new ChildProcess({ command: [...words, "help", "log"], cwd: tmpdir() });
+    await using child = new ChildProcess({ command: [...words, "help", "log-events"], cwd: tmpdir() });
     expect(await child.ended).toBe(0);
     return child.stdoutLines;
   };

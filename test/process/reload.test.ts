@@ -189,7 +189,7 @@ test("what takes effect at the next start is named, each time", async () => {
     retain: 10,
     verbose: true,
   });
-  for (const outcome of [" configure=keepaliveSeconds,retainSeconds verbose=1", ", nothing to change"]) {
+  for (const outcome of [" configure=keepaliveSeconds,retainSeconds log-level=1", ", nothing to change"]) {
     expect(await reload(server)).toEqual([
       "warn  changed settings that take effect at the next start settings=http,pacing",
       `info  configuration reloaded${outcome}`,
@@ -258,18 +258,65 @@ test.each(["server", "client"] as const)(
   },
 );
 
-test("without --config SIGHUP ends the program in order, and the log says why", async () => {
-  await using server = await startBunbondServer({ flags: ["--retain", "60"] });
+/** Runs a daemon in a terminal of its own, which `terminal.close()` hangs up. */
+function startInTerminal(...words: readonly string[]) {
+  let text = "";
+  let lookAgain = () => {};
+  const daemon = Bun.spawn([...FROM_SOURCE, ...words, "--socket", "none"], {
+    cwd: REPOSITORY,
+    env: { ...process.env, NODE_ENV: undefined, TERM: "dumb" },
+    terminal: {
+      cols: 200,
+      rows: 50,
+      data(_terminal, data) {
+        text += new TextDecoder().decode(data);
+        lookAgain();
+      },
+    },
+  });
+  const logged = async (part: RegExp): Promise<string> => {
+    for (;;) {
+      const [found] = part.exec(text) ?? [];
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        lookAgain = resolve;
+      });
+    }
+  };
+  return { daemon, logged };
+}
+
+test("without --config, SIGHUP ends a program of a terminal in order, and the log says why", async () => {
+  await using server = await startBunbondServer();
   await using watcher = startBunbondClient({ servers: [server.address], vnis: [100] });
-  await using client = startBunbondClient({ servers: [server.address], announce: [announceFlag(R)] });
+  const { daemon, logged } = startInTerminal(
+    "client",
+    ...["--server", server.address, "--announce", announceFlag(R)],
+  );
   await watcher.viewIs([R]);
-  for (const daemon of [client, server]) {
-    daemon.signal("SIGHUP");
-    expect(await daemon.ended).toBe(0);
-    await daemon.logged(/ info {2}SIGHUP ends this process: there is no --config to read again$/);
-    await daemon.logged(/ info {2}stopping /);
-    if (daemon === client) await watcher.viewIs([]);
-  }
+  daemon.kill("SIGHUP");
+  await logged(/SIGHUP ends this process: there is no --config to read again/);
+  expect(await daemon.exited).toBe(0);
+  await watcher.viewIs([]);
+});
+
+test("so does a terminal that is closed", async () => {
+  const { daemon, logged } = startInTerminal("server", "--listen", "[::1]:0");
+  await logged(/listening/);
+  daemon.terminal?.close();
+  expect(await daemon.exited).toBe(0);
+});
+
+test("without a terminal, SIGHUP is ignored, and the log says so", async () => {
+  await using server = new ChildProcess({
+    command: ["setsid", ...FROM_SOURCE, "server", "--listen", "[::1]:0", "--socket", "none"],
+    cwd: REPOSITORY,
+    env: { NODE_ENV: undefined },
+  });
+  await server.logged(/listening/);
+  server.signal("SIGHUP");
+  await server.logged(/ info {2}SIGHUP is ignored: there is no --config to read again, and no terminal$/);
+  expect(await server.stop()).toBe(0);
 });
 
 test("under nohup it goes on", async () => {

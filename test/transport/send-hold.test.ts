@@ -1,11 +1,11 @@
 /** A peer that sends, but takes nothing (RFC 9687): its keepalives must not keep it for ever. */
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_SEND_HOLD_SECONDS } from "../../src/base/defaults.ts";
+import { SERVER_OPTIONS } from "../../src/options/server-options.ts";
 import { SendHold } from "../../src/transport/send-hold.ts";
 import { ConnectionUnderTest, manyAdds } from "../support/network/connection-under-test.ts";
 import { FakeClock } from "../support/network/fake-clock.ts";
 
-const SEND_HOLD_MS = DEFAULT_SEND_HOLD_SECONDS * 1000;
+const SEND_HOLD_MS = SERVER_OPTIONS.sendHoldSeconds.default * 1000;
 
 /** An established pair whose peer has stopped reading, with more due than the pipe holds. */
 function stalled(): ConnectionUnderTest {

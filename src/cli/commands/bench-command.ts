@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
+import { SHARED_OPTIONS } from "../../options/shared-options.ts";
 import { DEFAULT_PORT, MAX_VNI } from "../../wire/protocol.ts";
 import { RouteSet } from "../bench/route-set.ts";
 import { scenarioOf } from "../bench/run-bench.ts";
 import type { BenchOptions, Mode, Workload } from "../bench/workload.ts";
-import { keepaliveFlag, readKeepalive } from "../flags/shared-flags.ts";
+import { flagFor, readCount } from "../flags/option-flags.ts";
 import { readEndpoint, readOneOf, readSeconds, readWholeNumber } from "../flags/values.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition, ValueFlagDef } from "../program/command-definition.ts";
@@ -90,7 +91,7 @@ const definition = {
       description:
         "Threads of the load generator; latency uses one. Default: one less than the number of processors.",
     },
-    keepalive: keepaliveFlag,
+    keepalive: flagFor(SHARED_OPTIONS.keepaliveSeconds),
     timeout: {
       type: "string",
       valueHint: "SEC",
@@ -141,7 +142,7 @@ export function parseBenchOptions(rawArgs: readonly string[]): BenchOptions {
     family,
     workers: readWorkers(flags, workload.mode),
     paced: flags.paced,
-    keepaliveSeconds: readKeepalive(flags.keepalive),
+    keepaliveSeconds: readCount(SHARED_OPTIONS.keepaliveSeconds, flags.keepalive),
     timeoutSeconds: readSeconds("--timeout", flags.timeout),
     serverPid:
       flags["server-pid"] === undefined

@@ -6,13 +6,10 @@ import { KernelError } from "../../kernel/kernel.ts";
 import { lockProtocol } from "../../kernel/lock.ts";
 import { NetlinkKernel } from "../../kernel/netlink/netlink-kernel.ts";
 import { type CleanupResult, cleanUp } from "../../kernel/reconcile/cleanup.ts";
+import { KERNEL_OPTIONS } from "../../options/kernel-options.ts";
 import { SystemClock } from "../../transport/schedule/system-clock.ts";
-import {
-  kernelOptionNames,
-  readRouteProtocol,
-  readTables,
-  routeProtocolFlag,
-} from "../flags/kernel-flags.ts";
+import { kernelOptionNames, readTables } from "../flags/kernel-flags.ts";
+import { flagFor, readCount } from "../flags/option-flags.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
@@ -26,7 +23,7 @@ const definition = {
   },
   args: {
     "route-protocol": {
-      ...routeProtocolFlag,
+      ...flagFor(KERNEL_OPTIONS.routeProtocol),
       description: "The client's --route-protocol.",
     },
     table: {
@@ -76,7 +73,7 @@ export interface CleanupReport {
 async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
   const flags = parseFlags(definition.args, rawArgs);
   const options = {
-    protocol: readRouteProtocol(flags["route-protocol"]),
+    protocol: readCount(KERNEL_OPTIONS.routeProtocol, flags["route-protocol"]),
     tables: readTables("--table", flags.table),
     dryRun: flags["dry-run"],
   };

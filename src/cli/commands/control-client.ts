@@ -51,7 +51,7 @@ export class ControlClient {
       if (error instanceof SyntaxError) {
         throw this.#error(
           "BAD_ANSWER",
-          1,
+          EXIT_FAILED,
           `this is no BunBond daemon: its answer has status ${response.status} and is not JSON`,
         );
       }
@@ -65,7 +65,7 @@ export class ControlClient {
     if (code === "EACCES" || code === "EPERM") {
       return this.#error(
         "NO_PERMISSION",
-        1,
+        EXIT_FAILED,
         `no permission to use ${socketPath}: only its owner and group have it`,
       );
     }

@@ -3,12 +3,13 @@
 import { basename, join } from "node:path";
 import type { ProgramName } from "../../http/control/api.ts";
 import { findSockets } from "../../http/control/socket.ts";
-import { defaultSocket, socketNamed } from "../flags/socket-flag.ts";
-import type { CommandContext, ExitCode } from "../program/command.ts";
-import type { SwitchDef, ValueFlagDef } from "../program/command-definition.ts";
+import { defaultSocket } from "../../options/shared-options.ts";
+import { socketNamed } from "../flags/socket-flag.ts";
+import type { CommandContext } from "../program/command.ts";
+import type { ValueFlagDef } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
-import { EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
-import { type Style, styleFor } from "../program/style.ts";
+import { EXIT_FAILED } from "../program/exit-codes.ts";
+import { outputFlags, printObject, readOutput, type View } from "../program/output-format.ts";
 import { ControlClient } from "./control-client.ts";
 
 const PROGRAMS = ["client", "server"] as const satisfies readonly ProgramName[];
@@ -23,25 +24,16 @@ export function controlFlags(program: ProgramName | null) {
       example: defaultSocket(program ?? "client"),
       description: `The path of the daemon's control socket, or its name, as in server-4711. If left out: the only socket that there is, ${defaults.join(" or ")} or another one in that directory.`,
     } satisfies ValueFlagDef,
-    json: {
-      type: "boolean",
-      description: "Print the answer as one JSON object, errors too.",
-      errorsAsJson: true,
-    } satisfies SwitchDef,
+    ...outputFlags,
   };
 }
-
-export const DAEMON_AWAY: ExitCode = { code: EXIT_NO_DAEMON, meaning: "no daemon answers" };
-export const NOT_FOUND: ExitCode = {
-  code: EXIT_NOT_FOUND,
-  meaning: "not found: no such route, VNI, peer or server",
-};
 
 /** A note for people: the change has no visible effect yet. */
 export const NO_SERVER = "no server is connected now; the change is sent to each server that connects";
 
 export interface ControlFlagValues {
   readonly socket: string | undefined;
+  readonly output: string;
   readonly json: boolean;
 }
 
@@ -51,7 +43,7 @@ export interface ControlFlagValues {
  */
 export async function clientOf(
   { socket, json }: ControlFlagValues,
-  program: ProgramName,
+  program: ProgramName | null,
   directories: readonly string[],
 ): Promise<ControlClient> {
   const connected = (socketPath: string) => new ControlClient({ socketPath, program, asJson: json });
@@ -59,7 +51,7 @@ export async function clientOf(
   const [path, ...others] = await socketsIn(directories, program);
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
-  const message = `${names.length} ${program}s run here; select one by --socket ${names.join(" or --socket ")}`;
+  const message = `${names.length} ${program ?? "daemon"}s run here; select one by --socket ${names.join(" or --socket ")}`;
   throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
 }
 
@@ -83,13 +75,13 @@ export function awayPaths(directories: readonly string[], program: ProgramName |
   return directories.flatMap((directory) => programs.map((one) => join(directory, `${one}.sock`)));
 }
 
-/** Prints the answer, as JSON or as text. */
-export function print<T>(
-  { io }: CommandContext,
-  { json }: ControlFlagValues,
-  answer: T,
-  text: (answer: T, style: Style) => string,
-): void {
-  const style = styleFor(io.stdoutIsTty, io.environment);
-  io.stdout.write(json ? `${JSON.stringify(answer)}\n` : text(answer, style));
+/** Prints the answer in the form that the flags name. */
+export function print<T>({ io }: CommandContext, flags: ControlFlagValues, answer: T, view: View<T>): void {
+  printObject(io, answer, view, readOutput(flags));
+}
+
+/** Returns true if people read the output: notes on stderr are for them. */
+export function isForPeople(flags: ControlFlagValues): boolean {
+  const format = readOutput(flags);
+  return format === "table" || format === "wide";
 }

@@ -1,9 +1,10 @@
 import type { DrainResult } from "../../http/control/api.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { DAEMON_AWAY } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
 import { UsageError } from "../program/usage-error.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NO_SERVER, print } from "./control-flags.ts";
+import { clientOf, controlFlags, isForPeople, NO_SERVER, print } from "./control-flags.ts";
 
 const definition = {
   meta: {
@@ -43,9 +44,9 @@ export function drainCommand(directories: readonly string[]): Command {
       }
       const action = flags.undo ? "undo" : flags.stay ? "start" : "stop";
       const answer = await (await clientOf(flags, "client", directories)).call("/v1/drain", { action });
-      print(context, flags, answer, drainText);
+      print(context, flags, answer, { text: drainText });
       const waits = answer.establishedServers === 0 && action !== "stop";
-      if (waits && !flags.json) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
+      if (waits && isForPeople(flags)) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
       return 0;
     },
   };

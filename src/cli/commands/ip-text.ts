@@ -8,17 +8,21 @@ import type {
 } from "../../tools/ip/describe.ts";
 import type { EmbeddedForm } from "../../tools/ip/embedded-addresses.ts";
 import type { Style } from "../program/style.ts";
-import { cellText, pairs } from "../program/table.ts";
+import { cellText, pairLines } from "../program/table.ts";
 
 type Row = readonly [name: string, value: string];
 
+/** No list is cut, and there are no times. */
+const UNCUT = { isWide: true, nowMs: 0, widthCells: undefined };
+
 export function ipText({ address, block }: IpDescription, style: Style): string {
-  return pairs(
-    [
-      ...(address === null ? [] : addressRows(address)),
-      ...(block === null ? [] : blockRows(block, address !== null)),
-    ],
-    style,
+  const rows = [
+    ...(address === null ? [] : addressRows(address)),
+    ...(block === null ? [] : blockRows(block, address !== null)),
+  ];
+  return pairLines(
+    rows.map(([name, value]) => ({ name, value })),
+    { ...UNCUT, style },
   );
 }
 
@@ -67,7 +71,7 @@ function classRows(each: ClassDescription): Row[] {
   const answered = attributes.filter(([, value]) => value !== null);
   return [
     ["class", classText(each)],
-    ...answered.map(([name, value]): Row => [`  ${name}`, cellText(value)]),
+    ...answered.map(([name, value]): Row => [`  ${name}`, cellText(value, UNCUT)]),
   ];
 }
 

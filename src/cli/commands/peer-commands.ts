@@ -1,9 +1,10 @@
 /** `bunbond peers` lists a server's peers; `bunbond peer reset` ends the connection to one. */
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { DAEMON_AWAY, NOT_FOUND } from "../program/exit-codes.ts";
 import { parseArguments, parseFlags } from "../program/flags.ts";
-import { clientOf, controlFlags, DAEMON_AWAY, NOT_FOUND, print } from "./control-flags.ts";
-import { peersText } from "./status-text.ts";
+import { clientOf, controlFlags, print } from "./control-flags.ts";
+import { PEERS_VIEW } from "./status-text.ts";
 
 const peersDefinition = {
   meta: {
@@ -33,7 +34,7 @@ export function peerCommands(directories: readonly string[]): Command[] {
   return [
     {
       definition: peersDefinition,
-      topics: ["operations", "close-reasons"],
+      topics: ["operations", "close-reasons", "output"],
       examples: [{ comment: "The peers of the server on this host", line: "bunbond peers" }],
       exitCodes: [DAEMON_AWAY],
       async run(context) {
@@ -42,7 +43,7 @@ export function peerCommands(directories: readonly string[]): Command[] {
           context,
           flags,
           await (await clientOf(flags, "server", directories)).call("/v1/peers", null),
-          peersText,
+          PEERS_VIEW,
         );
         return 0;
       },
@@ -63,7 +64,7 @@ export function peerCommands(directories: readonly string[]): Command[] {
         const answer = await (await clientOf(flags, program, directories)).call("/v1/peers/reset", {
           peer: id,
         });
-        print(context, flags, answer, ({ peer }) => `reset: ${peer}\n`);
+        print(context, flags, answer, { text: ({ peer }) => `reset: ${peer}\n` });
         return 0;
       },
     },

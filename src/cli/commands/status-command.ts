@@ -3,25 +3,26 @@ import { socketNamed } from "../flags/socket-flag.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
-import { EXIT_NO_DAEMON } from "../program/exit-codes.ts";
+import { DAEMON_AWAY, EXIT_NO_DAEMON } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
+import { readOutput } from "../program/output-format.ts";
 import { styleFor } from "../program/style.ts";
 import { ControlClient } from "./control-client.ts";
 import {
   awayPaths,
   type ControlFlagValues,
   controlFlags,
-  DAEMON_AWAY,
+  isForPeople,
   print,
   socketsIn,
 } from "./control-flags.ts";
-import { statusText } from "./status-text.ts";
+import { STATUS_VIEW } from "./status-text.ts";
 
 const definition = {
   meta: {
     name: "status",
     description:
-      "Show the state of the running servers and clients: their connections, virtual networks, routes and counters. With --json, print one object per line for each of them.",
+      "Show the state of the running servers and clients: their connections, virtual networks, routes and counters. With -o json, print one object per line for each of them.",
   },
   args: controlFlags(null),
 } satisfies CommandDefinition;
@@ -31,10 +32,10 @@ type Status = ClientStatus | ServerStatus;
 export function statusCommand(directories: readonly string[]): Command {
   return {
     definition,
-    topics: ["troubleshooting", "close-reasons", "metrics", "operations"],
+    topics: ["troubleshooting", "close-reasons", "metrics", "operations", "output"],
     examples: [
       { comment: "The state of all daemons on this host", line: "bunbond status" },
-      { comment: "For scripts", line: "bunbond status --json" },
+      { comment: "For scripts", line: "bunbond status -o json" },
     ],
     exitCodes: [DAEMON_AWAY],
     async run(context) {
@@ -46,7 +47,7 @@ export function statusCommand(directories: readonly string[]): Command {
       const [path, ...others] = paths;
       if (path === undefined) throw nobody(flags, directories);
       if (others.length > 0) return await showAll(context, flags, paths);
-      print(context, flags, await statusAt(flags, path), statusText);
+      print(context, flags, await statusAt(flags, path), STATUS_VIEW);
       return 0;
     },
   };
@@ -63,6 +64,7 @@ async function showAll(
   paths: readonly string[],
 ): Promise<number> {
   const style = styleFor(context.io.stdoutIsTty, context.io.environment);
+  const format = readOutput(flags);
   const answers = await Promise.allSettled(paths.map((path) => statusAt(flags, path)));
   let failure: unknown = null;
   for (const [index, answer] of answers.entries()) {
@@ -70,8 +72,12 @@ async function showAll(
       failure ??= answer.reason;
       continue;
     }
-    const heading = `${index === 0 ? "" : "\n"}${style.bold(`${paths[index]}:`)}\n`;
-    print(context, flags, answer.value, (status) => `${heading}${statusText(status, style)}`);
+    if (isForPeople(flags)) {
+      context.io.stdout.write(`${index === 0 ? "" : "\n"}${style.bold(`${paths[index]}:`)}\n`);
+    } else if (format === "yaml" && index > 0) {
+      context.io.stdout.write("---\n");
+    }
+    print(context, flags, answer.value, STATUS_VIEW);
   }
   if (failure !== null) throw failure;
   return 0;

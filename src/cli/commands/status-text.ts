@@ -1,178 +1,170 @@
-/** These functions format a daemon's answers for people: everything that the answers contain, and nothing else. */
+/** What people are shown of a daemon's answers: everything that is in them, and nothing else. */
 import type {
   ClientStatus,
+  ClientVni,
   Counters,
   DaemonFacts,
   KernelStatus,
+  KernelTable,
+  PeerEntry,
   PeerList,
+  ReportedFault,
+  ServerEntry,
   ServerStatus,
+  ServerVni,
 } from "../../http/control/api.ts";
-import type { Style } from "../program/style.ts";
-import { cellText, pairs, table } from "../program/table.ts";
+import { type Section, tableOf, type View } from "../program/output-format.ts";
+import { type Column, type PairRow, phrase } from "../program/table.ts";
 
-export function statusText(status: ClientStatus | ServerStatus, style: Style): string {
-  const sections =
-    status.program === "client" ? clientSections(status, style) : serverSections(status, style);
-  return sections.join("\n");
-}
+export const STATUS_VIEW: View<ClientStatus | ServerStatus> = {
+  sections: (status) => (status.program === "client" ? clientSections(status) : serverSections(status)),
+};
 
-export function peersText({ peers }: PeerList, style: Style): string {
-  const heads = [
-    "ID",
-    "REMOTE",
-    "STATE",
-    "SINCE",
-    "KEEPALIVE",
-    "SERVER",
-    "ANNOUNCED",
-    "SKIPPED",
-    "LIMITS MET",
-    "SUBSCRIPTIONS",
-    "VNIS",
-  ];
-  const rows = peers.map((peer) => [
-    peer.id,
-    peer.remote,
-    peer.state,
-    peer.since,
-    peer.keepaliveSeconds,
-    peer.isServer,
-    peer.announcedRoutes,
-    peer.skippedUpdates,
-    peer.limitsMet.join(","),
-    peer.subscriptionCount,
-    peer.subscriptions.join(","),
-  ]);
-  return table(heads, rows, style);
-}
-
-function clientSections(status: ClientStatus, style: Style): string[] {
-  const servers = status.servers.map((server) => [
-    server.server,
-    server.state,
-    server.since,
-    server.awaySince,
-    server.sessions,
-    server.staleRoutes,
-    server.lastReason,
-  ]);
-  const vnis = status.vnis.map(({ vni, subscribed, routes, announcements }) => [
-    vni,
-    subscribed,
-    routes,
-    announcements,
-  ]);
-  return [
-    pairs(
-      [
-        ...factRows(status),
-        ["routes", `${status.routes}`],
-        ["held of removed servers", `${status.removedServersRoutes}`],
-        ["announcements", `${status.announcements}`],
-      ],
-      style,
-    ),
-    table(["SERVER", "STATE", "SINCE", "AWAY SINCE", "SESSIONS", "STALE", "LAST REASON"], servers, style),
-    table(["VNI", "SUBSCRIBED", "ROUTES", "ANNOUNCEMENTS"], vnis, style),
-    ...kernelSections(status.kernel, style),
-    counterTable(status.counters, style),
-  ];
-}
-
-function kernelSections(kernel: KernelStatus | null, style: Style): string[] {
-  if (kernel === null) return [pairs([["kernel routes", cellText(null)]], style)];
-  const tables = kernel.tables.map((entry) => [
-    entry.table,
-    entry.family,
-    entry.vnis.join(","),
-    entry.settled,
-    entry.wanted,
-    entry.installed,
-    entry.pending,
-    entry.collided,
-    entry.failed,
-    entry.shadowed,
-    Object.entries(entry.skipped)
-      .map(([reason, routes]) => `${reason} ${routes}`)
-      .join(", "),
-  ]);
-  const faults = kernel.faults.map(({ table, destination, attempts, code, message }) => [
-    table,
-    destination,
-    attempts,
-    code,
-    message,
-  ]);
-  return [
-    pairs(
-      [
-        ["kernel routes", `by ${kernel.device}, which is ${kernel.deviceState}`],
-        ...kernel.deviceProblems.map((problem): [string, string] => ["NOT RIGHT", problem]),
-        ...(kernel.ecmpProblem === null ? [] : [["NOT RIGHT", kernel.ecmpProblem] as const]),
-        ["dry run", cellText(kernel.dryRun)],
-        ["route protocol", `${kernel.routeProtocol}`],
-        ["nexthops", `${kernel.nexthops}`],
-        ["groups", `${kernel.groups}, ${kernel.resilientGroups} resilient`],
-        ["ECMP", kernel.ecmp],
-        ["drift", `${kernel.drift}`],
-        ["last reconcile", cellText(kernel.lastReconcile)],
-      ],
-      style,
-    ),
-    table(KERNEL_HEADS, tables, style),
-    ...(faults.length === 0
-      ? []
-      : [table(["TABLE", "NOT RIGHT", "ATTEMPTS", "CODE", "MESSAGE"], faults, style)]),
-  ];
-}
-
-const KERNEL_HEADS = [
-  "TABLE",
-  "FAMILY",
-  "VNIS",
-  "SETTLED",
-  "WANTED",
-  "INSTALLED",
-  "PENDING",
-  "COLLIDED",
-  "FAILED",
-  "SHADOWED",
-  "SKIPPED",
+const PEER_COLUMNS: readonly Column<PeerEntry>[] = [
+  { head: "ID", value: (peer) => peer.id },
+  { head: "REMOTE", value: (peer) => peer.remote },
+  { head: "STATE", value: (peer) => peer.state },
+  { head: "SINCE", value: (peer) => peer.since, isTime: true, dropOrder: 1 },
+  { head: "KEEPALIVE", value: (peer) => peer.keepaliveSeconds, dropOrder: 4 },
+  { head: "SERVER", value: (peer) => peer.isServer, dropOrder: 5 },
+  { head: "ANNOUNCED", value: (peer) => peer.announcedRoutes },
+  { head: "SKIPPED", value: (peer) => peer.skippedUpdates, dropOrder: 3 },
+  { head: "LIMITS MET", value: (peer) => peer.limitsMet, dropOrder: 2 },
+  { head: "SUBSCRIPTIONS", value: (peer) => peer.subscriptionCount },
+  { head: "VNIS", value: (peer) => peer.subscriptions, dropOrder: 6 },
 ];
 
-function serverSections(status: ServerStatus, style: Style): string[] {
-  const vnis = status.vnis.map(({ vni, routes, subscribers }) => [vni, routes, subscribers]);
-  const otherVnis = status.vniCount - vnis.length;
+export const PEERS_VIEW: View<PeerList> = {
+  sections: ({ peers }) => [tableOf(PEER_COLUMNS, peers)],
+  rows: ({ peers }) => peers,
+};
+
+const SERVER_COLUMNS: readonly Column<ServerEntry>[] = [
+  { head: "SERVER", value: (entry) => entry.server },
+  { head: "STATE", value: (entry) => entry.state },
+  { head: "SINCE", value: (entry) => entry.since, isTime: true },
+  { head: "AWAY SINCE", value: (entry) => entry.awaySince, isTime: true, dropOrder: 1 },
+  { head: "SESSIONS", value: (entry) => entry.sessions, dropOrder: 2 },
+  { head: "STALE", value: (entry) => entry.staleRoutes },
+  { head: "LAST REASON", value: (entry) => entry.lastReason },
+];
+
+const CLIENT_VNI_COLUMNS: readonly Column<ClientVni>[] = [
+  { head: "VNI", value: ({ vni }) => vni },
+  { head: "SUBSCRIBED", value: ({ subscribed }) => subscribed },
+  { head: "ROUTES", value: ({ routes }) => routes },
+  { head: "ANNOUNCEMENTS", value: ({ announcements }) => announcements },
+];
+
+const SERVER_VNI_COLUMNS: readonly Column<ServerVni>[] = [
+  { head: "VNI", value: ({ vni }) => vni },
+  { head: "ROUTES", value: ({ routes }) => routes },
+  { head: "SUBSCRIBERS", value: ({ subscribers }) => subscribers },
+  { head: "DIGEST", value: ({ digest }) => digest, isWideOnly: true },
+];
+
+const KERNEL_COLUMNS: readonly Column<KernelTable>[] = [
+  { head: "TABLE", value: ({ table }) => table },
+  { head: "FAMILY", value: ({ family }) => family },
+  { head: "VNIS", value: ({ vnis }) => vnis, dropOrder: 4 },
+  { head: "SETTLED", value: ({ settled }) => settled, dropOrder: 3 },
+  { head: "WANTED", value: ({ wanted }) => wanted },
+  { head: "INSTALLED", value: ({ installed }) => installed },
+  { head: "PENDING", value: ({ pending }) => pending, dropOrder: 2 },
+  { head: "COLLIDED", value: ({ collided }) => collided },
+  { head: "FAILED", value: ({ failed }) => failed },
+  { head: "SHADOWED", value: ({ shadowed }) => shadowed, dropOrder: 5 },
+  {
+    head: "SKIPPED",
+    value: ({ skipped }) => Object.entries(skipped).map(([reason, routes]) => `${reason} ${routes}`),
+    dropOrder: 1,
+  },
+];
+
+const FAULT_COLUMNS: readonly Column<ReportedFault>[] = [
+  { head: "TABLE", value: ({ table }) => table },
+  { head: "NOT RIGHT", value: ({ destination }) => destination },
+  { head: "ATTEMPTS", value: ({ attempts }) => attempts, dropOrder: 1 },
+  { head: "CODE", value: ({ code }) => code },
+  { head: "MESSAGE", value: ({ message }) => message },
+];
+
+const COUNTER_COLUMNS: readonly Column<readonly [name: string, value: number]>[] = [
+  { head: "COUNTER", value: ([name]) => name },
+  { head: "VALUE", value: ([, value]) => value },
+];
+
+function clientSections(status: ClientStatus): Section[] {
   return [
-    pairs(
-      [
+    {
+      pairs: [
         ...factRows(status),
-        ["listening", status.listen],
-        ["settled", cellText(status.settled)],
-        ["peers", `${status.peers}, ${status.establishedPeers} established`],
-        ["routes", `${status.routes}`],
-        ["retained", `${status.retainedAnnouncements} announcements of lost peers`],
-        [
-          "VNIs",
-          otherVnis === 0 ? `${status.vniCount}` : `${status.vniCount}, of which ${vnis.length} are shown`,
-        ],
+        { name: "routes", value: status.routes },
+        { name: "held of removed servers", value: status.removedServersRoutes },
+        { name: "announcements", value: status.announcements },
       ],
-      style,
-    ),
-    table(["VNI", "ROUTES", "SUBSCRIBERS"], vnis, style),
-    counterTable(status.counters, style),
+    },
+    tableOf(SERVER_COLUMNS, status.servers),
+    tableOf(CLIENT_VNI_COLUMNS, status.vnis),
+    ...kernelSections(status.kernel),
+    counterTable(status.counters),
   ];
 }
 
-function factRows(facts: DaemonFacts): [name: string, value: string][] {
+function kernelSections(kernel: KernelStatus | null): Section[] {
+  if (kernel === null) return [{ pairs: [{ name: "kernel routes", value: null }] }];
+  const problems = [...kernel.deviceProblems, ...(kernel.ecmpProblem === null ? [] : [kernel.ecmpProblem])];
+  return [
+    {
+      pairs: [
+        { name: "kernel routes", value: phrase`by ${kernel.device}, which is ${kernel.deviceState}` },
+        ...problems.map((value): PairRow => ({ name: "NOT RIGHT", value })),
+        { name: "dry run", value: kernel.dryRun },
+        { name: "route protocol", value: kernel.routeProtocol },
+        { name: "nexthops", value: kernel.nexthops },
+        { name: "groups", value: phrase`${kernel.groups}, ${kernel.resilientGroups} resilient` },
+        { name: "ECMP", value: kernel.ecmp },
+        { name: "drift", value: kernel.drift },
+        { name: "last reconcile", value: kernel.lastReconcile, isTime: true },
+      ],
+    },
+    tableOf(KERNEL_COLUMNS, kernel.tables),
+    ...(kernel.faults.length === 0 ? [] : [tableOf(FAULT_COLUMNS, kernel.faults)]),
+  ];
+}
+
+function serverSections(status: ServerStatus): Section[] {
+  const { vnis, vniCount } = status;
+  return [
+    {
+      pairs: [
+        ...factRows(status),
+        { name: "listening", value: status.listen },
+        { name: "settled", value: status.settled },
+        { name: "peers", value: phrase`${status.peers}, ${status.establishedPeers} established` },
+        { name: "routes", value: status.routes },
+        { name: "retained", value: phrase`${status.retainedAnnouncements} announcements of lost peers` },
+        {
+          name: "VNIs",
+          value: vniCount === vnis.length ? vniCount : phrase`${vniCount}, of which ${vnis.length} are shown`,
+        },
+      ],
+    },
+    tableOf(SERVER_VNI_COLUMNS, vnis),
+    counterTable(status.counters),
+  ];
+}
+
+function factRows(facts: DaemonFacts): PairRow[] {
   const { program, version, commit, bun, pid, state, startedAt, uptimeSeconds } = facts;
   return [
-    ["program", `${program} ${version} (commit ${commit}, bun ${bun}), pid ${pid}`],
-    ["state", state],
-    ["started", `${startedAt}, ${uptimeSeconds} s ago`],
+    { name: "program", value: phrase`${program} ${version} (commit ${commit}, bun ${bun}), pid ${pid}` },
+    { name: "state", value: state },
+    { name: "started", value: startedAt, isTime: true },
+    { name: "uptime", value: phrase`${uptimeSeconds} s` },
   ];
 }
 
-function counterTable(counters: Counters, style: Style): string {
-  return table(["COUNTER", "VALUE"], Object.entries(counters), style);
+function counterTable(counters: Counters): Section {
+  return tableOf(COUNTER_COLUMNS, Object.entries(counters));
 }

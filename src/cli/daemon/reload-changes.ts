@@ -5,19 +5,24 @@
  * another hop, or a server that replaces another one, does not leave an avoidable gap.
  */
 
+import type { LogLevel } from "../../base/logger.ts";
 import type { ClientSettings } from "../../client/options.ts";
 import type { TableMapping } from "../../kernel/desired/settings.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { CLIENT_DAEMON_OPTIONS } from "../../options/client-options.ts";
+import type { Catalogue, Option, TakesEffect } from "../../options/option.ts";
+import { SERVER_OPTIONS } from "../../options/server-options.ts";
 import { formatRoute } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
-import { type LimitName, valuesByLimit } from "../../server/exchange/limits.ts";
+import { valuesByLimit } from "../../server/exchange/limits.ts";
 import type { ServerSettings } from "../../server/options.ts";
+import { type DaemonFlagOptions, logLevelOf } from "../flags/daemon-flags.ts";
 import { type ClientConfig, subscriptionsOf } from "./client-command.ts";
 import type { ServerConfig } from "./server-command.ts";
 
 export type ClientChange =
   | { readonly type: "configure"; readonly settings: Partial<ClientSettings> }
-  | { readonly type: "verbose"; readonly verbose: boolean }
+  | { readonly type: "log-level"; readonly level: LogLevel }
   | { readonly type: "add-server" | "remove-server"; readonly server: Endpoint }
   | { readonly type: "subscribe" | "unsubscribe"; readonly vni: number }
   | { readonly type: "announce" | "withdraw"; readonly route: Route }
@@ -26,7 +31,7 @@ export type ClientChange =
 
 export type ServerChange =
   | { readonly type: "configure"; readonly settings: Partial<ServerSettings> }
-  | { readonly type: "verbose"; readonly verbose: boolean };
+  | { readonly type: "log-level"; readonly level: LogLevel };
 
 export interface Difference<Options, Change> {
   readonly changes: readonly Change[];
@@ -38,54 +43,23 @@ export interface Difference<Options, Change> {
   readonly inForce: Options;
 }
 
-/**
- * Each option is in one of these two types, or the program does not compile: so nobody adds an option without deciding
- * about reloads.
- */
-type ClientAtRunTime =
-  | "servers"
-  | "vnis"
-  | "announcements"
-  | "keepaliveSeconds"
-  | "retry"
-  | "staleTimeSeconds"
-  | "staleTimeAloneSeconds"
-  | "verbose"
-  | "installRoutes"
-  | "cleanup"
-  // It is read when the client stops.
-  | "onStop";
-/** The names of the flags of options that take effect at the next start. */
-export const CLIENT_AT_START = {
-  pacing: "pacing",
-  maxHops: "max-hops",
-  http: "http",
-  httpHosts: "http-host",
-  socket: "socket",
-  drainSeconds: "drain",
-  json: "json",
-  tunnelDevice: "tun",
-  ipv4Only: "ipv4-only",
-  routeProtocol: "route-protocol",
-  dryRun: "dry-run",
-  preferNetworks: "prefer-network",
-  excludeTypes: "exclude-type",
-  ecmp: "ecmp",
-  reconcileSeconds: "reconcile-interval",
-  installNat: "install-nat",
-} satisfies Record<Exclude<keyof ClientConfig, ClientAtRunTime | "config" | "warnings">, string>;
+type KeyAt<C extends Catalogue, Time extends TakesEffect> = {
+  [Key in keyof C]: C[Key] extends { readonly flag: string; readonly takesEffect: Time }
+    ? Key & string
+    : never;
+}[keyof C];
 
-type ServerAtRunTime = "keepaliveSeconds" | "retainSeconds" | "sendHoldSeconds" | LimitName | "verbose";
-/** The same for a server. */
-export const SERVER_AT_START = {
-  listen: "listen",
-  http: "http",
-  httpHosts: "http-host",
-  socket: "socket",
-  settleSeconds: "settle",
-  pacing: "pacing",
-  maxHalfOpen: "max-half-open",
-} satisfies Record<Exclude<keyof ServerConfig, ServerAtRunTime | "config">, string>;
+/** The options that take effect at the next start: key → flag. */
+const CLIENT_AT_START = atNextStart(CLIENT_DAEMON_OPTIONS);
+const SERVER_AT_START = atNextStart(SERVER_OPTIONS);
+
+function atNextStart<C extends Catalogue>(catalogue: C): Readonly<Record<KeyAt<C, "at next start">, string>> {
+  const flags = Object.entries<Option>(catalogue).flatMap(([key, { flag, takesEffect }]) =>
+    flag !== undefined && takesEffect === "at next start" ? [[key, flag] as const] : [],
+  );
+  // KeyAt says the same in types.
+  return Object.fromEntries(flags) as Record<KeyAt<C, "at next start">, string>;
+}
 
 export function clientDifference(
   before: ClientConfig,
@@ -99,7 +73,7 @@ export function clientDifference(
   return {
     changes: [
       ...configured(clientSettings(before), clientSettings(after)),
-      ...verbosity(before, after),
+      ...logLevel(before, after),
       ...servers.added.map((server) => ({ type: "add-server", server }) as const),
       ...mapped(before.installRoutes, inForce.installRoutes),
       ...cleanup(before, inForce),
@@ -144,7 +118,7 @@ export function serverDifference(
   after: ServerConfig,
 ): Difference<ServerConfig, ServerChange> {
   return {
-    changes: [...configured(serverSettings(before), serverSettings(after)), ...verbosity(before, after)],
+    changes: [...configured(serverSettings(before), serverSettings(after)), ...logLevel(before, after)],
     needRestart: needRestart(SERVER_AT_START, before, after),
     warnings: [],
     inForce: { ...after, ...picked(SERVER_AT_START, before) },
@@ -186,8 +160,9 @@ function configured<Settings extends object>(before: Settings, after: Settings) 
   return [{ type: "configure", settings } as const];
 }
 
-function verbosity(before: { readonly verbose: boolean }, { verbose }: { readonly verbose: boolean }) {
-  return before.verbose === verbose ? [] : [{ type: "verbose", verbose } as const];
+function logLevel(before: DaemonFlagOptions, after: DaemonFlagOptions) {
+  const level = logLevelOf(after);
+  return logLevelOf(before) === level ? [] : [{ type: "log-level", level } as const];
 }
 
 function cleanup(before: ClientConfig, { cleanup, installRoutes }: ClientConfig) {

@@ -44,12 +44,12 @@ export function reloadOnHangup<
 }
 
 /**
- * Makes SIGHUP stop the daemon if it has no configuration file. By default the signal ends a program; here it ends it
- * in an orderly way.
+ * Makes SIGHUP stop the daemon if it has no configuration file and was started from a terminal: a terminal that is closed ends its
+ * programs. A daemon without a terminal ignores the signal, which may be meant for one with a file.
  */
 export function stopOnHangup(
   { config }: { readonly config: string | null },
-  hangup: HangupSignal,
+  hangup: Pick<HangupSignal, "handle" | "wasIgnored" | "hadTerminal">,
   logger: EventLog,
   stop: () => void,
 ): void {
@@ -57,6 +57,10 @@ export function stopOnHangup(
   hangup.handle(() => {
     if (hangup.wasIgnored) {
       logger.debug("SIGHUP is ignored, as it was when this process was started (nohup)");
+      return;
+    }
+    if (!hangup.hadTerminal) {
+      logger.log(LOG.hangupIgnored, {});
       return;
     }
     // A terminal that is closed may send more than one.
@@ -163,8 +167,8 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
     case "configure":
       client.configure(change.settings);
       break;
-    case "verbose":
-      logger.setVerbose(change.verbose);
+    case "log-level":
+      logger.level = change.level;
       break;
     case "add-server":
       client.addServer(change.server);
@@ -199,6 +203,6 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
 }
 
 export function applyToServer(server: Server, logger: LevelledLogger, change: ServerChange): void {
-  if (change.type === "verbose") logger.setVerbose(change.verbose);
+  if (change.type === "log-level") logger.level = change.level;
   else server.configure(change.settings);
 }

@@ -10,6 +10,7 @@ import { versionInfo } from "../program/version.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientConfig, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import { ClientKernel } from "./client-kernel.ts";
+import { logEndpoint } from "./log-level.ts";
 import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup } from "./reload.ts";
 import { clientDifference, clientSettings } from "./reload-changes.ts";
@@ -20,7 +21,7 @@ import { serveRoutes } from "./serve-http.ts";
 const CLEANUP_WITHIN_MS = 60_000;
 
 /**
- * Runs `bunbond client` until SIGTERM or SIGINT, or SIGHUP without `--config`, or until its output is closed.
+ * Runs `bunbond client` until SIGTERM or SIGINT, or SIGHUP from a terminal without `--config`, or until its output is closed.
  *
  *     signals, control socket, stdout closed ──▶ stopped ─┐
  *     SIGHUP with --config ──▶ reload ──▶ ClientCore      ▼
@@ -102,7 +103,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
       stop();
     };
     const controlled = { client, daemon, counters, kernel, logger: log, stop: stopByCommand, drainLeftMs };
-    control?.serve(clientEndpoints(controlled));
+    control?.serve([...clientEndpoints(controlled), logEndpoint(logger)]);
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
     const http = await serveRoutes(options, clientSource(client, daemon.clock), daemon, logger);

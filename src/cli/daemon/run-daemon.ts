@@ -10,13 +10,14 @@ import { type EventLog, eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { ProgramName } from "../../http/control/api.ts";
 import type { ControlServer } from "../../http/control/control-server.ts";
-import type { DaemonFlagOptions } from "../flags/daemon-flags.ts";
+import { type DaemonFlagOptions, logLevelOf } from "../flags/daemon-flags.ts";
 import { openDaemonSocket } from "../flags/socket-flag.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { createLogger, type LevelledLogger } from "../program/console-logger.ts";
 import type { HangupSignal } from "../program/hangup-signal.ts";
 import { untilStopped } from "../program/stop-signal.ts";
 import { styleFor } from "../program/style.ts";
+import { handleUserSignals } from "./log-level.ts";
 import { warnOfAddressSpace } from "./memory-limit.ts";
 import { stopOnHangup } from "./reload.ts";
 
@@ -44,17 +45,19 @@ export interface DaemonWork {
   readonly serve: (setup: DaemonSetup) => Promise<number>;
 }
 
-/** Runs a daemon until SIGTERM or SIGINT, or SIGHUP without `--config`. Resolves to its exit code. */
+/** Runs a daemon until SIGTERM or SIGINT, or SIGHUP from a terminal without `--config`. Resolves to its exit code. */
 export async function runDaemon(
   options: DaemonFlagOptions,
   { io, rawArgs, hangup }: DaemonContext,
   { program, warnings = [], graceMs, serve }: DaemonWork,
 ): Promise<number> {
   const logger = createLogger({
-    isVerbose: options.verbose,
+    level: logLevelOf(options),
+    format: options.logFormat === "auto" ? (io.stderrIsJournal ? "journal" : "text") : options.logFormat,
     style: styleFor(io.stderrIsTty, io.environment),
     write: (line) => io.stderr.write(line),
   });
+  using _signals = handleUserSignals(logger);
   const log = eventLog(logger);
   warnOfAddressSpace(log);
   for (const problem of warnings) log.log(LOG.optionWarning, { problem });

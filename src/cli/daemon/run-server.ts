@@ -5,13 +5,14 @@ import { serverSource } from "../../http/queries/daemon-sources.ts";
 import { Server } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { versionInfo } from "../program/version.ts";
+import { logEndpoint } from "./log-level.ts";
 import { applyToServer, reloadOnHangup } from "./reload.ts";
 import { serverDifference, serverSettings } from "./reload-changes.ts";
 import { type DaemonSetup, runDaemon } from "./run-daemon.ts";
 import { serveRoutes } from "./serve-http.ts";
 import { readServerOptions, type ServerConfig } from "./server-command.ts";
 
-/** Runs `bunbond server` until SIGTERM or SIGINT, or SIGHUP without `--config`. */
+/** Runs `bunbond server` until SIGTERM or SIGINT, or SIGHUP from a terminal without `--config`. */
 export function runServer(options: ServerConfig, context: DaemonContext): Promise<number> {
   return runDaemon(options, context, { program: "server", serve: (setup) => serve(options, setup) });
 }
@@ -32,7 +33,7 @@ async function serve(
     logger: log,
   });
   try {
-    control?.serve(serverEndpoints(server, daemon));
+    control?.serve([...serverEndpoints(server, daemon), logEndpoint(logger)]);
     const http = await serveRoutes(options, serverSource(server, daemon.clock), daemon, logger);
     await stopped;
     daemon.isStopping = true;

@@ -1,20 +1,10 @@
-/** Flags that both daemons have. */
+/** Values of flags that both daemons have, as far as they have a grammar of their own. */
+import type { LogLevel } from "../../base/logger.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Pacing } from "../../transport/pacing.ts";
-import type { FlagValues } from "../program/flags.ts";
-import {
-  type configFlag,
-  type httpFlag,
-  type httpHostFlag,
-  type keepaliveFlag,
-  type pacingFlag,
-  readHttp,
-  readKeepalive,
-  readPacing,
-  type verboseFlag,
-} from "./shared-flags.ts";
-import { readSocket, type SocketChoice, type socketFlag } from "./socket-flag.ts";
-import { readHostNames } from "./values.ts";
+import { DEFAULT_HTTP_PORT } from "../../wire/protocol.ts";
+import { readSocket, type SocketChoice } from "./socket-flag.ts";
+import { readEndpoint, readHostNames } from "./values.ts";
 
 /** The values of flags that both daemons have. */
 export interface DaemonFlagOptions {
@@ -29,27 +19,33 @@ export interface DaemonFlagOptions {
   /** The configuration file that some values are from; null if there is none. */
   readonly config: string | null;
   readonly verbose: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "auto" | "text" | "json";
+}
+
+/** Returns the level of the log: --verbose is a short form of the lowest. */
+export function logLevelOf({ verbose, logLevel }: Pick<DaemonFlagOptions, "verbose" | "logLevel">): LogLevel {
+  return verbose ? "debug" : logLevel;
+}
+
+interface DaemonTexts {
+  readonly http: string | undefined;
+  readonly httpHosts: readonly string[];
+  readonly socket: string | undefined;
+  readonly config: string | undefined;
 }
 
 /** @throws UsageError */
-export function readDaemonFlags(
-  flags: FlagValues<{
-    http: typeof httpFlag;
-    "http-host": typeof httpHostFlag;
-    keepalive: typeof keepaliveFlag;
-    pacing: ReturnType<typeof pacingFlag>;
-    socket: ReturnType<typeof socketFlag>;
-    config: typeof configFlag;
-    verbose: typeof verboseFlag;
-  }>,
-): DaemonFlagOptions {
+export function readDaemonTexts({
+  http,
+  httpHosts,
+  socket,
+  config,
+}: DaemonTexts): Pick<DaemonFlagOptions, keyof DaemonTexts> {
   return {
-    http: readHttp(flags.http),
-    httpHosts: readHostNames("--http-host", flags["http-host"]),
-    keepaliveSeconds: readKeepalive(flags.keepalive),
-    pacing: readPacing(flags.pacing),
-    socket: readSocket(flags.socket),
-    config: flags.config ?? null,
-    verbose: flags.verbose,
+    http: http === undefined ? null : readEndpoint("--http", http, DEFAULT_HTTP_PORT, "listen"),
+    httpHosts: readHostNames("--http-host", httpHosts),
+    socket: readSocket(socket),
+    config: config ?? null,
   };
 }

@@ -13,9 +13,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { ProgramName } from "../../http/control/api.ts";
 import { type ControlServer, openControlSocket } from "../../http/control/control-server.ts";
 import { ControlSocketError, defaultPaths, removeStaleSockets } from "../../http/control/socket.ts";
-import type { ValueFlagDef } from "../program/command-definition.ts";
-
-const RUN_DIRECTORY = "/run/bunbond";
+import { RUN_DIRECTORY } from "../../options/shared-options.ts";
 
 export interface UserContext {
   readonly isRoot: boolean;
@@ -34,20 +32,6 @@ export function runDirectories({ isRoot, environment }: UserContext = thisUser()
 
 function thisUser(): UserContext {
   return { isRoot: process.getuid?.() === 0, environment: process.env };
-}
-
-/** Returns the default socket of root's daemons, for help. */
-export function defaultSocket(program: ProgramName): string {
-  return join(RUN_DIRECTORY, `${program}.sock`);
-}
-
-export function socketFlag(program: ProgramName) {
-  return {
-    type: "string",
-    valueHint: "PATH",
-    example: defaultSocket(program),
-    description: `Accept commands such as 'bunbond status' on this UNIX socket; none: on no socket. If left out: ${defaultSocket(program)}, or ${program}-PID.sock in the same directory if another daemon has that one, or none if it cannot be made. For users other than root the directory is $XDG_RUNTIME_DIR/bunbond.`,
-  } satisfies ValueFlagDef;
 }
 
 /** Where a daemon has its control socket. */

@@ -2,36 +2,70 @@
 import type { LogEvent } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import { METRICS, type Metric } from "../../base/metrics.ts";
+import { type Catalogue, type CountOption, libraryOptions, type Option } from "../../options/option.ts";
 import { LIMIT_CODES } from "../../server/exchange/limits.ts";
 import { CLOSE_REASONS } from "../../session/close-reason.ts";
 import { CLOSING_CODES, describeCode, SKIP_CODES } from "../../wire/protocol-error.ts";
 import { settingNames } from "../config/config-values.ts";
-import { CLIENT_AT_START, SERVER_AT_START } from "../daemon/reload-changes.ts";
+import { flagsOf } from "../flags/option-flags.ts";
 import type { Command } from "../program/command.ts";
-import type { FlagDef } from "../program/command-definition.ts";
+import type { FlagDef, FlagDefs } from "../program/command-definition.ts";
 import { EXIT_CODE_ROWS, exitCodeRow, exitCodesOf } from "../program/help.ts";
 
-/** The flags that a running daemon cannot change. */
-const AT_START: Readonly<Record<"server" | "client", readonly string[]>> = {
-  server: Object.values(SERVER_AT_START),
-  client: Object.values(CLIENT_AT_START),
-};
-
 /** Returns the settings of a daemon's configuration file. */
-export function settingsTable(daemon: "server" | "client", commands: readonly Command[]): string {
-  const command = commands.find(({ definition }) => definition.meta.name === daemon);
-  if (command === undefined) return "";
-  const { args } = command.definition;
-  const names = Map.groupBy(settingNames(args), ([, flag]) => flag);
-  const rows = [...names].flatMap(([flag, settings]) => {
-    const def = args[flag];
-    if (def === undefined) return [];
+export function settingsTable(catalogue: Catalogue): string {
+  const flags: FlagDefs = flagsOf(catalogue);
+  const names = Map.groupBy(settingNames(flags), ([, flag]) => flag);
+  const rows = Object.values(catalogue).flatMap(({ flag, takesEffect = "" }) => {
+    const def = flag === undefined ? undefined : flags[flag];
+    const settings = flag === undefined ? undefined : names.get(flag);
+    if (def === undefined || settings === undefined) return [];
     const hidden = new Set(def.hiddenAlias ?? []);
     const shown = settings.flatMap(([setting]) => (hidden.has(setting) ? [] : [code(setting)]));
-    const takesEffect = AT_START[daemon].includes(flag) ? "at next start" : "at a reload";
     return [[shown.join(", "), valueText(def), defaultText(def), takesEffect]];
   });
   return markdownTable(["setting", "value", "default", "takes effect"], rows);
+}
+
+/** What a program can pass to a call of the library. */
+export function libraryOptionTable(catalogue: Catalogue): string {
+  const rows = Array.from(libraryOptions(catalogue), ([name, option]) => [
+    code(name),
+    option.libraryValue ?? libraryValue(option),
+    option.libraryDefault ?? libraryDefault(option),
+    option.libraryHelp ?? option.help,
+  ]);
+  return markdownTable(["option", "value", "default", "what it does"], rows);
+}
+
+function libraryValue(option: Option): string {
+  switch (option.type) {
+    case "switch":
+      return "boolean";
+    case "count":
+      return `${option.least} to ${option.most}${option.unit === "protocol number" ? exceptionText(option) : ` ${option.unit}`}`;
+    case "seconds":
+      return `seconds from ${option.least}`;
+    case "milliseconds":
+      return "milliseconds, or `Infinity`";
+    case "word":
+      return option.words.map((word) => code(`"${word}"`)).join(", ");
+    case "list":
+      return `list of ${code(option.valueHint)}`;
+    case "text":
+      return code(`"${option.valueHint}"`);
+    case "object":
+      return option.libraryValue;
+  }
+}
+
+function exceptionText({ exception }: CountOption): string {
+  return exception === undefined ? "" : ` without ${exception.value}`;
+}
+
+function libraryDefault(option: Option): string {
+  if (option.type === "object" || option.type === "list" || option.default === undefined) return "";
+  return code(typeof option.default === "string" ? `"${option.default}"` : `${option.default}`);
 }
 
 export function exitCodeTable(commands: readonly Command[]): string {

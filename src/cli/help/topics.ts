@@ -3,6 +3,8 @@
  * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions and the catalogues.
  */
 import { HTTP_REFUSALS } from "../../http/connections/http-counters.ts";
+import { CLIENT_DAEMON_OPTIONS } from "../../options/client-options.ts";
+import { SERVER_OPTIONS } from "../../options/server-options.ts";
 import { REFUSAL_REASONS } from "../../server/counters.ts";
 import type { Command } from "../program/command.ts";
 import type { HelpTopic } from "../program/help.ts";
@@ -13,7 +15,7 @@ import exitCodes from "./exit-codes.md" with { type: "text" };
 import http from "./http.md" with { type: "text" };
 import kernel from "./kernel.md" with { type: "text" };
 import limits from "./limits.md" with { type: "text" };
-import log from "./log.md" with { type: "text" };
+import logEvents from "./log-events.md" with { type: "text" };
 import metrics from "./metrics.md" with { type: "text" };
 import migration from "./migration.md" with { type: "text" };
 import operations from "./operations.md" with { type: "text" };
@@ -44,7 +46,7 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   migration,
   limits,
   troubleshooting,
-  log,
+  "log-events": logEvents,
   "close-reasons": closeReasons,
   "protocol-errors": protocolErrors,
   metrics,
@@ -53,6 +55,8 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   "exit-codes": exitCodes,
   executable,
 };
+
+export const TOPIC_NAMES: readonly string[] = Object.keys(MARKDOWN);
 
 export interface TopicPage {
   readonly name: string;
@@ -86,9 +90,9 @@ export function helpTopics(commands: readonly Command[]): HelpTopic[] {
 function generated(what: string, commands: readonly Command[]): string {
   switch (what) {
     case "settings of the server":
-      return settingsTable("server", commands);
+      return settingsTable(SERVER_OPTIONS);
     case "settings of the client":
-      return settingsTable("client", commands);
+      return settingsTable(CLIENT_DAEMON_OPTIONS);
     case "warnings and errors of the log":
       return logEventTable("error", "warn");
     case "normal events of the log":

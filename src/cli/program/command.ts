@@ -1,4 +1,5 @@
 import type { CommandDefinition } from "./command-definition.ts";
+import type { ExitCode } from "./exit-codes.ts";
 import type { HangupSignal } from "./hangup-signal.ts";
 import type { ProgramIo } from "./program-io.ts";
 
@@ -19,16 +20,11 @@ export interface Example {
   readonly line: string;
 }
 
-/** The meaning of an exit code that not all commands have. */
-export interface ExitCode {
-  readonly code: 3 | 4;
-  readonly meaning: string;
-}
-
 /** One subcommand of the program. */
 export interface Command {
   readonly definition: CommandDefinition;
   readonly examples: readonly Example[];
+  /** Its exit codes beyond those that all commands have. */
   readonly exitCodes?: readonly ExitCode[];
   /** Topics of `bunbond help` that explain more about the command. */
   readonly topics?: readonly string[];

@@ -8,12 +8,16 @@
  */
 import { createConsola, LogLevels, type LogObject } from "consola/core";
 import { logLinesLost } from "../../base/log-events.ts";
-import type { LogFields, Logger } from "../../base/logger.ts";
+import type { LogFields, Logger, LogLevel } from "../../base/logger.ts";
 import { printable } from "../../base/marked-text.ts";
 import type { Style } from "./style.ts";
 
+/** journal: as text, with a priority in the place of the time (sd-daemon(3)). */
+export type LogFormat = "text" | "json" | "journal";
+
 export interface LoggerOptions {
-  readonly isVerbose: boolean;
+  readonly level: LogLevel;
+  readonly format?: LogFormat;
   readonly style: Style;
   /** Writes a line with its end. Returns false if the line is not taken, because the log's reader is too slow. */
   readonly write: (line: string) => boolean;
@@ -21,10 +25,11 @@ export interface LoggerOptions {
 
 /** A logger whose level can change. */
 export interface LevelledLogger extends Logger {
-  setVerbose(isVerbose: boolean): void;
+  level: LogLevel;
 }
 
-export function createLogger({ isVerbose, style, write }: LoggerOptions): LevelledLogger {
+export function createLogger({ level, format = "text", style, write }: LoggerOptions): LevelledLogger {
+  const formatted = FORMATS[format];
   let lostLines = 0;
 
   /**
@@ -33,14 +38,14 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Levell
    */
   function writeOrCount(entry: Entry): void {
     const loss: Entry = { ...entry, type: "warn", args: [logLinesLost.message, { lostLines }] };
-    const notice = lostLines === 0 ? "" : formatEntry(loss, style);
-    if (write(notice + formatEntry(entry, style))) lostLines = 0;
+    const notice = lostLines === 0 ? "" : formatted(loss, style);
+    if (write(notice + formatted(entry, style))) lostLines = 0;
     else lostLines++;
   }
 
   const consola = createConsola({
     // Both are explicit: by default consola reads a level from the environment, and suppresses repeated messages.
-    level: levelOf(isVerbose),
+    level: LogLevels[level],
     throttle: 0,
     reporters: [{ log: writeOrCount }],
   });
@@ -49,21 +54,43 @@ export function createLogger({ isVerbose, style, write }: LoggerOptions): Levell
     info: (message, fields = {}) => consola.info(message, fields),
     warn: (message, fields = {}) => consola.warn(message, fields),
     error: (message, fields = {}) => consola.error(message, fields),
-    setVerbose: (isVerbose) => {
-      consola.level = levelOf(isVerbose);
+    get level() {
+      return level;
+    },
+    set level(next) {
+      level = next;
+      consola.level = LogLevels[next];
     },
   };
-}
-
-function levelOf(isVerbose: boolean): number {
-  return isVerbose ? LogLevels.debug : LogLevels.info;
 }
 
 /** The used part of consola's entries; `args` are the message and the fields. */
 type Entry = Pick<LogObject, "date" | "type" | "args">;
 
-/** Returns a line with its end. */
-function formatEntry({ date, type, args }: Entry, style: Style): string {
+/** Each returns a line with its end. */
+const FORMATS: Readonly<Record<LogFormat, (entry: Entry, style: Style) => string>> = {
+  text(entry, style) {
+    return `${style.dim(entry.date.toISOString())} ${lineOf(entry, style)}`;
+  },
+  json({ date, type, args }) {
+    const message: string = args[0];
+    const fields: LogFields = args[1];
+    return `${JSON.stringify({ time: date.toISOString(), level: type, message, ...fields })}\n`;
+  },
+  journal(entry, style) {
+    return `<${PRIORITIES[entry.type] ?? PRIORITIES.info}>${lineOf(entry, style)}`;
+  },
+};
+
+/** Of syslog(3). */
+const PRIORITIES: { readonly [Type in Entry["type"]]?: number } & Readonly<Record<LogLevel, number>> = {
+  error: 3,
+  warn: 4,
+  info: 6,
+  debug: 7,
+};
+
+function lineOf({ type, args }: Entry, style: Style): string {
   const message: string = args[0];
   const fields: LogFields = args[1];
   const level = type.padEnd("error".length);
@@ -71,7 +98,7 @@ function formatEntry({ date, type, args }: Entry, style: Style): string {
   const shownFields = Object.entries(fields).map(
     ([key, value]) => ` ${style.dim(`${key}=`)}${formatValue(value)}`,
   );
-  return `${style.dim(date.toISOString())} ${shownLevel} ${printable(message)}${shownFields.join("")}\n`;
+  return `${shownLevel} ${printable(message)}${shownFields.join("")}\n`;
 }
 
 function formatValue(value: string | number | boolean): string {

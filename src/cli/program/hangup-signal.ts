@@ -8,6 +8,8 @@ import { readFileSync } from "node:fs";
 export class HangupSignal implements Disposable {
   /** True if SIGHUP was ignored when this process started, as by nohup(1). A handler changes that, so it is read first. */
   readonly wasIgnored = wasHangupIgnored();
+  /** True if the process was started from a terminal: one that is closed sends SIGHUP, and has gone by then. */
+  readonly hadTerminal = hasTerminal();
   #isPending = false;
   #act: (() => void) | null = null;
 
@@ -48,6 +50,22 @@ function wasHangupIgnored(): boolean {
     return ignoresHangup(readFileSync("/proc/self/status", "latin1"));
   } catch {
     // The system is not Linux, or /proc is not mounted.
+    return false;
+  }
+}
+
+/** By the text of /proc/PID/stat: the device of the controlling terminal is its field 7, 0 for none; the name before may hold spaces (proc(5)). */
+export function hasTerminalIn(stat: string): boolean {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // The first of them is field 3.
+  return (fields[4] ?? "0") !== "0";
+}
+
+function hasTerminal(): boolean {
+  try {
+    return hasTerminalIn(readFileSync("/proc/self/stat", "latin1"));
+  } catch {
+    // Not Linux, or no /proc.
     return false;
   }
 }

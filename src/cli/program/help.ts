@@ -1,6 +1,7 @@
 /** These functions make help texts from the definitions by which flags are read. */
-import type { Command, Example, ExitCode } from "./command.ts";
+import type { Command, Example } from "./command.ts";
 import { type FlagDef, shownNames, type WordsDef } from "./command-definition.ts";
+import { COMMON_EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 import type { Style } from "./style.ts";
 
 /** The program in one sentence. */
@@ -109,11 +110,7 @@ export const COLOR_ROW: Row = {
   left: "NO_COLOR",
   right: "If set, output has no colours, not even on a terminal.",
 };
-export const EXIT_CODE_ROWS: readonly Row[] = [
-  { left: "0", right: "success, or stopped by SIGTERM or SIGINT, or by SIGHUP without --config" },
-  { left: "1", right: "failure" },
-  { left: "2", right: "the command line or a configuration file is wrong" },
-];
+export const EXIT_CODE_ROWS: readonly Row[] = COMMON_EXIT_CODES.map(exitCodeRow);
 
 /** How many commands have an example in the program's help: all examples would double its length. */
 const SHOWN_COMMANDS = 3;

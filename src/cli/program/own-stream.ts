@@ -35,3 +35,20 @@ export function isSocket(fd: number): boolean {
     return false;
   }
 }
+
+/**
+ * Returns true if the descriptor is the stream to systemd's journal: JOURNAL_STREAM has its device and inode (systemd.exec(5)). A
+ * program whose output was sent elsewhere has the variable, too, and another stream.
+ */
+export function isJournal(
+  fd: number,
+  { JOURNAL_STREAM }: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (JOURNAL_STREAM === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return JOURNAL_STREAM === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}

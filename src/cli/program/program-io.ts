@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { hasSocketCalls } from "../../transport/sockopt.ts";
 import { LineWriter, type TextSink } from "./output.ts";
-import { isSocket, ownDescriptor } from "./own-stream.ts";
+import { isJournal, isSocket, ownDescriptor } from "./own-stream.ts";
 import { SocketSink } from "./socket-sink.ts";
 
 /** The program's connections with its environment, which tests replace. */
@@ -10,6 +10,8 @@ export interface ProgramIo {
   readonly stderr: LineWriter;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
+  /** Whether stderr goes to systemd's journal. */
+  readonly stderrIsJournal: boolean;
   /** The terminal's width in cells, if it is known. */
   readonly columns: number | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -25,6 +27,7 @@ export function processIo(): ProgramIo {
     stderr: new LineWriter(sinkOf(2, Bun.stderr), { mayLose: true }),
     stdoutIsTty,
     stderrIsTty: isatty(2),
+    stderrIsJournal: isJournal(2, process.env),
     columns: stdoutIsTty ? process.stdout.columns : undefined,
     environment: process.env,
   };

@@ -8,10 +8,11 @@ import { printable } from "../../base/marked-text.ts";
 import { KernelError } from "../../kernel/kernel.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./command-error.ts";
-import { EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_FAILED, EXIT_USAGE } from "./exit-codes.ts";
 import { givenFlags } from "./flags.ts";
 import { commandHelp, type HelpLayout, type HelpTopic, programHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
+import { type ErrorFormat, errorFormatIn, errorText } from "./output-format.ts";
 import type { ProgramIo } from "./program-io.ts";
 import { styleFor } from "./style.ts";
 import { describeUsageError, UsageError } from "./usage-error.ts";
@@ -31,7 +32,7 @@ export async function runProgram(
   await io.stdout.end();
   if (io.stdout.failure !== null) {
     io.stderr.write(`bunbond: cannot write the output: ${describe(io.stdout.failure)}\n`);
-    exitCode = Math.max(exitCode, 1);
+    exitCode = Math.max(exitCode, EXIT_FAILED);
   }
   await io.stderr.end();
   return exitCode;
@@ -69,18 +70,22 @@ async function runCommand(
   } catch (error) {
     const name = command === null ? "bunbond" : `bunbond ${command.definition.meta.name}`;
     if (error instanceof UsageError) {
-      const isJson = command !== null && asksForJsonErrors(command, rawArgs);
-      io.stderr.write(isJson ? errorJson(error) : usageReport(name, error));
+      const format = command === null ? "text" : errorFormatOf(command, rawArgs);
+      io.stderr.write(format === "text" ? usageReport(name, error) : errorText(format, errorBody(error)));
       return EXIT_USAGE;
     }
     if (error instanceof CommandError) {
-      io.stderr.write(error.asJson ? errorJson(error) : `${name}: ${describe(error)}\n`);
+      const asked = command === null ? "text" : errorFormatOf(command, rawArgs);
+      const format = asked === "text" && error.asJson ? "json" : asked;
+      io.stderr.write(
+        format === "text" ? `${name}: ${describe(error)}\n` : errorText(format, errorBody(error)),
+      );
       return error.exitCode;
     }
     io.stderr.write(`${name}: ${describe(error)}\n`);
     if (error instanceof Error && command !== null && isVerbose(command, rawArgs))
       io.stderr.write(`${error.stack}\n`);
-    return 1;
+    return EXIT_FAILED;
   }
 }
 
@@ -93,10 +98,11 @@ function asksForHelp(rawArgs: readonly string[]): boolean {
   return flagsAmong(rawArgs).some((arg) => arg === "--help" || arg === "-h");
 }
 
-/** Returns true if the flag for JSON is anywhere among the flags: a script that sets it cannot read anything else. */
-function asksForJsonErrors({ definition }: Command, rawArgs: readonly string[]): boolean {
+/** Returns the form that the flags ask for, even among wrong ones: a script that sets it cannot read anything else. */
+function errorFormatOf({ definition }: Command, rawArgs: readonly string[]): ErrorFormat {
   const { json } = definition.args;
-  return json?.type === "boolean" && json.errorsAsJson === true && flagsAmong(rawArgs).includes("--json");
+  if (json?.type !== "boolean" || json.errorsAsJson !== true) return "text";
+  return errorFormatIn(flagsAmong(rawArgs));
 }
 
 function flagsAmong(rawArgs: readonly string[]): readonly string[] {
@@ -104,10 +110,9 @@ function flagsAmong(rawArgs: readonly string[]): readonly string[] {
   return end < 0 ? rawArgs : rawArgs.slice(0, end);
 }
 
-function errorJson(error: UsageError | CommandError): string {
+function errorBody(error: UsageError | CommandError): object {
   const { code, message } = error;
-  const hint = error instanceof UsageError ? { hint: error.hint } : {};
-  return `${JSON.stringify({ error: code, message, ...hint })}\n`;
+  return { error: code, message, ...(error instanceof UsageError && { hint: error.hint }) };
 }
 
 function printHelp(

@@ -31,9 +31,10 @@
  * A destination has at most `maxHops` routes here: another one is skipped, unless it can replace a route that is only stale. So
  * nothing that is done per destination grows without limit.
  */
-import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
+
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Prefix } from "../../net/ip.ts";
+import { CLIENT_OPTIONS } from "../../options/client-options.ts";
 import { RouteDigest } from "../../route/digest.ts";
 import type { HistoryReason, HistorySource } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
@@ -81,9 +82,6 @@ export type Received = (typeof Received)[keyof typeof Received];
 /** Why a route is skipped. */
 export type LeftOutCode = "TOO_MANY_HOPS" | "TABLE_FULL";
 
-/** The largest limit of routes to one destination: it keeps the work per destination below some milliseconds. */
-export const MOST_HOPS = 65_536;
-
 /** Number of arrays that become large when a view has many routes: a table's, and the counts of hops (see growable-int32-array.ts). */
 export const LARGE_ARRAYS_OF_VIEW = LARGE_ARRAYS_OF_TABLE + 1;
 
@@ -130,7 +128,7 @@ export class MergedView implements ClientView {
   constructor(
     listener: ViewListener,
     soon: (run: () => void) => void,
-    maxHops = DEFAULT_MAX_HOPS,
+    maxHops: number = CLIENT_OPTIONS.maxHops.default,
     copiesPerSlice = COPIES_PER_SLICE,
   ) {
     this.#listener = listener;

@@ -9,7 +9,7 @@
  * A server can be lost again before it has confirmed all routes that it had. Each loss has a stale time of its own, or
  * a server that flaps would keep its routes forever.
  */
-import { DEFAULT_STALE_TIME_ALONE_SECONDS, DEFAULT_STALE_TIME_SECONDS } from "../../base/defaults.ts";
+import { CLIENT_OPTIONS } from "../../options/client-options.ts";
 import type { ServerNumber } from "./merged-view.ts";
 
 /** How long stale routes are kept, with and without another established server. */
@@ -20,8 +20,8 @@ export interface StaleTimes {
 }
 
 export const DEFAULT_STALE_TIMES: StaleTimes = {
-  staleTimeMs: DEFAULT_STALE_TIME_SECONDS * 1000,
-  staleTimeAloneMs: DEFAULT_STALE_TIME_ALONE_SECONDS * 1000,
+  staleTimeMs: CLIENT_OPTIONS.staleTimeSeconds.default * 1000,
+  staleTimeAloneMs: CLIENT_OPTIONS.staleTimeAloneSeconds.default * 1000,
 };
 
 /** A server whose stale routes of losses at `lostUntilMs` or before are to be dropped. */

@@ -12,6 +12,7 @@
  * Names and codes are stable; all times are RFC 3339 in UTC.
  */
 
+import type { LogLevel } from "../../base/logger.ts";
 import type { HttpErrorBody } from "../http-error.ts";
 
 export interface ControlApi {
@@ -20,6 +21,8 @@ export interface ControlApi {
   "/v1/peers": { readonly body: null; readonly answer: PeerList };
   /** Names a server's peer by its id, or a client's server by its address. */
   "/v1/peers/reset": { readonly body: { readonly peer: string }; readonly answer: { readonly peer: string } };
+  /** Changes the level of the log until the daemon ends. */
+  "/v1/log": { readonly body: { readonly level: LogLevel }; readonly answer: LogChange };
   /** Served by a client, as are all paths after this one. */
   "/v1/announce": { readonly body: RoutesBody; readonly answer: ChangeResults };
   "/v1/withdraw": { readonly body: RoutesBody; readonly answer: ChangeResults };
@@ -175,10 +178,17 @@ export interface ServerVni {
   readonly vni: number;
   readonly routes: number;
   readonly subscribers: number;
+  /** The same at two daemons exactly if they have the same routes, but for chance: 16 hexadecimal digits. */
+  readonly digest: string;
 }
 
 /** Counters since the start. A reason follows the name of its counter: "closes.keepalive-timeout". */
 export type Counters = Readonly<Record<string, number>>;
+
+export interface LogChange {
+  readonly level: LogLevel;
+  readonly before: LogLevel;
+}
 
 export interface PeerList {
   readonly peers: readonly PeerEntry[];

@@ -2,6 +2,8 @@
  * Reads bodies of control requests strictly: exactly the known fields, each of its type. The whole body is read before anything
  * is changed.
  */
+
+import { LOG_LEVELS, type LogLevel } from "../../base/logger.ts";
 import { AnnouncementError, parseAnnouncementText } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { MAX_VNI } from "../../wire/protocol.ts";
@@ -42,6 +44,14 @@ export function readDrainAction(body: unknown): DrainAction {
   const action = (["start", "undo", "stop"] as const).find((known) => known === given);
   if (action !== undefined) return action;
   throw bad("action must be start, undo or stop");
+}
+
+/** Reads {"level": "debug"} */
+export function readLogLevel(body: unknown): LogLevel {
+  const given = onlyField(body, "level");
+  const level = LOG_LEVELS.find((known) => known === given);
+  if (level !== undefined) return level;
+  throw bad(`level must be ${LOG_LEVELS.join(", ")}`);
 }
 
 function listField(body: unknown, name: string): unknown[] {

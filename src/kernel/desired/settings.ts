@@ -1,6 +1,7 @@
 /** Holds the settings of a client's routes in the kernel: tables, what is skipped (skip-reason.ts), and weights of next hops. */
 import { contains } from "../../net/cidr.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
+import type { KERNEL_OPTIONS } from "../../options/kernel-options.ts";
 import type { NextHopType } from "../../wire/protocol.ts";
 
 /** The routing table for a VNI's routes. */
@@ -17,23 +18,18 @@ export interface PreferredNetwork {
   readonly weight: number;
 }
 
-/** Default weight of a next hop in a preferred network. Other next hops have weight 1. */
-export const DEFAULT_PREFERRED_WEIGHT = 100;
-
 /**
  * What the kernel has for several next hops. resilient: when a destination's next hops change, flows by those that stay
  * keep them (Linux ≥ 5.13).
  */
-export type EcmpMode = (typeof ECMP_MODES)[number];
-
-export const ECMP_MODES = ["plain", "resilient"] as const;
+export type EcmpMode = (typeof KERNEL_OPTIONS.ecmp.words)[number];
 
 /** Which routes are skipped, and how the others are weighted and balanced. */
 export interface DesiredSettings {
   /** Routes of these types are not installed. */
   readonly excludedTypes: readonly NextHopType[];
   /** Whether NAT next hops become plain routes, since the kernel's cannot match ports, or are skipped. */
-  readonly nat: "plain" | "skip";
+  readonly nat: (typeof KERNEL_OPTIONS.installNat.words)[number];
   /** Whether IPv6 destinations are skipped. */
   readonly ipv4Only: boolean;
   /** The longest network that contains a hop's address gives its weight. */

@@ -18,7 +18,6 @@
  */
 
 import type { Clock, Timer } from "../../base/clock.ts";
-import { DEFAULT_RECONCILE_INTERVAL_SECONDS } from "../../base/defaults.ts";
 import { eventLog } from "../../base/log-event.ts";
 import { type Logger, silentLogger } from "../../base/logger.ts";
 import {
@@ -29,6 +28,7 @@ import {
 } from "../../base/turn-budget.ts";
 import type { ClientView } from "../../client/view/client-view.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
+import { KERNEL_OPTIONS } from "../../options/kernel-options.ts";
 import type { Route } from "../../route/route.ts";
 import type { DesiredSettings, TableMapping } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
@@ -104,7 +104,7 @@ export class Installer {
   constructor(options: InstallerOptions) {
     this.#options = options;
     const { kernel, protocol, device, mappings, optionNames, clock, logger = silentLogger } = options;
-    const { reconcileIntervalSeconds = DEFAULT_RECONCILE_INTERVAL_SECONDS } = options;
+    const { reconcileIntervalSeconds = KERNEL_OPTIONS.reconcileSeconds.default } = options;
     const { excludedTypes = [], nat = "plain", ipv4Only = false, preferredNetworks = [] } = options;
     const { ecmp = "plain" } = options;
     this.#kernel = kernel;

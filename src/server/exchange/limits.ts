@@ -7,61 +7,39 @@
  * peer that has more keeps it.
  */
 
-import { DEFAULT_MAX_HOPS } from "../../base/defaults.ts";
+import { SERVER_OPTIONS } from "../../options/server-options.ts";
 
 export interface Limit {
-  readonly flag: string;
-  readonly fallback: number;
   /** The code with which frames beyond the limit are skipped. */
   readonly code: string;
   /** The meaning of the code, in Markdown. */
   readonly meaning: string;
-  /** The flag's description for help. */
-  readonly description: string;
 }
 
-/** All limits, by the name of the option. */
+/** All limits, by the name of the option; their flags, defaults and ranges are in the catalogue of options. */
 export const LIMITS = {
   maxHops: {
-    flag: "max-hops",
-    fallback: DEFAULT_MAX_HOPS,
     code: "TOO_MANY_HOPS",
     meaning: "the destination has as many next hops as `--max-hops` allows",
-    description: "Skip further next hops of a destination that has this many from all peers together.",
   },
   maxRoutes: {
-    flag: "max-routes",
-    fallback: 1_000_000,
     code: "TOO_MANY_ROUTES",
     meaning: "the peer announces as many routes as `--max-routes` allows",
-    description: "Skip further announcements of a peer that already announces this many routes.",
   },
   maxVnis: {
-    flag: "max-vnis",
-    fallback: 100_000,
     code: "TOO_MANY_VNIS",
     meaning: "the peer announces routes in as many VNIs as `--max-vnis` allows",
-    description:
-      "Skip announcements in further VNIs of a peer that already announces routes in this many VNIs.",
   },
   maxSubscriptions: {
-    flag: "max-subscriptions",
-    fallback: 100_000,
     code: "TOO_MANY_SUBSCRIPTIONS",
     meaning: "the peer subscribes to as many VNIs as `--max-subscriptions` allows",
-    description: "Skip further SUBSCRIBEs of a peer that already subscribes to this many VNIs.",
   },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type LimitName = keyof typeof LIMITS;
 export type ServerLimits = Readonly<Record<LimitName, number>>;
 
-/** The greatest value of a limit: Arrays and Maps cannot have more entries. */
-export const GREATEST_LIMIT = 2 ** 24;
-
-/**
- * Why a valid frame was skipped. `TABLE_FULL` means that the process has no memory, or the table no number, for more.
- */
+/** Why a valid frame was skipped. `TABLE_FULL`: the process has no memory, or the table no number, for more. */
 export type LimitCode = (typeof LIMITS)[LimitName]["code"] | "TABLE_FULL";
 
 /** The meaning of each code, in Markdown. */
@@ -77,7 +55,7 @@ export const LIMIT_CODES: Readonly<Record<LimitCode, string>> = {
 // A literal's keys are those of its type.
 export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];
 
-export const DEFAULT_LIMITS: ServerLimits = valuesByLimit((name) => LIMITS[name].fallback);
+export const DEFAULT_LIMITS: ServerLimits = valuesByLimit((name) => SERVER_OPTIONS[name].default);
 
 /** Makes an object with one value for each limit. */
 export function valuesByLimit<T>(valueFor: (name: LimitName) => T): Record<LimitName, T> {

@@ -5,9 +5,11 @@ import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { eventLog } from "../../../src/base/log-event.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { statusText } from "../../../src/cli/commands/status-text.ts";
+import { PEERS_VIEW, STATUS_VIEW } from "../../../src/cli/commands/status-text.ts";
 import { controlCommands } from "../../../src/cli/commands.ts";
+import { formatObject, type Section, type View } from "../../../src/cli/program/output-format.ts";
 import { styleFor } from "../../../src/cli/program/style.ts";
+import { isPhrase } from "../../../src/cli/program/table.ts";
 import { ClientCounters } from "../../../src/client/counters.ts";
 import type { ClientStatus, ProgramName, ServerStatus } from "../../../src/http/control/api.ts";
 import { clientEndpoints } from "../../../src/http/control/client-endpoints.ts";
@@ -256,6 +258,36 @@ function wordCounts(text: string): Map<string, number> {
   return counts;
 }
 
+const WIDE = { style: styleFor(false, {}), widthCells: undefined, nowMs: 0 };
+
+/** Every value that a table or a pair shows is in the JSON: as a value, as a name, or as "name value". */
+function expectCellsInJson<T>(view: View<T>, value: T): void {
+  if (!("sections" in view)) throw new Error("there are no cells");
+  const parsed: unknown = JSON.parse(JSON.stringify(value));
+  const known = new Set(leavesOf(parsed));
+  const names = new Set(namesOf(parsed));
+  const cells = view.sections(value).flatMap(cellsOf).flat();
+  // What is counted rather than shown: how many of the VNIs are in the list.
+  const counted = Object.values(parsed ?? {}).flatMap((each) => (Array.isArray(each) ? each.length : []));
+  const strange = cells.filter(
+    (cell) =>
+      !known.has(cell) && !names.has(`${cell}`) && !counted.some((count) => count === cell) && cell !== "",
+  );
+  expect(strange).toEqual([]);
+  expect(cells.length).toBeGreaterThan(5);
+}
+
+function cellsOf(section: Section): unknown[] {
+  if (!("pairs" in section)) return section.cells.flat();
+  return section.pairs.flatMap(({ value }) => (isPhrase(value) ? value.values : [value]));
+}
+
+/** All names of an object and what is in it, alone and with their values. */
+function namesOf(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [name, `${name} ${inner}`, ...namesOf(inner)]);
+}
+
 /** The text has every value of the JSON, and as often. */
 function expectSameFacts(text: string, json: unknown): void {
   const inText = wordCounts(text);
@@ -281,12 +313,14 @@ describe("text and JSON say the same", () => {
     ["peers", "server", 2],
   ] as const)("%s of a %s", async (command, program, leastLines) => {
     const json = await run(command, "--socket", pathOf(program), "--json");
-    const text = await run(command, "--socket", pathOf(program));
+    const text = await run(command, "--socket", pathOf(program), "-o", "wide");
     expect([json.exitCode, json.stderr, text.exitCode, text.stderr]).toEqual([0, "", 0, ""]);
     expect(text.stdout.split("\n").length).toBeGreaterThan(leastLines);
     // Times are by the wall clock, which goes on between the two.
     const coarse = (output: string) => output.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME");
     expectSameFacts(coarse(text.stdout), JSON.parse(coarse(json.stdout)));
+    if (command === "peers") expectCellsInJson(PEERS_VIEW, JSON.parse(json.stdout));
+    else expectCellsInJson(STATUS_VIEW, JSON.parse(json.stdout));
   });
 
   test("with every kind of value that a client's status can have", () => {
@@ -365,12 +399,14 @@ describe("text and JSON say the same", () => {
       },
       counters: { routesAdded: 99, "closes.keepalive-timeout": 111 },
     };
-    const text = statusText(status, styleFor(false, {}));
+    const text = formatObject(status, STATUS_VIEW, "wide", WIDE);
     expectSameFacts(text, status);
+    expectCellsInJson(STATUS_VIEW, status);
     expect(text).toBe(`\
 program                  client 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
 state                    drained
-started                  2026-01-02T03:04:05.678Z, 77 s ago
+started                  2026-01-02T03:04:05.678Z
+uptime                   77 s
 routes                   11
 held of removed servers  1212
 announcements            22
@@ -390,9 +426,9 @@ ECMP            resilient
 drift           444
 last reconcile  2026-01-02T03:04:07.000Z
 
-TABLE  FAMILY  VNIS   SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SHADOWED  SKIPPED
- 1000  ipv4    55,56  yes         555        666      777       888     999      1111  localHop 2222, nat 3333
- 1000  ipv6    -      no         4444       5555     6666      7777    8888      9999  -
+TABLE  FAMILY  VNIS    SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SHADOWED  SKIPPED
+ 1000  ipv4    55, 56  yes         555        666      777       888     999      1111  localHop 2222, nat 3333
+ 1000  ipv6    -       no         4444       5555     6666      7777    8888      9999  -
 
 TABLE  NOT RIGHT    ATTEMPTS  CODE    MESSAGE
  1000  10.0.1.0/24        12  EEXIST  File exists
@@ -418,13 +454,15 @@ closes.keepalive-timeout    111
       routes: 33,
       retainedAnnouncements: 44,
       vniCount: 1002,
-      vnis: [{ vni: 55, routes: 66, subscribers: 88 }],
+      vnis: [{ vni: 55, routes: 66, subscribers: 88, digest: "00112233aabbccdd" }],
       counters: { connectionsAccepted: 99 },
     };
-    expect(statusText(status, styleFor(false, {}))).toBe(`\
+    expectCellsInJson(STATUS_VIEW, status);
+    expect(formatObject(status, STATUS_VIEW, "wide", WIDE)).toBe(`\
 program    server 1.2.3 (commit abc1234, bun 1.4.4), pid 4321
 state      stopping
-started    2026-01-02T03:04:05.678Z, 77 s ago
+started    2026-01-02T03:04:05.678Z
+uptime     77 s
 listening  [::]:4711
 settled    no
 peers      22, 11 established
@@ -432,8 +470,8 @@ routes     33
 retained   44 announcements of lost peers
 VNIs       1002, of which 1 are shown
 
-VNI  ROUTES  SUBSCRIBERS
- 55      66           88
+VNI  ROUTES  SUBSCRIBERS  DIGEST
+ 55      66           88  00112233aabbccdd
 
 COUNTER              VALUE
 connectionsAccepted     99

@@ -52,6 +52,8 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   json: false,
   config: null,
   verbose: false,
+  logLevel: "info",
+  logFormat: "auto",
   warnings: [],
 };
 

@@ -20,7 +20,7 @@ function text(change: ClientChange | ServerChange): string {
   if ("vni" in change) return `${change.type} ${change.vni}`;
   if ("route" in change) return `${change.type} ${formatRoute(change.route)}`;
   if ("server" in change) return `${change.type} ${formatEndpoint(change.server)}`;
-  if (change.type === "verbose") return `verbose ${change.verbose}`;
+  if (change.type === "log-level") return `log-level ${change.level}`;
   if (change.type === "install-routes") {
     return `${change.type} ${change.mappings.map(({ vni, table }) => `${vni}#${table}`).join()}`;
   }
@@ -73,7 +73,7 @@ describe("clientDifference", () => {
       `-s c -v 200 -a ${R_BY_2} --stale-time 2 --verbose`,
       [
         "configure { staleTimes: { staleTimeMs: 2000, staleTimeAloneMs: Infinity } }",
-        "verbose true",
+        "log-level debug",
         "add-server c:4711",
         "subscribe 200",
         "announce 100 10.0.1.0/24 via 2001:db8::2",
@@ -94,7 +94,7 @@ describe("clientDifference", () => {
       ],
       [],
     ],
-    ["less in the log", "--verbose", "", ["verbose false"], []],
+    ["less in the log", "--verbose", "", ["log-level info"], []],
     ["what is looked at when the client stops", "", "--on-stop keep", [], []],
     ["HTTP", "", "--http ::1", [], ["http"]],
     ["HTTP's port", "--http ::1", "--http [::1]:80", [], ["http"]],
@@ -106,7 +106,7 @@ describe("clientDifference", () => {
       "",
       "--http ::1 --json --drain 5 --socket /b",
       [],
-      ["http", "socket", "drain", "json"],
+      ["http", "drain", "socket", "json"],
     ],
     [
       "all of the kernel's that waits for the next start",
@@ -206,7 +206,7 @@ describe("serverDifference", () => {
       "what can be changed",
       "",
       "--keepalive 3 --retain 1 --send-hold 2 -v",
-      ["configure { keepaliveSeconds: 3, retainSeconds: 1, sendHoldSeconds: 2 }", "verbose true"],
+      ["configure { keepaliveSeconds: 3, retainSeconds: 1, sendHoldSeconds: 2 }", "log-level debug"],
       [],
     ],
     [
@@ -214,7 +214,7 @@ describe("serverDifference", () => {
       "",
       "-l ::1 --http ::1 --settle 1 --pacing never --socket none",
       [],
-      ["listen", "http", "socket", "settle", "pacing"],
+      ["listen", "http", "settle", "pacing", "socket"],
     ],
   ];
 

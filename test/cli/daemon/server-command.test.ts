@@ -20,6 +20,8 @@ const DEFAULTS: ServerConfig = {
   socket: { directory: runDirectories()[0] },
   config: null,
   verbose: false,
+  logLevel: "info",
+  logFormat: "auto",
 };
 
 describe("parseServerOptions takes", () => {

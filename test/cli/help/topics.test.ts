@@ -88,7 +88,7 @@ describe("a wrong name", () => {
     ["help exit-code", "unknown command or topic exit-code; did you mean exit-codes?"],
     ["help clent", "unknown command clent; did you mean client?"],
     ["help nonsense", "unknown command nonsense."],
-    ["help log more", 'unexpected argument "more"; help takes the name of one command or topic.'],
+    ["help log-events more", 'unexpected argument "more"; help takes the name of one command or topic.'],
     ["config", "unknown command config; 'bunbond help config' is about it."],
   ])("%s", async (line, message) => {
     const { exitCode, stdout, stderr } = await run(line.split(" "));

@@ -8,7 +8,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 function record(use: (logger: Logger) => void, { isVerbose = false, isTty = false } = {}): string[] {
   const lines: string[] = [];
   const style = styleFor(isTty, {});
-  use(createLogger({ isVerbose, style, write: (line) => lines.push(line) > 0 }));
+  use(createLogger({ level: isVerbose ? "debug" : "info", style, write: (line) => lines.push(line) > 0 }));
   return lines;
 }
 
@@ -27,6 +27,37 @@ function useAllLevels(logger: Logger): void {
   logger.error("e");
 }
 
+describe("forms of a line", () => {
+  const lineOf = (format: "text" | "json" | "journal", use: (logger: Logger) => void) => {
+    const lines: string[] = [];
+    const write = (line: string) => lines.push(line) > 0;
+    use(createLogger({ level: "debug", format, style: styleFor(false, {}), write }));
+    return lines;
+  };
+
+  test("json is one object with the fields of the line", () => {
+    const [line = ""] = lineOf("json", (logger) => logger.warn("a b", { peer: "x\ny", n: 7, is: true }));
+    expect(JSON.parse(line)).toEqual({
+      time: expect.stringMatching(/^\d{4}-.*Z$/),
+      level: "warn",
+      message: "a b",
+      peer: "x\ny",
+      n: 7,
+      is: true,
+    });
+    expect(line.split("\n")).toHaveLength(2);
+  });
+
+  test("journal has the priorities of syslog in the place of the time", () => {
+    expect(lineOf("journal", useAllLevels)).toEqual([
+      "<7>debug d\n",
+      "<6>info  i\n",
+      "<4>warn  w\n",
+      "<3>error e\n",
+    ]);
+  });
+});
+
 describe("createLogger", () => {
   test("writes the time now, in UTC", () => {
     const earliest = Date.now();
@@ -39,9 +70,9 @@ describe("createLogger", () => {
   test("changes its level while it runs", () => {
     const lines: string[] = [];
     const write = (line: string) => lines.push(line) > 0;
-    const logger = createLogger({ isVerbose: false, style: styleFor(false, {}), write });
+    const logger = createLogger({ level: "info", style: styleFor(false, {}), write });
     for (const isVerbose of [true, false]) {
-      logger.setVerbose(isVerbose);
+      logger.level = isVerbose ? "debug" : "info";
       useAllLevels(logger);
     }
     expect(lines.map((line) => line.replace(TIME, "").trimEnd().at(-1))).toEqual([..."diwe", ..."iwe"]);
@@ -85,7 +116,7 @@ describe("createLogger", () => {
     let text = "";
     let isStalled = false;
     const logger = createLogger({
-      isVerbose: false,
+      level: "info",
       style: styleFor(false, {}),
       write: (line) => {
         if (!isStalled) text += line;

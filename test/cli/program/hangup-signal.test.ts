@@ -1,9 +1,10 @@
 /** When SIGHUP comes, and what it does then. With signals: test/process/reload.test.ts. */
 import { expect, test } from "bun:test";
 import { eventLog } from "../../../src/base/log-event.ts";
+import * as LOG from "../../../src/base/log-events.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { stopOnHangup } from "../../../src/cli/daemon/reload.ts";
-import { HangupSignal, ignoresHangup } from "../../../src/cli/program/hangup-signal.ts";
+import { HangupSignal, hasTerminalIn, ignoresHangup } from "../../../src/cli/program/hangup-signal.ts";
 
 const hangUp = () => process.emit("SIGHUP");
 
@@ -29,9 +30,15 @@ test("without a file it stops, and says why, once; with one that is the reloader
   const log: string[] = [];
   let stops = 0;
   const logger = eventLog({ ...silentLogger, info: (message: string) => log.push(message) });
-  using hangup = new HangupSignal();
+  using signal = new HangupSignal();
+  const hangup = { handle: (act: () => void) => signal.handle(act), wasIgnored: false, hadTerminal: true };
   hangUp();
   stopOnHangup({ config: "edge.yaml" }, hangup, logger, () => stops++);
+  expect([stops, log]).toEqual([0, []]);
+  stopOnHangup({ config: null }, { ...hangup, hadTerminal: false }, logger, () => stops++);
+  expect([stops, log.splice(0)]).toEqual([0, [LOG.hangupIgnored.message]]);
+  stopOnHangup({ config: null }, { ...hangup, wasIgnored: true }, logger, () => stops++);
+  hangUp();
   expect([stops, log]).toEqual([0, []]);
   stopOnHangup({ config: null }, hangup, logger, () => stops++);
   hangUp();
@@ -47,4 +54,13 @@ test.each([
   ["", false],
 ])("%j", (status, isIgnored) => {
   expect(ignoresHangup(status)).toBe(isIgnored);
+});
+
+test.each([
+  ["4321 (bunbond) S 1 4321 4321 0 -1 4194560", false],
+  ["4321 (bunbond) S 1 4321 4321 34816 4321 4194304", true],
+  ["4321 (a) b 7 (c) S 1 4321 4321 1025 4321 4194304", true],
+  ["", false],
+])("the terminal in %j", (stat, hasOne) => {
+  expect(hasTerminalIn(stat)).toBe(hasOne);
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { clientCommand } from "../../../src/cli/daemon/client-command.ts";
 import { type ServerConfig, serverCommand } from "../../../src/cli/daemon/server-command.ts";
-import type { Command, CommandContext, ExitCode } from "../../../src/cli/program/command.ts";
+import type { Command, CommandContext } from "../../../src/cli/program/command.ts";
 import { allNames, type CommandDefinition, shownNames } from "../../../src/cli/program/command-definition.ts";
 import { CommandError } from "../../../src/cli/program/command-error.ts";
+import type { ExitCode } from "../../../src/cli/program/exit-codes.ts";
 import { parseArguments } from "../../../src/cli/program/flags.ts";
 import { versionCommand } from "../../../src/cli/program/version-command.ts";
 import { runInProcess, type Terminal } from "../in-process.ts";

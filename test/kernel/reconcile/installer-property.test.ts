@@ -7,10 +7,11 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { ECMP_MODES, type EcmpMode, type TableMapping } from "../../../src/kernel/desired/settings.ts";
+import type { EcmpMode, TableMapping } from "../../../src/kernel/desired/settings.ts";
 import type { FoundNexthop, Operation } from "../../../src/kernel/kernel.ts";
 import { formatAddress } from "../../../src/net/address.ts";
 import { formatPrefix } from "../../../src/net/prefix.ts";
+import { KERNEL_OPTIONS } from "../../../src/options/kernel-options.ts";
 import {
   FIRST_ID,
   InstallerUnderTest,
@@ -299,7 +300,7 @@ const steps = fc.oneof(
   step(2, fc.constant(0), function restart(machine) {
     return machine.restart();
   }),
-  step(1, fc.constantFrom(...ECMP_MODES), function restartWith(machine, ecmp) {
+  step(1, fc.constantFrom(...KERNEL_OPTIONS.ecmp.words), function restartWith(machine, ecmp) {
     return machine.restart(ecmp);
   }),
   step(3, fc.nat({ max: 6 }), function die(machine, operations) {
@@ -428,7 +429,7 @@ const steps = fc.oneof(
 test("the kernel ends as wanted, and nothing is lost or touched on the way", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.constantFrom(...ECMP_MODES),
+      fc.constantFrom(...KERNEL_OPTIONS.ecmp.words),
       fc.array(steps, { maxLength: 40 }),
       async (ecmp, script) => {
         const machine = new Machine(ecmp);

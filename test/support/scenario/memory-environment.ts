@@ -1,8 +1,8 @@
 /** An environment for network scenarios in memory: times like the default ones, a fake clock, and everything in one process. */
 
-import { DEFAULT_SETTLE_SECONDS } from "../../../src/base/defaults.ts";
 import { ClientCore } from "../../../src/client/client-core.ts";
 import type { OnStop } from "../../../src/client/options.ts";
+import { SERVER_OPTIONS } from "../../../src/options/server-options.ts";
 import { formatRoute } from "../../../src/route/announcement-text.ts";
 import { Server } from "../../../src/server/server.ts";
 import { routeOfText } from "../models/frame-text.ts";
@@ -59,7 +59,7 @@ export class MemoryEnvironment implements NetworkEnvironment {
       listen: this.#endpoint(name),
       clock: process,
       network: process,
-      settleSeconds: settles ? DEFAULT_SETTLE_SECONDS : 0,
+      settleSeconds: settles ? SERVER_OPTIONS.settleSeconds.default : 0,
       retainSeconds: retain * SCALE,
       keepaliveSeconds: keepalive,
     });
