@@ -37,10 +37,10 @@ export const FRAMES_PER_CLOCK_CHECK = 32;
 
 // --- output (transport/schedule/write-schedule.ts) -------------------------------------------------
 
-/** The time for all connections that are nearly up to date. */
-export const WRITE_FIRST_MS = 4;
-/** The time for all connections with more to be sent, which come after them. At least one of them writes. */
-export const WRITE_MORE_MS = 3;
+/** The time for all connections with little to be sent. */
+export const WRITE_LITTLE_MS = 4;
+/** The time for all connections with bulk, which come after them. At least one of them writes. */
+export const WRITE_BULK_MS = 3;
 
 // --- new connections (transport/pausable-listener.ts) ----------------------------------------------
 

@@ -152,6 +152,10 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     return this.#context.exchange.nextRun(this, limitBytes);
   }
 
+  get onlyBulkIsDue(): boolean {
+    return this.#context.exchange.onlyBulkIsDue(this);
+  }
+
   onEstablished(): void {
     this.#onEstablished();
     this.#establishedMs = this.#context.clock.nowMs();

@@ -17,7 +17,7 @@ import { MAX_HELLO_FRAME_BYTES } from "../wire/encode.ts";
 import type { ByteStream } from "./network.ts";
 import { type Pace, UnpacedWrites } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
-import { WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
+import { type DueOutput, WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
 import { SendHold } from "./send-hold.ts";
 
 /** The source of a connection's frames, once it is established. */
@@ -27,6 +27,8 @@ export interface OutputSource {
    * nothing is to be sent until the connection is woken, and is valid until the next call.
    */
   nextRun(limitBytes: number): Uint8Array;
+  /** All that is due is bulk: a large table, or many changes that the peer has missed. Connections with little go first. */
+  readonly onlyBulkIsDue: boolean;
 }
 
 /** The longest run that is pulled at a time: a KEEPALIVE or another VNI's change waits for at most this much. */
@@ -113,7 +115,9 @@ export class Outbox implements Writer {
 
   /** Notes that the source has something to send. It is pulled in this peer's turn. */
   wake(): void {
-    if (!this.#sendHold.isBlocked && !this.#isStopped) this.#schedule.wake(this.#turn);
+    if (this.#sendHold.isBlocked || this.#isStopped) return;
+    if (this.#source.onlyBulkIsDue) this.#schedule.wakeBulk(this.#turn);
+    else this.#schedule.wake(this.#turn);
   }
 
   /** Sets the pace of the runs from now on. */
@@ -153,25 +157,25 @@ export class Outbox implements Writer {
   writable(): void {
     this.#sendHold.writable();
     // Nothing is written here: when many peers have room again, some of them are served in each turn.
-    if (!this.#isStopped) this.#schedule.resume(this.#turn);
+    this.wake();
   }
 
-  flush(limitBytes: number): boolean {
+  flush(limitBytes: number): DueOutput {
     // The running loop serves a call that comes from the source itself, which sends a KEEPALIVE.
-    if (this.#isFlushing) return false;
+    if (this.#isFlushing) return "nothing";
     this.#isFlushing = true;
     try {
       return this.#writeWhatIsDue(limitBytes);
     } catch (error) {
       this.#onFailed({ reason: "internal-error", detail: errorText(error) });
-      return false;
+      return "nothing";
     } finally {
       this.#isFlushing = false;
     }
   }
 
-  /** Writes until nothing is due, the socket is full, or the limit is reached. Returns true for the limit. */
-  #writeWhatIsDue(limitBytes: number): boolean {
+  /** Writes until nothing is due, the socket is full, or the limit is reached. Returns what is due then. */
+  #writeWhatIsDue(limitBytes: number): DueOutput {
     let pulledBytes = 0;
     while (!this.#sendHold.isBlocked && !this.#isStopped) {
       if (this.#rest.length > 0) {
@@ -184,23 +188,23 @@ export class Outbox implements Writer {
         this.#write(control);
         continue;
       }
-      if (!this.#pulls || limitBytes === 0) return false;
+      if (!this.#pulls || limitBytes === 0) return "nothing";
       const waitMs = this.#pace.waitMs(this.#clock.nowMs());
       if (waitMs > 0) {
         this.#wakeAfter(waitMs);
-        return false;
+        return "nothing";
       }
-      if (pulledBytes >= limitBytes) return true;
-      const run = this.#source.nextRun(this.#pace.writeBytes);
+      if (pulledBytes >= limitBytes) return this.#source.onlyBulkIsDue ? "bulk" : "little";
+      const run = this.#source.nextRun(Math.min(this.#pace.writeBytes, limitBytes));
       if (run.length === 0) {
         if (this.#controlBytes > 0) continue;
-        return false;
+        return "nothing";
       }
       this.#pace.onWrote(this.#clock.nowMs(), run);
       pulledBytes += run.length;
       this.#write(run);
     }
-    return false;
+    return "nothing";
   }
 
   #wakeAfter(waitMs: number): void {

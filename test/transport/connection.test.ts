@@ -278,6 +278,25 @@ describe("output", () => {
     expect(Math.max(...streaks.map((streak) => streak.length))).toBeLessThanOrEqual(18);
   });
 
+  test("an update goes before others' bulk that was due sooner", () => {
+    const clock = new FakeClock();
+    const order: string[] = [];
+    const pairs = ["bulk 1", "bulk 2", "update"].map((name) => {
+      const pair = established({ clock });
+      const { nextRun } = pair.source;
+      pair.source.onlyBulkIsDue = name !== "update";
+      pair.source.nextRun = (limitBytes) => {
+        const run = nextRun.call(pair.source, limitBytes);
+        if (run.length > 0) order.push(name);
+        return run;
+      };
+      return pair;
+    });
+    for (const pair of pairs) pair.give(...manyAdds(1));
+    clock.settle();
+    expect(order).toEqual(["update", "bulk 1", "bulk 2"]);
+  });
+
   test("a KEEPALIVE that the source sends while it is asked goes before its next run", () => {
     const pair = established({ role: "client", pace: new UnpacedWrites(100) });
     const { nextRun } = pair.source;

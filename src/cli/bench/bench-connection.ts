@@ -194,6 +194,10 @@ export class BenchConnection implements ConnectionHandler, OutputSource {
     return run;
   }
 
+  get onlyBulkIsDue(): boolean {
+    return true;
+  }
+
   /** Returns 0 if an answer has to come first. */
   #pacedLimit(limitBytes: number): number {
     if (!this.#context.settings.paced) return limitBytes;

@@ -153,6 +153,11 @@ export class LinkOutput implements OutputSource {
     return next;
   }
 
+  /** A client has one connection for each server: none waits for many others. */
+  get onlyBulkIsDue(): boolean {
+    return true;
+  }
+
   #nextRun(limitBytes: number): Uint8Array {
     if (this.#subscriptions.needsKeepalive) return this.#sendKeepalive();
     let limit = Math.min(limitBytes, RUN_BYTES);

@@ -87,14 +87,14 @@ export class CatchUp {
       if (subscription.cursor !== table.tail) {
         subscription.cursor = this.#journal.moveCursor(table, subscription.cursor, table.tail);
       }
-      subscription.subscribers.idle.append(subscription);
+      subscription.sleep();
       return NO_BYTES;
     }
     const window = this.#windows.at(this.#table, start, limitBytes, table.version);
     if (window.count === 0) throw new RangeError(`no frame fits in ${limitBytes} bytes`);
     const run = this.#pass(subscription, window, limitBytes);
     if (!this.#isEndOfRibDue(subscription, run.length, limitBytes)) {
-      subscription.peer.enqueue(subscription);
+      subscription.peer.requeue(subscription);
       return run;
     }
     if (run.buffer !== this.#run.buffer) this.#run.set(run);
@@ -111,7 +111,7 @@ export class CatchUp {
   /** Writes the End-of-RIB into the run at `offset`, and returns where it ends. */
   #writeEndOfRib(subscription: Subscription, offset: number): number {
     subscription.endOfRibSent = true;
-    subscription.peer.enqueue(subscription);
+    subscription.peer.requeue(subscription);
     return encodeEndOfRib(this.#runView, offset, subscription.table.vni);
   }
 
@@ -210,6 +210,7 @@ export class CatchUp {
       pieceEnd = end;
     }
     subscription.pendingWithdrawals -= withdrawn;
+    subscription.count(end);
     this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SET_ASIDE;
     const run =
       runEnd === 0

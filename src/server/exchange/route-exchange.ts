@@ -74,7 +74,7 @@ export interface ExchangePeer {
   readonly isServer: boolean;
   /**
    * Called when something is to be sent to the peer. It is called again only after the peer's `nextRun` has returned
-   * nothing.
+   * nothing, or if only bulk was due and something else is due now.
    */
   wake(): void;
 }
@@ -445,6 +445,11 @@ export class RouteExchange {
       return NO_BYTES;
     }
     return this.#run.subarray(0, gathered);
+  }
+
+  /** Returns true if all that is due to the peer is bulk: large tables, or many changes that it has missed. */
+  onlyBulkIsDue(peer: ExchangePeer): boolean {
+    return this.#peers.get(peer)?.hasOnlyBulkQueued ?? false;
   }
 
   /** Iterates over all routes, VNI by VNI and by address. The iteration may pause while the table changes. */

@@ -3,6 +3,10 @@ import { AnnouncedVnis } from "./announced-vnis.ts";
 
 /** The bits of a subscription that has been sent nothing. */
 const NO_BITS = new Int32Array(0);
+/** A table with at most so many entries is little to be sent, some 50 KB, ... */
+const LITTLE_ENTRIES = 1_024;
+/** ... and so are the changes that a subscription has passed since it had nothing to be sent, up to so many bytes. */
+const LITTLE_BYTES = 65_536;
 
 /** The subscriptions of one VNI. */
 export class Subscribers {
@@ -51,12 +55,30 @@ export class Subscription {
   previous: Subscription | null = null;
   next: Subscription | null = null;
   indexInVni = 0;
+  /** It has more than a little to be sent, and goes after others of its peer, and other peers, that have little. */
+  isBulk: boolean;
+  /** Frames of entries that it has passed since it last had nothing to be sent, in bytes. */
+  #passedBytes = 0;
 
   constructor(peer: SubscribedPeer, table: VniTable, subscribers: Subscribers, cursor: number) {
     this.peer = peer;
     this.table = table;
     this.subscribers = subscribers;
     this.cursor = cursor;
+    this.isBulk = table.rowCount > LITTLE_ENTRIES;
+  }
+
+  /** Counts the bytes of what it has passed, and makes it bulk if they are not little any more. */
+  count(passedBytes: number): void {
+    this.#passedBytes += passedBytes;
+    if (this.#passedBytes >= LITTLE_BYTES) this.isBulk = true;
+  }
+
+  /** Lets it sleep, since it has nothing to be sent. */
+  sleep(): void {
+    this.#passedBytes = 0;
+    this.isBulk = false;
+    this.subscribers.idle.append(this);
   }
 
   /** Makes room for the bits of all slots below `slotCount`. Returns how many bytes that has taken. */
@@ -81,7 +103,7 @@ export class Subscription {
   }
 }
 
-/** The exchange's record of a peer, with the queue of its subscriptions that have something to send. */
+/** The exchange's record of a peer, with its subscriptions that have something to send. */
 export class SubscribedPeer {
   readonly number: number;
   readonly isServer: boolean;
@@ -90,7 +112,9 @@ export class SubscribedPeer {
   #wake: () => void;
   readonly subscriptions = new Map<number, Subscription>();
   readonly announced = new AnnouncedVnis();
-  readonly #queue = new SubscriptionList();
+  readonly #little = new SubscriptionList();
+  /** Served when none with little waits. Those become bulk themselves if they do not catch up within LITTLE_BYTES. */
+  readonly #bulk = new SubscriptionList();
   #isAwake = false;
   /** True if the peer was served although the turn's budget was spent: it now waits for the next turn. */
   hadExtraPass = false;
@@ -111,27 +135,38 @@ export class SubscribedPeer {
   }
 
   get hasQueued(): boolean {
-    return this.#queue.first !== null;
+    return this.#little.first !== null || this.#bulk.first !== null;
   }
 
-  /** Puts the subscription at the end of the queue, unless it waits already, and wakes the peer if it sleeps. */
+  /** Some of its subscriptions have something to be sent, and all of these are bulk. */
+  get hasOnlyBulkQueued(): boolean {
+    return this.#little.first === null && this.#bulk.first !== null;
+  }
+
+  /**
+   * Puts the subscription at the end of its queue, unless it waits already, and wakes the peer: if it sleeps, or if it has only had
+   * bulk to be sent so far.
+   */
   enqueue(subscription: Subscription): void {
-    if (subscription.list === this.#queue) return;
+    if (subscription.list === this.#little || subscription.list === this.#bulk) return;
     subscription.list?.remove(subscription);
-    this.#queue.append(subscription);
-    if (this.#isAwake || this.hasLeft) return;
+    const isAsleep = !this.#isAwake || (this.hasOnlyBulkQueued && !subscription.isBulk);
+    this.requeue(subscription);
+    if (!isAsleep || this.hasLeft) return;
     this.#isAwake = true;
     this.#wake();
   }
 
-  /**
-   * Removes the next subscription from the queue and returns it. If the queue is empty, it returns null and the peer
-   * becomes idle.
-   */
+  /** Puts a subscription that was dequeued at the end of its queue. */
+  requeue(subscription: Subscription): void {
+    (subscription.isBulk ? this.#bulk : this.#little).append(subscription);
+  }
+
+  /** Removes the next subscription from its queue and returns it. If there is none, it returns null and the peer becomes idle. */
   dequeue(): Subscription | null {
-    const subscription = this.#queue.first;
+    const subscription = this.#little.first ?? this.#bulk.first;
     if (subscription === null) this.#isAwake = false;
-    else this.#queue.remove(subscription);
+    else subscription.list?.remove(subscription);
     return subscription;
   }
 }

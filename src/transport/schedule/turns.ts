@@ -10,7 +10,7 @@
  *     setImmediate ──▶ TurnQueue, class by class, each for its time but at least one call:
  *
  *         urgent       Connection: a deadline is judged                      3 ms
- *         output       WriteSchedule ──flush──▶ Outbox ──nextRun──▶ source   nearly up to date 4 ms, then the others 3 ms
+ *         output       WriteSchedule ──flush──▶ Outbox ──nextRun──▶ source   little is due 4 ms, then bulk 3 ms
  *         input        ReadSchedule ──read──▶ Connection                     small chunks 3 ms, then the others, 8 ms for all
  *         background   slices of long jobs, some milliseconds each           one, or more until the turn is 8 ms old
  *         │

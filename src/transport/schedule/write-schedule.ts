@@ -1,73 +1,96 @@
 /**
- * This schedule decides which connection writes when: first those that are nearly up to date, in turn (fair-queue.ts),
- * then those that have much to be sent, in turn. So the last update for a peer is sent although thousands of others are
- * woken, or catch up with a million routes.
+ * This schedule decides which connection writes when: first those with little to be sent, in turn (fair-queue.ts), then
+ * those with bulk only, in turn. Bulk is a large table that is sent to a newcomer, or the changes that a slow reader has
+ * missed; the connection's source says which of its output is bulk. An update for one peer is thus written at once,
+ * although thousands of others have just subscribed to a million routes.
+ *
+ *     wake ──────▶ little   WRITE_LITTLE_MS a turn for all               ──▶ at its limit: little again, or bulk
+ *     wakeBulk ──▶ bulk     WRITE_BULK_MS a turn for all, at least one   ──▶ at its limit: the same
+ *
+ * A connection has a place in each queue. It waits in both if it has an update beside bulk.
  *
  * The schedule is pure: streams and time are passed in.
  */
 import type { Clock } from "../../base/clock.ts";
-import { QUANTUM_MS, WRITE_FIRST_MS, WRITE_MORE_MS } from "../../base/turn-budget.ts";
+import { QUANTUM_MS, WRITE_BULK_MS, WRITE_LITTLE_MS } from "../../base/turn-budget.ts";
 import { FairMember, FairQueue, type FairSource } from "./fair-queue.ts";
+
+/** What is still to be written after a flush: nothing also if the socket takes no more. */
+export type DueOutput = "nothing" | "little" | "bulk";
 
 /** The part of a connection's output that the schedule needs. */
 export interface Writer {
-  /** Writes what is due, at most about `limitBytes`. Returns true if more is due and the socket still takes it. */
-  flush(limitBytes: number): boolean;
+  /** Writes what is due, at most about `limitBytes`, and returns what is due then. */
+  flush(limitBytes: number): DueOutput;
 }
 
-/** How much a woken connection may write first, which is enough for some hundreds of updates. */
-const FIRST_BYTES = 65_536;
-/** How much a connection with more to be sent may write each time. */
-const MORE_BYTES = 1 << 20;
+/** How much a connection with little to be sent may write each time, which is enough for some hundreds of updates. */
+const LITTLE_BYTES = 65_536;
+/** If more connections than this wait with little, each may write less, so that hundreds write within WRITE_LITTLE_MS. */
+const FEW_MEMBERS = 64;
+const LITTLE_BYTES_AMONG_MANY = 4_096;
+/** How much a connection with bulk may write each time. */
+const BULK_BYTES = 1 << 20;
 
-export class WriteMember extends FairMember<WriteMember> {
+/** A connection's place in one of the queues. */
+class Place extends FairMember<Place> {
+  readonly member: WriteMember;
+  isWaiting = false;
+
+  constructor(source: FairSource, member: WriteMember) {
+    super(source);
+    this.member = member;
+  }
+}
+
+export class WriteMember {
   readonly writer: Writer;
-  queue: FairQueue<WriteMember> | null = null;
+  readonly little: Place;
+  readonly bulk: Place;
 
   constructor(source: FairSource, writer: Writer) {
-    super(source);
     this.writer = writer;
+    this.little = new Place(source, this);
+    this.bulk = new Place(source, this);
   }
 }
 
 export class WriteSchedule {
   readonly #clock: Clock;
-  readonly #first = new FairQueue<WriteMember>(QUANTUM_MS);
-  readonly #more = new FairQueue<WriteMember>(QUANTUM_MS);
+  readonly #little = new FairQueue<Place>(QUANTUM_MS);
+  readonly #bulk = new FairQueue<Place>(QUANTUM_MS);
   #turnAsked = false;
-  /** The member that is writing now, and whether it was woken in the meantime. */
+  /** The member that is writing now. */
   #serving: WriteMember | null = null;
-  #wokenMeanwhile = false;
+  /** What that member was woken for meanwhile. */
+  #wokenFor: DueOutput = "nothing";
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Adds a member that has something to write. */
+  /** Adds a member that has little to write, perhaps beside bulk. */
   wake(member: WriteMember): void {
-    if (member === this.#serving) this.#wokenMeanwhile = true;
-    else if (member.queue === null) this.#add(member, this.#first);
+    if (member === this.#serving) this.#wokenFor = "little";
+    else this.#add(this.#little, member.little);
   }
 
-  /**
-   * Adds a member whose socket takes bytes again. It had more to send than the socket took, so it waits with those that
-   * have much to be sent: otherwise thousands of readers whose sockets are emptied all the time would come before one
-   * that waits for a single update.
-   */
-  resume(member: WriteMember): void {
-    if (member === this.#serving) this.#wokenMeanwhile = true;
-    else if (member.queue === null) this.#add(member, this.#more);
+  /** Adds a member that has only bulk to write. */
+  wakeBulk(member: WriteMember): void {
+    if (member !== this.#serving) this.#add(this.#bulk, member.bulk);
+    else if (this.#wokenFor === "nothing") this.#wokenFor = "bulk";
   }
 
   /** Removes a member. */
   leave(member: WriteMember): void {
-    member.queue?.remove(member);
-    member.queue = null;
+    remove(this.#little, member.little);
+    remove(this.#bulk, member.bulk);
   }
 
-  #add(member: WriteMember, queue: FairQueue<WriteMember>): void {
-    member.queue = queue;
-    queue.add(member);
+  #add(queue: FairQueue<Place>, place: Place): void {
+    if (place.isWaiting) return;
+    place.isWaiting = true;
+    queue.add(place);
     if (this.#turnAsked) return;
     this.#turnAsked = true;
     this.#clock.soon(this.#turn, "output");
@@ -75,32 +98,46 @@ export class WriteSchedule {
 
   readonly #turn = (): void => {
     const startMs = this.#clock.nowMs();
+    const littleBytes = this.#little.length <= FEW_MEMBERS ? LITTLE_BYTES : LITTLE_BYTES_AMONG_MANY;
     // Members that are woken during these writes wait for the next turn.
-    for (let count = this.#first.length; count > 0; count--) {
-      this.#serve(this.#first, FIRST_BYTES);
-      if (this.#clock.nowMs() - startMs >= WRITE_FIRST_MS) break;
+    for (let count = this.#little.length; count > 0; count--) {
+      this.#serve(this.#little, littleBytes);
+      if (this.#clock.nowMs() - startMs >= WRITE_LITTLE_MS) break;
     }
     const restMs = this.#clock.nowMs();
-    for (let count = this.#more.length; count > 0; count--) {
-      this.#serve(this.#more, MORE_BYTES);
-      if (this.#clock.nowMs() - restMs >= WRITE_MORE_MS) break;
+    for (let count = this.#bulk.length; count > 0; count--) {
+      this.#serve(this.#bulk, BULK_BYTES);
+      if (this.#clock.nowMs() - restMs >= WRITE_BULK_MS) break;
     }
-    this.#turnAsked = this.#first.length + this.#more.length > 0;
+    this.#turnAsked = this.#little.length + this.#bulk.length > 0;
     if (this.#turnAsked) this.#clock.soon(this.#turn, "output");
   };
 
-  #serve(queue: FairQueue<WriteMember>, limitBytes: number): void {
-    const member = queue.next();
-    if (member === null) return;
+  #serve(queue: FairQueue<Place>, limitBytes: number): void {
+    const place = queue.next();
+    if (place === null) return;
+    const { member } = place;
     this.#serving = member;
-    this.#wokenMeanwhile = false;
     const startMs = this.#clock.nowMs();
-    const hasMore = member.writer.flush(limitBytes);
+    const due = member.writer.flush(limitBytes);
     this.#serving = null;
-    queue.charge(member, this.#clock.nowMs() - startMs);
-    if (member.queue === null) return;
-    queue.remove(member);
-    member.queue = null;
-    if (hasMore || this.#wokenMeanwhile) this.#add(member, this.#more);
+    const wokenFor = this.#takeWokenFor();
+    queue.charge(place, this.#clock.nowMs() - startMs);
+    // It has left.
+    if (!place.isWaiting) return;
+    remove(queue, place);
+    if (due === "little" || wokenFor === "little") this.#add(this.#little, member.little);
+    if (due === "bulk" || wokenFor === "bulk") this.#add(this.#bulk, member.bulk);
   }
+
+  #takeWokenFor(): DueOutput {
+    const wokenFor = this.#wokenFor;
+    this.#wokenFor = "nothing";
+    return wokenFor;
+  }
+}
+
+function remove(queue: FairQueue<Place>, place: Place): void {
+  if (place.isWaiting) queue.remove(place);
+  place.isWaiting = false;
 }

@@ -14,6 +14,7 @@ import { RawPeer } from "./raw-peer.ts";
 /** Gives out its frames in order, as many as fit; counts how often it was asked. */
 export class ListSource implements OutputSource {
   asked = 0;
+  onlyBulkIsDue = false;
   #frames: Uint8Array[] = [];
   /** One buffer for all runs, as real sources have one for all connections. */
   readonly #run = new Uint8Array(65_536);

@@ -17,14 +17,17 @@ class TestPeer implements ExchangePeer {
   readonly isServer: boolean;
   isAwake = false;
   readonly reader = new MessageReader();
+  readonly #exchange: RouteExchange;
 
-  constructor(name: string, isServer: boolean) {
+  constructor(exchange: RouteExchange, name: string, isServer: boolean) {
+    this.#exchange = exchange;
     this.name = name;
     this.isServer = isServer;
   }
 
   wake(): void {
-    if (this.isAwake) throw new Error(`${this.name} is woken although it is awake`);
+    if (this.isAwake && this.#exchange.onlyBulkIsDue(this))
+      throw new Error(`${this.name} is woken for bulk although it is awake`);
     this.isAwake = true;
   }
 }
@@ -71,7 +74,7 @@ export class ExchangeUnderTest {
   }
 
   join(name: string, isServer: boolean): void {
-    const peer = new TestPeer(name, isServer);
+    const peer = new TestPeer(this.exchange, name, isServer);
     this.#peers.set(name, peer);
     this.exchange.join(peer, { id: null, name });
     this.model.join(name, isServer);

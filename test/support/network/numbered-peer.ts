@@ -9,6 +9,8 @@ export class NumberedPeer implements ExchangePeer {
   readonly #fields = new UpdateFields();
   readonly #views: NumberedViews;
   #isAwake = false;
+  /** How often it was woken. */
+  wakes = 0;
 
   /** Has joined. `views`: of what it is going to subscribe to. */
   constructor(exchange: RouteExchange, ...views: readonly NumberedView[]) {
@@ -19,6 +21,7 @@ export class NumberedPeer implements ExchangePeer {
 
   wake(): void {
     this.#isAwake = true;
+    this.wakes++;
   }
 
   add(vni: number, number: number): void {
