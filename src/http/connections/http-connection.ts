@@ -16,7 +16,9 @@ export const MAX_HEADER_BYTES = 16 * 1024;
  * tenth of a second of useless work, and such a reader is detected much later. For a reader that reads, megabytes can
  * still be in flight.
  */
-const UNSENT_BYTES = 256 * 1024;
+const UNSENT_BYTES = 64 * 1024;
+/** Limit of what waits for the kernel; a slice of an answer more can come on top. It is useless work like the unsent bytes. */
+export const BUFFERED_BYTES = 16 * 1024;
 const NOTHING = new Uint8Array();
 /** Further requests that one connection may send before the first is answered. */
 const MAX_PIPELINED = 16;
@@ -155,7 +157,7 @@ class SocketStream extends Duplex {
   #taken: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: BunSocket) {
-    super();
+    super({ writableHighWaterMark: BUFFERED_BYTES });
     this.#socket = socket;
   }
 

@@ -34,7 +34,7 @@ import {
 } from "./answer-queue.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { HttpAnswer } from "./http-answer.ts";
-import { type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
+import { BUFFERED_BYTES, type BunSocket, HttpConnection, MAX_HEADER_BYTES } from "./http-connection.ts";
 import type { HttpCounters } from "./http-counters.ts";
 
 export interface HttpRequest {
@@ -106,7 +106,7 @@ export class HttpListener {
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#queue = new AnswerQueue(options.clock, COLLECTOR);
     this.#limit = new ConnectionLimit(options.maxConnections, options.clock);
-    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES, highWaterMark: BUFFERED_BYTES });
     this.#http.on("clientError", (_, stream) => this.#onBadRequest(stream));
     this.#http.on("request", (request, response) => void this.#onRequest(request, response));
   }
@@ -186,12 +186,8 @@ export class HttpListener {
   #makeRoom(listener: PausableListener<HttpConnection | null>): void {
     this.#waitForRoom = null;
     const wanted = Math.min(listener.waiting, HTTP_ACCEPTED_PER_TURN);
-    for (let made = 0; made < wanted; made++) {
-      // One slow reader is closed at a time: its successor takes some 10 ms of work before it is known to be slow.
-      const { count } = this.#limit;
-      if (this.#limit.makeRoom(made === 0) === null) break;
-      this.#noteClosed(count);
-    }
+    const { count } = this.#limit;
+    for (let closed = this.#limit.makeRoom(wanted); closed > 0; closed--) this.#noteClosed(count);
     if (!this.#limit.isFull) listener.resume();
     this.#pauseWhileFull();
   }

@@ -58,9 +58,21 @@ test("room is made for those that wait, but not by one whose request may not hav
   const [young, old] = [idle(10), idle(30)];
   for (const connection of [young, old]) limit.admit(connection);
   expect(limit.isFull).toBe(true);
-  expect(limit.makeRoom(true)).toBe(old);
+  expect(limit.makeRoom(2)).toBe(1);
   expect([limit.isFull, old.isClosed, young.isClosed]).toEqual([false, true, false]);
-  expect(limit.makeRoom(true)).toBeNull();
+  expect(limit.makeRoom(1)).toBe(0);
+});
+
+test("room is made by as many idle ones as others wait, but by three slow readers at a time", () => {
+  const limit = new ConnectionLimit<Connection>(() => 20, clock);
+  const idleOnes = Array.from({ length: 5 }, () => idle(1_000));
+  const slowOnes = Array.from({ length: 15 }, () => stalled(9_000));
+  for (const connection of [...slowOnes, ...idleOnes]) limit.admit(connection);
+  const closed = (connections: readonly Connection[]) =>
+    connections.filter(({ isClosed }) => isClosed).length;
+  expect([limit.makeRoom(16), closed(idleOnes), closed(slowOnes)]).toEqual([8, 5, 3]);
+  expect([limit.makeRoom(2), closed(slowOnes)]).toEqual([2, 5]);
+  expect([limit.makeRoom(16), closed(slowOnes)]).toEqual([3, 8]);
 });
 
 test("there is room again when one has closed, or the limit has risen", () => {
