@@ -18,7 +18,9 @@ export const CLASS_UNTIL_MS: Readonly<Record<TurnClass, number>> = {
 
 // --- input (transport/schedule/read-schedule.ts, transport/connection.ts) --------------------------
 
-/** The time in which small chunks of all connections together are read before others. */
+/** The time in which tiny chunks of all connections together are read before others. */
+export const READ_TINY_MS = 2;
+/** The time in which small chunks of all connections together are read before larger ones. */
 export const READ_SMALL_MS = 3;
 /**
  * The time for all other chunks together. A client does much work for each route, and must pause more often. A server

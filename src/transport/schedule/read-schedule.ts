@@ -2,11 +2,12 @@
  * This schedule decides which connection is read when. The event loop delivers the received bytes of each readable
  * socket, up to 512 KB per socket and a thousand sockets per iteration, without any fairness; the schedule adds it.
  *
- *     a chunk comes ──▶ small, its connection has credit ─────────▶ read at once       (READ_SMALL_MS a turn for all)
+ *     a chunk comes ──▶ tiny, its connection has credit ──────────▶ read at once       (READ_TINY_MS a turn for all)
+ *                   ├─▶ small, its connection has credit ─────────▶ read at once       (READ_SMALL_MS a turn for all)
  *                   ├─▶ none waits, the turn's time is not over ──▶ read at once       (READ_MS a turn for all)
  *                   └─▶ else: the stream is paused, the chunk waits
  *
- *     each turn         the small ones that wait, then the others, by turns (fair-queue.ts), each for a quantum of time.
+ *     each turn         the tiny ones that wait, the small ones, then the others, by turns (fair-queue.ts), each for a quantum of time.
  *
  *     a chunk is read ─▶ the connection has credit, or there is an open place: the stream is resumed
  *                     └▶ else it is parked: paused, with nothing held, until a place is open
@@ -23,6 +24,7 @@ import {
   QUANTUM_MS,
   READ_MS,
   READ_SMALL_MS,
+  READ_TINY_MS,
   RESUMED_PER_TURN,
   SOURCES_PER_TURN,
 } from "../../base/turn-budget.ts";
@@ -39,8 +41,10 @@ export interface Reader {
   narrowInput(): void;
 }
 
-/** The largest chunk that counts as small. */
+/** The largest chunk that counts as small: some hundred updates, ... */
 const SMALL_BYTES = 4_096;
+/** The largest chunk that counts as tiny: a KEEPALIVE and some updates. It does not wait for thousands of small chunks. */
+const TINY_BYTES = 256;
 /** Once this much time has been used, a turn is requested, in which the times are counted anew. */
 const ASK_AFTER_MS = 1;
 /** The most credit of a connection, in processor time. */
@@ -70,7 +74,14 @@ const HELD_LIMIT_BYTES = 128 << 20;
 const OPEN_MS = 5;
 
 /** The state of a connection in the schedule. */
-type Standing = "open" | "open place" | "waiting small" | "waiting" | "parked small" | "parked";
+type Standing =
+  | "open"
+  | "open place"
+  | "waiting tiny"
+  | "waiting small"
+  | "waiting"
+  | "parked small"
+  | "parked";
 
 export class ReadMember extends FairMember<ReadMember> {
   readonly reader: Reader;
@@ -102,6 +113,7 @@ export class ReadMember extends FairMember<ReadMember> {
 export class ReadSchedule {
   readonly #clock: Clock;
   readonly #members = new Set<ReadMember>();
+  readonly #tiny = new FairQueue<ReadMember>(QUANTUM_MS);
   readonly #small = new FairQueue<ReadMember>(QUANTUM_MS);
   readonly #waiting = new FairQueue<ReadMember>(QUANTUM_MS);
   /** Parked connections. Their costs are counted in places. */
@@ -114,6 +126,7 @@ export class ReadSchedule {
   /** True if all connections were parked, and there has been no room since. */
   #isFull = false;
   /** The time used in this turn. */
+  #tinyMs = 0;
   #smallMs = 0;
   #readMs = 0;
   #turnAsked = false;
@@ -153,7 +166,7 @@ export class ReadSchedule {
 
   /** Called when a connection has received bytes: they are read at once, or later. */
   onReceived(member: ReadMember, bytes: number): void {
-    if (member.standing === "waiting" || member.standing === "waiting small") {
+    if (member.heldBytes > 0) {
       this.#hold(member, bytes);
       return;
     }
@@ -163,14 +176,16 @@ export class ReadSchedule {
     const isParked = member.isWaiting;
     this.#unstand(member);
     const isSmall = bytes <= SMALL_BYTES && member.creditMs > 0;
+    const isTiny = isSmall && bytes <= TINY_BYTES;
     member.isHeavy = !isSmall;
-    if (isSmall ? this.#smallMs < READ_SMALL_MS && !isParked : this.#mayReadAtOnce(member)) {
+    if (isSmall ? !isParked && this.#mayReadSmallAtOnce(isTiny) : this.#mayReadAtOnce(member)) {
       const leftMs = READ_MS[member.role] - this.#readMs;
       const hasMore = member.reader.read(nowMs + Math.max(QUANTUM_MS, leftMs));
       const costMs = this.#cost(member, nowMs, bytes, isSmall);
-      if (isSmall) this.#smallMs += costMs;
+      if (isTiny) this.#tinyMs += costMs;
+      else if (isSmall) this.#smallMs += costMs;
       else this.#readMs += costMs;
-      if (this.#smallMs + this.#readMs > ASK_AFTER_MS) this.#askTurn();
+      if (this.#tinyMs + this.#smallMs + this.#readMs > ASK_AFTER_MS) this.#askTurn();
       if (!this.#members.has(member)) {
         if (isParked) member.reader.resumeInput();
         return;
@@ -179,12 +194,16 @@ export class ReadSchedule {
         this.#reopen(member, isParked);
         return;
       }
-      this.#wait(member, bytes, false);
-    } else this.#wait(member, bytes, isSmall);
+      this.#wait(member, bytes, "waiting");
+    } else this.#wait(member, bytes, isTiny ? "waiting tiny" : isSmall ? "waiting small" : "waiting");
     if (!isParked) member.reader.pauseInput();
     if (this.#heldBytes > HELD_LIMIT_BYTES) this.#parkAll();
     else this.#isFull = false;
     this.#askTurn();
+  }
+
+  #mayReadSmallAtOnce(isTiny: boolean): boolean {
+    return isTiny ? this.#tinyMs < READ_TINY_MS : this.#smallMs < READ_SMALL_MS;
   }
 
   #mayReadAtOnce({ role }: ReadMember): boolean {
@@ -201,12 +220,9 @@ export class ReadSchedule {
 
   readonly #turn = (): void => {
     this.#turnAsked = false;
-    this.#smallMs = 0;
+    this.#tinyMs = this.#serveSmall(this.#tiny, READ_TINY_MS);
+    this.#smallMs = this.#serveSmall(this.#small, READ_SMALL_MS);
     this.#readMs = 0;
-    for (let member = this.#small.next(); member !== null && this.#smallMs < READ_SMALL_MS; ) {
-      this.#smallMs += this.#serve(member, this.#small, QUANTUM_MS);
-      member = this.#small.next();
-    }
     for (let member = this.#waiting.next(); member !== null; member = this.#waiting.next()) {
       const leftMs = READ_MS[member.role] - this.#readMs;
       if (leftMs <= 0) break;
@@ -214,14 +230,23 @@ export class ReadSchedule {
       this.#readMs += this.#serve(member, this.#waiting, forMs);
     }
     this.#openParked();
-    if (this.#small.length + this.#waiting.length > 0) this.#askTurn();
+    if (this.#tiny.length + this.#small.length + this.#waiting.length > 0) this.#askTurn();
     else if (this.#parkedSmall.length + this.#parked.length > 0) this.#openLater();
   };
+
+  /** Reads from the connections in a queue for about this long, and returns the cost. */
+  #serveSmall(queue: FairQueue<ReadMember>, forMs: number): number {
+    let costMs = 0;
+    for (let member = queue.next(); member !== null && costMs < forMs; member = queue.next()) {
+      costMs += this.#serve(member, queue, QUANTUM_MS);
+    }
+    return costMs;
+  }
 
   /** Reads from a connection, and returns the cost. */
   #serve(member: ReadMember, queue: FairQueue<ReadMember>, forMs: number): number {
     const { heldBytes } = member;
-    const isSmall = member.standing === "waiting small";
+    const isSmall = member.standing !== "waiting";
     const startMs = this.#clock.nowMs();
     const hasMore = member.reader.read(startMs + forMs);
     const costMs = this.#cost(member, startMs, heldBytes, isSmall);
@@ -267,6 +292,9 @@ export class ReadSchedule {
         this.#openCount--;
         member.source.reading--;
         break;
+      case "waiting tiny":
+        this.#tiny.remove(member);
+        break;
       case "waiting small":
         this.#small.remove(member);
         break;
@@ -293,6 +321,9 @@ export class ReadSchedule {
         member.source.reading++;
         member.openedMs = this.#clock.nowMs();
         break;
+      case "waiting tiny":
+        this.#tiny.add(member);
+        break;
       case "waiting small":
         this.#small.add(member);
         break;
@@ -312,8 +343,8 @@ export class ReadSchedule {
     }
   }
 
-  #wait(member: ReadMember, bytes: number, isSmall: boolean): void {
-    this.#stand(member, isSmall ? "waiting small" : "waiting");
+  #wait(member: ReadMember, bytes: number, standing: Standing): void {
+    this.#stand(member, standing);
     this.#hold(member, bytes);
   }
 

@@ -4,14 +4,14 @@
  * One event loop serves all connections, and a KEEPALIVE that waits for 2.5 intervals costs a session. So no turn is to take much
  * longer than 20 ms, whatever peers send, and no connection is to wait for the end of a flood:
  *
- *     the sockets  ──received──▶ ReadSchedule: small chunks are read at once (3 ms for all), others while none waits (8 ms);
- *         │                      else the stream is paused, and the rest is read in the class `input`
+ *     the sockets  ──received──▶ ReadSchedule: tiny chunks are read at once (2 ms for all), small ones (3 ms), others while
+ *         │                      none waits (8 ms); else the stream is paused, and the rest is read in the class `input`
  *         ▼
  *     setImmediate ──▶ TurnQueue, class by class, each for its time but at least one call:
  *
  *         urgent       Connection: a deadline is judged                      3 ms
  *         output       WriteSchedule ──flush──▶ Outbox ──nextRun──▶ source   little is due 4 ms, then bulk 3 ms
- *         input        ReadSchedule ──read──▶ Connection                     small chunks 3 ms, then the others, 8 ms for all
+ *         input        ReadSchedule ──read──▶ Connection                     tiny chunks 2 ms, small ones 3 ms, then the others 8 ms
  *         background   slices of long jobs, some milliseconds each           one, or more until the turn is 8 ms old
  *         │
  *         └──▶ if a call is left: setImmediate, after the sockets have had their turn

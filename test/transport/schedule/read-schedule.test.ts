@@ -161,6 +161,18 @@ describe.each([1, 10, 300, 2_500])("beside %d that flood from one source", (floo
   });
 });
 
+test("a KEEPALIVE does not wait until thousands of small chunks that came before it have been read", () => {
+  const loop = new SimulatedLoop();
+  const source = new FairSource("2001:db8::/64");
+  const others = Array.from({ length: 2_000 }, () => new SimulatedSocket(loop, source, false));
+  const innocent = new SimulatedSocket(loop, source, false);
+  for (const other of others) other.send(4_000);
+  innocent.send(50);
+  loop.run(1_000);
+  expect(innocent.longestMs).toBeLessThan(20);
+  for (const other of others) expect(other.readBytes).toBe(4_000);
+});
+
 test("all that flood from one source get the same", () => {
   const loop = new SimulatedLoop();
   const source = new FairSource("flood");
