@@ -27,7 +27,7 @@ export interface OutputSource {
    * nothing is to be sent until the connection is woken, and is valid until the next call.
    */
   nextRun(limitBytes: number): Uint8Array;
-  /** All that is due is bulk: a large table, or many changes that the peer has missed. Connections with little go first. */
+  /** True if all that is due is bulk: a large table, or many changes that the peer has missed (write-schedule.ts). */
   readonly onlyBulkIsDue: boolean;
 }
 

@@ -16,8 +16,8 @@ import { isSlow, type Stall, takenBytesPerMs } from "./slow-reader.ts";
 /** Bytes that arrived with the connection, or directly after it, have been read after this time. */
 const UNREAD_MS = 20;
 /**
- * How many slow readers are closed at a time. The successor of each takes some 5 ms of work before it is known to be slow.
- * With one at a time, a patient reader waited for some 9 s beside 400 slow ones; with three it waits for 4 s.
+ * How many slow readers are closed at a time. The successor of each takes some 5 ms of work before it is known to be
+ * slow. With one at a time, a patient reader waited for some 9 s beside 400 slow ones; with three it waits for 4 s.
  */
 const MOST_SLOW_AT_A_TIME = 3;
 /** How often the limit is read: it can change, but reading it takes longer than accepting a connection. */

@@ -17,7 +17,7 @@ export const MAX_HEADER_BYTES = 16 * 1024;
  * still be in flight.
  */
 const UNSENT_BYTES = 64 * 1024;
-/** Limit of what waits for the kernel; a slice of an answer more can come on top. It is useless work like the unsent bytes. */
+/** The limit of bytes that wait for the kernel. An answer's slice is written while less waits. */
 export const BUFFERED_BYTES = 16 * 1024;
 const NOTHING = new Uint8Array();
 /** Further requests that one connection may send before the first is answered. */

@@ -3,9 +3,9 @@ import { AnnouncedVnis } from "./announced-vnis.ts";
 
 /** The bits of a subscription that has been sent nothing. */
 const NO_BITS = new Int32Array(0);
-/** A table with at most so many entries is little to be sent, some 50 KB, ... */
+/** The most entries of a table that counts as little to be sent, which is some 50 KB. */
 const LITTLE_ENTRIES = 1_024;
-/** ... and so are the changes that a subscription has passed since it had nothing to be sent, up to so many bytes. */
+/** How much a subscription may pass, from having nothing to be sent on, before the rest counts as bulk. */
 const LITTLE_BYTES = 65_536;
 
 /** The subscriptions of one VNI. */
@@ -144,8 +144,8 @@ export class SubscribedPeer {
   }
 
   /**
-   * Puts the subscription at the end of its queue, unless it waits already, and wakes the peer: if it sleeps, or if it has only had
-   * bulk to be sent so far.
+   * Puts the subscription at the end of its queue, unless it waits already. Wakes the peer if it is idle, or if only bulk
+   * was to be sent to it so far.
    */
   enqueue(subscription: Subscription): void {
     if (subscription.list === this.#little || subscription.list === this.#bulk) return;
@@ -162,7 +162,10 @@ export class SubscribedPeer {
     (subscription.isBulk ? this.#bulk : this.#little).append(subscription);
   }
 
-  /** Removes the next subscription from its queue and returns it. If there is none, it returns null and the peer becomes idle. */
+  /**
+   * Removes the next subscription from its queue and returns it. If there is none, it returns null and the peer becomes
+   * idle.
+   */
   dequeue(): Subscription | null {
     const subscription = this.#little.first ?? this.#bulk.first;
     if (subscription === null) this.#isAwake = false;

@@ -7,7 +7,8 @@
  *                   ├─▶ none waits, the turn's time is not over ──▶ read at once       (READ_MS a turn for all)
  *                   └─▶ else: the stream is paused, the chunk waits
  *
- *     each turn         the tiny ones that wait, the small ones, then the others, by turns (fair-queue.ts), each for a quantum of time.
+ *     each turn         the tiny ones that wait, the small ones, then the others, by turns (fair-queue.ts), each for a
+ *                       quantum of time.
  *
  *     a chunk is read ─▶ the connection has credit, or there is an open place: the stream is resumed
  *                     └▶ else it is parked: paused, with nothing held, until a place is open
@@ -41,7 +42,7 @@ export interface Reader {
   narrowInput(): void;
 }
 
-/** The largest chunk that counts as small: some hundred updates, ... */
+/** The largest chunk that counts as small: some hundred updates. */
 const SMALL_BYTES = 4_096;
 /** The largest chunk that counts as tiny: a KEEPALIVE and some updates. It does not wait for thousands of small chunks. */
 const TINY_BYTES = 256;
