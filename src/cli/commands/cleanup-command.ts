@@ -82,7 +82,6 @@ async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
     throw new CommandError(messageOf(error, options.protocol), {
       code: error.code,
       exitCode: 1,
-      asJson: flags.json,
     });
   });
   if (flags.json) io.stdout.write(`${JSON.stringify(report)}\n`);

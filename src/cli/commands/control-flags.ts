@@ -42,17 +42,17 @@ export interface ControlFlagValues {
  * @throws CommandError when there are several
  */
 export async function clientOf(
-  { socket, json }: ControlFlagValues,
+  { socket }: ControlFlagValues,
   program: ProgramName | null,
   directories: readonly string[],
 ): Promise<ControlClient> {
-  const connected = (socketPath: string) => new ControlClient({ socketPath, program, asJson: json });
+  const connected = (socketPath: string) => new ControlClient({ socketPath, program });
   if (socket !== undefined) return connected(socketNamed(socket, directories));
   const [path, ...others] = await socketsIn(directories, program);
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
   const message = `${names.length} ${program ?? "daemon"}s run here; select one by --socket ${names.join(" or --socket ")}`;
-  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
+  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED });
 }
 
 /**
