@@ -79,9 +79,3 @@ export function awayPaths(directories: readonly string[], program: ProgramName |
 export function print<T>({ io }: CommandContext, flags: ControlFlagValues, answer: T, view: View<T>): void {
   printObject(io, answer, view, readOutput(flags));
 }
-
-/** Returns true if people read the output: notes on stderr are for them. */
-export function isForPeople(flags: ControlFlagValues): boolean {
-  const format = readOutput(flags);
-  return format === "table" || format === "wide";
-}

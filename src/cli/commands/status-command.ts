@@ -5,17 +5,10 @@ import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
 import { DAEMON_AWAY, EXIT_NO_DAEMON } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
-import { readOutput } from "../program/output-format.ts";
+import { isForPeople, readOutput } from "../program/output-format.ts";
 import { styleFor } from "../program/style.ts";
 import { ControlClient } from "./control-client.ts";
-import {
-  awayPaths,
-  type ControlFlagValues,
-  controlFlags,
-  isForPeople,
-  print,
-  socketsIn,
-} from "./control-flags.ts";
+import { awayPaths, type ControlFlagValues, controlFlags, print, socketsIn } from "./control-flags.ts";
 import { STATUS_VIEW } from "./status-text.ts";
 
 const definition = {
@@ -72,7 +65,7 @@ async function showAll(
       failure ??= answer.reason;
       continue;
     }
-    if (isForPeople(flags)) {
+    if (isForPeople(format)) {
       context.io.stdout.write(`${index === 0 ? "" : "\n"}${style.bold(`${paths[index]}:`)}\n`);
     } else if (format === "yaml" && index > 0) {
       context.io.stdout.write("---\n");
