@@ -58,7 +58,7 @@ async function startBunbondFleet({ command }: Setup, options: FleetOptions): Pro
   return {
     processes,
     async announce(client, route) {
-      const control = new ControlClient({ socketPath: socketOf(client), program: "client", asJson: false });
+      const control = new ControlClient({ socketPath: socketOf(client), program: "client" });
       await control.call("/v1/announce", { routes: [announceFlag(route)] });
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

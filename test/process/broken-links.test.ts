@@ -17,7 +17,6 @@ async function retained(directory: string): Promise<number> {
   const control = new ControlClient({
     socketPath: join(directory, "server.sock"),
     program: "server",
-    asJson: false,
   });
   const status = await control.call("/v1/status", null);
   return status.program === "server" ? status.retainedAnnouncements : 0;
@@ -157,8 +156,7 @@ test.concurrent("a server that flaps, and connections that are reset all the tim
   using directory = temporaryDirectory();
   const address = freeAddress();
   const socketOf = (name: string) => join(directory.path, `${name}.sock`);
-  const control = (name: string) =>
-    new ControlClient({ socketPath: socketOf(name), program: null, asJson: false });
+  const control = (name: string) => new ControlClient({ socketPath: socketOf(name), program: null });
   await using steady = await startBunbondServer();
   const servers = [address, steady.address];
   await using one = startBunbondClient({ servers, vnis: [100, 200], socket: socketOf("one") });

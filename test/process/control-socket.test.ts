@@ -21,7 +21,7 @@ async function run(...args: readonly string[]) {
 }
 
 function statusAt(socketPath: string) {
-  return new ControlClient({ socketPath, program: null, asJson: false }).call("/v1/status", null);
+  return new ControlClient({ socketPath, program: null }).call("/v1/status", null);
 }
 
 /** A server and a client, each with its socket in a directory that is not there yet. */

@@ -32,7 +32,7 @@ test("those that are too many are refused; HTTP, the control socket and the othe
   expect(attempts.filter(({ status }) => status === "fulfilled")).toEqual([]);
   await server.logged(/ warn .*connections are refused.* connections=20 openFilesLimit=40 .*LimitNOFILE=/);
 
-  const control = new ControlClient({ socketPath, program: null, asJson: false });
+  const control = new ControlClient({ socketPath, program: null });
   expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: "ok" });
   expect(await control.call("/v1/status", null)).toMatchObject({
     establishedPeers: LIMIT / 2,

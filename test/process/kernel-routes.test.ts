@@ -206,7 +206,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     const ends: ((client: ChildProcess) => unknown)[] = [
       (client) => client.signal("SIGTERM"),
       () =>
-        new ControlClient({ socketPath: socket, program: "client", asJson: false }).call("/v1/drain", {
+        new ControlClient({ socketPath: socket, program: "client" }).call("/v1/drain", {
           action: "stop",
         }),
     ];
@@ -282,7 +282,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
     await using client = rig.client({ socket: socketPath, flags });
     await rig.routesAre(TABLE_100);
     await client.logged(/ warn .* sysctl -w net\.ipv4\.fib_multipath_hash_policy=1"$/);
-    const control = new ControlClient({ socketPath, program: "client", asJson: true });
+    const control = new ControlClient({ socketPath, program: "client" });
     const ofTable = { table: 100, vnis: [100], wanted: 1, installed: 1, failed: 0 };
     expect(await control.call("/v1/status", null)).toMatchObject({
       kernel: {

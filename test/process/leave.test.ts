@@ -17,7 +17,7 @@ const MARKER = standardRoute(100, "192.0.2.255/32", "2001:db8::255");
 const FOR_EVER_SECONDS = "600";
 const KEEP = ["--on-stop", "keep"];
 
-const control = (socketPath: string) => new ControlClient({ socketPath, program: null, asJson: false });
+const control = (socketPath: string) => new ControlClient({ socketPath, program: null });
 
 test("--on-stop keep at a server that retains: a client is replaced by the next one, and nobody sees a withdrawal", async () => {
   using directory = temporaryDirectory();

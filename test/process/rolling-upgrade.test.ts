@@ -105,7 +105,7 @@ class Host implements AsyncDisposable {
 
   /** Waits until the daemon has nothing left that it keeps for a server or a client to confirm. */
   async untilNothingStale(): Promise<void> {
-    const control = new ControlClient({ socketPath: this.#socket, program: null, asJson: false });
+    const control = new ControlClient({ socketPath: this.#socket, program: null });
     for (;;) {
       const status = await control.call("/v1/status", null);
       const isStale =

@@ -11,8 +11,9 @@ import type { Command, Example } from "../program/command.ts";
 import type { CommandDefinition, WordsDef } from "../program/command-definition.ts";
 import { DAEMON_AWAY, EXIT_NOT_FOUND, EXIT_OK, NOT_FOUND } from "../program/exit-codes.ts";
 import { parseArguments } from "../program/flags.ts";
+import { isForPeople, readOutput } from "../program/output-format.ts";
 import type { ControlClient } from "./control-client.ts";
-import { clientOf, controlFlags, isForPeople, NO_SERVER, print } from "./control-flags.ts";
+import { clientOf, controlFlags, NO_SERVER, print } from "./control-flags.ts";
 
 const ROUTE_EXAMPLE = "100#10.0.1.0/24@2001:db8::1";
 
@@ -126,7 +127,7 @@ function changeCommand(
       const answer = await change(given, await clientOf(flags, "client", directories), warn);
       const missing = answer.results.filter(isMissing);
       print(context, flags, answer, { text: changeText, rows: ({ results }) => results });
-      if (isForPeople(flags)) {
+      if (isForPeople(readOutput(flags))) {
         for (const text of [...missing.map((result) => resultLine(result)), ...notes(answer)]) warn(text);
       }
       return missing.length > 0 ? EXIT_NOT_FOUND : EXIT_OK;

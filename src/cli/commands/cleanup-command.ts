@@ -13,7 +13,9 @@ import { flagFor, readCount } from "../flags/option-flags.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
+import { EXIT_FAILED, EXIT_OK } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
+import { isForPeople, outputFlags, printObject, readOutput } from "../program/output-format.ts";
 
 const definition = {
   meta: {
@@ -38,11 +40,7 @@ const definition = {
       type: "boolean",
       description: "Change nothing: print the changes as ip commands.",
     },
-    json: {
-      type: "boolean",
-      description: "Print the result as one JSON object, errors too.",
-      errorsAsJson: true,
-    },
+    ...outputFlags,
   },
 } satisfies CommandDefinition;
 
@@ -72,6 +70,7 @@ export interface CleanupReport {
 
 async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
   const flags = parseFlags(definition.args, rawArgs);
+  const format = readOutput(flags);
   const options = {
     protocol: readCount(KERNEL_OPTIONS.routeProtocol, flags["route-protocol"]),
     tables: readTables("--table", flags.table),
@@ -81,16 +80,14 @@ async function cleanup({ rawArgs, io }: CommandContext): Promise<number> {
     if (!(error instanceof KernelError)) throw error;
     throw new CommandError(messageOf(error, options.protocol), {
       code: error.code,
-      exitCode: 1,
-      asJson: flags.json,
+      exitCode: EXIT_FAILED,
     });
   });
-  if (flags.json) io.stdout.write(`${JSON.stringify(report)}\n`);
-  else {
-    io.stdout.write(cleanupText(report));
+  printObject(io, report, { text: cleanupText }, format);
+  if (isForPeople(format)) {
     for (const line of complaints(report)) io.stderr.write(`bunbond cleanup: ${line}\n`);
   }
-  return report.failures.length + report.kept === 0 ? 0 : 1;
+  return report.failures.length + report.kept === 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 interface CleanupSettings {

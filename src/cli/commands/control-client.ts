@@ -9,8 +9,6 @@ export interface ControlClientOptions {
   readonly socketPath: string;
   /** The daemon that must answer; null if it may be either. */
   readonly program: ProgramName | null;
-  /** True if errors are printed as JSON. */
-  readonly asJson: boolean;
 }
 
 /** A daemon that does not answer within this time is suspended or hangs. */
@@ -92,6 +90,6 @@ export class ControlClient {
   }
 
   #error(code: string, exitCode: CommandExitCode, message: string): CommandError {
-    return new CommandError(message, { code, exitCode, asJson: this.#options.asJson });
+    return new CommandError(message, { code, exitCode });
   }
 }

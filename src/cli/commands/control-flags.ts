@@ -42,17 +42,17 @@ export interface ControlFlagValues {
  * @throws CommandError when there are several
  */
 export async function clientOf(
-  { socket, json }: ControlFlagValues,
+  { socket }: ControlFlagValues,
   program: ProgramName | null,
   directories: readonly string[],
 ): Promise<ControlClient> {
-  const connected = (socketPath: string) => new ControlClient({ socketPath, program, asJson: json });
+  const connected = (socketPath: string) => new ControlClient({ socketPath, program });
   if (socket !== undefined) return connected(socketNamed(socket, directories));
   const [path, ...others] = await socketsIn(directories, program);
   if (others.length === 0) return connected(path ?? awayPaths(directories, program)[0] ?? "");
   const names = [path, ...others].map((one) => basename(one ?? "", ".sock"));
   const message = `${names.length} ${program ?? "daemon"}s run here; select one by --socket ${names.join(" or --socket ")}`;
-  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED, asJson: json });
+  throw new CommandError(message, { code: "AMBIGUOUS", exitCode: EXIT_FAILED });
 }
 
 /**
@@ -78,10 +78,4 @@ export function awayPaths(directories: readonly string[], program: ProgramName |
 /** Prints the answer in the form that the flags name. */
 export function print<T>({ io }: CommandContext, flags: ControlFlagValues, answer: T, view: View<T>): void {
   printObject(io, answer, view, readOutput(flags));
-}
-
-/** Returns true if people read the output: notes on stderr are for them. */
-export function isForPeople(flags: ControlFlagValues): boolean {
-  const format = readOutput(flags);
-  return format === "table" || format === "wide";
 }

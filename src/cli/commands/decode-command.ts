@@ -67,7 +67,7 @@ async function runDecode({ rawArgs, io }: CommandContext): Promise<number> {
   /** Ends without an error, so that what was decoded before it is printed first. */
   async function* lines(): AsyncGenerator<string> {
     try {
-      for await (const chunk of readInput(path, flags.json)) yield* linesOf(decoder.push(chunk));
+      for await (const chunk of readInput(path)) yield* linesOf(decoder.push(chunk));
       yield* linesOf(decoder.end());
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
@@ -86,7 +86,6 @@ async function runDecode({ rawArgs, io }: CommandContext): Promise<number> {
   throw new CommandError(`${path}: ${whyNothing(decoder.counts, port)}`, {
     code: "NOTHING_DECODED",
     exitCode: EXIT_FAILED,
-    asJson: flags.json,
   });
 }
 
@@ -94,7 +93,7 @@ async function runDecode({ rawArgs, io }: CommandContext): Promise<number> {
 function reportFault(stderr: LineWriter, path: string, fault: CaptureError, asJson: boolean): number {
   const { code, message, caret } = fault;
   const text = `${path}: ${message}`;
-  if (asJson || caret === null) throw new CommandError(text, { code, exitCode: EXIT_FAILED, asJson });
+  if (asJson || caret === null) throw new CommandError(text, { code, exitCode: EXIT_FAILED });
   stderr.write(`bunbond decode: ${printable(text)}\n${caret.replace(/^/gm, "  ")}\n`);
   return EXIT_FAILED;
 }

@@ -3,8 +3,9 @@ import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { DAEMON_AWAY } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
+import { isForPeople, readOutput } from "../program/output-format.ts";
 import { UsageError } from "../program/usage-error.ts";
-import { clientOf, controlFlags, isForPeople, NO_SERVER, print } from "./control-flags.ts";
+import { clientOf, controlFlags, NO_SERVER, print } from "./control-flags.ts";
 
 const definition = {
   meta: {
@@ -46,7 +47,8 @@ export function drainCommand(directories: readonly string[]): Command {
       const answer = await (await clientOf(flags, "client", directories)).call("/v1/drain", { action });
       print(context, flags, answer, { text: drainText });
       const waits = answer.establishedServers === 0 && action !== "stop";
-      if (waits && isForPeople(flags)) context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
+      if (waits && isForPeople(readOutput(flags)))
+        context.io.stderr.write(`bunbond client drain: ${NO_SERVER}\n`);
       return 0;
     },
   };

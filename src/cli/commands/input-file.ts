@@ -7,7 +7,7 @@ import { fileErrorReason } from "../program/file-error.ts";
 export const STDIN = "-";
 
 /** @throws CommandError if the file cannot be read */
-export async function* readInput(path: string, asJson: boolean): AsyncGenerator<Uint8Array> {
+export async function* readInput(path: string): AsyncGenerator<Uint8Array> {
   try {
     // Bun refuses a path that is no file here, and all others when their first bytes are read.
     const stream = path === STDIN ? Bun.stdin.stream() : Bun.file(path).stream();
@@ -18,14 +18,13 @@ export async function* readInput(path: string, asJson: boolean): AsyncGenerator<
     throw new CommandError(`${name} cannot be read: ${reason}`, {
       code: "INPUT_UNREADABLE",
       exitCode: EXIT_FAILED,
-      asJson,
     });
   }
 }
 
-export async function readWholeInput(path: string, asJson: boolean): Promise<string> {
+export async function readWholeInput(path: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of readInput(path, asJson)) text += decoder.decode(chunk, { stream: true });
+  for await (const chunk of readInput(path)) text += decoder.decode(chunk, { stream: true });
   return text + decoder.decode();
 }

@@ -99,7 +99,7 @@ async function runIp(context: CommandContext): Promise<number> {
   const { flags, words } = parseArguments(definition, context.rawArgs);
   const action = readAction(flags);
   const nat64Prefix = flags["nat64-prefix"] === undefined ? null : readNat64Prefix(flags["nat64-prefix"]);
-  const given = readEach(await wordsWithInput(words, flags.json), (word) =>
+  const given = readEach(await wordsWithInput(words), (word) =>
     readAddressOrBlock(definition.words.valueHint, word),
   );
   const blocks = given.map(blockOf);
@@ -131,9 +131,9 @@ function readAction(flags: Flags): (typeof ACTIONS)[number] | null {
 }
 
 /** Replaces "-" by the words of standard input. */
-async function wordsWithInput(words: readonly string[], asJson: boolean): Promise<readonly string[]> {
+async function wordsWithInput(words: readonly string[]): Promise<readonly string[]> {
   if (!words.includes(STDIN)) return words;
-  const text = (await readWholeInput(STDIN, asJson)).replaceAll(/#.*/g, "");
+  const text = (await readWholeInput(STDIN)).replaceAll(/#.*/g, "");
   const fromInput = text.split(/[\s,]+/).filter((word) => word !== "");
   return words.flatMap((word) => (word === STDIN ? fromInput : [word]));
 }

@@ -5,17 +5,10 @@ import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
 import { DAEMON_AWAY, EXIT_NO_DAEMON } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
-import { readOutput } from "../program/output-format.ts";
+import { isForPeople, readOutput } from "../program/output-format.ts";
 import { styleFor } from "../program/style.ts";
 import { ControlClient } from "./control-client.ts";
-import {
-  awayPaths,
-  type ControlFlagValues,
-  controlFlags,
-  isForPeople,
-  print,
-  socketsIn,
-} from "./control-flags.ts";
+import { awayPaths, type ControlFlagValues, controlFlags, print, socketsIn } from "./control-flags.ts";
 import { STATUS_VIEW } from "./status-text.ts";
 
 const definition = {
@@ -45,16 +38,16 @@ export function statusCommand(directories: readonly string[]): Command {
           ? await socketsIn(directories, null)
           : [socketNamed(flags.socket, directories)];
       const [path, ...others] = paths;
-      if (path === undefined) throw nobody(flags, directories);
+      if (path === undefined) throw nobody(directories);
       if (others.length > 0) return await showAll(context, flags, paths);
-      print(context, flags, await statusAt(flags, path), STATUS_VIEW);
+      print(context, flags, await statusAt(path), STATUS_VIEW);
       return 0;
     },
   };
 }
 
-function statusAt({ json }: ControlFlagValues, socketPath: string): Promise<Status> {
-  return new ControlClient({ socketPath, program: null, asJson: json }).call("/v1/status", null);
+function statusAt(socketPath: string): Promise<Status> {
+  return new ControlClient({ socketPath, program: null }).call("/v1/status", null);
 }
 
 /** Prints each status under the path of its socket. A daemon that does not answer does not hide the others, and decides the exit code. */
@@ -65,14 +58,14 @@ async function showAll(
 ): Promise<number> {
   const style = styleFor(context.io.stdoutIsTty, context.io.environment);
   const format = readOutput(flags);
-  const answers = await Promise.allSettled(paths.map((path) => statusAt(flags, path)));
+  const answers = await Promise.allSettled(paths.map((path) => statusAt(path)));
   let failure: unknown = null;
   for (const [index, answer] of answers.entries()) {
     if (answer.status === "rejected") {
       failure ??= answer.reason;
       continue;
     }
-    if (isForPeople(flags)) {
+    if (isForPeople(format)) {
       context.io.stdout.write(`${index === 0 ? "" : "\n"}${style.bold(`${paths[index]}:`)}\n`);
     } else if (format === "yaml" && index > 0) {
       context.io.stdout.write("---\n");
@@ -83,7 +76,7 @@ async function showAll(
   return 0;
 }
 
-function nobody({ json }: ControlFlagValues, directories: readonly string[]): CommandError {
+function nobody(directories: readonly string[]): CommandError {
   const message = `no daemon answers at ${awayPaths(directories, null).join(" or ")}; name another socket by --socket`;
-  return new CommandError(message, { code: "DAEMON_AWAY", exitCode: EXIT_NO_DAEMON, asJson: json });
+  return new CommandError(message, { code: "DAEMON_AWAY", exitCode: EXIT_NO_DAEMON });
 }

@@ -4,8 +4,6 @@ export interface CommandErrorDetail {
   /** The stable code; the message is for people. */
   readonly code: string;
   readonly exitCode: CommandExitCode;
-  /** True if the command has --json, so that its errors are JSON, too. */
-  readonly asJson: boolean;
 }
 
 /** A command failed for a known reason, which has an exit code of its own. */
@@ -13,12 +11,10 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly code: string;
   readonly exitCode: CommandExitCode;
-  readonly asJson: boolean;
 
-  constructor(message: string, { code, exitCode, asJson }: CommandErrorDetail) {
+  constructor(message: string, { code, exitCode }: CommandErrorDetail) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
-    this.asJson = asJson;
   }
 }

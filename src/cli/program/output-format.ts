@@ -50,6 +50,11 @@ export function readOutput({
   throw new UsageError("BAD_VALUE", `--json and -o ${format} exclude each other`, { hint: "give one" });
 }
 
+/** Returns true if people read the output: notes on stderr are for them. */
+export function isForPeople(format: OutputFormat): boolean {
+  return format === "table" || format === "wide";
+}
+
 /** The form of an error on stderr. */
 export type ErrorFormat = "text" | "json" | "yaml";
 

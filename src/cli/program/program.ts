@@ -75,8 +75,7 @@ async function runCommand(
       return EXIT_USAGE;
     }
     if (error instanceof CommandError) {
-      const asked = command === null ? "text" : errorFormatOf(command, rawArgs);
-      const format = asked === "text" && error.asJson ? "json" : asked;
+      const format = command === null ? "text" : errorFormatOf(command, rawArgs);
       io.stderr.write(
         format === "text" ? `${name}: ${describe(error)}\n` : errorText(format, errorBody(error)),
       );

@@ -61,7 +61,6 @@ const COMMANDS: Command[] = [
       throw new CommandError("no such peer", {
         code: "PEER_NOT_FOUND",
         exitCode: EXIT_NOT_FOUND,
-        asJson: false,
       });
     },
   },

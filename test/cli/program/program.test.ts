@@ -6,6 +6,7 @@ import { allNames, type CommandDefinition, shownNames } from "../../../src/cli/p
 import { CommandError } from "../../../src/cli/program/command-error.ts";
 import type { ExitCode } from "../../../src/cli/program/exit-codes.ts";
 import { parseArguments } from "../../../src/cli/program/flags.ts";
+import { outputFlags } from "../../../src/cli/program/output-format.ts";
 import { versionCommand } from "../../../src/cli/program/version-command.ts";
 import { runInProcess, type Terminal } from "../in-process.ts";
 
@@ -77,17 +78,17 @@ describe("runProgram", () => {
   });
 
   test("takes a command's own exit code, and its error as text or JSON", async () => {
-    const failing = (asJson: boolean) =>
-      pairCommand(() => {
-        throw new CommandError("it is five", { code: "FIVE", exitCode: 3, asJson });
-      });
+    const failing = pairCommand(() => {
+      throw new CommandError("it is five", { code: "FIVE", exitCode: 3 });
+    });
     const argv = ["client", "pair", "2", "3"];
-    expect(await runInProcess(argv, [failing(false)])).toEqual({
+    expect(await runInProcess(argv, [failing])).toEqual({
       exitCode: 3,
       stdout: "",
       stderr: "bunbond client pair: it is five\n",
     });
-    expect(await runInProcess(argv, [failing(true)])).toEqual({
+    const definition = { ...failing.definition, args: { ...failing.definition.args, ...outputFlags } };
+    expect(await runInProcess([...argv, "--json"], [{ ...failing, definition }])).toEqual({
       exitCode: 3,
       stdout: "",
       stderr: `{"error":"FIVE","message":"it is five"}\n`,

@@ -111,7 +111,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     const second = rig.client(["--install-routes", "100#100"], socketPath);
     await second.logged(/kernel scanned routes=4 objects=2 groups=1/);
     await second.established();
-    const control = new ControlClient({ socketPath, program: "client", asJson: false });
+    const control = new ControlClient({ socketPath, program: "client" });
     const kernel = async () => {
       const status = await control.call("/v1/status", null);
       return status.program === "client" ? { ...status.kernel, counters: status.counters } : null;
@@ -239,7 +239,7 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await dry.logged(/--cleanup has no effect with --dry-run/);
     // From here on it answers.
     await dry.logged(/ started program=client /);
-    const control = new ControlClient({ socketPath, program: "client", asJson: false });
+    const control = new ControlClient({ socketPath, program: "client" });
     await eventually(async () => {
       const status = await control.call("/v1/status", null);
       return status.program === "client" ? status.kernel?.tables.map(({ settled }) => settled) : null;

@@ -184,7 +184,7 @@ export class ProcessEnvironment implements NetworkEnvironment {
 }
 
 function controlOf(socketPath: string): ControlClient {
-  return new ControlClient({ socketPath, program: null, asJson: false });
+  return new ControlClient({ socketPath, program: null });
 }
 
 async function sendSignal(program: ChildProcess, signal: ProcessSignal): Promise<void> {
