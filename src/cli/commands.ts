@@ -7,9 +7,11 @@ import { completionCommand } from "./commands/completion-command.ts";
 import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
+import { historyCommands } from "./commands/history-commands.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
+import { queryCommands } from "./commands/query-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
@@ -29,6 +31,8 @@ export function controlCommands(directories: readonly string[] = runDirectories(
   return [
     statusCommand(directories),
     ...peerCommands(directories),
+    ...queryCommands(directories),
+    ...historyCommands(directories),
     ...changeCommands(directories),
     drainCommand(directories),
     logCommand(directories),

@@ -29,12 +29,50 @@ export class ControlClient {
     throw this.#refused(answer as ControlErrorBody);
   }
 
-  async #fetch(path: ControlPath, body: unknown): Promise<Response> {
+  /**
+   * Resolves to the answer to a query (http/queries). `path` has its parameters.
+   * @throws CommandError
+   */
+  async get<T>(path: string): Promise<T> {
+    const response = await this.#fetch(path, null);
+    const answer = await this.#json(response);
+    // As above.
+    if (response.ok) return answer as T;
+    throw this.#refused(answer as ControlErrorBody);
+  }
+
+  /**
+   * Iterates over the lines of an answer of any length, as they come.
+   * @throws CommandError
+   */
+  async *lines(path: string, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}) {
+    const response = await this.#fetch(path, null, signal, headers);
+    if (!response.ok) throw this.#refused((await this.#json(response)) as ControlErrorBody);
+    const decoder = new TextDecoder();
+    let rest = "";
+    try {
+      for await (const bytes of response.body ?? []) {
+        const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+        rest = parts.pop() ?? "";
+        yield* parts;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw this.#unreachable(error);
+    }
+  }
+
+  async #fetch(
+    path: string,
+    body: unknown,
+    signal: AbortSignal = AbortSignal.timeout(ANSWER_WITHIN_MS),
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const { socketPath } = this.#options;
     try {
       return await fetch(`http://localhost${path}`, {
         unix: socketPath,
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        signal,
+        headers,
         ...(body !== null && { method: "POST", body: JSON.stringify(body) }),
       });
     } catch (error) {

@@ -39,6 +39,11 @@ export function readVnis(flag: string, texts: readonly string[]): number[] {
   return [...new Set(readEach(texts, (text) => readWholeNumber(flag, text, 0, MAX_VNI)))];
 }
 
+/** Reads one VNI. */
+export function readVni(flag: string, text: string): number {
+  return readWholeNumber(flag, text, 0, MAX_VNI);
+}
+
 /** Reads a whole number within bounds. `unit` is named in the message, for values that users may write with a unit. */
 export function readWholeNumber(
   flag: string,

@@ -74,7 +74,7 @@ function commandPage(
     words === undefined
       ? []
       : [
-          `${roffItalic(words.valueHint)}${words.repeatable ? "..." : ""}`,
+          `${words.optional ? `[${roffItalic(words.valueHint)}]` : roffItalic(words.valueHint)}${words.repeatable ? "..." : ""}`,
           ...(words.second === undefined ? [] : [`[${roffItalic(words.second.valueHint)}]`]),
         ];
   return page(name, 1, version, [

@@ -46,6 +46,8 @@ export interface WordsDef {
   example: string;
   /** True if there may be several, and each may be several with commas. Otherwise there is exactly one. */
   repeatable?: true;
+  /** True if it may be left out. */
+  optional?: true;
   /** An optional second argument of another kind, if the first is not repeatable. */
   second?: { valueHint: string; description: string };
 }

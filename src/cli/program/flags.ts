@@ -68,7 +68,7 @@ export function parseArguments<T extends CommandDefinition>(
   rawArgs: readonly string[],
 ): Arguments<T["args"]> {
   const { values, words } = read(args, def ?? null, rawArgs);
-  if (def !== undefined && words.length === 0) {
+  if (def !== undefined && !def.optional && words.length === 0) {
     const hint = `give ${def.repeatable ? "at least one" : "it"}, as in bunbond ${meta.name} ${def.example}`;
     throw new UsageError("MISSING_ARGUMENT", `${def.valueHint} is missing`, { hint });
   }

@@ -43,7 +43,7 @@ export function commandHelp(
     .map(({ name, title }): Row => ({ left: `bunbond help ${name}`, right: `${title}.` }));
   const second = words?.second === undefined ? "" : ` [${words.second.valueHint}]`;
   const wordsUsage =
-    words === undefined ? "" : ` ${words.valueHint}${words.repeatable ? "..." : ""}${second}`;
+    words === undefined ? "" : ` ${bracketed(words)}${words.repeatable ? "..." : ""}${second}`;
   return [
     paragraph(meta.description, layout),
     `${style.bold("Usage:")} bunbond ${meta.name}${wordsUsage}${required.join("")} [flags]\n`,
@@ -120,6 +120,11 @@ const LEFT_CELLS = 34;
 
 export function exitCodeRow({ code, meaning }: ExitCode): Row {
   return { left: `${code}`, right: meaning };
+}
+
+/** Returns the kind of word, in brackets if it may be left out. */
+function bracketed({ valueHint, optional }: WordsDef): string {
+  return optional ? `[${valueHint}]` : valueHint;
 }
 
 function wordsRows({ valueHint, description, repeatable, second }: WordsDef): Row[] {

@@ -1,6 +1,12 @@
 /** What the queries answer, on servers and clients in memory. */
 import { describe, expect, test } from "bun:test";
-import type { Explanation, HistoryPage, RoutePage, VniList } from "../../../src/http/queries/api.ts";
+import type {
+  ChangeEntry,
+  Explanation,
+  HistoryPage,
+  RoutePage,
+  VniList,
+} from "../../../src/http/queries/api.ts";
 import { clientSource, serverSource } from "../../../src/http/queries/daemon-sources.ts";
 import { queryEndpoints } from "../../../src/http/queries/endpoints.ts";
 import { type EventPosition, eventStream } from "../../../src/http/queries/event-stream.ts";
@@ -325,7 +331,7 @@ describe("the event stream", () => {
   interface StreamEvent {
     readonly id: string | null;
     readonly name: string;
-    readonly data: Record<string, unknown>;
+    readonly data: Partial<Omit<ChangeEntry, "number">>;
   }
 
   /** Reads events as they come. */
@@ -367,7 +373,7 @@ describe("the event stream", () => {
     }
 
     get names(): string[] {
-      return this.events.map(({ name, data }) => `${name} ${data["destination"] ?? ""}`.trim());
+      return this.events.map(({ name, data }) => `${name} ${data.destination ?? ""}`.trim());
     }
   }
 
@@ -440,10 +446,10 @@ describe("the event stream", () => {
           const { vni, destination, nextHops } = data as unknown as RoutePage["routes"][number];
           for (const { address, type } of nextHops) held.add(`${vni} ${destination} ${address} ${type}`);
         }
-        if (name !== "change" || data["vni"] === null) continue;
-        const [address = "", , type] = `${data["nextHop"]}`.split(" ");
-        const key = `${data["vni"]} ${data["destination"]} ${address} ${type === undefined ? "STANDARD" : "NAT"}`;
-        if (data["change"] === "add") held.add(key);
+        if (name !== "change" || data.vni === null) continue;
+        const [address = "", , type] = `${data.nextHop}`.split(" ");
+        const key = `${data.vni} ${data.destination} ${address} ${type === undefined ? "STANDARD" : "NAT"}`;
+        if (data.change === "add") held.add(key);
         else held.delete(key);
       }
       const now = linesOf(await ask<RoutePage>(rig, source, "/v1/routes"));
