@@ -80,13 +80,16 @@ export class GrowableInt32Array {
    * @throws CapacityError
    */
   reserve(length: number): Int32Array {
-    if (length > this.words.length || length > this.#maxWords) {
-      if (length > this.#maxWords) throw new CapacityError(length);
-      if (length > PLAIN_WORDS) this.#memory ??= spareMemory.pop() ?? makeMemory();
-      if (this.#memory === null) this.#double(length);
-      else this.#grow(this.#memory, length);
-    }
+    if (length > this.words.length || length > this.#maxWords) this.#growTo(length);
     return this.words;
+  }
+
+  /** Grows the array. This is a method of its own, so that the engine does not compile it into each caller of `reserve`. */
+  #growTo(length: number): void {
+    if (length > this.#maxWords) throw new CapacityError(length);
+    if (length > PLAIN_WORDS) this.#memory ??= spareMemory.pop() ?? makeMemory();
+    if (this.#memory === null) this.#double(length);
+    else this.#grow(this.#memory, length);
   }
 
   /** The size in bytes. The part by which a memory has grown in advance is not resident. */

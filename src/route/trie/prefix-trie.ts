@@ -272,13 +272,16 @@ export class PrefixPool {
     const record = made * store.recordWords;
     const head = store.headOf(content);
     const fork = store.allocateNode(1);
-    store.writeHead(fork, position, 1, store.restOf(head, position));
+    const last = store.lastLonger(head, position);
+    const cover = last === 0 ? head : store.parentOf(last);
+    if (last !== 0 && cover !== 0) store.setParent(last, 0);
+    store.writeHead(fork, position, 1, cover);
     store.addOwn(fork, 2);
     store.writeAddress(fork, made, position);
     const side = store.bitAt(records, record, position);
     nodes[fork + headWords + side] = store.slotOf(made, position + 1);
     const other = fork + headWords + 1 - side;
-    nodes[other] = store.withHead(content, store.cut(head, position), position + 1);
+    nodes[other] = store.withHead(content, last === 0 ? 0 : head, position + 1);
     store.countDirect(fork, content, 1);
     shrinkSingle(store, other, fork);
     return fork;

@@ -1,10 +1,12 @@
 import {
   ADDRESS,
+  COVER,
   DIRECT,
   EXACT,
   HANDLE_MASK,
   MAX_OWN_CHAIN,
   MAX_STRIDE_BITS,
+  POSITION_MASK,
   RANGE,
   type TrieStore,
 } from "./trie-store.ts";
@@ -58,9 +60,9 @@ const SMALL_RESIZE_SLOTS = MAX_RESIZE_WORK / (1 + 2 * MAX_OWN_CHAIN);
 export function growNode(store: TrieStore, at: number, parent: number): boolean {
   const node = ~(store.nodes[at] as number);
   const strideBits = store.strideOf(node);
-  if (strideBits === MAX_STRIDE_BITS || store.ownOf(node) <= 1) return false;
   const slots = 1 << strideBits;
   if (store.directCountOf(node) * GROW_AT_ONE_IN < slots) return false;
+  if (strideBits === MAX_STRIDE_BITS || store.ownOf(node) <= 1) return false;
   if ((store.positionOf(node) & 31) + strideBits === 32) return false;
   const passed = slots + store.directSlotsOf(node);
   if (passed > MAX_RESIZE_SLOTS) return false;
@@ -87,10 +89,8 @@ function doublingWork(store: TrieStore, node: number, strideBits: number): numbe
   for (let i = from; i < behind && work <= MAX_RESIZE_WORK; i++) {
     const content = nodes[i] as number;
     if (content === 0 || (content > 0 && (content & EXACT) !== 0)) continue;
-    if (content > 0 && store.parentOf(content & HANDLE_MASK) === 0) work++;
-    else if (content < 0 && store.positionOf(~content) === end)
-      work += 1 + splittingWork(store, ~content, end + 1);
-    else work += chainWork(store, content, end + 1);
+    const isDirect = content < 0 && ((nodes[~content] as number) & POSITION_MASK) === end;
+    work += isDirect ? 1 + splittingWork(store, ~content, end + 1) : chainWork(store, content, end + 1);
   }
   return work;
 }
@@ -98,25 +98,60 @@ function doublingWork(store: TrieStore, node: number, strideBits: number): numbe
 /** Returns the work of splitting a direct child. `end` is where the slots end that get its halves. */
 function splittingWork(store: TrieStore, child: number, end: number): number {
   const { nodes, headWords } = store;
-  const strideBits = store.strideOf(child);
-  const half = 1 << (strideBits - 1);
-  const first = child + headWords;
+  const strideBits = 32 - (((nodes[child] as number) >> 8) & 31);
+  const left = child + headWords;
+  const right = left + (1 << (strideBits - 1));
+  if (strideBits === 1) {
+    return chainWork(store, nodes[left] as number, end) + chainWork(store, nodes[right] as number, end);
+  }
+  const countsChildren = strideBits === MAX_STRIDE_BITS || nodes[child + DIRECT] !== 0;
+  if (
+    !countsChildren &&
+    fillingOf(store, nodes[left] as number, end) === 0 &&
+    fillingOf(store, nodes[right] as number, end) === 0
+  ) {
+    return 0;
+  }
+  return (
+    halvingWork(store, left, right - left, end, countsChildren) +
+    halvingWork(store, right, right - left, end, countsChildren)
+  );
+}
+
+/** Returns the work of making a node, or a content, of half of a direct child: of its `size` slots from `from` on. */
+function halvingWork(
+  store: TrieStore,
+  from: number,
+  size: number,
+  end: number,
+  countsChildren: boolean,
+): number {
+  const { nodes } = store;
+  const isFilled = fillingOf(store, nodes[from] as number, end) !== 0;
+  if (isFilled || countsChildren) store.fetchChains(from, size);
+  if (!isFilled) return countsChildren ? size : 0;
   let work = 0;
-  for (let from = first; from <= first + half && work <= MAX_RESIZE_WORK; from += half) {
-    const top = topOf(store, store.headOf(nodes[from] as number));
-    const isFilled = top !== 0 && store.lengthOf(top) === end;
-    if (strideBits === 1 || isFilled) {
-      store.fetchChains(from, half);
-      for (let i = from; i < from + half && work <= MAX_RESIZE_WORK; i++) {
-        store.steps++;
-        work += chainWork(store, nodes[i] as number, end);
-      }
-    } else if (strideBits === MAX_STRIDE_BITS || nodes[child + DIRECT] !== 0) {
-      store.fetchChains(from, half);
-      work += half;
-    }
+  for (let i = from; i < from + size && work <= MAX_RESIZE_WORK; i++) {
+    store.steps++;
+    work += chainWork(store, nodes[i] as number, end);
   }
   return work;
+}
+
+/**
+ * Returns the prefix of exactly `lengthBits` in a slot's chain, or 0. No prefix of the chain may be shorter: it is the one that
+ * contains all slots of half of a node.
+ */
+function fillingOf(store: TrieStore, content: number, lengthBits: number): number {
+  const { records, recordWords, addressWords } = store;
+  let at = content < 0 ? (store.nodes[~content + COVER] as number) : content & HANDLE_MASK;
+  while (at !== 0) {
+    const word = records[at * recordWords + addressWords] as number;
+    if ((word & 0xff) <= lengthBits) return at;
+    at = word >>> 8;
+    if (at !== 0) store.steps++;
+  }
+  return 0;
 }
 
 /** Returns the work of reading a slot's content and those prefixes of its chain that have at least `lengthBits`. */
@@ -135,10 +170,14 @@ export function shrinkNode(store: TrieStore, at: number, parent: number): void {
       collapse(store, at, parent);
       return;
     }
-    const own = store.ownOf(~slot);
-    if (own > 1 && own * SHRINK_AT_ONE_IN > 1 << strideBits) return;
+    if (!isTooLarge(store.ownOf(~slot), strideBits)) return;
     halve(store, at, parent);
   }
+}
+
+/** Returns true if a node with this many slots of its own should halve. */
+function isTooLarge(own: number, strideBits: number): boolean {
+  return own <= 1 || own * SHRINK_AT_ONE_IN <= 1 << strideBits;
 }
 
 /**
@@ -224,23 +263,110 @@ function double(store: TrieStore, at: number, parent: number): void {
       const both = content === 0 ? 0 : content | RANGE;
       nodes[to] = both;
       nodes[to + 1] = both;
-    } else if (content < 0 && store.positionOf(~content) === oldEnd) {
-      splitChild(store, content, to);
-      own += settle(store, to, node) + settle(store, to + 1, node);
-    } else {
-      spread(store, content, oldEnd, to);
-      if (content < 0) {
-        store.countDirect(node, content, 1);
-        // All of its covers may span two slots now.
-        if (store.ownOf(~content) <= 1) shrinkNode(store, nodes[to] === content ? to : to + 1, node);
-      }
+    } else if (content >= 0 || ((nodes[~content] as number) & POSITION_MASK) !== oldEnd) {
+      spread(store, content, oldEnd, to, node);
       own++;
+    } else {
+      const child = ~content;
+      const childStrideBits = store.strideOf(child);
+      const isSplit =
+        childStrideBits === 1 ? splitPair(store, child, to, node) : splitEvenly(store, child, to, node);
+      own += isSplit ? 2 : splitUnevenly(store, content, to, node);
+      store.freeNode(child, childStrideBits);
     }
   }
   store.addOwn(node, own);
   store.freeNode(old, strideBits);
   nodes[at] = ~node;
   store.countDirect(parent, ~node, 1);
+}
+
+/**
+ * Splits a direct child of two slots over the two slots at `to` of `node`. Returns false, and has changed nothing, if the child has
+ * a cover or only one content.
+ */
+function splitPair(store: TrieStore, child: number, to: number, node: number): boolean {
+  const { nodes, headWords } = store;
+  const left = nodes[child + headWords] as number;
+  const right = nodes[child + headWords + 1] as number;
+  if (nodes[child + COVER] !== 0 || left === 0 || right === 0) return false;
+  nodes[to] = left;
+  nodes[to + 1] = right;
+  if ((left | right) < 0) {
+    store.countDirect(node, left, 1);
+    store.countDirect(node, right, 1);
+  }
+  return true;
+}
+
+/**
+ * Splits a direct child of four slots or more over the two slots at `to` of `node`. Returns false, and has changed nothing, in the
+ * less frequent cases: one prefix contains all of a half, or a half has too little content for a node of its size.
+ */
+function splitEvenly(store: TrieStore, child: number, to: number, node: number): boolean {
+  const { nodes, headWords } = store;
+  const head = nodes[child] as number;
+  const strideBits = 31 - ((head >> 8) & 31);
+  const size = 1 << strideBits;
+  const first = child + headWords;
+  const behind = first + size;
+  const end = (head & POSITION_MASK) + 1;
+  if (fillingOf(store, nodes[first] as number, end) !== 0) return false;
+  if (fillingOf(store, nodes[behind] as number, end) !== 0) return false;
+  let own = 0;
+  for (let i = first; i < behind; i++) if (isOwn(nodes[i] as number)) own++;
+  const otherOwn = store.ownOf(child) - own;
+  store.steps += size;
+  if (isTooLarge(own, strideBits) || isTooLarge(otherOwn, strideBits)) return false;
+
+  store.steps += 3 * size;
+  const left = makeHalf(store, child, strideBits, own, 0);
+  const right = makeHalf(store, child, strideBits, otherOwn, 1);
+  const toLeft = left - child;
+  const toRight = right - child;
+  for (let i = first; i < behind; i++) {
+    nodes[i + toLeft] = nodes[i] as number;
+    nodes[i + toRight] = nodes[i + size] as number;
+  }
+  replaceByHalves(store, child, strideBits, left, right, to, node);
+  return true;
+}
+
+/**
+ * Puts the halves of a direct child into the slots at `to` of `node`. Children of the child are rare; their code stands here, so that
+ * the engine need not compile {@link splitEvenly} again when it comes to the first ones.
+ */
+function replaceByHalves(
+  store: TrieStore,
+  child: number,
+  strideBits: number,
+  left: number,
+  right: number,
+  to: number,
+  node: number,
+): void {
+  const { nodes, headWords } = store;
+  if (strideBits + 1 === MAX_STRIDE_BITS || nodes[child + DIRECT] !== 0) {
+    for (let i = headWords; i < headWords + (1 << strideBits); i++) {
+      store.countDirect(left, nodes[left + i] as number, 1);
+      store.countDirect(right, nodes[right + i] as number, 1);
+    }
+  }
+  nodes[to] = ~left;
+  nodes[to + 1] = ~right;
+  store.addDirect(node, strideBits, 2);
+}
+
+/** Makes a node, with no slots yet, for the half of a direct child that has `bit` before its index. */
+function makeHalf(store: TrieStore, child: number, strideBits: number, own: number, bit: number): number {
+  const { nodes } = store;
+  const end = store.positionOf(child) + 1;
+  const half = store.allocateNode(strideBits);
+  store.writeHead(half, end, strideBits, nodes[child + COVER] as number);
+  store.addOwn(half, own);
+  copyAddress(store, half, child);
+  setBits(store, half, bit, end);
+  return half;
 }
 
 /**
@@ -261,11 +387,11 @@ function isOwn(slot: number): boolean {
 }
 
 /**
- * Distributes a node, or a prefix longer than `oldEnd`, over the two slots at `to`. Its slot ended at `oldEnd`, and
+ * Distributes a node, or a prefix longer than `oldEnd`, over the two slots at `to` of `node`. Its slot ended at `oldEnd`, and
  * they end one bit later. Bit `oldEnd` decides which of them gets it; the other one gets the prefixes that contain
  * both.
  */
-function spread(store: TrieStore, content: number, oldEnd: number, to: number): void {
+function spread(store: TrieStore, content: number, oldEnd: number, to: number, node: number): void {
   const { nodes, records } = store;
   let side: number;
   if (content < 0) {
@@ -277,10 +403,17 @@ function spread(store: TrieStore, content: number, oldEnd: number, to: number): 
   const shared = store.restOf(head, oldEnd);
   nodes[to + side] = content < 0 ? content : store.slotOf(head, oldEnd + 1);
   nodes[to + 1 - side] = shared === 0 ? 0 : shared | EXACT | RANGE;
+  if (content >= 0) return;
+  store.countDirect(node, content, 1);
+  // Its covers may all span two slots now.
+  if (store.ownOf(~content) <= 1) shrinkNode(store, to + side, node);
 }
 
-/** Splits a direct child over the two slots at `to`, to whose index the first bit of the child's index now belongs. */
-function splitChild(store: TrieStore, slot: number, to: number): void {
+/**
+ * Splits any direct child of `node` over the two slots at `to`, to whose index the first bit of the child's index now
+ * belongs. Returns how many of the two slots are own.
+ */
+function splitUnevenly(store: TrieStore, slot: number, to: number, node: number): number {
   const { nodes, headWords } = store;
   const child = ~slot;
   const strideBits = store.strideOf(child);
@@ -293,7 +426,7 @@ function splitChild(store: TrieStore, slot: number, to: number): void {
     nodes[to] = halfOf(store, child, 0, strideBits - 1, cover, end);
     nodes[to + 1] = halfOf(store, child, 1, strideBits - 1, cover, end);
   }
-  store.freeNode(child, strideBits);
+  return settle(store, to, node) + settle(store, to + 1, node);
 }
 
 /** Returns one half of a node's slots as the content of a slot that ends at bit `end`. */
@@ -312,8 +445,7 @@ function halfOf(
   store.steps += 2 * size;
 
   // A prefix that contains exactly this half becomes its cover, and the chains of the slots then end before it.
-  const top = topOf(store, store.headOf(nodes[from] as number));
-  const filling = top !== 0 && store.lengthOf(top) === end ? top : 0;
+  const filling = fillingOf(store, nodes[from] as number, end);
   let own = 0;
   let used = 0;
   let last = 0;
@@ -415,20 +547,13 @@ function join(
   return made;
 }
 
-/** Returns the shortest prefix of a chain, or 0. */
-function topOf(store: TrieStore, head: number): number {
-  let top = head;
-  while (top !== 0) {
-    const above = store.parentOf(top);
-    if (above === 0) return top;
-    top = above;
-    store.steps++;
-  }
-  return 0;
-}
-
 function copyAddress(store: TrieStore, to: number, from: number): void {
-  for (let i = ADDRESS; i < store.headWords; i++) store.nodes[to + i] = store.nodes[from + i] as number;
+  const { nodes } = store;
+  nodes[to + ADDRESS] = nodes[from + ADDRESS] as number;
+  if (store.addressWords === 1) return;
+  nodes[to + ADDRESS + 1] = nodes[from + ADDRESS + 1] as number;
+  nodes[to + ADDRESS + 2] = nodes[from + ADDRESS + 2] as number;
+  nodes[to + ADDRESS + 3] = nodes[from + ADDRESS + 3] as number;
 }
 
 /** Sets the last address bits of a node before bit `end`, which are 0 so far, to `bits`. */

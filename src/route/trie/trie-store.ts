@@ -108,8 +108,8 @@ export class TrieStore {
   /** How many slots and prefixes of chains the update has passed so far; its time is proportional to them. */
   steps = 0;
 
-  /** Working memory of {@link fetchChains}. */
-  readonly #heads = new Int32Array(1 << MAX_STRIDE_BITS);
+  /** The last result of {@link fetchChains}. It has no meaning, but without it the engine would leave out the reads. */
+  fetched = 0;
   readonly #arena: NodeArena;
   readonly #recordMemory: GrowableInt32Array;
   readonly #maxHandle: number;
@@ -324,8 +324,12 @@ export class TrieStore {
   countDirect(node: number, slot: number, difference: number): void {
     if (node === 0 || slot >= 0) return;
     const child = ~slot;
-    if (this.positionOf(child) !== this.endOf(node)) return;
-    const quarter = Math.min((1 << this.strideOf(child)) >> 2, MAX_QUARTER);
+    if (this.positionOf(child) === this.endOf(node)) this.addDirect(node, this.strideOf(child), difference);
+  }
+
+  /** Adds that many direct children of a stride to those of a node. */
+  addDirect(node: number, strideBits: number, difference: number): void {
+    const quarter = Math.min((1 << strideBits) >> 2, MAX_QUARTER);
     this.nodes[node + DIRECT] =
       (this.nodes[node + DIRECT] as number) + difference * ((quarter << DIRECT_QUARTERS_SHIFT) + 1);
   }
@@ -389,19 +393,14 @@ export class TrieStore {
   fetchChains(from: number, count: number): void {
     if (count < FETCHED_SLOTS) return;
     const { nodes, records, recordWords, addressWords } = this;
-    const heads = this.#heads;
-    for (let i = 0; i < count; i++) {
-      const slot = nodes[from + i] as number;
-      heads[i] = slot < 0 ? (nodes[~slot + COVER] as number) : slot & HANDLE_MASK;
-    }
-    for (let i = 0; i < count; i++) {
-      heads[i] = (records[(heads[i] as number) * recordWords + addressWords] as number) >>> 8;
-    }
     let all = 0;
-    for (let i = 0; i < count; i++) {
-      all |= records[(heads[i] as number) * recordWords + addressWords] as number;
+    for (let i = from; i < from + count; i++) {
+      const slot = nodes[i] as number;
+      const head = slot < 0 ? (nodes[~slot + COVER] as number) : slot & HANDLE_MASK;
+      const above = (records[head * recordWords + addressWords] as number) >>> 8;
+      all |= records[above * recordWords + addressWords] as number;
     }
-    heads[0] = all;
+    this.fetched = all;
   }
 
   /** Returns how many prefixes of the chain are at least `lengthBits` long. */

@@ -32,8 +32,10 @@ const PREFIX_BYTES = 48;
 const VNI_BYTES = 500;
 const SUBSCRIPTION_BYTES = 450;
 
-/** Memory is counted again after this many additions. */
-const ADDITIONS_PER_LOOK = 1_024;
+/** Memory is counted again after this many additions: the less often, the more is left. */
+const ADDITIONS_PER_LOOK = { least: 1_024, most: 16_384 } as const;
+/** It is counted again before additions of this many times the usual size have taken what is left. */
+const CAUTION = 4;
 const SCARCE_PART = 0.75;
 /** A peer's route or subscription usually takes at most this much. */
 const ENTRY_BYTES = 1_000;
@@ -41,7 +43,7 @@ const ENTRY_BYTES = 1_000;
 export class TableMemory {
   readonly #maxBytes: number;
   readonly #held: () => Held;
-  #untilLook = ADDITIONS_PER_LOOK;
+  #untilLook: number = ADDITIONS_PER_LOOK.least;
   /** A peer that has this many routes and subscriptions gets no more. */
   #mostOfPeer = Number.POSITIVE_INFINITY;
 
@@ -57,16 +59,26 @@ export class TableMemory {
   }
 
   #look(): void {
-    this.#untilLook = ADDITIONS_PER_LOOK;
     const held = this.#held();
     const peers = Math.max(1, held.peers);
     const bytes = bytesOf(held);
-    const ofBytes =
-      bytes >= this.#maxBytes ? 0 : shareOf(bytes / this.#maxBytes, this.#maxBytes / ENTRY_BYTES, peers);
+    const bytesTaken = bytes / this.#maxBytes;
+    const entriesOfBytes = this.#maxBytes / ENTRY_BYTES;
+    const numbersTaken = held.prefixNumbersTaken;
+    const entriesOfNumbers = held.prefixes / numbersTaken;
+    const ofBytes = bytes >= this.#maxBytes ? 0 : shareOf(bytesTaken, entriesOfBytes, peers);
     // When all numbers are used, the table itself refuses new prefixes, and only these.
-    const ofNumbers = shareOf(held.prefixNumbersTaken, held.prefixes / held.prefixNumbersTaken, peers);
+    const ofNumbers = shareOf(numbersTaken, entriesOfNumbers, peers);
     this.#mostOfPeer = Math.min(ofBytes, ofNumbers);
+    const left = Math.min(leftOf(bytesTaken, entriesOfBytes), leftOf(numbersTaken, entriesOfNumbers));
+    const { least, most } = ADDITIONS_PER_LOOK;
+    this.#untilLook = Math.max(least, Math.min(most, Math.floor(left / CAUTION)));
   }
+}
+
+/** Returns how many entries there is room for until a supply for `entries`, of which the part `taken` is taken, is scarce. */
+function leftOf(taken: number, entries: number): number {
+  return taken === 0 ? Number.POSITIVE_INFINITY : (SCARCE_PART - taken) * entries;
 }
 
 /** Returns how many entries a peer may have if the part `taken`, from 0 to 1, of a supply for `entries` is used. */
