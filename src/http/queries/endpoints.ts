@@ -97,7 +97,7 @@ type Values<Q extends Record<string, QueryReader<unknown>>> = {
 };
 
 function historyFilter({ vni, prefix, about }: Values<typeof CHANGE_QUERY>): HistoryFilter {
-  return { vni, prefix: prefix && prefix.value, about };
+  return { vni, prefix: prefix?.value ?? null, about };
 }
 
 /**
