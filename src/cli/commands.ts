@@ -9,6 +9,7 @@ import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
+import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
@@ -45,6 +46,8 @@ export const commands: readonly Command[] = [
   ipCommand,
   decodeCommand,
   wiresharkCommand,
+  alertsCommand,
+  grafanaCommand,
   benchCommand(runBench),
   demoCommand,
   completionCommand(() => completions([...commands, versionCommand], TOPIC_NAMES)),
