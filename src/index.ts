@@ -5,6 +5,7 @@
 
 export { BadOptionError, BunBondError, ClosedError } from "./base/bunbond-error.ts";
 export type { Clock, Random, Timer } from "./base/clock.ts";
+export type { HistogramValue } from "./base/histogram.ts";
 export { type LogFields, type Logger, silentLogger } from "./base/logger.ts";
 export {
   AlreadySubscribedError,

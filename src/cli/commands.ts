@@ -10,6 +10,7 @@ import { drainCommand } from "./commands/drain-command.ts";
 import { historyCommands } from "./commands/history-commands.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
+import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
 import { queryCommands } from "./commands/query-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
@@ -49,6 +50,8 @@ export const commands: readonly Command[] = [
   ipCommand,
   decodeCommand,
   wiresharkCommand,
+  alertsCommand,
+  grafanaCommand,
   benchCommand(runBench),
   demoCommand,
   completionCommand(() => completions([...commands, versionCommand], TOPIC_NAMES)),

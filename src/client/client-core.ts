@@ -30,10 +30,13 @@ import { CLIENT_OPTIONS, CLOSE_OPTIONS } from "../options/client-options.ts";
 import { History, HistoryKind, reasonNumber } from "../route/history.ts";
 import type { Route } from "../route/route.ts";
 import type { RouteInspector } from "../route/table/route-inspector.ts";
+import type { CountsByVni } from "../route/table/route-table.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import { DEFAULT_RETRY } from "../session/retry.ts";
+import type { ConnectionFigures } from "../transport/connection.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
+import type { Traffic } from "../transport/traffic.ts";
 import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { type ClientHandler, HandlerFanOut } from "./events.ts";
@@ -46,6 +49,31 @@ import { Completeness } from "./view/completeness.ts";
 import { LARGE_ARRAYS_OF_VIEW, MergedView, type ServerNumber, type ViewCause } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
 import { DEFAULT_STALE_TIMES } from "./view/stale-timers.ts";
+
+/** A server in numbers. */
+export interface ServerLinkFigures {
+  /** As it was given: "[2001:db8::10]:4711". */
+  readonly server: string;
+  readonly state: ServerState;
+  /** By the clock; null unless it is established. */
+  readonly establishedMs: number | null;
+  /** Null while there is no connection. */
+  readonly connection: ConnectionFigures | null;
+  /** What all connections to it have carried since the start. */
+  readonly traffic: Traffic;
+}
+
+/** A client in numbers. */
+export interface ClientFigures {
+  readonly servers: readonly ServerLinkFigures[];
+  /** What all connections have carried since the start, including those to removed servers. */
+  readonly traffic: Traffic;
+  readonly staleRoutes: number;
+  /** The routes in view of the first `limit` VNIs, and of all others together. */
+  countsByVni(limit: number): CountsByVni;
+  /** How many next hops the routes have, by {@link NextHopType}. */
+  readonly nextHopsByType: readonly number[];
+}
 
 export interface RemovalOptions {
   readonly withinMs?: number;
@@ -382,6 +410,23 @@ export class ClientCore {
       sessions: link.sessions,
       staleRoutes: this.#view.staleCopies(link.number),
     }));
+  }
+
+  /** Returns the client in numbers, for metrics. */
+  figures(): ClientFigures {
+    return {
+      servers: Array.from(this.#links, (link) => ({
+        server: link.name,
+        state: link.state,
+        establishedMs: link.establishedMs,
+        connection: link.connectionFigures,
+        traffic: link.traffic,
+      })),
+      traffic: this.#links.traffic(),
+      staleRoutes: this.#view.allStaleCopies,
+      countsByVni: (limit) => this.#view.countsByVni(limit),
+      nextHopsByType: this.#view.nextHopsByType,
+    };
   }
 
   /** Number of stale routes of servers that were removed with `keepStale`, and are not among {@link servers} any more. */

@@ -47,7 +47,7 @@ export const SHARED_OPTIONS = {
     type: "text",
     valueHint: "ADDR[:PORT]",
     example: `[::1]:${DEFAULT_HTTP_PORT}`,
-    help: `Serve /routes.json, /routes.yaml and /healthz on this address. Port ${DEFAULT_HTTP_PORT} if left out.`,
+    help: `Serve /routes.json, /routes.yaml, /metrics, /healthz, /readyz and queries below /v1 on this address. Port ${DEFAULT_HTTP_PORT} if left out.`,
   },
   httpHosts: {
     flag: "http-host",
@@ -56,6 +56,15 @@ export const SHARED_OPTIONS = {
     valueHint: "NAME",
     example: "routes.example",
     help: "Also answer HTTP requests for this host name, as when a reverse proxy passes its own name on. Requests for addresses, localhost and a name in --http are always answered.",
+  },
+  metricsPerPeer: {
+    flag: "metrics-per-peer",
+    takesEffect: "at next start",
+    type: "word",
+    words: ["on", "off"],
+    default: "on",
+    example: "off",
+    help: "Report the metrics of each peer. off: report only their sums, which are some 15 series less for each peer.",
   },
   historyEntries: {
     library: "historyEntries",

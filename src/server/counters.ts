@@ -18,6 +18,9 @@ export interface ServerCounters {
   /** Connections that were reset at once, or before their handshake. */
   readonly refusals: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly updatesReceived: number;
+  /** Announcements that their sender had not made before, and withdrawals of what it had announced. */
+  readonly announcementsAdded: number;
+  readonly announcementsRemoved: number;
   /** REMOVEs of routes that their sender had not announced. They change nothing. */
   readonly unmatchedRemoves: number;
   /** HELLOs after the first one of a connection. They are answered, and change only the keepalive interval. */
@@ -35,6 +38,8 @@ export class RunningCounters implements ServerCounters {
   connectionsAccepted = 0;
   readonly refusals: Partial<Record<RefusalReason, number>> = {};
   updatesReceived = 0;
+  announcementsAdded = 0;
+  announcementsRemoved = 0;
   unmatchedRemoves = 0;
   repeatedHellos = 0;
   readonly closes: Partial<Record<CloseReason["reason"], number>> = {};

@@ -4,12 +4,13 @@ import * as LOG from "../base/log-events.ts";
 import { formatPeer } from "../net/peer-identity.ts";
 import { type CloseReason, describeCloseReason } from "../session/close-reason.ts";
 import type { SessionState } from "../session/session.ts";
-import { Connection, type ConnectionHandler } from "../transport/connection.ts";
+import { Connection, type ConnectionFigures, type ConnectionHandler } from "../transport/connection.ts";
 import type { ByteStream } from "../transport/network.ts";
 import { type OutputSource, RUN_BYTES } from "../transport/outbox.ts";
 import { PacedWrites, type Pacing, UnpacedWrites } from "../transport/pacing.ts";
+import { END_OF_RIB } from "../transport/traffic.ts";
 import type { UpdateFields } from "../wire/message.ts";
-import { Action } from "../wire/protocol.ts";
+import { Action, MessageType } from "../wire/protocol.ts";
 import type { SkipCode } from "../wire/protocol-error.ts";
 import type { RunningCounters } from "./counters.ts";
 import type { LimitCode } from "./exchange/limits.ts";
@@ -38,6 +39,16 @@ export interface PeerInfo {
   readonly limitsMet: readonly LimitCode[];
   /** Milliseconds since it became ESTABLISHED; null before that. */
   readonly establishedForMs: number | null;
+}
+
+/** An established peer in numbers, for metrics. */
+export interface PeerFigures extends ConnectionFigures {
+  /** Its IP address. Several peers may have the same. */
+  readonly address: string;
+  /** When it became established, by the clock. */
+  readonly establishedMs: number;
+  /** How many VNIs it subscribes to. */
+  readonly subscriptions: number;
 }
 
 /** At most this many of a peer's VNIs are shown. */
@@ -149,7 +160,24 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
   }
 
   nextRun(limitBytes: number): Uint8Array {
-    return this.#context.exchange.nextRun(this, limitBytes);
+    const { exchange } = this.#context;
+    const { traffic } = this.connection;
+    const { updatesSent, endOfRibsSent } = exchange;
+    const run = exchange.nextRun(this, limitBytes);
+    traffic.countSent(MessageType.UPDATE, exchange.updatesSent - updatesSent);
+    traffic.countSent(END_OF_RIB, exchange.endOfRibsSent - endOfRibsSent);
+    return run;
+  }
+
+  /** Returns null unless the peer is established. */
+  figures(): PeerFigures | null {
+    if (this.#establishedMs === null) return null;
+    return {
+      address: this.connection.peer.address,
+      establishedMs: this.#establishedMs,
+      subscriptions: this.#context.exchange.subscriptionCountOf(this),
+      ...this.connection.figures(),
+    };
   }
 
   get onlyBulkIsDue(): boolean {
@@ -182,10 +210,12 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
     counters.updatesReceived++;
     exchange.setTime(this.connection.session.lastReceivedMs);
     if (fields.action === Action.REMOVE) {
-      if (!exchange.remove(this, fields)) counters.unmatchedRemoves++;
+      if (exchange.remove(this, fields)) counters.announcementsRemoved++;
+      else counters.unmatchedRemoves++;
       return;
     }
     const verdict = exchange.add(this, fields);
+    if (verdict === "added") counters.announcementsAdded++;
     if (verdict === "added" || verdict === "known") return;
     this.#skippedUpdates++;
     counters.countSkippedUpdate(verdict);

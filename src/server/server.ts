@@ -21,6 +21,7 @@
 import { ClosedError } from "../base/bunbond-error.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { reserveLargeArrays } from "../base/growable-int32-array.ts";
+import type { HistogramValue } from "../base/histogram.ts";
 import { LimitedLog } from "../base/limited-log.ts";
 import type { EventLog } from "../base/log-event.ts";
 import * as LOG from "../base/log-events.ts";
@@ -30,10 +31,12 @@ import { SERVER_OPTIONS } from "../options/server-options.ts";
 import { History } from "../route/history.ts";
 import { printableRoute } from "../route/printable-route.ts";
 import type { Route } from "../route/route.ts";
-import { LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
+import { type CountsByVni, LARGE_ARRAYS_OF_TABLE } from "../route/table/route-table.ts";
+import type { SessionState } from "../session/session.ts";
 import type { ByteStream, Listener } from "../transport/network.ts";
 import { SystemClock } from "../transport/schedule/system-clock.ts";
 import { BunNetwork } from "../transport/tcp-network.ts";
+import { Traffic } from "../transport/traffic.ts";
 import { fillUpdateFields } from "../wire/codec.ts";
 import { UpdateFields } from "../wire/message.ts";
 import { DEFAULT_PORT } from "../wire/protocol.ts";
@@ -48,7 +51,7 @@ import { INSPECTION, type ServerInspection } from "./inspection.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
 import { checkServerOptions, checkServerSettings } from "./options.ts";
-import { type PeerContext, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
+import { type PeerContext, type PeerFigures, type PeerInfo, type PeerLoss, ServerPeer } from "./peer.ts";
 import { Retention } from "./retention.ts";
 import { makeServerId } from "./server-id.ts";
 import { SuspensionWatch } from "./suspension.ts";
@@ -86,12 +89,33 @@ export interface ServerStats {
   readonly counters: ServerCounters;
 }
 
+/** The method of a {@link Server} that returns its figures: for this package, not for users of the library. */
+export const SERVER_FIGURES = Symbol("server figures");
+
+/** A server in numbers, for metrics: what has no limit in size is only iterated over. */
+export interface ServerFigures {
+  /** Connections by the state of their session. */
+  readonly states: ReadonlyMap<SessionState, number>;
+  /** The established peers. The iteration may pause while peers come and go. */
+  peers(): Iterable<PeerFigures>;
+  /** What all connections have carried since the start, including those that have ended. */
+  readonly traffic: Traffic;
+  /** The routes of the first `limit` VNIs, and of all others together. */
+  countsByVni(limit: number): CountsByVni;
+  /** How many next hops the routes have, by {@link NextHopType}. */
+  readonly nextHopsByType: readonly number[];
+  /** From the reading of a change to the write that brings a subscription up to date, in seconds. */
+  readonly propagation: HistogramValue;
+}
+
 /**
  * A MetalBond server receives announcements, and sends each subscriber of a VNI the changes that it does not have yet.
  */
 export class Server {
   readonly #peers = new Set<ServerPeer>();
   readonly #counters = new RunningCounters();
+  /** What the connections have carried that have ended. */
+  readonly #goneTraffic = new Traffic();
   readonly #exchange: RouteExchange;
   readonly #history: History;
   readonly #logger: EventLog;
@@ -139,7 +163,10 @@ export class Server {
       counters: this.#counters,
       onEstablished: () => this.#onPeerEstablished(),
       onLost: (loss) => this.#onPeerLost(loss),
-      onClosed: (peer) => this.#peers.delete(peer),
+      onClosed: (peer) => {
+        this.#peers.delete(peer);
+        this.#goneTraffic.add(peer.connection.traffic);
+      },
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
     this.#cutOffLimit = new CutOffLimit(this.#clock, this.#deferralMs);
@@ -258,6 +285,24 @@ export class Server {
       retainedAnnouncements: this.#exchange.retainedAnnouncements,
       isSettled: !this.#exchange.endOfRibDeferred,
       counters: this.#counters.copy(),
+    };
+  }
+
+  [SERVER_FIGURES](): ServerFigures {
+    const states = new Map<SessionState, number>();
+    const traffic = new Traffic();
+    traffic.add(this.#goneTraffic);
+    for (const { connection } of this.#peers) {
+      states.set(connection.session.state, (states.get(connection.session.state) ?? 0) + 1);
+      traffic.add(connection.traffic);
+    }
+    return {
+      states,
+      peers: () => figuresOf(this.#peers),
+      traffic,
+      countsByVni: (limit) => this.#exchange.countsByVni(limit),
+      nextHopsByType: this.#exchange.nextHopsByType,
+      propagation: this.#exchange.propagation.value(),
     };
   }
 
@@ -416,5 +461,12 @@ export class Server {
     this.#peers.add(peer);
     this.#logger.debug("connection accepted", peer.name);
     return peer.connection;
+  }
+}
+
+function* figuresOf(peers: Iterable<ServerPeer>): Iterable<PeerFigures> {
+  for (const peer of peers) {
+    const figures = peer.figures();
+    if (figures !== null) yield figures;
   }
 }

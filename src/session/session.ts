@@ -85,6 +85,8 @@ export class Session {
   readonly #ownKeepaliveSeconds: number;
   /** When the last frame was received, or the current step of the handshake began. */
   #lastReceivedMs: number;
+  /** When the last KEEPALIVE was received; null before the first one. */
+  lastKeepaliveMs: number | null = null;
   /** When the client's next KEEPALIVE is due. */
   #nextKeepaliveMs = Number.POSITIVE_INFINITY;
   /** The smaller interval, which is in force once the session is established: the handshake's steps use this side's own. */
@@ -189,7 +191,7 @@ export class Session {
   }
 
   #onKeepalive(nowMs: number): readonly SessionAction[] {
-    this.#lastReceivedMs = nowMs;
+    this.#lastReceivedMs = this.lastKeepaliveMs = nowMs;
     this.#noteRhythm(nowMs);
     if (this.state === "established") return this.role === "server" ? SEND_KEEPALIVE : NOTHING;
     const awaited = this.role === "client" ? "hello-received" : "hello-sent";

@@ -53,6 +53,7 @@ import type { Pace } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
 import type { Reader, ReadMember } from "./schedule/read-schedule.ts";
 import { Turns } from "./schedule/turns.ts";
+import { END_OF_RIB, Traffic } from "./traffic.ts";
 
 export interface ConnectionHandler {
   onEstablished(): void;
@@ -98,11 +99,25 @@ export type SessionStatus = Readonly<
     | "peerIsServer"
     | "keepaliveSeconds"
     | "lastReceivedMs"
+    | "lastKeepaliveMs"
     | "roundTripMs"
     | "receivedHello"
     | "keepaliveCameEarly"
   >
 >;
+
+/** A connection in numbers. */
+export interface ConnectionFigures {
+  /** When the last KEEPALIVE was read, by the clock; null before the first one. */
+  readonly lastKeepaliveMs: number | null;
+  /** Bytes that the socket has not taken. */
+  readonly sendQueueBytes: number;
+  /** For how long the socket has taken none of them. */
+  readonly sendBlockedForMs: number;
+  /** For how long there was always something left to be sent; 0 if there is nothing. */
+  readonly behindForMs: number;
+  readonly traffic: Traffic;
+}
 
 /** While input is unread, the peer's silence is judged again after this time. */
 const UNREAD_MS = 100;
@@ -155,6 +170,8 @@ export class Connection implements StreamEvents, Reader {
   /** When the session's timer fires. */
   #timerMs = Number.POSITIVE_INFINITY;
   #peerServerId = "";
+  /** Counts what comes and goes. The source counts the messages of its runs here. */
+  readonly traffic = new Traffic();
 
   constructor(options: ConnectionOptions) {
     const {
@@ -181,6 +198,7 @@ export class Connection implements StreamEvents, Reader {
       peer: this.#fairSource,
       source,
       sendHoldMs,
+      traffic: this.traffic,
       onFailed: (reason) => this.close(reason),
       pace,
     });
@@ -210,12 +228,24 @@ export class Connection implements StreamEvents, Reader {
     return this.#outbox.drained;
   }
 
+  figures(): ConnectionFigures {
+    const { queueBytes, blockedForMs, behindForMs } = this.#outbox;
+    return {
+      lastKeepaliveMs: this.#session.lastKeepaliveMs,
+      sendQueueBytes: queueBytes,
+      sendBlockedForMs: blockedForMs,
+      behindForMs,
+      traffic: this.traffic,
+    };
+  }
+
   /**
    * Sends a KEEPALIVE after everything pulled so far, in a write of its own, and returns its number. Once {@link
    * keepalivesAnswered} has reached that number, the server has read everything that was sent before.
    */
   sendKeepalive(): number {
     this.#keepalivesSent++;
+    this.traffic.countSent(MessageType.KEEPALIVE);
     this.#outbox.control(encodeKeepalive);
     return this.#keepalivesSent;
   }
@@ -243,6 +273,7 @@ export class Connection implements StreamEvents, Reader {
   // --- input -------------------------------------------------------------------------------------
 
   received(chunk: Uint8Array): void {
+    this.traffic.receivedBytes += chunk.length;
     if (this.#isClosed) {
       this.#ignoredBytes += chunk.length;
       if (this.#ignoredBytes > IGNORED_LIMIT_BYTES) this.#stream.abort();
@@ -311,6 +342,7 @@ export class Connection implements StreamEvents, Reader {
 
   #frame(framer: Framer): void {
     const { view, payloadOffset, payloadLengthBytes } = framer;
+    if (framer.type !== MessageType.KEEPALIVE) this.traffic.countReceived(framer.type);
     switch (framer.type) {
       case MessageType.UPDATE: {
         if (!this.#feed(DATA_EVENT)) return;
@@ -322,7 +354,9 @@ export class Connection implements StreamEvents, Reader {
       case MessageType.KEEPALIVE: {
         const vni = decodeKeepalive(view, payloadOffset, payloadLengthBytes);
         // An End-of-RIB does not answer a KEEPALIVE, and a client's KEEPALIVE is never an End-of-RIB.
-        if (vni < 0 || this.#session.role === "server") {
+        const isEndOfRib = vni >= 0 && this.#session.role === "client";
+        this.traffic.countReceived(isEndOfRib ? END_OF_RIB : MessageType.KEEPALIVE);
+        if (!isEndOfRib) {
           const wasEstablished = this.#session.state === "established";
           this.#keepalivesAnswered++;
           if (this.#feed(KEEPALIVE_EVENT) && wasEstablished) this.#handler.onKeepalive();
@@ -375,6 +409,7 @@ export class Connection implements StreamEvents, Reader {
   #act(action: SessionAction): void {
     switch (action.type) {
       case "send-hello":
+        this.traffic.countSent(MessageType.HELLO);
         this.#outbox.control((view, at) =>
           encodeHello(view, at, action.keepaliveSeconds, action.isServer, this.#serverId),
         );

@@ -19,6 +19,7 @@ import { type Pace, UnpacedWrites } from "./pacing.ts";
 import type { FairSource } from "./schedule/fair-queue.ts";
 import { type DueOutput, WriteMember, type Writer, type WriteSchedule } from "./schedule/write-schedule.ts";
 import { SendHold } from "./send-hold.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** The source of a connection's frames, once it is established. */
 export interface OutputSource {
@@ -43,6 +44,7 @@ const CONTROL_LIMIT_BYTES = 65_536;
 /** Answers to what is being read are gathered up to this size, then written. */
 const CONTROL_GATHER_BYTES = 1_024;
 
+const CAUGHT_UP = Number.NEGATIVE_INFINITY;
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = new DataView(NO_BYTES.buffer);
 
@@ -54,6 +56,8 @@ export interface OutboxOptions {
   readonly peer: FairSource;
   readonly source: OutputSource;
   readonly sendHoldMs: number;
+  /** What is written is counted here: bytes by the outbox, messages by those who make them. */
+  readonly traffic: Traffic;
   /** Called when the connection has to end. The caller must then call `stop`. */
   onFailed(reason: CloseReason): void;
   readonly pace?: Pace | undefined;
@@ -65,6 +69,7 @@ export class Outbox implements Writer {
   readonly #schedule: WriteSchedule;
   readonly #source: OutputSource;
   readonly #sendHold: SendHold;
+  readonly #traffic: Traffic;
   readonly #onFailed: (reason: CloseReason) => void;
   #pace: Pace;
   readonly #turn: WriteMember;
@@ -77,6 +82,8 @@ export class Outbox implements Writer {
   /** True once the peer is ESTABLISHED, so that the source is pulled. */
   #pulls = false;
   #paceTimer: Timer | null = null;
+  /** Since when the source always had something left; {@link CAUGHT_UP} if it had nothing when it was asked last. */
+  #behindSinceMs = CAUGHT_UP;
   #isStopped = false;
 
   constructor(options: OutboxOptions) {
@@ -84,6 +91,7 @@ export class Outbox implements Writer {
     this.#clock = options.clock;
     this.#schedule = options.schedule;
     this.#source = options.source;
+    this.#traffic = options.traffic;
     this.#onFailed = options.onFailed;
     this.#sendHold = new SendHold(options.clock, options.sendHoldMs, () =>
       this.#onFailed({ reason: "send-hold-timeout" }),
@@ -95,6 +103,21 @@ export class Outbox implements Writer {
   /** Everything pulled so far has been taken by the socket. */
   get drained(): boolean {
     return this.#rest.length === 0 && this.#controlBytes === 0;
+  }
+
+  /** Bytes that the socket has not taken. */
+  get queueBytes(): number {
+    return this.#rest.length + this.#controlBytes;
+  }
+
+  /** For how long the socket has taken no byte although some wait; 0 if none do. */
+  get blockedForMs(): number {
+    return this.#sendHold.blockedForMs;
+  }
+
+  /** For how long the source has always had something left; 0 if it had nothing when it was asked last. */
+  get behindForMs(): number {
+    return this.#behindSinceMs === CAUGHT_UP ? 0 : this.#clock.nowMs() - this.#behindSinceMs;
   }
 
   /** Begins to pull from the source. */
@@ -189,7 +212,8 @@ export class Outbox implements Writer {
         continue;
       }
       if (!this.#pulls || limitBytes === 0) return "nothing";
-      const waitMs = this.#pace.waitMs(this.#clock.nowMs());
+      const nowMs = this.#clock.nowMs();
+      const waitMs = this.#pace.waitMs(nowMs);
       if (waitMs > 0) {
         this.#wakeAfter(waitMs);
         return "nothing";
@@ -198,8 +222,10 @@ export class Outbox implements Writer {
       const run = this.#source.nextRun(Math.min(this.#pace.writeBytes, limitBytes));
       if (run.length === 0) {
         if (this.#controlBytes > 0) continue;
+        this.#behindSinceMs = CAUGHT_UP;
         return "nothing";
       }
+      if (this.#behindSinceMs === CAUGHT_UP) this.#behindSinceMs = nowMs;
       this.#pace.onWrote(this.#clock.nowMs(), run);
       pulledBytes += run.length;
       this.#write(run);
@@ -218,6 +244,7 @@ export class Outbox implements Writer {
   /** Writes, and copies what the socket does not take, since the caller's bytes are valid only until its next call. */
   #write(bytes: Uint8Array): void {
     const taken = this.#stream.write(bytes);
+    this.#traffic.sentBytes += taken;
     this.#sendHold.wrote(taken, bytes.length);
     if (taken === bytes.length) this.#rest = NO_BYTES;
     else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);

@@ -32,6 +32,11 @@ export class SendHold {
     return this.#isBlocked;
   }
 
+  /** For how long the socket has taken no byte although some wait; 0 if none do. */
+  get blockedForMs(): number {
+    return this.#isBlocked ? this.#clock.nowMs() - this.#progressMs : 0;
+  }
+
   /** Records a write of which the socket took that many bytes. */
   wrote(takenBytes: number, lengthBytes: number): void {
     this.#isBlocked = takenBytes < lengthBytes;

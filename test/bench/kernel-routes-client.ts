@@ -43,7 +43,7 @@ kernel[FOLLOW_VIEW](view);
 /** Every destination of the view is in the kernel, and nothing else. */
 function isDone(destinations: number): boolean {
   let installed = 0;
-  for (const table of kernelReport(kernel, { routeProtocol: PROTOCOL, dryRun: false, ecmp: "plain" }).status
+  for (const table of kernelReport(kernel, { routeProtocol: PROTOCOL, dryRun: false, ecmp: "plain" })
     .tables) {
     if (table.failed + table.collided > 0) throw new Error("the kernel refuses routes");
     if (table.pending > 0 || table.wanted !== table.installed) return false;

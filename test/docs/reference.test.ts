@@ -3,25 +3,28 @@
 import { describe, expect, test } from "bun:test";
 import type { LogEvent } from "../../src/base/log-event.ts";
 import * as LOG from "../../src/base/log-events.ts";
+import { METRIC_NAMES, METRICS } from "../../src/base/metrics.ts";
 import { commands } from "../../src/cli/commands.ts";
 import { parseClientOptions } from "../../src/cli/daemon/client-command.ts";
 import { parseServerOptions } from "../../src/cli/daemon/server-command.ts";
-import { parseMarkdown } from "../../src/cli/help/markdown.ts";
+import { type Block, parseMarkdown } from "../../src/cli/help/markdown.ts";
 import { topicPages } from "../../src/cli/help/topics.ts";
 import * as EXIT_CODES from "../../src/cli/program/exit-codes.ts";
-import { ClientCounters } from "../../src/client/counters.ts";
-import { HTTP_REFUSALS, HttpCounters } from "../../src/http/connections/http-counters.ts";
-import { flatCounters } from "../../src/http/control/server-endpoints.ts";
-import { REFUSAL_REASONS, RunningCounters } from "../../src/server/counters.ts";
+import { HTTP_REFUSALS } from "../../src/http/connections/http-counters.ts";
+import { REFUSAL_REASONS } from "../../src/server/counters.ts";
 import { LIMITS } from "../../src/server/exchange/limits.ts";
 import { CLOSE_REASONS } from "../../src/session/close-reason.ts";
 import { CLOSING_CODES, ProtocolError, SKIP_CODES } from "../../src/wire/protocol-error.ts";
 import { codesOf, rowsOf } from "../support/process/documents.ts";
 
+function blocksOf(topic: string): readonly Block[] {
+  const page = topicPages(commands).find(({ name }) => name === topic);
+  return parseMarkdown(page?.markdown ?? "");
+}
+
 /** The tables of a help topic, generated ones included: each row's cells. */
 function tablesOf(topic: string): readonly (readonly (readonly string[])[])[] {
-  const page = topicPages(commands).find(({ name }) => name === topic);
-  return parseMarkdown(page?.markdown ?? "").flatMap((block) => (block.type === "table" ? [block.rows] : []));
+  return blocksOf(topic).flatMap((block) => (block.type === "table" ? [block.rows] : []));
 }
 
 /** The names in backquotes in a table's first column. */
@@ -49,22 +52,17 @@ test("every event of the log is explained, at its level, and no other", () => {
   expect(expected.flat().length).toBeGreaterThan(70);
 });
 
-test("every counter is explained", () => {
-  const server = new RunningCounters();
-  server.countRefusal("descriptor-limit");
-  server.countClose({ reason: "protocol-error", code: "UNKNOWN_TYPE" });
-  server.countSkippedUpdate("BAD_NAT_PORTS");
-  server.countSkippedSubscribe("TOO_MANY_SUBSCRIPTIONS");
-  const client = new ClientCounters();
-  client.serverState(null, null, { reason: "stopped" });
-  const counted = [...Object.keys(flatCounters(server)), ...Object.keys(client.flat())];
-  const http = new HttpCounters();
-  http.refused("no-room");
-  counted.push(...Object.keys(http.flat()));
-  const ofKernel = ["kernelReadings", "kernelDone.", "kernelFailed.", "kernelDrift."];
-  const plain = counted.map((name) => name.replace(/\..*/, "."));
-  const [rows, refusals, httpRefusals] = tablesOf("metrics");
-  expect(namesIn(rows).sort()).toEqual([...new Set([...plain, ...ofKernel])].sort());
+test("every metric is explained, and what its labels may be where it is not obvious", () => {
+  const [refusals, httpRefusals] = tablesOf("metrics");
+  const items = blocksOf("metrics").flatMap((block) => (block.type === "list" ? block.items : []));
+  const names = METRIC_NAMES.map((name) => {
+    const labels: readonly string[] = METRICS[name].labels;
+    return labels.length === 0 ? name : `${name}{${labels.join()}}`;
+  });
+  expect(items.map((item) => codesOf(item)[0])).toEqual(names);
+  expect(names.length).toBeGreaterThan(40);
+  for (const item of items)
+    expect(item).toMatch(/\((server, |client, )?(counter|gauge|histogram).*\): .*\w[`)"]*\.$/);
   expect([namesIn(refusals), namesIn(httpRefusals)]).toEqual([
     Object.keys(REFUSAL_REASONS),
     Object.keys(HTTP_REFUSALS),

@@ -125,6 +125,7 @@ test("every kind of code block is checked", () => {
     "yaml in src/cli/help/config.md: The configuration file, and what a reload changes",
     "ts in src/library/README.md: An example",
     "text in src/library/README.md: An example",
+    "yaml in src/cli/help/metrics.md: Prometheus and Grafana",
     "ts in src/library/README.md: Kernel routes from a program",
   ];
   const known = new Set([...drawings, ...checked]);

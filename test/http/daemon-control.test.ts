@@ -62,10 +62,12 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & RigClie
   const stops: string[] = [];
   const logged: [message: string, fields: LogFields][] = [];
   const note = (message: string, fields: LogFields = {}) => void logged.push([message, fields]);
+  const counters = new ClientCounters();
+  client.addHandler(counters);
   const operations = clientEndpoints({
     client,
     daemon,
-    counters: new ClientCounters(),
+    counters,
     kernel: null,
     logger: eventLog({ debug: note, info: note, warn: note, error: note }),
     stop: () => {
@@ -193,12 +195,23 @@ describe("a client", () => {
         { vni: 300, subscribed: true, routes: 0, announcements: 0 },
       ],
       kernel: null,
-      // Counted by the handler, which is the daemon's business.
-      counters: { routesAdded: 0, routesRemoved: 0 },
     };
     expect(await ask(operations, "/v1/status")).toEqual({
       ...common,
       uptimeSeconds: 2,
+      counters: {
+        "messagesReceived.end-of-rib": 2,
+        "messagesReceived.hello": 1,
+        "messagesReceived.keepalive": 2,
+        "messagesReceived.update": 1,
+        "messagesSent.hello": 1,
+        "messagesSent.keepalive": 2,
+        "messagesSent.subscribe": 2,
+        "messagesSent.update": 1,
+        receivedBytes: 75,
+        sentBytes: 64,
+        "routeUpdates.added": 1,
+      },
       servers: [
         {
           server: "[::1]:1",
@@ -216,6 +229,7 @@ describe("a client", () => {
     expect(await ask(operations, "/v1/status")).toEqual({
       ...common,
       uptimeSeconds: 2,
+      counters: expect.objectContaining({ "peerCloses.closed-by-peer": 1, "routeUpdates.added": 1 }),
       servers: [
         {
           server: "[::1]:1",
@@ -370,7 +384,20 @@ describe("a server", () => {
         { vni: 100, routes: 1, subscribers: 1, digest: expect.stringMatching(/^[0-9a-f]{16}$/) },
         { vni: 200, routes: 0, subscribers: 1, digest: "0000000000000000" },
       ],
-      counters: { connectionsAccepted: 2, updatesReceived: 1, unmatchedRemoves: 0, repeatedHellos: 0 },
+      counters: {
+        connectionsAccepted: 2,
+        "messagesReceived.hello": 2,
+        "messagesReceived.keepalive": 3,
+        "messagesReceived.subscribe": 2,
+        "messagesReceived.update": 1,
+        "messagesSent.end-of-rib": 2,
+        "messagesSent.hello": 2,
+        "messagesSent.keepalive": 3,
+        receivedBytes: 73,
+        repeatedHellos: 0,
+        "routeUpdates.added": 1,
+        sentBytes: 61,
+      },
     });
   });
 
@@ -408,7 +435,10 @@ describe("a server", () => {
     });
     expect(await ask(operations, "/v1/peers/reset", { peer: "2" })).toEqual({ peer: "2" });
     expect(await ask(operations, "/v1/peers")).toMatchObject({ peers: [{ id: 1 }] });
-    expect(await ask(operations, "/v1/status")).toMatchObject({ routes: 0, counters: { "closes.reset": 1 } });
+    expect(await ask(operations, "/v1/status")).toMatchObject({
+      routes: 0,
+      counters: { "peerCloses.reset": 1 },
+    });
     for (const peer of ["2", "[::1]:1"]) {
       const answer = ask(operations, "/v1/peers/reset", { peer });
       expect(await refusal(answer)).toBe(

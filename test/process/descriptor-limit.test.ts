@@ -36,7 +36,7 @@ test("those that are too many are refused; HTTP, the control socket and the othe
   expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: "ok" });
   expect(await control.call("/v1/status", null)).toMatchObject({
     establishedPeers: LIMIT / 2,
-    counters: { connectionsAccepted: LIMIT / 2, "refusals.descriptor-limit": TOO_MANY - LIMIT / 2 },
+    counters: { connectionsAccepted: LIMIT / 2, "connectionsRefused.descriptor-limit": TOO_MANY - LIMIT / 2 },
   });
   const [first, ...others] = peers;
   first?.end();

@@ -297,7 +297,7 @@ describe.skipIf(reason !== null)(`--install-routes${because}`, () => {
           { ...ofTable, family: "ipv6" },
         ],
       },
-      counters: { "kernelDone.add-route": 2 },
+      counters: { "fibOperations.add-route.done": 2 },
     });
     const { stdout } = await outcome(rig.bunbond("status", "--socket", socketPath));
     expect(stdout).toContainEqual(expect.stringMatching(/^kernel routes +by tun, which is up$/));

@@ -111,6 +111,7 @@ export function clientCommand(
       "log-events",
       "output",
       "http",
+      "metrics",
     ],
     examples: [
       {

@@ -8,8 +8,10 @@ import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ClientHandler } from "../../client/events.ts";
 import { FOLLOW_VIEW, type ViewFollower } from "../../client/view/client-view.ts";
-import { type KernelReport, type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
+import type { KernelStatus } from "../../http/control/api.ts";
+import { type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
+import type { InstallerStatus } from "../../kernel/reconcile/status.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
 
 export interface KernelContext {
@@ -84,7 +86,11 @@ export class ClientKernel implements KernelReporter {
     };
   }
 
-  report(): KernelReport {
+  installerStatus(): InstallerStatus {
+    return this.routes.status();
+  }
+
+  report(): KernelStatus {
     const { routeProtocol, dryRun, ecmp } = this.#options;
     return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
   }

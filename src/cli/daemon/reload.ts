@@ -76,6 +76,8 @@ export class Reloader<Options, Change extends LoggedChange> {
   #isAsked = false;
   #work: Promise<void> | null = null;
   #isStopped = false;
+  /** False if the options could not be read at the last reload, so that older ones are in force. */
+  isCurrent = true;
 
   constructor(inEffect: Options, setup: ReloaderOptions<Options, Change>) {
     this.#inEffect = inEffect;
@@ -114,10 +116,12 @@ export class Reloader<Options, Change extends LoggedChange> {
     try {
       after = await read();
     } catch (error) {
+      this.isCurrent = false;
       logger.log(LOG.configurationNotReloaded, faultFields(error));
       return;
     }
     if (this.#isStopped) return;
+    this.isCurrent = true;
     const { changes, needRestart, warnings, inForce } = difference(this.#inEffect, after);
     this.#inEffect = inForce;
     for (const problem of warnings) logger.log(LOG.optionWarning, { problem });

@@ -3,6 +3,7 @@ import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters } from "../../client/counters.ts";
 import { clientEndpoints } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
+import { ClientMonitor } from "../../http/monitoring/client-monitor.ts";
 import { clientSource } from "../../http/queries/daemon-sources.ts";
 import type { DaemonContext } from "../program/command.ts";
 import type { LineWriter } from "../program/output.ts";
@@ -65,7 +66,7 @@ interface ClientSetup extends DaemonSetup {
 async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   const { rawArgs, hangup, out, logger, log, control, kernel, stop, stopped } = setup;
   const drainMs = options.drainSeconds * 1000;
-  const daemon = new Daemon(versionInfo, undefined, control?.counters);
+  const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
   const counters = new ClientCounters();
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan instead of the changes.
@@ -95,8 +96,10 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     apply: (change) => applyToClient({ client, logger, kernel }, change),
     logger: log,
   });
+  daemon.isConfigurationCurrent = () => reloader.isCurrent;
   const drainLeftMs = () =>
     client.announcementCount === 0 ? 0 : Math.max(0, drainMs - (client.drainedForMs ?? drainMs));
+  daemon.lag.start();
   try {
     const stopByCommand = () => {
       leave();
@@ -106,7 +109,8 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     control?.serve([...clientEndpoints(controlled), logEndpoint(logger)]);
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
-    const http = await serveRoutes(options, clientSource(client, daemon.clock), daemon, logger);
+    const monitor = new ClientMonitor({ client, daemon, counters, kernel });
+    const http = await serveRoutes(options, clientSource(client, daemon.clock), monitor, daemon, logger);
     await stopped;
     leave();
     reloader.stop();
@@ -122,6 +126,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     }
     await http?.stop();
   } finally {
+    daemon.lag.stop();
     await client.stop(undefined, reloader.inForce.onStop);
   }
 }

@@ -1,6 +1,7 @@
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import { serverEndpoints } from "../../http/control/server-endpoints.ts";
+import { ServerMonitor } from "../../http/monitoring/server-monitor.ts";
 import { serverSource } from "../../http/queries/daemon-sources.ts";
 import { Server } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
@@ -21,7 +22,7 @@ async function serve(
   options: ServerConfig,
   { rawArgs, hangup, logger, log, control, stopped }: DaemonSetup,
 ): Promise<number> {
-  const daemon = new Daemon(versionInfo, undefined, control?.counters);
+  const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;
   const start = { listen, settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
@@ -32,15 +33,24 @@ async function serve(
     apply: (change) => applyToServer(server, logger, change),
     logger: log,
   });
+  daemon.isConfigurationCurrent = () => reloader.isCurrent;
+  daemon.lag.start();
   try {
     control?.serve([...serverEndpoints(server, daemon), logEndpoint(logger)]);
-    const http = await serveRoutes(options, serverSource(server, daemon.clock), daemon, logger);
+    const http = await serveRoutes(
+      options,
+      serverSource(server, daemon.clock),
+      new ServerMonitor(server, daemon),
+      daemon,
+      logger,
+    );
     await stopped;
     daemon.isStopping = true;
     reloader.stop();
     log.log(LOG.stopping, { routes: server.stats().routes, peers: server.stats().peers });
     await http?.stop();
   } finally {
+    daemon.lag.stop();
     server.stop();
   }
   return 0;

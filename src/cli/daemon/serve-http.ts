@@ -2,6 +2,7 @@ import { eventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Daemon } from "../../http/control/daemon.ts";
+import type { Monitor } from "../../http/monitoring/monitor.ts";
 import { startHttpServer } from "../../http/public/http-server.ts";
 import { queryEndpoints } from "../../http/queries/endpoints.ts";
 import type { QuerySource } from "../../http/queries/query-source.ts";
@@ -18,6 +19,7 @@ export interface HttpOptions {
 export async function serveRoutes(
   { http: endpoint, httpHosts: hostNames }: HttpOptions,
   source: QuerySource,
+  monitor: Monitor,
   { clock, http: counters }: Daemon,
   logger: Logger,
 ) {
@@ -25,7 +27,17 @@ export async function serveRoutes(
   const { version } = versionInfo;
   const { routes } = source;
   const queries = queryEndpoints(source);
-  const http = startHttpServer({ endpoint, hostNames, routes, queries, version, logger, clock, counters });
+  const http = startHttpServer({
+    endpoint,
+    hostNames,
+    routes,
+    queries,
+    monitor,
+    version,
+    logger,
+    clock,
+    counters,
+  });
   eventLog(logger).log(LOG.servingHttp, { address: formatEndpoint(http.endpoint) });
   return http;
 }

@@ -52,7 +52,17 @@ export function serverCommand(
 ): Command {
   return {
     definition: serverDefinition,
-    topics: ["operations", "config", "restarts", "upgrade", "migration", "limits", "log-events", "http"],
+    topics: [
+      "operations",
+      "config",
+      "restarts",
+      "upgrade",
+      "migration",
+      "limits",
+      "log-events",
+      "http",
+      "metrics",
+    ],
     examples: [
       { comment: "Listen on all addresses of both families", line: "bunbond server" },
       {

@@ -12,6 +12,8 @@ export interface DaemonFlagOptions {
   readonly http: Endpoint | null;
   /** Further host names that HTTP requests may have. */
   readonly httpHosts: readonly string[];
+  /** Whether metrics about single peers are reported. */
+  readonly metricsPerPeer: "on" | "off";
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
   /** Where the control socket is; null if there is none. */

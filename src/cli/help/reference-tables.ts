@@ -1,7 +1,7 @@
 /** These functions make reference tables in Markdown from the commands' definitions and the catalogues. */
 import type { LogEvent } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
-import { METRICS, type Metric } from "../../base/metrics.ts";
+import { METRIC_NAMES, METRICS, type Metric } from "../../base/metrics.ts";
 import { type Catalogue, type CountOption, libraryOptions, type Option } from "../../options/option.ts";
 import { LIMIT_CODES } from "../../server/exchange/limits.ts";
 import { CLOSE_REASONS } from "../../session/close-reason.ts";
@@ -113,21 +113,29 @@ export function skipCodeTable(): string {
   return markdownTable(["code", "what is wrong with the message"], rows);
 }
 
-export function counterTable(): string {
-  const metrics: [name: string, metric: Metric][] = Object.entries(METRICS);
-  const rows = metrics.map(([name, { of, label, help }]) => [
-    code(label === null ? name : `${name}.`),
-    of.length > 1 ? "both" : of.join(),
-    label ?? "",
-    help,
-  ]);
-  return markdownTable(["counter", "of", "label", "what it counts"], rows);
+/** A list, since the names are too long for a column of a table. */
+export function metricList(): string {
+  return METRIC_NAMES.map((name) => {
+    const metric: Metric = METRICS[name];
+    const labels = metric.labels.length === 0 ? "" : `{${metric.labels.join()}}`;
+    const of = metric.of.length > 1 ? "" : `${metric.of.join()}, `;
+    return `- ${code(name + labels)} (${of}${typeText(metric)}): ${metric.help}.`;
+  }).join("\n");
 }
 
-/** The labels of a counter. */
-export function labelTable(meanings: Readonly<Record<string, string>>): string {
+function typeText({ type, unit }: Metric): string {
+  if (unit === "1") return `${type}, 0 or 1`;
+  return unit === "seconds" || unit === "bytes" ? `${type} in ${unit}` : `${type} of ${unit}`;
+}
+
+/** The values of a label. */
+export function labelTable(
+  meanings: Readonly<Record<string, string>>,
+  valueHead = "label",
+  meaningHead = "what is counted",
+): string {
   return markdownTable(
-    ["label", "what is counted"],
+    [valueHead, meaningHead],
     Object.entries(meanings).map(([label, meaning]) => [code(label), meaning]),
   );
 }

@@ -3,6 +3,7 @@
  * `{{settings of the server}}` and the like stands for a table that is made from the commands' definitions and the catalogues.
  */
 import { HTTP_REFUSALS } from "../../http/connections/http-counters.ts";
+import { UNREADY_REASONS } from "../../http/monitoring/readiness.ts";
 import { CLIENT_DAEMON_OPTIONS } from "../../options/client-options.ts";
 import { SERVER_OPTIONS } from "../../options/server-options.ts";
 import { REFUSAL_REASONS } from "../../server/counters.ts";
@@ -24,10 +25,10 @@ import protocolErrors from "./protocol-errors.md" with { type: "text" };
 import {
   closeReasonTable,
   closingCodeTable,
-  counterTable,
   exitCodeTable,
   labelTable,
   logEventTable,
+  metricList,
   settingsTable,
   skipCodeTable,
 } from "./reference-tables.ts";
@@ -103,10 +104,12 @@ function generated(what: string, commands: readonly Command[]): string {
       return closingCodeTable();
     case "codes that skip a message":
       return skipCodeTable();
-    case "counters":
-      return counterTable();
-    case "reasons of refusals":
+    case "metrics":
+      return metricList();
+    case "reasons of refused connections":
       return labelTable(REFUSAL_REASONS);
+    case "reasons for which a daemon is not ready":
+      return labelTable(UNREADY_REASONS, "reason", "what it means");
     case "reasons of HTTP refusals":
       return labelTable(HTTP_REFUSALS);
     case "exit codes":

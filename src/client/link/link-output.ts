@@ -170,7 +170,9 @@ export class LinkOutput implements OutputSource {
     const end = this.#encodeSubscriptions(limit) || this.#announcements.encode(runView, limit);
     if (end > 0) {
       this.#unreadWrites.onWrote();
-      return run.subarray(0, end);
+      const frames = run.subarray(0, end);
+      this.#connection().traffic.countSentFrames(frames);
+      return frames;
     }
     const isAsked = this.#confirmations.needsKeepalive && this.idle;
     return this.#echoes.needsKeepalive || isAsked ? this.#sendKeepalive() : NOTHING;

@@ -41,9 +41,10 @@ import type { Route } from "../../route/route.ts";
 import { receivedRouteKey } from "../../route/route-key.ts";
 import { type CloseReason, describeCloseReason } from "../../session/close-reason.ts";
 import { type RetryBounds, retryAfterMs } from "../../session/retry.ts";
-import { Connection, type ConnectionHandler } from "../../transport/connection.ts";
+import { Connection, type ConnectionFigures, type ConnectionHandler } from "../../transport/connection.ts";
 import type { ByteStream, Network, StreamEvents } from "../../transport/network.ts";
 import type { Pacing } from "../../transport/pacing.ts";
+import { Traffic } from "../../transport/traffic.ts";
 import { destinationOf, nextHopOf } from "../../wire/codec.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
@@ -109,6 +110,8 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   #sessions = 0;
   #lastReason: CloseReason | null = null;
   #connection: Connection | null = null;
+  /** What the connections have carried that have ended. */
+  readonly #goneTraffic = new Traffic();
   #output: LinkOutput | null = null;
   #timer: Timer | null = null;
   #lastConfirmedMs = 0;
@@ -177,6 +180,17 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   }
   get peerKind(): PeerKind {
     return this.#output?.peerKind ?? "unknown";
+  }
+  /** What all connections to the server have carried since the start. */
+  get traffic(): Traffic {
+    const traffic = new Traffic();
+    traffic.add(this.#goneTraffic);
+    if (this.#connection !== null) traffic.add(this.#connection.traffic);
+    return traffic;
+  }
+  /** Null while there is no connection. */
+  get connectionFigures(): ConnectionFigures | null {
+    return this.#connection?.figures() ?? null;
   }
   /** Returns true if nothing is left to be sent, and the socket has taken everything; also if the server is away. */
   get idle(): boolean {
@@ -472,6 +486,7 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
     const wasEstablished = this.#state === "established";
     this.#stopSecondLook();
     this.#output?.stop();
+    if (this.#connection !== null) this.#goneTraffic.add(this.#connection.traffic);
     this.#output = this.#connection = null;
     this.#timer?.cancel();
     if (wasEstablished) this.#context.lost(this, reason);

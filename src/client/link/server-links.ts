@@ -1,5 +1,6 @@
 /** The servers of a client in the order in which they were added; and the removed ones, until they have read the withdrawals. */
 import { type Endpoint, sameEndpoint } from "../../net/endpoint.ts";
+import { Traffic } from "../../transport/traffic.ts";
 import type { ServerNumber } from "../view/merged-view.ts";
 import { type LinkContext, ServerLink } from "./server-link.ts";
 
@@ -8,6 +9,8 @@ export class ServerLinks implements Iterable<ServerLink> {
   readonly #links: ServerLink[] = [];
   readonly #retiring = new Set<ServerLink>();
   #nextNumber = 0;
+  /** What the connections of removed servers have carried. */
+  readonly #goneTraffic = new Traffic();
 
   constructor(context: LinkContext) {
     this.#context = context;
@@ -56,6 +59,14 @@ export class ServerLinks implements Iterable<ServerLink> {
   }
 
   stopped(link: ServerLink): void {
-    this.#retiring.delete(link);
+    if (this.#retiring.delete(link)) this.#goneTraffic.add(link.traffic);
+  }
+
+  /** What all connections have carried since the start. */
+  traffic(): Traffic {
+    const traffic = new Traffic();
+    traffic.add(this.#goneTraffic);
+    for (const link of this.all()) traffic.add(link.traffic);
+    return traffic;
   }
 }

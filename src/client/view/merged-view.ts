@@ -45,7 +45,13 @@ import {
   TableInspector,
 } from "../../route/table/route-inspector.ts";
 import { ORIGIN, PREFIX, ROW_SHIFT, SIBLING } from "../../route/table/route-rows.ts";
-import { Change, LARGE_ARRAYS_OF_TABLE, type PeerNumber, RouteTable } from "../../route/table/route-table.ts";
+import {
+  Change,
+  type CountsByVni,
+  LARGE_ARRAYS_OF_TABLE,
+  type PeerNumber,
+  RouteTable,
+} from "../../route/table/route-table.ts";
 import { NIL } from "../../route/table/row-pool.ts";
 import { destinationOf, fillUpdateFields, nextHopOf } from "../../wire/codec.ts";
 import { type NextHop, UpdateFields } from "../../wire/message.ts";
@@ -145,6 +151,16 @@ export class MergedView implements ClientView {
   /** Sets the time of what is received next, in milliseconds. */
   setTime(nowMs: number): void {
     this.#table.origins.now = Math.floor(nowMs / SINCE_UNIT_MS);
+  }
+
+  /** Counts by family the routes in view of the first `limit` VNIs, and of all others together. */
+  countsByVni(limit: number): CountsByVni {
+    return this.#table.countsByVni(limit);
+  }
+
+  /** How many next hops the routes have, by {@link NextHopType}, also those of routes that are not in view. */
+  get nextHopsByType(): readonly number[] {
+    return this.#table.nextHopsByType;
   }
 
   /** Records that a server announces a route. */

@@ -1,5 +1,4 @@
-/** Counts refused HTTP connections and requests, for `bunbond status`. */
-import { labelled } from "../../base/metrics.ts";
+/** Counts refused HTTP connections and requests, for metrics and `bunbond status`. */
 
 /** The reasons why HTTP and the control socket refuse connections and requests, with explanations for help. */
 export const HTTP_REFUSALS = {
@@ -11,13 +10,9 @@ export const HTTP_REFUSALS = {
 export type HttpRefusal = keyof typeof HTTP_REFUSALS;
 
 export class HttpCounters {
-  readonly #refusals = new Map<HttpRefusal, number>();
+  readonly refusals = new Map<HttpRefusal, number>();
 
   refused(reason: HttpRefusal): void {
-    this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
-  }
-
-  flat(): Readonly<Record<string, number>> {
-    return labelled("httpRefusals", this.#refusals);
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
   }
 }

@@ -3,7 +3,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { EventLog } from "../../base/log-event.ts";
 import * as LOG from "../../base/log-events.ts";
-import { labelled } from "../../base/metrics.ts";
 import type { ClientCore } from "../../client/client-core.ts";
 import type { ClientCounters } from "../../client/counters.ts";
 import { TableFullError } from "../../client/errors.ts";
@@ -13,6 +12,8 @@ import type { Route } from "../../route/route.ts";
 import { describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
 import { HttpError } from "../http-error.ts";
+import { ClientMonitor } from "../monitoring/client-monitor.ts";
+import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
 import { clientSource } from "../queries/daemon-sources.ts";
 import { queryEndpoints } from "../queries/endpoints.ts";
 import type { HttpRoute } from "../router.ts";
@@ -22,7 +23,6 @@ import type {
   ChangeResults,
   ClientStatus,
   ClientVni,
-  Counters,
   DrainAction,
   DrainResult,
   ServerEntry,
@@ -60,8 +60,11 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
     }
     return { results, ...changeFacts(options) };
   };
+  const monitor = new ClientMonitor(options);
   return [
-    query("/v1/status", () => clientStatus(options)),
+    healthRoute,
+    ...monitoringRoutes(monitor),
+    query("/v1/status", () => clientStatus(options, monitor)),
     ...queryEndpoints(clientSource(client, daemon.clock)),
     change("/v1/peers/reset", readPeer, (peer) => {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
@@ -167,13 +170,10 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
   return { outcome, announcements: client.announcementCount, stopsInSeconds, ...changeFacts(options) };
 }
 
-async function clientStatus({
-  client,
-  daemon,
-  counters,
-  kernel,
-}: ClientControlOptions): Promise<ClientStatus> {
-  const report = kernel?.report() ?? null;
+async function clientStatus(
+  { client, daemon, kernel }: ClientControlOptions,
+  monitor: Monitor,
+): Promise<ClientStatus> {
   const vnis = await vniEntries(client, daemon.clock);
   return {
     program: "client",
@@ -193,13 +193,9 @@ async function clientStatus({
     ),
     removedServersRoutes: client.removedServersRoutes,
     vnis,
-    kernel: report?.status ?? null,
-    counters: { ...counters.flat(), ...skipCounters(client), ...report?.counters, ...daemon.http.flat() },
+    kernel: kernel?.report() ?? null,
+    counters: statusCounters(monitor),
   };
-}
-
-function skipCounters({ skippedUpdates }: ClientCore): Counters {
-  return labelled("skippedUpdates", skippedUpdates);
 }
 
 /** Number of routes counted in one go: less than a millisecond of work. */

@@ -12,6 +12,7 @@ import { SystemClock } from "../../transport/schedule/system-clock.ts";
 import { HttpCounters } from "../connections/http-counters.ts";
 import { HttpListener, type HttpRequest } from "../connections/http-listener.ts";
 import { HttpError } from "../http-error.ts";
+import type { Monitor } from "../monitoring/monitor.ts";
 import { type HttpRoute, Router } from "../router.ts";
 import { comparableName, isAllowedHost } from "./host-check.ts";
 import { publicEndpoints } from "./public-endpoints.ts";
@@ -25,6 +26,8 @@ export interface HttpServerOptions {
   /** Further endpoints, which only read. */
   readonly queries?: readonly HttpRoute[];
   readonly version: string;
+  /** If left out, there is no /metrics and no /readyz. */
+  readonly monitor?: Monitor;
   readonly logger: Logger;
   readonly counters?: HttpCounters;
   readonly clock?: Clock;
@@ -83,7 +86,12 @@ function routerOf(options: HttpServerOptions, counters: HttpCounters): Router {
   const router = new Router({
     guard: hostGuard(options, counters),
     routes: [
-      ...publicEndpoints({ routes: options.routes, version, paths: () => router.paths }),
+      ...publicEndpoints({
+        routes: options.routes,
+        version,
+        monitor: options.monitor ?? null,
+        paths: () => router.paths,
+      }),
       ...(options.queries ?? []),
     ],
     onFailure: (error) =>

@@ -1,20 +1,23 @@
 /**
  * This file answers the requests to the public HTTP server of a server or client: the documents of the Go program, and
- * /healthz.
+ * what monitoring reads.
  */
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { type HttpAnswer, json } from "../connections/http-answer.ts";
+import { healthRoute, type Monitor, monitoringRoutes } from "../monitoring/monitor.ts";
 import { type HttpRoute, route } from "../router.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 
 export interface PublicEndpointsOptions {
   readonly routes: RouteSource;
   readonly version: string;
+  /** Null: there is no /metrics and no /readyz. */
+  readonly monitor: Monitor | null;
   /** The paths of all endpoints, for the list at "/". */
   readonly paths: () => readonly string[];
 }
 
-export function publicEndpoints({ routes, version, paths }: PublicEndpointsOptions): HttpRoute[] {
+export function publicEndpoints({ routes, version, monitor, paths }: PublicEndpointsOptions): HttpRoute[] {
   const document = (format: RoutesFormat, contentType: string): HttpAnswer => ({
     status: 200,
     headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
@@ -25,7 +28,8 @@ export function publicEndpoints({ routes, version, paths }: PublicEndpointsOptio
       const endpoints = paths().filter((path) => path !== "/");
       return json(200, { program: "bunbond", version, endpoints });
     }),
-    route("GET", "/healthz", () => json(200, { status: "ok" })),
+    healthRoute,
+    ...(monitor === null ? [] : monitoringRoutes(monitor)),
     route("GET", "/routes.json", () => document("json", "application/json")),
     route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
   ];

@@ -74,7 +74,7 @@ export class Applier {
     const startMs = clock.nowMs();
     const operations = steps.map(({ operation }) => operation);
     const failures = kernel.apply(operations, linkIndex);
-    this.operations.count(steps, failures);
+    this.operations.count(steps, failures, clock.nowMs() - startMs);
     const batch = kinds.results(steps, failures, startMs);
     for (const failure of batch.failures) {
       if (failure.collidedRow === null) log.failure(failure);

@@ -30,6 +30,7 @@ const DIGEST_HIGH = 9;
 const DIGEST_LOW = 10;
 
 const TYPE_BITS = 3;
+const TYPES = 3;
 const IPV6_BIT = 4;
 const NONE = -1;
 /** The first number of buckets, a power of 2. */
@@ -46,6 +47,8 @@ export class NextHops {
   #rowCount = 0;
   #free = NONE;
   #size = 0;
+  /** How many there are of each type. */
+  readonly #sizeByType = new Int32Array(TYPES);
   readonly #fields = new UpdateFields();
 
   /** @param seed of the hash: without it a peer could send next hops that all share one bucket */
@@ -59,6 +62,11 @@ export class NextHops {
   /** The number of next hops that routes name. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Number of them by {@link NextHopType}. */
+  get sizeByType(): readonly number[] {
+    return Array.from(this.#sizeByType);
   }
 
   get bytes(): number {
@@ -134,6 +142,7 @@ export class NextHops {
     words[at + NEXT] = this.#free;
     this.#free = id;
     this.#size--;
+    this.#countType(words[at + KIND] as number, -1);
   }
 
   /** Writes the next hop to `out`, whose other fields stay. */
@@ -195,8 +204,14 @@ export class NextHops {
     const buckets = this.#buckets.words;
     words[at + NEXT] = buckets[bucket] as number;
     buckets[bucket] = id;
+    this.#countType(f.hopType, 1);
     if (++this.#size > this.#bucketCount) this.#addBucket();
     return id;
+  }
+
+  #countType(kind: number, change: 1 | -1): void {
+    const type = kind & TYPE_BITS;
+    this.#sizeByType[type] = (this.#sizeByType[type] as number) + change;
   }
 
   /**

@@ -59,6 +59,18 @@ export interface VniTable extends JournalEnds {
   readonly freeSlots: number[];
 }
 
+/** How many routes of a VNI, or of several, have a destination of each family. */
+export interface FamilyCounts {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
+
+/** Only VNIs with routes. */
+export interface CountsByVni {
+  readonly vnis: readonly (FamilyCounts & { readonly vni: number })[];
+  readonly others: FamilyCounts;
+}
+
 /** What an announcement or a withdrawal did to its route. */
 export const Change = {
   /** Nothing has changed: the peer had announced the route already, or had not announced it. */
@@ -197,6 +209,25 @@ export class RouteTable {
 
   get routeCount(): number {
     return this.#routeCount;
+  }
+
+  /** Counts by family the routes of the first `limit` VNIs, in the order in which those were made, and of all others together. */
+  countsByVni(limit: number): CountsByVni {
+    const vnis: (FamilyCounts & { readonly vni: number })[] = [];
+    let [ipv4, ipv6] = [this.counted4, this.counted6];
+    for (const { vni, counted4, counted6 } of this.vnis()) {
+      if (counted4 + counted6 === 0) continue;
+      if (vnis.length >= limit) break;
+      vnis.push({ vni, ipv4: counted4, ipv6: counted6 });
+      ipv4 -= counted4;
+      ipv6 -= counted6;
+    }
+    return { vnis, others: { ipv4, ipv6 } };
+  }
+
+  /** How many next hops the routes have, by {@link NextHopType}. */
+  get nextHopsByType(): readonly number[] {
+    return this.#hops.sizeByType;
   }
 
   /** The used part of the numbers for prefixes, from 0 to 1, in the family that uses more. */

@@ -59,6 +59,9 @@ export class CatchUp {
   sentBytes = 0;
   /** The steps of the last {@link advance} for which it returned no bytes. */
   steps = 0;
+  /** How many UPDATEs and End-of-RIBs were returned since the start. */
+  updates = 0;
+  endOfRibs = 0;
 
   constructor(
     table: RouteTable,
@@ -111,6 +114,7 @@ export class CatchUp {
   /** Writes the End-of-RIB into the run at `offset`, and returns where it ends. */
   #writeEndOfRib(subscription: Subscription, offset: number): number {
     subscription.endOfRibSent = true;
+    this.endOfRibs++;
     subscription.peer.requeue(subscription);
     return encodeEndOfRib(this.#runView, offset, subscription.table.vni);
   }
@@ -146,6 +150,8 @@ export class CatchUp {
     let withdrawn = 0;
     let freed = 0;
     let fruitless = 0;
+    /** ADDs of other routes, sent before a REMOVE. */
+    let replacements = 0;
     const { setAside } = origins;
     let i = 0;
     let hasRoom = true;
@@ -185,6 +191,7 @@ export class CatchUp {
         if (other !== NIL) {
           if (runEnd > 0 && runEnd + MAX_UPDATE_FRAME_BYTES + needBytes > limit) break;
           runEnd = this.#gatherChange(subscription, other, runEnd, Action.ADD);
+          replacements++;
           if (runEnd + needBytes > limit) break;
         }
         if (announcer !== WITHDRAWN) {
@@ -211,6 +218,7 @@ export class CatchUp {
     }
     subscription.pendingWithdrawals -= withdrawn;
     subscription.count(end);
+    this.updates += i - fruitless + replacements;
     this.steps += fruitless * STEPS_PER_ENTRY + (origins.setAside - setAside) * STEPS_PER_SET_ASIDE;
     const run =
       runEnd === 0

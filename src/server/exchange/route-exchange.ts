@@ -38,6 +38,7 @@
  */
 
 import { CapacityError } from "../../base/growable-int32-array.ts";
+import { Histogram } from "../../base/histogram.ts";
 import { EXCHANGE_STEPS_PER_TURN } from "../../base/turn-budget.ts";
 import { History, HistoryKind, type HistorySource, reasonNumber } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
@@ -52,6 +53,7 @@ import {
 import { NEXT, ORIGIN, PREFIX, PREVIOUS, ROW_SHIFT, SLOT } from "../../route/table/route-rows.ts";
 import {
   Change,
+  type CountsByVni,
   RouteTable,
   type TableOptions,
   type TableUsage,
@@ -64,7 +66,7 @@ import { UpdateFields } from "../../wire/message.ts";
 import { Announcers } from "./announcers.ts";
 import { CatchUp, NO_BYTES } from "./catch-up.ts";
 import { DEFAULT_LIMITS, type LimitCode, type ServerLimits } from "./limits.ts";
-import { SubscribedPeer, Subscribers, Subscription } from "./subscription.ts";
+import { NOT_CHANGED, SubscribedPeer, Subscribers, Subscription } from "./subscription.ts";
 import { TableMemory } from "./table-memory.ts";
 import { type JobBudget, NextTurn, type Soon, TurnBudget, WorkQueue } from "./work-queue.ts";
 
@@ -136,6 +138,10 @@ const SINCE_UNIT_MS = 100;
 const ANNOUNCED = reasonNumber("announced");
 const WITHDRAWN = reasonNumber("withdrawn");
 const TAKEN_OVER = reasonNumber("taken-over");
+/** Bounds of the buckets for propagation, in seconds: an update takes 1 ms, one to a paced peer 0.1 s, a flood many seconds. */
+const PROPAGATION_BOUNDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+] as const;
 
 /** The cost of removing an announcement, without the check of each subscription of its VNI. */
 const STEPS_PER_ANNOUNCEMENT = 64;
@@ -177,6 +183,8 @@ export class RouteExchange {
   /** The time of the change that is being made. */
   #nowMs = 0;
   readonly #fields = new UpdateFields();
+  /** From the reading of a change to the write that brings a subscription up to date, in seconds. */
+  readonly propagation = new Histogram(PROPAGATION_BOUNDS);
   #limits: ServerLimits;
   /** The number of subscriptions. It includes those that have ended, until they have no pending withdrawals. */
   #subscriptionCount = 0;
@@ -241,6 +249,26 @@ export class RouteExchange {
       infos.push({ vni, routes: routeCount, subscribers, digest: `${digest}` });
     }
     return infos.sort((a, b) => a.vni - b.vni);
+  }
+
+  /** Counts by family the routes of the first `limit` VNIs, and of all others together. */
+  countsByVni(limit: number): CountsByVni {
+    return this.#table.countsByVni(limit);
+  }
+
+  /** How many next hops the routes have, by {@link NextHopType}. */
+  get nextHopsByType(): readonly number[] {
+    return this.#table.nextHopsByType;
+  }
+
+  /** How many UPDATEs {@link nextRun} has returned since the start. */
+  get updatesSent(): number {
+    return this.#catchUp.updates;
+  }
+
+  /** How many End-of-RIBs it has returned. */
+  get endOfRibsSent(): number {
+    return this.#catchUp.endOfRibs;
   }
 
   join(peer: ExchangePeer, described: HistorySource = UNNAMED): void {
@@ -433,7 +461,9 @@ export class RouteExchange {
       const run = this.#catchUp.advance(subscription, limit - gathered);
       record.hadExtraPass = this.#passing.isSpent;
       this.#passing.spend(this.#catchUp.steps);
-      if (run.length > 0) {
+      if (run.length === 0) this.#onPassed(subscription);
+      else {
+        subscription.hasSent = true;
         if (gathered === 0 && (run.length > GATHERED_RUN_BYTES || !record.hasQueued)) return run;
         this.#run.set(run, gathered);
         gathered += run.length;
@@ -560,7 +590,22 @@ export class RouteExchange {
   #onEntryChanged(vni: VniTable): void {
     vni.version = ++this.#version;
     const subscribers = this.#subscribers[vni.index];
-    if (subscribers !== undefined) wakeAll(subscribers);
+    if (subscribers === undefined || subscribers.idle.first === null) return;
+    const nowMs = this.#nowMs;
+    const { idle } = subscribers;
+    for (let first = idle.first; first !== null; first = idle.first) {
+      first.changedMs = nowMs;
+      first.hasSent = false;
+      first.peer.enqueue(first);
+    }
+  }
+
+  /** Observes the propagation of what has woken the subscription, if it is up to date and was sent something. */
+  #onPassed(subscription: Subscription): void {
+    const { changedMs, hasSent, list, subscribers } = subscription;
+    if (changedMs === NOT_CHANGED || list !== subscribers.idle) return;
+    subscription.changedMs = NOT_CHANGED;
+    if (hasSent) this.propagation.observe((this.#readMs() - changedMs) / 1000);
   }
 
   /** Makes a route that has changed the newest entry of its VNI, and the newest route to its destination. */

@@ -8,6 +8,8 @@ const LITTLE_ENTRIES = 1_024;
 /** How much a subscription may pass, from having nothing to be sent on, before the rest counts as bulk. */
 const LITTLE_BYTES = 65_536;
 
+export const NOT_CHANGED = -1;
+
 /** The subscriptions of one VNI. */
 export class Subscribers {
   /** The subscriptions in no order. An ended one stays here until it has no pending withdrawals. */
@@ -50,6 +52,10 @@ export class Subscription {
   /** How many tombstones after the cursor have their bit set: a REMOVE is still to be sent for each. */
   pendingWithdrawals = 0;
   endOfRibSent = false;
+  /** When the change was read that woke it, by the clock; {@link NOT_CHANGED} if it was not woken by one. */
+  changedMs = NOT_CHANGED;
+  /** Something was sent since. */
+  hasSent = false;
   /** The list that it is in: its peer's queue while it waits to be served, or the idle ones of its VNI. */
   list: SubscriptionList | null = null;
   previous: Subscription | null = null;

@@ -397,7 +397,7 @@ describe("text and JSON say the same", () => {
           },
         ],
       },
-      counters: { routesAdded: 99, "closes.keepalive-timeout": 111 },
+      counters: { "routeUpdates.added": 99, "peerCloses.keepalive-timeout": 111 },
     };
     const text = formatObject(status, STATUS_VIEW, "wide", WIDE);
     expectSameFacts(text, status);
@@ -433,9 +433,9 @@ TABLE  FAMILY  VNIS    SETTLED  WANTED  INSTALLED  PENDING  COLLIDED  FAILED  SH
 TABLE  NOT RIGHT    ATTEMPTS  CODE    MESSAGE
  1000  10.0.1.0/24        12  EEXIST  File exists
 
-COUNTER                   VALUE
-routesAdded                  99
-closes.keepalive-timeout    111
+COUNTER                       VALUE
+routeUpdates.added               99
+peerCloses.keepalive-timeout    111
 `);
   });
 

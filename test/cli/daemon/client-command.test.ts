@@ -29,6 +29,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   announcements: [],
   http: null,
   httpHosts: [],
+  metricsPerPeer: "on",
   keepaliveSeconds: 5,
   retry: { minMs: 5000, maxMs: 10000 },
   pacing: "auto",

@@ -7,6 +7,7 @@ const DEFAULTS: ServerConfig = {
   listen: { host: "::", port: 4711 },
   http: null,
   httpHosts: [],
+  metricsPerPeer: "on",
   keepaliveSeconds: 5,
   settleSeconds: 15,
   pacing: "auto",

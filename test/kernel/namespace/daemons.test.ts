@@ -128,12 +128,12 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     expect(lines.filter((line) => !isLate(line))).toEqual([]);
     expect(lines.filter(isLate)).toHaveLength(4);
     expect((await kernel())?.counters).toMatchObject({
-      "kernelDone.add-nexthop": 1,
-      "kernelDone.add-route": 1,
-      "kernelDone.delete-route": 1,
-      "kernelDone.delete-nexthop": 1,
+      "fibOperations.add-nexthop.done": 1,
+      "fibOperations.add-route.done": 1,
+      "fibOperations.delete-route.done": 1,
+      "fibOperations.delete-nexthop.done": 1,
     });
-    expect(Object.keys((await kernel())?.counters ?? {})).not.toContain("kernelDone.replace-route");
+    expect(Object.keys((await kernel())?.counters ?? {})).not.toContain("fibOperations.replace-route.done");
   });
 
   test.concurrent("what has changed while none ran is made right: what is gone goes after the End-of-RIBs", async () => {
