@@ -11,8 +11,9 @@ import { CommandError } from "../program/command-error.ts";
 import { EXIT_FAILED } from "../program/exit-codes.ts";
 import { parseArguments } from "../program/flags.ts";
 import type { LineWriter } from "../program/output.ts";
+import { outputFlags, readOutput } from "../program/output-format.ts";
 import { readInput } from "./input-file.ts";
-import { writeLines } from "./stream-output.ts";
+import { writeRows } from "./stream-output.ts";
 
 const definition = {
   meta: {
@@ -34,11 +35,7 @@ const definition = {
       default: `${DEFAULT_PORT}`,
       description: "The servers' TCP port in the capture.",
     },
-    json: {
-      type: "boolean",
-      description: "Print one JSON object per line for each message, fault or gap.",
-      errorsAsJson: true,
-    },
+    ...outputFlags,
   },
 } satisfies CommandDefinition;
 
@@ -51,7 +48,7 @@ export const decodeCommand: Command = {
     { comment: "One message", line: "echo '01 00 02 01 08 05' | bunbond decode -" },
     {
       comment: "The UPDATEs that are withdrawals",
-      line: `bunbond decode capture.pcap --json | jq -c 'select(.message.action == "REMOVE").message.route'`,
+      line: `bunbond decode capture.pcap -o jsonl | jq -c 'select(.message.action == "REMOVE").message.route'`,
     },
   ],
   run: runDecode,
@@ -61,27 +58,26 @@ async function runDecode({ rawArgs, io }: CommandContext): Promise<number> {
   const { flags, words } = parseArguments(definition, rawArgs);
   const [path = ""] = words;
   const port = readWholeNumber("--port", flags.port, 1, 65535);
+  const format = readOutput(flags);
+  const isText = format === "table" || format === "wide";
+  const asJson = !isText;
   const decoder = new Decoder(port);
   let fault: CaptureError | null = null;
 
   /** Ends without an error, so that what was decoded before it is printed first. */
-  async function* lines(): AsyncGenerator<string> {
+  async function* records(): AsyncGenerator<DecodedRecord> {
     try {
-      for await (const chunk of readInput(path)) yield* linesOf(decoder.push(chunk));
-      yield* linesOf(decoder.end());
+      for await (const chunk of readInput(path)) yield* decoder.push(chunk);
+      yield* decoder.end();
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
       fault = error;
     }
   }
 
-  function* linesOf(records: Iterable<DecodedRecord>): Generator<string> {
-    for (const record of records) yield flags.json ? JSON.stringify(recordJson(record)) : recordText(record);
-  }
-
-  await writeLines(io.stdout, lines());
-  if (!flags.json) io.stderr.write(summary(decoder.counts, port));
-  if (fault !== null) return reportFault(io.stderr, path, fault, flags.json);
+  await writeRows(io, records(), format, { text: recordText, object: recordJson });
+  if (isText) io.stderr.write(summary(decoder.counts, port));
+  if (fault !== null) return reportFault(io.stderr, path, fault, asJson);
   if (decoder.counts.messages + decoder.counts.faults > 0) return 0;
   throw new CommandError(`${path}: ${whyNothing(decoder.counts, port)}`, {
     code: "NOTHING_DECODED",

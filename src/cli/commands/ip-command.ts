@@ -10,13 +10,15 @@ import { type AddressOrBlock, blockOf, isFault, parseAddressOrBlock } from "../.
 import { badValue, readEach, readWholeNumber, whole } from "../flags/values.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
-import { EXIT_FAILED } from "../program/exit-codes.ts";
+import { EXIT_FAILED, EXIT_OK } from "../program/exit-codes.ts";
 import { type FlagValues, parseArguments } from "../program/flags.ts";
+import { type OutputFormat, outputFlags, printObject, readOutput } from "../program/output-format.ts";
+import type { ProgramIo } from "../program/program-io.ts";
 import { styleFor } from "../program/style.ts";
 import { UsageError } from "../program/usage-error.ts";
 import { readWholeInput, STDIN } from "./input-file.ts";
 import { ipText } from "./ip-text.ts";
-import { writeLines } from "./stream-output.ts";
+import { type RowForms, writeRows } from "./stream-output.ts";
 
 const definition = {
   meta: {
@@ -66,11 +68,7 @@ const definition = {
       example: "2001:db8:64::/96",
       description: `Translate between IPv4 and IPv6 under this prefix, too (RFC 6052). Its length is one of ${NAT64_LENGTHS.join(", ")}.`,
     },
-    json: {
-      type: "boolean",
-      description: "Print JSON: one object for each address, or for each part of a split.",
-      errorsAsJson: true,
-    },
+    ...outputFlags,
   },
 } satisfies CommandDefinition;
 
@@ -98,6 +96,7 @@ export const ipCommand: Command = {
 async function runIp(context: CommandContext): Promise<number> {
   const { flags, words } = parseArguments(definition, context.rawArgs);
   const action = readAction(flags);
+  const format = readOutput(flags);
   const nat64Prefix = flags["nat64-prefix"] === undefined ? null : readNat64Prefix(flags["nat64-prefix"]);
   const given = readEach(await wordsWithInput(words), (word) =>
     readAddressOrBlock(definition.words.valueHint, word),
@@ -105,16 +104,16 @@ async function runIp(context: CommandContext): Promise<number> {
   const blocks = given.map(blockOf);
   switch (action) {
     case "contains":
-      return showContains(context, flags, blocks);
+      return showContains(context.io, flags.contains ?? "", blocks, format);
     case "overlaps":
-      return await showOverlaps(context, flags, blocks);
+      return showOverlaps(context.io, blocks, format);
     case "merge":
-      await writeLines(context.io.stdout, mergeBlocks(blocks).map(lineOf(flags)));
+      await writeRows(context.io, mergeBlocks(blocks), format, PREFIX_FORMS);
       return 0;
     case "split":
-      return await showParts(context, flags, given);
+      return await showParts(context.io, flags, blocks, format);
     case null:
-      await writeLines(context.io.stdout, descriptions(context, flags, given, nat64Prefix));
+      await showDescriptions(context.io, given, nat64Prefix, format);
       return 0;
   }
 }
@@ -161,95 +160,107 @@ function readNat64Prefix(text: string): Prefix {
   return block;
 }
 
-function* descriptions(
-  { io }: CommandContext,
-  { json }: Flags,
+const PREFIX_FORMS: RowForms<Prefix> = {
+  text: formatPrefix,
+  object: (prefix) => ({ prefix: formatPrefix(prefix) }),
+};
+
+/** Prints one description as an object, several as a list. */
+async function showDescriptions(
+  io: ProgramIo,
   given: readonly AddressOrBlock[],
   nat64Prefix: Prefix | null,
-): Generator<string> {
+  format: OutputFormat,
+): Promise<void> {
   const style = styleFor(io.stdoutIsTty, io.environment);
-  for (const [index, each] of given.entries()) {
-    const description = describeIp(each, nat64Prefix);
-    if (json) yield JSON.stringify(description);
-    else yield `${index === 0 ? "" : "\n"}${ipText(description, style).trimEnd()}`;
+  const [first, ...others] = given;
+  if (first !== undefined && others.length === 0) {
+    printObject(
+      io,
+      describeIp(first, nat64Prefix),
+      { text: (description) => ipText(description, style) },
+      format,
+    );
+    return;
   }
+  await writeRows(io, given, format, {
+    text: (each) => `${each === first ? "" : "\n"}${ipText(describeIp(each, nat64Prefix), style).trimEnd()}`,
+    object: (each) => describeIp(each, nat64Prefix),
+  });
 }
 
-function showContains({ io }: CommandContext, flags: Flags, blocks: readonly Prefix[]): number {
-  const text = flags.contains ?? "";
+function showContains(io: ProgramIo, text: string, blocks: readonly Prefix[], format: OutputFormat): number {
   const inner = blockOf(readAddressOrBlock("--contains", text));
-  const isContained = holdsAll(blocks, inner);
-  if (flags.json) {
-    const by = blocks.find((block) => covers(block, inner));
-    const block = by === undefined ? null : formatPrefix(by);
-    io.stdout.write(`${JSON.stringify({ contains: isContained, prefix: formatPrefix(inner), block })}\n`);
-  } else {
-    io.stdout.write(
-      isContained ? `yes: ${formatPrefix(inner)} is inside\n` : `no: ${formatPrefix(inner)} is not inside\n`,
-    );
-  }
-  return isContained ? 0 : EXIT_FAILED;
+  const prefix = formatPrefix(inner);
+  const by = blocks.find((block) => covers(block, inner));
+  const answer = {
+    contains: holdsAll(blocks, inner),
+    prefix,
+    /** The first block that contains all of it; null also if only several blocks together do. */
+    block: by === undefined ? null : formatPrefix(by),
+  };
+  printObject(
+    io,
+    answer,
+    { text: ({ contains }) => `${contains ? "yes" : "no"}: ${prefix} is ${contains ? "" : "not "}inside\n` },
+    format,
+  );
+  return answer.contains ? EXIT_OK : EXIT_FAILED;
 }
 
-async function showOverlaps(
-  { io }: CommandContext,
-  { json }: Flags,
-  blocks: readonly Prefix[],
-): Promise<number> {
-  const nestings = nestedBlocks(blocks).map((nesting) => ({
-    outer: formatPrefix(nesting.outer),
-    inner: formatPrefix(nesting.inner),
+function showOverlaps(io: ProgramIo, blocks: readonly Prefix[], format: OutputFormat): number {
+  const overlaps = nestedBlocks(blocks).map(({ outer, inner }) => ({
+    outer: formatPrefix(outer),
+    inner: formatPrefix(inner),
   }));
-  if (json) io.stdout.write(`${JSON.stringify({ overlaps: nestings })}\n`);
-  else if (nestings.length === 0) io.stdout.write("no two of them overlap\n");
-  else {
-    await writeLines(
-      io.stdout,
-      nestings.map(({ outer, inner }) => `${inner} ${inner === outer ? "is given twice" : `is in ${outer}`}`),
-    );
-  }
-  return nestings.length > 0 ? 0 : EXIT_FAILED;
+  printObject(io, { overlaps }, { text: overlapsText, rows: () => overlaps }, format);
+  return overlaps.length > 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+function overlapsText({
+  overlaps,
+}: {
+  readonly overlaps: readonly { outer: string; inner: string }[];
+}): string {
+  if (overlaps.length === 0) return "no two of them overlap\n";
+  return overlaps
+    .map(({ outer, inner }) => `${inner} ${inner === outer ? "is given twice" : `is in ${outer}`}\n`)
+    .join("");
 }
 
 async function showParts(
-  { io }: CommandContext,
+  io: ProgramIo,
   flags: Flags,
-  given: readonly AddressOrBlock[],
+  blocks: readonly Prefix[],
+  format: OutputFormat,
 ): Promise<number> {
   const text = flags.split ?? "";
   const limit =
     flags.limit === undefined
       ? Number.POSITIVE_INFINITY
       : readWholeNumber("--limit", flags.limit, 1, Number.MAX_SAFE_INTEGER);
-  const blocks = given.map(blockOf);
   const longest = Math.max(...blocks.map(({ lengthBits }) => lengthBits));
   const most = Math.min(...blocks.map(({ family }) => (family === 4 ? 32 : 128)));
   // "/26" is how people say it.
   const lengthBits = readWholeNumber("--split", text.replace(/^\//, ""), longest, most);
   const count = blocks.reduce((sum, block) => sum + partCount(block, lengthBits), 0n);
-  await writeLines(io.stdout, take(parts(blocks, lengthBits), limit, lineOf(flags)));
+  await writeRows(io, parts(blocks, lengthBits, limit), format, PREFIX_FORMS);
   if (Number.isFinite(limit) && count > BigInt(limit)) {
     io.stderr.write(`bunbond ip: ${limit} of ${count} parts; --limit takes more\n`);
   }
-  return 0;
+  return EXIT_OK;
 }
 
 function partCount(block: Prefix, lengthBits: number): bigint {
   return addressCount(block) / addressCount({ ...block, lengthBits });
 }
 
-function* parts(blocks: readonly Prefix[], lengthBits: number): Generator<Prefix> {
-  for (const block of blocks) yield* subnetsOf(block, lengthBits);
-}
-
-function* take<T>(items: Iterable<T>, limit: number, line: (item: T) => string): Generator<string> {
-  let taken = 0;
-  for (const item of items) {
-    if (taken++ >= limit) return;
-    yield line(item);
+function* parts(blocks: readonly Prefix[], lengthBits: number, limit: number): Generator<Prefix> {
+  let count = 0;
+  for (const block of blocks) {
+    for (const part of subnetsOf(block, lengthBits)) {
+      if (count++ >= limit) return;
+      yield part;
+    }
   }
-}
-
-function lineOf({ json }: Flags): (prefix: Prefix) => string {
-  return (prefix) => (json ? JSON.stringify({ prefix: formatPrefix(prefix) }) : formatPrefix(prefix));
 }

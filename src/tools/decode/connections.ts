@@ -9,10 +9,14 @@ import { type StreamPart, TcpStream } from "../capture/tcp-stream.ts";
 import type { DecodedRecord, Direction, PlaceInCapture } from "./decoded-record.ts";
 import { MessageStream, type StreamItem } from "./message-stream.ts";
 
-/** The connection that was quiet for longest ends early if there are more. */
-const MAX_CONNECTIONS = 16_384;
-/** Bytes that wait, of all connections. */
-const MAX_WAITING_BYTES = 64 << 20;
+export interface ConnectionLimits {
+  /** The connection that was quiet for longest ends early if there are more. */
+  readonly maxConnections: number;
+  /** Limits the bytes that wait, of all connections. */
+  readonly maxWaitingBytes: number;
+}
+
+const DEFAULT_LIMITS: ConnectionLimits = { maxConnections: 16_384, maxWaitingBytes: 64 << 20 };
 
 interface Side {
   readonly direction: Direction;
@@ -31,8 +35,13 @@ interface Connection {
 export class Connections {
   /** By their ends in a fixed order; the one that was quiet for longest is first. */
   readonly #open = new Map<string, Connection>();
+  readonly #limits: ConnectionLimits;
   #count = 0;
   #waitingBytes = 0;
+
+  constructor(limits = DEFAULT_LIMITS) {
+    this.#limits = limits;
+  }
 
   /** How many have been seen. */
   get count(): number {
@@ -59,7 +68,7 @@ export class Connections {
       const parts = side.tcp.add(sequence, data, missingBytes);
       this.#waitingBytes += side.tcp.waitingBytes - before;
       yield* this.#decode(side, parts, place);
-      if (this.#waitingBytes > MAX_WAITING_BYTES) yield* this.#flush(side, place);
+      if (this.#waitingBytes > this.#limits.maxWaitingBytes) yield* this.#flush(side, place);
     }
     const end = sequence + data.length + missingBytes;
     if (segment.isLast && side.messages !== null && side.tcp.hasAllBefore(end)) {
@@ -67,7 +76,7 @@ export class Connections {
     }
     this.#open.delete(connection.key);
     this.#open.set(connection.key, connection);
-    if (this.#open.size > MAX_CONNECTIONS) {
+    if (this.#open.size > this.#limits.maxConnections) {
       const [quiet] = this.#open.values();
       if (quiet !== undefined) yield* this.#end(quiet, place);
     }

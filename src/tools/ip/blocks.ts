@@ -26,11 +26,11 @@ export function mergeBlocks(blocks: readonly Prefix[]): Prefix[] {
   return merged;
 }
 
-/** Returns true if the blocks are the two halves of one. */
+/** Returns true if the blocks, which are not the same, are the two halves of one. */
 function areHalves(a: Prefix, b: Prefix): boolean {
   if (a.family !== b.family || a.lengthBits !== b.lengthBits || a.lengthBits === 0) return false;
   const parentBits = a.lengthBits - 1;
-  return !samePrefix(a, b) && samePrefix(maskPrefix(a, parentBits), maskPrefix(b, parentBits));
+  return samePrefix(maskPrefix(a, parentBits), maskPrefix(b, parentBits));
 }
 
 /** Yields the parts of the block that have `lengthBits`, which is not less than its own, in order. There may be 2^128. */

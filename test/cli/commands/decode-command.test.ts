@@ -98,7 +98,7 @@ test.each(CASES)("%s", async (line, exitCode, stdout, stderr) => {
 
 describe("as JSON", () => {
   test("each record is a line, and nothing else is printed", async () => {
-    const { exitCode, stdout, stderr } = await decode("good.hex", "--json");
+    const { exitCode, stdout, stderr } = await decode("good.hex", "-o", "jsonl");
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     const none = { packet: null, time: null, connection: null, source: null, destination: null };
     expect(
@@ -117,6 +117,18 @@ describe("as JSON", () => {
     ]);
   });
 
+  test("or one list of all, or YAML", async () => {
+    const [lines, list, yaml] = await Promise.all(
+      ["jsonl", "json", "yaml"].map((form) => decode("good.hex", "-o", form)),
+    );
+    const records = lines?.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(JSON.parse(list?.stdout ?? "")).toEqual(records);
+    expect(Bun.YAML.parse(yaml?.stdout ?? "")).toEqual(records);
+  });
+
   test("a file that cannot be read is a JSON error", async () => {
     const { exitCode, stderr } = await decode("missing.pcap", "--json");
     expect([exitCode, JSON.parse(stderr)]).toEqual([
@@ -126,7 +138,7 @@ describe("as JSON", () => {
   });
 
   test("hex that is none is a JSON error after what was decoded", async () => {
-    const { exitCode, stdout, stderr } = await decode("bad.hex", "--json");
+    const { exitCode, stdout, stderr } = await decode("bad.hex", "-o", "jsonl");
     expect([exitCode, stdout.split("\n").length, JSON.parse(stderr).error]).toEqual([1, 2, "BAD_HEX"]);
   });
 });

@@ -61,8 +61,8 @@ test("an address in a block is described, and the block after it", async () => {
   expect(stdout.match(/^class/gm)).toHaveLength(1);
 });
 
-test("JSON has one object for each, with large numbers as text", async () => {
-  const { stdout } = await ip("::1,10.0.0.0/8 --json");
+test("JSON lines have one object for each, with large numbers as text", async () => {
+  const { stdout } = await ip("::1,10.0.0.0/8 -o jsonl");
   const [loopback, block] = stdout
     .trim()
     .split("\n")
@@ -92,13 +92,15 @@ const ACTIONS = [
     0,
   ],
   ["10.0.0.0/24 --split 26", "10.0.0.0/26\n10.0.0.64/26\n10.0.0.128/26\n10.0.0.192/26\n", 0],
-  ["10.0.0.0/24 --split /25 --json", '{"prefix":"10.0.0.0/25"}\n{"prefix":"10.0.0.128/25"}\n', 0],
+  ["10.0.0.0/24 --split /25 -o jsonl", '{"prefix":"10.0.0.0/25"}\n{"prefix":"10.0.0.128/25"}\n', 0],
   ["10.0.0.0/31 192.0.2.0/31 --split 32", "10.0.0.0/32\n10.0.0.1/32\n192.0.2.0/32\n192.0.2.1/32\n", 0],
   ["10.0.0.128/25 10.0.0.0/25 2001:db8::/32 --merge", "10.0.0.0/24\n2001:db8::/32\n", 0],
   ["10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.0 --merge", "10.0.0.0/30\n", 0],
   ["10.0.0.0/8 10.1.0.0/16 --overlaps", "10.1.0.0/16 is in 10.0.0.0/8\n", 0],
   ["10.0.0.0/8 10.0.0.0/8 --overlaps", "10.0.0.0/8 is given twice\n", 0],
   ["10.0.0.0/8 11.0.0.0/8 --overlaps", "no two of them overlap\n", 1],
+  ["10.0.0.0/31 --split 32 --json", '[\n{"prefix":"10.0.0.0/32"},\n{"prefix":"10.0.0.1/32"}\n]\n', 0],
+  ["10.0.0.0/25 10.0.0.128/25 --merge -o yaml", "- prefix: 10.0.0.0/24\n", 0],
   [
     "10.0.0.0/8 10.1.0.0/16 --overlaps --json",
     '{"overlaps":[{"outer":"10.0.0.0/8","inner":"10.1.0.0/16"}]}\n',
@@ -108,6 +110,14 @@ const ACTIONS = [
 
 test.each(ACTIONS)("%s", async (line, stdout, exitCode) => {
   expect(await ip(line)).toEqual({ exitCode, stdout, stderr: "" });
+});
+
+test("JSON is one object, or a list of several; YAML is the same", async () => {
+  const [one, two, yaml] = await Promise.all(["::1 --json", "::1,10.0.0.0/8 --json", "::1 -o yaml"].map(ip));
+  const address = JSON.parse(one?.stdout ?? "");
+  expect(address).toMatchObject({ input: "::1", address: { class: { name: "Loopback Address" } } });
+  expect(JSON.parse(two?.stdout ?? "")).toEqual([address, expect.objectContaining({ input: "10.0.0.0/8" })]);
+  expect(Bun.YAML.parse(yaml?.stdout ?? "")).toEqual(address);
 });
 
 test("a split into 2^96 parts begins at once, and a limit ends it", async () => {

@@ -84,6 +84,11 @@ export const LINK_TYPES: readonly { name: string; linkType: number; wrap(ip: Uin
       return joined(new Uint8Array(12), tags, etherType(ip), ip, new Uint8Array(6).fill(1));
     },
   },
+  {
+    name: "ETHERNET with an old service VLAN tag",
+    linkType: 1,
+    wrap: (ip) => joined(new Uint8Array(12), Uint8Array.of(0x91, 0, 0, 200), etherType(ip), ip),
+  },
   { name: "RAW", linkType: 101, wrap: (ip) => ip },
   { name: "LOOP", linkType: 108, wrap: (ip) => joined(Uint8Array.of(0, 0, 0, isIpv6(ip) ? 24 : 2), ip) },
   { name: "LINUX_SLL", linkType: 113, wrap: (ip) => joined(new Uint8Array(14), etherType(ip), ip) },
@@ -133,12 +138,19 @@ export function pcapFile(
   return joined(bytesOf(header), ...records);
 }
 
+/** How a pcapng file differs from the usual one. */
+export interface PcapngSpec extends FileSpec {
+  /** Simple packet blocks, which have no time. */
+  readonly isSimple?: boolean;
+  /** Default true; without it, packets name an interface that is not described. */
+  readonly hasInterface?: boolean;
+  /** Options of the interface, in the file's byte order; ticks are counted as if there were none. */
+  readonly options?: Uint8Array;
+}
+
 /** A section with one interface; its resolution is 10^-9 or, by default, 10^-6 seconds. */
-export function pcapngFile(
-  packets: readonly PacketSpec[],
-  spec: FileSpec & { readonly isSimple?: boolean },
-): Uint8Array {
-  const { linkType, isLittleEndian, isNanoseconds, isSimple = false } = spec;
+export function pcapngFile(packets: readonly PacketSpec[], spec: PcapngSpec): Uint8Array {
+  const { linkType, isLittleEndian, isNanoseconds, isSimple = false, hasInterface = true } = spec;
   const u16 = (...values: number[]) => numbers(values, 2, isLittleEndian);
   const u32 = (...values: number[]) => numbers(values, 4, isLittleEndian);
   const block = (type: number, body: Uint8Array) => {
@@ -147,8 +159,10 @@ export function pcapngFile(
     return joined(u32(type), length, padded, length);
   };
   const section = block(0x0a0d0d0a, joined(u32(0x1a2b3c4d), u16(1, 0), u32(0xffffffff, 0xffffffff)));
-  const options = isNanoseconds ? joined(u16(9, 1), Uint8Array.of(9, 0, 0, 0), u16(0, 0)) : new Uint8Array(0);
-  const description = block(1, joined(u16(linkType, 0), u32(0), options));
+  const resolution = isNanoseconds
+    ? joined(u16(9, 1), Uint8Array.of(9, 0, 0, 0), u16(0, 0))
+    : new Uint8Array(0);
+  const description = block(1, joined(u16(linkType, 0), u32(0), spec.options ?? resolution));
   const unknown = block(0x0bad0bad, Uint8Array.of(1, 2, 3, 4));
   const records = packets.map(({ bytes, snapshotBytes = bytes.length }, index) => {
     const captured = bytes.subarray(0, snapshotBytes);
@@ -159,7 +173,7 @@ export function pcapngFile(
     const halves = u32(Number(ticks >> 32n), Number(ticks & 0xffffffffn));
     return block(6, joined(u32(0), halves, u32(captured.length, bytes.length), captured));
   });
-  return joined(section, description, unknown, ...records);
+  return joined(section, hasInterface ? description : new Uint8Array(0), unknown, ...records);
 }
 
 /** Two ends that send to each other, in segments of at most `segmentBytes`. */

@@ -169,6 +169,21 @@ describe("the same is decoded from", () => {
     expect(records.map(recordJson)[0]).toMatchObject({ packet: 3, time: null });
   });
 
+  /** Options of an interface in little-endian order; a tick is a microsecond in the file if not said otherwise. */
+  const RESOLUTIONS = [
+    ["10^-6 s by default", "", "2026-01-02T03:04:05.680901Z"],
+    ["10^-6 s after a comment", "01000300616263000900010006000000", "2026-01-02T03:04:05.680901Z"],
+    ["10^-7 s", "0900010007000000", "1975-08-08T12:18:24.568090100Z"],
+    ["2^-20 s", "0900010094000000", "2023-05-30T12:43:17.458745002Z"],
+    ["10^-6 s, with an offset of -1 s", "0e000800ffffffffffffffff", "2026-01-02T03:04:04.680901Z"],
+  ] as const;
+
+  test.each(RESOLUTIONS)("pcapng with times in %s", (_what, options, time) => {
+    const spec = { ...RAW, options: Uint8Array.fromHex(options) };
+    const { records } = decode(pcapngFile(packetsOf(CONVERSATION), spec));
+    expect(records.map(recordJson)[0]?.time).toBe(time);
+  });
+
   test("a file in pieces of any length", () => {
     for (const file of [pcapFile(packetsOf(CONVERSATION), RAW), pcapngFile(packetsOf(CONVERSATION), RAW)]) {
       for (const chunkBytes of [1, 3, 17, 100])
@@ -338,6 +353,18 @@ describe("IP", () => {
     expect(brief([{ bytes: packet }])).toEqual(["1/ 192.0.2.7 > 192.0.2.10 IP fragment, not reassembled"]);
   });
 
+  test.each([
+    ["192.0.2.7", "192.0.2.10", 2],
+    [CLIENT.host, SERVER.host, 4],
+  ])(
+    "a packet of %s without a length, which the network card would have divided",
+    (source, destination, offset) => {
+      const packet = withIpHeader(source, destination, 6, tcp);
+      packet.fill(0, offset, offset + 2);
+      expect(brief([{ bytes: packet }]).at(-1)).toBe("1/1 HELLO client keepalive 5 s");
+    },
+  );
+
   test("UDP of the same port is left out", () => {
     const packet = withIpHeader(CLIENT.host, SERVER.host, 17, tcp);
     expect(decode(pcapFile([{ bytes: packet }], RAW)).counts).toMatchObject({ packets: 1, segments: 0 });
@@ -370,6 +397,13 @@ describe("a damaged file", () => {
     const { records, fault } = decode(damaged);
     expect(records).toHaveLength(1);
     expect(fault?.message).toBe("packet 4 claims to have 4294967295 bytes: the file is damaged there");
+  });
+
+  test("of pcapng with a section that describes no interface", () => {
+    const { fault } = decode(
+      joined(pcapngFile(packets, RAW), pcapngFile(packets, { ...RAW, hasInterface: false })),
+    );
+    expect(fault?.message).toMatch(/^interface 0 has no description: the file is damaged at byte \d+$/);
   });
 
   test("of pcapng with a block of an impossible length", () => {

@@ -100,6 +100,11 @@ const CASES: readonly (readonly [
       `message ${4 + UPDATE.length} SUBSCRIBE`,
     ],
   ],
+  [
+    "bytes that look like a message, which those after them contradict",
+    [joined(Uint8Array.fromHex("ffff01000002"), UPDATE.subarray(9), KEEPALIVE)],
+    [`skipped 0 ${6 + UPDATE.length - 9}`, `message ${6 + UPDATE.length - 9} KEEPALIVE`],
+  ],
   ["nothing but zeros", [new Uint8Array(5000)], ["skipped 0 5000"]],
   ["headers without end", [new Uint8Array(3000).fill(1)], ["skipped 0 3000"]],
 ];

@@ -76,6 +76,7 @@ const NOTHING_INSIDE = [
   "::1",
   "ff02::1:ff12:3456",
   "ff02::5efe:c000:221",
+  "ff02::3656:78ff:fe9a:bcde",
   "64:ff9b:1::c000:221",
 ];
 
