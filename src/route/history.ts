@@ -5,8 +5,7 @@
  *     numbers   0 … first … … … … … next-1 │ next
  *                     └─ still here ─────┘
  *
- *     entry n is row n mod (rows of all blocks); blocks of 4,096 rows are made when they are first needed, so that a daemon
- *     without changes has none
+ *     entry n is row n mod `capacity`; the arrays grow as the first entries come, so that a daemon without changes has none
  *
  *     words of a row
  *     VNI           of a change of a route
@@ -127,19 +126,12 @@ const TYPE_SHIFT = 6;
 const LENGTH_SHIFT = 9;
 const REASON_SHIFT = 17;
 
-/** A power of 2. */
-const BLOCK_ROWS = 4096;
-const BLOCK_SHIFT = 12;
+/** Rows of the first arrays; the next ones have twice as many. */
+const FIRST_ROWS = 1024;
 
 export const DEFAULT_HISTORY_ENTRIES = 100_000;
 /** 600 MB. */
 export const MAX_HISTORY_ENTRIES = 10_000_000;
-
-interface Source {
-  readonly described: HistorySource;
-  /** Entries that name it, and 1 while it is open. */
-  references: number;
-}
 
 const NO_ROUTE = new HistoryEntry();
 
@@ -178,21 +170,26 @@ function isSameRoute(a: RouteFields, b: RouteFields): boolean {
 
 export class History {
   readonly capacity: number;
-  readonly #blockCount: number;
-  readonly #words: (Int32Array | undefined)[] = [];
-  readonly #times: (Float64Array | undefined)[] = [];
-  readonly #sources: (Source | undefined)[] = [];
+  #words = new Int32Array(0);
+  #times = new Float64Array(0);
+  /** How many rows the arrays have. */
+  #rows = 0;
+  readonly #sources: (HistorySource | undefined)[] = [];
+  /** By source: how many entries name it, and 1 more while it is open. */
+  #references = new Int32Array(64);
   readonly #freeSources: number[] = [];
   #next = 0;
+  /** The row of the next entry. */
+  #nextRow = 0;
   /** Entries before this one are forgotten. */
   #first = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
   readonly #readers = new Set<() => void>();
+  #hasReaders = false;
 
   /** @param capacity how many entries are kept; 0 for none */
   constructor(capacity = DEFAULT_HISTORY_ENTRIES) {
     this.capacity = capacity;
-    this.#blockCount = Math.ceil(capacity / BLOCK_ROWS);
   }
 
   /** The number of the oldest entry that is kept. */
@@ -208,7 +205,13 @@ export class History {
   /** Adds a source of changes and returns its number. */
   open(described: HistorySource): number {
     const source = this.#freeSources.pop() ?? this.#sources.length;
-    this.#sources[source] = { described, references: 1 };
+    this.#sources[source] = described;
+    if (source >= this.#references.length) {
+      const grown = new Int32Array(2 * this.#references.length);
+      grown.set(this.#references);
+      this.#references = grown;
+    }
+    this.#references[source] = 1;
     return source;
   }
 
@@ -221,7 +224,7 @@ export class History {
   sourceOf(source: number): HistorySource {
     const found = this.#sources[source];
     if (found === undefined) throw new Error(`no source ${source} in the history`);
-    return found.described;
+    return found;
   }
 
   /** Records a change of the route in `f`. `reason` is a {@link reasonNumber}. */
@@ -233,19 +236,16 @@ export class History {
     source: number,
     f: RouteFields,
   ): void {
-    if (this.capacity === 0) return;
-    const sequence = this.#next;
-    const row = sequence % (this.#blockCount * BLOCK_ROWS);
-    const words = this.#words[row >> BLOCK_SHIFT] ?? this.#makeBlock(row >> BLOCK_SHIFT);
-    // Without memory for the block the change is not recorded.
-    if (words === undefined) return;
+    const row = this.#nextRow;
+    if (row >= this.#rows && !this.#grow()) return;
+    if (this.#next - this.#first >= this.capacity) this.#forget();
     this.#next++;
-    if (sequence - this.#first >= this.capacity) this.#forget();
-    const inBlock = row & (BLOCK_ROWS - 1);
-    const at = inBlock * ROW_WORDS;
+    this.#nextRow = row + 1 === this.capacity ? 0 : row + 1;
     // Bisection needs times in order, also where what one connection sent is read after what another sent later.
-    this.#lastMs = Math.max(this.#lastMs, timeMs);
-    (this.#times[row >> BLOCK_SHIFT] as Float64Array)[inBlock] = this.#lastMs;
+    if (timeMs > this.#lastMs) this.#lastMs = timeMs;
+    this.#times[row] = this.#lastMs;
+    const words = this.#words;
+    const at = row * ROW_WORDS;
     words[at + VNI] = f.vni;
     words[at + KIND] =
       kind |
@@ -256,9 +256,11 @@ export class History {
       (f.lengthBits << LENGTH_SHIFT) |
       (reason << REASON_SHIFT);
     words[at + TO] = f.p0;
-    words[at + TO + 1] = f.p1;
-    words[at + TO + 2] = f.p2;
-    words[at + TO + 3] = f.p3;
+    if (f.family === 6) {
+      words[at + TO + 1] = f.p1;
+      words[at + TO + 2] = f.p2;
+      words[at + TO + 3] = f.p3;
+    }
     words[at + HOP] = f.h0;
     words[at + HOP + 1] = f.h1;
     words[at + HOP + 2] = f.h2;
@@ -266,8 +268,8 @@ export class History {
     words[at + TARGET_VNI] = f.targetVni;
     words[at + PORTS] = f.natPortFrom | (f.natPortTo << 16);
     words[at + SOURCE] = source;
-    (this.#sources[source] as Source).references++;
-    if (this.#readers.size > 0) this.#wakeReaders();
+    this.#references[source] = (this.#references[source] as number) + 1;
+    if (this.#hasReaders) this.#wakeReaders();
   }
 
   /** Records that a session of the source was established, or has ended. */
@@ -279,16 +281,13 @@ export class History {
   /** Puts entry `sequence` into `out`. Returns false if it is forgotten, or not recorded yet. */
   read(sequence: number, out: HistoryEntry): boolean {
     if (sequence < this.#first || sequence >= this.#next) return false;
-    const row = sequence % (this.#blockCount * BLOCK_ROWS);
-    // The entry was recorded: its block is there.
-    const words = this.#words[row >> BLOCK_SHIFT] as Int32Array;
-    const times = this.#times[row >> BLOCK_SHIFT] as Float64Array;
-    const inBlock = row & (BLOCK_ROWS - 1);
-    const at = inBlock * ROW_WORDS;
+    const row = sequence % this.capacity;
+    const words = this.#words;
+    const at = row * ROW_WORDS;
     const kind = words[at + KIND] as number;
     const ports = words[at + PORTS] as number;
     out.sequence = sequence;
-    out.timeMs = times[inBlock] as number;
+    out.timeMs = this.#times[row] as number;
     // The bits hold only what `record` was given.
     out.kind = (kind & 7) as HistoryKind;
     out.isExistence = (kind & EXISTENCE_BIT) !== 0;
@@ -297,9 +296,10 @@ export class History {
     out.vni = (words[at + VNI] as number) >>> 0;
     out.family = (kind & IPV6_BIT) === 0 ? 4 : 6;
     out.p0 = words[at + TO] as number;
-    out.p1 = words[at + TO + 1] as number;
-    out.p2 = words[at + TO + 2] as number;
-    out.p3 = words[at + TO + 3] as number;
+    const isIpv6 = out.family === 6;
+    out.p1 = isIpv6 ? (words[at + TO + 1] as number) : 0;
+    out.p2 = isIpv6 ? (words[at + TO + 2] as number) : 0;
+    out.p3 = isIpv6 ? (words[at + TO + 3] as number) : 0;
     out.lengthBits = (kind >>> LENGTH_SHIFT) & 0xff;
     out.hopFamily = (kind & HOP_IPV6_BIT) === 0 ? 4 : 6;
     out.h0 = words[at + HOP] as number;
@@ -351,36 +351,42 @@ export class History {
   /** Calls `read` once, after the next entry is recorded, within the change that it records. Returns a function that cancels this. */
   onceRecorded(read: () => void): () => void {
     this.#readers.add(read);
+    this.#hasReaders = true;
     return () => this.#readers.delete(read);
   }
 
   #timeOf(sequence: number): number {
-    const row = sequence % (this.#blockCount * BLOCK_ROWS);
-    return (this.#times[row >> BLOCK_SHIFT] as Float64Array)[row & (BLOCK_ROWS - 1)] as number;
+    return this.#times[sequence % this.capacity] as number;
   }
 
   #forget(): void {
-    const row = this.#first++ % (this.#blockCount * BLOCK_ROWS);
-    const words = this.#words[row >> BLOCK_SHIFT] as Int32Array;
-    this.#release(words[(row & (BLOCK_ROWS - 1)) * ROW_WORDS + SOURCE] as number);
+    const row = this.#first++ % this.capacity;
+    this.#release(this.#words[row * ROW_WORDS + SOURCE] as number);
   }
 
   #release(source: number): void {
-    const found = this.#sources[source];
-    if (found === undefined || --found.references > 0) return;
+    const left = (this.#references[source] as number) - 1;
+    this.#references[source] = left;
+    if (left > 0) return;
     this.#sources[source] = undefined;
     this.#freeSources.push(source);
   }
 
-  /** Returns undefined if the system refuses the memory. */
-  #makeBlock(block: number): Int32Array | undefined {
+  /** Makes room for more rows, if there are to be more. Returns false if there are not, or if the system refuses the memory. */
+  #grow(): boolean {
+    const rows = Math.min(this.capacity, Math.max(FIRST_ROWS, 2 * this.#rows));
+    if (rows === this.#rows) return false;
     try {
-      const words = new Int32Array(BLOCK_ROWS * ROW_WORDS);
-      this.#times[block] = new Float64Array(BLOCK_ROWS);
-      this.#words[block] = words;
-      return words;
+      const words = new Int32Array(rows * ROW_WORDS);
+      const times = new Float64Array(rows);
+      words.set(this.#words);
+      times.set(this.#times);
+      this.#words = words;
+      this.#times = times;
+      this.#rows = rows;
+      return true;
     } catch (error) {
-      if (error instanceof RangeError) return undefined;
+      if (error instanceof RangeError) return false;
       throw error;
     }
   }
@@ -388,6 +394,7 @@ export class History {
   #wakeReaders(): void {
     const readers = [...this.#readers];
     this.#readers.clear();
+    this.#hasReaders = false;
     for (const read of readers) read();
   }
 }
