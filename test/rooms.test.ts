@@ -21,6 +21,7 @@ const ROOMS = [
   "options",
   "transport/schedule",
   "transport",
+  "systemd",
   "server/exchange",
   "server",
   "client/view",
@@ -66,7 +67,7 @@ const OUTSIDE: readonly (readonly [module: RegExp, importers: RegExp])[] = [
   [/^ip-address$/, /^net\//],
   [/^citty$/, /^cli\//],
   [/^consola(\/|$)/, /^cli\//],
-  [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/sockopt)\.ts$/],
+  [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/libc)\.ts$/],
   [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli)\//],
 ];
 
