@@ -52,6 +52,7 @@ const ROOMS = [
   "tools/capture",
   "tools/decode",
   "tools/wireshark",
+  "tools/install",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -90,6 +91,7 @@ const PURE = [
   "tools/capture",
   "tools/decode",
   "tools/wireshark",
+  "tools/install",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =
