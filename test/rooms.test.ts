@@ -21,6 +21,7 @@ const ROOMS = [
   "options",
   "transport/schedule",
   "transport",
+  "systemd",
   "server/exchange",
   "server",
   "client/view",
@@ -51,6 +52,7 @@ const ROOMS = [
   "tools/capture",
   "tools/decode",
   "tools/wireshark",
+  "tools/install",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -66,7 +68,7 @@ const OUTSIDE: readonly (readonly [module: RegExp, importers: RegExp])[] = [
   [/^ip-address$/, /^net\//],
   [/^citty$/, /^cli\//],
   [/^consola(\/|$)/, /^cli\//],
-  [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/sockopt)\.ts$/],
+  [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/libc)\.ts$/],
   [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli)\//],
 ];
 
@@ -89,6 +91,7 @@ const PURE = [
   "tools/capture",
   "tools/decode",
   "tools/wireshark",
+  "tools/install",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =

@@ -31,6 +31,14 @@ export const draining = {
   whatToDo: "The announcements are withdrawn; the client stops after `--drain`.",
 } as const satisfies LogEvent;
 
+export const serviceManagerUnreachable = {
+  level: "warn",
+  message: "cannot send notifications to the service manager",
+  fields: ["socket"],
+  whatToDo:
+    "Nothing listens on the socket in the variable NOTIFY_SOCKET. Under systemd, look whether the unit has `NotifyAccess=`; elsewhere, unset the variable.",
+} as const satisfies LogEvent;
+
 export const hangupIgnored = {
   level: "info",
   message: "SIGHUP is ignored: there is no --config to read again, and no terminal",

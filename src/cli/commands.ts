@@ -8,6 +8,7 @@ import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { historyCommands } from "./commands/history-commands.ts";
+import { installCommands } from "./commands/install-commands.ts";
 import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts";
@@ -47,6 +48,7 @@ export const commands: readonly Command[] = [
   ...controlCommands(),
   cleanupCommand,
   checkConfigCommand,
+  ...installCommands,
   ipCommand,
   decodeCommand,
   wiresharkCommand,

@@ -1,6 +1,5 @@
 /** This file makes socket calls that Bun lacks, by the libc of this process. */
-import { dlopen } from "bun:ffi";
-import { readFileSync } from "node:fs";
+import { openLibc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
@@ -105,20 +104,12 @@ export function sendState(fd: number): "ready" | "full" | "gone" {
 }
 
 function find(): SocketCalls | null {
-  try {
-    // The path is needed: a name alone would also be searched in the working directory.
-    const path = /^\S+ r\S+ .* (\/\S+\/libc\.so\.6)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1];
-    if (path === undefined) return null;
-    const { symbols } = dlopen(path, {
-      setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-      getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
-      listen: { args: ["i32", "i32"], returns: "i32" },
-      fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
-      send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
-      poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
-    });
-    return symbols;
-  } catch {
-    return null;
-  }
+  return openLibc({
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
+  });
 }

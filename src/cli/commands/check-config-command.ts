@@ -14,6 +14,7 @@ import {
 import { parseServerOptions, type ServerConfig, serverDefinition } from "../daemon/server-command.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
+import { counted } from "../program/counted.ts";
 import { EXIT_USAGE } from "../program/exit-codes.ts";
 import { parseArguments } from "../program/flags.ts";
 import { describeUsageError, UsageError } from "../program/usage-error.ts";
@@ -149,10 +150,6 @@ function clientSummary(options: ClientConfig): Summary {
     facts,
     warnings,
   };
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Returns the program that the file is for, by its setting `role` or else by its other settings. */

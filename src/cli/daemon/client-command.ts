@@ -103,6 +103,7 @@ export function clientCommand(
     definition: clientDefinition,
     topics: [
       "operations",
+      "service",
       "config",
       "kernel",
       "restarts",

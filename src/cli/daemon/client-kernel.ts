@@ -90,6 +90,12 @@ export class ClientKernel implements KernelReporter {
     return this.routes.status();
   }
 
+  /** How many routes are in the kernel. */
+  get installedCount(): number {
+    const { tables } = this.routes.status();
+    return tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
+  }
+
   report(): KernelStatus {
     const { routeProtocol, dryRun, ecmp } = this.#options;
     return kernelReport(this.routes, { routeProtocol, dryRun, ecmp });
@@ -98,9 +104,8 @@ export class ClientKernel implements KernelReporter {
   /** Must be called last. Removes the routes if `cleanup` says so. Resolves to false if that failed. */
   async close(cleanup = this.cleanup): Promise<boolean> {
     try {
-      const { tables } = this.routes.status();
+      const routes = this.installedCount;
       await this.routes.close({ cleanup });
-      const routes = tables.reduce((sum, { ipv4, ipv6 }) => sum + ipv4.installed + ipv6.installed, 0);
       if (!cleanup && !this.#options.dryRun && routes > 0) {
         this.#logger.log(LOG.routesStay, { routes });
       }

@@ -27,6 +27,8 @@ export interface ReloaderOptions<Options, Change> {
   readonly difference: (before: Options, after: Options) => Difference<Options, Change>;
   readonly apply: (change: Change) => void;
   readonly logger: EventLog;
+  /** Is called at the beginning and at the end of a reload. */
+  readonly progress?: { reloading(): void; reloaded(): void };
 }
 
 /** Makes SIGHUP reload the options from now on, if they are from a file. Called when the daemon runs. */
@@ -106,7 +108,9 @@ export class Reloader<Options, Change extends LoggedChange> {
   async #reloadWhileAsked(): Promise<void> {
     while (this.#isAsked && !this.#isStopped) {
       this.#isAsked = false;
+      this.#setup.progress?.reloading();
       await this.#reloadOnce();
+      this.#setup.progress?.reloaded();
     }
   }
 

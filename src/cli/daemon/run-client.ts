@@ -6,11 +6,13 @@ import { Daemon } from "../../http/control/daemon.ts";
 import { ClientMonitor } from "../../http/monitoring/client-monitor.ts";
 import { clientSource } from "../../http/queries/daemon-sources.ts";
 import type { DaemonContext } from "../program/command.ts";
+import { counted } from "../program/counted.ts";
 import type { LineWriter } from "../program/output.ts";
 import { versionInfo } from "../program/version.ts";
 import { ChangePrinter } from "./change-printer.ts";
 import { type ClientConfig, readClientOptions, subscriptionsOf } from "./client-command.ts";
 import { ClientKernel } from "./client-kernel.ts";
+import { FirstTries } from "./first-tries.ts";
 import { logEndpoint } from "./log-level.ts";
 import { PlanPrinter } from "./plan-printer.ts";
 import { applyToClient, reloadOnHangup } from "./reload.ts";
@@ -64,10 +66,11 @@ interface ClientSetup extends DaemonSetup {
 }
 
 async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
-  const { rawArgs, hangup, out, logger, log, control, kernel, stop, stopped } = setup;
+  const { rawArgs, hangup, out, logger, log, control, service, kernel, stop, stopped } = setup;
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
   const counters = new ClientCounters();
+  const firstTries = new FirstTries(options.servers);
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan instead of the changes.
   const isPlanning = kernel !== null && options.dryRun;
@@ -85,6 +88,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     handler: [
       ...(kernel === null ? [] : [kernel.handler()]),
       counters,
+      firstTries,
       printer.handler({ printsRoutes: !isPlanning }),
     ],
   });
@@ -95,6 +99,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     difference: clientDifference,
     apply: (change) => applyToClient({ client, logger, kernel }, change),
     logger: log,
+    progress: service,
   });
   daemon.isConfigurationCurrent = () => reloader.isCurrent;
   const drainLeftMs = () =>
@@ -111,6 +116,8 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     log.log(LOG.started, { program: "client", ...versionInfo });
     const monitor = new ClientMonitor({ client, daemon, counters, kernel });
     const http = await serveRoutes(options, clientSource(client, daemon.clock), monitor, daemon, logger);
+    // The kernel's routes were taken over when the kernel routes were opened.
+    void firstTries.done.then(() => service.ready(() => statusLine(client, kernel)));
     await stopped;
     leave();
     reloader.stop();
@@ -129,4 +136,12 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     daemon.lag.stop();
     await client.stop(undefined, reloader.inForce.onStop);
   }
+}
+
+/** What `systemctl status` shows. */
+function statusLine(client: ClientCore, kernel: ClientKernel | null): string {
+  const servers = client.servers();
+  const connected = servers.filter(({ state }) => state === "established").length;
+  const inKernel = kernel === null ? "" : `, ${kernel.installedCount} in the kernel`;
+  return `${counted(client.routeCount, "route")}${inKernel}, ${connected} of ${counted(servers.length, "server")} connected`;
 }

@@ -3,8 +3,9 @@ import { Daemon } from "../../http/control/daemon.ts";
 import { serverEndpoints } from "../../http/control/server-endpoints.ts";
 import { ServerMonitor } from "../../http/monitoring/server-monitor.ts";
 import { serverSource } from "../../http/queries/daemon-sources.ts";
-import { Server } from "../../server/server.ts";
+import { Server, type ServerStats } from "../../server/server.ts";
 import type { DaemonContext } from "../program/command.ts";
+import { counted } from "../program/counted.ts";
 import { versionInfo } from "../program/version.ts";
 import { logEndpoint } from "./log-level.ts";
 import { applyToServer, reloadOnHangup } from "./reload.ts";
@@ -20,7 +21,7 @@ export function runServer(options: ServerConfig, context: DaemonContext): Promis
 
 async function serve(
   options: ServerConfig,
-  { rawArgs, hangup, logger, log, control, stopped }: DaemonSetup,
+  { rawArgs, hangup, logger, log, control, service, stopped }: DaemonSetup,
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
   const { listen, settleSeconds, pacing, maxHalfOpen } = options;
@@ -32,6 +33,7 @@ async function serve(
     difference: serverDifference,
     apply: (change) => applyToServer(server, logger, change),
     logger: log,
+    progress: service,
   });
   daemon.isConfigurationCurrent = () => reloader.isCurrent;
   daemon.lag.start();
@@ -44,6 +46,7 @@ async function serve(
       daemon,
       logger,
     );
+    service.ready(() => statusLine(server.stats()));
     await stopped;
     daemon.isStopping = true;
     reloader.stop();
@@ -54,4 +57,9 @@ async function serve(
     server.stop();
   }
   return 0;
+}
+
+/** What `systemctl status` shows. */
+function statusLine({ routes, vnis, establishedPeers }: ServerStats): string {
+  return `${counted(routes, "route")} in ${counted(vnis, "VNI")}, ${counted(establishedPeers, "client")} connected`;
 }

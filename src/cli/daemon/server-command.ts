@@ -54,6 +54,7 @@ export function serverCommand(
     definition: serverDefinition,
     topics: [
       "operations",
+      "service",
       "config",
       "restarts",
       "upgrade",

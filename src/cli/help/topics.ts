@@ -34,12 +34,14 @@ import {
 } from "./reference-tables.ts";
 import { renderText } from "./render-text.ts";
 import restarts from "./restarts.md" with { type: "text" };
+import service from "./service.md" with { type: "text" };
 import troubleshooting from "./troubleshooting.md" with { type: "text" };
 import upgrade from "./upgrade.md" with { type: "text" };
 
 /** The pages in the order in which help lists them: first tasks, then reference. */
 const MARKDOWN: Readonly<Record<string, string>> = {
   operations,
+  service,
   config,
   kernel,
   restarts,
