@@ -290,7 +290,7 @@ async function install(context: CommandContext, flags: InstallFlags, service: Se
   const plan = await planInstall(service.files, root);
   if (plan.changed.length > 0 && !force && !dryRun) {
     const message = `nothing is written: ${plan.changed.join(", ")} ${plan.changed.length === 1 ? "was" : "were"} not written by this program, or changed since; compare with --dry-run, or add --force`;
-    throw new CommandError(message, { code: "FILE_CHANGED", exitCode: EXIT_FAILED, asJson: json });
+    throw new CommandError(message, { code: "FILE_CHANGED", exitCode: EXIT_FAILED });
   }
   if (!dryRun) await writeFiles(plan.files, root);
   const isThere = await isFile(join(root, executable));
