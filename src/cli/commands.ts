@@ -7,6 +7,7 @@ import { completionCommand } from "./commands/completion-command.ts";
 import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
 import { drainCommand } from "./commands/drain-command.ts";
+import { fibCommand } from "./commands/fib-command.ts";
 import { historyCommands } from "./commands/history-commands.ts";
 import { installCommands } from "./commands/install-commands.ts";
 import { ipCommand } from "./commands/ip-command.ts";
@@ -35,6 +36,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...peerCommands(directories),
     ...queryCommands(directories),
     ...historyCommands(directories),
+    fibCommand(directories),
     ...changeCommands(directories),
     drainCommand(directories),
     logCommand(directories),

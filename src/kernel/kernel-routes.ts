@@ -26,8 +26,9 @@ import { RT_TABLE_MAIN } from "./netlink/netlink-constants.ts";
 import { NetlinkKernel } from "./netlink/netlink-kernel.ts";
 import type { KernelCloseOptions, KernelRoutesOptions } from "./options.ts";
 import { checkKernelCloseOptions, checkKernelOptions, checkMappings } from "./options.ts";
+import type { Comparison } from "./reconcile/comparison.ts";
 import { Installer } from "./reconcile/installer.ts";
-import type { KernelRow } from "./reconcile/kernel-row.ts";
+import type { KernelRow, KernelRowSelection } from "./reconcile/kernel-row.ts";
 import type { InstallerStatus, KernelFault } from "./reconcile/status.ts";
 import { lookUpAddresses, ServerAddresses } from "./server-addresses.ts";
 import { untilUpToDate } from "./until-up-to-date.ts";
@@ -173,6 +174,11 @@ export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
     return this.#installer.faults(limit);
   }
 
+  /** Returns the table to which the VNI is mapped; null if it is not mapped. */
+  tableOf(vni: number): number | null {
+    return this.#installer.tableOf(vni);
+  }
+
   /**
    * Returns what is known about a destination: what is desired, what of ours is in the kernel, and why they differ. Null if nothing
    * is desired or installed there, nor skipped.
@@ -181,9 +187,17 @@ export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
     return this.#installer.rowOf(vni, destination);
   }
 
-  /** Iterates over all destinations. The walk may pause while they change: one that is there all the time comes once. */
-  rows(): Iterable<KernelRow> {
-    return this.#installer.rows();
+  /** Iterates over destinations. The walk may pause while they change: one that is there all the time comes once. */
+  rows(selection?: KernelRowSelection): Iterable<KernelRow> {
+    return this.#installer.rows(selection);
+  }
+
+  /**
+   * Dumps the kernel's routes and compares them with what is desired; nothing is changed. Names at most `limit` differences.
+   * Rejects with a KernelError when the kernel cannot be read.
+   */
+  compare(limit = MAX_FAULTS): Promise<Comparison> {
+    return this.#installer.compare(limit);
   }
 
   /**

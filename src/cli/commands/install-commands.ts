@@ -285,7 +285,7 @@ interface InstallReport {
 }
 
 async function install(context: CommandContext, flags: InstallFlags, service: Service): Promise<number> {
-  const { executable, root, force, dryRun, json } = flags;
+  const { executable, root, force, dryRun } = flags;
   const output = readOutput(flags);
   const plan = await planInstall(service.files, root);
   if (plan.changed.length > 0 && !force && !dryRun) {

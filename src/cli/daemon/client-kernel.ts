@@ -10,6 +10,7 @@ import type { ClientHandler } from "../../client/events.ts";
 import { FOLLOW_VIEW, type ViewFollower } from "../../client/view/client-view.ts";
 import type { KernelStatus } from "../../http/control/api.ts";
 import { type KernelReporter, kernelReport } from "../../http/control/kernel-status.ts";
+import type { KernelReader } from "../../http/queries/fib-source.ts";
 import { KernelRoutes } from "../../kernel/kernel-routes.ts";
 import type { InstallerStatus } from "../../kernel/reconcile/status.ts";
 import { type KernelFlagOptions, kernelOptionNames } from "../flags/kernel-flags.ts";
@@ -83,6 +84,18 @@ export class ClientKernel implements KernelReporter {
       },
       complete: (vni) => routes.complete(vni),
       serverState: (server, state) => routes.serverState(server, state),
+    };
+  }
+
+  /** What queries read of it. */
+  get reader(): KernelReader {
+    const { routes } = this;
+    return {
+      isDryRun: this.#options.dryRun,
+      rowOf: (vni, destination) => routes.rowOf(vni, destination),
+      rows: (selection) => routes.rows(selection),
+      compare: (limit) => routes.compare(limit),
+      tableOf: (vni) => routes.tableOf(vni),
     };
   }
 

@@ -115,7 +115,8 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
     const monitor = new ClientMonitor({ client, daemon, counters, kernel });
-    const http = await serveRoutes(options, clientSource(client, daemon.clock), monitor, daemon, logger);
+    const source = clientSource(client, daemon.clock, kernel?.reader ?? null);
+    const http = await serveRoutes(options, source, monitor, daemon, logger);
     // The kernel's routes were taken over when the kernel routes were opened.
     void firstTries.done.then(() => service.ready(() => statusLine(client, kernel)));
     await stopped;

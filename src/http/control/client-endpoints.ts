@@ -16,6 +16,8 @@ import { ClientMonitor } from "../monitoring/client-monitor.ts";
 import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
 import { clientSource } from "../queries/daemon-sources.ts";
 import { queryEndpoints } from "../queries/endpoints.ts";
+import { fibDriftEndpoint } from "../queries/fib-endpoints.ts";
+import type { KernelReader } from "../queries/fib-source.ts";
 import type { HttpRoute } from "../router.ts";
 import type {
   ChangeFacts,
@@ -37,7 +39,7 @@ export interface ClientControlOptions {
   readonly daemon: Daemon;
   readonly counters: ClientCounters;
   /** Null if the client puts no routes into the kernel. */
-  readonly kernel: KernelReporter | null;
+  readonly kernel: (KernelReporter & { readonly reader: KernelReader }) | null;
   readonly logger: EventLog;
   /** Stops the daemon as SIGTERM does. */
   readonly stop: () => void;
@@ -46,7 +48,8 @@ export interface ClientControlOptions {
 }
 
 export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
-  const { client, daemon, logger } = options;
+  const { client, daemon, logger, kernel } = options;
+  const source = clientSource(client, daemon.clock, kernel?.reader ?? null);
   const results = (results: ChangeResult[]): ChangeResults => {
     const changed = results.filter(({ outcome }) => CHANGES.has(outcome));
     const [first] = changed;
@@ -65,7 +68,8 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
     healthRoute,
     ...monitoringRoutes(monitor),
     query("/v1/status", () => clientStatus(options, monitor)),
-    ...queryEndpoints(clientSource(client, daemon.clock)),
+    ...queryEndpoints(source),
+    fibDriftEndpoint(source),
     change("/v1/peers/reset", readPeer, (peer) => {
       const endpoint = parseEndpoint(peer, DEFAULT_PORT);
       if (!("code" in endpoint) && client.resetServer(endpoint)) {

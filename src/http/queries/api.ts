@@ -64,14 +64,70 @@ export interface HolderEntry {
   readonly since: string;
 }
 
+/**
+ * The state of a destination in the kernel:
+ *
+ *     installed   the kernel has the route as it is desired        pending    a change waits for its turn
+ *     refused     the kernel does not take it: the reason says why  skipped    no route to it is installed, by the settings
+ *     shadowed    another VNI of the table has the destination     kept       it stays as an earlier client left it
+ *     planned     with --dry-run: nothing is changed
+ */
+export type KernelRouteState =
+  | "installed"
+  | "pending"
+  | "refused"
+  | "skipped"
+  | "shadowed"
+  | "kept"
+  | "planned";
+
 /** What the kernel has of a destination. */
 export interface KernelRouteEntry {
   readonly table: number;
-  /** The state of the kernel's route: installed, pending, refused, … */
-  readonly state: string;
-  /** Why it is not installed, with the command that shows or mends it; null if it is. */
+  readonly state: KernelRouteState;
+  /** Why packets do not take it, with the command that shows or mends it; null if they do. */
   readonly problem: string | null;
 }
+
+/** `/v1/fib` of a client with `--install-routes` */
+export interface FibPage {
+  readonly entries: readonly FibEntry[];
+  /** As in {@link RoutePage}. */
+  readonly next: string | null;
+}
+
+/** One destination in a routing table: what is desired there, and what of ours is observed. */
+export interface FibEntry {
+  readonly table: number;
+  /** The VNIs of the table, in the order in which they win a destination. */
+  readonly vnis: readonly number[];
+  readonly destination: string;
+  readonly state: KernelRouteState | DriftState;
+  /** The next hops of the desired route; empty if none is desired. */
+  readonly desired: readonly string[];
+  /** Those of our route in the kernel; null if there is none, empty if it is not known where it leads. */
+  readonly observed: readonly string[] | null;
+  /** The nexthop object or group that our route names. */
+  readonly nexthopId: number | null;
+  readonly reason: string | null;
+}
+
+/** How the kernel differs from what is desired: no route of ours is there, it leads elsewhere, or none is desired. */
+export type DriftState = "missing" | "changed" | "extra";
+
+/** `/v1/fib/drift`, on the control socket: desired routes and a fresh dump of the kernel. */
+export interface FibDrift {
+  /** At most {@link MAX_DRIFT}, by table and destination. */
+  readonly entries: readonly FibEntry[];
+  /** How many there are. */
+  readonly count: number;
+  /** How many desired routes were compared. */
+  readonly compared: number;
+  /** False if the kernel did not send all: a route that is there may then be called missing. */
+  readonly complete: boolean;
+}
+
+export const MAX_DRIFT = 10_000;
 
 /** What is true of an address in one word; the text of {@link Explanation} says it in a sentence. */
 export type Verdict =

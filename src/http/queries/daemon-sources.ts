@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { ClientCore } from "../../client/client-core.ts";
 import { INSPECTION } from "../../server/inspection.ts";
 import type { Server } from "../../server/server.ts";
+import { fibSource, type KernelReader } from "./fib-source.ts";
 import type { ClientSource, ServerSource } from "./query-source.ts";
 
 export function serverSource(server: Server, clock: Clock): ServerSource {
@@ -18,10 +19,11 @@ export function serverSource(server: Server, clock: Clock): ServerSource {
   };
 }
 
+/** @param kernel the routes that the client puts into the kernel; null if it puts none there */
 export function clientSource(
   client: ClientCore,
   clock: Clock,
-  kernelRoute: ClientSource["kernelRoute"] = () => null,
+  kernel: KernelReader | null = null,
 ): ClientSource {
   return {
     program: "client",
@@ -38,7 +40,7 @@ export function clientSource(
         all: states.length,
       };
     },
-    kernelRoute,
+    fib: kernel && fibSource(kernel),
   };
 }
 

@@ -14,23 +14,29 @@ import { sortedNumbers } from "../sorted-numbers.ts";
 import type { ChangeEntry, HistoryPage, RoutePage, VniEntry } from "./api.ts";
 import { eventStream, readEventId } from "./event-stream.ts";
 import { explain } from "./explain.ts";
+import { fibEndpoint } from "./fib-endpoints.ts";
 import { findRoutes, type PagePosition, type RouteFilter, type RouteMatch } from "./find-routes.ts";
 import { changeEntry, type HistoryFilter, isAskedFor } from "./history-entries.ts";
 import { pause, type QuerySource } from "./query-source.ts";
+import {
+  bad,
+  cursorAfter,
+  DEFAULT_PAGE,
+  MAX_PAGE,
+  MAX_VNI,
+  optionalVni,
+  readCursor,
+  readFormat,
+} from "./query-values.ts";
 import { type FoundDestination, routeEntries } from "./route-entries.ts";
 
 /** Another one with each start of the process. */
 const EPOCH = crypto.randomUUID().slice(0, 8);
 
-const MAX_VNI = 0xffff_ffff;
-const DEFAULT_PAGE = 500;
-const MAX_PAGE = 1000;
 /** A VNI's line is some 100 characters. */
 const VNIS_PER_PAUSE = 200;
 /** Destinations whose entries are made at a time, and for which the history is read once. */
 const STREAMED_TOGETHER = 500;
-
-const optionalVni: QueryReader<number | null> = wholeNumberParameter(0, MAX_VNI, null);
 
 /** @param epoch names this run of the daemon, in which numbers of changes do not repeat */
 export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): HttpRoute[] {
@@ -69,6 +75,7 @@ export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): Http
         body: eventStream({ source, epoch, filter, resumeAfter, signal }),
       };
     }),
+    ...(source.program === "client" ? [fibEndpoint(source)] : []),
   ];
 }
 
@@ -166,8 +173,11 @@ const ROUTE_QUERY = {
   from: ((text) => text) satisfies QueryReader<string | null>,
   stale: ((text, name) => readSwitch(text, name)) satisfies QueryReader<boolean>,
   limit: wholeNumberParameter(1, MAX_PAGE, DEFAULT_PAGE),
-  cursor: ((text, name) => readCursor(text, name)) satisfies QueryReader<PagePosition | null>,
-  format: ((text, name) => readFormat(text, name)) satisfies QueryReader<"json" | "jsonl">,
+  cursor: ((text, name) => {
+    const cursor = readCursor(text, name);
+    return cursor && { vni: cursor.number, destination: cursor.destination };
+  }) satisfies QueryReader<PagePosition | null>,
+  format: readFormat,
 };
 
 type RouteQuery = { readonly [Name in keyof typeof ROUTE_QUERY]: ReturnType<(typeof ROUTE_QUERY)[Name]> };
@@ -220,7 +230,7 @@ async function routePage(
   const last = found.at(-1);
   return {
     routes: await routeEntries(source, found),
-    next: hasMore && last !== undefined ? `${last.vni}-${formatPrefix(last.destination)}` : null,
+    next: hasMore && last !== undefined ? cursorAfter(last.vni, formatPrefix(last.destination)) : null,
   };
 }
 
@@ -244,10 +254,6 @@ async function* allRoutes(
 }
 
 // --- values ------------------------------------------------------------------------------------------------
-
-function bad(name: string, text: string, what: string): HttpError {
-  return new HttpError("BAD_QUERY", `${name} must be ${what}, not ${JSON.stringify(text)}`);
-}
 
 function readVni(text: string): number {
   const vni = wholeNumberParameter(0, MAX_VNI, null)(text, "the VNI");
@@ -318,18 +324,4 @@ function readSwitch(text: string | null, name: string): boolean {
   if (text === null || text === "false") return false;
   if (text === "true" || text === "") return true;
   throw bad(name, text, "true or false");
-}
-
-function readFormat(text: string | null, name: string): "json" | "jsonl" {
-  if (text === null || text === "json") return "json";
-  if (text === "jsonl") return "jsonl";
-  throw bad(name, text, "json or jsonl");
-}
-
-function readCursor(text: string | null, name: string): PagePosition | null {
-  if (text === null) return null;
-  const [, vni = "", destination = ""] = /^(\d+)-(.+)$/.exec(text) ?? [];
-  const parsed = parsePrefix(destination);
-  if (parsed === null || Number(vni) > MAX_VNI) throw bad(name, text, "the `next` of the page before");
-  return { vni: Number(vni), destination: parsed.prefix };
 }

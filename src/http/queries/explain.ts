@@ -130,7 +130,8 @@ function judge(source: QuerySource, { vni, destination, nextHops, kernel }: Rout
   const hops = counted(used.length, "next hop");
   const holders = namesOf(used);
   if (kernel !== null && kernel.problem !== null) {
-    return { verdict: "not-installed", summary: `${what} is not installed: ${kernel.problem}` };
+    const is = kernel.state === "installed" ? "is installed, but" : "is not installed:";
+    return { verdict: "not-installed", summary: `${what} ${is} ${kernel.problem}` };
   }
   if (used.every(({ holders: all }) => all.every(({ state }) => state === "stale" || state === "retained"))) {
     const lost = source.program === "server" ? "announced by lost peers" : "received from lost servers";

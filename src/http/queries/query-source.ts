@@ -5,7 +5,7 @@ import type { History } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
 import type { RouteInspector } from "../../route/table/route-inspector.ts";
 import type { RouteRecipients } from "../../server/exchange/route-exchange.ts";
-import type { KernelRouteEntry } from "./api.ts";
+import type { FibDrift, FibEntry, KernelRouteEntry } from "./api.ts";
 
 interface CommonSource {
   readonly routes: RouteInspector;
@@ -32,8 +32,31 @@ export interface ClientSource extends CommonSource {
   isComplete(vni: number): boolean;
   /** How many servers are established, and how many there are. */
   servers(): { readonly established: number; readonly all: number };
-  /** Returns the state of a destination in the kernel; null if the client puts no routes of the VNI there. */
+  /** The routes that the client puts into the kernel; null if it puts none there. */
+  readonly fib: FibSource | null;
+}
+
+/** What is asked of `/v1/fib`; null where everything is asked for. */
+export interface FibFilter {
+  readonly table: number | null;
+  /** The destinations of the table to which the VNI is mapped. */
+  readonly vni: number | null;
+  readonly after: FibPosition | null;
+}
+
+export interface FibPosition {
+  readonly table: number;
+  readonly destination: Prefix;
+}
+
+/** The routes that a client puts into the kernel. */
+export interface FibSource {
+  /** Returns the state of a destination; null if no routes of the VNI are put there. */
   kernelRoute(vni: number, destination: Prefix): KernelRouteEntry | null;
+  /** Iterates over entries, one table after the other. The walk may pause. */
+  entries(filter: FibFilter): Iterable<FibEntry>;
+  /** Compares what is desired with a fresh dump of the kernel. */
+  drift(filter: Omit<FibFilter, "after">): Promise<FibDrift>;
 }
 
 export type QuerySource = ServerSource | ClientSource;

@@ -40,7 +40,7 @@ export async function routeEntries(
     vni,
     destination: formatPrefix(destination),
     nextHops: routes.map((route) => nextHopEntry(source, route, changes.next().value ?? 0)),
-    kernel: source.program === "client" ? source.kernelRoute(vni, destination) : null,
+    kernel: source.program === "client" ? (source.fib?.kernelRoute(vni, destination) ?? null) : null,
   }));
 }
 

@@ -252,12 +252,18 @@ export class FibRows {
     this.#set(row, TABLE, 0);
   }
 
-  /** Walks the rows of a table. The walk may pause; a row that is there all the time is visited once. */
-  *rowsOf(table: FibTable): Iterable<number> {
+  /**
+   * Walks the rows of a table, IPv4 first, by address; with `after` those after that destination. The walk may pause; a row that is
+   * there all the time is visited once.
+   */
+  *rowsOf(table: FibTable, after: Prefix | null = null): Iterable<number> {
     for (const family of [4, 6] as const) {
       const root = family === 6 ? table.root6 : table.root4;
-      if (root === NO_ROOT) continue;
+      if (root === NO_ROOT || (after !== null && after.family > family)) continue;
       const cursor = new PrefixCursor(this.#pool(family), root);
+      if (after?.family === family) {
+        cursor.seekBehind(after.w0, after.w1, after.w2, after.w3, after.lengthBits);
+      }
       for (let handle = cursor.next(); handle >= 0; handle = cursor.next()) yield rowOf(handle, family);
     }
   }

@@ -48,11 +48,7 @@ export class ObjectKinds {
    */
   async scan(kernel: Kernel, linkIndex: number, clock: Clock): Promise<ScanFindings> {
     const fib = this.#fib;
-    const ours: KnownOfOurs = {
-      linkIndex,
-      nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
-      tables: Array.from(fib.tables.all(), ({ id }) => id),
-    };
+    const ours = knownOfOurs(fib, linkIndex);
     const findings: ScanFindings = { ambiguous: [], replacedIds: [] };
     const context = { kernel, clock, linkIndex, ours, findings };
     fib.scans++;
@@ -94,4 +90,13 @@ export class ObjectKinds {
     });
     return batch;
   }
+}
+
+/** Returns what the model has. `linkIndex`: the tunnel device, or {@link NO_LINK}. */
+export function knownOfOurs(fib: Fib, linkIndex: number): KnownOfOurs {
+  return {
+    linkIndex,
+    nexthopIds: Array.from(fib.nexthops.all(), ({ id }) => id),
+    tables: Array.from(fib.tables.all(), ({ id }) => id),
+  };
 }

@@ -38,8 +38,9 @@ import { ObjectKinds } from "../objects/object-kinds.ts";
 import type { KernelOptionNames } from "../option-names.ts";
 import { Applier } from "./applier.ts";
 import { cleanUp } from "./cleanup.ts";
+import { type Comparison, compareWithKernel } from "./comparison.ts";
 import { InstallerLog } from "./installer-log.ts";
-import { type KernelRow, kernelRows, kernelRowTo } from "./kernel-row.ts";
+import { type KernelRow, type KernelRowSelection, kernelRows, kernelRowTo } from "./kernel-row.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { MultipathHash } from "./multipath-hash.ts";
 import { RoutesInTheWay } from "./routes-in-the-way.ts";
@@ -98,6 +99,8 @@ export class Installer {
   #alarm: Timer | null = null;
   /** Callbacks of {@link onceUpToDate}. */
   readonly #upToDateCallbacks = new Set<() => void>();
+  /** The last comparison that was asked for. */
+  #comparing: Promise<unknown> = Promise.resolve();
   #isStarted = false;
   #isStopped = false;
 
@@ -254,14 +257,36 @@ export class Installer {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
   }
 
+  /** The table to which the VNI is mapped; null if it is not mapped. */
+  tableOf(vni: number): number | null {
+    return this.#fib.tables.ofVni(vni)?.id ?? null;
+  }
+
   /** What is known about the destination of a VNI; null if nothing is. */
   rowOf(vni: number, destination: Prefix): KernelRow | null {
     return kernelRowTo(this.#fib, vni, destination, this.#device.refusalCauses);
   }
 
-  /** All rows, one at a time. The walk may pause. */
-  rows(): Iterable<KernelRow> {
-    return kernelRows(this.#fib, () => this.#device.refusalCauses);
+  /** Rows, one at a time. The walk may pause. */
+  rows(selection?: KernelRowSelection): Iterable<KernelRow> {
+    return kernelRows(this.#fib, () => this.#device.refusalCauses, selection);
+  }
+
+  /** Dumps the kernel's routes and compares them with what is desired, without any change. One comparison runs at a time. */
+  compare(limit: number): Promise<Comparison> {
+    const before = this.#comparing;
+    const comparison = before.then(() =>
+      compareWithKernel({
+        fib: this.#fib,
+        kernel: this.#kernel,
+        clock: this.#clock,
+        link: this.#device.link,
+        deviceCauses: this.#device.refusalCauses,
+        limit,
+      }),
+    );
+    this.#comparing = comparison.catch(() => {});
+    return comparison;
   }
 
   // The loop.

@@ -35,6 +35,16 @@ export interface KernelRow {
   readonly shadowed: { readonly vnis: number; readonly winner: number | null } | null;
   /** Why it cannot be installed, changed or deleted, with what is in the way; null if that does not fail. */
   readonly fault: KernelFault | null;
+  /** Why the kernel takes no route by the tunnel device, each with what helps; empty if it takes them. */
+  readonly deviceCauses: readonly string[];
+}
+
+/** Which rows are walked. */
+export interface KernelRowSelection {
+  /** One table; null: all. */
+  readonly table: number | null;
+  /** Null: from the first row on. */
+  readonly after: { readonly table: number; readonly destination: Prefix } | null;
 }
 
 /** Our route to a destination, as it was observed in the kernel. */
@@ -57,14 +67,25 @@ export function kernelRowTo(
   return row < 0 ? null : kernelRowOf(fib, row, deviceCauses);
 }
 
-/** Iterates over all rows, one table after the other. The walk may pause: a row that is there all the time comes once. */
-export function* kernelRows(fib: Fib, deviceCauses: () => readonly string[]): Generator<KernelRow> {
+/**
+ * Iterates over rows, one table after the other in an order that stays. The walk may pause: a row that is there all the time comes
+ * once.
+ */
+export function* kernelRows(
+  fib: Fib,
+  deviceCauses: () => readonly string[],
+  { table: wanted, after }: KernelRowSelection = { table: null, after: null },
+): Generator<KernelRow> {
+  const first = after === null ? 0 : (fib.tables.get(after.table)?.index ?? 0);
   for (const table of fib.tables.all()) {
-    for (const row of fib.rows.rowsOf(table)) yield kernelRowOf(fib, row, deviceCauses());
+    if (table.index < first || (wanted !== null && table.id !== wanted)) continue;
+    const start = after?.table === table.id ? after.destination : null;
+    for (const row of fib.rows.rowsOf(table, start)) yield kernelRowOf(fib, row, deviceCauses());
   }
 }
 
-function kernelRowOf(fib: Fib, row: number, deviceCauses: readonly string[]): KernelRow {
+/** Returns what is known about a row that is in use. */
+export function kernelRowOf(fib: Fib, row: number, deviceCauses: readonly string[]): KernelRow {
   const { rows } = fib;
   const { id, vnis } = rows.tableOf(row);
   const skipped = fib.skippedOf(row);
@@ -83,6 +104,7 @@ function kernelRowOf(fib: Fib, row: number, deviceCauses: readonly string[]): Ke
     skipped: skipped?.skipped ?? new Map(),
     shadowed: shadowOf(skipped),
     fault: faultOfRow(fib, row, deviceCauses),
+    deviceCauses,
   };
 }
 

@@ -8,42 +8,12 @@ import type {
   VniList,
 } from "../../../src/http/queries/api.ts";
 import { clientSource, serverSource } from "../../../src/http/queries/daemon-sources.ts";
-import { queryEndpoints } from "../../../src/http/queries/endpoints.ts";
 import { type EventPosition, eventStream } from "../../../src/http/queries/event-stream.ts";
-import type { ClientSource, QuerySource } from "../../../src/http/queries/query-source.ts";
-import { Router } from "../../../src/http/router.ts";
+import type { KernelReader } from "../../../src/http/queries/fib-source.ts";
+import type { QuerySource } from "../../../src/http/queries/query-source.ts";
 import { SeededRandom } from "../../support/models/random.ts";
 import { ClientRig } from "../../support/network/client-rig.ts";
-
-/** Asks as an HTTP listener does, while time passes. */
-async function ask<T>(rig: ClientRig, source: QuerySource, path: string): Promise<T> {
-  const failures: unknown[] = [];
-  const router = new Router({ routes: queryEndpoints(source), onFailure: (error) => failures.push(error) });
-  const url = new URL(path, "http://localhost");
-  const answered = router.answer({
-    method: "GET",
-    path: url.pathname,
-    query: url.searchParams,
-    host: "localhost",
-    text: async () => "",
-    signal: new AbortController().signal,
-  });
-  await rig.until(answered.then(() => {}));
-  const answer = await answered;
-  if (failures.length > 0) throw failures[0];
-  let text = "";
-  if (typeof answer.body === "string") text = answer.body;
-  else {
-    const read = async () => {
-      for await (const piece of answer.body) text += piece;
-    };
-    await rig.until(read());
-    const lines = text.trim().split("\n");
-    // The answer's shape is what the test is about.
-    return (text === "" ? [] : lines.map((line) => JSON.parse(line))) as T;
-  }
-  return JSON.parse(text);
-}
+import { askQuery } from "../../support/network/query-answer.ts";
 
 const ROUTES = [
   "100 10.0.1.0/24 via 2001:db8::1",
@@ -55,22 +25,20 @@ const ROUTES = [
 ];
 
 /** A server, a client that announces all, and one that subscribes to 100. */
-async function setup(
-  options: { readonly kernelRoute?: ClientSource["kernelRoute"]; retainSeconds?: number } = {},
-) {
+async function setup(options: { readonly kernel?: KernelReader; retainSeconds?: number } = {}) {
   const rig = new ClientRig();
   const server = await rig.startServer(1, { retainSeconds: options.retainSeconds ?? 0 });
   const announcer = rig.client([1]).announce(...ROUTES);
   const reader = rig.client([1]).subscribe(100);
   rig.clock.advance(1000);
   const onServer = serverSource(server, rig.clock);
-  const onClient = clientSource(reader.client, rig.clock, options.kernelRoute);
+  const onClient = clientSource(reader.client, rig.clock, options.kernel ?? null);
   return {
     rig,
     announcer,
     reader,
-    server: <T>(path: string) => ask<T>(rig, onServer, path),
-    client: <T>(path: string) => ask<T>(rig, onClient, path),
+    server: <T>(path: string) => askQuery<T>(rig, onServer, path),
+    client: <T>(path: string) => askQuery<T>(rig, onClient, path),
   };
 }
 
@@ -236,7 +204,7 @@ describe("explain", () => {
     const rig = new ClientRig();
     const reader = rig.client([1]).subscribe(100);
     const source = clientSource(reader.client, rig.clock);
-    const away = await ask<Explanation>(rig, source, "/v1/explain/10.0.1.7");
+    const away = await askQuery<Explanation>(rig, source, "/v1/explain/10.0.1.7");
     expect(away).toMatchObject({
       verdict: "incomplete",
       summary: expect.stringContaining("none of 1 server is connected"),
@@ -255,13 +223,6 @@ describe("explain", () => {
     reader.announce("100 10.7.0.0/16 via 2001:db8::9");
     rig.clock.advance(100);
     expect((await client<Explanation>("/v1/explain/10.7.0.1?vni=100")).verdict).toBe("own");
-  });
-
-  test("what the kernel lacks is the verdict, whatever the servers say", async () => {
-    const problem = "a foreign route is in the way: ip -6 route show 10.0.1.128/25 table 100";
-    const kernelRoute = () => ({ table: 100, state: "refused", problem });
-    const { client } = await explained("/v1/explain/10.0.1.200?vni=100", { kernelRoute });
-    expect(client).toMatchObject({ verdict: "not-installed", summary: expect.stringContaining(problem) });
   });
 });
 
@@ -452,7 +413,7 @@ describe("the event stream", () => {
         if (data.change === "add") held.add(key);
         else held.delete(key);
       }
-      const now = linesOf(await ask<RoutePage>(rig, source, "/v1/routes"));
+      const now = linesOf(await askQuery<RoutePage>(rig, source, "/v1/routes"));
       expect([seed, ...held].sort()).toEqual([seed, ...now].sort());
     }
   });

@@ -225,6 +225,47 @@ describe.skipIf(reason !== null)(`clients and a real kernel${because}`, () => {
     await namespace.routesAre([`10.0.1.0/24 by ${A}`], 254);
   });
 
+  test.concurrent("explain, fib and its --drift name the foreign route in the way", async () => {
+    const inTheWay = "2001:db8:2::/48 dev lo table 100 proto 99";
+    await using rig = await Rig.set(`route add ${inTheWay}`);
+    const { namespace } = rig;
+    rig.announcer(...["10.0.1.0/24", "10.0.2.0/24", "2001:db8:2::/48"].map((to) => `100#${to}@${A}`));
+    using directory = temporaryDirectory();
+    const socket = join(directory.path, "client.sock");
+    rig.client(["--install-routes", "100#100"], socket);
+    await namespace.routesAre([`10.0.1.0/24 by ${A}`, `10.0.2.0/24 by ${A}`]);
+    const ask = async (...words: readonly string[]) => {
+      const command = [...FROM_SOURCE, ...words, "--socket", socket, "--json"];
+      await using program = new ChildProcess({ command, cwd: REPOSITORY, env: { NODE_ENV: undefined } });
+      const exitCode = await program.ended;
+      return { exitCode, answer: JSON.parse(program.stdoutLines.join("")) };
+    };
+    const show = "ip -6 route show table 100 exact 2001:db8:2::/48";
+    const words = new RegExp(
+      `is not installed: a route of another program is in its place: .*2001:db8:2::/48 dev lo proto 99 metric 1024 \\(${show}\\)$`,
+    );
+    // The search for what is in the way takes a moment.
+    await eventually(async () => words.test((await ask("explain", "2001:db8:2::7")).answer.summary), true);
+    const explained = await ask("explain", "2001:db8:2::7");
+    expect(explained.answer).toMatchObject({
+      verdict: "not-installed",
+      matches: [{ kernel: { table: 100 } }],
+    });
+    expect(namespace.sh(show)).toContain("2001:db8:2::/48 dev lo");
+    expect((await ask("explain", "10.0.1.7")).answer.verdict).toBe("works");
+    const refused = await ask("fib", "--state", "refused");
+    expect(refused).toMatchObject({
+      exitCode: 0,
+      answer: [{ destination: "2001:db8:2::/48", desired: [A] }],
+    });
+    expect(await ask("fib", "--drift")).toMatchObject({
+      exitCode: 1,
+      answer: { count: 1, compared: 3, complete: true, entries: [{ state: "missing", observed: null }] },
+    });
+    namespace.ip("-6 route del 2001:db8:2::/48 dev lo table 100 proto 99");
+    await eventually(async () => (await ask("fib", "--drift")).exitCode, 0);
+  });
+
   test.concurrent("a dry run beside it says what it would do, and --cleanup adds nothing to that", async () => {
     await using rig = await Rig.set();
     const { namespace } = rig;
