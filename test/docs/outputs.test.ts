@@ -93,9 +93,11 @@ describe("HTTP", () => {
     const rows = rowsOf("The HTTP interface", "path");
     const shown = rows.map(([path]) => codesOf(path)[0] ?? "");
     const index = (await (await fetch(base)).json()) as { readonly endpoints: readonly string[] };
-    expect(shown.toSorted()).toEqual(["/", ...index.endpoints].sort());
+    // The daemon here is a server.
+    const ofServer = shown.filter((path) => path !== "/v1/fib");
+    expect(ofServer.toSorted()).toEqual(["/", ...index.endpoints].sort());
     const example = (path: string) => path.replace(":address", "10.0.1.7").replace(":vni", "100");
-    for (const path of shown) {
+    for (const path of ofServer) {
       const answer = await fetch(base + example(path));
       expect(answer.status).toBe(200);
       // The events never end by themselves.
