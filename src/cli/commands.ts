@@ -16,6 +16,7 @@ import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts
 import { peerCommands } from "./commands/peer-commands.ts";
 import { queryCommands } from "./commands/query-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
+import { topCommand } from "./commands/top-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
 import { clientCommand } from "./daemon/client-command.ts";
 import { runClient } from "./daemon/run-client.ts";
@@ -34,6 +35,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
   return [
     statusCommand(directories),
     ...peerCommands(directories),
+    topCommand(directories),
     ...queryCommands(directories),
     ...historyCommands(directories),
     fibCommand(directories),

@@ -41,3 +41,10 @@ export function wholeNumberParameter<F>(least: number, most: number, fallback: F
     throw new HttpError("BAD_QUERY", `${name} must be a whole number from ${least} to ${most}`);
   };
 }
+
+/** Reads a switch: `?gone`, `?gone=true` or `?gone=false`; false if the query does not have it. @throws HttpError */
+export const switchParameter: QueryReader<boolean> = (text, name) => {
+  if (text === null || text === "false") return false;
+  if (text === "true" || text === "") return true;
+  throw new HttpError("BAD_QUERY", `${name} must be true or false, not ${JSON.stringify(text)}`);
+};

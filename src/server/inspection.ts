@@ -16,6 +16,8 @@ export interface ServerInspection {
   vnis(): Iterable<number>;
   /** Returns how many peers subscribe to the VNI. */
   subscriberCount(vni: number): number;
+  /** Returns how many announcements of the lost peer with this id are retained. */
+  retainedOf(id: number): number;
   /** Returns the subscribers that a route was sent to, at most `limit`, and their number; null if there is no such route. */
   recipients(route: Route, limit: number): RouteRecipients | null;
 }

@@ -39,6 +39,20 @@ export interface PeerInfo {
   readonly limitsMet: readonly LimitCode[];
   /** Milliseconds since it became ESTABLISHED; null before that. */
   readonly establishedForMs: number | null;
+  /** Milliseconds since a byte of it was read. */
+  readonly silentForMs: number;
+  /** Between its SYN and its HELLO, or ours and its answer: an estimate; 0 before it is known. */
+  readonly roundTripMs: number;
+  readonly updatesReceived: number;
+  readonly updatesSent: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** Bytes that its socket has not taken. */
+  readonly sendQueueBytes: number;
+  /** For how long its socket has taken none of them. */
+  readonly sendBlockedForMs: number;
+  /** For how long there was always something left to be sent; 0 if there is nothing. */
+  readonly behindForMs: number;
 }
 
 /** An established peer in numbers, for metrics. */
@@ -77,6 +91,8 @@ export interface PeerContext {
    * Called for a lost peer whose routes are retained for now. One of the loss's two functions must then be called once.
    */
   onLost(loss: PeerLoss): void;
+  /** Called for a peer that was established, with its last state. */
+  onGone(info: PeerInfo, reason: CloseReason): void;
   /** Called last. */
   onClosed(peer: ServerPeer): void;
 }
@@ -138,7 +154,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
 
   info(): PeerInfo {
     const { connection } = this;
-    const { exchange } = this.#context;
+    const { exchange, clock } = this.#context;
+    const { traffic, sendQueueBytes, sendBlockedForMs, behindForMs } = connection.figures();
+    const { session } = connection;
     return {
       id: this.id,
       remote: this.#remote,
@@ -150,9 +168,22 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       announcedRoutes: exchange.announcedRoutesOf(this),
       skippedUpdates: this.#skippedUpdates,
       limitsMet: this.#limitsMet,
-      establishedForMs:
-        this.#establishedMs === null ? null : this.#context.clock.nowMs() - this.#establishedMs,
+      establishedForMs: this.#establishedMs === null ? null : clock.nowMs() - this.#establishedMs,
+      silentForMs: clock.nowMs() - session.lastReceivedMs,
+      roundTripMs: session.roundTripMs,
+      updatesReceived: traffic.received[MessageType.UPDATE] ?? 0,
+      updatesSent: traffic.sent[MessageType.UPDATE] ?? 0,
+      receivedBytes: traffic.receivedBytes,
+      sentBytes: traffic.sentBytes,
+      sendQueueBytes,
+      sendBlockedForMs,
+      behindForMs,
     };
+  }
+
+  /** Returns how many routes are still to be sent to it, of at most `maxLooks` that are looked at. */
+  backlog(maxLooks: number): number {
+    return this.#context.exchange.backlogOf(this, maxLooks);
   }
 
   wake(): void {
@@ -309,7 +340,9 @@ export class ServerPeer implements ConnectionHandler, ExchangePeer, OutputSource
       else logger.log(hasLeft ? LOG.peerLeft : LOG.peerLost, fields);
     }
     this.#context.onClosed(this);
-    if (info !== null) listener.peerGone(info, reason);
+    if (info === null) return;
+    this.#context.onGone(info, reason);
+    listener.peerGone(info, reason);
   }
 
   /** Returns true if the peer announces anything, and has been established for at least this long. */

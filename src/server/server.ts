@@ -47,6 +47,7 @@ import { Deferral } from "./deferral.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
+import { type GonePeer, GonePeers } from "./gone-peers.ts";
 import { INSPECTION, type ServerInspection } from "./inspection.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
@@ -116,6 +117,7 @@ export class Server {
   readonly #counters = new RunningCounters();
   /** What the connections have carried that have ended. */
   readonly #goneTraffic = new Traffic();
+  readonly #gone = new GonePeers();
   readonly #exchange: RouteExchange;
   readonly #history: History;
   readonly #logger: EventLog;
@@ -167,6 +169,7 @@ export class Server {
         this.#peers.delete(peer);
         this.#goneTraffic.add(peer.connection.traffic);
       },
+      onGone: (info, reason) => this.#gone.add(info, reason, this.#clock.nowMs()),
       listener: new GuardedServerHandler(options.handler ?? {}, this.#logger),
     };
     this.#cutOffLimit = new CutOffLimit(this.#clock, this.#deferralMs);
@@ -247,6 +250,7 @@ export class Server {
       history: this.#history,
       nowMs: () => this.#clock.nowMs(),
       vnis: () => exchange.inspector().vnis(),
+      retainedOf: (id) => exchange.retainedOf(id),
       subscriberCount: (vni) => exchange.subscriberCount(vni),
       recipients: ({ vni, destination, nextHop }, limit) => {
         fillUpdateFields(fields, vni, destination, nextHop);
@@ -263,6 +267,21 @@ export class Server {
   /** Lists the VNIs with a route or a subscriber, in order: all, or at most `limit` of them. */
   vnis(limit?: number): VniInfo[] {
     return this.#exchange.vnis(limit);
+  }
+
+  /** Lists the peers that have left in the last hour, at most 1,000, the last one at the end. */
+  gonePeers(): GonePeer[] {
+    return this.#gone.list(this.#clock.nowMs());
+  }
+
+  /** Returns how many routes are still to be sent to the peer, of at most `maxLooks` that are looked at; 0 for another id. */
+  backlogOf(id: number, maxLooks: number): number {
+    return (
+      this.#peers
+        .values()
+        .find((peer) => peer.id === id)
+        ?.backlog(maxLooks) ?? 0
+    );
   }
 
   /** Closes the connection of the peer with this id. Returns false if there is none. */

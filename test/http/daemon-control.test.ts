@@ -412,6 +412,14 @@ describe("a server", () => {
       isServer: false,
       skippedUpdates: 0,
       limitsMet: [],
+      lastHeard: time,
+      roundTripMs: 0,
+      receivedBytes: expect.any(Number),
+      sentBytes: expect.any(Number),
+      sendQueueBytes: 0,
+      blockedSince: null,
+      behindSince: null,
+      updatesSent: 0,
     };
     expect(await ask(operations, "/v1/peers")).toEqual({
       peers: [
@@ -422,6 +430,7 @@ describe("a server", () => {
           announcedRoutes: 0,
           subscriptionCount: 0,
           subscriptions: [],
+          updatesReceived: 0,
         },
         {
           id: 2,
@@ -430,6 +439,7 @@ describe("a server", () => {
           announcedRoutes: 1,
           subscriptionCount: 2,
           subscriptions: [100, 200],
+          updatesReceived: 1,
         },
       ],
     });

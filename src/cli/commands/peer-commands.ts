@@ -1,17 +1,23 @@
-/** `bunbond peers` lists a server's peers; `bunbond peer reset` ends the connection to one. */
+/** `bunbond peers` lists a server's peers, or shows one; `bunbond peer reset` ends the connection to one. */
+import type { GonePeerList, PeerDetail, PeerList } from "../../http/control/api.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
-import { DAEMON_AWAY, NOT_FOUND } from "../program/exit-codes.ts";
-import { parseArguments, parseFlags } from "../program/flags.ts";
+import { DAEMON_AWAY, EXIT_OK, NOT_FOUND } from "../program/exit-codes.ts";
+import { parseArguments } from "../program/flags.ts";
 import { clientOf, controlFlags, print } from "./control-flags.ts";
-import { PEERS_VIEW } from "./status-text.ts";
+import { GONE_VIEW, PEER_VIEW, PEERS_VIEW } from "./status-text.ts";
 
 const peersDefinition = {
   meta: {
     name: "peers",
-    description: "List the peers of a running server, and what they announce and subscribe to.",
+    description:
+      "List the peers of a running server: what they announce and subscribe to, and which of them are slow. With an ID, show all that is known of one peer, also if it left in the last hour.",
   },
-  args: controlFlags("server"),
+  words: { valueHint: "ID", description: "The number of one peer.", example: "7", optional: true },
+  args: {
+    gone: { type: "boolean", description: "List the peers that left in the last hour, and why." },
+    ...controlFlags("server"),
+  },
 } satisfies CommandDefinition;
 
 const resetDefinition = {
@@ -35,17 +41,25 @@ export function peerCommands(directories: readonly string[]): Command[] {
     {
       definition: peersDefinition,
       topics: ["operations", "close-reasons", "output"],
-      examples: [{ comment: "The peers of the server on this host", line: "bunbond peers" }],
-      exitCodes: [DAEMON_AWAY],
+      examples: [
+        { comment: "The peers of the server on this host", line: "bunbond peers" },
+        { comment: "All about one of them", line: "bunbond peers 7" },
+        { comment: "Who is missing, and why", line: "bunbond peers --gone" },
+      ],
+      exitCodes: [NOT_FOUND, DAEMON_AWAY],
       async run(context) {
-        const flags = parseFlags(peersDefinition.args, context.rawArgs);
-        print(
-          context,
-          flags,
-          await (await clientOf(flags, "server", directories)).call("/v1/peers", null),
-          PEERS_VIEW,
-        );
-        return 0;
+        const { flags, words } = parseArguments(peersDefinition, context.rawArgs);
+        const [id] = words;
+        const client = await clientOf(flags, "server", directories);
+        if (id === undefined) {
+          if (flags.gone)
+            print(context, flags, await client.get<GonePeerList>("/v1/peers?gone=true"), GONE_VIEW);
+          else print(context, flags, await client.get<PeerList>("/v1/peers"), PEERS_VIEW);
+        } else {
+          const detail = await client.get<PeerDetail>(`/v1/peers/${encodeURIComponent(id)}`);
+          print(context, flags, detail, PEER_VIEW);
+        }
+        return EXIT_OK;
       },
     },
     {

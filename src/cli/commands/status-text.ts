@@ -4,8 +4,11 @@ import type {
   ClientVni,
   Counters,
   DaemonFacts,
+  GonePeerEntry,
+  GonePeerList,
   KernelStatus,
   KernelTable,
+  PeerDetail,
   PeerEntry,
   PeerList,
   ReportedFault,
@@ -31,8 +34,60 @@ const PEER_COLUMNS: readonly Column<PeerEntry>[] = [
   { head: "SKIPPED", value: (peer) => peer.skippedUpdates, dropOrder: 3 },
   { head: "LIMITS MET", value: (peer) => peer.limitsMet, dropOrder: 2 },
   { head: "SUBSCRIPTIONS", value: (peer) => peer.subscriptionCount },
+  { head: "BEHIND SINCE", value: (peer) => peer.behindSince, isTime: true, dropOrder: 7 },
+  { head: "BLOCKED SINCE", value: (peer) => peer.blockedSince, isTime: true, dropOrder: 8 },
   { head: "VNIS", value: (peer) => peer.subscriptions, dropOrder: 6 },
+  { head: "LAST HEARD", value: (peer) => peer.lastHeard, isTime: true, isWideOnly: true },
+  { head: "ROUND TRIP MS", value: (peer) => peer.roundTripMs, isWideOnly: true },
+  { head: "UPDATES IN", value: (peer) => peer.updatesReceived, isWideOnly: true },
+  { head: "UPDATES OUT", value: (peer) => peer.updatesSent, isWideOnly: true },
+  { head: "BYTES IN", value: (peer) => peer.receivedBytes, isWideOnly: true },
+  { head: "BYTES OUT", value: (peer) => peer.sentBytes, isWideOnly: true },
+  { head: "QUEUED BYTES", value: (peer) => peer.sendQueueBytes, isWideOnly: true },
 ];
+
+const GONE_COLUMNS: readonly Column<GonePeerEntry>[] = [
+  { head: "ID", value: (peer) => peer.id },
+  { head: "REMOTE", value: (peer) => peer.remote },
+  { head: "GONE", value: (peer) => peer.goneSince, isTime: true },
+  { head: "WAS THERE SINCE", value: (peer) => peer.since, isTime: true, dropOrder: 1 },
+  { head: "ROUTES", value: (peer) => peer.announcedRoutes },
+  { head: "REASON", value: (peer) => peer.goneReason },
+];
+
+export const GONE_VIEW: View<GonePeerList> = {
+  sections: ({ peers }) => [tableOf(GONE_COLUMNS, peers)],
+  rows: ({ peers }) => peers,
+};
+
+export const PEER_VIEW: View<PeerDetail> = {
+  sections: (peer) => [
+    {
+      pairs: [
+        { name: "peer", value: phrase`${peer.id}, ${peer.remote}` },
+        { name: "state", value: peer.state },
+        { name: "since", value: peer.since, isTime: true },
+        { name: "gone since", value: peer.goneSince, isTime: true },
+        { name: "gone because", value: peer.goneReason },
+        { name: "is a server", value: peer.isServer },
+        { name: "last heard", value: peer.lastHeard, isTime: true },
+        { name: "keepalive", value: phrase`${peer.keepaliveSeconds} s` },
+        { name: "round trip", value: phrase`${peer.roundTripMs} ms` },
+        { name: "announced routes", value: peer.announcedRoutes },
+        { name: "retained routes", value: peer.retainedRoutes },
+        { name: "skipped updates", value: peer.skippedUpdates },
+        { name: "limits met", value: peer.limitsMet },
+        { name: "subscriptions", value: phrase`${peer.subscriptionCount}: ${peer.subscriptions}` },
+        { name: "routes still to be sent", value: peer.backlogRoutes },
+        { name: "behind since", value: peer.behindSince, isTime: true },
+        { name: "blocked since", value: peer.blockedSince, isTime: true },
+        { name: "queued bytes", value: peer.sendQueueBytes },
+        { name: "updates", value: phrase`${peer.updatesReceived} received, ${peer.updatesSent} sent` },
+        { name: "bytes", value: phrase`${peer.receivedBytes} received, ${peer.sentBytes} sent` },
+      ],
+    },
+  ],
+};
 
 export const PEERS_VIEW: View<PeerList> = {
   sections: ({ peers }) => [tableOf(PEER_COLUMNS, peers)],

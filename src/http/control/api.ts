@@ -210,7 +210,45 @@ export interface PeerEntry {
   readonly subscriptionCount: number;
   /** The first 100 VNIs, in order. */
   readonly subscriptions: readonly number[];
+  /** When a byte of it was last read. */
+  readonly lastHeard: string;
+  /** An estimate from the handshake; 0 before it is known. */
+  readonly roundTripMs: number;
+  readonly updatesReceived: number;
+  readonly updatesSent: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** Bytes that its socket has not taken. */
+  readonly sendQueueBytes: number;
+  /** Since when its socket has taken none of them; null if it takes them. */
+  readonly blockedSince: string | null;
+  /** Since when there was always something left to be sent; null if there is nothing. */
+  readonly behindSince: string | null;
 }
+
+/** A peer that has left: its last state. */
+export interface GonePeerEntry extends PeerEntry {
+  readonly goneSince: string;
+  /** Why it left. */
+  readonly goneReason: string;
+}
+
+export interface GonePeerList {
+  readonly peers: readonly GonePeerEntry[];
+}
+
+/** `/v1/peers/:id` */
+export interface PeerDetail extends PeerEntry {
+  /** When it left; null while it is connected, as the reason. */
+  readonly goneSince: string | null;
+  readonly goneReason: string | null;
+  /** How many routes are still to be sent to it, or withdrawn from it; at most {@link MAX_BACKLOG} are counted. */
+  readonly backlogRoutes: number;
+  /** How many of its announcements are retained, after it was lost. */
+  readonly retainedRoutes: number;
+}
+
+export const MAX_BACKLOG = 10_000;
 
 /** The routes of a request, at most {@link MAX_ITEMS}, in the grammar of --announce. */
 export interface RoutesBody {

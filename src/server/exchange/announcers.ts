@@ -65,6 +65,11 @@ export class Announcers {
     return this.#retained.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Returns how many of a lost peer's announcements are retained. */
+  retainedOf(number: number): number {
+    return this.#retained[number] ?? 0;
+  }
+
   /** Ends the retention of one of the peer's announcements. Returns false if none is retained. */
   takeRetained(number: number): boolean {
     const retained = this.#retained[number] ?? 0;

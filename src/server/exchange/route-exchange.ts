@@ -496,6 +496,38 @@ export class RouteExchange {
     });
   }
 
+  /**
+   * Returns how many routes are still to be sent to the peer, or withdrawn from it: of the journals' entries that its subscriptions
+   * have not passed, at most `maxLooks` are looked at.
+   */
+  backlogOf(peer: ExchangePeer, maxLooks: number): number {
+    const record = this.#peers.get(peer);
+    if (record === undefined) return 0;
+    const { origins, rows } = this.#table;
+    const { words } = rows;
+    let looks = maxLooks;
+    let due = 0;
+    for (const subscription of record.subscriptions.values()) {
+      let row = words[(subscription.cursor << ROW_SHIFT) + NEXT] as number;
+      for (; row !== NIL && looks > 0; row = words[(row << ROW_SHIFT) + NEXT] as number) {
+        looks--;
+        const at = row << ROW_SHIFT;
+        if (words[at + PREFIX] === NIL) continue;
+        const isInView = origins.isInView(words[at + ORIGIN] as number, record.number, record.isServer);
+        if (isInView !== subscription.wasSent(words[at + SLOT] as number)) due++;
+      }
+    }
+    return due;
+  }
+
+  /** Returns how many announcements are retained of the lost peer with this id. */
+  retainedOf(id: number): number {
+    const record = this.#byNumber.find(
+      (one) => one !== undefined && this.#history.sourceOf(one.source).id === id,
+    );
+    return record === undefined ? 0 : this.#announcers.retainedOf(record.number);
+  }
+
   /** Returns how many peers subscribe to the VNI. */
   subscriberCount(vni: number): number {
     const table = this.#table.find(vni);
