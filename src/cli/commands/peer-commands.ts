@@ -13,7 +13,13 @@ const peersDefinition = {
     description:
       "List the peers of a running server: what they announce and subscribe to, and which of them are slow. With an ID, show all that is known of one peer, also if it left in the last hour.",
   },
-  words: { valueHint: "ID", description: "The number of one peer.", example: "7", optional: true },
+  words: {
+    valueHint: "ID",
+    description: "The number of one peer.",
+    example: "7",
+    optional: true,
+    form: /^\d+$/,
+  },
   args: {
     gone: { type: "boolean", description: "List the peers that left in the last hour, and why." },
     ...controlFlags("server"),

@@ -48,6 +48,8 @@ export interface WordsDef {
   repeatable?: true;
   /** True if it may be left out. */
   optional?: true;
+  /** The form of the argument, if a text of another form is not one at all: a misplaced word of another command, perhaps. */
+  form?: RegExp;
   /** An optional second argument of another kind, if the first is not repeatable. */
   second?: { valueHint: string; description: string };
 }

@@ -118,9 +118,11 @@ function read(defs: FlagDefs, wordsDef: WordsDef | null, rawArgs: readonly strin
   return { values, words };
 }
 
-function takeWord({ valueHint, repeatable, second }: WordsDef, word: string, wordsBefore: number): string[] {
+function takeWord(def: WordsDef, word: string, wordsBefore: number): string[] {
+  const { valueHint, repeatable, second, form } = def;
   if (repeatable) return listItems(valueHint, word);
-  if (wordsBefore < (second === undefined ? 1 : 2) && word !== "") return [word];
+  const hasPlace = wordsBefore < (second === undefined ? 1 : 2);
+  if (hasPlace && word !== "" && (form?.test(word) ?? true)) return [word];
   throw new UsageError("UNEXPECTED_ARGUMENT", `unexpected argument "${word}"`, {
     hint: `the command takes one ${valueHint}${second === undefined ? "" : `, and ${second.valueHint} after it`}`,
   });

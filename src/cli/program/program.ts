@@ -196,7 +196,9 @@ function refuseCommandBehind(
   [word = ""]: readonly string[],
   commands: readonly Command[],
 ): void {
-  if (definition.words !== undefined || word === "" || word.startsWith("-")) return;
+  const { words } = definition;
+  const mayBeArgument = words !== undefined && (words.form?.test(word) ?? true);
+  if (mayBeArgument || word === "" || word.startsWith("-")) return;
   const names = commandNames(commands);
   const hint = hintForWordBehind(definition, word, names);
   if (hint === null) return;
