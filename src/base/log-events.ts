@@ -364,6 +364,29 @@ export const sameServer = {
     "`server` leads to the same server as `sameAs`, so there is no second server to take over. Correct one of the two addresses.",
 } as const satisfies LogEvent;
 
+export const serversDisagree = {
+  level: "warn",
+  message: "servers disagree about the routes of a VNI",
+  fields: ["vni", "routes", "servers", "lacking", "first"],
+  whatToDo:
+    "Of `servers`, which have all sent the whole VNI, those in `lacking` have not sent so many of its routes, which another one has sent and not withdrawn; `first` is one of them. `bunbond diff --servers` names more, `bunbond help agreement` the usual reasons. Logged once for a VNI and the servers that lack routes, until they agree.",
+} as const satisfies LogEvent;
+
+export const serversAgree = {
+  level: "info",
+  message: "servers agree again about the routes of a VNI",
+  fields: ["vni"],
+  whatToDo: "Nothing: a disagreement has ended.",
+} as const satisfies LogEvent;
+
+export const serversNotCompared = {
+  level: "info",
+  message: "servers that disagreed about a VNI are no longer compared",
+  fields: ["vni"],
+  whatToDo:
+    "Fewer than two servers are established and have sent all routes of the VNI. They are compared again when there are two.",
+} as const satisfies LogEvent;
+
 export const noServerKept = {
   level: "error",
   message: "no server is established; the last known routes are kept",

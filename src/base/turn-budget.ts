@@ -63,6 +63,12 @@ export const HTTP_ACCEPTED_PER_TURN = 16;
 export const EXCHANGE_STEPS_PER_TURN = 1 << 18;
 /** The time for all HTTP answers. */
 export const HTTP_ANSWERS_MS = 2;
+/**
+ * How many destinations, and VNIs by their digests, a client compares between its servers, less than a millisecond of
+ * work (client/view/agreement.ts).
+ */
+export const COMPARED_PER_TURN = 1_000;
+export const COMPARED_VNIS_PER_TURN = 1_000;
 /** The time of each slice of reading dumps of the kernel's objects (kernel/netlink/). */
 export const KERNEL_DUMP_MS = 3;
 /**

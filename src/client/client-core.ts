@@ -9,6 +9,7 @@
  *     ClientCore ── vniChanged, announcementChanged ──▶ ServerLink, one per server: a connection and a timer (server-link.ts)
  *     ServerLink ── received, withdrawn, sweep ───────▶ MergedView: many routes are dropped in slices, by clock.soon
  *                ── tableReceived, check ─────────────▶ Completeness: a timer for tables that are complete by time
+ *     Agreement  ── a timer: digests each second ─────▶ RibComparison, ServerLink.probe
  *                ── lost, stateChanged ───────────────▶ ClientCore ──▶ StaleRoutes: a timer for the next end of a stale time
  *
  *     StaleRoutes ── sweep ─────────▶ MergedView
@@ -45,6 +46,7 @@ import type { LinkContext, ServerLink, ServerState, UpdateSkipCode } from "./lin
 import { ServerLinks } from "./link/server-links.ts";
 import type { ClientOptions, ClientSettings, OnStop, ServerInfo } from "./options.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
+import { Agreement, type Disagreement } from "./view/agreement.ts";
 import { Completeness } from "./view/completeness.ts";
 import { LARGE_ARRAYS_OF_VIEW, MergedView, type ServerNumber, type ViewCause } from "./view/merged-view.ts";
 import { StaleRoutes } from "./view/stale-routes.ts";
@@ -96,6 +98,7 @@ export class ClientCore {
   readonly #handlers: HandlerFanOut;
   readonly #stale: StaleRoutes;
   readonly #completeness: Completeness;
+  readonly #agreement: Agreement;
   /** What came into view and left it, and the sessions with the servers. */
   readonly history: History;
   /** The servers' numbers in the history, and this client's own. A server that was removed keeps its number. */
@@ -153,6 +156,13 @@ export class ClientCore {
     this.#completeness = new Completeness(this.#clock, this.#stale.staleTimers, (vni) =>
       this.#handlers.complete(vni),
     );
+    this.#agreement = new Agreement({
+      clock: this.#clock,
+      logger: this.#logger,
+      comparison: this.#view.comparison,
+      vnis: this.#vnis,
+      servers: () => this.#links,
+    });
     this.#linkContext = {
       keepaliveSeconds: options.keepaliveSeconds ?? CLIENT_OPTIONS.keepaliveSeconds.default,
       pacing: options.pacing ?? CLIENT_OPTIONS.pacing.default,
@@ -234,6 +244,7 @@ export class ClientCore {
     else this.#stale.dropServer(link.number);
     link.retire(withinMs);
     this.#completeness.serverRemoved(link.number);
+    this.#agreement.check();
     return true;
   }
 
@@ -254,6 +265,7 @@ export class ClientCore {
     if (this.#vnis.has(vni)) return false;
     this.#vnis.add(vni);
     this.#completeness.subscribed(vni);
+    this.#agreement.check();
     for (const link of this.#links) link.vniChanged(vni);
     return true;
   }
@@ -262,6 +274,7 @@ export class ClientCore {
   unsubscribe(vni: number): boolean {
     if (!this.#vnis.delete(vni)) return false;
     this.#completeness.unsubscribed(vni);
+    this.#agreement.unsubscribed(vni);
     for (const link of this.#links) link.vniChanged(vni);
     this.#view.dropVni(vni);
     return true;
@@ -429,6 +442,21 @@ export class ClientCore {
     };
   }
 
+  /** What servers disagree about that have sent all routes of a VNI, VNI by VNI. */
+  get disagreements(): readonly Disagreement[] {
+    return this.#agreement.disagreements;
+  }
+
+  /** How often a disagreement about a VNI was found since the start. */
+  get disagreementsFound(): number {
+    return this.#agreement.found;
+  }
+
+  /** Why the servers' routes cannot be relied on, as text for an operator; null if the servers agree. */
+  get agreementProblem(): string | null {
+    return this.#agreement.problem;
+  }
+
   /** Number of stale routes of servers that were removed with `keepStale`, and are not among {@link servers} any more. */
   get removedServersRoutes(): number {
     return this.servers().reduce((left, { staleRoutes }) => left - staleRoutes, this.#view.allStaleCopies);
@@ -455,6 +483,7 @@ export class ClientCore {
   async #stop(withinMs: number, onStop: OnStop): Promise<void> {
     this.#stopped = true;
     this.#completeness.stop();
+    this.#agreement.stop();
     this.#stale.stop();
     this.#held?.stop();
     if (onStop === "withdraw") this.drain();
@@ -556,5 +585,6 @@ export class ClientCore {
     if (state === "established" && !this.#own.hasHeldBack) this.#confirmAt([link], this.#confirmations);
     this.#handlers.serverState(link.endpoint, state, reason);
     this.#completeness.check();
+    this.#agreement.check();
   }
 }

@@ -49,6 +49,7 @@ import { destinationOf, nextHopOf } from "../../wire/codec.ts";
 import type { UpdateFields } from "../../wire/message.ts";
 import { Action, TIMEOUT_INTERVALS } from "../../wire/protocol.ts";
 import type { SkipCode } from "../../wire/protocol-error.ts";
+import type { ComparedServer } from "../view/agreement.ts";
 import {
   type AwaitedServer,
   type Completeness,
@@ -71,6 +72,12 @@ export type ServerState = "connecting" | "handshake" | "established" | "retry" |
  * name that will lead to another server some day.
  */
 const SAME_SERVER_RETRY_MS = 60_000;
+
+/**
+ * How long after it has read our SUBSCRIBE the table of a server without End-of-RIBs is compared with those of others: its own
+ * clients have returned by then, and it has sent some hundred thousand routes.
+ */
+const TABLE_COMPLETE_MS = 60_000;
 
 /** Why an UPDATE of a server is skipped: it is not a valid route, or the view has no room for it. */
 export type UpdateSkipCode = SkipCode | LeftOutCode;
@@ -100,7 +107,7 @@ export interface LinkContext {
   stateChanged(link: ServerLink, state: ServerState, reason: CloseReason | null): void;
 }
 
-export class ServerLink implements ConnectionHandler, AwaitedServer {
+export class ServerLink implements ConnectionHandler, AwaitedServer, ComparedServer {
   readonly number: ServerNumber;
   readonly endpoint: Endpoint;
   readonly #context: LinkContext;
@@ -159,6 +166,12 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
   }
   subscribeReadMs(vni: number): number {
     return this.#output?.subscribeReadMs(vni) ?? Number.POSITIVE_INFINITY;
+  }
+  hasSentTable(vni: number): boolean {
+    if (this.#state !== "established") return false;
+    if (this.peerKind === "bunbond") return this.#completeVnis.has(vni);
+    const readMs = Math.max(this.#stateSinceMs, this.subscribeReadMs(vni));
+    return this.#context.clock.nowMs() >= readMs + TABLE_COMPLETE_MS;
   }
   /** Returns true if another link receives the routes of this server. */
   get isRedundant(): boolean {
@@ -477,9 +490,9 @@ export class ServerLink implements ConnectionHandler, AwaitedServer {
       // The subscription or the connection may have ended in the meantime.
       if (output === this.#output && output?.isSubscribed(vni)) completeness.tableReceived(this.number, vni);
     });
-    if (this.#serverId === "" || output !== this.#output || output?.isSubscribed(vni) !== true) return;
+    if (output !== this.#output || output?.isSubscribed(vni) !== true) return;
     this.#completeVnis.add(vni);
-    this.#context.tableReceived(this.#serverId, vni);
+    if (this.#serverId !== "") this.#context.tableReceived(this.#serverId, vni);
   }
 
   onClosed(reason: CloseReason): void {

@@ -30,6 +30,8 @@ export interface AdjRibIn {
   isRemoved: boolean;
   /** Number of its routes; there is at most one copy of each. */
   copies: number;
+  /** A route was skipped for want of room, so that this is not all that the server has announced. */
+  hasLeftOut: boolean;
   /**
    * The digest of its routes, without those that this client announces itself: two servers with the same table have the
    * same.
@@ -104,7 +106,11 @@ export class AdjRibsIn {
     let copies = 0;
     for (const ribs of this.#ribsOfServer(server)) {
       ribs.unverified = null;
-      if (ribs.live === null || ribs.live.copies === 0) continue;
+      if (ribs.live === null) continue;
+      if (ribs.live.copies === 0) {
+        ribs.live.hasLeftOut = false;
+        continue;
+      }
       ribs.live.lostMs = nowMs;
       copies += ribs.live.copies;
       ribs.stale.push(ribs.live);
@@ -172,6 +178,7 @@ export class AdjRibsIn {
       lostMs: null,
       isRemoved: false,
       copies: 0,
+      hasLeftOut: false,
       digest: new RouteDigest(),
     };
     this.#byNumber[number] = rib;

@@ -35,7 +35,6 @@
 import { CapacityError, GrowableInt32Array } from "../../base/growable-int32-array.ts";
 import type { Prefix } from "../../net/ip.ts";
 import { CLIENT_OPTIONS } from "../../options/client-options.ts";
-import { RouteDigest } from "../../route/digest.ts";
 import type { HistoryReason, HistorySource } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
 import {
@@ -58,6 +57,7 @@ import { type NextHop, UpdateFields } from "../../wire/message.ts";
 import { type AdjRibIn, AdjRibsIn, type ServerNumber } from "./adj-ribs-in.ts";
 import type { ClientView, DestinationView } from "./client-view.ts";
 import { Echo } from "./own-echoes.ts";
+import { RibComparison } from "./rib-comparison.ts";
 
 export type { ServerNumber } from "./adj-ribs-in.ts";
 
@@ -103,7 +103,6 @@ interface Removal {
   readonly done: () => void;
 }
 
-const NO_ROUTES = new RouteDigest();
 const OWN_ANNOUNCEMENT: ViewCause = { reason: "own-announcement", server: null };
 /** The unit of the times at which servers announced routes. */
 const SINCE_UNIT_MS = 100;
@@ -121,6 +120,8 @@ export class MergedView implements ClientView {
   readonly #copiesPerSlice: number;
   readonly #table = new RouteTable({ hasFewPeers: true });
   readonly #ribs = new AdjRibsIn(OWN + 1);
+  /** Compares what servers have announced. */
+  readonly comparison = new RibComparison(this.#table, this.#ribs, OWN);
   readonly #removals: Removal[] = [];
   /** Rows of live copies that another server has withdrawn since the last frame of this server, by server. */
   readonly #contradicted = new Map<ServerNumber, Set<number>>();
@@ -171,7 +172,7 @@ export class MergedView implements ClientView {
       : this.#ribs.live(server, fields.vni);
     const change = this.#table.add(rib.number, fields);
     if (change === Change.TABLE_FULL) {
-      this.#listener.leftOut(server, "TABLE_FULL");
+      this.#leaveOut(server, fields.vni, "TABLE_FULL");
       return Received.OTHER;
     }
     if (change === Change.NOTHING) return isUnverified ? Received.UNVERIFIED : Received.OTHER;
@@ -181,7 +182,7 @@ export class MergedView implements ClientView {
     if (routesToDestination === null) {
       this.#removeCopy(row, rib);
       this.#freeRow(row);
-      this.#listener.leftOut(server, "TABLE_FULL");
+      this.#leaveOut(server, fields.vni, "TABLE_FULL");
       return Received.OTHER;
     }
     if (routesToDestination > this.#maxHops) {
@@ -189,7 +190,7 @@ export class MergedView implements ClientView {
       this.#removeCopy(row, rib);
       this.#freeUnused(row);
       if (stale === NIL) {
-        this.#listener.leftOut(server, "TOO_MANY_HOPS");
+        this.#leaveOut(server, fields.vni, "TOO_MANY_HOPS");
         return Received.OTHER;
       }
       const wasShown = this.#isShown(stale);
@@ -225,6 +226,11 @@ export class MergedView implements ClientView {
     this.#publishIfChanged(row, wasHeld && !isOwn, { reason: "announced", server });
     if (isUnverified) return Received.UNVERIFIED;
     return isConfirmed ? Received.CONFIRMED : Received.OTHER;
+  }
+
+  #leaveOut(server: ServerNumber, vni: number, code: LeftOutCode): void {
+    this.#ribs.live(server, vni).hasLeftOut = true;
+    this.#listener.leftOut(server, code);
   }
 
   /** Removes the server's other copies of the route: the new one has their age. Returns true if one of them was stale. */
@@ -388,6 +394,7 @@ export class MergedView implements ClientView {
       return false;
     }
     if (change !== Change.NOTHING) {
+      this.comparison.changed(row);
       this.#table.hash(row);
       for (const { digest } of this.#ribsOf(row)) digest.remove(this.#table.hashHigh, this.#table.hashLow);
     }
@@ -400,6 +407,7 @@ export class MergedView implements ClientView {
     fillUpdateFields(this.#fields, vni, destination, nextHop);
     const row = this.#table.findRow(this.#fields);
     if (row === NIL || this.#table.removeOrigin(row, OWN) === Change.NOTHING) return;
+    this.comparison.changed(row);
     this.#table.hash(row);
     for (const { digest } of this.#ribsOf(row)) digest.add(this.#table.hashHigh, this.#table.hashLow);
     // A copy that is about to be dropped must not come into view until its turn.
@@ -446,14 +454,6 @@ export class MergedView implements ClientView {
       }
     }
     return holders;
-  }
-
-  /**
-   * Returns the digest of what a server has announced for the VNI on the present connection, without what this client announces
-   * itself: established servers of one table have equal ones.
-   */
-  digestOf(server: ServerNumber, vni: number): string {
-    return `${this.#ribs.liveOf(server, vni)?.digest ?? NO_ROUTES}`;
   }
 
   lookAt(vni: number, destination: Prefix): DestinationView {
@@ -550,6 +550,7 @@ export class MergedView implements ClientView {
   /** Counts a copy that was added. */
   #copyAdded(row: number, rib: AdjRibIn): void {
     rib.copies++;
+    this.comparison.changed(row);
     if (this.#isOwn(row)) return;
     this.#table.hash(row);
     rib.digest.add(this.#table.hashHigh, this.#table.hashLow);
@@ -557,6 +558,7 @@ export class MergedView implements ClientView {
 
   #removeCopy(row: number, rib: AdjRibIn): void {
     if (this.#table.removeOrigin(row, rib.number) === Change.NOTHING) return;
+    this.comparison.changed(row);
     if (!this.#isOwn(row)) {
       this.#table.hash(row);
       rib.digest.remove(this.#table.hashHigh, this.#table.hashLow);

@@ -207,7 +207,7 @@ export class ViewUnderTest {
       servers: NAMES.map((name) => this.#view.serversOf(routeOfName(name))),
       staleCopies: SERVERS.map((server) => this.#view.staleCopies(server)),
       vnis: [...this.#inspector.summaries()].sort((a, b) => a.vni - b.vni),
-      digests: SERVERS.map((server) => VNIS.map((vni) => this.#view.digestOf(server, vni))),
+      digests: SERVERS.map((server) => VNIS.map((vni) => `${this.#view.comparison.digestOf(server, vni)}`)),
     };
     const expected = {
       events: [...gone, ...come].sort(),
