@@ -68,7 +68,7 @@ test("the questions of an operator are answered by real daemons", async () => {
       .split("\n")
       .map((line) => JSON.parse(line).change),
   ).toEqual(["add", "remove"]);
-  expect(run("peers", "--gone", "--socket", socket).stdout).toMatch(/\n1 +\[::1\]:\d+ /);
+  expect(run("peers", "--gone", "--socket", socket).stdout).toMatch(/\n *1 +\[::1\]:\d+ /);
   expect(JSON.parse(run("peers", "1", "--socket", socket, "--json").stdout)).toMatchObject({
     id: 1,
     state: "gone",
