@@ -88,7 +88,9 @@ function expectCommand([program = "", first = "", ...rest]: readonly string[]): 
     else if (first === "run") expectScript(rest[0] ?? "");
     else if (first !== "install") expectScript(first);
   } else if (program === "systemctl") {
-    expect([first, ...rest].join(" ")).toMatch(/^(daemon-reload|enable --now bunbond-(server|client))$/);
+    expect([first, ...rest].join(" ")).toMatch(
+      /^(daemon-reload|enable --now( bunbond-(server|tunnel|client))+)$/,
+    );
   } else if (program !== "curl") {
     // curl's are carried out in outputs.test.ts
     throw new Error(`a document has a command that nothing here checks: ${program}`);
