@@ -21,7 +21,8 @@ export const SERVER_OPTIONS = {
     example: "[::]:4711",
     default: `[::]:${DEFAULT_PORT}`,
     libraryDefault: "required",
-    help: `Accept clients on this address: IPv4, IPv6 ([::] accepts both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
+    help: `Accept clients on this address: IPv4, IPv6 ([::] accepts both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out. A socket that systemd passes on takes its place.`,
+    libraryHelp: `Accept clients on this address: IPv4, IPv6 ([::] accepts both) or IPv6 with a zone. Port ${DEFAULT_PORT} if left out.`,
   },
   ...SHARED_OPTIONS,
   settleSeconds: {

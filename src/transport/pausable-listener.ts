@@ -16,6 +16,8 @@ import { acceptQueueLength, duplicateDescriptor, setBacklog } from "./sockopt.ts
 export interface PausableListenerOptions<Data> {
   readonly hostname: string;
   readonly port: number;
+  /** A socket that listens there already; left out if one is to be opened. */
+  readonly descriptor?: number;
   readonly backlog: number;
   readonly data: Data;
   readonly allowHalfOpen?: boolean;
@@ -38,9 +40,11 @@ export class PausableListener<Data> {
   /** @throws the system's error */
   constructor(options: PausableListenerOptions<Data>) {
     this.#options = options;
-    const { hostname, port } = options;
-    this.#listener = Bun.listen<Data>({ hostname, port, ...this.#common });
-    this.port = this.#listener.port;
+    const { hostname, port, descriptor: given } = options;
+    this.#listener =
+      given === undefined ? Bun.listen<Data>({ hostname, port, ...this.#common }) : this.#listenOn(given);
+    // Bun does not know the port of a descriptor.
+    this.port = given === undefined ? this.#listener.port : port;
     // Bun's types do not have it.
     const { fd } = this.#listener as { fd?: number };
     this.#descriptor = fd === undefined ? null : duplicateDescriptor(fd);
@@ -112,10 +116,15 @@ export class PausableListener<Data> {
       setTimeout(() => this.#apply(), RETRY_MS);
       return;
     }
+    this.#listener = this.#listenOn(fd);
+    setBacklog(this.#descriptor, this.#options.backlog);
+  }
+
+  /** Returns Bun's listener, which closes the descriptor when it stops. */
+  #listenOn(fd: number): Bun.TCPSocketListener<Data> {
     // Bun's types lack listening on a descriptor.
     const onDescriptor = { fd, ...this.#common } as unknown as Bun.TCPSocketListenOptions<Data>;
-    this.#listener = Bun.listen<Data>(onDescriptor) as Bun.TCPSocketListener<Data>;
-    setBacklog(this.#descriptor, this.#options.backlog);
+    return Bun.listen<Data>(onDescriptor) as Bun.TCPSocketListener<Data>;
   }
 }
 

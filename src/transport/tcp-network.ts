@@ -35,7 +35,18 @@ interface SocketData {
   opened(socket: Socket): void;
 }
 
+export interface BunNetworkOptions {
+  /** The descriptor of a socket that listens already, instead of one that `listen` opens (see inherited-socket.ts). */
+  readonly listeningDescriptor?: number;
+}
+
 export class BunNetwork implements Network {
+  readonly #listeningDescriptor: number | undefined;
+
+  constructor({ listeningDescriptor }: BunNetworkOptions = {}) {
+    this.#listeningDescriptor = listeningDescriptor;
+  }
+
   async listen(endpoint: Endpoint, accept: (stream: ByteStream) => StreamEvents): Promise<Listener> {
     const opened = (socket: Socket) => {
       const { fd } = socket as Socket & { readonly fd?: number };
@@ -47,6 +58,7 @@ export class BunNetwork implements Network {
       const listener = new PausableListener<SocketData>({
         hostname: endpoint.host,
         port: endpoint.port,
+        ...(this.#listeningDescriptor !== undefined && { descriptor: this.#listeningDescriptor }),
         backlog: BACKLOG,
         data: { events: null, opened },
         socket: socketHandler,

@@ -87,8 +87,15 @@ function expectCommand([program = "", first = "", ...rest]: readonly string[]): 
     if (first === "pack") expect(rest).toEqual([]);
     else if (first === "run") expectScript(rest[0] ?? "");
     else if (first !== "install") expectScript(first);
+  } else if (program === "apt") {
+    expect([first, ...rest]).toEqual(["install", `./dist/${manifest.name}_${manifest.version}_amd64.deb`]);
+  } else if (program === "podman") {
+    // That the layout is a good one is in test/packaging/.
+    expect([first, ...rest]).toEqual(["pull", "oci:dist/image"]);
   } else if (program === "systemctl") {
-    expect([first, ...rest].join(" ")).toMatch(/^(daemon-reload|enable --now bunbond-(server|client))$/);
+    expect([first, ...rest].join(" ")).toMatch(
+      /^(daemon-reload|enable --now( bunbond-(server|tunnel|client))+)$/,
+    );
   } else if (program !== "curl") {
     // curl's are carried out in outputs.test.ts
     throw new Error(`a document has a command that nothing here checks: ${program}`);

@@ -1,8 +1,10 @@
 /** The daemons as services: what they send to systemd's notification socket, as processes. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { formatEndpoint } from "../../src/net/endpoint.ts";
 import { announceFlag, standardRoute } from "../support/models/text-route.ts";
-import { startBunbondServer } from "../support/process/bunbond-process.ts";
+import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
 import { REPOSITORY } from "../support/process/documents.ts";
 import { NotifyReceiver } from "../support/process/notify-receiver.ts";
@@ -56,4 +58,51 @@ test("a client is ready when each of its servers was tried, also if one is away"
   client.signal("SIGTERM");
   expect(await receiver.next("STOPPING=1")).toContain("EXTEND_TIMEOUT_USEC=11000000");
   expect(await client.ended).toBe(0);
+});
+
+describe("socket activation", () => {
+  /** Starts a server with descriptors from 3 on, as systemd does: LISTEN_PID is the process itself. */
+  function activate(descriptors: readonly number[]) {
+    const server = '"$@" server --settle 0 --socket none --listen "[::1]:1"';
+    return Bun.spawn(["sh", "-c", `LISTEN_PID=$$ exec ${server}`, "sh", process.execPath, "src/main.ts"], {
+      cwd: REPOSITORY,
+      env: { ...process.env, NODE_ENV: undefined, LISTEN_FDS: `${descriptors.length}` },
+      stdio: ["ignore", "ignore", "pipe", ...descriptors],
+    });
+  }
+
+  /** Bun's types lack the descriptor. */
+  const listen = (hostname: string) =>
+    Bun.listen({ hostname, port: 0, socket: { data() {} } }) as Bun.TCPSocketListener & {
+      readonly fd: number;
+    };
+
+  test.each(["::1", "127.0.0.1"])("a server takes a socket on %s in the place of --listen", async (host) => {
+    const listener = listen(host);
+    const server = activate([listener.fd]);
+    const address = formatEndpoint({ host, port: listener.port });
+    listener.stop();
+    const route = standardRoute(100, "10.0.1.0/24", "2001:db8::1");
+    await using _announcer = startBunbondClient({ servers: [address], announce: [announceFlag(route)] });
+    await using client = startBunbondClient({ servers: [address], vnis: [100] });
+    await client.viewIs([route]);
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(await server.stderr.text()).toContain(`listening address=${address}\n`);
+  });
+
+  test("anything else than one listening TCP socket is refused in one line", async () => {
+    const [one, two] = [listen("::1"), listen("::1")];
+    const file = openSync("/dev/null", "r");
+    for (const descriptors of [[one.fd, two.fd], [file]]) {
+      const server = activate(descriptors);
+      expect(await server.exited).toBe(1);
+      expect(await server.stderr.text()).toMatch(
+        /^bunbond server: cannot listen: the variable LISTEN_FDS .*\n$/,
+      );
+    }
+    closeSync(file);
+    one.stop();
+    two.stop();
+  });
 });

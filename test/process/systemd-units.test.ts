@@ -25,9 +25,18 @@ describe.skipIf(analyze === null)(`systemd-analyze${reason}`, () => {
   const kernelRoutes = ["--tun", "overlay", "--install-routes", "100#100"];
   const zone = ["--listen", "[fe80::1%eth0]:179"];
   test.each([
-    ["server", zone, ["bunbond-server"]],
-    ["client", ["--server", "one.example"], ["bunbond-client"]],
-    ["client", ["--server", "one.example", ...kernelRoutes], ["bunbond-client", "bunbond-tunnel"]],
+    ["server", zone, ["bunbond-server.service"]],
+    [
+      "server",
+      ["--socket-unit", "--listen", "[::]:179"],
+      ["bunbond-server.service", "bunbond-server.socket"],
+    ],
+    ["client", ["--server", "one.example"], ["bunbond-client.service"]],
+    [
+      "client",
+      ["--server", "one.example", ...kernelRoutes],
+      ["bunbond-client.service", "bunbond-tunnel.service"],
+    ],
   ])("is content with a %s %p", async (program, flags, units) => {
     await using directory = temporaryDirectory();
     // What the units start must be there for it.
@@ -40,7 +49,7 @@ describe.skipIf(analyze === null)(`systemd-analyze${reason}`, () => {
       installCommands,
     );
     expect(exitCode).toBe(0);
-    const paths = units.map((unit) => join(directory.path, "etc/systemd/system", `${unit}.service`));
+    const paths = units.map((unit) => join(directory.path, "etc/systemd/system", unit));
     expect(await run(["systemd-analyze", "verify", "--man=no", ...paths])).toEqual({
       exitCode: 0,
       stdout: "",

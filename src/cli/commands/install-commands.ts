@@ -4,7 +4,7 @@
  *     flags ─▶ checked as the daemon checks them ─▶ files (tools/install) ─▶ compared with those on the host ─▶ written, or printed
  */
 import { isAbsolute, join } from "node:path";
-import type { Endpoint } from "../../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, hasHostName } from "../../net/endpoint.ts";
 import {
   networkdDevice,
   networkdDropIn,
@@ -13,7 +13,7 @@ import {
   tunnelUnit,
 } from "../../tools/install/network-files.ts";
 import type { ServiceFile } from "../../tools/install/service-file.ts";
-import { type ServiceUnit, serviceUnit } from "../../tools/install/service-units.ts";
+import { type ServiceUnit, serviceUnit, socketUnit } from "../../tools/install/service-units.ts";
 import { type ClientConfig, clientDefinition, readClientOptions } from "../daemon/client-command.ts";
 import { readServerOptions, type ServerConfig, serverDefinition } from "../daemon/server-command.ts";
 import { readOneOf } from "../flags/values.ts";
@@ -70,13 +70,21 @@ const makeDeviceFlag = {
   },
 } as const satisfies FlagDefs;
 
+const socketUnitFlag = {
+  "socket-unit": {
+    type: "boolean",
+    description:
+      "Also write bunbond-server.socket: systemd opens the port of --listen and passes it on. Connections that are made while the server restarts wait, and are not refused.",
+  },
+} as const satisfies FlagDefs;
+
 const serverInstallDefinition = {
   meta: {
     name: "install server",
     description:
       "Make this host run a server as a service of systemd: write a hardened unit that starts it with the flags that are given here.",
   },
-  args: { ...serverDefinition.args, ...installFlags },
+  args: { ...serverDefinition.args, ...socketUnitFlag, ...installFlags },
 } satisfies CommandDefinition;
 
 const { "dry-run": _dryRun, json: _json, ...serviceFlags } = clientDefinition.args;
@@ -125,14 +133,26 @@ export const installCommands: readonly Command[] = [
 
 async function installServer(context: CommandContext): Promise<number> {
   const { own, daemonArgs } = divide(serverInstallDefinition.args, context.rawArgs);
-  const flags = readInstallFlags(parseFlags(installFlags, [], own));
+  const values = parseFlags({ ...installFlags, ...socketUnitFlag }, [], own);
+  const flags = readInstallFlags(values);
   const options = await checkedAsOnHost(daemonArgs, flags.root, readServerOptions);
+  const hasSocketUnit = values["socket-unit"];
+  const { host, port } = options.listen;
+  // systemd 252 refuses zones, and none takes a name.
+  if (hasSocketUnit && (hasHostName(options.listen) || host.includes("%") || port === 0)) {
+    throw new UsageError("BAD_VALUE", "--listen: a socket unit needs an address without a zone, and a port", {
+      flag: "--listen",
+    });
+  }
   const unit = serviceUnit({
     ...unitBase("server", flags, daemonArgs),
     capabilities: bindCapability(options),
     after: [],
+    hasSocketUnit,
   });
-  return await install(context, flags, { files: [unit], units: ["bunbond-server"], warnings: [] });
+  const socket = hasSocketUnit ? [socketUnit(formatEndpoint(options.listen), UNIT_DIRECTORY)] : [];
+  const units = [...(hasSocketUnit ? ["bunbond-server.socket"] : []), "bunbond-server"];
+  return await install(context, flags, { files: [unit, ...socket], units, warnings: [] });
 }
 
 async function installClient(context: CommandContext): Promise<number> {
@@ -147,6 +167,7 @@ async function installClient(context: CommandContext): Promise<number> {
     ...unitBase("client", flags, daemonArgs),
     capabilities: [...bindCapability(options), ...(kernel.length > 0 ? (["CAP_NET_ADMIN"] as const) : [])],
     after: hasTunnelUnit ? [TUNNEL_UNIT] : [],
+    hasSocketUnit: false,
   });
   const units = [...(hasTunnelUnit ? ["bunbond-tunnel"] : []), "bunbond-client"];
   const { warnings } = options;
@@ -218,7 +239,7 @@ function readInstallFlags({
 /** Divides the flags into those of this command and those of the daemon, the latter in their long forms and in the order given. */
 function divide(defs: FlagDefs, rawArgs: readonly string[]) {
   const given = [...givenFlags(defs, rawArgs)];
-  const isOwn = (name: string) => name in installFlags || name in makeDeviceFlag;
+  const isOwn = (name: string) => [installFlags, makeDeviceFlag, socketUnitFlag].some((defs) => name in defs);
   const daemonArgs = given
     .filter(([name]) => !isOwn(name))
     .flatMap(([name, value]) => {
@@ -259,7 +280,7 @@ function unitBase(
   program: ServiceUnit["program"],
   { executable }: InstallFlags,
   args: readonly string[],
-): Omit<ServiceUnit, "capabilities" | "after"> {
+): Omit<ServiceUnit, "capabilities" | "after" | "hasSocketUnit"> {
   return { program, executable, args, conditionPath: null, directory: UNIT_DIRECTORY };
 }
 

@@ -59,7 +59,8 @@ export async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() ?? false;
 }
 
-function withMark(text: string): string {
+/** Returns the text as it is written, after its checksum. */
+export function withMark(text: string): string {
   return `${MARK}${checksum(text)}\n${text}`;
 }
 

@@ -4,8 +4,12 @@ import { serverEndpoints } from "../../http/control/server-endpoints.ts";
 import { ServerMonitor } from "../../http/monitoring/server-monitor.ts";
 import { serverSource } from "../../http/queries/daemon-sources.ts";
 import { Server, type ServerStats } from "../../server/server.ts";
+import { readListenEnvironment } from "../../systemd/listen-environment.ts";
+import { takeListeningSocket } from "../../transport/inherited-socket.ts";
+import { BunNetwork } from "../../transport/tcp-network.ts";
 import type { DaemonContext } from "../program/command.ts";
 import { counted } from "../program/counted.ts";
+import type { ProgramIo } from "../program/program-io.ts";
 import { versionInfo } from "../program/version.ts";
 import { logEndpoint } from "./log-level.ts";
 import { applyToServer, reloadOnHangup } from "./reload.ts";
@@ -16,16 +20,36 @@ import { readServerOptions, type ServerConfig } from "./server-command.ts";
 
 /** Runs `bunbond server` until SIGTERM or SIGINT, or SIGHUP from a terminal without `--config`. */
 export function runServer(options: ServerConfig, context: DaemonContext): Promise<number> {
-  return runDaemon(options, context, { program: "server", serve: (setup) => serve(options, setup) });
+  return runDaemon(options, context, {
+    program: "server",
+    serve: (setup) => serve(options, setup, context.io.environment),
+  });
+}
+
+/**
+ * Returns where the server listens: on the socket that systemd passes on, or else at `--listen`.
+ * @throws Error if systemd passes anything but one listening TCP socket
+ */
+function listenOptions({ listen }: ServerConfig, environment: ProgramIo["environment"]) {
+  const [fd, ...others] = readListenEnvironment(environment, process.pid);
+  if (fd === undefined) return { listen };
+  const endpoint = others.length === 0 ? takeListeningSocket(fd) : null;
+  if (endpoint === null) {
+    throw new Error(
+      `cannot listen: the variable LISTEN_FDS passes ${others.length === 0 ? "something else than a" : `${others.length + 1} sockets instead of one`} listening TCP socket; the socket unit needs one ListenStream=`,
+    );
+  }
+  return { listen: endpoint, network: new BunNetwork({ listeningDescriptor: fd }) };
 }
 
 async function serve(
   options: ServerConfig,
   { rawArgs, hangup, logger, log, control, service, stopped }: DaemonSetup,
+  environment: ProgramIo["environment"],
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
-  const { listen, settleSeconds, pacing, maxHalfOpen } = options;
-  const start = { listen, settleSeconds, pacing, maxHalfOpen };
+  const { settleSeconds, pacing, maxHalfOpen } = options;
+  const start = { ...listenOptions(options, environment), settleSeconds, pacing, maxHalfOpen };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
   log.log(LOG.started, { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {

@@ -8,15 +8,25 @@ export const TUNNEL_UNIT = "bunbond-tunnel.service";
 
 /** Returns a unit that makes the tunnel device, if there is none of that name, and leaves it in place at its stop. */
 export function tunnelUnit(device: string, directory: UnitDirectory): ServiceFile {
+  return tunnelUnitFile(`${directory}/${TUNNEL_UNIT}`, unitText(device), unitCommandLine([device]));
+}
+
+/** Returns the same as a template: bunbond-tunnel@DEVICE.service. */
+export function tunnelTemplate(directory: UnitDirectory): ServiceFile {
+  return tunnelUnitFile(`${directory}/bunbond-tunnel@.service`, "%i", "%i");
+}
+
+/** `name` and `word` are the device's name in a text and in a command line of a unit. */
+function tunnelUnitFile(path: string, name: string, word: string): ServiceFile {
   return {
-    path: `${directory}/${TUNNEL_UNIT}`,
+    path,
     text: sectionsText([
       [
         "Unit",
         [
-          `Description=Tunnel device ${unitText(device)} of BunBond`,
+          `Description=Tunnel device ${name} of BunBond`,
           "Documentation=man:bunbond-kernel(7)",
-          "Before=network-online.target",
+          "Before=network-online.target bunbond-client.service",
         ],
       ],
       [
@@ -25,8 +35,8 @@ export function tunnelUnit(device: string, directory: UnitDirectory): ServiceFil
           "Type=oneshot",
           "RemainAfterExit=yes",
           "# It fails if the device is there.",
-          `ExecStart=-${unitCommandLine(["ip", "link", "add", device, "type", "ip6tnl", "mode", "any", "external"])}`,
-          `ExecStart=${unitCommandLine(["ip", "link", "set", device, "up"])}`,
+          `ExecStart=-ip link add ${word} type ip6tnl mode any external`,
+          `ExecStart=ip link set ${word} up`,
           "CapabilityBoundingSet=CAP_NET_ADMIN",
           "NoNewPrivileges=yes",
           "ProtectSystem=strict",

@@ -7,7 +7,7 @@
  * Two usual lines are missing on purpose. MemoryDenyWriteExecute= would leave Bun without its compiler, and so without calls of the
  * libc. PrivateUsers= would make CAP_NET_ADMIN void for the host's network.
  */
-import { unitCommandLine } from "./command-line.ts";
+import { unitCommandLine, unitText } from "./command-line.ts";
 import { type ServiceFile, sectionsText } from "./service-file.ts";
 
 /** Where an administrator's units are, and those of packages. */
@@ -21,6 +21,8 @@ export interface ServiceUnit {
   readonly args: readonly string[];
   /** The capabilities that it needs. */
   readonly capabilities: readonly ("CAP_NET_ADMIN" | "CAP_NET_BIND_SERVICE")[];
+  /** Its listening socket is opened by a socket unit. */
+  readonly hasSocketUnit: boolean;
   /** Units to start before it, beside the network. */
   readonly after: readonly string[];
   /** Without this file the unit is skipped; null if it needs none. */
@@ -32,7 +34,7 @@ export interface ServiceUnit {
 const OPEN_FILES = 524_288;
 
 export function serviceUnit(unit: ServiceUnit): ServiceFile {
-  const { program, directory, after, conditionPath } = unit;
+  const { program, directory, after, conditionPath, hasSocketUnit } = unit;
   const units = ["network-online.target", ...after].join(" ");
   return {
     path: `${directory}/bunbond-${program}.service`,
@@ -44,6 +46,7 @@ export function serviceUnit(unit: ServiceUnit): ServiceFile {
           `Documentation=man:bunbond-${program}(1)`,
           `Wants=${units}`,
           `After=${units}`,
+          ...(hasSocketUnit ? [`Requires=bunbond-${program}.socket`] : []),
           ...(conditionPath === null ? [] : [`ConditionPathExists=${conditionPath}`]),
           "# It is started again for ever.",
           "StartLimitIntervalSec=0",
@@ -51,6 +54,27 @@ export function serviceUnit(unit: ServiceUnit): ServiceFile {
       ],
       ["Service", [...processLines(unit), ...hardening(unit)]],
       ["Install", ["WantedBy=multi-user.target"]],
+    ]),
+  };
+}
+
+/** The length of the accept queue: thousands connect at once after an outage. */
+const BACKLOG = 4096;
+
+/** Returns the unit of a server's socket: connections that are made while the server restarts wait in it. */
+export function socketUnit(listenText: string, directory: UnitDirectory): ServiceFile {
+  return {
+    path: `${directory}/bunbond-server.socket`,
+    text: sectionsText([
+      [
+        "Unit",
+        ["Description=Listening socket of the BunBond server", "Documentation=man:bunbond-service(7)"],
+      ],
+      [
+        "Socket",
+        [`ListenStream=${unitText(listenText)}`, "BindIPv6Only=both", `Backlog=${BACKLOG}`, "NoDelay=yes"],
+      ],
+      ["Install", ["WantedBy=sockets.target"]],
     ]),
   };
 }

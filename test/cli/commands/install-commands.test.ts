@@ -92,6 +92,14 @@ describe("the files of", () => {
   });
 });
 
+test("a socket unit listens where the server would", async () => {
+  const files = await filesOf("server", "--socket-unit", "--listen", "::1");
+  expect(setting(files.get("/etc/systemd/system/bunbond-server.socket"), "ListenStream")).toBe("[::1]:4711");
+  const unit = files.get(SERVER_UNIT);
+  expect(setting(unit, "Requires")).toBe("bunbond-server.socket");
+  expect(setting(unit, "ExecStart")).toBe("/usr/local/bin/bunbond server --listen=::1");
+});
+
 describe("capabilities", () => {
   test.each([
     ["none for a server", ["server"], SERVER_UNIT, ""],
@@ -135,6 +143,24 @@ describe("a mistake is refused before anything is written", () => {
       ["client", "-s", "one.example", "--install-routes", "100#100"],
       2,
       "choose another name",
+    ],
+    [
+      "a name for a socket unit",
+      ["server", "--socket-unit", "--listen", "a.example"],
+      2,
+      "a socket unit needs",
+    ],
+    [
+      "any port for a socket unit",
+      ["server", "--socket-unit", "--listen", "[::1]:0"],
+      2,
+      "a socket unit needs",
+    ],
+    [
+      "a zone for a socket unit",
+      ["server", "--socket-unit", "--listen", "[fe80::1%lo]"],
+      2,
+      "a socket unit needs",
     ],
     ["a file that is not there", ["server", "--config", "/none.yaml"], 2, "none.yaml"],
   ])("%s", async (_, args, expectedCode, message) => {
