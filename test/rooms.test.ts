@@ -53,11 +53,13 @@ const ROOMS = [
   "tools/decode",
   "tools/wireshark",
   "tools/install",
+  "tools/doctor",
   "cli/program",
   "cli/flags",
   "cli/config",
   "cli/bench",
   "cli/daemon",
+  "cli/doctor",
   "cli/commands",
   "cli/help",
   "cli",
@@ -92,6 +94,7 @@ const PURE = [
   "tools/decode",
   "tools/wireshark",
   "tools/install",
+  "tools/doctor",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =
