@@ -54,6 +54,7 @@ const ROOMS = [
   "tools/wireshark",
   "tools/install",
   "tools/doctor",
+  "tools/ping",
   "cli/program",
   "cli/flags",
   "cli/config",
@@ -95,6 +96,7 @@ const PURE = [
   "tools/wireshark",
   "tools/install",
   "tools/doctor",
+  "tools/ping",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =

@@ -15,6 +15,7 @@ import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
+import { pingCommand } from "./commands/ping-command.ts";
 import { queryCommands } from "./commands/query-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { wiresharkCommand } from "./commands/wireshark-command.ts";
@@ -42,6 +43,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     drainCommand(directories),
     logCommand(directories),
     ...doctorCommands(directories),
+    pingCommand(directories),
   ];
 }
 

@@ -27,9 +27,9 @@ import type {
   RunningDaemon,
 } from "../../tools/doctor/facts.ts";
 import { readDescriptorLimit } from "../../transport/descriptor-limit.ts";
+import { ipJson, outputOf, vrfs } from "./other-programs.ts";
 
 const CONNECT_WITHIN_MS = 3_000;
-const COMMAND_WITHIN_MS = 3_000;
 
 export async function gatherFacts(plan: DaemonPlan, daemons: readonly RunningDaemon[]): Promise<HostFacts> {
   const names = await Promise.all(plan.servers.filter(hasHostName).map(({ host }) => nameFact(host)));
@@ -173,20 +173,7 @@ function isProtocolLocked(protocol: number): boolean {
   return sockets.split("\n").some((line) => line.endsWith(` @bunbond-fib-${protocol}`));
 }
 
-// iproute2. -N: numbers instead of the names of tables.
-
-async function ipJson(
-  ...words: readonly string[]
-): Promise<readonly Readonly<Record<string, unknown>>[] | null> {
-  const text = await outputOf(["ip", "-N", "-json", ...words]);
-  if (text === null) return null;
-  try {
-    const answer: unknown = JSON.parse(text.trim() === "" ? "[]" : text);
-    return Array.isArray(answer) ? answer.filter((one) => typeof one === "object" && one !== null) : null;
-  } catch {
-    return null;
-  }
-}
+// iproute2.
 
 async function rulesOf(family: 4 | 6): Promise<RuleFact[] | null> {
   const rules = await ipJson(`-${family}`, "rule", "show");
@@ -199,21 +186,6 @@ async function rulesOf(family: 4 | 6): Promise<RuleFact[] | null> {
   }));
 }
 
-async function vrfs(): Promise<KernelFacts["vrfs"]> {
-  const links = (await ipJson("-details", "link", "show", "type", "vrf")) ?? [];
-  return links.flatMap(({ ifname, linkinfo }) => {
-    const data: unknown = isRecord(linkinfo) ? linkinfo.info_data : null;
-    const table = isRecord(data) ? Number(data.table) : Number.NaN;
-    return typeof ifname === "string" && Number.isInteger(table) ? [{ name: ifname, table }] : [];
-  });
-}
-
-/** The parts of a link that are read; a value may be of any shape. */
-interface LinkData {
-  readonly info_data?: unknown;
-  readonly table?: unknown;
-}
-
 async function underlayDevices(addresses: readonly string[]): Promise<string[]> {
   const routes = [(await ipJson("-6", "route", "show", "default")) ?? []];
   for (const address of addresses) {
@@ -221,10 +193,6 @@ async function underlayDevices(addresses: readonly string[]): Promise<string[]> 
   }
   const devices = routes.flat().flatMap(({ dev }) => (typeof dev === "string" && dev !== "lo" ? [dev] : []));
   return [...new Set(devices)];
-}
-
-function isRecord(value: unknown): value is LinkData {
-  return typeof value === "object" && value !== null;
 }
 
 // systemd-networkd.
@@ -258,13 +226,4 @@ function readText(path: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** Resolves to what a program prints; null if it is not installed, fails, or takes too long. */
-async function outputOf(command: readonly string[]): Promise<string | null> {
-  const [program = ""] = command;
-  if (Bun.which(program) === null) return null;
-  const child = Bun.spawn([...command], { stdin: "ignore", stderr: "ignore", timeout: COMMAND_WITHIN_MS });
-  const text = await new Response(child.stdout).text();
-  return (await child.exited) === 0 ? text : null;
 }
