@@ -53,11 +53,14 @@ const ROOMS = [
   "tools/decode",
   "tools/wireshark",
   "tools/install",
+  "tools/doctor",
+  "tools/ping",
   "cli/program",
   "cli/flags",
   "cli/config",
   "cli/bench",
   "cli/daemon",
+  "cli/doctor",
   "cli/commands",
   "cli/help",
   "cli",
@@ -92,6 +95,8 @@ const PURE = [
   "tools/decode",
   "tools/wireshark",
   "tools/install",
+  "tools/doctor",
+  "tools/ping",
 ];
 /** Bun.stringWidth, which measures text, and a date of a given time are the exceptions. */
 const IMPURE =

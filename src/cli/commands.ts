@@ -6,6 +6,7 @@ import { cleanupCommand } from "./commands/cleanup-command.ts";
 import { completionCommand } from "./commands/completion-command.ts";
 import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
+import { doctorCommands } from "./commands/doctor-commands.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { fibCommand } from "./commands/fib-command.ts";
 import { historyCommands } from "./commands/history-commands.ts";
@@ -14,6 +15,7 @@ import { ipCommand } from "./commands/ip-command.ts";
 import { logCommand } from "./commands/log-command.ts";
 import { alertsCommand, grafanaCommand } from "./commands/monitoring-commands.ts";
 import { peerCommands } from "./commands/peer-commands.ts";
+import { pingCommand } from "./commands/ping-command.ts";
 import { queryCommands } from "./commands/query-commands.ts";
 import { statusCommand } from "./commands/status-command.ts";
 import { topCommand } from "./commands/top-command.ts";
@@ -42,6 +44,8 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...changeCommands(directories),
     drainCommand(directories),
     logCommand(directories),
+    ...doctorCommands(directories),
+    pingCommand(directories),
   ];
 }
 

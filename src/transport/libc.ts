@@ -1,5 +1,5 @@
 /** This file opens the libc of this process, for the system calls that Bun lacks. */
-import { dlopen, type FFIFunction } from "bun:ffi";
+import { dlopen, type FFIFunction, type Pointer, read } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
 /** Returns the functions; null if they cannot be called (not Linux, another libc, no JIT). */
@@ -11,4 +11,10 @@ export function openLibc<const Functions extends Record<string, FFIFunction>>(fu
   } catch {
     return null;
   }
+}
+
+/** Returns the error number of the last call of this thread. `location`: what __errno_location() has returned. */
+export function readErrno(location: Pointer | bigint | null): number {
+  // A bigint would be an address beyond 2^53.
+  return typeof location === "number" ? read.i32(location, 0) : 0;
 }

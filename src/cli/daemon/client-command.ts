@@ -43,11 +43,15 @@ export interface ClientConfig extends KernelFlagOptions, DaemonFlagOptions {
 }
 
 /**
- * Reads the command line. `fromFile` has the settings of a configuration file.
+ * Reads the command line. `fromFile` has the settings of a configuration file. `defs`: also flags of a command that takes the client's.
  * @throws UsageError
  */
-export function parseClientOptions(rawArgs: readonly string[], fromFile?: GivenValues): ClientConfig {
-  const values = readValues(CLIENT_DAEMON_OPTIONS, parseFlags(clientDefinition.args, rawArgs, fromFile));
+export function parseClientOptions(
+  rawArgs: readonly string[],
+  fromFile?: GivenValues,
+  defs = clientDefinition.args,
+): ClientConfig {
+  const values = readValues(CLIENT_DAEMON_OPTIONS, parseFlags(defs, rawArgs, fromFile));
   const vnis = readVnis("--vni", values.vnis);
   const { routes, warnings } = readAnnouncements("--announce", values.announcements);
   const kernel = readKernelTexts(values);

@@ -29,11 +29,15 @@ export interface ServerConfig extends ServerLimits, DaemonFlagOptions {
 }
 
 /**
- * Reads the command line. `fromFile` has the settings of a configuration file.
+ * Reads the command line. `fromFile` has the settings of a configuration file. `defs`: also flags of a command that takes the server's.
  * @throws UsageError
  */
-export function parseServerOptions(rawArgs: readonly string[], fromFile?: GivenValues): ServerConfig {
-  const values = readValues(SERVER_OPTIONS, parseFlags(serverDefinition.args, rawArgs, fromFile));
+export function parseServerOptions(
+  rawArgs: readonly string[],
+  fromFile?: GivenValues,
+  defs = serverDefinition.args,
+): ServerConfig {
+  const values = readValues(SERVER_OPTIONS, parseFlags(defs, rawArgs, fromFile));
   return {
     ...values,
     ...readDaemonTexts(values),
