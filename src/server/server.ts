@@ -47,7 +47,7 @@ import { Deferral } from "./deferral.ts";
 import { GuardedServerHandler } from "./events.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "./exchange/limits.ts";
 import { type RetainedAnnouncements, RouteExchange, type VniInfo } from "./exchange/route-exchange.ts";
-import { type GonePeer, GonePeers } from "./gone-peers.ts";
+import { GonePeers } from "./gone-peers.ts";
 import { INSPECTION, type ServerInspection } from "./inspection.ts";
 import { LossWatch, type PresentAnnouncer } from "./loss-watch.ts";
 import type { ServerOptions, ServerSettings } from "./options.ts";
@@ -250,6 +250,12 @@ export class Server {
       history: this.#history,
       nowMs: () => this.#clock.nowMs(),
       vnis: () => exchange.inspector().vnis(),
+      gonePeers: () => this.#gone.list(this.#clock.nowMs()),
+      backlogOf: (id, maxLooks) =>
+        this.#peers
+          .values()
+          .find((peer) => peer.id === id)
+          ?.backlog(maxLooks) ?? 0,
       retainedOf: (id) => exchange.retainedOf(id),
       subscriberCount: (vni) => exchange.subscriberCount(vni),
       recipients: ({ vni, destination, nextHop }, limit) => {
@@ -267,21 +273,6 @@ export class Server {
   /** Lists the VNIs with a route or a subscriber, in order: all, or at most `limit` of them. */
   vnis(limit?: number): VniInfo[] {
     return this.#exchange.vnis(limit);
-  }
-
-  /** Lists the peers that have left in the last hour, at most 1,000, the last one at the end. */
-  gonePeers(): GonePeer[] {
-    return this.#gone.list(this.#clock.nowMs());
-  }
-
-  /** Returns how many routes are still to be sent to the peer, of at most `maxLooks` that are looked at; 0 for another id. */
-  backlogOf(id: number, maxLooks: number): number {
-    return (
-      this.#peers
-        .values()
-        .find((peer) => peer.id === id)
-        ?.backlog(maxLooks) ?? 0
-    );
   }
 
   /** Closes the connection of the peer with this id. Returns false if there is none. */

@@ -93,7 +93,6 @@ test("watch prints the state, each change, and goes on after a restart of the da
   expect(await server.stop()).toBe(0);
   await using again = await startBunbondServer({ socket, listen: server.address });
   await again.logged(/peer established/);
-  await printed(watch, /^\S+ up established /);
   for (let i = 0; i < 600 && watch.stdoutLines.length < lines + 2; i++) await Bun.sleep(50);
   const after = watch.stdoutLines.slice(lines).join("\n");
   expect(after).toMatch(/10\.0\.1\.0\/24/);

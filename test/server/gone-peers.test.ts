@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { GONE_PEERS_KEPT_MS, GonePeers, MAX_GONE_PEERS } from "../../src/server/gone-peers.ts";
+import { INSPECTION } from "../../src/server/inspection.ts";
 import { ClientRig } from "../support/network/client-rig.ts";
 
 test("a peer that left is remembered for an hour, with its last state and the reason", async () => {
@@ -10,11 +11,11 @@ test("a peer that left is remembered for an hour, with its last state and the re
   await rig.until(client.client.stop(0, "keep"));
   rig.clock.advance(1000);
   expect(server.peers()).toEqual([]);
-  expect(server.gonePeers()).toMatchObject([
+  expect(server[INSPECTION]().gonePeers()).toMatchObject([
     { info: { id: 1, announcedRoutes: 1, state: "closed" }, reason: expect.stringContaining("closed") },
   ]);
   rig.clock.advance(GONE_PEERS_KEPT_MS);
-  expect(server.gonePeers()).toEqual([]);
+  expect(server[INSPECTION]().gonePeers()).toEqual([]);
 });
 
 test("of very many, those that left last are remembered", async () => {
@@ -43,11 +44,11 @@ test("the backlog of a peer that does not read is what is still to be sent to it
   rig.clock.advance(100);
   const [subscriber] = server.peers().filter((peer) => peer.subscriptionCount > 0);
   const id = subscriber?.id ?? 0;
-  const backlog = server.backlogOf(id, 10_000);
+  const backlog = server[INSPECTION]().backlogOf(id, 10_000);
   const sent = server.peers().find((peer) => peer.id === id)?.updatesSent ?? 0;
   expect(backlog + sent).toBe(server.stats().routes);
-  expect(server.backlogOf(id, 10)).toBeLessThanOrEqual(10);
+  expect(server[INSPECTION]().backlogOf(id, 10)).toBeLessThanOrEqual(10);
   rig.setStalled(1, false);
   rig.clock.advance(5000);
-  expect(server.backlogOf(id, 10_000)).toBe(0);
+  expect(server[INSPECTION]().backlogOf(id, 10_000)).toBe(0);
 });

@@ -252,7 +252,8 @@ async function examine(
       ...found,
       pathMtuBytes,
       blackHole: pathMtu?.isBlackHole ?? false,
-      tenantMtuBytes: by === "tunnel" || destination.family === 4 || pathMtuBytes === null
+      tenantMtuBytes:
+        by === "tunnel" || destination.family === 4 || pathMtuBytes === null
           ? null
           : pathMtuBytes - IP_HEADER_BYTES[6],
       hint: found.received > 0 ? null : hintFor(way, source),

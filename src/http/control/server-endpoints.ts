@@ -96,8 +96,9 @@ function peerEntry(peer: PeerInfo, goneForMs: number | null = null): PeerEntry {
 }
 
 function goneEntries(server: Server): GonePeerEntry[] {
-  const nowMs = server[INSPECTION]().nowMs();
-  return server.gonePeers().map(({ info, reason, goneMs }) => {
+  const inspection = server[INSPECTION]();
+  const nowMs = inspection.nowMs();
+  return inspection.gonePeers().map(({ info, reason, goneMs }) => {
     const goneForMs = nowMs - goneMs;
     return { ...peerEntry(info, goneForMs), goneSince: timeBefore(goneForMs), goneReason: reason };
   });
@@ -105,6 +106,7 @@ function goneEntries(server: Server): GonePeerEntry[] {
 
 /** @throws HttpError */
 function peerDetail(server: Server, text: string): PeerDetail {
+  const inspection = server[INSPECTION]();
   const id = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   const connected = server.peers().find((peer) => peer.id === id);
   const entry =
@@ -117,7 +119,7 @@ function peerDetail(server: Server, text: string): PeerDetail {
   }
   return {
     ...entry,
-    backlogRoutes: server.backlogOf(id, MAX_BACKLOG),
-    retainedRoutes: server[INSPECTION]().retainedOf(id),
+    backlogRoutes: inspection.backlogOf(id, MAX_BACKLOG),
+    retainedRoutes: inspection.retainedOf(id),
   };
 }
