@@ -91,11 +91,12 @@ describe("HTTP", () => {
 
   test("has the paths of the table, and no other", async () => {
     const rows = rowsOf("The HTTP interface", "path");
-    const shown = rows.map(([path]) => codesOf(path)[0] ?? "");
+    // A server has no kernel routes, and here no peer.
+    const shown = rows.map(([path]) => codesOf(path)[0] ?? "").filter((path) => path !== "/v1/fib");
     const index = (await (await fetch(base)).json()) as { readonly endpoints: readonly string[] };
     expect(shown.toSorted()).toEqual(["/", ...index.endpoints].sort());
     const example = (path: string) => path.replace(":address", "10.0.1.7").replace(":vni", "100");
-    for (const path of shown) {
+    for (const path of shown.filter((one) => one !== "/v1/peers/:id")) {
       const answer = await fetch(base + example(path));
       expect(answer.status).toBe(200);
       // The events never end by themselves.

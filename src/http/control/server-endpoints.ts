@@ -2,12 +2,13 @@
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { PeerInfo } from "../../server/peer.ts";
 import type { Server } from "../../server/server.ts";
+import { json } from "../connections/http-answer.ts";
 import { HttpError } from "../http-error.ts";
 import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
 import { ServerMonitor } from "../monitoring/server-monitor.ts";
 import { serverSource } from "../queries/daemon-sources.ts";
 import { queryEndpoints } from "../queries/endpoints.ts";
-import type { HttpRoute } from "../router.ts";
+import { type HttpRoute, route } from "../router.ts";
 import type { PeerEntry, ServerStatus } from "./api.ts";
 import { readPeer } from "./bodies.ts";
 import { change, query } from "./control-server.ts";
@@ -18,12 +19,24 @@ export function serverEndpoints(server: Server, daemon: Daemon): HttpRoute[] {
   return [
     healthRoute,
     ...monitoringRoutes(monitor),
-    query("/v1/status", () => serverStatus(server, daemon, monitor)),
+    ...serverStateEndpoints(server, daemon, monitor),
     ...queryEndpoints(serverSource(server, daemon.clock)),
-    query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
     change("/v1/peers/reset", readPeer, (peer) => {
       if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };
       throw new HttpError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
+    }),
+  ];
+}
+
+/** The endpoints that only read, which public HTTP has, too. */
+export function serverStateEndpoints(server: Server, daemon: Daemon, monitor: Monitor): HttpRoute[] {
+  return [
+    query("/v1/status", () => serverStatus(server, daemon, monitor)),
+    query("/v1/peers", () => ({ peers: server.peers().map(peerEntry) })),
+    route("GET", "/v1/peers/:id", ({ parameters: { id } }) => {
+      const peer = server.peers().find((each) => `${each.id}` === id);
+      if (peer !== undefined) return json(200, peerEntry(peer));
+      throw new HttpError("PEER_NOT_FOUND", `no peer has the id ${id}; /v1/peers has them`);
     }),
   ];
 }
