@@ -46,6 +46,9 @@ const ROOMS = [
   "http/monitoring",
   "http/queries",
   "http/control",
+  "page/view",
+  "page/browser",
+  "page",
   "http/public",
   "tools/ip",
   "tools/monitoring",
@@ -67,6 +70,7 @@ const ROOMS = [
 const OUTSIDE: readonly (readonly [module: RegExp, importers: RegExp])[] = [
   [/^ip-address$/, /^net\//],
   [/^citty$/, /^cli\//],
+  [/^uplot$/, /^page\/browser\//],
   [/^consola(\/|$)/, /^cli\//],
   [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/libc)\.ts$/],
   [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli)\//],
