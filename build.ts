@@ -24,6 +24,7 @@ import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
 import lock from "./package-lock.json" with { type: "json" };
 import { type Arch, LIBRARY, libraryDirectories } from "./src/kernel/netlink/libnl-places.ts";
+import { bundlePage, type PageFile } from "./src/page/bundle.ts";
 
 const ROOT = import.meta.dir;
 const CACHE = join(ROOT, "node_modules/.cache/bunbond-build");
@@ -189,6 +190,18 @@ export const embeddedLibnlPath: string | null = path;`;
   };
 }
 
+/** Puts a module with the files of the page in the place of src/http/public/page-files.ts, which would make them. */
+function embedPage(files: readonly PageFile[]): Bun.BunPlugin {
+  const contents = `const files = ${JSON.stringify(files)};
+export const pageFiles = () => Promise.resolve(files);`;
+  return {
+    name: "embedded page",
+    setup: (build) => {
+      build.onLoad({ filter: /\/src\/http\/public\/page-files\.ts$/ }, () => ({ loader: "js", contents }));
+    },
+  };
+}
+
 /** Compiles into a directory of its own, then renames: a file of that name may be running. */
 async function build(
   target: Target | null,
@@ -214,7 +227,7 @@ async function build(
         // Refuses eval and new Function, and with them the environment's BUN_OPTIONS=--preload.
         execArgv: ["--disallow-code-generation-from-strings=strict"],
       },
-      plugins: libnl === null ? [] : [embedLibnl(libnl)],
+      plugins: [embedPage(await bundlePage()), ...(libnl === null ? [] : [embedLibnl(libnl)])],
       format: "esm",
       target: "bun",
       minify: true,

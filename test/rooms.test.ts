@@ -46,6 +46,9 @@ const ROOMS = [
   "http/monitoring",
   "http/queries",
   "http/control",
+  "page/view",
+  "page/browser",
+  "page",
   "http/public",
   "tools/ip",
   "tools/monitoring",
@@ -64,15 +67,17 @@ const ROOMS = [
   "cli/commands",
   "cli/help",
   "cli",
+  "packaging",
 ];
 
 /** Packages and Bun's own modules, and the only places that may import them. */
 const OUTSIDE: readonly (readonly [module: RegExp, importers: RegExp])[] = [
   [/^ip-address$/, /^net\//],
   [/^citty$/, /^cli\//],
+  [/^uplot$/, /^page\/browser\//],
   [/^consola(\/|$)/, /^cli\//],
   [/^bun:ffi$/, /^(kernel\/netlink\/libnl|transport\/libc)\.ts$/],
-  [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli)\//],
+  [/^node:|^bun:(?!ffi)/, /^(transport|kernel|http|cli|packaging)\//],
 ];
 
 /** Rooms that are functions of their input alone: time, chance and bytes are passed in. */

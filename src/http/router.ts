@@ -30,6 +30,10 @@ export interface RoutedRequest<Parameter extends string = string, Query = unknow
   readonly query: Query;
   /** The last event of a stream that the reader has; null if it begins. */
   readonly lastEventId: string | null;
+  /** The content types that the reader prefers; null if it does not say. */
+  readonly accept: string | null;
+  /** The entity tags that the reader has; null if it has none. */
+  readonly ifNoneMatch: string | null;
   /** Aborts when the reader closes, or has the whole answer. A stream that waits for something must end then. */
   readonly signal: AbortSignal;
   /**
@@ -136,7 +140,7 @@ export class Router {
   }
 
   #dispatch(request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
-    const { method, path, signal, lastEventId = null } = request;
+    const { method, path, signal, lastEventId = null, accept = null, ifNoneMatch = null } = request;
     const match = this.#match(path);
     if (match === null) {
       const { paths } = this;
@@ -152,7 +156,15 @@ export class Router {
       throw new HttpError("METHOD_NOT_ALLOWED", message, { allow });
     }
     return route.handle(
-      { parameters, query: undefined, lastEventId, signal, json: () => readJson(request) },
+      {
+        parameters,
+        query: undefined,
+        lastEventId,
+        accept,
+        ifNoneMatch,
+        signal,
+        json: () => readJson(request),
+      },
       request.query,
     );
   }

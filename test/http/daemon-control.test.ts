@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { eventLog } from "../../src/base/log-event.ts";
 import type { LogFields } from "../../src/base/logger.ts";
 import { ClientCounters } from "../../src/client/counters.ts";
-import type { ControlPath } from "../../src/http/control/api.ts";
+import type { ClientStatus, ControlPath, PeerList } from "../../src/http/control/api.ts";
 import { clientEndpoints } from "../../src/http/control/client-endpoints.ts";
 import { Daemon } from "../../src/http/control/daemon.ts";
 import { serverEndpoints } from "../../src/http/control/server-endpoints.ts";
@@ -22,7 +22,11 @@ const Q_TEXT = "200#10.0.2.0/24@2001:db8::2";
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
 /** Asks as the control server does, and throws an error's answer as what it was. */
-async function ask(routes: readonly HttpRoute[], path: ControlPath, body: unknown = null): Promise<unknown> {
+async function ask(
+  routes: readonly HttpRoute[],
+  path: ControlPath | `/v1/peers/${string}`,
+  body: unknown = null,
+): Promise<unknown> {
   const failures: unknown[] = [];
   const router = new Router({ routes, onFailure: (error) => failures.push(error) });
   const answer = await router.answer({
@@ -242,6 +246,13 @@ describe("a client", () => {
         },
       ],
     });
+    const { servers } = (await ask(operations, "/v1/status")) as ClientStatus;
+    const server = { ...servers[0], since: time, awaySince: time };
+    expect(await ask(operations, "/v1/peers")).toEqual({ servers: [server] });
+    expect(await ask(operations, `/v1/peers/${encodeURIComponent("[::1]:1")}`)).toEqual(server);
+    expect(await refusal(ask(operations, "/v1/peers/2"))).toBe(
+      "PEER_NOT_FOUND: no server is 2; /v1/peers has them",
+    );
     expect(client.routeCount).toBe(1);
   });
 
@@ -443,6 +454,11 @@ describe("a server", () => {
         },
       ],
     });
+    const { peers } = (await ask(operations, "/v1/peers")) as PeerList;
+    expect(await ask(operations, "/v1/peers/2")).toEqual({ ...peers[1], since: time });
+    expect(await refusal(ask(operations, "/v1/peers/3"))).toBe(
+      "PEER_NOT_FOUND: no peer has the id 3; /v1/peers has them",
+    );
     expect(await ask(operations, "/v1/peers/reset", { peer: "2" })).toEqual({ peer: "2" });
     expect(await ask(operations, "/v1/peers")).toMatchObject({ peers: [{ id: 1 }] });
     expect(await ask(operations, "/v1/status")).toMatchObject({

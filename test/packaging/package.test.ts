@@ -38,7 +38,7 @@ describe.skipIf(because !== "")(`packages${because}`, () => {
   beforeAll(async () => {
     const executable = await builtExecutable();
     for (const outdir of [one, two]) {
-      run([process.execPath, "packaging/package.ts", "--executable", executable, "--outdir", outdir]);
+      run([process.execPath, "src/packaging/package.ts", "--executable", executable, "--outdir", outdir]);
     }
   }, 300_000);
 

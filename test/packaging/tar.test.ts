@@ -1,8 +1,8 @@
 /** Archives, with tar as the witness. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { type ArchiveEntry, textFile, withDirectories } from "../../packaging/archive-entry.ts";
-import { tarArchive } from "../../packaging/tar.ts";
+import { type ArchiveEntry, textFile, withDirectories } from "../../src/packaging/archive-entry.ts";
+import { tarArchive } from "../../src/packaging/tar.ts";
 import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const ENTRIES: readonly ArchiveEntry[] = [

@@ -2,11 +2,13 @@
 import { beforeAll, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { bundlePage } from "../../src/page/bundle.ts";
 import { everyRoute, vnisOfEveryRoute } from "../support/models/every-route.ts";
 import { announceFlag, standardRoute } from "../support/models/text-route.ts";
 import { builtExecutable } from "../support/process/built-executable.ts";
 import { startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
+import { httpBase } from "../support/process/http-routes.ts";
 
 let command: readonly string[];
 beforeAll(async () => {
@@ -30,6 +32,17 @@ test("demo starts the executable itself as server and clients", async () => {
   await using demo = new ChildProcess({ command: [...command, "demo"], cwd: tmpdir() });
   expect(await demo.ended).toBe(0);
   expect(demo.stdoutLines.at(-1)).toEndWith("Everything happened as expected.");
+});
+
+test("the page is inside", async () => {
+  await using server = await startBunbondServer({ command, flags: ["--http", "[::1]:0"] });
+  const base = await httpBase(server);
+  const page = await fetch(base, { headers: { accept: "text/html" } });
+  expect(page.headers.get("content-type")).toBe("text/html;charset=utf-8");
+  for (const { path, text } of await bundlePage()) {
+    const served = await (await fetch(base + path, { headers: { accept: "text/html" } })).text();
+    expect([path, served]).toEqual([path, text]);
+  }
 });
 
 test("help has its topics inside", async () => {

@@ -1,7 +1,7 @@
 import * as LOG from "../../base/log-events.ts";
 import { ClientCore } from "../../client/client-core.ts";
 import { ClientCounters } from "../../client/counters.ts";
-import { clientEndpoints } from "../../http/control/client-endpoints.ts";
+import { clientEndpoints, clientStateEndpoints } from "../../http/control/client-endpoints.ts";
 import { Daemon } from "../../http/control/daemon.ts";
 import { ClientMonitor } from "../../http/monitoring/client-monitor.ts";
 import { clientSource } from "../../http/queries/daemon-sources.ts";
@@ -115,8 +115,9 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
     const monitor = new ClientMonitor({ client, daemon, counters, kernel });
+    const state = clientStateEndpoints(controlled, monitor);
     const source = clientSource(client, daemon.clock, kernel?.reader ?? null);
-    const http = await serveRoutes(options, source, monitor, daemon, logger);
+    const http = await serveRoutes(options, source, monitor, state, daemon, logger);
     // The kernel's routes were taken over when the kernel routes were opened.
     void firstTries.done.then(() => service.ready(() => statusLine(client, kernel)));
     await stopped;

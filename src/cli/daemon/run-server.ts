@@ -1,6 +1,6 @@
 import * as LOG from "../../base/log-events.ts";
 import { Daemon } from "../../http/control/daemon.ts";
-import { serverEndpoints } from "../../http/control/server-endpoints.ts";
+import { serverEndpoints, serverStateEndpoints } from "../../http/control/server-endpoints.ts";
 import { ServerMonitor } from "../../http/monitoring/server-monitor.ts";
 import { serverSource } from "../../http/queries/daemon-sources.ts";
 import { Server, type ServerStats } from "../../server/server.ts";
@@ -63,10 +63,12 @@ async function serve(
   daemon.lag.start();
   try {
     control?.serve([...serverEndpoints(server, daemon), logEndpoint(logger)]);
+    const monitor = new ServerMonitor(server, daemon);
     const http = await serveRoutes(
       options,
       serverSource(server, daemon.clock),
-      new ServerMonitor(server, daemon),
+      monitor,
+      serverStateEndpoints(server, daemon, monitor),
       daemon,
       logger,
     );

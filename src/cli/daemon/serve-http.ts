@@ -6,6 +6,7 @@ import type { Monitor } from "../../http/monitoring/monitor.ts";
 import { startHttpServer } from "../../http/public/http-server.ts";
 import { queryEndpoints } from "../../http/queries/endpoints.ts";
 import type { QuerySource } from "../../http/queries/query-source.ts";
+import type { HttpRoute } from "../../http/router.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { versionInfo } from "../program/version.ts";
 
@@ -20,13 +21,15 @@ export async function serveRoutes(
   { http: endpoint, httpHosts: hostNames }: HttpOptions,
   source: QuerySource,
   monitor: Monitor,
+  /** Status and peers. */
+  state: readonly HttpRoute[],
   { clock, http: counters }: Daemon,
   logger: Logger,
 ) {
   if (endpoint === null) return null;
   const { version } = versionInfo;
   const { routes } = source;
-  const queries = queryEndpoints(source);
+  const queries = [...state, ...queryEndpoints(source)];
   const http = startHttpServer({
     endpoint,
     hostNames,

@@ -46,6 +46,10 @@ export interface HttpRequest {
   readonly host: string | null;
   /** The last event of a stream that the reader has; null if it begins. */
   readonly lastEventId?: string | null;
+  /** The content types that the reader prefers; null if it does not say. */
+  readonly accept?: string | null;
+  /** The entity tags that the reader has (RFC 9110, 13.1.2); null if it has none. */
+  readonly ifNoneMatch?: string | null;
   /**
    * The body as text.
    * @throws BodyTooLargeError, or an Error if it breaks off
@@ -248,7 +252,9 @@ export class HttpListener {
     const isLast = connection.isStopping || !request.complete;
     response.writeHead(status, {
       ...headers,
-      ...(typeof body === "string" && { "Content-Length": String(Buffer.byteLength(body)) }),
+      // The length in a 304 would be that of the answer that is not sent (RFC 9110, 8.6).
+      ...(typeof body === "string" &&
+        status !== 304 && { "Content-Length": String(Buffer.byteLength(body)) }),
       ...(isLast && { Connection: "close" }),
     });
     this.#send(request, response, connection, body);
@@ -302,12 +308,15 @@ export class HttpListener {
     const [, authority, path = "", query = ""] =
       /^(?:https?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
     const { maxBodyBytes } = this.#options;
+    const { accept } = request.headersDistinct;
     return {
       method,
       path,
       query: new URLSearchParams(query),
       host: authority ?? hostOf(request),
       lastEventId: request.headersDistinct["last-event-id"]?.[0] ?? null,
+      accept: accept?.join(", ") ?? null,
+      ifNoneMatch: request.headersDistinct["if-none-match"]?.join(", ") ?? null,
       text: () => readText(request, maxBodyBytes),
       signal,
     };

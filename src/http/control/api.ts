@@ -1,7 +1,7 @@
 /**
  * These types define the requests that a running daemon answers on its control socket, and their answers in JSON. The
- * mode of the socket's file (660) decides which users may send them; they are not served over TCP. Requests without a
- * body are GET, the others POST:
+ * mode of the socket's file (660) decides which users may send them; over TCP, only status and peers are served. Requests
+ * without a body are GET, the others POST:
  *
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/status
  *     curl --unix-socket /run/bunbond/client.sock http://localhost/v1/subscribe -d '{"vnis":[100]}'
@@ -17,7 +17,7 @@ import type { HttpErrorBody } from "../http-error.ts";
 
 export interface ControlApi {
   "/v1/status": { readonly body: null; readonly answer: ClientStatus | ServerStatus };
-  /** Served by a server. */
+  /** Of a server; a client answers with a {@link ServerList}. */
   "/v1/peers": { readonly body: null; readonly answer: PeerList };
   /** Names a server's peer by its id, or a client's server by its address. */
   "/v1/peers/reset": { readonly body: { readonly peer: string }; readonly answer: { readonly peer: string } };
@@ -192,6 +192,10 @@ export interface LogChange {
 
 export interface PeerList {
   readonly peers: readonly PeerEntry[];
+}
+
+export interface ServerList {
+  readonly servers: readonly ServerEntry[];
 }
 
 export interface PeerEntry {

@@ -11,6 +11,7 @@ import { formatRoute } from "../../route/announcement-text.ts";
 import type { Route } from "../../route/route.ts";
 import { describeCloseReason } from "../../session/close-reason.ts";
 import { DEFAULT_PORT } from "../../wire/protocol.ts";
+import { json } from "../connections/http-answer.ts";
 import { HttpError } from "../http-error.ts";
 import { ClientMonitor } from "../monitoring/client-monitor.ts";
 import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
@@ -18,7 +19,7 @@ import { clientSource } from "../queries/daemon-sources.ts";
 import { queryEndpoints } from "../queries/endpoints.ts";
 import { fibDriftEndpoint } from "../queries/fib-endpoints.ts";
 import type { KernelReader } from "../queries/fib-source.ts";
-import type { HttpRoute } from "../router.ts";
+import { type HttpRoute, route } from "../router.ts";
 import type {
   ChangeFacts,
   ChangeResult,
@@ -28,17 +29,23 @@ import type {
   DrainAction,
   DrainResult,
   ServerEntry,
+  ServerList,
 } from "./api.ts";
 import { readDrainAction, readPeer, readRoutes, readVniList } from "./bodies.ts";
 import { change, query } from "./control-server.ts";
 import { type Daemon, timeBefore } from "./daemon.ts";
 import type { KernelReporter } from "./kernel-status.ts";
 
-export interface ClientControlOptions {
+/** What is needed to describe a client. */
+export interface ClientStateOptions {
   readonly client: ClientCore;
   readonly daemon: Daemon;
-  readonly counters: ClientCounters;
   /** Null if the client puts no routes into the kernel. */
+  readonly kernel: KernelReporter | null;
+}
+
+export interface ClientControlOptions extends ClientStateOptions {
+  readonly counters: ClientCounters;
   readonly kernel: (KernelReporter & { readonly reader: KernelReader }) | null;
   readonly logger: EventLog;
   /** Stops the daemon as SIGTERM does. */
@@ -67,7 +74,7 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
   return [
     healthRoute,
     ...monitoringRoutes(monitor),
-    query("/v1/status", () => clientStatus(options, monitor)),
+    ...clientStateEndpoints(options, monitor),
     ...queryEndpoints(source),
     fibDriftEndpoint(source),
     change("/v1/peers/reset", readPeer, (peer) => {
@@ -126,6 +133,32 @@ export function clientEndpoints(options: ClientControlOptions): HttpRoute[] {
   ];
 }
 
+/** The endpoints that only read, which public HTTP has, too. */
+export function clientStateEndpoints(options: ClientStateOptions, monitor: Monitor): HttpRoute[] {
+  const { client } = options;
+  return [
+    query("/v1/status", () => clientStatus(options, monitor)),
+    route("GET", "/v1/peers", () => json(200, { servers: serverEntries(client) } satisfies ServerList)),
+    route("GET", "/v1/peers/:id", ({ parameters: { id } }) => {
+      const server = serverEntries(client).find((each) => each.server === id);
+      if (server !== undefined) return json(200, server);
+      throw new HttpError("PEER_NOT_FOUND", `no server is ${id}; /v1/peers has them`);
+    }),
+  ];
+}
+
+function serverEntries(client: ClientCore): ServerEntry[] {
+  return client.servers().map((server) => ({
+    server: formatEndpoint(server.server),
+    state: server.state,
+    since: timeBefore(server.stateForMs),
+    awaySince: server.awayForMs === null ? null : timeBefore(server.awayForMs),
+    lastReason: server.lastReason && describeCloseReason(server.lastReason),
+    sessions: server.sessions,
+    staleRoutes: server.staleRoutes,
+  }));
+}
+
 /** Refuses changes while the client stops: they would be reported as done and never be sent. */
 function refuseIfStopping({ isStopping }: Daemon): void {
   if (!isStopping) return;
@@ -175,7 +208,7 @@ function drain(options: ClientControlOptions, action: DrainAction): DrainResult 
 }
 
 async function clientStatus(
-  { client, daemon, kernel }: ClientControlOptions,
+  { client, daemon, kernel }: ClientStateOptions,
   monitor: Monitor,
 ): Promise<ClientStatus> {
   const vnis = await vniEntries(client, daemon.clock);
@@ -184,17 +217,7 @@ async function clientStatus(
     ...daemon.facts(client.drainedForMs !== null),
     routes: client.routeCount,
     announcements: client.announcementCount,
-    servers: client.servers().map(
-      (server): ServerEntry => ({
-        server: formatEndpoint(server.server),
-        state: server.state,
-        since: timeBefore(server.stateForMs),
-        awaySince: server.awayForMs === null ? null : timeBefore(server.awayForMs),
-        lastReason: server.lastReason && describeCloseReason(server.lastReason),
-        sessions: server.sessions,
-        staleRoutes: server.staleRoutes,
-      }),
-    ),
+    servers: serverEntries(client),
     removedServersRoutes: client.removedServersRoutes,
     vnis,
     kernel: kernel?.report() ?? null,

@@ -27,9 +27,8 @@ export function serverEndpoints(server: Server, daemon: Daemon): HttpRoute[] {
   return [
     healthRoute,
     ...monitoringRoutes(monitor),
-    query("/v1/status", () => serverStatus(server, daemon, monitor)),
+    ...serverStateEndpoints(server, daemon, monitor),
     ...queryEndpoints(serverSource(server, daemon.clock)),
-    ...peerEndpoints(server),
     change("/v1/peers/reset", readPeer, (peer) => {
       if (/^\d+$/.test(peer) && server.resetPeer(Number(peer))) return { peer };
       throw new HttpError("PEER_NOT_FOUND", `no peer has the id ${peer}; 'bunbond peers' shows them`);
@@ -37,9 +36,10 @@ export function serverEndpoints(server: Server, daemon: Daemon): HttpRoute[] {
   ];
 }
 
-/** The queries about peers, which public HTTP answers, too. */
-export function peerEndpoints(server: Server): HttpRoute[] {
+/** The endpoints that only read, which public HTTP has, too. */
+export function serverStateEndpoints(server: Server, daemon: Daemon, monitor: Monitor): HttpRoute[] {
   return [
+    query("/v1/status", () => serverStatus(server, daemon, monitor)),
     queryRoute("GET", "/v1/peers", { gone: switchParameter }, ({ query: { gone } }) =>
       json(200, { peers: gone ? goneEntries(server) : server.peers().map((peer) => peerEntry(peer)) }),
     ),

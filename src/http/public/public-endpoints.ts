@@ -1,11 +1,12 @@
 /**
- * This file answers the requests to the public HTTP server of a server or client: the documents of the Go program, and
- * what monitoring reads.
+ * This file answers the requests to the public HTTP server of a server or client: the documents of the Go program, what
+ * monitoring reads, and the page.
  */
 import type { RouteSource } from "../../route/table/route-source.ts";
 import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { healthRoute, type Monitor, monitoringRoutes } from "../monitoring/monitor.ts";
 import { type HttpRoute, route } from "../router.ts";
+import { pageAnswer, prefersHtml } from "./page-answer.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 
 export interface PublicEndpointsOptions {
@@ -24,10 +25,12 @@ export function publicEndpoints({ routes, version, monitor, paths }: PublicEndpo
     body: routesDocument(routes, format, { date: new Date(), version }),
   });
   return [
-    route("GET", "/", () => {
-      const endpoints = paths().filter((path) => path !== "/");
-      return json(200, { program: "bunbond", version, endpoints });
+    route("GET", "/", (request) => {
+      if (prefersHtml(request.accept)) return pageAnswer("/", request);
+      const endpoints = paths().filter((path) => path !== "/" && !path.startsWith("/page/"));
+      return json(200, { program: "bunbond", version, endpoints }, { Vary: "Accept" });
     }),
+    route("GET", "/page/:file", (request) => pageAnswer(`/page/${request.parameters.file}`, request)),
     healthRoute,
     ...(monitor === null ? [] : monitoringRoutes(monitor)),
     route("GET", "/routes.json", () => document("json", "application/json")),

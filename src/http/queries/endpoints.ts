@@ -72,7 +72,7 @@ export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): Http
       return {
         status: 200,
         headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
-        body: eventStream({ source, epoch, filter, resumeAfter, signal }),
+        body: eventStream({ source, epoch, filter, resumeAfter, hasSnapshot: query.snapshot, signal }),
       };
     }),
     ...(source.program === "client" ? [fibEndpoint(source)] : []),
@@ -96,6 +96,8 @@ const HISTORY_QUERY = {
 
 const EVENTS_QUERY = {
   ...CHANGE_QUERY,
+  /** False for a reader that reads the state page by page. */
+  snapshot: ((text, name) => text === null || readSwitch(text, name)) satisfies QueryReader<boolean>,
   after: ((text) => text) satisfies QueryReader<string | null>,
 };
 
@@ -172,6 +174,7 @@ const ROUTE_QUERY = {
   nextHop: optionalAddress,
   from: ((text) => text) satisfies QueryReader<string | null>,
   stale: ((text, name) => readSwitch(text, name)) satisfies QueryReader<boolean>,
+  text: ((text) => text) satisfies QueryReader<string | null>,
   limit: wholeNumberParameter(1, MAX_PAGE, DEFAULT_PAGE),
   cursor: ((text, name) => {
     const cursor = readCursor(text, name);
@@ -183,7 +186,7 @@ const ROUTE_QUERY = {
 type RouteQuery = { readonly [Name in keyof typeof ROUTE_QUERY]: ReturnType<(typeof ROUTE_QUERY)[Name]> };
 
 function filterOf(
-  { prefix, match, type, nextHop, from, stale }: RouteQuery,
+  { prefix, match, type, nextHop, from, stale, text }: RouteQuery,
   vni: number | null,
 ): RouteFilter {
   return {
@@ -194,6 +197,7 @@ function filterOf(
     nextHop,
     from,
     onlyStale: stale,
+    text,
   };
 }
 

@@ -30,6 +30,8 @@ export interface EventStreamOptions {
   readonly epoch: string;
   readonly filter: HistoryFilter;
   readonly resumeAfter: EventPosition | null;
+  /** False: no routes come between `begin` and `end`. */
+  readonly hasSnapshot?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +44,7 @@ const CHANGES_TOGETHER = 500;
 
 /** Yields pieces of the stream. The next one is made after the reader has taken the last, so a slow reader costs no memory. */
 export async function* eventStream(options: EventStreamOptions): AsyncGenerator<string> {
-  const { source, epoch, filter, resumeAfter, signal } = options;
+  const { source, epoch, filter, resumeAfter, hasSnapshot = true, signal } = options;
   const { history } = source;
   const entry = new HistoryEntry();
   let next =
@@ -54,7 +56,7 @@ export async function* eventStream(options: EventStreamOptions): AsyncGenerator<
       // A snapshot is needed: at the beginning, and where changes were forgotten that the reader has not been sent.
       next = history.next;
       yield event("begin", { epoch, after: next - 1 });
-      if (filter.about !== "peers") yield* snapshot(source, filter, signal);
+      if (hasSnapshot && filter.about !== "peers") yield* snapshot(source, filter, signal);
       yield event("end", {});
       continue;
     }
@@ -83,6 +85,7 @@ async function* snapshot(
     nextHop: null,
     from: null,
     onlyStale: false,
+    text: null,
   };
   let together: FoundDestination[] = [];
   for (const found of findRoutes(source, everything)) {

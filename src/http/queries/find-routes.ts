@@ -8,7 +8,8 @@
  */
 import { sameAddress } from "../../net/address.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
-import { comparePrefix } from "../../net/prefix.ts";
+import { comparePrefix, formatPrefix } from "../../net/prefix.ts";
+import { formatNextHop } from "../../route/announcement-text.ts";
 import type { InspectedRoute } from "../../route/table/route-inspector.ts";
 import { destinationsInside } from "../../route/table/route-inspector.ts";
 import type { NextHopType } from "../../wire/protocol.ts";
@@ -28,6 +29,8 @@ export interface RouteFilter {
   readonly from: string | null;
   /** Only routes that a lost peer or server had: retained or stale ones. */
   readonly onlyStale: boolean;
+  /** Only routes whose text contains it, whatever the case: "10.0.1.0/24 2001:db8::1 [2001:db8::9]:4711". */
+  readonly text: string | null;
 }
 
 /** The last destination of the page before. */
@@ -56,7 +59,9 @@ export function* findRoutes(
     const from = after !== null && after.vni === vni ? after.destination : null;
     for (const destination of destinationsOf(source, filter, vni, from)) {
       if (++looked % DESTINATIONS_PER_PAUSE === 0) yield null;
-      const routes = source.routes.inspect(vni, destination).filter((route) => isWanted(route, filter));
+      const routes = source.routes
+        .inspect(vni, destination)
+        .filter((route) => isWanted(route, filter) && hasText(destination, route, filter.text));
       if (routes.length > 0) yield { vni, destination, routes };
     }
   }
@@ -118,6 +123,13 @@ function isWanted(route: InspectedRoute, { type, nextHop, from, onlyStale }: Rou
     return from === null || isNamed(source, from);
   });
   return holders.length > 0;
+}
+
+function hasText(destination: Prefix, { nextHop, holders }: InspectedRoute, text: string | null): boolean {
+  if (text === null) return true;
+  const names = holders.map(({ source }) => source.name);
+  const parts = [formatPrefix(destination), formatNextHop(nextHop), ...names];
+  return parts.join(" ").toLowerCase().includes(text.toLowerCase());
 }
 
 /** Returns true if a peer or server has this number, name or address. */

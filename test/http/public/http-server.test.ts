@@ -137,7 +137,7 @@ metalbondversion: 0.1.0
     });
   });
 
-  test.each(["/", "/healthz", "/routes.json", "/routes.yaml"])(
+  test.each(["/", "/healthz", "/routes.json", "/routes.yaml", "/page/main.js"])(
     "HEAD %s is GET without body",
     async (path) => {
       await using server = await start();
@@ -154,6 +154,48 @@ metalbondversion: 0.1.0
   );
 });
 
+describe("the page", () => {
+  const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+  test.each([
+    [BROWSER, "text/html;charset=utf-8"],
+    ["application/json, text/html;q=0.5", "application/json;charset=utf-8"],
+    ["text/html;q=0", "application/json;charset=utf-8"],
+    ["*/*", "application/json;charset=utf-8"],
+  ])("/ for %s is %s", async (accept, type) => {
+    await using server = await start();
+    for (const method of ["GET", "HEAD"]) {
+      const response = await fetch(server.url, { method, headers: { accept } });
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, type]);
+      expect(response.headers.get("vary")).toBe("Accept");
+    }
+  });
+
+  test("consists of files that only the daemon may serve, and that a browser keeps", async () => {
+    await using server = await start();
+    const page = await (await fetch(server.url, { headers: { accept: BROWSER } })).text();
+    const links = [...page.matchAll(/(?:src|href)="([^#"]+)"/g)].map(([, link = ""]) => link);
+    expect(links.toSorted()).toEqual(["page/icon.svg", "page/main.js", "page/style.css"]);
+    for (const link of links) {
+      const first = await fetch(`${server.url}/${link}`);
+      expect(first.status).toBe(200);
+      expect(first.headers.get("content-security-policy")).toContain("default-src 'none'; script-src 'self'");
+      expect(first.headers.get("cache-control")).toBe("no-cache");
+      const etag = first.headers.get("etag") ?? "";
+      for (const tag of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
+        const again = await fetch(`${server.url}/${link}`, { headers: { "if-none-match": tag } });
+        expect([again.status, await again.text(), again.headers.get("etag")]).toEqual([304, "", etag]);
+        expect(again.headers.get("content-length")).toBeNull();
+      }
+      const changed = await fetch(`${server.url}/${link}`, { headers: { "if-none-match": '"other"' } });
+      expect(changed.status).toBe(200);
+    }
+    for (const path of ["/page/nothing", "/page/", "/page/..%2Fpackage.json"]) {
+      expect((await fetch(server.url + path)).status).toBe(404);
+    }
+  });
+});
+
 describe("what there is not", () => {
   test.each(["/nothing", "/routes", "/routes.json/", "/healthz/..%2froutes.json"])(
     "%s is 404 and says what there is",
@@ -163,8 +205,8 @@ describe("what there is not", () => {
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({
         code: "NOT_FOUND",
-        message: `there is nothing at ${path}; the paths are /, /healthz, /routes.json, /routes.yaml`,
-        paths: ["/", "/healthz", "/routes.json", "/routes.yaml"],
+        message: `there is nothing at ${path}; the paths are /, /healthz, /routes.json, /routes.yaml, /page/:file`,
+        paths: ["/", "/healthz", "/routes.json", "/routes.yaml", "/page/:file"],
       });
     },
   );

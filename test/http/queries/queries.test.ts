@@ -97,6 +97,9 @@ describe("routes", () => {
     ["/v1/routes?type=nat", ["100 10.0.1.0/24 2001:db8::2 NAT"]],
     ["/v1/routes?stale=true", []],
     ["/v1/routes?from=nobody", []],
+    ["/v1/routes?text=DB8::3", ["200 10.0.0.0/8 2001:db8::3 STANDARD"]],
+    ["/v1/vnis/100/routes?text=1.128/2", ["100 10.0.1.128/25 2001:db8::1 STANDARD"]],
+    ["/v1/routes?text=nowhere", []],
     ["/v1/routes?from=1&vni=200", ["200 10.0.0.0/8 2001:db8::3 STANDARD"]],
   ];
   for (const [path, lines] of CASES) {
@@ -302,11 +305,17 @@ describe("the event stream", () => {
     readonly #rig: ClientRig;
     readonly #done: Promise<void>;
 
-    constructor(rig: ClientRig, source: QuerySource, after: EventPosition | null, vni: number | null) {
+    constructor(
+      rig: ClientRig,
+      source: QuerySource,
+      after: EventPosition | null,
+      vni: number | null,
+      hasSnapshot = true,
+    ) {
       this.#rig = rig;
       const filter = { vni, prefix: null, about: null };
       const { signal } = this.#abort;
-      const stream = eventStream({ source, epoch: "e1", filter, resumeAfter: after, signal });
+      const stream = eventStream({ source, epoch: "e1", filter, resumeAfter: after, hasSnapshot, signal });
       this.#done = (async () => {
         for await (const piece of stream) {
           for (const block of piece.split("\n\n")) {
@@ -356,6 +365,17 @@ describe("the event stream", () => {
     rig.clock.advance(10);
     await reader.settle();
     expect(reader.names.slice(6)).toEqual(["change 2001:db8:1::/48"]);
+    await reader.stop();
+  });
+
+  test("has no routes for a reader that reads them page by page", async () => {
+    const { rig, announcer, source } = await streamSetup();
+    const reader = new StreamReader(rig, source, null, 100, false);
+    await reader.settle();
+    announcer.withdraw(ROUTES[4] ?? "");
+    rig.clock.advance(10);
+    await reader.settle();
+    expect(reader.names).toEqual(["begin", "end", "change 2001:db8:1::/48"]);
     await reader.stop();
   });
 

@@ -5,20 +5,20 @@
  *     dist/bunbond_VERSION_ARCH.deb    a Debian package
  *     dist/image/                      an image in the layout of the Open Container Initiative
  *
- *     bun packaging/package.ts [--outdir DIR] [--executable FILE]
+ *     bun src/packaging/package.ts [--outdir DIR] [--executable FILE]
  *
  * Equal inputs give equal bytes: times are those of the variable SOURCE_DATE_EPOCH, or a fixed one.
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import manifest from "../package.json" with { type: "json" };
+import manifest from "../../package.json" with { type: "json" };
 import { debArchive } from "./deb.ts";
 import { hostLibraries } from "./host-libraries.ts";
 import { ociLayout } from "./oci-image.ts";
 import { debPackage, ociImage } from "./package-content.ts";
 
-const ROOT = join(import.meta.dir, "..");
+const ROOT = join(import.meta.dir, "../..");
 /** 1 January 2026. */
 const DEFAULT_TIME_SECONDS = 1_767_225_600;
 

@@ -1,7 +1,7 @@
 /** Copies of this machine's C library and libnl, for an image that has nothing else. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { LIBRARY, libraryDirectories } from "../src/kernel/netlink/libnl-places.ts";
+import { LIBRARY, libraryDirectories } from "../kernel/netlink/libnl-places.ts";
 import type { ArchiveEntry } from "./archive-entry.ts";
 
 /** Libraries that the C library opens by itself to find host names, if they are not part of it (before glibc 2.34). */

@@ -1,16 +1,16 @@
 /** What is in the Debian package, and in the image. */
-import manifest from "../package.json" with { type: "json" };
-import { withMark } from "../src/cli/commands/install-files.ts";
-import { commands } from "../src/cli/commands.ts";
-import { manPages } from "../src/cli/help/man-pages.ts";
-import { TOPIC_NAMES, topicPages } from "../src/cli/help/topics.ts";
-import { completions } from "../src/cli/program/completion.ts";
-import { completionScript, type Shell } from "../src/cli/program/completion-scripts.ts";
-import thirdPartyLicenses from "../src/cli/program/third-party-licenses.txt" with { type: "text" };
-import { versionCommand } from "../src/cli/program/version-command.ts";
-import { KERNEL_OPTIONS } from "../src/options/kernel-options.ts";
-import { routeProtocolName, tunnelTemplate } from "../src/tools/install/network-files.ts";
-import { type ServiceUnit, serviceUnit } from "../src/tools/install/service-units.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { withMark } from "../cli/commands/install-files.ts";
+import { commands } from "../cli/commands.ts";
+import { manPages } from "../cli/help/man-pages.ts";
+import { TOPIC_NAMES, topicPages } from "../cli/help/topics.ts";
+import { completions } from "../cli/program/completion.ts";
+import { completionScript, type Shell } from "../cli/program/completion-scripts.ts";
+import thirdPartyLicenses from "../cli/program/third-party-licenses.txt" with { type: "text" };
+import { versionCommand } from "../cli/program/version-command.ts";
+import { KERNEL_OPTIONS } from "../options/kernel-options.ts";
+import { routeProtocolName, tunnelTemplate } from "../tools/install/network-files.ts";
+import { type ServiceUnit, serviceUnit } from "../tools/install/service-units.ts";
 import { type ArchiveEntry, textFile } from "./archive-entry.ts";
 import type { DebPackage } from "./deb.ts";
 import type { OciImage } from "./oci-image.ts";
