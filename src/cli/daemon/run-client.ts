@@ -83,6 +83,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
     ...clientSettings(options),
     pacing: options.pacing,
     maxHops: options.maxHops,
+    historyEntries: options.historyEntries,
     ...(kernel && { announceWhen: kernel.routes.upToDate() }),
     logger,
     handler: [

@@ -48,8 +48,14 @@ async function serve(
   environment: ProgramIo["environment"],
 ): Promise<number> {
   const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
-  const { settleSeconds, pacing, maxHalfOpen } = options;
-  const start = { ...listenOptions(options, environment), settleSeconds, pacing, maxHalfOpen };
+  const { settleSeconds, pacing, maxHalfOpen, historyEntries } = options;
+  const start = {
+    ...listenOptions(options, environment),
+    settleSeconds,
+    pacing,
+    maxHalfOpen,
+    historyEntries,
+  };
   const server = await Server.start({ ...start, ...serverSettings(options), logger });
   log.log(LOG.started, { program: "server", ...versionInfo });
   const reloader = reloadOnHangup(options, hangup, {

@@ -14,6 +14,8 @@ export interface DaemonFlagOptions {
   readonly httpHosts: readonly string[];
   /** Whether metrics about single peers are reported. */
   readonly metricsPerPeer: "on" | "off";
+  /** How many of the last changes are remembered. */
+  readonly historyEntries: number;
   readonly keepaliveSeconds: number;
   readonly pacing: Pacing;
   /** Where the control socket is; null if there is none. */

@@ -30,6 +30,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   http: null,
   httpHosts: [],
   metricsPerPeer: "on",
+  historyEntries: 100_000,
   keepaliveSeconds: 5,
   retry: { minMs: 5000, maxMs: 10000 },
   pacing: "auto",

@@ -8,6 +8,7 @@ const DEFAULTS: ServerConfig = {
   http: null,
   httpHosts: [],
   metricsPerPeer: "on",
+  historyEntries: 100_000,
   keepaliveSeconds: 5,
   settleSeconds: 15,
   pacing: "auto",
