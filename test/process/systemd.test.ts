@@ -61,6 +61,28 @@ describe.skipIf(reason !== null)(`systemd${reason === null ? "" : ` (skipped: ${
     expect(systemd.show("bunbond-server", "Result")).toBe("success");
   }, 120_000);
 
+  test("runs after one command, and with other flags after another one", async () => {
+    await using systemd = await SystemdManager.start(await builtExecutable());
+    const installNow = (...flags: readonly string[]) =>
+      systemd.run(EXECUTABLE_IN_SYSTEMD, "install", "server", "--listen", "[::1]:4711", ...flags, "--now");
+    const first = installNow();
+    expect(first).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(first.stdout).toEndWith("  systemctl enable bunbond-server\n  systemctl restart bunbond-server\n");
+    const pid = systemd.show("bunbond-server", "MainPID");
+    expect(systemd.show("bunbond-server", "UnitFileState")).toBe("enabled");
+    expect(systemd.show("bunbond-server", "ActiveState")).toBe("active");
+    // Nothing has changed, so nothing is restarted.
+    expect(installNow().stdout).toContain("unchanged  /etc/systemd/system/bunbond-server.service\n");
+    expect(systemd.show("bunbond-server", "MainPID")).toBe(pid);
+    expect(installNow("--retain", "30").exitCode).toBe(0);
+    expect(systemd.show("bunbond-server", "MainPID")).not.toBe(pid);
+    const failed = installNow("--http", "192.0.2.1:80");
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toMatch(
+      /^bunbond install server: the files are written, but systemctl restart bunbond-server failed: .*\n$/,
+    );
+  }, 120_000);
+
   test("reloads a configuration file, and passes a socket on", async () => {
     await using systemd = await SystemdManager.start(await builtExecutable());
     await using directory = temporaryDirectory();

@@ -57,7 +57,7 @@ function unifiedHierarchy(): string | null {
 }
 
 export class SystemdManager implements AsyncDisposable {
-  /** Where units are put, and drop-ins; after that `systemctl daemon-reload`. */
+  /** Where units and drop-ins are put, beside its own /etc/systemd/system; after that `systemctl daemon-reload`. */
   readonly unitDirectory: string;
   readonly #controlGroup: string;
   readonly #unshare: Bun.Subprocess;
@@ -72,11 +72,11 @@ export class SystemdManager implements AsyncDisposable {
     mkdirSync(this.#controlGroup);
     const script = [
       MOUNT_CONTROL_GROUPS,
-      "mount -t tmpfs tmpfs /run",
+      "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /etc/systemd/system",
       "mount -t proc proc /proc",
       "ip link set lo up",
       `mkdir /run/bin && touch ${EXECUTABLE_IN_SYSTEMD} && mount --bind "$0" ${EXECUTABLE_IN_SYSTEMD}`,
-      `exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="$1" SYSTEMD_GENERATOR_PATH= ${SYSTEMD} --system --unit=default.target --log-target=null --show-status=no`,
+      `exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="/etc/systemd/system:$1" SYSTEMD_GENERATOR_PATH= ${SYSTEMD} --system --unit=default.target --log-target=null --show-status=no`,
     ].join(" && ");
     const enter = `echo $$ > "$2/cgroup.procs" && exec ${NAMESPACES.join(" ")} sh -c "$3" "$0" "$1"`;
     const words = [executable, this.unitDirectory, this.#controlGroup, script];
