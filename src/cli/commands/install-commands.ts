@@ -57,6 +57,11 @@ const installFlags = {
       "Replace files that have been changed since 'bunbond install' wrote them, or that it did not write.",
   },
   "dry-run": { type: "boolean", description: "Write nothing. Print the files." },
+  now: {
+    type: "boolean",
+    description:
+      "Then enable and start the service, by systemctl; restart it if a file has changed. Without this flag the commands are printed.",
+  },
   ...outputFlags,
 } as const satisfies FlagDefs;
 
@@ -108,8 +113,8 @@ export const installCommands: readonly Command[] = [
         line: "bunbond install server --http '[::1]:4712' --retain 30 --dry-run",
       },
       {
-        comment: "Write it, with a configuration file",
-        line: "bunbond install server --config /etc/bunbond/server.yaml",
+        comment: "Write it for a server with a configuration file, and start that",
+        line: "bunbond install server --config /etc/bunbond/server.yaml --now",
       },
     ],
     run: installServer,
@@ -202,6 +207,7 @@ interface InstallFlags {
   readonly root: string;
   readonly force: boolean;
   readonly dryRun: boolean;
+  readonly now: boolean;
   readonly output: string;
   readonly json: boolean;
 }
@@ -211,6 +217,7 @@ interface InstallFlagValues {
   readonly root: string | undefined;
   readonly force: boolean;
   readonly "dry-run": boolean;
+  readonly now: boolean;
   readonly output: string;
   readonly json: boolean;
 }
@@ -220,6 +227,7 @@ function readInstallFlags({
   root = "/",
   force,
   "dry-run": dryRun,
+  now,
   output,
   json,
 }: InstallFlagValues): InstallFlags {
@@ -233,7 +241,13 @@ function readInstallFlags({
       hint: `copy it to ${DEFAULT_EXECUTABLE}, and start that`,
     });
   }
-  return { executable: chosen, root, force, dryRun, output, json };
+  if (now && (dryRun || root !== "/")) {
+    throw new UsageError("BAD_VALUE", `--now and ${dryRun ? "--dry-run" : "--root"} exclude each other`, {
+      flag: "--now",
+      hint: "give one",
+    });
+  }
+  return { executable: chosen, root, force, dryRun, now, output, json };
 }
 
 /** Divides the flags into those of this command and those of the daemon, the latter in their long forms and in the order given. */
@@ -301,30 +315,38 @@ interface Service {
 interface InstallReport {
   readonly files: readonly InstalledFile[];
   readonly warnings: readonly string[];
-  /** What to do then. */
+  /** The commands to give then. */
   readonly next: readonly string[];
+  /** What was done by --now. */
+  readonly done: readonly string[];
 }
 
 async function install(context: CommandContext, flags: InstallFlags, service: Service): Promise<number> {
-  const { executable, root, force, dryRun } = flags;
+  const { executable, root, force, dryRun, now } = flags;
   const output = readOutput(flags);
   const plan = await planInstall(service.files, root);
   if (plan.changed.length > 0 && !force && !dryRun) {
     const message = `nothing is written: ${plan.changed.join(", ")} ${plan.changed.length === 1 ? "was" : "were"} not written by this program, or changed since; compare with --dry-run, or add --force`;
     throw new CommandError(message, { code: "FILE_CHANGED", exitCode: EXIT_FAILED });
   }
-  if (!dryRun) await writeFiles(plan.files, root);
   const isThere = await isFile(join(root, executable));
+  if (now && !isThere) {
+    const message = `nothing is written: there is no ${executable} to start`;
+    throw new CommandError(message, { code: "NO_EXECUTABLE", exitCode: EXIT_FAILED });
+  }
+  if (!dryRun) await writeFiles(plan.files, root);
+  const isChanged = plan.files.some(({ action }) => action !== "keep");
+  const commands = systemctlCommands(service.units, root, isChanged);
+  if (now) for (const command of commands) systemctl(command);
+  const lines = commands.map((command) => command.join(" "));
   const report: InstallReport = {
     files: plan.files,
     warnings: [
       ...service.warnings,
       ...(isThere ? [] : [`there is no ${join(root, executable)}: copy the executable there`]),
     ],
-    next:
-      root === "/"
-        ? ["systemctl daemon-reload", `systemctl enable --now ${service.units.join(" ")}`]
-        : [`systemctl --root=${root} enable ${service.units.join(" ")}`],
+    next: now ? [] : lines,
+    done: now ? lines : [],
   };
   printObject(context.io, report, reportView(dryRun), output);
   if (output === "table" || output === "wide") {
@@ -333,14 +355,38 @@ async function install(context: CommandContext, flags: InstallFlags, service: Se
   return EXIT_OK;
 }
 
+/** Returns the commands that make the service run. */
+function systemctlCommands(units: readonly string[], root: string, isChanged: boolean): string[][] {
+  if (root !== "/") return [["systemctl", `--root=${root}`, "enable", ...units]];
+  return [
+    ["systemctl", "daemon-reload"],
+    ["systemctl", "enable", ...units],
+    ["systemctl", isChanged ? "restart" : "start", ...units],
+  ];
+}
+
+/** @throws CommandError if it fails */
+function systemctl(command: readonly string[]): void {
+  const failed = (reason: string) =>
+    new CommandError(`the files are written, but ${command.join(" ")} failed: ${reason}`, {
+      code: "SYSTEMCTL_FAILED",
+      exitCode: EXIT_FAILED,
+    });
+  if (Bun.which("systemctl") === null) throw failed("it is not installed");
+  const { success, stderr } = Bun.spawnSync([...command], { stdout: "ignore" });
+  if (!success) throw failed(stderr.toString().trim().split("\n")[0] ?? "");
+}
+
 function reportView(isDryRun: boolean): View<InstallReport> {
   return {
     rows: ({ files }) => files,
-    text({ files, next }) {
+    text({ files, next, done }) {
       if (isDryRun) return files.map(({ path, text }) => `# ${path}\n${text}`).join("\n");
-      const done = { write: "written  ", replace: "replaced ", keep: "unchanged" };
-      const lines = files.map(({ path, action }) => `${done[action]}  ${path}\n`).join("");
-      return `${lines}\nThen:\n\n${next.map((line) => `  ${line}\n`).join("")}`;
+      const verbs = { write: "written  ", replace: "replaced ", keep: "unchanged" };
+      const lines = files.map(({ path, action }) => `${verbs[action]}  ${path}\n`);
+      const list = (title: string, commands: readonly string[]) =>
+        commands.length === 0 ? "" : `\n${title}:\n\n${commands.map((line) => `  ${line}\n`).join("")}`;
+      return `${lines.join("")}${list("Done", done)}${list("Then", next)}`;
     },
   };
 }

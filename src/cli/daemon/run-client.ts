@@ -70,7 +70,7 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   const drainMs = options.drainSeconds * 1000;
   const daemon = new Daemon(versionInfo, undefined, control?.counters, options.metricsPerPeer === "on");
   const counters = new ClientCounters();
-  const firstTries = new FirstTries(options.servers);
+  const firstTries = new FirstTries(options.servers, daemon.clock);
   const printer = new ChangePrinter(out, options.json ? "json" : "text");
   // A dry run prints its plan instead of the changes.
   const isPlanning = kernel !== null && options.dryRun;

@@ -162,6 +162,7 @@ describe("a mistake is refused before anything is written", () => {
       2,
       "a socket unit needs",
     ],
+    ["--now for an image", ["server", "--now"], 2, "--now and --root exclude each other"],
     ["a file that is not there", ["server", "--config", "/none.yaml"], 2, "none.yaml"],
   ])("%s", async (_, args, expectedCode, message) => {
     await using directory = temporaryDirectory();
