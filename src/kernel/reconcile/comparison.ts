@@ -44,6 +44,7 @@ export interface Difference {
   readonly row: KernelRow | null;
 }
 
+/** What a comparison has found. */
 export interface Comparison {
   /** In the order of table and destination; not more than was asked for. */
   readonly differences: readonly Difference[];
