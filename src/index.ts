@@ -30,7 +30,8 @@ export { KernelError, type KernelErrorCode } from "./kernel/kernel.ts";
 export { KernelRoutes } from "./kernel/kernel-routes.ts";
 export type { KernelOptionNames } from "./kernel/option-names.ts";
 export type { KernelCloseOptions, KernelRoutesOptions } from "./kernel/options.ts";
-export type { KernelRow, ObservedRoute } from "./kernel/reconcile/kernel-row.ts";
+export type { Comparison, Difference, DifferenceKind } from "./kernel/reconcile/comparison.ts";
+export type { KernelRow, KernelRowSelection, ObservedRoute } from "./kernel/reconcile/kernel-row.ts";
 export type {
   DeviceStatus,
   InstallerStatus,

@@ -44,8 +44,6 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...changeCommands(directories),
     drainCommand(directories),
     logCommand(directories),
-    ...doctorCommands(directories),
-    pingCommand(directories),
   ];
 }
 
@@ -54,6 +52,8 @@ export const commands: readonly Command[] = [
   serverCommand(runServer),
   clientCommand(runClient),
   ...controlCommands(),
+  ...doctorCommands(runDirectories()),
+  pingCommand(runDirectories()),
   cleanupCommand,
   checkConfigCommand,
   ...installCommands,

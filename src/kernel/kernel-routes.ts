@@ -174,6 +174,11 @@ export class KernelRoutes implements Required<ClientHandler>, ViewFollower {
     return this.#installer.faults(limit);
   }
 
+  /** Why packets or routes do not leave by the tunnel device, each with what helps; empty if no reason is known. */
+  get deviceProblems(): readonly string[] {
+    return this.#installer.deviceProblems;
+  }
+
   /** Returns the table to which the VNI is mapped; null if it is not mapped. */
   tableOf(vni: number): number | null {
     return this.#installer.tableOf(vni);

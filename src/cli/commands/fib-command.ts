@@ -31,7 +31,7 @@ const DRIFT_VIEW: View<FibDrift> = {
   sections: ({ entries, count, compared, complete }) => [
     {
       pairs: [
-        { name: "drift", value: phrase`${count} of ${compared} desired routes or beside them` },
+        { name: "drift", value: phrase`${count} destinations differ, and ${compared} have a desired route` },
         { name: "shown", value: entries.length },
         { name: "whole kernel read", value: complete },
       ],

@@ -202,9 +202,11 @@ async function tunnelWay(
   const usedDevice = device ?? vrf;
   const tableOfPackets = await tableFor(destination, source, usedDevice);
   if (tableOfPackets !== table) {
-    const found = tableOfPackets === null ? "no table of this host has" : `table ${tableOfPackets} has`;
+    const to = formatAddress(destination);
+    const found = tableOfPackets === null ? "find no route" : `take a route of table ${tableOfPackets}`;
     const from = source === null ? "ADDRESS" : formatAddress(source);
-    const message = `${found} the route that a packet of this host to ${formatAddress(destination)} takes, not table ${table}: give the VRF of the table (--interface), or a source with a rule (--source ${from}, and ip ${destination.family === 6 ? "-6 " : ""}rule add from ${from} lookup ${table})`;
+    const rule = destination.family === 6 ? "ip -6 rule" : "ip rule";
+    const message = `this host's own packets to ${to} ${found}, and not that of table ${table}: give the VRF of the table (--interface), or a source with a rule (--source ${from}, and ${rule} add from ${from} lookup ${table})`;
     throw new CommandError(message, { code: "OTHER_TABLE", exitCode: EXIT_FAILED });
   }
   const nextHops = match.nextHops.filter(({ used }) => used).map(({ address }) => address);

@@ -96,6 +96,9 @@ export class ClientKernel implements KernelReporter {
       rows: (selection) => routes.rows(selection),
       compare: (limit) => routes.compare(limit),
       tableOf: (vni) => routes.tableOf(vni),
+      get deviceProblems() {
+        return routes.deviceProblems;
+      },
     };
   }
 

@@ -18,6 +18,7 @@ export function clientPlan({
   return {
     program: "client",
     from: "flags",
+    pid: null,
     servers,
     listen: http === null ? [] : [http],
     kernel:
@@ -37,6 +38,7 @@ export function serverPlan({ listen, http }: ServerConfig): DaemonPlan {
   return {
     program: "server",
     from: "flags",
+    pid: null,
     servers: [],
     listen: http === null ? [listen] : [listen, http],
     kernel: null,
@@ -44,13 +46,15 @@ export function serverPlan({ listen, http }: ServerConfig): DaemonPlan {
 }
 
 export function planOfStatus(status: ClientStatus | ServerStatus, from: string): DaemonPlan {
+  const { pid } = status;
   if (status.program === "server") {
-    return { program: "server", from, servers: [], listen: endpoints([status.listen]), kernel: null };
+    return { program: "server", from, pid, servers: [], listen: endpoints([status.listen]), kernel: null };
   }
   const { servers, kernel } = status;
   return {
     program: "client",
     from,
+    pid,
     servers: endpoints(servers.map(({ server }) => server)),
     listen: [],
     kernel: kernel && {

@@ -26,7 +26,7 @@ import type {
   RuleFact,
   RunningDaemon,
 } from "../../tools/doctor/facts.ts";
-import { readDescriptorLimit } from "../../transport/descriptor-limit.ts";
+import { parseDescriptorLimit, readDescriptorLimit } from "../../transport/descriptor-limit.ts";
 import { ipJson, outputOf, vrfs } from "./other-programs.ts";
 
 const CONNECT_WITHIN_MS = 3_000;
@@ -39,7 +39,7 @@ export async function gatherFacts(plan: DaemonPlan, daemons: readonly RunningDae
   ];
   return {
     kernelRelease: readText("/proc/sys/kernel/osrelease")?.trim() ?? "of unknown release",
-    descriptorLimit: readDescriptorLimit(),
+    descriptorLimit: descriptorLimitOf(plan.pid),
     clock: await clockFact(),
     names,
     connections: await Promise.all(plan.servers.map(connectionFact)),
@@ -47,6 +47,11 @@ export async function gatherFacts(plan: DaemonPlan, daemons: readonly RunningDae
     daemons,
     kernel: plan.kernel === null ? null : await kernelFacts(plan.kernel, addresses),
   };
+}
+
+function descriptorLimitOf(pid: number | null): number {
+  const limits = pid === null ? null : readText(`/proc/${pid}/limits`);
+  return limits === null ? readDescriptorLimit() : parseDescriptorLimit(limits);
 }
 
 async function nameFact(name: string): Promise<NameFact> {

@@ -119,6 +119,8 @@ export function socketRemedy({ code, message }: IcmpSocketError, destination: Ip
     case "ENETUNREACH":
     case "EHOSTUNREACH":
       return `this host has no route to ${formatAddress(destination)}: ip route get ${formatAddress(destination)} (${message})`;
+    case "EINVAL":
+      return `${message}: a link-local address is one of a device, so give --interface DEVICE`;
     case "ENOSYS":
       return "a ping needs the JIT and glibc, which this process lacks";
     default:

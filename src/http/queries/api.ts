@@ -127,7 +127,8 @@ export interface FibDrift {
   readonly complete: boolean;
 }
 
-export const MAX_DRIFT = 10_000;
+/** More would take the event loop too long at once. */
+export const MAX_DRIFT = 1_000;
 
 /** What is true of an address in one word; the text of {@link Explanation} says it in a sentence. */
 export type Verdict =

@@ -16,24 +16,22 @@ import { type FibDrift, type FibEntry, type KernelRouteEntry, MAX_DRIFT } from "
 import type { FibSource } from "./query-source.ts";
 
 /** A client's kernel routes, as far as queries read them. */
-export interface KernelReader extends Pick<KernelRoutes, "rowOf" | "rows" | "compare"> {
+export interface KernelReader
+  extends Pick<KernelRoutes, "rowOf" | "rows" | "compare" | "tableOf" | "deviceProblems"> {
   /** Whether nothing is changed in the kernel: the model then has what would be there. */
   readonly isDryRun: boolean;
-  /** Returns the table to which a VNI is mapped; null if it is not mapped. */
-  tableOf(vni: number): number | null;
 }
 
 export function fibSource(kernel: KernelReader): FibSource {
-  const { isDryRun } = kernel;
   return {
     kernelRoute(vni, destination) {
       const row = kernel.rowOf(vni, destination);
-      return row === null ? null : kernelRouteEntry(row, vni, isDryRun);
+      return row === null ? null : kernelRouteEntry(row, vni, kernel);
     },
     *entries({ table, vni, after }) {
       const wanted = tableAskedFor(kernel, table, vni);
       if (wanted === "none") return;
-      for (const row of kernel.rows({ table: wanted, after })) yield fibEntry(row, isDryRun);
+      for (const row of kernel.rows({ table: wanted, after })) yield fibEntry(row, kernel);
     },
     async drift({ table, vni }) {
       const wanted = tableAskedFor(kernel, table, vni);
@@ -58,11 +56,18 @@ interface Judgement {
   readonly reason: string | null;
 }
 
+/** What of a client's kernel routes concerns all rows. */
+type Circumstances = Pick<KernelReader, "isDryRun" | "deviceProblems">;
+
 /** Says what is true of a row, whichever VNI asks. */
-function judge(row: KernelRow, isDryRun: boolean): Judgement {
+function judge(row: KernelRow, { isDryRun, deviceProblems }: Circumstances): Judgement {
   const { state, fault, isPending, isAwaited, deviceCauses, skipped } = row;
   if (isDryRun && state !== "none") return { state: "planned", reason: "--dry-run: nothing is changed" };
-  if (state === "in-place") return { state: "installed", reason: fault?.message ?? null };
+  if (state === "in-place") {
+    // The kernel takes routes by a device that is not external, but packets vanish in it.
+    const reason = fault?.message ?? (deviceProblems.length === 0 ? null : deviceProblems.join("; "));
+    return { state: "installed", reason };
+  }
   if (fault !== null) {
     const what = fault.code === "EEXIST" ? "a route of another program is in its place: " : "";
     return { state: "refused", reason: `${what}${fault.message}` };
@@ -79,23 +84,27 @@ function judge(row: KernelRow, isDryRun: boolean): Judgement {
 }
 
 /** What the kernel has of a destination for one VNI, another of the table may win it. */
-export function kernelRouteEntry(row: KernelRow, vni: number, isDryRun: boolean): KernelRouteEntry {
+export function kernelRouteEntry(
+  row: KernelRow,
+  vni: number,
+  circumstances: Circumstances,
+): KernelRouteEntry {
   const { table, vnis, shadowed } = row;
   const winner = shadowed?.winner ?? null;
   if (winner !== null && vnis.indexOf(vni) > vnis.indexOf(winner)) {
     return { table, state: "shadowed", problem: `VNI ${winner} of table ${table} has the destination, too` };
   }
-  const { state, reason } = judge(row, isDryRun);
+  const { state, reason } = judge(row, circumstances);
   return { table, state, problem: reason };
 }
 
-export function fibEntry(row: KernelRow, isDryRun: boolean): FibEntry {
+export function fibEntry(row: KernelRow, circumstances: Circumstances): FibEntry {
   const { table, vnis, destination, desired, observed } = row;
   return {
     table,
     vnis,
     destination: formatPrefix(destination),
-    ...judge(row, isDryRun),
+    ...judge(row, circumstances),
     desired: desired.map(formatAddress),
     observed: observed === null ? null : (observed.nextHops ?? []).map(formatAddress),
     nexthopId: observed?.nexthopId ?? null,
@@ -134,7 +143,7 @@ export function driftEntry(difference: Difference): FibEntry {
 function reasonOf({ kind, inTheWay, row }: Difference, destination: Prefix): string {
   if (row === null)
     return "a route of ours with another metric or in a table that is not mapped is of no use";
-  const known = judge(row, false);
+  const known = judge(row, { isDryRun: false, deviceProblems: [] });
   if (known.state !== "installed" && known.state !== "pending" && known.reason !== null) return known.reason;
   if (inTheWay !== null) return `a route of another program is in its place: ${inTheWay}`;
   if (known.state === "pending" && known.reason !== null) return known.reason;

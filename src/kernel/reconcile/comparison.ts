@@ -44,6 +44,7 @@ export interface Difference {
   readonly row: KernelRow | null;
 }
 
+/** What a comparison has found. */
 export interface Comparison {
   /** In the order of table and destination; not more than was asked for. */
   readonly differences: readonly Difference[];
@@ -68,6 +69,8 @@ export interface ComparisonParts {
 
 /** How many rows are compared between two pauses. */
 const ROWS_BETWEEN_PAUSES = 2_000;
+/** How many differences are worked out between two pauses: some 20 µs each. */
+const DIFFERENCES_BETWEEN_PAUSES = 100;
 /** A row without a route of ours. */
 const NOTHING = 0;
 
@@ -87,7 +90,9 @@ export async function compareWithKernel(parts: ComparisonParts): Promise<Compari
   for await (const row of differingRows(parts, second)) {
     if (before[row] !== 1 || first.observedOf(row) !== second.observedOf(row)) continue;
     count++;
-    if (differences.length < parts.limit) differences.push(differenceOf(parts, second, row));
+    if (differences.length >= parts.limit) continue;
+    differences.push(differenceOf(parts, second, row));
+    if (differences.length % DIFFERENCES_BETWEEN_PAUSES === 0) await pause(parts.clock);
   }
   for (const [key, route] of second.strays) {
     if (!first.strays.has(key)) continue;

@@ -257,6 +257,11 @@ export class Installer {
     return faultsOf(this.#fib, limit, this.#device.refusalCauses);
   }
 
+  /** Why packets or routes do not leave by the tunnel device, each with what helps. */
+  get deviceProblems(): readonly string[] {
+    return this.#device.problems;
+  }
+
   /** The table to which the VNI is mapped; null if it is not mapped. */
   tableOf(vni: number): number | null {
     return this.#fib.tables.ofVni(vni)?.id ?? null;

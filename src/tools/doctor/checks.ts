@@ -49,7 +49,12 @@ interface Check {
 /** A check about kernel routes. */
 interface KernelCheck {
   readonly name: string;
-  readonly find: (kernel: KernelFacts, plan: KernelPlan, facts: HostFacts) => readonly Said[];
+  readonly find: (
+    kernel: KernelFacts,
+    plan: KernelPlan,
+    facts: HostFacts,
+    daemon: DaemonPlan,
+  ) => readonly Said[];
 }
 
 /** Returns what all checks find, in the order of the table. */
@@ -166,7 +171,9 @@ const KERNEL_CHECKS: readonly KernelCheck[] = [
   },
   {
     name: "permission",
-    find: ({ refusals, libnlOrigin }) => {
+    find: ({ refusals, libnlOrigin }, _plan, _facts, { pid }) => {
+      // A daemon that runs has proven it, whatever this process may do.
+      if (pid !== null) return [];
       const refusal = refusals.find(({ code }) => code === "NO_CAP_NET_ADMIN");
       if (refusal !== undefined) return [["fail", refusal.message]];
       return libnlOrigin === null ? [] : [["ok", "CAP_NET_ADMIN: this process may change routes"]];
@@ -262,7 +269,7 @@ const CHECKS: readonly Check[] = [
     ({ name, find }): Check => ({
       name,
       find: (facts, plan) =>
-        facts.kernel === null || plan.kernel === null ? [] : find(facts.kernel, plan.kernel, facts),
+        facts.kernel === null || plan.kernel === null ? [] : find(facts.kernel, plan.kernel, facts, plan),
     }),
   ),
   ...GENERAL_CHECKS,

@@ -8,6 +8,8 @@ export interface DaemonPlan {
   readonly program: "client" | "server";
   /** Where the plan is from: "flags", or the path of the running daemon's socket. */
   readonly from: string;
+  /** Null if it does not run yet. */
+  readonly pid: number | null;
   /** Of a client. */
   readonly servers: readonly Endpoint[];
   /** Where it listens, HTTP included. */
@@ -27,7 +29,7 @@ export interface KernelPlan {
 export interface HostFacts {
   /** As "6.1.0-18-amd64". */
   readonly kernelRelease: string;
-  /** The limit of open files of a process that is started here; Infinity if there is none. */
+  /** The limit of open files of the daemon, or of a process that is started here; Infinity if there is none. */
   readonly descriptorLimit: number;
   readonly clock: "synchronised" | "not-synchronised" | "unknown";
   /** The servers that are given by name. */

@@ -50,6 +50,9 @@ async function setup({ options, isDryRun = false, before }: Setup = {}) {
     rows: (selection) => installer.rows(selection),
     compare: (limit = 10) => installer.compare(limit),
     tableOf: (vni) => installer.tableOf(vni),
+    get deviceProblems() {
+      return installer.deviceProblems;
+    },
   });
   const ask = <T>(path: string) => askQuery<T>(rig, source, path, [fibDriftEndpoint(source)]);
   return { rig, kernel, ask, drift: () => ask<FibDrift>("/v1/fib/drift") };
@@ -148,6 +151,17 @@ describe("the kernel's part of an explanation", () => {
       verdict: "not-installed",
       words:
         "is not installed: tun is down or without a carrier, so the kernel takes no routes by it: ip link set tun up",
+    },
+    {
+      name: "the device is not external, which the kernel does not mind",
+      after: async (rig) => {
+        rig.kernel.setLink({ isExternal: false });
+        await rig.advance(2_000);
+      },
+      state: "installed",
+      verdict: "not-installed",
+      words:
+        "10.0.1.0/24 in VNI 100 is installed, but tun is not external, so packets do not reach their hypervisors",
     },
     {
       name: "another VNI of the table has it",

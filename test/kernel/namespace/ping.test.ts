@@ -156,7 +156,7 @@ describe.skipIf(reason !== null)(`bunbond ping${because}`, () => {
     expect(JSON.parse(other.error)).toMatchObject({
       error: "OTHER_TABLE",
       message:
-        "table 254 has the route that a packet of this host to 10.0.1.7 takes, not table 100: give the VRF of the table (--interface), or a source with a rule (--source ADDRESS, and ip rule add from ADDRESS lookup 100)",
+        "this host's own packets to 10.0.1.7 take a route of table 254, and not that of table 100: give the VRF of the table (--interface), or a source with a rule (--source ADDRESS, and ip rule add from ADDRESS lookup 100)",
     });
     here.ip("addr add 10.0.2.9/32 dev lo", "rule add from 10.0.2.9 lookup 100");
     // A way to the tenant: this kernel has no tunnel that takes its ends from the route.

@@ -70,6 +70,7 @@ const KERNEL_PLAN: KernelPlan = {
 const CLIENT: DaemonPlan = {
   program: "client",
   from: "flags",
+  pid: null,
   servers: [SERVER],
   listen: [],
   kernel: KERNEL_PLAN,
@@ -298,6 +299,13 @@ const CASES: readonly (readonly [name: string, given: Given, lines: readonly str
 
 describe("a client", () => {
   const usual = linesOf({});
+
+  test("that runs has shown that it may change routes", () => {
+    const refusals = [{ code: "NO_CAP_NET_ADMIN", message: "give it CAP_NET_ADMIN" }];
+    const lines = linesOf({ kernel: { refusals } }, { ...CLIENT, pid: 7 });
+    expect(lines).toEqual(usual.filter((line) => !line.includes(" permission: ")));
+  });
+
   test.each(CASES)("%s", (_, given, lines) => {
     expect(linesOf(given).filter((line) => !usual.includes(line))).toEqual([...lines]);
   });
