@@ -184,6 +184,20 @@ export const METRICS = {
     unit: "routes",
     help: "routes of lost peers or servers that are kept for now",
   },
+  bunbond_vni_disagreements: {
+    of: CLIENT,
+    type: "gauge",
+    labels: [],
+    unit: "VNIs",
+    help: "VNIs about whose routes servers disagree (`bunbond help agreement`)",
+  },
+  bunbond_vni_disagreements_found_total: {
+    of: CLIENT,
+    type: "counter",
+    labels: [],
+    unit: "disagreements",
+    help: "how often a disagreement about a VNI was found",
+  },
   bunbond_nexthops: {
     of: BOTH,
     type: "gauge",

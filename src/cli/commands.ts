@@ -6,6 +6,7 @@ import { cleanupCommand } from "./commands/cleanup-command.ts";
 import { completionCommand } from "./commands/completion-command.ts";
 import { decodeCommand } from "./commands/decode-command.ts";
 import { demoCommand } from "./commands/demo-command.ts";
+import { diffCommand } from "./commands/diff-command.ts";
 import { doctorCommands } from "./commands/doctor-commands.ts";
 import { drainCommand } from "./commands/drain-command.ts";
 import { fibCommand } from "./commands/fib-command.ts";
@@ -41,6 +42,7 @@ export function controlCommands(directories: readonly string[] = runDirectories(
     ...queryCommands(directories),
     ...historyCommands(directories),
     fibCommand(directories),
+    diffCommand(directories),
     ...changeCommands(directories),
     drainCommand(directories),
     logCommand(directories),

@@ -153,6 +153,13 @@ export const CLIENT_OPTIONS = {
 export const CLIENT_DAEMON_OPTIONS = {
   ...CLIENT_OPTIONS,
   ...KERNEL_OPTIONS,
+  requireAgreement: {
+    flag: "require-agreement",
+    takesEffect: "at a reload",
+    type: "switch",
+    default: false,
+    help: "Be not ready, for /readyz, while servers disagree about routes of a VNI: one has sent a route, and another has not.",
+  },
   ...lastOptions("client"),
   json: {
     flag: "json",

@@ -91,7 +91,7 @@ describe("HTTP", () => {
 
   test("has the paths of the table, and no other", async () => {
     // A client's own paths are in test/http/queries.
-    const isOfClient = ([, text = ""]: readonly string[]) => text.startsWith("a client's ");
+    const isOfClient = ([, text = ""]: readonly string[]) => text.startsWith("a client's");
     const rows = rowsOf("The HTTP interface", "path").filter((row) => !isOfClient(row));
     const shown = rows.map(([path]) => codesOf(path)[0] ?? "");
     const index = (await (await fetch(base)).json()) as { readonly endpoints: readonly string[] };

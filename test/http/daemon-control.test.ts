@@ -73,6 +73,7 @@ async function setup({ drainMs = 0, ...options }: { drainMs?: number } & RigClie
     daemon,
     counters,
     kernel: null,
+    readiness: { isAgreementRequired: false },
     logger: eventLog({ debug: note, info: note, warn: note, error: note }),
     stop: () => {
       stops.push(client.drainedForMs === null ? "stop" : "stop, drained before");
@@ -198,6 +199,7 @@ describe("a client", () => {
         { vni: 200, subscribed: false, routes: 0, announcements: 1 },
         { vni: 300, subscribed: true, routes: 0, announcements: 0 },
       ],
+      disagreements: [],
       kernel: null,
     };
     expect(await ask(operations, "/v1/status")).toEqual({
@@ -215,6 +217,7 @@ describe("a client", () => {
         receivedBytes: 75,
         sentBytes: 64,
         "routeUpdates.added": 1,
+        vniDisagreementsFound: 0,
       },
       servers: [
         {

@@ -1,4 +1,4 @@
-/** Sends requests to a running daemon over its control socket. Failures become errors with exit codes. */
+/** Sends requests to a running daemon over its control socket, or over HTTP. Failures become errors with exit codes. */
 
 import { systemErrorCode } from "../../base/system-error.ts";
 import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
@@ -6,6 +6,7 @@ import { CommandError } from "../program/command-error.ts";
 import { type CommandExitCode, EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
 
 export interface ControlClientOptions {
+  /** The path of the socket, or the URL of a daemon's HTTP, which answers only queries. */
   readonly socketPath: string;
   /** The daemon that must answer; null if it may be either. */
   readonly program: ProgramName | null;
@@ -13,6 +14,10 @@ export interface ControlClientOptions {
 
 /** A daemon that does not answer within this time is suspended or hangs. */
 const ANSWER_WITHIN_MS = 30_000;
+
+export function isUrl(text: string): boolean {
+  return /^https?:\/\//.test(text);
+}
 
 export class ControlClient {
   readonly #options: ControlClientOptions;
@@ -69,12 +74,15 @@ export class ControlClient {
   ): Promise<Response> {
     const { socketPath } = this.#options;
     try {
-      return await fetch(`http://localhost${path}`, {
-        unix: socketPath,
-        signal,
-        headers,
-        ...(body !== null && { method: "POST", body: JSON.stringify(body) }),
-      });
+      return await fetch(
+        `${isUrl(socketPath) ? socketPath.replace(/\/+$/, "") : "http://localhost"}${path}`,
+        {
+          ...(!isUrl(socketPath) && { unix: socketPath }),
+          signal,
+          headers,
+          ...(body !== null && { method: "POST", body: JSON.stringify(body) }),
+        },
+      );
     } catch (error) {
       throw this.#unreachable(error);
     }
@@ -112,7 +120,7 @@ export class ControlClient {
     return this.#error(
       "DAEMON_AWAY",
       EXIT_NO_DAEMON,
-      `no ${what} answers at ${socketPath}; name another socket by --socket`,
+      `no ${what} answers at ${socketPath}${isUrl(socketPath) ? "" : "; name another socket by --socket"}`,
     );
   }
 

@@ -4,6 +4,7 @@ import type {
   ClientVni,
   Counters,
   DaemonFacts,
+  DisagreementSummary,
   GonePeerEntry,
   GonePeerList,
   KernelStatus,
@@ -111,6 +112,28 @@ const CLIENT_VNI_COLUMNS: readonly Column<ClientVni>[] = [
   { head: "ANNOUNCEMENTS", value: ({ announcements }) => announcements },
 ];
 
+/** A server that was compared in a VNI. */
+interface DisagreeingServer extends Omit<DisagreementSummary, "servers"> {
+  readonly server: string;
+  readonly lacks: number;
+}
+
+const DISAGREEMENT_COLUMNS: readonly Column<DisagreeingServer>[] = [
+  { head: "SERVERS DISAGREE ABOUT VNI", value: ({ vni }) => vni },
+  { head: "ROUTES", value: ({ routes }) => routes },
+  { head: "OR MORE", value: ({ atLeast }) => atLeast, dropOrder: 1 },
+  { head: "SERVER", value: ({ server }) => server },
+  { head: "LACKS", value: ({ lacks }) => lacks },
+];
+
+function disagreementSections(disagreements: readonly DisagreementSummary[]): Section[] {
+  if (disagreements.length === 0) return [];
+  const rows = disagreements.flatMap(({ servers, ...facts }) =>
+    servers.map((server) => ({ ...facts, ...server })),
+  );
+  return [tableOf(DISAGREEMENT_COLUMNS, rows)];
+}
+
 const SERVER_VNI_COLUMNS: readonly Column<ServerVni>[] = [
   { head: "VNI", value: ({ vni }) => vni },
   { head: "ROUTES", value: ({ routes }) => routes },
@@ -160,6 +183,7 @@ function clientSections(status: ClientStatus): Section[] {
       ],
     },
     tableOf(SERVER_COLUMNS, status.servers),
+    ...disagreementSections(status.disagreements),
     tableOf(CLIENT_VNI_COLUMNS, status.vnis),
     ...kernelSections(status.kernel),
     counterTable(status.counters),

@@ -37,6 +37,7 @@ export interface ClientConfig extends KernelFlagOptions, DaemonFlagOptions {
   readonly maxHops: number;
   readonly onStop: OnStop;
   readonly drainSeconds: number;
+  readonly requireAgreement: boolean;
   readonly json: boolean;
   /** Settings that work but are probably not intended, one line each, for the log. */
   readonly warnings: readonly string[];
@@ -111,6 +112,7 @@ export function clientCommand(
       "config",
       "kernel",
       "restarts",
+      "agreement",
       "upgrade",
       "migration",
       "log-events",

@@ -27,7 +27,8 @@ export type ClientChange =
   | { readonly type: "subscribe" | "unsubscribe"; readonly vni: number }
   | { readonly type: "announce" | "withdraw"; readonly route: Route }
   | { readonly type: "install-routes"; readonly mappings: readonly TableMapping[] }
-  | { readonly type: "cleanup"; readonly cleanup: boolean };
+  | { readonly type: "cleanup"; readonly cleanup: boolean }
+  | { readonly type: "require-agreement"; readonly isRequired: boolean };
 
 export type ServerChange =
   | { readonly type: "configure"; readonly settings: Partial<ServerSettings> }
@@ -77,6 +78,7 @@ export function clientDifference(
       ...servers.added.map((server) => ({ type: "add-server", server }) as const),
       ...mapped(before.installRoutes, inForce.installRoutes),
       ...cleanup(before, inForce),
+      ...requireAgreement(before, after),
       ...vnis.added.map((vni) => ({ type: "subscribe", vni }) as const),
       ...routes.added.map((route) => ({ type: "announce", route }) as const),
       ...routes.removed.map((route) => ({ type: "withdraw", route }) as const),
@@ -168,6 +170,10 @@ function logLevel(before: DaemonFlagOptions, after: DaemonFlagOptions) {
 function cleanup(before: ClientConfig, { cleanup, installRoutes }: ClientConfig) {
   const isSame = before.cleanup === cleanup || installRoutes.length === 0;
   return isSame ? [] : [{ type: "cleanup", cleanup } as const];
+}
+
+function requireAgreement(before: ClientConfig, { requireAgreement: isRequired }: ClientConfig) {
+  return before.requireAgreement === isRequired ? [] : [{ type: "require-agreement", isRequired } as const];
 }
 
 /** Returns the names of the flags whose options have changed. */

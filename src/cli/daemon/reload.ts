@@ -168,9 +168,13 @@ export interface ClientParts {
   readonly logger: LevelledLogger;
   /** The kernel routes; null if the client installs none, and then no change is about them. */
   readonly kernel: { readonly routes: Pick<KernelRoutes, "setMappings">; cleanup: boolean } | null;
+  readonly readiness: { isAgreementRequired: boolean };
 }
 
-export function applyToClient({ client, logger, kernel }: ClientParts, change: ClientChange): void {
+export function applyToClient(
+  { client, logger, kernel, readiness }: ClientParts,
+  change: ClientChange,
+): void {
   switch (change.type) {
     case "configure":
       client.configure(change.settings);
@@ -207,6 +211,9 @@ export function applyToClient({ client, logger, kernel }: ClientParts, change: C
       break;
     case "cleanup":
       if (kernel !== null) kernel.cleanup = change.cleanup;
+      break;
+    case "require-agreement":
+      readiness.isAgreementRequired = change.isRequired;
   }
 }
 

@@ -95,10 +95,11 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
   });
   for (const vni of subscriptionsOf(options)) client.subscribe(vni);
   for (const route of options.announcements) client.announce(route);
+  const readiness = { isAgreementRequired: options.requireAgreement };
   const reloader = reloadOnHangup(options, hangup, {
     read: () => readClientOptions(rawArgs),
     difference: clientDifference,
-    apply: (change) => applyToClient({ client, logger, kernel }, change),
+    apply: (change) => applyToClient({ client, logger, kernel, readiness }, change),
     logger: log,
     progress: service,
   });
@@ -111,11 +112,20 @@ async function serve(options: ClientConfig, setup: ClientSetup): Promise<void> {
       leave();
       stop();
     };
-    const controlled = { client, daemon, counters, kernel, logger: log, stop: stopByCommand, drainLeftMs };
+    const controlled = {
+      client,
+      daemon,
+      counters,
+      kernel,
+      readiness,
+      logger: log,
+      stop: stopByCommand,
+      drainLeftMs,
+    };
     control?.serve([...clientEndpoints(controlled), logEndpoint(logger)]);
     client.start();
     log.log(LOG.started, { program: "client", ...versionInfo });
-    const monitor = new ClientMonitor({ client, daemon, counters, kernel });
+    const monitor = new ClientMonitor({ client, daemon, counters, kernel, readiness });
     const state = clientStateEndpoints(controlled, monitor);
     const source = clientSource(client, daemon.clock, kernel?.reader ?? null);
     const http = await serveRoutes(options, source, monitor, state, daemon, logger);

@@ -9,6 +9,7 @@ import { SERVER_OPTIONS } from "../../options/server-options.ts";
 import { REFUSAL_REASONS } from "../../server/counters.ts";
 import type { Command } from "../program/command.ts";
 import type { HelpTopic } from "../program/help.ts";
+import agreement from "./agreement.md" with { type: "text" };
 import closeReasons from "./close-reasons.md" with { type: "text" };
 import config from "./config.md" with { type: "text" };
 import executable from "./executable.md" with { type: "text" };
@@ -48,6 +49,7 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   upgrade,
   migration,
   limits,
+  agreement,
   troubleshooting,
   "log-events": logEvents,
   "close-reasons": closeReasons,

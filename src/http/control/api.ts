@@ -63,6 +63,8 @@ export interface ClientStatus extends DaemonFacts {
   /** Number of stale routes of servers that a reload has removed. */
   readonly removedServersRoutes: number;
   readonly vnis: readonly ClientVni[];
+  /** VNIs about whose routes the servers disagree, the longest disagreement first. `/v1/disagreements` names the routes. */
+  readonly disagreements: readonly DisagreementSummary[];
   /** Null if the client puts no routes into the kernel. */
   readonly kernel: KernelStatus | null;
   readonly counters: Counters;
@@ -81,6 +83,17 @@ export interface ServerEntry {
   readonly sessions: number;
   /** Number of routes that the server had when it was lost, and has not confirmed since. */
   readonly staleRoutes: number;
+}
+
+/** What a client's servers disagree about in one VNI, found after some 15 seconds (client/view/agreement.ts). */
+export interface DisagreementSummary {
+  readonly vni: number;
+  /** How many routes one server has sent and another has not. */
+  readonly routes: number;
+  /** True if there may be more. */
+  readonly atLeast: boolean;
+  /** The servers that were compared. */
+  readonly servers: readonly { readonly server: string; readonly lacks: number }[];
 }
 
 export interface ClientVni {

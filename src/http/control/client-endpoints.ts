@@ -15,7 +15,9 @@ import { json } from "../connections/http-answer.ts";
 import { HttpError } from "../http-error.ts";
 import { ClientMonitor } from "../monitoring/client-monitor.ts";
 import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
+import type { ClientReadiness } from "../monitoring/readiness.ts";
 import { clientSource } from "../queries/daemon-sources.ts";
+import { disagreementSummary } from "../queries/disagreements.ts";
 import { queryEndpoints } from "../queries/endpoints.ts";
 import { fibDriftEndpoint } from "../queries/fib-endpoints.ts";
 import type { KernelReader } from "../queries/fib-source.ts";
@@ -47,6 +49,7 @@ export interface ClientStateOptions {
 export interface ClientControlOptions extends ClientStateOptions {
   readonly counters: ClientCounters;
   readonly kernel: (KernelReporter & { readonly reader: KernelReader }) | null;
+  readonly readiness: ClientReadiness;
   readonly logger: EventLog;
   /** Stops the daemon as SIGTERM does. */
   readonly stop: () => void;
@@ -220,6 +223,7 @@ async function clientStatus(
     servers: serverEntries(client),
     removedServersRoutes: client.removedServersRoutes,
     vnis,
+    disagreements: client.disagreements.map(disagreementSummary),
     kernel: kernel?.report() ?? null,
     counters: statusCounters(monitor),
   };

@@ -9,7 +9,7 @@ import { byLabel, type Families, plain } from "./families.ts";
 import { type FibSource, fibFamilies } from "./fib-families.ts";
 import { collectInSlices, type Monitor } from "./monitor.ts";
 import { type PeerRow, PeerRows, peerFamilies, SLOW_AFTER_MS } from "./peer-families.ts";
-import { clientReadiness, type UnreadyReason } from "./readiness.ts";
+import { type ClientReadiness, clientReadiness, type UnreadyReason } from "./readiness.ts";
 
 export interface ClientMonitorOptions {
   readonly client: ClientCore;
@@ -17,6 +17,7 @@ export interface ClientMonitorOptions {
   readonly counters: ClientCounters;
   /** Null if the client puts no routes into the kernel. */
   readonly kernel: FibSource | null;
+  readonly readiness: ClientReadiness;
 }
 
 const STATES = ["connecting", "handshake", "established", "retry"] as const satisfies readonly ServerState[];
@@ -29,8 +30,8 @@ export class ClientMonitor implements Monitor {
   }
 
   unreadyReasons(): UnreadyReason[] {
-    const { client, daemon, kernel } = this.#options;
-    return clientReadiness(client, kernel?.installerStatus() ?? null, daemon.isStopping);
+    const { client, daemon, kernel, readiness } = this.#options;
+    return clientReadiness(client, kernel?.installerStatus() ?? null, daemon.isStopping, readiness);
   }
 
   async peerRows(): Promise<readonly PeerRow[] | null> {
@@ -77,6 +78,8 @@ export class ClientMonitor implements Monitor {
       bunbond_protocol_errors_total: () => byLabel("reason", counters.protocolErrors),
       bunbond_routes: () => routeSamples(figures.countsByVni(SHOWN_VNIS)),
       bunbond_stale_routes: () => plain(figures.staleRoutes),
+      bunbond_vni_disagreements: () => plain(client.disagreements.length),
+      bunbond_vni_disagreements_found_total: () => plain(client.disagreementsFound),
       bunbond_nexthops: () => nextHopSamples(figures.nextHopsByType),
       bunbond_route_updates_total: () =>
         byLabel("action", [

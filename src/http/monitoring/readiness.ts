@@ -10,6 +10,8 @@ export const UNREADY_REASONS = {
   "no-server": "client: no server is established",
   "initial-sync":
     "client: the routes of a VNI have not all been received yet, for the first time since it was subscribed",
+  disagreement:
+    "client with `--require-agreement`: servers disagree about the routes of a VNI (`bunbond help agreement`)",
   kernel: "client: the tunnel device is not usable, or the kernel does not have a route that it should have",
 } as const;
 
@@ -30,11 +32,17 @@ export function serverReadiness(server: Server, isStopping: boolean): UnreadyRea
   return reasons;
 }
 
+/** What makes a client unready; a reload may change it. */
+export interface ClientReadiness {
+  readonly isAgreementRequired: boolean;
+}
+
 /** @param kernel null if the client installs no routes, or only shows what it would do */
 export function clientReadiness(
   client: ClientCore,
   kernel: InstallerStatus | null,
   isStopping: boolean,
+  { isAgreementRequired }: ClientReadiness,
 ): UnreadyReason[] {
   const reasons: UnreadyReason[] = [];
   if (isStopping) reasons.push({ reason: "stopping", message: "the client is stopping" });
@@ -47,6 +55,8 @@ export function clientReadiness(
     const message = `the routes of ${waiting.length} VNIs are not complete yet: ${shown}${waiting.length > SHOWN_VNIS ? ", …" : ""}`;
     reasons.push({ reason: "initial-sync", message });
   }
+  const disagreement = isAgreementRequired ? client.agreementProblem : null;
+  if (disagreement !== null) reasons.push({ reason: "disagreement", message: disagreement });
   for (const message of kernel === null ? [] : kernelProblems(kernel))
     reasons.push({ reason: "kernel", message });
   return reasons;

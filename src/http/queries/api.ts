@@ -3,9 +3,11 @@
  * times are RFC 3339 in UTC.
  */
 import type { HolderState } from "../../route/table/route-inspector.ts";
+import type { DisagreementSummary, ProgramName } from "../control/api.ts";
 
 /** `/v1/vnis` */
 export interface VniList {
+  readonly program: ProgramName;
   readonly vnis: readonly VniEntry[];
 }
 
@@ -179,6 +181,24 @@ export interface RecipientEntry {
 
 export const MAX_MATCHES = 20;
 export const MAX_RECIPIENTS = 100;
+
+/** `/v1/disagreements`, of a client */
+export interface DisagreementList {
+  readonly disagreements: readonly DisagreementEntry[];
+}
+
+export interface DisagreementEntry extends DisagreementSummary {
+  /** The first of the routes, at most `limit`. */
+  readonly examples: readonly DisagreedRouteEntry[];
+}
+
+export interface DisagreedRouteEntry {
+  readonly destination: string;
+  readonly nextHop: string;
+  /** The servers that have sent it, and those that have not. */
+  readonly has: readonly string[];
+  readonly lacks: readonly string[];
+}
 
 /** `/v1/history` */
 export interface HistoryPage {

@@ -40,6 +40,7 @@ export function clientSource(
         all: states.length,
       };
     },
+    disagreements: () => client.disagreements,
     fib: kernel && fibSource(kernel),
   };
 }

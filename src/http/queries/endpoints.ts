@@ -11,7 +11,8 @@ import { HttpError } from "../http-error.ts";
 import { type QueryReader, wholeNumberParameter } from "../query.ts";
 import { type HttpRoute, queryRoute, route } from "../router.ts";
 import { sortedNumbers } from "../sorted-numbers.ts";
-import type { ChangeEntry, HistoryPage, RoutePage, VniEntry } from "./api.ts";
+import type { ChangeEntry, HistoryPage, RoutePage, VniEntry, VniList } from "./api.ts";
+import { disagreementsEndpoint } from "./disagreements.ts";
 import { eventStream, readEventId } from "./event-stream.ts";
 import { explain } from "./explain.ts";
 import { fibEndpoint } from "./fib-endpoints.ts";
@@ -41,7 +42,7 @@ const STREAMED_TOGETHER = 500;
 /** @param epoch names this run of the daemon, in which numbers of changes do not repeat */
 export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): HttpRoute[] {
   return [
-    route("GET", "/v1/vnis", async () => json(200, { vnis: await vniEntries(source) })),
+    route("GET", "/v1/vnis", async () => json(200, await vniList(source))),
     queryRoute("GET", "/v1/vnis/:vni/routes", ROUTE_QUERY, ({ parameters, query, signal }) =>
       routesAnswer(source, filterOf(query, readVni(parameters.vni)), query, signal),
     ),
@@ -75,7 +76,7 @@ export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): Http
         body: eventStream({ source, epoch, filter, resumeAfter, hasSnapshot: query.snapshot, signal }),
       };
     }),
-    ...(source.program === "client" ? [fibEndpoint(source)] : []),
+    ...(source.program === "client" ? [fibEndpoint(source), disagreementsEndpoint(source)] : []),
   ];
 }
 
@@ -134,6 +135,10 @@ async function historyPage(source: QuerySource, query: Values<typeof HISTORY_QUE
 }
 
 const ENTRIES_PER_PAUSE = 4096;
+
+async function vniList(source: QuerySource): Promise<VniList> {
+  return { program: source.program, vnis: await vniEntries(source) };
+}
 
 /** Resolves to the VNIs, in order. */
 async function vniEntries(source: QuerySource): Promise<VniEntry[]> {

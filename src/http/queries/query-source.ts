@@ -1,5 +1,6 @@
 /** What the queries of a daemon read: its table, its history and what surrounds them, in place and never copied. */
 import type { Clock } from "../../base/clock.ts";
+import type { Disagreement } from "../../client/view/agreement.ts";
 import type { Prefix } from "../../net/ip.ts";
 import type { History } from "../../route/history.ts";
 import type { Route } from "../../route/route.ts";
@@ -32,6 +33,8 @@ export interface ClientSource extends CommonSource {
   isComplete(vni: number): boolean;
   /** How many servers are established, and how many there are. */
   servers(): { readonly established: number; readonly all: number };
+  /** What the servers disagree about. */
+  disagreements(): readonly Disagreement[];
   /** The routes that the client puts into the kernel; null if it puts none there. */
   readonly fib: FibSource | null;
 }

@@ -95,6 +95,15 @@ export const ALERT_RULES: readonly AlertRule[] = [
     ),
   },
   {
+    alert: "BunBondServersDisagree",
+    expr: `${series("bunbond_vni_disagreements")} > 0`,
+    for: "0m",
+    ...warning(
+      "The servers of {{ $labels.instance }} disagree about routes",
+      "In {{ $value }} VNIs one server has sent routes that another one has not: should the first one fail, they are lost. 'bunbond diff --servers' on that host names them, 'bunbond help agreement' the usual reasons.",
+    ),
+  },
+  {
     alert: "BunBondKernelDrift",
     expr: `${sumBy<"bunbond_fib_drift_total">(["job", "instance"], `increase(${series("bunbond_fib_drift_total")}[15m])`)} > 0`,
     for: "0m",

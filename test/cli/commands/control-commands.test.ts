@@ -68,6 +68,7 @@ async function openClient(): Promise<void> {
       daemon,
       counters: new ClientCounters(),
       kernel: null,
+      readiness: { isAgreementRequired: false },
       logger: eventLog(silentLogger),
       stop: () => {},
       drainLeftMs: () => 5_000,
@@ -334,6 +335,17 @@ describe("text and JSON say the same", () => {
       routes: 11,
       announcements: 22,
       removedServersRoutes: 1212,
+      disagreements: [
+        {
+          vni: 3131,
+          routes: 3232,
+          atLeast: true,
+          servers: [
+            { server: "one.example:4711", lacks: 3333 },
+            { server: "two.example:4711", lacks: 3434 },
+          ],
+        },
+      ],
       servers: [
         {
           server: "one.example:4711",
@@ -413,6 +425,10 @@ announcements            22
 
 SERVER            STATE  SINCE                     AWAY SINCE                SESSIONS  STALE  LAST REASON
 one.example:4711  retry  2026-01-02T03:04:06.000Z  2026-01-02T03:03:06.000Z        33     44  connect-failed (no route)
+
+SERVERS DISAGREE ABOUT VNI  ROUTES  OR MORE  SERVER            LACKS
+                      3131    3232  yes      one.example:4711   3333
+                      3131    3232  yes      two.example:4711   3434
 
 VNI  SUBSCRIBED  ROUTES  ANNOUNCEMENTS
  55  no              66             88

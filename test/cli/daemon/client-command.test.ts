@@ -51,6 +51,7 @@ const DEFAULTS: ReturnType<typeof summarize> = {
   reconcileSeconds: 300,
   installNat: "plain",
   socket: { directory: runDirectories()[0] },
+  requireAgreement: false,
   json: false,
   config: null,
   verbose: false,

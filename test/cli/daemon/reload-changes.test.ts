@@ -25,6 +25,7 @@ function text(change: ClientChange | ServerChange): string {
     return `${change.type} ${change.mappings.map(({ vni, table }) => `${vni}#${table}`).join()}`;
   }
   if (change.type === "cleanup") return `cleanup ${change.cleanup}`;
+  if (change.type === "require-agreement") return `require-agreement ${change.isRequired}`;
   return `configure ${Bun.inspect(change.settings, { compact: true })}`;
 }
 
@@ -146,6 +147,7 @@ describe("clientDifference", () => {
       ["install-routes 2#2"],
       [],
     ],
+    ["agreement", "-v 1", "-v 1 --require-agreement", ["require-agreement true"], []],
     ["cleanup of nothing", "-v 1", "-v 1 --cleanup", [], []],
     ["kernel routes at all", "-v 1", "-v 1 --install-routes 1#1,2#2", [], ["install-routes"]],
     [

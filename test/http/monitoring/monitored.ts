@@ -13,6 +13,8 @@ const VERSION = { version: "1.2.3", commit: "abc1234", bun: "1.4.4" };
 const HOP = "2001:db8::a";
 const FOREIGN = { table: 7, protocol: 3, priority: 0, tos: 0, type: 1, nexthopId: 0, linkIndex: 1 };
 
+const NOTHING_REQUIRED = { isAgreementRequired: false };
+
 /** A rig of one server, the client that is monitored and another one. `reportsPeers` is `--metrics-per-peer`. */
 export async function monitored({ reportsPeers = true, withKernel = false } = {}) {
   const rig = new ClientRig();
@@ -32,7 +34,13 @@ export async function monitored({ reportsPeers = true, withKernel = false } = {}
     log,
     other,
     serverMonitor: new ServerMonitor(server, daemon()),
-    clientMonitor: new ClientMonitor({ client, daemon: daemon(), counters, kernel }),
+    clientMonitor: new ClientMonitor({
+      client,
+      daemon: daemon(),
+      counters,
+      kernel,
+      readiness: NOTHING_REQUIRED,
+    }),
     installer,
   };
 }

@@ -26,6 +26,8 @@ async function ask(monitor: Monitor, method: string, path: string) {
   return { ...answer, text: (await Array.fromAsync(pieces)).join("") };
 }
 
+const NOTHING_REQUIRED = { isAgreementRequired: false };
+
 describe("requests", () => {
   test("GET /metrics is what is scraped, in its own type", async () => {
     const { serverMonitor } = await monitored();
@@ -78,7 +80,7 @@ describe("a client is ready", () => {
     await rig.startServer(1, { settleSeconds: 15 });
     const { client } = rig.client([1, 2]).subscribe(100);
     const reasons = (isStopping = false) =>
-      clientReadiness(client, null, isStopping).map(({ reason }) => reason);
+      clientReadiness(client, null, isStopping, NOTHING_REQUIRED).map(({ reason }) => reason);
     expect(reasons()).toEqual(["no-server", "initial-sync"]);
     rig.clock.advance(1_000);
     expect(reasons()).toEqual(["initial-sync"]);
@@ -88,11 +90,27 @@ describe("a client is ready", () => {
     rig.clock.advance(60_000);
     expect(reasons()).toEqual([]);
     client.subscribe(200);
-    expect(clientReadiness(client, null, false)).toEqual([
+    expect(clientReadiness(client, null, false, NOTHING_REQUIRED)).toEqual([
       { reason: "initial-sync", message: "the routes of 1 VNIs are not complete yet: 200" },
     ]);
     rig.clock.advance(1_000);
     expect(reasons(true)).toEqual(["stopping"]);
+  });
+
+  test("unless servers disagree, if that is required", async () => {
+    const rig = new ClientRig();
+    await rig.startServer(1);
+    await rig.startServer(2);
+    rig.client([1]).announce("100 10.0.1.0/24 via 2001:db8::a");
+    const { client } = rig.client([1, 2]).subscribe(100);
+    rig.clock.advance(30_000);
+    expect(clientReadiness(client, null, false, NOTHING_REQUIRED)).toEqual([]);
+    const [reason] = clientReadiness(client, null, false, { isAgreementRequired: true });
+    expect(reason).toEqual({
+      reason: "disagreement",
+      message:
+        "the servers disagree about the routes of 1 VNIs: 100; 'bunbond diff --servers' names the routes",
+    });
   });
 
   test("unless the kernel refuses routes, or the device is down", async () => {
@@ -102,7 +120,9 @@ describe("a client is ready", () => {
     rig.clock.advance(1_000);
     const kernel = await InstallerUnderTest.started();
     const messages = () =>
-      clientReadiness(client, kernel.installer.status(), false).map(({ message }) => message);
+      clientReadiness(client, kernel.installer.status(), false, NOTHING_REQUIRED).map(
+        ({ message }) => message,
+      );
     await kernel.add("100 10.0.1.0/24 via 2001:db8::a");
     expect(messages()).toEqual([]);
     kernel.kernel.refuse = ({ type }) => (type === "add-route" ? ["ENOMEM", "no memory"] : null);
