@@ -34,6 +34,8 @@ export interface OutputSource {
 
 /** The longest run that is pulled at a time: a KEEPALIVE or another VNI's change waits for at most this much. */
 export const RUN_BYTES = 65_536;
+/** The longest run while all connections together keep much: some hundred updates (write-schedule.ts). */
+export const SHORT_RUN_BYTES = 8_192;
 /**
  * The initial size of the buffer for HELLO and KEEPALIVEs. They wait only while the socket takes nothing, so it seldom
  * has more than one.
@@ -131,7 +133,7 @@ export class Outbox implements Writer {
     this.#schedule.leave(this.#turn);
     this.#paceTimer?.cancel();
     this.#sendHold.stop();
-    this.#rest = NO_BYTES;
+    this.#keep(NO_BYTES);
     this.#control = NO_CONTROL;
     this.#controlBytes = 0;
   }
@@ -219,7 +221,8 @@ export class Outbox implements Writer {
         return "nothing";
       }
       if (pulledBytes >= limitBytes) return this.#source.onlyBulkIsDue ? "bulk" : "little";
-      const run = this.#source.nextRun(Math.min(this.#pace.writeBytes, limitBytes));
+      const runBytes = this.#schedule.keepsMuch ? SHORT_RUN_BYTES : RUN_BYTES;
+      const run = this.#source.nextRun(Math.min(this.#pace.writeBytes, limitBytes, runBytes));
       if (run.length === 0) {
         if (this.#controlBytes > 0) continue;
         this.#behindSinceMs = CAUGHT_UP;
@@ -246,7 +249,12 @@ export class Outbox implements Writer {
     const taken = this.#stream.write(bytes);
     this.#traffic.sentBytes += taken;
     this.#sendHold.wrote(taken, bytes.length);
-    if (taken === bytes.length) this.#rest = NO_BYTES;
-    else this.#rest = bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken);
+    if (taken === bytes.length) this.#keep(NO_BYTES);
+    else this.#keep(bytes === this.#rest ? bytes.subarray(taken) : bytes.slice(taken));
+  }
+
+  #keep(rest: Uint8Array): void {
+    this.#schedule.keptBytes += rest.length - this.#rest.length;
+    this.#rest = rest;
   }
 }

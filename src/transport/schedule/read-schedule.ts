@@ -15,8 +15,10 @@
  *
  * Credit is processor time: a connection has some at first, gains more as time passes, and spends it when it is read. A
  * connection that sends little always has credit. Of those without credit only some are open at a time, since an open
- * one can deliver 512 KB at once. So the bytes that are held are bounded by the chunks that were delivered before their
- * connection was known to send much, at most one each.
+ * one can deliver 512 KB at once: sixteen, while little is held; and in any case one each of 32 sources that hold
+ * nothing, so that a source with thousands does not take all places. So the bytes that are held are bounded, whatever
+ * the number of connections and of sources, but for the chunks that were delivered before their connection was known to
+ * send much, at most one each.
  *
  * The schedule is pure: streams and time are passed in.
  */
@@ -64,8 +66,13 @@ const MOST_MS_PER_BYTE = 0.0025;
  */
 const DELIVERY_MS_PER_BYTE = 5e-6;
 /** How many connections without credit may deliver at a time, as long as no more than the target is held. */
-const OPEN_PLACES = 16;
+const SHARED_PLACES = 16;
 const HELD_TARGET_BYTES = 16 << 20;
+/**
+ * How many sources may have one connection each that has a place beyond those, whatever is held. The place is occupied
+ * until what the connection has delivered is read.
+ */
+const SOURCE_PLACES = 32;
 /**
  * Beyond this all streams are parked, until less is held. That happens only if very many that were silent before send much at the
  * same moment.
@@ -73,6 +80,9 @@ const HELD_TARGET_BYTES = 16 << 20;
 const HELD_LIMIT_BYTES = 128 << 20;
 /** How long a connection may keep an open place without delivering anything, while others are parked. */
 const OPEN_MS = 5;
+
+/** The kind of a connection's place. */
+type Place = "none" | "shared" | "source";
 
 /** The state of a connection in the schedule. */
 type Standing =
@@ -97,6 +107,8 @@ export class ReadMember extends FairMember<ReadMember> {
   countedMs: number;
   /** When it got its open place. */
   openedMs = 0;
+  /** True from when it gets a place of its source until it has been read, or the place is withdrawn. */
+  hasSourcePlace = false;
 
   constructor(source: FairSource, reader: Reader, role: "client" | "server", nowMs: number) {
     super(source);
@@ -122,7 +134,10 @@ export class ReadSchedule {
   readonly #parked = new FairQueue<ReadMember>(1);
   /** Connections with an open place, the oldest first. */
   readonly #openPlaces = new Ring<ReadMember>();
-  #openCount = 0;
+  /** How many of those places are shared ones. */
+  #sharedCount = 0;
+  /** How many places of sources are occupied. */
+  #sourceCount = 0;
   #heldBytes = 0;
   /** True if all connections were parked, and there has been no room since. */
   #isFull = false;
@@ -152,6 +167,7 @@ export class ReadSchedule {
     if (!this.#members.delete(member)) return;
     const wasWaiting = member.isWaiting;
     this.#unstand(member);
+    this.#freeSourcePlace(member);
     this.#release(member);
     // Otherwise the socket would never detect that the peer has closed, too.
     if (wasWaiting) member.reader.resumeInput();
@@ -290,7 +306,7 @@ export class ReadSchedule {
     switch (member.standing) {
       case "open place":
         this.#openPlaces.remove(member);
-        this.#openCount--;
+        if (!member.hasSourcePlace) this.#sharedCount--;
         member.source.reading--;
         break;
       case "waiting tiny":
@@ -318,7 +334,7 @@ export class ReadSchedule {
     switch (standing) {
       case "open place":
         this.#openPlaces.append(member);
-        this.#openCount++;
+        if (!member.hasSourcePlace) this.#sharedCount++;
         member.source.reading++;
         member.openedMs = this.#clock.nowMs();
         break;
@@ -361,12 +377,12 @@ export class ReadSchedule {
 
   /** Opens or parks a connection from which everything has been read. */
   #reopen(member: ReadMember, isPaused: boolean): void {
+    this.#freeSourcePlace(member);
     if (member.creditMs <= 0) member.isHeavy = true;
     const opens = member.isHeavy
-      ? this.#parked.length === 0 && this.#hasOpenPlace(member)
+      ? this.#parked.length === 0 && this.#open(member)
       : this.#heldBytes < HELD_LIMIT_BYTES;
     if (opens) {
-      if (member.isHeavy) this.#stand(member, "open place");
       if (isPaused) member.reader.resumeInput();
       return;
     }
@@ -375,8 +391,30 @@ export class ReadSchedule {
     this.#askTurn();
   }
 
-  #hasOpenPlace({ source }: ReadMember): boolean {
-    return source.reading === 0 || (this.#openCount < OPEN_PLACES && this.#heldBytes < HELD_TARGET_BYTES);
+  /** Gives a member that stands nowhere a place. Returns false if there is none for it. */
+  #open(member: ReadMember): boolean {
+    const place = this.#placeFor(member);
+    if (place === "none") return false;
+    if (place === "source") {
+      member.hasSourcePlace = true;
+      this.#sourceCount++;
+    }
+    this.#stand(member, "open place");
+    return true;
+  }
+
+  get #hasSharedPlace(): boolean {
+    return this.#sharedCount < SHARED_PLACES && this.#heldBytes < HELD_TARGET_BYTES;
+  }
+
+  #placeFor({ source }: ReadMember): Place {
+    if (this.#hasSharedPlace) return "shared";
+    return source.reading === 0 && this.#sourceCount < SOURCE_PLACES ? "source" : "none";
+  }
+
+  #freeSourcePlace(member: ReadMember): void {
+    if (member.hasSourcePlace) this.#sourceCount--;
+    member.hasSourcePlace = false;
   }
 
   #openParked(): void {
@@ -391,27 +429,30 @@ export class ReadSchedule {
     if (this.#parked.length === 0) return;
     this.#reclaimPlaces(this.#clock.nowMs());
     for (let looks = 0; looks < SOURCES_PER_TURN; ) {
+      // A source whose turn it is keeps it while there is no place for any.
+      if (!this.#hasSharedPlace && this.#sourceCount === SOURCE_PLACES) return;
       const member = this.#parked.next();
       if (member === null) return;
-      if (!this.#hasOpenPlace(member)) {
+      if (this.#placeFor(member) === "none") {
         this.#parked.skipSource();
         looks++;
         continue;
       }
       this.#parked.charge(member, 1);
       this.#unstand(member);
-      this.#stand(member, "open place");
+      this.#open(member);
       member.reader.resumeInput();
     }
   }
 
   /** Withdraws open places from connections that deliver nothing. */
   #reclaimPlaces(nowMs: number): void {
-    for (let looks = this.#openCount; looks > 0; looks--) {
+    for (let looks = this.#sharedCount + this.#sourceCount; looks > 0; looks--) {
       const oldest = this.#openPlaces.head;
       if (oldest === null || nowMs - oldest.openedMs < OPEN_MS) return;
       this.#count(oldest, nowMs);
       this.#unstand(oldest);
+      this.#freeSourcePlace(oldest);
       oldest.isHeavy = oldest.creditMs <= 0;
       if (!oldest.isHeavy) continue;
       oldest.reader.pauseInput();
@@ -432,6 +473,7 @@ export class ReadSchedule {
     for (const member of this.#members) {
       if (member.isWaiting) continue;
       this.#unstand(member);
+      this.#freeSourcePlace(member);
       member.reader.pauseInput();
       this.#stand(member, member.isHeavy ? "parked" : "parked small");
     }

@@ -16,7 +16,7 @@ const MS_PER_BYTE = 20 / CHUNK_BYTES;
 class SimulatedSocket implements Reader {
   readonly loop: SimulatedLoop;
   /** It has always more to send. */
-  readonly floods: boolean;
+  floods: boolean;
   readonly chunkBytes: number;
   isPaused = false;
   /** Sent, not delivered yet: in the kernel. */
@@ -161,6 +161,49 @@ describe.each([1, 10, 300, 2_500])("beside %d that flood from one source", (floo
   });
 });
 
+describe.each([20, 300, 1_000])("beside %d that flood, each from a source of its own", (floods) => {
+  const flooded = () => {
+    const loop = new SimulatedLoop();
+    for (let i = 0; i < floods; i++) new SimulatedSocket(loop, new FairSource(`flood ${i}`), true);
+    return loop;
+  };
+
+  test("what is held is bounded by the places, once they have delivered for the first time", () => {
+    const loop = flooded();
+    loop.run(floods * 10 + 2_000);
+    // Each has delivered once before it was known to send much.
+    expect(loop.mostHeldBytes).toBeLessThanOrEqual(
+      floods * FIRST_CHUNK_BYTES + (16 << 20) + 48 * CHUNK_BYTES,
+    );
+    loop.mostHeldBytes = 0;
+    loop.run(1_000);
+    expect(loop.mostHeldBytes).toBeLessThanOrEqual((16 << 20) + 48 * CHUNK_BYTES);
+  });
+
+  test("all get the same, and one of another source as much as each", () => {
+    const loop = flooded();
+    new SimulatedSocket(loop, new FairSource("loader"), true);
+    loop.run(floods * 300);
+    expect(spread(loop.sockets.map(({ readBytes }) => readBytes))).toBeLessThan(1.5);
+  });
+
+  test("who says little is read within a turn or two", () => {
+    const loop = flooded();
+    const quiet = new SimulatedSocket(loop, new FairSource("other"), false);
+    let nextMs = 0;
+    const talk = () => {
+      if (loop.clock.nowMs() < nextMs) return;
+      nextMs += 100;
+      quiet.send(4);
+    };
+    loop.run(2_000, talk);
+    quiet.longestMs = 0;
+    loop.run(3_000, talk);
+    expect(quiet.longestMs).toBeLessThan(40);
+    expect(loop.longestTurnMs).toBeLessThan(20);
+  });
+});
+
 test("a KEEPALIVE does not wait until thousands of small chunks that came before it have been read", () => {
   const loop = new SimulatedLoop();
   const source = new FairSource("2001:db8::/64");
@@ -195,6 +238,61 @@ test("2,500 that were silent and then send at once are all read in the end, and 
   for (const socket of loop.sockets.slice(0, 2_500)) expect(socket.readBytes).toBe(CHUNK_BYTES / 4);
   expect(quiet.longestMs).toBeLessThan(20_000);
   expect(loop.schedule.heldBytes).toBe(0);
+});
+
+describe("places are free again", () => {
+  /** One of another source gets half of the time, which it cannot without a place of its source. */
+  const expectFree = (loop: SimulatedLoop) => {
+    loop.sockets.length = 0;
+    const source = new FairSource("flood");
+    for (let i = 0; i < 40; i++) new SimulatedSocket(loop, source, true);
+    const loader = new SimulatedSocket(loop, new FairSource("loader"), true);
+    loop.run(10_000);
+    const all = loop.sockets.reduce((sum, { readBytes }) => sum + readBytes, 0);
+    expect(loader.readBytes / all).toBeGreaterThan(0.4);
+  };
+
+  test("after connections have left, wherever they stood", () => {
+    const loop = new SimulatedLoop();
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 100; i++) new SimulatedSocket(loop, new FairSource(`flood ${i}`), true);
+      loop.run(37 * round);
+      for (const { member } of loop.sockets) loop.schedule.leave(member);
+      loop.sockets.length = 0;
+    }
+    expectFree(loop);
+  });
+
+  test("after connections have fallen silent", () => {
+    const loop = new SimulatedLoop();
+    for (let i = 0; i < 100; i++) new SimulatedSocket(loop, new FairSource(`flood ${i}`), true);
+    loop.run(5_000);
+    for (const socket of loop.sockets) {
+      socket.floods = false;
+      socket.pendingBytes = 0;
+    }
+    loop.run(1_000);
+    expectFree(loop);
+  });
+
+  test("after so much was held that all were parked, although much still is", () => {
+    const loop = new SimulatedLoop();
+    const floods = Array.from({ length: 100 }, (_, i) => {
+      return new SimulatedSocket(loop, new FairSource(`flood ${i}`), true, 5_000);
+    });
+    loop.run(5_000);
+    const crowd = new FairSource("crowd");
+    // The first hundred leave no shared place; all deliver before those that have just got a place of their source.
+    for (const crowded of [100, 250]) {
+      for (let i = 0; i < crowded; i++) new SimulatedSocket(loop, crowd, false).send(CHUNK_BYTES);
+      loop.sockets.unshift(...loop.sockets.splice(-crowded));
+      loop.run(100);
+    }
+    const read = () => floods.reduce((sum, { readBytes }) => sum + readBytes, 0);
+    const before = read();
+    loop.run(1_000);
+    expect((read() - before) * MS_PER_BYTE).toBeGreaterThan(500);
+  });
 });
 
 test("those that leave take what they hold with them, wherever they stand", () => {
