@@ -6,6 +6,7 @@ import type { RouteSource } from "../../route/table/route-source.ts";
 import { type HttpAnswer, json } from "../connections/http-answer.ts";
 import { healthRoute, type Monitor, monitoringRoutes } from "../monitoring/monitor.ts";
 import { type HttpRoute, route } from "../router.ts";
+import { openApiDocument } from "./openapi.ts";
 import { pageAnswer, prefersHtml } from "./page-answer.ts";
 import { type RoutesFormat, routesDocument } from "./routes-document.ts";
 
@@ -35,5 +36,6 @@ export function publicEndpoints({ routes, version, monitor, paths }: PublicEndpo
     ...(monitor === null ? [] : monitoringRoutes(monitor)),
     route("GET", "/routes.json", () => document("json", "application/json")),
     route("GET", "/routes.yaml", () => document("yaml", "text/yaml")),
+    route("GET", "/v1/openapi.json", () => json(200, openApiDocument(version))),
   ];
 }

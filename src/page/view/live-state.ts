@@ -72,9 +72,9 @@ export function isOld({ connection, heardMs }: LiveState, nowMs: number): boolea
 }
 
 const MIN_RETRY_MS = 1_000;
-const MAX_RETRY_MS = 15_000;
+const MAX_RETRY_MS = 5_000;
 
-/** Returns how long to wait before the next attempt: 1 s, 2 s, 4 s, … 15 s. */
+/** Returns how long to wait before the next attempt: 1 s, 2 s, 4 s, and then 5 s each time. */
 export function retryAfterMs({ attempts }: LiveState): number {
   return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.max(0, attempts - 1));
 }

@@ -133,7 +133,7 @@ metalbondversion: 0.1.0
     expect(await index.json()).toEqual({
       program: "bunbond",
       version: "0.1.0",
-      endpoints: ["/healthz", "/routes.json", "/routes.yaml"],
+      endpoints: ["/healthz", "/routes.json", "/routes.yaml", "/v1/openapi.json"],
     });
   });
 
@@ -205,8 +205,8 @@ describe("what there is not", () => {
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({
         code: "NOT_FOUND",
-        message: `there is nothing at ${path}; the paths are /, /healthz, /routes.json, /routes.yaml, /page/:file`,
-        paths: ["/", "/healthz", "/routes.json", "/routes.yaml", "/page/:file"],
+        message: `there is nothing at ${path}; the paths are /, /healthz, /routes.json, /routes.yaml, /v1/openapi.json, /page/:file`,
+        paths: ["/", "/healthz", "/routes.json", "/routes.yaml", "/v1/openapi.json", "/page/:file"],
       });
     },
   );
