@@ -26,11 +26,26 @@ export function text(status: number, body: string, headers: Headers = {}): HttpA
 
 /** Returns an answer with one line of JSON for each value, as soon as there is one. */
 export function jsonLines(values: AsyncIterable<unknown>): HttpAnswer {
+  return linesAnswer(linesOf(values));
+}
+
+/** The same, for values of which several are there at a time: they are sent together. */
+export function jsonLinesTogether(values: AsyncIterable<readonly unknown[]>): HttpAnswer {
+  return linesAnswer(linesOfAll(values));
+}
+
+function linesAnswer(body: AsyncIterable<string>): HttpAnswer {
   return {
     status: 200,
     headers: { "Content-Type": "application/x-ndjson;charset=utf-8", "Cache-Control": "no-store" },
-    body: linesOf(values),
+    body,
   };
+}
+
+async function* linesOfAll(values: AsyncIterable<readonly unknown[]>): AsyncGenerator<string> {
+  for await (const some of values) {
+    if (some.length > 0) yield some.map((value) => `${JSON.stringify(value)}\n`).join("");
+  }
 }
 
 async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<string> {

@@ -6,12 +6,12 @@ import { HistoryEntry } from "../../route/history.ts";
 import { PROTOCOL_TYPE_NAMES } from "../../route/next-hop-type.ts";
 import { hostPrefix } from "../../route/table/route-inspector.ts";
 import { NextHopType } from "../../wire/protocol.ts";
-import { type HttpAnswer, json, jsonLines } from "../connections/http-answer.ts";
+import { type HttpAnswer, json, jsonLinesTogether } from "../connections/http-answer.ts";
 import { HttpError } from "../http-error.ts";
 import { type QueryReader, wholeNumberParameter } from "../query.ts";
 import { type HttpRoute, queryRoute, route } from "../router.ts";
 import { sortedNumbers } from "../sorted-numbers.ts";
-import type { ChangeEntry, HistoryPage, RoutePage, VniEntry, VniList } from "./api.ts";
+import type { ChangeEntry, HistoryPage, RouteEntry, RoutePage, VniEntry, VniList } from "./api.ts";
 import { disagreementsEndpoint } from "./disagreements.ts";
 import { eventStream, readEventId } from "./event-stream.ts";
 import { explain } from "./explain.ts";
@@ -37,7 +37,7 @@ const EPOCH = crypto.randomUUID().slice(0, 8);
 /** A VNI's line is some 100 characters. */
 const VNIS_PER_PAUSE = 200;
 /** Destinations whose entries are made at a time, and for which the history is read once. */
-const STREAMED_TOGETHER = 500;
+const STREAMED_TOGETHER = 4000;
 
 /** @param epoch names this run of the daemon, in which numbers of changes do not repeat */
 export function queryEndpoints(source: QuerySource, epoch: string = EPOCH): HttpRoute[] {
@@ -212,7 +212,7 @@ async function routesAnswer(
   { limit, cursor, format }: RouteQuery,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  if (format === "jsonl") return jsonLines(allRoutes(source, filter, cursor, signal));
+  if (format === "jsonl") return jsonLinesTogether(allRoutes(source, filter, cursor, signal));
   return json(200, await routePage(source, filter, limit, cursor, signal));
 }
 
@@ -256,10 +256,17 @@ async function* allRoutes(
     if (one === null) await pause(source);
     else together.push(one);
     if (together.length < STREAMED_TOGETHER) continue;
-    yield* await routeEntries(source, together);
+    yield* inPieces(await routeEntries(source, together));
     together = [];
   }
-  yield* await routeEntries(source, together);
+  yield* inPieces(await routeEntries(source, together));
+}
+
+/** Lines that are sent together: some 30 KB. */
+const LINES_PER_PIECE = 100;
+
+function* inPieces(entries: readonly RouteEntry[]): Generator<readonly RouteEntry[]> {
+  for (let i = 0; i < entries.length; i += LINES_PER_PIECE) yield entries.slice(i, i + LINES_PER_PIECE);
 }
 
 // --- values ------------------------------------------------------------------------------------------------

@@ -36,13 +36,21 @@ export async function routeEntries(
     step = counting.next();
   }
   const changes = step.value.values();
-  return found.map(({ vni, destination, routes }) => ({
-    vni,
-    destination: formatPrefix(destination),
-    nextHops: routes.map((route) => nextHopEntry(source, route, changes.next().value ?? 0)),
-    kernel: source.program === "client" ? (source.fib?.kernelRoute(vni, destination) ?? null) : null,
-  }));
+  const entries: RouteEntry[] = [];
+  for (const { vni, destination, routes } of found) {
+    if (entries.length % ENTRIES_PER_PAUSE === ENTRIES_PER_PAUSE - 1) await pause(source);
+    entries.push({
+      vni,
+      destination: formatPrefix(destination),
+      nextHops: routes.map((route) => nextHopEntry(source, route, changes.next().value ?? 0)),
+      kernel: source.program === "client" ? (source.fib?.kernelRoute(vni, destination) ?? null) : null,
+    });
+  }
+  return entries;
 }
+
+/** An entry takes some microseconds. */
+const ENTRIES_PER_PAUSE = 200;
 
 function nextHopEntry(
   { clock }: QuerySource,
