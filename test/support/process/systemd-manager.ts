@@ -88,11 +88,13 @@ export class SystemdManager implements AsyncDisposable {
   /** Resolves when it runs. */
   static async start(executable: string): Promise<SystemdManager> {
     const manager = new SystemdManager(executable);
-    while (!manager.#isRunning()) {
-      if (manager.#unshare.exitCode !== null) throw new Error("systemd has ended at once");
-      await Bun.sleep(POLL_MS);
+    try {
+      while (!manager.#isRunning()) await Bun.sleep(POLL_MS);
+      return manager;
+    } catch (error) {
+      await manager[Symbol.asyncDispose]();
+      throw error;
     }
-    return manager;
   }
 
   /** Runs a command beside the services. */
@@ -110,7 +112,8 @@ export class SystemdManager implements AsyncDisposable {
   }
 
   #isRunning(): boolean {
-    const { pid } = this.#unshare;
+    const { pid, exitCode } = this.#unshare;
+    if (exitCode !== null) throw new Error("systemd has ended at once");
     // sh becomes unshare, which has one child: another sh, which becomes systemd.
     const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
     this.#pid = Number(child);
