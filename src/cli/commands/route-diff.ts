@@ -11,6 +11,7 @@
  */
 import type { NextHopEntry, RouteEntry, VniList } from "../../http/queries/api.ts";
 import { comparePrefix, parsePrefix } from "../../net/prefix.ts";
+import { NEXT_HOP_TYPES, PROTOCOL_TYPE_NAMES } from "../../route/next-hop-type.ts";
 
 /** A daemon whose routes are compared. */
 export interface DiffSide {
@@ -183,11 +184,16 @@ function* lackingHops(
   }
 }
 
-/** "2001:db8::1 NAT 1024-2047": what is not standard follows the address. */
+/** The same words as in formatNextHop: "2001:db8::1 type nat ports 1024-2047". */
 function hopText({ address, type, targetVni, natPortFrom, natPortTo }: NextHopEntry): string {
-  const parts = [address];
-  if (type !== "STANDARD") parts.push(type);
-  if (natPortFrom !== 0 || natPortTo !== 0) parts.push(`${natPortFrom}-${natPortTo}`);
-  if (targetVni !== 0) parts.push(`VNI ${targetVni}`);
-  return parts.join(" ");
+  let text = address;
+  if (type !== "STANDARD") text += ` type ${SHORT_NAMES.get(type) ?? type}`;
+  if (natPortFrom !== 0 || natPortTo !== 0) text += ` ports ${natPortFrom}-${natPortTo}`;
+  if (targetVni !== 0) text += ` target-vni ${targetVni}`;
+  return text;
 }
+
+/** By the protocol's names. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries(NEXT_HOP_TYPES).map(([short, type]) => [PROTOCOL_TYPE_NAMES[type], short]),
+);

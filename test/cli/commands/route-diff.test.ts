@@ -130,6 +130,21 @@ test("a client that subscribes to nothing differs in nothing", async () => {
   });
 });
 
+test("next hops that differ in anything but the address are different, and named as everywhere", async () => {
+  const a = side("A", [{ "1 10.0.0.0/8": ["a"] }]);
+  const b = side("B", [{ "1 10.0.0.0/8": ["b"] }]);
+  const nat = { ...entry(1, "10.0.0.0/8", ["a"]) };
+  const [hop] = nat.nextHops;
+  if (hop === undefined) throw new Error("no next hop");
+  b.routes = async function* () {
+    yield { ...nat, nextHops: [{ ...hop, type: "NAT", natPortFrom: 1024, natPortTo: 2047, targetVni: 9 }] };
+  };
+  expect((await compare(a, b)).differences).toEqual([
+    "A 1 10.0.0.0/8 a",
+    "B 1 10.0.0.0/8 a type nat ports 1024-2047 target-vni 9",
+  ]);
+});
+
 test("random routes: the difference of two sets", async () => {
   const seed = Number(process.env["BUNBOND_SEED"] ?? Date.now() % 100_000);
   const random = new SeededRandom(seed);
