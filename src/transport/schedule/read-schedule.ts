@@ -8,7 +8,7 @@
  *                   └─▶ else: the stream is paused, the chunk waits
  *
  *     each turn         the tiny ones that wait, the small ones, then the others, by turns (fair-queue.ts), each for a
- *                       quantum of time.
+ *                       quantum of time. If no small one waits, its time is for the tiny ones.
  *
  *     a chunk is read ─▶ the connection has credit, or there is an open place: the stream is resumed
  *                     └▶ else it is parked: paused, with nothing held, until a place is open
@@ -237,7 +237,9 @@ export class ReadSchedule {
 
   readonly #turn = (): void => {
     this.#turnAsked = false;
-    this.#tinyMs = this.#serveSmall(this.#tiny, READ_TINY_MS);
+    // Thousands of peers may send their KEEPALIVEs at the same moment.
+    const tinyMs = this.#small.length === 0 ? READ_TINY_MS + READ_SMALL_MS : READ_TINY_MS;
+    this.#tinyMs = this.#serveSmall(this.#tiny, tinyMs);
     this.#smallMs = this.#serveSmall(this.#small, READ_SMALL_MS);
     this.#readMs = 0;
     for (let member = this.#waiting.next(); member !== null; member = this.#waiting.next()) {

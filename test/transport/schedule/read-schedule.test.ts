@@ -216,6 +216,19 @@ test("a KEEPALIVE does not wait until thousands of small chunks that came before
   for (const other of others) expect(other.readBytes).toBe(4_000);
 });
 
+test("KEEPALIVEs of thousands at the same moment are read before the rest of a flood", () => {
+  const loop = new SimulatedLoop();
+  const source = new FairSource("2001:db8::/64");
+  for (let i = 0; i < 10; i++) new SimulatedSocket(loop, source, true);
+  loop.run(2_000);
+  const peers = Array.from({ length: 4_000 }, () => new SimulatedSocket(loop, source, false));
+  for (const peer of peers) peer.send(250);
+  // Reading them takes 40 ms, and each turn the flood has 8 ms.
+  loop.run(500);
+  expect(Math.max(...peers.map(({ longestMs }) => longestMs))).toBeLessThan(130);
+  expect(loop.longestTurnMs).toBeLessThan(20);
+});
+
 test("all that flood from one source get the same", () => {
   const loop = new SimulatedLoop();
   const source = new FairSource("flood");
