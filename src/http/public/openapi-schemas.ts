@@ -97,6 +97,29 @@ const routeEntry: Properties = {
   kernel: described(nullable(ref("KernelRouteEntry")), "of a client that installs the VNI's routes"),
 };
 
+const peerEntry: Properties = {
+  id: described(count, "no other peer of this run of the server ever has it"),
+  remote: text,
+  state: text,
+  since: nullable(time),
+  keepaliveSeconds: { type: "number" },
+  isServer: flag,
+  announcedRoutes: count,
+  skippedUpdates: count,
+  limitsMet: list(text),
+  subscriptionCount: count,
+  subscriptions: described(list(vni), "the first 100"),
+  lastHeard: time,
+  roundTripMs: { type: "number", minimum: 0 },
+  updatesReceived: count,
+  updatesSent: count,
+  receivedBytes: count,
+  sentBytes: count,
+  sendQueueBytes: described(count, "that its socket has not taken"),
+  blockedSince: described(nullable(time), "since when its socket takes nothing"),
+  behindSince: described(nullable(time), "since when there is something left to be sent"),
+};
+
 export const SCHEMAS = {
   Error: {
     type: "object",
@@ -192,18 +215,15 @@ export const SCHEMAS = {
     faults: list(object({ table: count, destination: text, code: text, message: text, attempts: count })),
   }),
   PeerList: object({ peers: list(ref("PeerEntry")) }),
-  PeerEntry: object({
-    id: described(count, "no other peer of this run of the server ever has it"),
-    remote: text,
-    state: text,
-    since: nullable(time),
-    keepaliveSeconds: { type: "number" },
-    isServer: flag,
-    announcedRoutes: count,
-    skippedUpdates: count,
-    limitsMet: list(text),
-    subscriptionCount: count,
-    subscriptions: described(list(vni), "the first 100"),
+  PeerEntry: object(peerEntry),
+  GonePeerList: object({ peers: list(ref("GonePeerEntry")) }),
+  GonePeerEntry: object({ ...peerEntry, goneSince: time, goneReason: text }),
+  PeerDetail: object({
+    ...peerEntry,
+    goneSince: nullable(time),
+    goneReason: nullable(text),
+    backlogRoutes: described(count, "routes to be sent or withdrawn; at most 10,000 are counted"),
+    retainedRoutes: count,
   }),
   ServerList: object({ servers: list(ref("ServerEntry")) }),
   ServerEntry: object({
