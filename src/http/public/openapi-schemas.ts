@@ -97,6 +97,13 @@ const routeEntry: Properties = {
   kernel: described(nullable(ref("KernelRouteEntry")), "of a client that installs the VNI's routes"),
 };
 
+const disagreement: Properties = {
+  vni,
+  routes: described(count, "how many one server has sent and another has not"),
+  atLeast: described(flag, "there may be more"),
+  servers: list(object({ server: text, lacks: count })),
+};
+
 const peerEntry: Properties = {
   id: described(count, "no other peer of this run of the server ever has it"),
   remote: text,
@@ -181,6 +188,7 @@ export const SCHEMAS = {
     servers: list(ref("ServerEntry")),
     removedServersRoutes: count,
     vnis: list(object({ vni, subscribed: flag, routes: count, announcements: count })),
+    disagreements: list(object(disagreement)),
     kernel: nullable(ref("KernelStatus")),
     counters,
   }),
@@ -235,7 +243,7 @@ export const SCHEMAS = {
     sessions: count,
     staleRoutes: count,
   }),
-  VniList: object({ vnis: list(ref("VniEntry")) }),
+  VniList: object({ program: oneOf("server", "client"), vnis: list(ref("VniEntry")) }),
   VniEntry: object(
     { vni, ipv4Routes: count, ipv6Routes: count, digest },
     {
@@ -297,6 +305,11 @@ export const SCHEMAS = {
     reason: text,
     by: object({ name: text, id: nullable(count) }),
     existence: flag,
+  }),
+  DisagreementList: object({ disagreements: list(ref("DisagreementEntry")) }),
+  DisagreementEntry: object({
+    ...disagreement,
+    examples: list(object({ destination: text, nextHop: text, has: list(text), lacks: list(text) })),
   }),
   FibPage: object({ entries: list(ref("FibEntry")), next: nullable(text) }),
   FibEntry: object({

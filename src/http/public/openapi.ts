@@ -178,6 +178,11 @@ const PATHS: OpenApiDocument["paths"] = {
       },
     ],
   ),
+  "/v1/disagreements": answersJson(
+    "of a client: the VNIs about whose routes its servers disagree",
+    ref("DisagreementList"),
+    [query("limit", "at most so many routes of each VNI", number)],
+  ),
   "/v1/fib": answersPage("of a client: its kernel routes, desired and observed", "FibPage", [
     query("table", "only this routing table", number),
     VNI,
