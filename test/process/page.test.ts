@@ -286,6 +286,8 @@ testInBrowser("hostile names and texts stay text", async () => {
   const peer = {
     ...{ id: hostile, remote: hostile, state: hostile, since: hostile, announcedRoutes: 1 },
     ...{ skippedUpdates: 1, limitsMet: [hostile], subscriptionCount: 1, subscriptions: [] },
+    ...{ lastHeard: hostile, roundTripMs: 1, updatesSent: 1, behindSince: hostile },
+    ...{ goneSince: hostile, goneReason: hostile },
   };
   const explanation = {
     ...{ asked: hostile, verdict: hostile, summary: hostile, matchCount: 1, source: null },

@@ -97,6 +97,36 @@ const routeEntry: Properties = {
   kernel: described(nullable(ref("KernelRouteEntry")), "of a client that installs the VNI's routes"),
 };
 
+const disagreement: Properties = {
+  vni,
+  routes: described(count, "how many one server has sent and another has not"),
+  atLeast: described(flag, "there may be more"),
+  servers: list(object({ server: text, lacks: count })),
+};
+
+const peerEntry: Properties = {
+  id: described(count, "no other peer of this run of the server ever has it"),
+  remote: text,
+  state: text,
+  since: nullable(time),
+  keepaliveSeconds: { type: "number" },
+  isServer: flag,
+  announcedRoutes: count,
+  skippedUpdates: count,
+  limitsMet: list(text),
+  subscriptionCount: count,
+  subscriptions: described(list(vni), "the first 100"),
+  lastHeard: time,
+  roundTripMs: { type: "number", minimum: 0 },
+  updatesReceived: count,
+  updatesSent: count,
+  receivedBytes: count,
+  sentBytes: count,
+  sendQueueBytes: described(count, "that its socket has not taken"),
+  blockedSince: described(nullable(time), "since when its socket takes nothing"),
+  behindSince: described(nullable(time), "since when there is something left to be sent"),
+};
+
 export const SCHEMAS = {
   Error: {
     type: "object",
@@ -158,6 +188,7 @@ export const SCHEMAS = {
     servers: list(ref("ServerEntry")),
     removedServersRoutes: count,
     vnis: list(object({ vni, subscribed: flag, routes: count, announcements: count })),
+    disagreements: list(object(disagreement)),
     kernel: nullable(ref("KernelStatus")),
     counters,
   }),
@@ -192,18 +223,15 @@ export const SCHEMAS = {
     faults: list(object({ table: count, destination: text, code: text, message: text, attempts: count })),
   }),
   PeerList: object({ peers: list(ref("PeerEntry")) }),
-  PeerEntry: object({
-    id: described(count, "no other peer of this run of the server ever has it"),
-    remote: text,
-    state: text,
-    since: nullable(time),
-    keepaliveSeconds: { type: "number" },
-    isServer: flag,
-    announcedRoutes: count,
-    skippedUpdates: count,
-    limitsMet: list(text),
-    subscriptionCount: count,
-    subscriptions: described(list(vni), "the first 100"),
+  PeerEntry: object(peerEntry),
+  GonePeerList: object({ peers: list(ref("GonePeerEntry")) }),
+  GonePeerEntry: object({ ...peerEntry, goneSince: time, goneReason: text }),
+  PeerDetail: object({
+    ...peerEntry,
+    goneSince: nullable(time),
+    goneReason: nullable(text),
+    backlogRoutes: described(count, "routes to be sent or withdrawn; at most 10,000 are counted"),
+    retainedRoutes: count,
   }),
   ServerList: object({ servers: list(ref("ServerEntry")) }),
   ServerEntry: object({
@@ -215,7 +243,7 @@ export const SCHEMAS = {
     sessions: count,
     staleRoutes: count,
   }),
-  VniList: object({ vnis: list(ref("VniEntry")) }),
+  VniList: object({ program: oneOf("server", "client"), vnis: list(ref("VniEntry")) }),
   VniEntry: object(
     { vni, ipv4Routes: count, ipv6Routes: count, digest },
     {
@@ -277,6 +305,11 @@ export const SCHEMAS = {
     reason: text,
     by: object({ name: text, id: nullable(count) }),
     existence: flag,
+  }),
+  DisagreementList: object({ disagreements: list(ref("DisagreementEntry")) }),
+  DisagreementEntry: object({
+    ...disagreement,
+    examples: list(object({ destination: text, nextHop: text, has: list(text), lacks: list(text) })),
   }),
   FibPage: object({ entries: list(ref("FibEntry")), next: nullable(text) }),
   FibEntry: object({

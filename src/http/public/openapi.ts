@@ -135,10 +135,14 @@ const PATHS: OpenApiDocument["paths"] = {
   "/v1/status": answersJson("the state of the daemon", {
     anyOf: [ref("ServerStatus"), ref("ClientStatus")],
   }),
-  "/v1/peers": answersJson("a server's peers, or a client's servers", {
-    anyOf: [ref("PeerList"), ref("ServerList")],
-  }),
-  "/v1/peers/{id}": answersJson("one peer or server", { anyOf: [ref("PeerEntry"), ref("ServerEntry")] }, [
+  "/v1/peers": answersJson(
+    "a server's peers, or a client's servers",
+    {
+      anyOf: [ref("PeerList"), ref("GonePeerList"), ref("ServerList")],
+    },
+    [query("gone", "of a server: the peers that left in the last hour", { type: "boolean" })],
+  ),
+  "/v1/peers/{id}": answersJson("one peer or server", { anyOf: [ref("PeerDetail"), ref("ServerEntry")] }, [
     inPath("id", "a peer's id, or a server's address and port"),
   ]),
   "/v1/vnis": answersJson("the VNIs, with digests", ref("VniList")),
@@ -173,6 +177,11 @@ const PATHS: OpenApiDocument["paths"] = {
         schema: text,
       },
     ],
+  ),
+  "/v1/disagreements": answersJson(
+    "of a client: the VNIs about whose routes its servers disagree",
+    ref("DisagreementList"),
+    [query("limit", "at most so many routes of each VNI", number)],
   ),
   "/v1/fib": answersPage("of a client: its kernel routes, desired and observed", "FibPage", [
     query("table", "only this routing table", number),

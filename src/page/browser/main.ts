@@ -28,6 +28,7 @@ class Page {
   readonly #notice = byId("notice", HTMLElement);
   readonly #age = byId("age", HTMLElement);
   #place: Place = { view: "overview", search: "" };
+  #connection: LiveState["connection"] = "connecting";
   #begun = 0;
   #total = 0;
   #refresh: ReturnType<typeof setTimeout> | null = null;
@@ -114,7 +115,8 @@ class Page {
   }
 
   #onChange(state: LiveState): void {
-    this.#showState(state);
+    if (state.connection !== this.#connection) this.#showState(state);
+    this.#connection = state.connection;
     if (state.begun === this.#begun && state.total === this.#total) return;
     this.#begun = state.begun;
     this.#total = state.total;

@@ -1,14 +1,14 @@
 /** The overview: the daemon's state, its numbers, two plots, and the latest changes. */
-import type { ClientStatus, ServerStatus } from "../../http/control/api.ts";
+import type { ClientStatus, PeerDetail, ServerStatus } from "../../http/control/api.ts";
 import type { ChangeEntry, HistoryPage } from "../../http/queries/api.ts";
 import { CHANGE_COLUMNS, changeRow } from "../view/change-row.ts";
 import { counted, formatAge } from "../view/format.ts";
 import { historyPath } from "../view/history-filter.ts";
 import type { LiveState } from "../view/live-state.ts";
 import { overviewFacts } from "../view/overview-facts.ts";
-import { backlogOf, type PeerAnswer } from "../view/peer-row.ts";
+import { type PeerAnswer, peersBehind } from "../view/peer-row.ts";
 import { RateSeries } from "../view/rate-series.ts";
-import type { DaemonConnection } from "./daemon.ts";
+import { type DaemonConnection, RefusedError } from "./daemon.ts";
 import { byId, element, setText } from "./dom.ts";
 import { Plots } from "./plots.ts";
 import { Table } from "./table.ts";
@@ -19,6 +19,9 @@ const PLOTTED_SECONDS = 300;
 /** A request may take a twentieth of the daemon's time at most. */
 const PAUSE_FACTOR = 20;
 const LEAST_PAUSE_MS = 2_000;
+
+/** How many of the peers that are behind are asked about: their backlog is counted route by route. */
+const ASKED_PEERS = 10;
 
 export class OverviewView implements PageView {
   readonly search = "";
@@ -41,7 +44,10 @@ export class OverviewView implements PageView {
     this.#loader = new Loader(async () => {
       const beganMs = performance.now();
       const status = await daemon.get<ServerStatus | ClientStatus>("v1/status");
-      this.#backlog = backlogOf(await daemon.get<PeerAnswer>("v1/peers"));
+      const behind = peersBehind(await daemon.get<PeerAnswer>("v1/peers"), ASKED_PEERS);
+      let backlog = 0;
+      for (const id of behind) backlog += await backlogOf(daemon, id);
+      this.#backlog = backlog;
       const tookMs = performance.now() - beganMs;
       this.#nextLoadMs = performance.now() + Math.max(LEAST_PAUSE_MS, tookMs * PAUSE_FACTOR);
       this.#showStatus(status);
@@ -104,5 +110,15 @@ export class OverviewView implements PageView {
       ]),
     );
     this.#facts.replaceChildren(...facts);
+  }
+}
+
+/** Resolves to how many routes a peer has yet to be sent; 0 if it has left meanwhile. */
+async function backlogOf(daemon: DaemonConnection, id: number): Promise<number> {
+  try {
+    return (await daemon.get<PeerDetail>(`v1/peers/${id}`)).backlogRoutes;
+  } catch (error) {
+    if (error instanceof RefusedError) return 0;
+    throw error;
   }
 }

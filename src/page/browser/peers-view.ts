@@ -1,8 +1,17 @@
 /** The peers of a server, or the servers of a client. */
+import type { GonePeerEntry, GonePeerList } from "../../http/control/api.ts";
 import { counted } from "../view/format.ts";
 import { pageOf } from "../view/list-pages.ts";
 import type { Place } from "../view/page-place.ts";
-import { PEER_COLUMNS, type PeerAnswer, peerRow, SERVER_COLUMNS, serverRow } from "../view/peer-row.ts";
+import {
+  GONE_COLUMNS,
+  goneRow,
+  PEER_COLUMNS,
+  type PeerAnswer,
+  peerRow,
+  SERVER_COLUMNS,
+  serverRow,
+} from "../view/peer-row.ts";
 import type { DaemonConnection } from "./daemon.ts";
 import { byId } from "./dom.ts";
 import { Pager, Table, type TableRow } from "./table.ts";
@@ -17,6 +26,7 @@ export class PeersView implements PageView {
   readonly #pager: Pager;
   readonly #loader: Loader;
   #table: Table | null = null;
+  #gone: Table | null = null;
   #answer: PeerAnswer = { peers: [] };
   #page = 0;
 
@@ -35,6 +45,9 @@ export class PeersView implements PageView {
     this.#loader = new Loader(async () => {
       this.#answer = await daemon.get<PeerAnswer>("v1/peers");
       this.#render();
+      if ("servers" in this.#answer) return;
+      const { peers } = await daemon.get<GonePeerList>("v1/peers?gone=true");
+      this.#showGone(peers);
     });
   }
 
@@ -78,6 +91,15 @@ export class PeersView implements PageView {
         cells: [{ text: name, onClick: () => this.#routesOf(name) }, ...others],
       };
     });
+  }
+
+  #showGone(peers: readonly GonePeerEntry[]): void {
+    this.#gone ??= new Table(this.#panel, "Peers that left in the last hour", GONE_COLUMNS, "None has left.");
+    const nowMs = Date.now();
+    const rows = peers
+      .toSorted((a, b) => Date.parse(b.goneSince) - Date.parse(a.goneSince))
+      .map((peer) => ({ key: `${peer.id}`, cells: goneRow(peer, nowMs) }));
+    this.#gone.show(rows.slice(0, ROWS_PER_PAGE));
   }
 
   #routesOf(name: string): void {

@@ -28,6 +28,8 @@ function serverFacts(status: ServerStatus): OverviewFact[] {
   ];
 }
 
+const SHOWN_VNIS = 5;
+
 function clientFacts(status: ClientStatus): OverviewFact[] {
   const { servers, routes, announcements, vnis, kernel } = status;
   const established = servers.filter(({ state }) => state === "established").length;
@@ -38,6 +40,16 @@ function clientFacts(status: ClientStatus): OverviewFact[] {
     fact("Announced", formatCount(announcements)),
     fact("Subscribed", counted(vnis.filter(({ subscribed }) => subscribed).length, "VNI")),
     fact("Stale routes", formatCount(stale), stale > 0),
+    fact(
+      "Servers disagree",
+      status.disagreements.length === 0
+        ? "about no VNI"
+        : `about VNI ${status.disagreements
+            .map(({ vni }) => vni)
+            .slice(0, SHOWN_VNIS)
+            .join(", ")}`,
+      status.disagreements.length > 0,
+    ),
     ...(kernel === null ? [] : kernelFacts(kernel)),
   ];
 }

@@ -1,6 +1,6 @@
 /** The peers of a server, and the servers of a client, as rows of a table. */
-import type { PeerEntry, PeerList, ServerEntry, ServerList } from "../../http/control/api.ts";
-import { formatCount, formatSince } from "./format.ts";
+import type { GonePeerEntry, PeerEntry, PeerList, ServerEntry, ServerList } from "../../http/control/api.ts";
+import { formatAge, formatCount, formatSince } from "./format.ts";
 
 /** What /v1/peers answers: a server's peers, or a client's servers. */
 export type PeerAnswer = PeerList | ServerList;
@@ -10,11 +10,15 @@ export const PEER_COLUMNS = [
   "Address",
   "State",
   "Since",
-  "Announced",
+  "Heard",
+  "Round trip",
   "VNIs",
-  "Backlog",
+  "Announced",
+  "Updates sent",
+  "Behind for",
   "Skipped",
 ] as const;
+export const GONE_COLUMNS = ["Peer", "Address", "Left", "Reason"] as const;
 export const SERVER_COLUMNS = [
   "Server",
   "State",
@@ -30,9 +34,12 @@ export function peerRow(peer: PeerEntry, nowMs: number): string[] {
     peer.remote,
     peer.state,
     formatSince(peer.since, nowMs),
-    formatCount(peer.announcedRoutes),
+    formatSince(peer.lastHeard, nowMs),
+    `${peer.roundTripMs.toFixed(1)} ms`,
     formatCount(peer.subscriptionCount),
-    formatCount(backlogOfPeer(peer)),
+    formatCount(peer.announcedRoutes),
+    formatCount(peer.updatesSent),
+    peer.behindSince === null ? "–" : formatAge(nowMs - Date.parse(peer.behindSince)),
     [formatCount(peer.skippedUpdates), ...peer.limitsMet].join(" "),
   ];
 }
@@ -48,12 +55,18 @@ export function serverRow(server: ServerEntry, nowMs: number): string[] {
   ];
 }
 
-/** Returns how many routes wait to be sent to all peers. */
-export function backlogOf(answer: PeerAnswer): number {
-  if (!("peers" in answer)) return 0;
-  return answer.peers.reduce((sum, peer) => sum + backlogOfPeer(peer), 0);
+export function goneRow({ id, remote, goneSince, goneReason }: GonePeerEntry, nowMs: number): string[] {
+  return [`${id}`, remote, formatSince(goneSince, nowMs), goneReason];
 }
 
-function backlogOfPeer(peer: PeerEntry): number {
-  return "backlogRoutes" in peer && typeof peer.backlogRoutes === "number" ? peer.backlogRoutes : 0;
+/** Returns the ids of the peers that have been behind for longest, at most `limit`: their backlog is worth asking for. */
+export function peersBehind(answer: PeerAnswer, limit: number): number[] {
+  if (!("peers" in answer)) return [];
+  const behind = answer.peers.flatMap(({ id, behindSince }) =>
+    behindSince === null ? [] : [{ id, behindSince }],
+  );
+  return behind
+    .sort((a, b) => Date.parse(a.behindSince) - Date.parse(b.behindSince))
+    .slice(0, limit)
+    .map(({ id }) => id);
 }

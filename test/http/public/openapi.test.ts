@@ -25,6 +25,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   address: "10.0.1.7",
 };
 
+const CLIENT_ONLY: readonly string[] = ["/v1/disagreements", "/v1/fib"];
+
 let server: BunbondServer;
 let announcer: RouteClient;
 let client: RouteClient;
@@ -62,7 +64,7 @@ test("it has the paths of server and client, and no other", async () => {
   const [ofServer, ofClient] = [await pathsOf(bases.server), await pathsOf(bases.client)];
   expect(Object.keys(document.paths).sort()).toEqual([...new Set([...ofServer, ...ofClient])].sort());
   const onlyOfClient = ofClient.filter((path) => !ofServer.includes(path));
-  expect(onlyOfClient).toEqual(["/v1/fib"]);
+  expect(onlyOfClient).toEqual([...CLIENT_ONLY]);
   for (const path of onlyOfClient) expect(document.paths[path]?.get.summary).toStartWith("of a client: ");
   expect(ofServer.filter((path) => !ofClient.includes(path))).toEqual([]);
 });
@@ -85,7 +87,8 @@ test("its parameters are those that the programs read", async () => {
     const named = get.parameters.filter((one) => one.in === "query").map(({ name }) => name);
     const inPath = get.parameters.filter((one) => one.in === "path").map(({ name }) => `{${name}}`);
     expect([path, inPath]).toEqual([path, path.match(/\{\w+\}/g) ?? []]);
-    const answer = await fetch(`${bases.client}${exampleOf(path, "client")}?nonsense=1`);
+    const program = CLIENT_ONLY.includes(path) ? "client" : "server";
+    const answer = await fetch(`${bases[program]}${exampleOf(path, program)}?nonsense=1`);
     const { code, message } =
       answer.status === 400
         ? ((await answer.json()) as { readonly code: string; readonly message: string })
@@ -134,6 +137,21 @@ test("a daemon that is not ready answers as described", async () => {
   expect(response.status).toBe(503);
   expect(schemaFaults(await response.json(), schema ?? {}, SCHEMAS)).toEqual([]);
   expect(schema).toBeDefined();
+});
+
+test("peers that have left are as described", async () => {
+  await using leaving = startBunbondClient({ servers: [server.address], vnis: [100] });
+  await leaving.viewIs(ROUTES);
+  await leaving.stop();
+  const listed = async () => {
+    const answer = await fetch(`${bases.server}/v1/peers?gone=true`);
+    return (await answer.json()) as { readonly peers: readonly { readonly id: number }[] };
+  };
+  let gone = await listed();
+  while (gone.peers.length === 0) gone = await listed();
+  expect(schemaFaults(gone, SCHEMAS.GonePeerList, SCHEMAS)).toEqual([]);
+  const one = await (await fetch(`${bases.server}/v1/peers/${gone.peers[0]?.id}`)).json();
+  expect(schemaFaults(one, SCHEMAS.PeerDetail, SCHEMAS)).toEqual([]);
 });
 
 test("every schema is used, and every one that is used is there", () => {

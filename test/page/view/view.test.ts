@@ -6,6 +6,7 @@ import { CursorPages } from "../../../src/page/view/cursor-pages.ts";
 import { counted, formatAge, formatCount, formatSince } from "../../../src/page/view/format.ts";
 import { pageOf } from "../../../src/page/view/list-pages.ts";
 import { formatPlace, parsePlace, VIEWS, viewAfterKey } from "../../../src/page/view/page-place.ts";
+import { PEER_COLUMNS, peerRow, peersBehind } from "../../../src/page/view/peer-row.ts";
 import { RateSeries } from "../../../src/page/view/rate-series.ts";
 import { ROUTE_COLUMNS, routeRows } from "../../../src/page/view/route-rows.ts";
 
@@ -148,6 +149,28 @@ test("a destination has a row for each next hop, and each row the columns", () =
     ],
   ]);
   for (const row of rows) expect(row).toHaveLength(ROUTE_COLUMNS.length);
+});
+
+test("the peers that have been behind for longest come first", () => {
+  const peer = {
+    ...{ remote: "", state: "", since: null, keepaliveSeconds: 5, isServer: false, announcedRoutes: 0 },
+    ...{ skippedUpdates: 0, limitsMet: [], subscriptionCount: 0, subscriptions: [], lastHeard: "" },
+    ...{ roundTripMs: 0.25, updatesReceived: 0, updatesSent: 0, receivedBytes: 0, sentBytes: 0 },
+    ...{ sendQueueBytes: 0, blockedSince: null },
+  };
+  const peers = [
+    { ...peer, id: 1, behindSince: "2026-01-01T00:00:05Z" },
+    { ...peer, id: 2, behindSince: null },
+    { ...peer, id: 3, behindSince: "2026-01-01T00:00:01Z" },
+    { ...peer, id: 4, behindSince: "2026-01-01T00:00:03Z" },
+  ];
+  expect(peersBehind({ peers }, 2)).toEqual([3, 4]);
+  expect(peersBehind({ servers: [] }, 2)).toEqual([]);
+  const [first] = peers;
+  if (first === undefined) throw new Error("no peer");
+  const row = peerRow(first, Date.parse("2026-01-01T00:01:05Z"));
+  expect(row).toHaveLength(PEER_COLUMNS.length);
+  expect(row).toContain("1 min");
 });
 
 test("a session is a row without a route", () => {
