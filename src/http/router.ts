@@ -4,6 +4,10 @@
  *     HttpListener ─ request → Router ─ guard → path → method → query → handler ─ answer → HttpListener
  *                                └──── whatever one of them throws ──── HttpError as JSON ────┘
  *
+ * The routes are listed by kind: queries/query-endpoints.ts (routes, VNIs, history, events) and its neighbours, monitoring/monitor.ts
+ * (metrics, health), public/public-endpoints.ts (documents, the page), control/server-endpoints.ts and control/client-endpoints.ts
+ * (state and changes).
+ *
  * A path may have parameters: `/v1/peers/:id` matches `/v1/peers/7` with `id` "7". A path without parameters comes
  * before one with them. HEAD is answered where GET is. A route that lists query parameters reads them strictly; all
  * other routes ignore the query, which a page may add to bypass a cache.

@@ -4,7 +4,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Daemon } from "../../http/control/daemon.ts";
 import type { Monitor } from "../../http/monitoring/monitor.ts";
 import { startHttpServer } from "../../http/public/http-server.ts";
-import { queryEndpoints } from "../../http/queries/endpoints.ts";
+import { queryEndpoints } from "../../http/queries/query-endpoints.ts";
 import type { QuerySource } from "../../http/queries/query-source.ts";
 import type { HttpRoute } from "../../http/router.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";

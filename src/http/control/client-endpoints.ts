@@ -18,9 +18,9 @@ import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../
 import type { ClientReadiness } from "../monitoring/readiness.ts";
 import { clientSource } from "../queries/daemon-sources.ts";
 import { disagreementSummary } from "../queries/disagreements.ts";
-import { queryEndpoints } from "../queries/endpoints.ts";
 import { fibDriftEndpoint } from "../queries/fib-endpoints.ts";
 import type { KernelReader } from "../queries/fib-source.ts";
+import { queryEndpoints } from "../queries/query-endpoints.ts";
 import { type HttpRoute, route } from "../router.ts";
 import type {
   ChangeFacts,

@@ -8,7 +8,7 @@ import { HttpError } from "../http-error.ts";
 import { healthRoute, type Monitor, monitoringRoutes, statusCounters } from "../monitoring/monitor.ts";
 import { ServerMonitor } from "../monitoring/server-monitor.ts";
 import { serverSource } from "../queries/daemon-sources.ts";
-import { queryEndpoints } from "../queries/endpoints.ts";
+import { queryEndpoints } from "../queries/query-endpoints.ts";
 import { switchParameter } from "../query.ts";
 import { type HttpRoute, queryRoute, route } from "../router.ts";
 import {

@@ -7,7 +7,7 @@
  *
  * The other VNIs of that table are shadowed there.
  *
- * Nothing of the view is kept here, with one exception: a destination with very many routes has them ranked (hop-choice.ts),
+ * Nothing of the view is kept here, with one exception: a destination with very many routes has them ranked (hop-limit.ts),
  * for the work of one change must not grow with their number. An event says which of its routes may have changed, and the
  * view whether it is there: so neither the order of events nor one too many can make the ranking wrong.
  */
@@ -16,14 +16,14 @@ import { type ClientView, EMPTY_VIEW } from "../../client/view/client-view.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
 import type { Route } from "../../route/route.ts";
 import type { NextHop } from "../../wire/message.ts";
-import { RankedHops } from "./hop-choice.ts";
+import { RankedHops } from "./hop-limit.ts";
 import type { Hop, HopSet } from "./hop-set.ts";
 import type { HopSets } from "./hop-sets.ts";
 import { type DestinationReason, reasonToRefuse } from "./refused-destinations.ts";
 import { type DesiredSettings, weightOf } from "./settings.ts";
 import { reasonToSkip, type SkipReason } from "./skip-reason.ts";
 
-/** A destination with this many routes has them ranked (hop-choice.ts) instead of walked through. */
+/** A destination with this many routes has them ranked (hop-limit.ts) instead of walked through. */
 const RANKED_FROM = 64;
 /** A ranked destination with fewer routes than this is walked through again. */
 const RANKED_UNTIL = 32;

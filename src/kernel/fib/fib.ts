@@ -31,6 +31,14 @@ import { DisturbedRows } from "./disturbed-rows.ts";
 import { LostNexthops } from "./lost-nexthops.ts";
 import { MisplacedRoutes } from "./misplaced-routes.ts";
 import { FibNexthops } from "./nexthops.ts";
+import {
+  isInSlot,
+  type NexthopVerdict,
+  type RouteContext,
+  type RouteVerdict,
+  verdictOfNexthop,
+  verdictOfRoute,
+} from "./ownership.ts";
 import { type Fault, FibRetries } from "./retries.ts";
 import {
   ADOPTED,
@@ -48,14 +56,6 @@ import {
 } from "./rows.ts";
 import { SkippedRows } from "./skipped-rows.ts";
 import { type FibCounts, type FibTable, FibTables } from "./tables.ts";
-import {
-  isInSlot,
-  type NexthopVerdict,
-  type RouteContext,
-  type RouteVerdict,
-  verdictOfNexthop,
-  verdictOfRoute,
-} from "./verdict.ts";
 
 /** How the kernel differed from the model, as a scan or a notification has shown. */
 export type DriftKind =

@@ -13,7 +13,7 @@ import * as LOG from "../../base/log-events.ts";
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { Fib } from "../fib/fib.ts";
 import { sameMembers } from "../fib/nexthops.ts";
-import { isSameNexthop, leadsTo, type NexthopVerdict } from "../fib/verdict.ts";
+import { isSameNexthop, leadsTo, type NexthopVerdict } from "../fib/ownership.ts";
 import type { FoundNexthop, GroupMember, KernelEvent, OperationFailure } from "../kernel.ts";
 import type { NotificationContext, ObjectKind, Plan, PlanReport, ScanContext } from "./object-kind.ts";
 import { isGone, type OperationBatch } from "./operation-batch.ts";

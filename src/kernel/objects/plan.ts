@@ -14,9 +14,9 @@
 import type { FibNexthop, HopSet } from "../desired/hop-set.ts";
 import type { MisplacedRoute } from "../fib/misplaced-routes.ts";
 import type { FibNexthops } from "../fib/nexthops.ts";
+import { defaultPriority } from "../fib/ownership.ts";
 import type { Fault } from "../fib/retries.ts";
 import { AMBIGUOUS, type FibRows, familyOf, OBSERVED, PLAIN, UNPROVEN } from "../fib/rows.ts";
-import { defaultPriority } from "../fib/verdict.ts";
 import type { GroupMember, Operation } from "../kernel.ts";
 
 /** A replace would hit one of the two, and the kernel does not say which: the foreign one must stay. */

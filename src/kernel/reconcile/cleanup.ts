@@ -5,7 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { DesiredSettings } from "../desired/settings.ts";
 import { Fib } from "../fib/fib.ts";
-import { defaultPriority } from "../fib/verdict.ts";
+import { defaultPriority } from "../fib/ownership.ts";
 import type { Kernel, Operation, OperationFailure } from "../kernel.ts";
 import type { PlanReport } from "../objects/object-kind.ts";
 import { NO_LINK, ObjectKinds } from "../objects/object-kinds.ts";

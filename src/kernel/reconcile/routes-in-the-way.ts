@@ -11,8 +11,8 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { samePrefix } from "../../net/prefix.ts";
 import type { Fib } from "../fib/fib.ts";
+import { observedOf } from "../fib/ownership.ts";
 import { OBSERVED } from "../fib/rows.ts";
-import { observedOf } from "../fib/verdict.ts";
 import { formatFoundRoute } from "../format-route.ts";
 import { type FoundRoute, type Kernel, KernelError, type Operation } from "../kernel.ts";
 import type { StepFailure } from "../objects/operation-batch.ts";

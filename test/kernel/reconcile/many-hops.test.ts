@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { DesiredRoutes } from "../../../src/kernel/desired/desired-routes.ts";
-import { MAX_GROUP_HOPS } from "../../../src/kernel/desired/hop-choice.ts";
+import { MAX_GROUP_HOPS } from "../../../src/kernel/desired/hop-limit.ts";
 import { HopSets } from "../../../src/kernel/desired/hop-sets.ts";
 import { type DesiredSettings, weightOf } from "../../../src/kernel/desired/settings.ts";
 import { compareAddress, formatAddress } from "../../../src/net/address.ts";

@@ -22,7 +22,7 @@
  */
 import type { DesiredSettings } from "../../../src/kernel/desired/settings.ts";
 import { Fib } from "../../../src/kernel/fib/fib.ts";
-import { defaultPriority } from "../../../src/kernel/fib/verdict.ts";
+import { defaultPriority } from "../../../src/kernel/fib/ownership.ts";
 import { formatOperation } from "../../../src/kernel/format-operation.ts";
 import type { FoundNexthop, FoundRoute, GroupMember } from "../../../src/kernel/kernel.ts";
 import { takeDueRows } from "../../../src/kernel/objects/due-rows.ts";

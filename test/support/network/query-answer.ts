@@ -1,4 +1,4 @@
-import { queryEndpoints } from "../../../src/http/queries/endpoints.ts";
+import { queryEndpoints } from "../../../src/http/queries/query-endpoints.ts";
 import type { QuerySource } from "../../../src/http/queries/query-source.ts";
 import { type HttpRoute, Router } from "../../../src/http/router.ts";
 import type { ClientRig } from "./client-rig.ts";

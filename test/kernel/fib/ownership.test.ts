@@ -7,7 +7,7 @@ import {
   type RouteVerdict,
   verdictOfNexthop,
   verdictOfRoute,
-} from "../../../src/kernel/fib/verdict.ts";
+} from "../../../src/kernel/fib/ownership.ts";
 import type { FoundNexthop, FoundRoute } from "../../../src/kernel/kernel.ts";
 import { FIRST_ID, PROTOCOL, prefix } from "../../support/kernel/installer-under-test.ts";
 import { address } from "../../support/kernel/memory-kernel.ts";
