@@ -458,9 +458,17 @@ describe("a server", () => {
       ],
     });
     const { peers } = (await ask(operations, "/v1/peers")) as PeerList;
-    expect(await ask(operations, "/v1/peers/2")).toEqual({ ...peers[1], since: time });
+    expect(await ask(operations, "/v1/peers/2")).toEqual({
+      ...peers[1],
+      since: time,
+      lastHeard: time,
+      goneSince: null,
+      goneReason: null,
+      backlogRoutes: 0,
+      retainedRoutes: 0,
+    });
     expect(await refusal(ask(operations, "/v1/peers/3"))).toBe(
-      "PEER_NOT_FOUND: no peer has the id 3; /v1/peers has them",
+      "PEER_NOT_FOUND: no peer has the id 3, and none had it in the last hour; 'bunbond peers --gone' shows them",
     );
     expect(await ask(operations, "/v1/peers/reset", { peer: "2" })).toEqual({ peer: "2" });
     expect(await ask(operations, "/v1/peers")).toMatchObject({ peers: [{ id: 1 }] });
