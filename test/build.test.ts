@@ -109,7 +109,9 @@ describe("the executable for this machine", () => {
     async () => {
       const copy = join(scratch, "elsewhere/copy");
       const parts = ["src", "build.ts", "package.json", "package-lock.json", "tsconfig.json"];
-      const packages = Object.keys(manifest.dependencies).map((name) => `node_modules/${name}`);
+      // uPlot goes into the page.
+      const names = [...Object.keys(manifest.dependencies), "uplot"];
+      const packages = names.map((name) => `node_modules/${name}`);
       for (const path of [...parts, ...packages]) {
         await cp(join(REPOSITORY, path), join(copy, path), { recursive: true });
       }
