@@ -177,6 +177,13 @@ export const METRICS = {
     unit: "routes",
     help: "routes in the server's table, or in the client's view; beyond 1,000 VNIs the rest is summed up as `vni=\"other\"`",
   },
+  bunbond_vni_digest: {
+    of: BOTH,
+    type: "gauge",
+    labels: ["vni"],
+    unit: "digests, of which this is the upper 52 bits as a number",
+    help: "digest of a VNI's routes, which is equal where the routes are (`bunbond vnis`); of the first 1,000 VNIs",
+  },
   bunbond_stale_routes: {
     of: BOTH,
     type: "gauge",

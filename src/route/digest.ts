@@ -35,6 +35,11 @@ export class RouteDigest {
     return this.high === other.high && this.low === other.low;
   }
 
+  /** Returns the upper 52 bits as a number, which a double holds exactly: for metrics. */
+  toNumber(): number {
+    return (this.high >>> 0) * 2 ** 20 + (this.low >>> 12);
+  }
+
   /** Returns 16 hex digits. The digest of no routes is 0000000000000000. */
   toString(): string {
     return hex(this.high) + hex(this.low);

@@ -4,7 +4,13 @@ import type { ClientCounters } from "../../client/counters.ts";
 import type { ServerState } from "../../client/link/server-link.ts";
 import { LIMIT_CODES } from "../../server/exchange/limits.ts";
 import type { Daemon } from "../control/daemon.ts";
-import { commonFamilies, nextHopSamples, routeSamples, SHOWN_VNIS } from "./common-families.ts";
+import {
+  commonFamilies,
+  digestSamples,
+  nextHopSamples,
+  routeSamples,
+  SHOWN_VNIS,
+} from "./common-families.ts";
 import { byLabel, type Families, plain } from "./families.ts";
 import { type FibSource, fibFamilies } from "./fib-families.ts";
 import { collectInSlices, type Monitor } from "./monitor.ts";
@@ -77,6 +83,7 @@ export class ClientMonitor implements Monitor {
       bunbond_peer_closes_total: () => byLabel("reason", counters.closes),
       bunbond_protocol_errors_total: () => byLabel("reason", counters.protocolErrors),
       bunbond_routes: () => routeSamples(figures.countsByVni(SHOWN_VNIS)),
+      bunbond_vni_digest: () => digestSamples(figures.countsByVni(SHOWN_VNIS)),
       bunbond_stale_routes: () => plain(figures.staleRoutes),
       bunbond_vni_disagreements: () => plain(client.disagreements.length),
       bunbond_vni_disagreements_found_total: () => plain(client.disagreementsFound),

@@ -46,6 +46,10 @@ export function* routeSamples({ vnis, others }: CountsByVni): Generator<Sample<"
   if (others.ipv4 + others.ipv6 > 0) yield* ofVni(OTHER_VNIS, others);
 }
 
+export function digestSamples({ vnis }: CountsByVni): Sample<"bunbond_vni_digest">[] {
+  return vnis.map(({ vni, digest }) => ({ labels: { vni: String(vni) }, value: digest }));
+}
+
 function* ofVni(vni: string, { ipv4, ipv6 }: FamilyCounts): Generator<Sample<"bunbond_routes">, void> {
   yield { labels: { vni, family: "ipv4" }, value: ipv4 };
   yield { labels: { vni, family: "ipv6" }, value: ipv6 };

@@ -4,7 +4,13 @@ import type { PeerFigures } from "../../server/peer.ts";
 import { SERVER_FIGURES, type Server } from "../../server/server.ts";
 import type { SessionState } from "../../session/session.ts";
 import type { Daemon } from "../control/daemon.ts";
-import { commonFamilies, nextHopSamples, routeSamples, SHOWN_VNIS } from "./common-families.ts";
+import {
+  commonFamilies,
+  digestSamples,
+  nextHopSamples,
+  routeSamples,
+  SHOWN_VNIS,
+} from "./common-families.ts";
 import { byLabel, type Families, plain } from "./families.ts";
 import { collectInSlices, type Monitor } from "./monitor.ts";
 import { ofSessions, type PeerRow, PeerRows, peerFamilies, SLOW_AFTER_MS } from "./peer-families.ts";
@@ -79,6 +85,7 @@ export class ServerMonitor implements Monitor {
       bunbond_connections_refused_total: () => byLabel("reason", Object.entries(counters.refusals)),
       bunbond_repeated_hellos_total: () => plain(counters.repeatedHellos),
       bunbond_routes: () => routeSamples(figures.countsByVni(SHOWN_VNIS)),
+      bunbond_vni_digest: () => digestSamples(figures.countsByVni(SHOWN_VNIS)),
       bunbond_stale_routes: () => plain(retainedAnnouncements),
       bunbond_nexthops: () => nextHopSamples(figures.nextHopsByType),
       bunbond_route_updates_total: () =>

@@ -65,9 +65,9 @@ export interface FamilyCounts {
   readonly ipv6: number;
 }
 
-/** Only VNIs with routes. */
+/** Only VNIs with routes. A digest is here a number (RouteDigest.toNumber). */
 export interface CountsByVni {
-  readonly vnis: readonly (FamilyCounts & { readonly vni: number })[];
+  readonly vnis: readonly (FamilyCounts & { readonly vni: number; readonly digest: number })[];
   readonly others: FamilyCounts;
 }
 
@@ -213,12 +213,12 @@ export class RouteTable {
 
   /** Counts by family the routes of the first `limit` VNIs, in the order in which those were made, and of all others together. */
   countsByVni(limit: number): CountsByVni {
-    const vnis: (FamilyCounts & { readonly vni: number })[] = [];
+    const vnis: CountsByVni["vnis"][number][] = [];
     let [ipv4, ipv6] = [this.counted4, this.counted6];
-    for (const { vni, counted4, counted6 } of this.vnis()) {
+    for (const { vni, counted4, counted6, digest } of this.vnis()) {
       if (counted4 + counted6 === 0) continue;
       if (vnis.length >= limit) break;
-      vnis.push({ vni, ipv4: counted4, ipv6: counted6 });
+      vnis.push({ vni, ipv4: counted4, ipv6: counted6, digest: digest.toNumber() });
       ipv4 -= counted4;
       ipv6 -= counted6;
     }
