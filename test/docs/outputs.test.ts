@@ -19,6 +19,7 @@ import {
   wordsOf,
 } from "../support/process/documents.ts";
 import { httpBase } from "../support/process/http-routes.ts";
+import { withoutTime } from "../support/process/printed-change.ts";
 import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 describe("a client's output", () => {
@@ -33,14 +34,11 @@ describe("a client's output", () => {
   }
 
   test("as text", async () => {
-    const text = block("text", heading);
-    expect(
-      await printed("text", (printer) => {
-        for (const line of text.trimEnd().split("\n")) {
-          printer.changed(routeOfText(line.slice(2)), line.startsWith("+"));
-        }
-      }),
-    ).toBe(text);
+    const lines = block("text", heading).trimEnd().split("\n").map(withoutTime);
+    const text = await printed("text", (printer) => {
+      for (const line of lines) printer.changed(routeOfText(line.slice(2)), line.startsWith("+"));
+    });
+    expect(text.trimEnd().split("\n").map(withoutTime)).toEqual(lines);
   });
 
   test("as JSON", async () => {
@@ -144,7 +142,7 @@ describe("five minutes", () => {
       cwd: REPOSITORY,
       env: { NODE_ENV: undefined },
     });
-  const line = (sign: string) => block("text", heading, `${sign} `).trimEnd();
+  const line = (sign: string) => withoutTime(block("text", heading, ` ${sign} `).trimEnd());
 
   test("are as they are shown", async () => {
     await using directory = temporaryDirectory();
@@ -154,8 +152,9 @@ describe("five minutes", () => {
     const startServer = () => start([...words("bunbond server", { "[::1]:4712": "[::1]:0" }), ...ports]);
     const client = (part: string) =>
       start([...words(part, { "::1": address }), "--socket", "none", "--retry", "0.1-0.2"]);
+    const changesOf = (child: ChildProcess) => child.stdoutLines.map(withoutTime);
     const printed = (child: ChildProcess, text: string) =>
-      child.until(text, () => child.stdoutLines.includes(text) || undefined);
+      child.until(text, () => changesOf(child).includes(text) || undefined);
     const status = async () => {
       await using asked = start([...words("bunbond status", {}), "--socket", socket]);
       await asked.ended;
@@ -178,15 +177,12 @@ describe("five minutes", () => {
     expect(await first.ended).toBe(0);
     await using _restarted = startServer();
     await until(/\b2 established/);
-    expect([second.stdoutLines, third.stdoutLines]).toEqual([
-      ["+ 100 10.0.2.0/24 via 2001:db8::2"],
-      [line("+")],
-    ]);
+    expect([second, third].map(changesOf)).toEqual([["+ 100 10.0.2.0/24 via 2001:db8::2"], [line("+")]]);
 
     second.signal("SIGINT");
     expect(await second.ended).toBe(0);
     await printed(third, line("-"));
-    expect(third.stdoutLines).toEqual([line("+"), line("-")]);
+    expect(changesOf(third)).toEqual([line("+"), line("-")]);
   });
 
   test("the demonstration comes before the tests, whose duration is said", () => {

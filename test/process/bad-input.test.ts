@@ -121,7 +121,7 @@ describe("closes the connection in the handshake", () => {
     });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(
-      / warn {2}connection refused .*protocol-error UNSUPPORTED_VERSION \(the peer speaks .*something else than MetalBond/,
+      / warn {2}connection refused .*protocol-error UNSUPPORTED_VERSION \(the peer uses .*another protocol than MetalBond/,
     );
   });
 

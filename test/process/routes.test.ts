@@ -1,9 +1,11 @@
 /** A server and its clients, each a process of its own as a user starts them: every kind of route comes and goes. */
+
 import { describe, expect, test } from "bun:test";
 import { everyRoute, vnisOfEveryRoute } from "../support/models/every-route.ts";
 import { announceFlag, routeLine, standardRoute } from "../support/models/text-route.ts";
 import { FROM_SOURCE, startBunbondClient, startBunbondServer } from "../support/process/bunbond-process.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
+import { withoutTime } from "../support/process/printed-change.ts";
 
 const OTHER = standardRoute(100, "10.0.9.0/24", "2001:db8::9");
 /** Far less than the program gives itself for its end before it gives up. */
@@ -84,7 +86,7 @@ describe("what a client prints", () => {
     });
   const whenPrinted = (client: ChildProcess, count: number) =>
     client.until(`${count} lines`, () =>
-      client.stdoutLines.length >= count ? [...client.stdoutLines].sort() : undefined,
+      client.stdoutLines.length >= count ? client.stdoutLines.map(withoutTime).sort() : undefined,
     );
 
   test("is a line per change", async () => {

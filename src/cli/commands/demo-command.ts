@@ -131,7 +131,9 @@ class Demo {
     for await (const chunk of stream) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) {
+      for (const printed of lines) {
+        // The times of changes would only distract here.
+        const line = isShown ? printed.replace(/^\d{4}-\S+Z (?=[+-] )/, "") : printed;
         child.lines.push(line);
         if (isShown) this.#print(`${child.name.padEnd(7)} ${line}`);
       }

@@ -74,7 +74,7 @@ export class ChangePrinter {
   }
 
   #line({ route, isAdded }: OrderedChange): string {
-    if (this.#format === "text") return `${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
+    if (this.#format === "text") return `${now()} ${isAdded ? "+" : "-"} ${formatRoute(route)}\n`;
     return `${JSON.stringify({ event: isAdded ? "add" : "remove", time: now(), ...routeJson(route) })}\n`;
   }
 }

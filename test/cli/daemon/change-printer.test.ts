@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ChangePrinter } from "../../../src/cli/daemon/change-printer.ts";
 import { LineWriter } from "../../../src/cli/program/output.ts";
 import { parseAnnouncementText } from "../../../src/route/announcement-text.ts";
+import { withoutTime } from "../../support/process/printed-change.ts";
 import { MemorySink } from "../in-process.ts";
 
 const A = parseAnnouncementText("100#10.0.1.0/24@2001:db8::1").route;
@@ -12,7 +13,11 @@ const C = parseAnnouncementText("100#10.0.3.0/24@2001:db8::1").route;
 function printer(format: "text" | "json") {
   const sink = new MemorySink();
   const out = new LineWriter(sink, { limitChars: 1 });
-  return { sink, printer: new ChangePrinter(out, format), printed: () => sink.text.trimEnd().split("\n") };
+  return {
+    sink,
+    printer: new ChangePrinter(out, format),
+    printed: () => sink.text.trimEnd().split("\n"),
+  };
 }
 
 /** Long enough for a writer in memory to have taken everything. */
@@ -31,7 +36,7 @@ describe("while nobody reads", () => {
     changes.changed(A, false);
     sink.resume();
     await untilWritten(sink, 3);
-    expect(printed()).toEqual([
+    expect(printed().map(withoutTime)).toEqual([
       "+ 100 10.0.1.0/24 via 2001:db8::1",
       "+ 100 10.0.3.0/24 via 2001:db8::1",
       "- 100 10.0.1.0/24 via 2001:db8::1",
@@ -64,5 +69,5 @@ test("in text, a server's state is left to the log", async () => {
   changes.server("[::1]:1", "established", null);
   changes.changed(A, true);
   await untilWritten(sink, 1);
-  expect(printed()).toEqual(["+ 100 10.0.1.0/24 via 2001:db8::1"]);
+  expect(printed().map(withoutTime)).toEqual(["+ 100 10.0.1.0/24 via 2001:db8::1"]);
 });
