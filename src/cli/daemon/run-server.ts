@@ -3,6 +3,7 @@ import { Daemon } from "../../http/control/daemon.ts";
 import { serverEndpoints, serverStateEndpoints } from "../../http/control/server-endpoints.ts";
 import { ServerMonitor } from "../../http/monitoring/server-monitor.ts";
 import { serverSource } from "../../http/queries/daemon-sources.ts";
+import { INSPECTION } from "../../server/inspection.ts";
 import { Server, type ServerStats } from "../../server/server.ts";
 import { readListenEnvironment } from "../../systemd/listen-environment.ts";
 import { takeListeningSocket } from "../../transport/inherited-socket.ts";
@@ -11,6 +12,7 @@ import type { DaemonContext } from "../program/command.ts";
 import { counted } from "../program/counted.ts";
 import type { ProgramIo } from "../program/program-io.ts";
 import { versionInfo } from "../program/version.ts";
+import { ChangeLog } from "./change-log.ts";
 import { logEndpoint } from "./log-level.ts";
 import { applyToServer, reloadOnHangup } from "./reload.ts";
 import { serverDifference, serverSettings } from "./reload-changes.ts";
@@ -67,6 +69,7 @@ async function serve(
   });
   daemon.isConfigurationCurrent = () => reloader.isCurrent;
   daemon.lag.start();
+  const changeLog = new ChangeLog(server[INSPECTION]().history, logger, daemon.clock);
   try {
     control?.serve([...serverEndpoints(server, daemon), logEndpoint(logger)]);
     const monitor = new ServerMonitor(server, daemon);
@@ -86,6 +89,7 @@ async function serve(
     await http?.stop();
   } finally {
     daemon.lag.stop();
+    changeLog.stop();
     server.stop();
   }
   return 0;
