@@ -1,7 +1,13 @@
 /** Sends requests to a running daemon over its control socket, or over HTTP. Failures become errors with exit codes. */
 
 import { systemErrorCode } from "../../base/system-error.ts";
-import type { ControlApi, ControlErrorBody, ControlPath, ProgramName } from "../../http/control/api.ts";
+import type {
+  ControlApi,
+  ControlErrorBody,
+  ControlPath,
+  PeerList,
+  ProgramName,
+} from "../../http/control/api.ts";
 import { CommandError } from "../program/command-error.ts";
 import { type CommandExitCode, EXIT_FAILED, EXIT_NO_DAEMON, EXIT_NOT_FOUND } from "../program/exit-codes.ts";
 
@@ -138,4 +144,20 @@ export class ControlClient {
   #error(code: string, exitCode: CommandExitCode, message: string): CommandError {
     return new CommandError(message, { code, exitCode });
   }
+}
+
+/**
+ * Resolves to the peers of a server.
+ * @throws CommandError, also if the daemon is a client
+ */
+export async function peersOf(client: ControlClient): Promise<PeerList> {
+  const answer = await client.get<PeerList | { readonly servers: unknown }>("/v1/peers");
+  if ("peers" in answer) return answer;
+  throw new CommandError(
+    "this daemon is a client, and only servers have peers; 'bunbond status' shows its servers",
+    {
+      code: "WRONG_DAEMON",
+      exitCode: EXIT_FAILED,
+    },
+  );
 }

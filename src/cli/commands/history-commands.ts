@@ -1,7 +1,7 @@
 /** `bunbond history` prints the last changes of a running daemon; `bunbond watch` its state, and then each change as it happens. */
 import { printable } from "../../base/marked-text.ts";
 import type { ChangeEntry, HistoryPage, RouteEntry } from "../../http/queries/api.ts";
-import { readOneOf, readVni, readWholeNumber } from "../flags/values.ts";
+import { badValue, readOneOf, readVni, readWholeNumber } from "../flags/values.ts";
 import type { Command, CommandContext } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { CommandError } from "../program/command-error.ts";
@@ -21,7 +21,7 @@ const MAX_LIMIT = 10_000_000;
 const RETRY_AFTER_MS = 1000;
 
 const CHANGE_COLUMNS: readonly Column<ChangeEntry>[] = [
-  { head: "TIME", value: ({ time }) => time },
+  { head: "TIME", value: ({ time }) => time, isTime: true },
   { head: "NUMBER", value: ({ number }) => number, isWideOnly: true },
   { head: "CHANGE", value: ({ change }) => change },
   { head: "VNI", value: ({ vni }) => vni },
@@ -40,7 +40,8 @@ const historyDefinition = {
   },
   words: {
     valueHint: "PREFIX|ADDRESS",
-    description: "Only changes of this destination, and of those inside it.",
+    description:
+      "A prefix stands for changes of this destination and of those inside it, an address for those of all destinations that contain it.",
     example: "10.0.1.0/24",
     optional: true,
   },
@@ -131,7 +132,7 @@ export function historyCommands(directories: readonly string[]): Command[] {
         const query = new URLSearchParams();
         if (words[0] !== undefined) query.set("prefix", readAsked(words[0], "history"));
         if (flags.vni !== undefined) query.set("vni", `${readVni("--vni", flags.vni)}`);
-        const { since } = flags;
+        const since = flags.since === undefined ? undefined : readSince(flags.since);
         const given =
           flags.limit === undefined ? null : readWholeNumber("--limit", flags.limit, 1, MAX_LIMIT);
         const format = readOutput(flags);
@@ -178,6 +179,18 @@ export function historyCommands(directories: readonly string[]): Command[] {
       },
     },
   ];
+}
+
+/** @throws UsageError */
+function readSince(text: string): string {
+  const isTime = /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text));
+  if (isTime || /^\d+[smhd]$/.test(text)) return text;
+  throw badValue(
+    "--since",
+    text,
+    { start: 0, end: text.length },
+    "30s, 5m, 2h, 1d or a time as 2026-01-31T12:00:00Z is needed",
+  );
 }
 
 async function* lastChanges(client: ControlClient, query: URLSearchParams, limit: number) {

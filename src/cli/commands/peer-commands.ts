@@ -1,9 +1,10 @@
 /** `bunbond peers` lists a server's peers, or shows one; `bunbond peer reset` ends the connection to one. */
-import type { GonePeerList, PeerDetail, PeerList } from "../../http/control/api.ts";
+import type { GonePeerList, PeerDetail } from "../../http/control/api.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
 import { DAEMON_AWAY, EXIT_OK, NOT_FOUND } from "../program/exit-codes.ts";
 import { parseArguments } from "../program/flags.ts";
+import { peersOf } from "./control-client.ts";
 import { clientOf, controlFlags, print } from "./control-flags.ts";
 import { GONE_VIEW, PEER_VIEW, PEERS_VIEW } from "./status-text.ts";
 
@@ -58,9 +59,10 @@ export function peerCommands(directories: readonly string[]): Command[] {
         const [id] = words;
         const client = await clientOf(flags, "server", directories);
         if (id === undefined) {
+          const peers = await peersOf(client);
           if (flags.gone)
             print(context, flags, await client.get<GonePeerList>("/v1/peers?gone=true"), GONE_VIEW);
-          else print(context, flags, await client.get<PeerList>("/v1/peers"), PEERS_VIEW);
+          else print(context, flags, peers, PEERS_VIEW);
         } else {
           const detail = await client.get<PeerDetail>(`/v1/peers/${encodeURIComponent(id)}`);
           print(context, flags, detail, PEER_VIEW);

@@ -14,7 +14,7 @@ import type {
 } from "../../http/queries/api.ts";
 import { parseAddress } from "../../net/address.ts";
 import { parsePrefix } from "../../net/prefix.ts";
-import { readVni } from "../flags/values.ts";
+import { badValue, readOneOf, readVni } from "../flags/values.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition, ValueFlagDef } from "../program/command-definition.ts";
 import { DAEMON_AWAY, EXIT_NOT_FOUND, EXIT_OK, NOT_FOUND } from "../program/exit-codes.ts";
@@ -45,7 +45,7 @@ const vnisDefinition = {
   meta: {
     name: "vnis",
     description:
-      "List the VNIs of a running daemon: their routes by family, who subscribes, and a digest of the routes, which is equal where the routes are.",
+      "List the VNIs of a running daemon: their routes by family, who subscribes, and a digest of the routes, which two servers have in common if they have the same routes. A client's digest leaves out what it announces itself: 'bunbond diff' compares any two daemons.",
   },
   args: controlFlags(null),
 } satisfies CommandDefinition;
@@ -63,14 +63,14 @@ const ROUTE_COLUMNS: readonly Column<RouteRow>[] = [
   { head: "VNI", value: ({ vni }) => vni },
   { head: "DESTINATION", value: ({ destination }) => destination },
   { head: "NEXT HOP", value: ({ address }) => address },
-  { head: "TYPE", value: ({ type }) => type, dropOrder: 2 },
+  { head: "TYPE", value: ({ type }) => type, dropOrder: 4 },
   { head: "TARGET VNI", value: ({ targetVni }) => targetVni, isWideOnly: true },
   { head: "NAT PORTS", value: natPorts, isWideOnly: true },
   { head: "FROM", value: ({ holders }) => holders.map(holderName) },
   { head: "STATE", value: (row) => statesOf(row), dropOrder: 1 },
-  { head: "SINCE", value: ({ holders }) => oldest(holders), isTime: true, dropOrder: 3 },
-  { head: "CHANGES", value: ({ changes }) => changes, dropOrder: 5 },
-  { head: "KERNEL", value: ({ kernel }) => kernel?.problem ?? kernel?.state ?? null, dropOrder: 4 },
+  { head: "SINCE", value: ({ holders }) => oldest(holders), isTime: true, dropOrder: 2 },
+  { head: "CHANGES", value: ({ changes }) => changes, dropOrder: 3 },
+  { head: "KERNEL", value: ({ kernel }) => kernel?.problem ?? kernel?.state ?? null, dropOrder: 5 },
 ];
 
 function natPorts({ natPortFrom, natPortTo }: NextHopEntry): string | null {
@@ -156,8 +156,8 @@ export function routesPath(word: string | undefined, flags: RouteFlags): string 
     query.set("match", match);
   }
   if (flags.vni !== undefined) query.set("vni", `${readVni("--vni", flags.vni)}`);
-  if (flags.type !== undefined) query.set("type", flags.type);
-  if (flags.nexthop !== undefined) query.set("nextHop", flags.nexthop);
+  if (flags.type !== undefined) query.set("type", readOneOf("--type", flags.type, TYPES));
+  if (flags.nexthop !== undefined) query.set("nextHop", readAddress("--nexthop", flags.nexthop));
   if (flags.from !== undefined) query.set("from", flags.from);
   if (flags.stale) query.set("stale", "true");
   return `/v1/routes?${query}`;
@@ -168,6 +168,14 @@ function matchOf(flags: RouteFlags): "longer" | "shorter" | "exact" | null {
   if (second !== undefined)
     throw new UsageError("REPEATED_FLAG", `--${match} and --${second} exclude each other`);
   return match;
+}
+
+const TYPES = ["standard", "nat", "loadbalancer_target"] as const;
+
+/** @throws UsageError */
+function readAddress(flag: string, text: string): string {
+  if (parseAddress(text) !== null) return text;
+  throw badValue(flag, text, { start: 0, end: text.length }, "an IPv4 or IPv6 address is needed");
 }
 
 /** @throws UsageError */
@@ -294,7 +302,7 @@ export function queryCommands(directories: readonly string[]): Command[] {
       definition: vnisDefinition,
       topics: ["operations", "output"],
       examples: [
-        { comment: "Do two daemons agree? Equal digests are equal routes", line: "bunbond vnis -o wide" },
+        { comment: "Do two servers agree? Equal digests are equal routes", line: "bunbond vnis -o wide" },
       ],
       exitCodes: [DAEMON_AWAY],
       async run(context) {
@@ -344,7 +352,7 @@ export function queryCommands(directories: readonly string[]): Command[] {
         const { flags, words } = parseArguments(explainDefinition, context.rawArgs);
         const query = new URLSearchParams();
         if (flags.vni !== undefined) query.set("vni", `${readVni("--vni", flags.vni)}`);
-        if (flags.source !== undefined) query.set("source", flags.source);
+        if (flags.source !== undefined) query.set("source", readAddress("--source", flags.source));
         const asked = encodeURIComponent(readAsked(words[0] ?? "", "explain"));
         const client = await clientOf(flags, null, directories);
         const explanation = await client.get<Explanation>(`/v1/explain/${asked}?${query}`);

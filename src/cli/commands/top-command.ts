@@ -3,7 +3,7 @@
  *
  *     /v1/peers ─▶ sample ─ interval ─▶ sample ─▶ rates (ratesOf) ─▶ sorted table, the terminal is cleared before it
  */
-import type { PeerEntry, PeerList } from "../../http/control/api.ts";
+import type { PeerEntry } from "../../http/control/api.ts";
 import { readOneOf, readWholeNumber } from "../flags/values.ts";
 import type { Command } from "../program/command.ts";
 import type { CommandDefinition } from "../program/command-definition.ts";
@@ -11,6 +11,7 @@ import { DAEMON_AWAY, EXIT_OK } from "../program/exit-codes.ts";
 import { parseFlags } from "../program/flags.ts";
 import { printObject, readOutput, tableOf, type View } from "../program/output-format.ts";
 import type { Column } from "../program/table.ts";
+import { peersOf } from "./control-client.ts";
 import { clientOf, controlFlags } from "./control-flags.ts";
 
 /** A peer with its rates per second since the sample before. */
@@ -147,11 +148,11 @@ export function topCommand(directories: readonly string[]): Command {
       io.stdout.onGone(() => {
         isGone = true;
       });
-      let before = await client.get<PeerList>("/v1/peers");
+      let before = await peersOf(client);
       let beforeMs = performance.now();
       for (let count = 0; count < most && !isGone; count++) {
         await Bun.sleep(seconds * 1000);
-        const after = await client.get<PeerList>("/v1/peers");
+        const after = await peersOf(client);
         const nowMs = performance.now();
         const intervalSeconds = (nowMs - beforeMs) / 1000;
         const peers = ratesOf(before.peers, after.peers, intervalSeconds, order);

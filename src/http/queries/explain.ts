@@ -138,7 +138,8 @@ function judge(source: QuerySource, { vni, destination, nextHops, kernel }: Rout
     return { verdict: "stale", summary: `${what} has ${hops}, but all are stale: ${lost} (${holders})` };
   }
   const where = source.program === "server" ? `announced by ${holders}` : `received from ${holders}`;
-  const installed = kernel === null ? "" : `, and the kernel has it in table ${kernel.table}`;
+  const absent = source.program === "client" ? "; this client puts no routes of the VNI into the kernel" : "";
+  const installed = kernel === null ? absent : `, and the kernel has it in table ${kernel.table}`;
   return { verdict: "works", summary: `${what} has ${hops}, ${where}${installed}` };
 }
 
@@ -174,11 +175,13 @@ function overall(source: QuerySource, query: ExplainQuery, matches: readonly Exp
     const summary = `no route to ${asked} yet: the servers have not sent all of VNI ${missing.slice(0, 5).join(", ")}`;
     return { verdict: "incomplete", summary };
   }
-  const where = vni === null ? `any of ${counted(vnis.length, "subscribed VNI")}` : `VNI ${vni}`;
-  return {
-    verdict: "not-announced",
-    summary: `no server has a route to ${asked} in ${where}${from}`,
-  };
+  const shown =
+    vnis.slice(0, SHOWN_VNIS).join(", ") + (vnis.length > SHOWN_VNIS ? `, … (${vnis.length})` : "");
+  const where =
+    vni === null
+      ? `the VNIs that this client subscribes to (${shown})${from}; ask a server about others`
+      : `VNI ${vni}${from}`;
+  return { verdict: "not-announced", summary: `no server has a route to ${asked} in ${where}` };
 }
 
 /** The worst first. */
@@ -193,6 +196,7 @@ const SEVERITY: readonly Verdict[] = [
 ];
 
 const SHOWN_NAMES = 3;
+const SHOWN_VNIS = 5;
 
 /** Returns the names of the holders, each once. */
 function namesOf(hops: readonly NextHopEntry[]): string {

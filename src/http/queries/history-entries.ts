@@ -12,7 +12,7 @@ import { timeOfDay } from "./times.ts";
 /** What of the history is asked for; null where everything is asked for. */
 export interface HistoryFilter {
   readonly vni: number | null;
-  /** Changes of destinations inside it, itself included. */
+  /** Changes of destinations inside it, itself included; of a single address, those of destinations that contain it. */
   readonly prefix: Prefix | null;
   /** Sessions, routes or both. */
   readonly about: "routes" | "peers" | null;
@@ -30,7 +30,13 @@ export function isAskedFor(entry: HistoryEntry, { vni, prefix, about }: HistoryF
   if (about !== null && isRoute !== (about === "routes")) return false;
   if (vni === null && prefix === null) return true;
   if (!isRoute || (vni !== null && entry.vni !== vni)) return false;
-  return prefix === null || covers(prefix, destinationOf(entry));
+  if (prefix === null) return true;
+  const destination = destinationOf(entry);
+  return covers(prefix, destination) || (isHost(prefix) && covers(destination, prefix));
+}
+
+function isHost({ family, lengthBits }: Prefix): boolean {
+  return lengthBits === (family === 4 ? 32 : 128);
 }
 
 export function changeEntry({ history, clock }: QuerySource, entry: HistoryEntry): ChangeEntry {

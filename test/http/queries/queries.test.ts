@@ -192,7 +192,7 @@ describe("explain", () => {
 
   const NOTHING: readonly (readonly [path: string, verdict: string, words: string])[] = [
     ["/v1/explain/192.0.2.1?vni=100", "not-announced", "no server has a route to 192.0.2.1 in VNI 100"],
-    ["/v1/explain/192.0.2.1", "not-announced", "any of 1 subscribed VNI"],
+    ["/v1/explain/192.0.2.1", "not-announced", "the VNIs that this client subscribes to (100)"],
     ["/v1/explain/10.0.1.7?vni=200", "not-subscribed", "bunbond subscribe 200"],
   ];
   for (const [path, verdict, words] of NOTHING) {
@@ -256,6 +256,10 @@ describe("history", () => {
         "remove 100 10.0.1.0/24 2001:db8::1 peer-lost 1",
       ].filter((line) => !line.includes("VNI")),
     );
+    // Of an address: the changes of what contains it.
+    const ofAddress = await server<HistoryPage>("/v1/history?prefix=10.0.1.200&about=routes&limit=2");
+    expect(ofAddress.changes.every(({ destination }) => destination !== "2001:db8:1::/48")).toBe(true);
+    expect(ofAddress.changes).toHaveLength(2);
     expect(linesOfPage(await server<HistoryPage>("/v1/history?about=peers"))).toEqual([
       "up established 1",
       "up established 2",
