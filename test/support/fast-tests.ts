@@ -7,31 +7,54 @@ const REPOSITORY = dirname(dirname(import.meta.dir));
 const EDGE =
   /\bBun\.(?:spawn|spawnSync|listen|connect|serve|udpSocket|\$)|\bfetch\(|["'](?:bun:ffi|node:(?:net|child_process|http|dgram|tls))["']/;
 
-/** Left out though they need nothing: each takes more than a second of processor time, for large tables or long schedules. */
+/**
+ * Left out: each takes more than half a second of processor time, for large tables or long schedules; and the facts of doctor are
+ * those of a real host.
+ */
 const SLOW: readonly string[] = [
+  "test/cli/commands/host-commands.test.ts",
   "test/cli/config/config-file.test.ts",
+  "test/cli/program/output-format.test.ts",
+  "test/client/agreement.test.ts",
+  "test/client/client-core.test.ts",
+  "test/client/fault-schedule.test.ts",
   "test/client/foreign-server.test.ts",
   "test/client/memory-refused.test.ts",
   "test/client/moving-destinations.test.ts",
   "test/client/outages.test.ts",
+  "test/client/run-time-servers.test.ts",
+  "test/client/servers.test.ts",
+  "test/client/view/stale-timers.test.ts",
+  "test/http/monitoring/monitor.test.ts",
   "test/http/public/routes-document.test.ts",
+  "test/http/queries/fib.test.ts",
+  "test/http/queries/queries.test.ts",
   "test/kernel/desired/underlay.test.ts",
   "test/kernel/reconcile/adoption.test.ts",
   "test/kernel/reconcile/drift.test.ts",
   "test/kernel/reconcile/many-hops.test.ts",
   "test/kernel/reconcile/memory-refused.test.ts",
   "test/kernel/reconcile/tunnel-device.test.ts",
+  "test/kernel/reconcile/turns.test.ts",
   "test/library/client.test.ts",
+  "test/route/digest.test.ts",
+  "test/route/history.test.ts",
   "test/route/table/text-order.test.ts",
   "test/route/trie/prefix-trie-steps.test.ts",
   "test/route/trie/prefix-trie.test.ts",
+  "test/scenario/network.test.ts",
   "test/server/cut-off.test.ts",
   "test/server/exchange/bounded-work.test.ts",
+  "test/server/exchange/bulk.test.ts",
+  "test/server/exchange/route-exchange.test.ts",
   "test/server/exchange/table-memory.test.ts",
   "test/server/go-client.test.ts",
   "test/server/server.test.ts",
   "test/server/slow-consumer.test.ts",
   "test/server/stalled-socket.test.ts",
+  "test/tools/decode/decoder.test.ts",
+  "test/transport/pacing.test.ts",
+  "test/transport/schedule/read-schedule.test.ts",
 ];
 
 /** Path from the root of the repository → text without comments. */
