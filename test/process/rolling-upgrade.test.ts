@@ -6,6 +6,7 @@
  * network, /usr/local/bin is the host's directory, pkill and pidwait mean the host's own process, and daemons have a
  * socket of their own and short times (--retry, --settle).
  */
+
 import { beforeAll, expect, test } from "bun:test";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -14,6 +15,7 @@ import { freeAddress } from "../support/network/free-address.ts";
 import { builtExecutable } from "../support/process/built-executable.ts";
 import { ChildProcess } from "../support/process/child-process.ts";
 import { block, commandLines, wordsOf } from "../support/process/documents.ts";
+import { withoutTime } from "../support/process/printed-change.ts";
 import { temporaryDirectory } from "../support/process/temporary-directory.ts";
 
 const CLIENTS = 10;
@@ -120,7 +122,7 @@ class Host implements AsyncDisposable {
 
   /** All that a client printed here, in all its lives. */
   get changes(): string[] {
-    return this.#daemons.flatMap(({ stdoutLines }) => stdoutLines);
+    return this.#daemons.flatMap(({ stdoutLines }) => stdoutLines.map(withoutTime));
   }
 
   /** The file that the daemon runs. */
