@@ -39,6 +39,16 @@ export function maskPrefix(address: IpAddress, lengthBits: number): Prefix {
   };
 }
 
+/** Returns the prefix that contains just the address. */
+export function hostPrefix({ family, w0, w1, w2, w3 }: IpAddress): Prefix {
+  return { family, w0, w1, w2, w3, lengthBits: familyBits(family) };
+}
+
+/** Returns true if the prefix contains just one address. */
+export function isHostPrefix({ family, lengthBits }: Prefix): boolean {
+  return lengthBits === familyBits(family);
+}
+
 /**
  * Returns word `wordIndex` (0 to 3) of the netmask of `lengthBits`, signed. Words of zeros and of ones are special
  * cases, since JavaScript shifts by 0 instead of 32.

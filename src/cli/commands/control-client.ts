@@ -147,11 +147,14 @@ export class ControlClient {
 }
 
 /**
- * Resolves to the peers of a server.
+ * Resolves to the peers of a server, from `/v1/peers` with any parameters.
  * @throws CommandError, also if the daemon is a client
  */
-export async function peersOf(client: ControlClient): Promise<PeerList> {
-  const answer = await client.get<PeerList | { readonly servers: unknown }>("/v1/peers");
+export async function peersOf<List extends PeerList = PeerList>(
+  client: ControlClient,
+  path = "/v1/peers",
+): Promise<List> {
+  const answer = await client.get<List | { readonly servers: unknown }>(path);
   if ("peers" in answer) return answer;
   throw new CommandError(
     "this daemon is a client, and only servers have peers; 'bunbond status' shows its servers",

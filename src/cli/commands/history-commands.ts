@@ -11,7 +11,8 @@ import { printRows, readOutput } from "../program/output-format.ts";
 import type { Column } from "../program/table.ts";
 import type { ControlClient } from "./control-client.ts";
 import { clientOf, controlFlags } from "./control-flags.ts";
-import { readAsked, vniFlag } from "./query-commands.ts";
+import { holderName, readAsked, vniFlag } from "./query-commands.ts";
+import { hopText } from "./route-diff.ts";
 
 /** A page of the daemon's answer. */
 const PAGE = 1000;
@@ -28,7 +29,7 @@ const CHANGE_COLUMNS: readonly Column<ChangeEntry>[] = [
   { head: "DESTINATION", value: ({ destination }) => destination },
   { head: "NEXT HOP", value: ({ nextHop }) => nextHop },
   { head: "REASON", value: ({ reason }) => reason, dropOrder: 1 },
-  { head: "BY", value: ({ by }) => (by.id === null ? by.name : `${by.name} (${by.id})`), dropOrder: 2 },
+  { head: "BY", value: ({ by }) => holderName(by), dropOrder: 2 },
   { head: "EXISTENCE", value: ({ existence }) => existence, isWideOnly: true },
 ];
 
@@ -83,7 +84,8 @@ const watchDefinition = {
       type: "string",
       valueHint: "PREFIX|ADDRESS",
       example: "10.0.1.0/24",
-      description: "Only this destination, and those inside it.",
+      description:
+        "A prefix stands for this destination and those inside it, an address for all destinations that contain it.",
     },
     "only-changes": { type: "boolean", description: "Leave out the routes that are there at the beginning." },
     ...controlFlags(null),
@@ -109,7 +111,7 @@ const SIGNS: Readonly<Record<WatchRow["change"], string>> = {
 /** Returns a line for people: "2026-01-31T12:00:00.000Z + 100 10.0.1.0/24 via 2001:db8::1 announced by [2001:db8::9]:52100 (7)". */
 function watchLine({ time, change, vni, destination, nextHop, reason, by }: WatchRow): string {
   const route = vni === null ? "" : ` ${vni} ${destination} via ${nextHop}`;
-  const name = by.id === null ? by.name : `${by.name} (${by.id})`;
+  const name = holderName(by);
   return printable(`${time} ${SIGNS[change]}${route} ${reason} ${vni === null ? name : `by ${name}`}`);
 }
 
@@ -266,18 +268,15 @@ async function* eventsOf(lines: AsyncIterable<string>): AsyncGenerator<StreamEve
 
 /** A row for each holder of each next hop. */
 function* routeRows({ vni, destination, nextHops }: RouteEntry): Generator<WatchRow> {
-  for (const { address, type, targetVni, natPortFrom, natPortTo, holders } of nextHops) {
-    const kind = type === "STANDARD" ? "" : ` type ${type === "NAT" ? "nat" : "lb"}`;
-    const ports = natPortFrom === 0 && natPortTo === 0 ? "" : ` ports ${natPortFrom}-${natPortTo}`;
-    const target = targetVni === 0 ? "" : ` target-vni ${targetVni}`;
-    for (const { name, id, state, since } of holders) {
+  for (const hop of nextHops) {
+    for (const { name, id, state, since } of hop.holders) {
       yield {
         number: null,
         time: since,
         change: "is",
         vni,
         destination,
-        nextHop: `${address}${kind}${ports}${target}`,
+        nextHop: hopText(hop),
         reason: state,
         by: { name, id },
       };

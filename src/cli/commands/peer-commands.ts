@@ -59,10 +59,9 @@ export function peerCommands(directories: readonly string[]): Command[] {
         const [id] = words;
         const client = await clientOf(flags, "server", directories);
         if (id === undefined) {
-          const peers = await peersOf(client);
-          if (flags.gone)
-            print(context, flags, await client.get<GonePeerList>("/v1/peers?gone=true"), GONE_VIEW);
-          else print(context, flags, peers, PEERS_VIEW);
+          if (flags.gone) {
+            print(context, flags, await peersOf<GonePeerList>(client, "/v1/peers?gone=true"), GONE_VIEW);
+          } else print(context, flags, await peersOf(client), PEERS_VIEW);
         } else {
           const detail = await client.get<PeerDetail>(`/v1/peers/${encodeURIComponent(id)}`);
           print(context, flags, detail, PEER_VIEW);

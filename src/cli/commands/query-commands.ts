@@ -78,7 +78,7 @@ function natPorts({ natPortFrom, natPortTo }: NextHopEntry): string | null {
 }
 
 /** "[2001:db8::9]:52100 (7)" */
-function holderName({ name, id }: HolderEntry): string {
+export function holderName({ name, id }: Pick<HolderEntry, "name" | "id">): string {
   return id === null ? name : `${name} (${id})`;
 }
 

@@ -185,7 +185,7 @@ function* lackingHops(
 }
 
 /** The same words as in formatNextHop: "2001:db8::1 type nat ports 1024-2047". */
-function hopText({ address, type, targetVni, natPortFrom, natPortTo }: NextHopEntry): string {
+export function hopText({ address, type, targetVni, natPortFrom, natPortTo }: NextHopEntry): string {
   let text = address;
   if (type !== "STANDARD") text += ` type ${SHORT_NAMES.get(type) ?? type}`;
   if (natPortFrom !== 0 || natPortTo !== 0) text += ` ports ${natPortFrom}-${natPortTo}`;

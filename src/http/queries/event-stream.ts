@@ -12,6 +12,7 @@
  * gap: a reader that comes back with Last-Event-ID gets the changes since then, or a new `begin` if these are forgotten or the
  * daemon is another one.
  */
+import { isHostPrefix } from "../../net/prefix.ts";
 import { HistoryEntry } from "../../route/history.ts";
 import { findRoutes, type RouteFilter } from "./find-routes.ts";
 import { changeEntry, type HistoryFilter, isAskedFor } from "./history-entries.ts";
@@ -80,7 +81,8 @@ async function* snapshot(
 ): AsyncGenerator<string> {
   const everything: RouteFilter = {
     vni,
-    prefix: prefix && { value: prefix, match: "longer" },
+    // As for changes: of an address, what contains it.
+    prefix: prefix && { value: prefix, match: isHostPrefix(prefix) ? "shorter" : "longer" },
     type: null,
     nextHop: null,
     from: null,

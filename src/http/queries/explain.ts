@@ -10,9 +10,8 @@
  */
 import { formatAddress } from "../../net/address.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
-import { formatPrefix } from "../../net/prefix.ts";
+import { formatPrefix, hostPrefix, isHostPrefix } from "../../net/prefix.ts";
 import { formatNextHop } from "../../route/announcement-text.ts";
-import { hostPrefix } from "../../route/table/route-inspector.ts";
 import { sortedNumbers } from "../sorted-numbers.ts";
 import {
   type ExplainedMatch,
@@ -215,7 +214,5 @@ function counted(count: number, what: string): string {
 
 /** Returns an address without its length. */
 function textOf(prefix: Prefix): string {
-  return prefix.lengthBits === (prefix.family === 4 ? 32 : 128)
-    ? formatAddress(prefix)
-    : formatPrefix(prefix);
+  return isHostPrefix(prefix) ? formatAddress(prefix) : formatPrefix(prefix);
 }

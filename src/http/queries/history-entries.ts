@@ -1,7 +1,7 @@
 /** Entries of the history as entries of JSON, and which of them a query asks for. */
 import { covers } from "../../net/cidr.ts";
 import type { Prefix } from "../../net/ip.ts";
-import { formatPrefix } from "../../net/prefix.ts";
+import { formatPrefix, isHostPrefix } from "../../net/prefix.ts";
 import { formatNextHop } from "../../route/announcement-text.ts";
 import { type HistoryEntry, HistoryKind } from "../../route/history.ts";
 import { destinationOf, nextHopOf } from "../../wire/codec.ts";
@@ -32,11 +32,7 @@ export function isAskedFor(entry: HistoryEntry, { vni, prefix, about }: HistoryF
   if (!isRoute || (vni !== null && entry.vni !== vni)) return false;
   if (prefix === null) return true;
   const destination = destinationOf(entry);
-  return covers(prefix, destination) || (isHost(prefix) && covers(destination, prefix));
-}
-
-function isHost({ family, lengthBits }: Prefix): boolean {
-  return lengthBits === (family === 4 ? 32 : 128);
+  return covers(prefix, destination) || (isHostPrefix(prefix) && covers(destination, prefix));
 }
 
 export function changeEntry({ history, clock }: QuerySource, entry: HistoryEntry): ChangeEntry {

@@ -1,14 +1,13 @@
 /** The queries about routes, as HTTP routes: the same on the control socket and on public HTTP. */
 import { parseAddress } from "../../net/address.ts";
 import type { IpAddress, Prefix } from "../../net/ip.ts";
-import { formatPrefix, parsePrefix } from "../../net/prefix.ts";
+import { formatPrefix, hostPrefix, parsePrefix } from "../../net/prefix.ts";
 import { HistoryEntry } from "../../route/history.ts";
 import { PROTOCOL_TYPE_NAMES } from "../../route/next-hop-type.ts";
-import { hostPrefix } from "../../route/table/route-inspector.ts";
 import { NextHopType } from "../../wire/protocol.ts";
 import { type HttpAnswer, json, jsonLinesTogether } from "../connections/http-answer.ts";
 import { HttpError } from "../http-error.ts";
-import { type QueryReader, wholeNumberParameter } from "../query.ts";
+import { type QueryReader, switchParameter, wholeNumberParameter } from "../query.ts";
 import { type HttpRoute, queryRoute, route } from "../router.ts";
 import { sortedNumbers } from "../sorted-numbers.ts";
 import type { ChangeEntry, HistoryPage, RouteEntry, RoutePage, VniEntry, VniList } from "./api.ts";
@@ -98,7 +97,7 @@ const HISTORY_QUERY = {
 const EVENTS_QUERY = {
   ...CHANGE_QUERY,
   /** False for a reader that reads the state page by page. */
-  snapshot: ((text, name) => text === null || readSwitch(text, name)) satisfies QueryReader<boolean>,
+  snapshot: ((text, name) => text === null || switchParameter(text, name)) satisfies QueryReader<boolean>,
   after: ((text) => text) satisfies QueryReader<string | null>,
 };
 
@@ -178,7 +177,7 @@ const ROUTE_QUERY = {
   type: ((text, name) => readType(text, name)) satisfies QueryReader<unknown>,
   nextHop: optionalAddress,
   from: ((text) => text) satisfies QueryReader<string | null>,
-  stale: ((text, name) => readSwitch(text, name)) satisfies QueryReader<boolean>,
+  stale: switchParameter,
   text: ((text) => text) satisfies QueryReader<string | null>,
   limit: wholeNumberParameter(1, MAX_PAGE, DEFAULT_PAGE),
   cursor: ((text, name) => {
@@ -334,10 +333,4 @@ function readType(text: string | null, name: string): NextHopType | null {
   if (type === undefined)
     throw bad(name, text, `one of ${TYPES.map((each) => PROTOCOL_TYPE_NAMES[each]).join(", ")}`);
   return type;
-}
-
-function readSwitch(text: string | null, name: string): boolean {
-  if (text === null || text === "false") return false;
-  if (text === "true" || text === "") return true;
-  throw bad(name, text, "true or false");
 }

@@ -6,7 +6,7 @@
  */
 import { sameAddress } from "../../net/address.ts";
 import { covers } from "../../net/cidr.ts";
-import type { IpAddress, Prefix } from "../../net/ip.ts";
+import type { Prefix } from "../../net/ip.ts";
 import type { NextHop } from "../../wire/message.ts";
 import type { HistorySource } from "../history.ts";
 import { ROW_SHIFT, SIBLING } from "./route-rows.ts";
@@ -133,11 +133,6 @@ export class TableInspector extends TableSource implements RouteInspector {
       row = this.#table.rows.words[(row << ROW_SHIFT) + SIBLING] as number;
     }
   }
-}
-
-/** Returns the prefix that contains just the address. */
-export function hostPrefix({ family, w0, w1, w2, w3 }: IpAddress): Prefix {
-  return { family, w0, w1, w2, w3, lengthBits: family === 4 ? 32 : 128 };
 }
 
 /**

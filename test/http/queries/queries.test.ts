@@ -1,4 +1,5 @@
 /** What the queries answer, on servers and clients in memory. */
+
 import { describe, expect, test } from "bun:test";
 import type {
   ChangeEntry,
@@ -11,6 +12,8 @@ import { clientSource, serverSource } from "../../../src/http/queries/daemon-sou
 import { type EventPosition, eventStream } from "../../../src/http/queries/event-stream.ts";
 import type { KernelReader } from "../../../src/http/queries/fib-source.ts";
 import type { QuerySource } from "../../../src/http/queries/query-source.ts";
+import type { Prefix } from "../../../src/net/ip.ts";
+import { routeOfText } from "../../support/models/frame-text.ts";
 import { SeededRandom } from "../../support/models/random.ts";
 import { ClientRig } from "../../support/network/client-rig.ts";
 import { askQuery } from "../../support/network/query-answer.ts";
@@ -315,9 +318,10 @@ describe("the event stream", () => {
       after: EventPosition | null,
       vni: number | null,
       hasSnapshot = true,
+      prefix: Prefix | null = null,
     ) {
       this.#rig = rig;
-      const filter = { vni, prefix: null, about: null };
+      const filter = { vni, prefix, about: null };
       const { signal } = this.#abort;
       const stream = eventStream({ source, epoch: "e1", filter, resumeAfter: after, hasSnapshot, signal });
       this.#done = (async () => {
@@ -403,6 +407,23 @@ describe("the event stream", () => {
       expect(anew.names[0]).toBe("begin");
       await anew.stop();
     }
+  });
+
+  test("of an address, the state and the changes have what contains it", async () => {
+    const { rig, announcer, source } = await streamSetup();
+    const { destination } = routeOfText("100 10.0.1.200/32 via 2001:db8::1");
+    const reader = new StreamReader(rig, source, null, 100, true, destination);
+    await reader.settle();
+    expect(reader.names.slice(1, -1).sort()).toEqual([
+      "route 10.0.0.0/8",
+      "route 10.0.1.0/24",
+      "route 10.0.1.128/25",
+    ]);
+    announcer.withdraw(ROUTES[3] ?? "", ROUTES[4] ?? "");
+    rig.clock.advance(10);
+    await reader.settle();
+    expect(reader.names.slice(5)).toEqual(["change 10.0.1.128/25"]);
+    await reader.stop();
   });
 
   test("a reader that applies it has the daemon's state, whatever happens during the snapshot", async () => {
